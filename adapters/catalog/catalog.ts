@@ -1,0 +1,120 @@
+import type { CustomerKey, FeatureKey, InstantMs, MeterKey, PlanKey, ProductKey, SubscriptionId, TenantKey } from '../../domain/identity.ts'
+import type { Meter, MeterDefinition } from '../../domain/meter.ts'
+import type { Feature, PlanVersion } from '../../domain/plan.ts'
+import type { Principal } from '../../domain/principal.ts'
+import type { Outcome } from '../../domain/refusal.ts'
+import type { Subscription } from '../../domain/subscription.ts'
+
+export type Product = { readonly key: ProductKey; readonly name: string; readonly description: string | null }
+
+export type Customer = {
+  readonly key: CustomerKey
+  readonly name: string | null
+  readonly email: string | null
+  readonly subjects: readonly string[]
+  readonly metadata: Readonly<Record<string, unknown>>
+}
+
+/** 'created' is answered 201, the others 200. */
+export type PutResult<Value> = { readonly value: Value; readonly result: 'created' | 'changed' | 'same' }
+
+export type Page<Value> = { readonly data: readonly Value[]; readonly nextCursor: string | null }
+export type PageRequest = { readonly limit: number; readonly cursor?: string }
+
+/** Everything that decides what a customer is entitled to; the pure resolution is in `domain/entitlements.ts`. */
+export type CustomerEntitlementInputs = {
+  readonly subscriptions: readonly Subscription[]
+  /** Every version that a phase of these subscriptions names. */
+  readonly planVersions: readonly PlanVersion[]
+  readonly features: readonly Feature[]
+  readonly meters: readonly Meter[]
+}
+
+export type CatalogChange = {
+  readonly tenant: TenantKey
+  readonly kind: 'key' | 'meter' | 'feature' | 'product' | 'plan' | 'customer' | 'subscription'
+  /** The key or id that changed; for 'subscription' the customer's key. */
+  readonly key: string
+}
+
+export type KeyRecord = {
+  readonly id: string
+  readonly name: string
+  readonly tenant: TenantKey
+  readonly scopes: Principal['scopes']
+  readonly createdAtMs: InstantMs
+}
+
+/**
+ * What the business has set up. Refusals (unknown plan, subject taken, …) are values; errors are `Fault`s:
+ * `catalog_unavailable` (canRetry). Every change is announced to `onChange` listeners of all processes, on this one
+ * before the promise of the change resolves.
+ */
+export type Catalog = {
+  migrate(): Promise<void>
+
+  /** Keys are stored as SHA-256 of the secret. */
+  createKey(key: { tenant: TenantKey; name: string; scopes: Principal['scopes']; secretHash: string }): Promise<KeyRecord>
+  findKey(secretHash: string): Promise<Principal | null>
+  keys(tenant: TenantKey): Promise<readonly KeyRecord[]>
+  hasKeys(tenant: TenantKey): Promise<boolean>
+
+  putMeter(tenant: TenantKey, key: MeterKey, definition: MeterDefinition): Promise<PutResult<Meter>>
+  meter(tenant: TenantKey, key: MeterKey): Promise<Meter | null>
+  meters(tenant: TenantKey, page: PageRequest): Promise<Page<Meter>>
+  /** Of every tenant, for the fold. */
+  allMeters(): Promise<readonly Meter[]>
+  /** Refused `meter_in_use` while a feature reads it; null when there is none. */
+  deleteMeter(tenant: TenantKey, key: MeterKey): Promise<Outcome<Meter | null>>
+
+  putFeature(tenant: TenantKey, feature: Feature): Promise<Outcome<PutResult<Feature>>>
+  feature(tenant: TenantKey, key: FeatureKey): Promise<Feature | null>
+  features(tenant: TenantKey, page: PageRequest): Promise<Page<Feature>>
+
+  putProduct(tenant: TenantKey, product: Product): Promise<PutResult<Product>>
+  product(tenant: TenantKey, key: ProductKey): Promise<Product | null>
+  products(tenant: TenantKey, page: PageRequest): Promise<Page<Product>>
+
+  /** A change makes version n+1; equal content is 'same' and makes none. Refused: unknown product or feature. */
+  putPlan(tenant: TenantKey, plan: Omit<PlanVersion, 'version'>): Promise<Outcome<PutResult<PlanVersion>>>
+  /** The latest version when none is named. */
+  plan(tenant: TenantKey, key: PlanKey, version?: number): Promise<PlanVersion | null>
+  plans(tenant: TenantKey, page: PageRequest): Promise<Page<PlanVersion>>
+
+  /** Refused `subject_taken` when a subject is another customer's key or subject. */
+  putCustomer(tenant: TenantKey, customer: Customer): Promise<Outcome<PutResult<Customer>>>
+  customer(tenant: TenantKey, key: CustomerKey): Promise<Customer | null>
+  customers(tenant: TenantKey, page: PageRequest): Promise<Page<Customer>>
+  /** Makes those that do not exist, bare; for customers first seen in events. */
+  ensureCustomers(customers: readonly { readonly tenant: TenantKey; readonly key: CustomerKey }[]): Promise<void>
+  /** Customers that have these strings as a subject; keys themselves are not looked up. */
+  resolveSubjects(tenant: TenantKey, subjects: readonly string[]): Promise<ReadonlyMap<string, CustomerKey>>
+
+  createSubscription(
+    tenant: TenantKey,
+    subscription: { customer: CustomerKey; plan: PlanKey; startMs: InstantMs; anchorMs: InstantMs },
+  ): Promise<Outcome<Subscription>>
+  subscription(tenant: TenantKey, id: SubscriptionId): Promise<Subscription | null>
+  subscriptions(tenant: TenantKey, filter: { customer?: CustomerKey }, page: PageRequest): Promise<Page<Subscription>>
+  /** Replaces phases and end of an existing subscription (cancel, change). */
+  saveSubscription(tenant: TenantKey, subscription: Subscription): Promise<void>
+
+  entitlementInputs(tenant: TenantKey, customer: CustomerKey): Promise<CustomerEntitlementInputs>
+
+  /**
+   * `Idempotency-Key` of POSTs that create. Claims the key: null when it is new; the stored answer when the same request
+   * was answered before; refused `idempotency_key_reused` (422) for another body, `idempotency_key_in_use` (409) while the first is under way.
+   */
+  claimIdempotencyKey(
+    tenant: TenantKey,
+    key: string,
+    requestHash: string,
+    nowMs: InstantMs,
+  ): Promise<Outcome<{ status: number; body: string } | null>>
+  saveIdempotentAnswer(tenant: TenantKey, key: string, answer: { status: number; body: string }): Promise<void>
+  releaseIdempotencyKey(tenant: TenantKey, key: string): Promise<void>
+
+  onChange(listener: (change: CatalogChange) => void): void
+  ping(): Promise<void>
+  stop(): Promise<void>
+}

@@ -1,0 +1,164 @@
+import type { CustomerKey, InstantMs, MeterKey, Offset, Partition, TenantKey } from '../../domain/identity.ts'
+import type { UsageEvent } from '../../domain/usage-event.ts'
+
+/** Place of an event: `index` counts within its record. Order of the log = order of (offset, index) in one partition. */
+export type EventPosition = { readonly partition: Partition; readonly offset: Offset; readonly index: number }
+
+export type StoredEvent = UsageEvent & EventPosition & { readonly tenant: TenantKey; readonly receivedAtMs: InstantMs }
+
+/**
+ * A window's own total for one chunk of one partition. Rewriting it, first in part and then in full, is harmless: the
+ * highest `version` (last offset folded in) wins. All quantities are bigints in nano units (1 unit = 1_000_000_000).
+ */
+export type WindowRow = {
+  readonly tenant: TenantKey
+  readonly meter: MeterKey
+  readonly revision: number
+  readonly customer: CustomerKey
+  /** Start of the minute of event time. */
+  readonly windowStartMs: InstantMs
+  /** Dimension names to values, names ascending; an event without the property has ''. */
+  readonly dimensions: Readonly<Record<string, string>>
+  readonly partition: Partition
+  /** Chunk number; rows of a backfill use `BACKFILL_CHUNK_BASE + chunk` and so never meet the live ones. */
+  readonly chunk: number
+  readonly version: Offset
+  readonly events: number
+  readonly sum: bigint
+  /** Null where the aggregation has none (count, unique). */
+  readonly min: bigint | null
+  readonly max: bigint | null
+  /** The value of the event latest in event time, then in the log; null where the aggregation has none. */
+  readonly latest: { readonly value: bigint; readonly occurredAtMs: InstantMs; readonly offset: Offset; readonly index: number } | null
+  readonly unique: readonly string[]
+}
+
+export const BACKFILL_CHUNK_BASE = 2 ** 48
+
+/** Written in this order: events, windows, positions. A crash between leaves rows that the replay writes again, the same. */
+export type Flush = {
+  readonly events: readonly StoredEvent[]
+  readonly windows: readonly WindowRow[]
+  /** Next offset to read, per partition in this flush. */
+  readonly positions: readonly { readonly partition: Partition; readonly next: Offset }[]
+}
+
+export type EventKey = { readonly tenant: TenantKey; readonly customer: CustomerKey; readonly source: string; readonly id: string }
+
+/**
+ * From `fromOffset` on the fold counts this meter revision in this partition; what lies below is backfilled from
+ * `events`. Written before the first window row of the revision, and never changed but for `backfilled`.
+ */
+export type MeterActivation = {
+  readonly tenant: TenantKey
+  readonly meter: MeterKey
+  readonly revision: number
+  readonly partition: Partition
+  readonly fromOffset: Offset
+  readonly backfilled: boolean
+}
+
+export type UsageWindow = 'minute' | 'hour' | 'day' | 'month'
+
+/** `fromMs` and `toMs` are whole minutes; half-open. */
+export type UsageQuery = {
+  readonly tenant: TenantKey
+  readonly meter: MeterKey
+  readonly revision: number
+  /** Any of these; all when undefined. */
+  readonly customers?: readonly CustomerKey[]
+  readonly fromMs: InstantMs
+  readonly toMs: InstantMs
+  /** Undefined: one row per group. */
+  readonly window?: UsageWindow
+  /** IANA name, for day and month; default UTC. */
+  readonly timezone?: string
+  /** 'customer' or a dimension of the meter. */
+  readonly groupBy: readonly string[]
+  readonly filter: Readonly<Record<string, readonly string[]>>
+  /** Rows at most; one more is an error `too_many_rows`. */
+  readonly rowsMax: number
+}
+
+/** Merged over chunks. `windowStartMs` is null when the query had no window. */
+export type UsageRow = {
+  readonly windowStartMs: InstantMs | null
+  readonly customer: CustomerKey | null
+  readonly dimensions: Readonly<Record<string, string>>
+  readonly events: number
+  readonly sum: bigint
+  readonly min: bigint | null
+  readonly max: bigint | null
+  readonly latest: bigint | null
+  readonly latestAtMs: InstantMs | null
+  /** How to order two `latest` of the same instant: the later in the log has the greater (offset, index). */
+  readonly latestOffset: Offset | null
+  readonly latestIndex: number | null
+  readonly unique: readonly string[]
+}
+
+export type EventQuery = {
+  readonly tenant: TenantKey
+  readonly customer?: CustomerKey
+  readonly type?: string
+  readonly fromMs?: InstantMs
+  readonly toMs?: InstantMs
+  readonly id?: string
+  readonly limit: number
+  /** Only events that sort after this one in newest-first order. */
+  readonly after?: { readonly occurredAtMs: InstantMs } & EventPosition
+}
+
+export type EventScan = {
+  readonly tenant?: TenantKey
+  readonly type?: string
+  readonly customer?: CustomerKey
+  readonly partition?: Partition
+  /** Half-open bounds on event time. */
+  readonly fromMs?: InstantMs
+  readonly toMs?: InstantMs
+  /** Half-open bounds on the offset; need `partition`. */
+  readonly fromOffset?: Offset
+  readonly toOffset?: Offset
+  readonly receivedFromMs?: InstantMs
+}
+
+/**
+ * Accepted events and usage windows, queryable by analysts. All writes are idempotent. Errors are `Fault`s:
+ * `usage_store_unavailable` (canRetry), `usage_store_rejected` (a bug of ours or a schema that does not fit).
+ */
+export type UsageStore = {
+  /** Creates or migrates the schema and checks the chunk size written at its birth against ours. */
+  migrate(): Promise<void>
+  /** Offsets per chunk, fixed at the store's birth. Known after `migrate`. */
+  chunkRecords(): number
+  /** Next offset to read, by partition; a partition never flushed is absent. */
+  positions(): Promise<ReadonlyMap<Partition, Offset>>
+  write(flush: Flush, signal?: AbortSignal): Promise<void>
+  /** The lowest position of each of these keys among events received at or after `receivedFromMs`; unknown keys are absent from the result. `key` is the very object passed in. */
+  findEvents(
+    keys: readonly EventKey[],
+    receivedFromMs: InstantMs,
+  ): Promise<ReadonlyMap<EventKey, EventPosition & { readonly receivedAtMs: InstantMs }>>
+  /** Every stored event once (rewrites hidden), in arrays of bounded size, ordered by (partition, offset, index). */
+  scanEvents(scan: EventScan): AsyncIterable<readonly StoredEvent[]>
+  /** Identities only, for rebuilding the dedupe filter; any order; rewrites may show twice. */
+  scanEventKeys(scan: {
+    readonly partition: Partition
+    readonly toOffset: Offset
+    readonly receivedFromMs: InstantMs
+  }): AsyncIterable<readonly (EventKey & { readonly receivedAtMs: InstantMs })[]>
+  /** Newest first by event time, then position; rewrites hidden. */
+  events(query: EventQuery): Promise<readonly StoredEvent[]>
+  usage(query: UsageQuery): Promise<readonly UsageRow[]>
+  /** Live rows of windows as stored (latest version of each, all chunks), for verify. */
+  scanWindows(scan: { readonly tenant?: TenantKey; readonly partition?: Partition }): AsyncIterable<readonly WindowRow[]>
+  activations(): Promise<readonly MeterActivation[]>
+  putActivations(activations: readonly MeterActivation[]): Promise<void>
+  /** Drops windows and activations of a meter's revisions below `beforeRevision` (all of them for a deleted meter). */
+  dropWindows(tenant: TenantKey, meter: MeterKey, beforeRevision: number): Promise<void>
+  /** One statement that reads, for `tollgate verify`, the demo and tests: rows as objects, 64-bit and wider numbers as strings. */
+  query(sql: string, params?: Readonly<Record<string, unknown>>): Promise<readonly Readonly<Record<string, unknown>>[]>
+  ping(): Promise<void>
+  stop(): Promise<void>
+}

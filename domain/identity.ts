@@ -1,0 +1,22 @@
+import type { Brand } from './brand.ts'
+
+export type TenantKey = Brand<string, 'TenantKey'>
+export type CustomerKey = Brand<string, 'CustomerKey'>
+export type MeterKey = Brand<string, 'MeterKey'>
+export type FeatureKey = Brand<string, 'FeatureKey'>
+export type ProductKey = Brand<string, 'ProductKey'>
+export type PlanKey = Brand<string, 'PlanKey'>
+export type SubscriptionId = Brand<string, 'SubscriptionId'>
+
+/** The place of one record in the event log: records of a partition are numbered from 0 without order between partitions. */
+export type Partition = Brand<number, 'Partition'>
+/** Position of a record in its partition. A *next* offset is exclusive: the first one not yet read. */
+export type Offset = Brand<number, 'Offset'>
+/** Milliseconds since 1970-01-01T00:00:00Z. */
+export type InstantMs = Brand<number, 'InstantMs'>
+
+/** Half-open: `endMs` belongs to the next one. */
+export type Period = { readonly startMs: InstantMs; readonly endMs: InstantMs }
+
+/** An instant no period reaches: the end of a period that never resets. 9999-12-31T23:59:59.999Z */
+export const END_OF_TIME_MS = 253_402_300_799_999 as InstantMs

@@ -1,0 +1,21 @@
+import { defineConfig } from 'vitest/config'
+
+// Forks, not threads: one process may hold one chDB directory, and the engine must not outlive a worker thread.
+const shared = { pool: 'forks', testTimeout: 60_000, hookTimeout: 120_000 } as const
+
+export default defineConfig({
+  test: {
+    maxWorkers: 2,
+    projects: [
+      {
+        test: {
+          ...shared,
+          name: 'unit',
+          include: ['{domain,ingest,aggregator,rating,api,adapters,runtime,schemas,sdk,bench,deploy}/**/*.test.ts'],
+        },
+      },
+      { test: { ...shared, name: 'contracts', include: ['test/contracts/**/*.test.ts'] } },
+      { test: { ...shared, name: 'e2e', include: ['test/e2e/**/*.test.ts'] } },
+    ],
+  },
+})
