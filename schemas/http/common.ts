@@ -1,0 +1,54 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { FastifyBaseLogger, FastifyInstance, RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerDefault } from 'fastify'
+import { type TSchema, Type } from 'typebox'
+import type { Principal, Scope } from '../../domain/principal.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The scope a key needs; a route without one is open to all. */
+    scope?: Scope
+    /** A POST that creates: honours `Idempotency-Key`. */
+    isIdempotent?: boolean
+  }
+  interface FastifyRequest {
+    /** Set by the runtime before any handler of a route with a scope. */
+    principal: Principal
+  }
+}
+
+/** The server as every stage's routes see it: bodies, params and answers are typed from their schemas. */
+export type HttpApp = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression<RawServerDefault>,
+  RawReplyDefaultExpression<RawServerDefault>,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>
+
+export const KEY_PATTERN = '^[A-Za-z0-9._:@/+-]{1,128}$'
+export const KeySchema = Type.String({ pattern: KEY_PATTERN, description: 'Chosen by the caller: 1 to 128 of A-Z a-z 0-9 . _ : @ / + -' })
+export const IdSchema = Type.String({ minLength: 1, maxLength: 128, description: 'Made by the server' })
+export const InstantSchema = Type.String({ format: 'date-time', description: 'ISO 8601, UTC' })
+export const DecimalSchema = Type.String({ description: 'Exact decimal', examples: ['12.5'] })
+/** In: a string or a JSON number. The exact rules are checked in the handler, which names the field. */
+export const DecimalInputSchema = Type.Union([Type.String({ maxLength: 64 }), Type.Number()], {
+  description: 'Exact decimal: a string, or a JSON number',
+})
+export const ListQuerySchema = Type.Object({
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
+  cursor: Type.Optional(Type.String({ maxLength: 512 })),
+})
+export const PageSchema = <Item extends TSchema>(item: Item) =>
+  Type.Object({ data: Type.Array(item), nextCursor: Type.Union([Type.String(), Type.Null()]) })
+
+export const ProblemSchema = Type.Object(
+  {
+    type: Type.String(),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.String(),
+    code: Type.String(),
+    errors: Type.Optional(Type.Array(Type.Object({ field: Type.String(), code: Type.String(), detail: Type.String() }))),
+  },
+  { description: 'application/problem+json', additionalProperties: true },
+)
