@@ -1,0 +1,84 @@
+import type { TollgateProcess } from './tollgate-process.ts'
+
+const SEPARATE_METERS = {
+  input_tokens: ['input_tokens'],
+  output_tokens: ['output_tokens'],
+  total_tokens: ['input_tokens', 'output_tokens'],
+}
+
+/** Meters on input, output and their sum, by model; the two price plans of the trace's README. */
+export async function createTraceCatalog(tollgate: TollgateProcess): Promise<void> {
+  for (const [key, value] of Object.entries(SEPARATE_METERS)) {
+    await tollgate.ok('PUT', `/v1/meters/${key}`, { eventType: 'llm.request', aggregation: 'sum', value, dimensions: { model: 'model' } })
+    await tollgate.ok('PUT', `/v1/features/${key}`, { name: key, type: 'metered', meter: key, unit: 'token' })
+  }
+  for (const aggregation of ['min', 'max', 'avg'] as const) {
+    await tollgate.ok('PUT', `/v1/meters/${aggregation}_tokens`, {
+      eventType: 'llm.request',
+      aggregation,
+      value: ['input_tokens', 'output_tokens'],
+      dimensions: { model: 'model' },
+    })
+  }
+  await tollgate.ok('PUT', '/v1/meters/requests', { eventType: 'llm.request', aggregation: 'count', dimensions: { model: 'model' } })
+  await tollgate.ok('PUT', '/v1/meters/models', { eventType: 'llm.request', aggregation: 'unique', value: 'model' })
+  await tollgate.ok('PUT', '/v1/products/llm', { name: 'LLM gateway' })
+  await tollgate.ok('PUT', '/v1/plans/tokens_per_model', {
+    product: 'llm',
+    name: 'Tokens per model',
+    currency: 'USD',
+    interval: 'month',
+    charges: [
+      perMillion('azure-code', 'input', '0.15'),
+      perMillion('azure-code', 'output', '0.60'),
+      perMillion('azure-conv', 'input', '2.50'),
+      perMillion('azure-conv', 'output', '10.00'),
+    ],
+  })
+  await tollgate.ok('PUT', '/v1/plans/graduated_total_tokens', {
+    product: 'llm',
+    name: 'Graduated total tokens',
+    currency: 'USD',
+    interval: 'month',
+    charges: [
+      {
+        key: 'total',
+        feature: 'total_tokens',
+        price: {
+          model: 'tiered',
+          per: '1000000',
+          tiers: [
+            { upTo: '100000', unitAmount: '0' },
+            { upTo: '1000000', unitAmount: '3.00' },
+            { upTo: '10000000', unitAmount: '2.40', flatAmount: '5.00' },
+            { upTo: '1000000000', unitAmount: '1.8755' },
+            { upTo: null, unitAmount: '1.101' },
+          ],
+        },
+      },
+    ],
+    entitlements: [{ feature: 'total_tokens', limit: '1000000', limitType: 'soft', reset: 'interval' }],
+  })
+}
+
+/** Both plans for each customer, from the start of the trace's month; the subscription ids by customer. */
+export async function subscribeTraceCustomers(tollgate: TollgateProcess, customers: readonly string[]) {
+  const subscriptions = new Map<string, { perModel: string; graduated: string }>()
+  for (const customer of customers) {
+    const subscribe = (plan: string) =>
+      tollgate.ok<{ id: string }>('POST', '/v1/subscriptions', { customer, plan, startAt: '2023-11-01T00:00:00Z' })
+    const perModel = await subscribe('tokens_per_model')
+    const graduated = await subscribe('graduated_total_tokens')
+    subscriptions.set(customer, { perModel: perModel.id, graduated: graduated.id })
+  }
+  return subscriptions
+}
+
+function perMillion(model: string, direction: 'input' | 'output', unitAmount: string) {
+  return {
+    key: `${model}_${direction}`,
+    feature: `${direction}_tokens`,
+    filter: { model: [model] },
+    price: { model: 'flat', unitAmount, per: '1000000' },
+  }
+}
