@@ -1,3 +1,4 @@
+import type { EntitlementInputs } from '../../domain/entitlement-inputs.ts'
 import type { CustomerKey, FeatureKey, InstantMs, MeterKey, PlanKey, ProductKey, SubscriptionId, TenantKey } from '../../domain/identity.ts'
 import type { Meter, MeterDefinition } from '../../domain/meter.ts'
 import type { Feature, PlanVersion } from '../../domain/plan.ts'
@@ -20,15 +21,6 @@ export type PutResult<Value> = { readonly value: Value; readonly result: 'create
 
 export type Page<Value> = { readonly data: readonly Value[]; readonly nextCursor: string | null }
 export type PageRequest = { readonly limit: number; readonly cursor?: string }
-
-/** Everything that decides what a customer is entitled to; the pure resolution is in `domain/entitlements.ts`. */
-export type CustomerEntitlementInputs = {
-  readonly subscriptions: readonly Subscription[]
-  /** Every version that a phase of these subscriptions names. */
-  readonly planVersions: readonly PlanVersion[]
-  readonly features: readonly Feature[]
-  readonly meters: readonly Meter[]
-}
 
 export type CatalogChange = {
   readonly tenant: TenantKey
@@ -99,7 +91,8 @@ export type Catalog = {
   /** Replaces phases and end of an existing subscription (cancel, change). */
   saveSubscription(tenant: TenantKey, subscription: Subscription): Promise<void>
 
-  entitlementInputs(tenant: TenantKey, customer: CustomerKey): Promise<CustomerEntitlementInputs>
+  /** One snapshot; empty for an unknown customer. */
+  entitlementInputs(tenant: TenantKey, customer: CustomerKey): Promise<EntitlementInputs>
 
   /**
    * `Idempotency-Key` of POSTs that create. Claims the key: null when it is new; the stored answer when the same request
