@@ -21,11 +21,11 @@ export type TrackedCounter = {
   readonly periods: readonly { readonly startMs: InstantMs; readonly state: CounterState }[]
 }
 
-/** `state` is null when nothing was counted in the period. */
+/** Nano units. `usedUnits` is `usedQuantity` of the period's state and 0 when nothing was counted; a set of unique values stays where it is. */
 export type CounterReading = {
   readonly definition: string
   readonly trackedFromMs: InstantMs
-  readonly state: CounterState | null
+  readonly usedUnits: bigint
   readonly heldUnits: bigint
 }
 
