@@ -1,0 +1,32 @@
+import { type Principal, SCOPES } from '../../domain/principal.ts'
+import { RefusalError, refuse } from '../../domain/refusal.ts'
+import type { HttpApp } from '../../schemas/http/common.ts'
+
+/** From a key's secret to whom it belongs; null when there is no such key. */
+export type FindPrincipal = (secret: string) => Principal | null | Promise<Principal | null>
+
+const SECRET_CHARACTERS_MAX = 256
+
+/** Every route that names a scope needs a key that has it; `admin` has all. */
+export function authenticateRequests(app: HttpApp, findPrincipal: FindPrincipal): void {
+  app.decorateRequest('principal', null as unknown as Principal)
+  app.addHook('onRequest', async (request) => {
+    const scope = request.routeOptions.config.scope
+    if (scope === undefined) return
+    const header = request.headers.authorization
+    if (header === undefined || header === '') {
+      throw new RefusalError(refuse('missing_key', 'This route needs a key; send Authorization: Bearer <key>.', { status: 401 }))
+    }
+    const secret = /^Bearer +(\S+) *$/i.exec(header)?.[1]
+    const found = secret === undefined || secret.length > SECRET_CHARACTERS_MAX ? null : findPrincipal(secret)
+    const principal = found instanceof Promise ? await found : found
+    if (principal === null) {
+      throw new RefusalError(refuse('invalid_key', 'No such key; check it, or make one with `tollgate keys create`.', { status: 401 }))
+    }
+    if (!principal.scopes.includes(scope) && !principal.scopes.includes('admin')) {
+      const has = SCOPES.filter((each) => principal.scopes.includes(each)).join(', ') || 'none'
+      throw new RefusalError(refuse('missing_scope', `This route needs a key with scope ${scope}; this key has ${has}.`, { status: 403 }))
+    }
+    request.principal = principal
+  })
+}

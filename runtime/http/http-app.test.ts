@@ -1,0 +1,206 @@
+import { pino } from 'pino'
+import { Registry } from 'prom-client'
+import { Type } from 'typebox'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Fault } from '../../domain/fault.ts'
+import type { InstantMs, TenantKey } from '../../domain/identity.ts'
+import type { Principal } from '../../domain/principal.ts'
+import { RefusalError, refuse } from '../../domain/refusal.ts'
+import { DecimalInputSchema, type HttpApp, ProblemSchema } from '../../schemas/http/common.ts'
+import { createHttpApp } from './http-app.ts'
+import type { IdempotencyStore } from './idempotency.ts'
+
+const principals = new Map<string, Principal>([
+  ['reader', { keyId: 'k1', tenant: 'default' as TenantKey, scopes: ['read'] }],
+  ['boss', { keyId: 'k2', tenant: 'default' as TenantKey, scopes: ['admin'] }],
+])
+const reader = { authorization: 'Bearer reader' }
+let made = 0
+
+function createMemoryIdempotency(): IdempotencyStore {
+  const answers = new Map<string, { requestHash: string; answer: { status: number; body: string } | null }>()
+  return {
+    async claimIdempotencyKey(_tenant, key, requestHash) {
+      const known = answers.get(key)
+      if (known === undefined) {
+        answers.set(key, { requestHash, answer: null })
+        return null
+      }
+      if (known.requestHash !== requestHash) return refuse('idempotency_key_reused', 'another body', { status: 422 })
+      return known.answer ?? refuse('idempotency_key_in_use', 'under way', { status: 409 })
+    },
+    async saveIdempotentAnswer(_tenant, key, answer) {
+      const known = answers.get(key)
+      if (known !== undefined) known.answer = answer
+    },
+    async releaseIdempotencyKey(_tenant, key) {
+      answers.delete(key)
+    },
+  }
+}
+
+async function thingRoutes(app: HttpApp): Promise<void> {
+  app.get(
+    '/v1/things/:key',
+    {
+      config: { scope: 'read' },
+      schema: {
+        tags: ['things'],
+        params: Type.Object({ key: Type.String() }),
+        querystring: Type.Object({ limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10 })) }),
+        response: { 200: Type.Object({ key: Type.String(), limit: Type.Optional(Type.Integer()) }), 404: ProblemSchema },
+      },
+    },
+    async (request) => {
+      const { key } = request.params
+      if (key === 'refused') throw new RefusalError(refuse('too_many', 'too many', { status: 429, retryAfterSeconds: 1.2 }))
+      if (key === 'down') throw new Fault('log_unavailable', 'disk gone: /secret/path', { canRetry: true, publicText: 'The log is away.' })
+      if (key === 'broken') throw new Fault('log_corrupt', 'bad page 7', { canRetry: false, publicText: 'The log is broken.' })
+      if (key === 'bug') throw new Error('invariant broken: secret')
+      return { key, ...request.query }
+    },
+  )
+  const price = Type.Union([
+    Type.Object({ model: Type.Literal('flat'), unitAmount: DecimalInputSchema }, { additionalProperties: false }),
+    Type.Object(
+      { model: Type.Literal('tiered'), tiers: Type.Array(Type.Object({ upTo: Type.String() })) },
+      { additionalProperties: false },
+    ),
+  ])
+  app.post(
+    '/v1/things',
+    { config: { scope: 'admin', isIdempotent: true }, schema: { body: Type.Object({ price, mode: Type.Optional(Type.String()) }) } },
+    async (request, reply) => {
+      if (request.body.mode === 'refuse') throw new RefusalError(refuse('no_thing', 'not now', { status: 409 }))
+      made += 1
+      return reply.code(201).send({ made })
+    },
+  )
+}
+
+let app: HttpApp
+beforeAll(async () => {
+  app = createHttpApp({
+    findPrincipal: (secret) => principals.get(secret) ?? null,
+    idempotency: createMemoryIdempotency(),
+    clock: { now: () => 0 as InstantMs },
+    log: pino({ level: 'silent' }),
+    registry: new Registry(),
+    bodyBytesMax: 1000,
+  })
+  app.register(thingRoutes)
+  await app.ready()
+})
+afterAll(() => app.close())
+
+const flat = { price: { model: 'flat', unitAmount: '1' } }
+const boss = (payload: unknown, more: Record<string, string> = {}) => ({
+  method: 'POST' as const,
+  url: '/v1/things',
+  headers: { authorization: 'Bearer boss', 'content-type': 'application/json', ...more },
+  payload: typeof payload === 'string' ? payload : JSON.stringify(payload),
+})
+
+describe('every error is a problem of its own', () => {
+  test.each([
+    { name: 'no key', request: { url: '/v1/things/a' }, status: 401, code: 'missing_key' },
+    { name: 'wrong key', request: { url: '/v1/things/a', headers: { authorization: 'Bearer x' } }, status: 401, code: 'invalid_key' },
+    { name: 'no bearer', request: { url: '/v1/things/a', headers: { authorization: 'Basic x' } }, status: 401, code: 'invalid_key' },
+    { name: 'no scope', request: { ...boss(flat), headers: reader }, status: 403, code: 'missing_scope' },
+    { name: 'refusal', request: { url: '/v1/things/refused', headers: reader }, status: 429, code: 'too_many', retryAfter: '2' },
+    { name: 'fault', request: { url: '/v1/things/down', headers: reader }, status: 503, code: 'log_unavailable', retryAfter: '2' },
+    { name: 'final fault', request: { url: '/v1/things/broken', headers: reader }, status: 500, code: 'log_corrupt' },
+    { name: 'bug', request: { url: '/v1/things/bug', headers: reader }, status: 500, code: 'internal_error' },
+    { name: 'unknown path', request: { url: '/v1/nothing', headers: reader }, status: 404, code: 'not_found' },
+    { name: 'wrong method', request: { method: 'PATCH' as const, url: '/v1/things/a%2Fb' }, status: 405, code: 'method_not_allowed' },
+    { name: 'bad url', request: { url: '/v1/things/%zz', headers: reader }, status: 400, code: 'invalid_url' },
+    { name: 'not JSON', request: boss('{"a":'), status: 400, code: 'invalid_json' },
+    { name: 'empty', request: boss(''), status: 400, code: 'invalid_json' },
+    { name: '__proto__', request: boss('{"__proto__":{"a":1}}'), status: 400, code: 'invalid_json' },
+    { name: 'text', request: boss('hello', { 'content-type': 'text/plain' }), status: 415, code: 'unsupported_media_type' },
+    { name: 'too large', request: boss(`{"mode":"${'x'.repeat(1000)}"}`), status: 413, code: 'payload_too_large' },
+    { name: 'query', request: { url: '/v1/things/a?limit=11', headers: reader }, status: 400, code: 'invalid_request' },
+  ])('$name', async ({ request, status, code, retryAfter }) => {
+    const answer = await app.inject(request)
+    expect(answer.json()).toMatchObject({ status, code, type: `urn:tollgate:problem:${code}` })
+    expect(answer.statusCode).toBe(status)
+    expect(answer.headers['content-type']).toContain('application/problem+json')
+    expect(answer.headers['retry-after']).toBe(retryAfter)
+    expect(answer.body).not.toContain('secret')
+  })
+
+  test('a wrong method names the right ones', async () => {
+    const answer = await app.inject({ method: 'DELETE', url: '/v1/things/a' })
+    expect(answer.headers.allow).toBe('GET, HEAD')
+  })
+})
+
+describe('what is wrong in a request is named', () => {
+  test.each([
+    {
+      name: 'limit',
+      body: { price: flat.price, mode: 5 },
+      errors: [{ field: 'mode', code: 'invalid_type', detail: 'mode must be string, was 5' }],
+    },
+    { name: 'missing', body: {}, errors: [{ field: 'price', code: 'missing' }] },
+    { name: 'branch', body: { price: { model: 'flat' } }, errors: [{ field: 'price.unitAmount', code: 'missing' }] },
+    {
+      name: 'branch in depth',
+      body: { price: { model: 'tiered', tiers: [{ upTo: '1' }, { upTo: 2 }] } },
+      errors: [{ field: 'price.tiers[1].upTo', code: 'invalid_type' }],
+    },
+    {
+      name: 'constant',
+      body: { price: { model: 'odd' } },
+      errors: [{ field: 'price.model', detail: 'price.model must be one of flat, tiered, was "odd"' }],
+    },
+    {
+      name: 'either',
+      body: { price: { model: 'flat', unitAmount: [] } },
+      errors: [{ detail: 'price.unitAmount must be string or number, was []' }],
+    },
+    { name: 'unknown', body: { price: { ...flat.price, per: 1 } }, errors: [{ field: 'price.per', code: 'unknown_field' }] },
+  ])('$name', async ({ body, errors }) => {
+    const answer = await app.inject(boss(body))
+    expect(answer.json().errors).toHaveLength(errors.length)
+    expect(answer.json()).toMatchObject({ code: 'invalid_request', errors })
+  })
+})
+
+describe('Idempotency-Key', () => {
+  test('the same key and body is answered as before, another body is refused', async () => {
+    const first = await app.inject(boss(flat, { 'idempotency-key': 'i1' }))
+    const again = await app.inject(boss(flat, { 'idempotency-key': 'i1' }))
+    expect([again.statusCode, again.body]).toEqual([201, first.body])
+    const other = await app.inject(boss({ ...flat, mode: 'other' }, { 'idempotency-key': 'i1' }))
+    expect([other.statusCode, other.json().code]).toEqual([422, 'idempotency_key_reused'])
+  })
+
+  test('a refusal created nothing: the key may try again', async () => {
+    const madeBefore = made
+    expect((await app.inject(boss({ ...flat, mode: 'refuse' }, { 'idempotency-key': 'i2' }))).statusCode).toBe(409)
+    expect((await app.inject(boss(flat, { 'idempotency-key': 'i2' }))).json()).toEqual({ made: madeBefore + 1 })
+  })
+})
+
+test('a key with a slash is one path segment', async () => {
+  expect((await app.inject({ url: '/v1/things/team%2Fa?limit=3', headers: reader })).json()).toEqual({ key: 'team/a', limit: 3 })
+})
+
+test('the API describes itself', async () => {
+  const openapi = (await app.inject('/openapi.json')).json()
+  expect(openapi.openapi).toBe('3.1.0')
+  const operation = openapi.paths['/v1/things/{key}'].get
+  expect(operation.security).toEqual([{ bearer: [] }])
+  expect(Object.keys(operation.responses).sort()).toEqual(['200', '401', '403', '404'])
+  expect(Object.keys(operation.responses['404'].content)).toEqual(['application/problem+json'])
+  expect(openapi.paths['/healthz']).toBeDefined()
+  expect((await app.inject('/docs/')).body).not.toContain('https://')
+})
+
+test('metrics count by route, not by URL', async () => {
+  await app.inject({ url: '/v1/things/some-customer', headers: reader })
+  const { body } = await app.inject('/metrics')
+  expect(body).toContain('tollgate_http_request_seconds_count{method="GET",route="/v1/things/:key",status="200"}')
+  expect(body).not.toContain('some-customer')
+})

@@ -1,0 +1,147 @@
+import { randomUUID } from 'node:crypto'
+import type { Socket } from 'node:net'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import Fastify, { type FastifyBaseLogger, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
+import type { Logger } from 'pino'
+import { Histogram, type Registry } from 'prom-client'
+import type { Clock } from '../../domain/clock.ts'
+import type { HttpApp } from '../../schemas/http/common.ts'
+import { authenticateRequests, type FindPrincipal } from './authentication.ts'
+import { honourIdempotencyKeys, type IdempotencyStore } from './idempotency.ts'
+import { createKnownPaths, type KnownPaths } from './known-paths.ts'
+import { describeApi } from './openapi.ts'
+import { PROBLEM_CONTENT_TYPE, type ProblemAnswer, problem, problemOfError } from './problem.ts'
+import { validateRequests } from './request-validation.ts'
+
+export type HttpAppOptions = {
+  readonly findPrincipal: FindPrincipal
+  readonly idempotency: IdempotencyStore
+  readonly clock: Clock
+  readonly log: Logger
+  readonly registry: Registry
+  /** Of a body that a route does not bound by itself. */
+  readonly bodyBytesMax: number
+  readonly version?: string
+}
+
+const HEADERS_TIMEOUT_MS = 30_000
+const REQUEST_TIMEOUT_MS = 120_000
+const KEEP_ALIVE_TIMEOUT_MS = 72_000
+/** A key of 128 characters, each percent-encoded. */
+const PARAM_CHARACTERS_MAX = 384
+
+/** The HTTP server without routes of its own but /healthz, /metrics, /openapi.json and /docs; stages register theirs. */
+export function createHttpApp(options: HttpAppOptions): HttpApp {
+  const { log, registry } = options
+  const app: HttpApp = Fastify({
+    loggerInstance: log as FastifyBaseLogger,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: options.bodyBytesMax,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS },
+    routerOptions: { maxParamLength: PARAM_CHARACTERS_MAX },
+    genReqId: () => randomUUID(),
+    return503OnClosing: false,
+    clientErrorHandler: answerUnreadableRequest,
+    frameworkErrors: (error, _request, reply) => sendProblem(reply as unknown as FastifyReply, problemOfError(error)),
+  }).withTypeProvider<TypeBoxTypeProvider>()
+
+  const paths = createKnownPaths()
+  app.addHook('onRoute', (route) => paths.add(route.url, [route.method].flat()))
+  app.removeContentTypeParser('text/plain')
+  validateRequests(app)
+  measureRequests(app, log, registry)
+  authenticateRequests(app, options.findPrincipal)
+  honourIdempotencyKeys(app, options.idempotency, options.clock, log)
+  answerErrors(app, log, paths)
+  describeApi(app, options.version ?? '0.0.0')
+  app.register(async (routes) => observeRoutes(routes, registry))
+  return app
+}
+
+function observeRoutes(app: HttpApp, registry: Registry): void {
+  app.get('/healthz', { schema: { tags: ['operations'], summary: 'Is the process up', operationId: 'getHealth' } }, async () => ({
+    status: 'ok',
+  }))
+  app.get(
+    '/metrics',
+    { schema: { tags: ['operations'], summary: 'Prometheus metrics', operationId: 'getMetrics', produces: ['text/plain'] } },
+    async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()),
+  )
+}
+
+function answerErrors(app: HttpApp, log: Logger, paths: KnownPaths): void {
+  app.setErrorHandler((error, request, reply) => {
+    const answer = problemOfError(error)
+    if (answer.problem.status >= 500) {
+      log.error({ err: error, requestId: request.id, route: request.routeOptions.url, code: answer.problem.code }, 'request failed')
+    }
+    return sendProblem(reply, answer)
+  })
+  app.setNotFoundHandler((request, reply) => {
+    const path = pathOf(request)
+    const methods = paths.methodsOf(path)
+    if (methods.length === 0) {
+      return sendProblem(reply, { problem: problem('not_found', 404, `There is nothing at ${path}; /docs lists what there is.`) })
+    }
+    reply.header('allow', methods.join(', '))
+    const detail = `${request.method} is not served at ${path}; it takes ${methods.join(', ')}.`
+    return sendProblem(reply, { problem: problem('method_not_allowed', 405, detail) })
+  })
+}
+
+/** Sent as text, so that no route's response schema can take fields away. */
+function sendProblem(reply: FastifyReply, { problem, retryAfterSeconds }: ProblemAnswer): FastifyReply {
+  if (retryAfterSeconds !== undefined) reply.header('retry-after', String(Math.max(1, Math.ceil(retryAfterSeconds))))
+  if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
+  return reply.code(problem.status).type(PROBLEM_CONTENT_TYPE).send(JSON.stringify(problem))
+}
+
+/** What is not even HTTP never reaches a route. */
+function answerUnreadableRequest(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const [status, phrase, code, detail] =
+    error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+      ? ([408, 'Request Timeout', 'request_timeout', 'The request did not arrive in time.'] as const)
+      : error.code === 'HPE_HEADER_OVERFLOW'
+        ? ([431, 'Request Header Fields Too Large', 'headers_too_large', 'The request headers are larger than 16 KiB.'] as const)
+        : ([400, 'Bad Request', 'bad_request', 'The request is not valid HTTP/1.1.'] as const)
+  const body = JSON.stringify(problem(code, status, detail))
+  socket.end(
+    `HTTP/1.1 ${status} ${phrase}\r\nContent-Type: ${PROBLEM_CONTENT_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  )
+}
+
+/** One time series per route pattern, never per URL: keys in paths must not become labels or log fields. */
+function measureRequests(app: HttpApp, log: Logger, registry: Registry): void {
+  const duration = new Histogram({
+    name: 'tollgate_http_request_seconds',
+    help: 'Time from the request head to the end of the answer',
+    labelNames: ['method', 'route', 'status'] as const,
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
+    registers: [registry],
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    const tookMs = reply.elapsedTime
+    const route = request.routeOptions.url ?? 'unknown'
+    duration.observe({ method: request.method, route, status: reply.statusCode }, tookMs / 1000)
+    if (reply.statusCode < 400 && !log.isLevelEnabled('debug')) return
+    const fields = {
+      requestId: request.id,
+      method: request.method,
+      route,
+      status: reply.statusCode,
+      tookMs: Math.round(tookMs * 100) / 100,
+    }
+    if (reply.statusCode < 400) log.debug(fields, 'request answered')
+    else log.info(fields, 'request refused')
+  })
+}
+
+function pathOf(request: FastifyRequest): string {
+  return request.url.split('?', 1)[0] ?? request.url
+}

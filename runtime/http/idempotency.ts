@@ -1,0 +1,52 @@
+import { hash } from 'node:crypto'
+import type { FastifyRequest } from 'fastify'
+import type { Logger } from 'pino'
+import type { Catalog } from '../../adapters/catalog/catalog.ts'
+import type { Clock } from '../../domain/clock.ts'
+import { orThrow, refuse } from '../../domain/refusal.ts'
+import type { HttpApp } from '../../schemas/http/common.ts'
+
+export type IdempotencyStore = Pick<Catalog, 'claimIdempotencyKey' | 'saveIdempotentAnswer' | 'releaseIdempotencyKey'>
+
+const KEY_CHARACTERS_MAX = 255
+
+/**
+ * `Idempotency-Key` on routes that create: the same key and body is answered as before. Only answers that created
+ * something are kept; a refusal or a fault created nothing, so the same key may try again.
+ */
+export function honourIdempotencyKeys(app: HttpApp, store: IdempotencyStore, clock: Clock, log: Logger): void {
+  const claims = new WeakMap<FastifyRequest, string>()
+
+  app.addHook('preHandler', async (request, reply) => {
+    const key = request.headers['idempotency-key']
+    if (request.routeOptions.config.isIdempotent !== true || key === undefined) return
+    if (typeof key !== 'string' || key.length === 0 || key.length > KEY_CHARACTERS_MAX) {
+      return orThrow(refuse('invalid_idempotency_key', `Idempotency-Key must be 1 to ${KEY_CHARACTERS_MAX} characters, once.`))
+    }
+    const requestHash = hash('sha256', JSON.stringify([request.method, request.url, request.body ?? null]))
+    const answer = orThrow(await store.claimIdempotencyKey(request.principal.tenant, key, requestHash, clock.now()))
+    if (answer === null) {
+      claims.set(request, key)
+      return
+    }
+    return reply.code(answer.status).header('idempotent-replayed', 'true').type('application/json; charset=utf-8').send(answer.body)
+  })
+
+  app.addHook('onSend', async (request, reply, payload) => {
+    const key = claims.get(request)
+    if (key === undefined) return payload
+    claims.delete(request)
+    const { tenant } = request.principal
+    try {
+      if (reply.statusCode < 300 && typeof payload === 'string') {
+        await store.saveIdempotentAnswer(tenant, key, { status: reply.statusCode, body: payload })
+      } else {
+        await store.releaseIdempotencyKey(tenant, key)
+      }
+    } catch (error) {
+      // The thing asked for is made: the answer must not become an error. A repeat of the key is refused as in use until the claim runs out.
+      log.error({ err: error, route: request.routeOptions.url }, 'idempotent answer not saved')
+    }
+    return payload
+  })
+}

@@ -1,0 +1,59 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { HttpApp } from '../../schemas/http/common.ts'
+import { ProblemSchema } from '../../schemas/http/common.ts'
+
+const PROBLEM_DESCRIPTION = (ProblemSchema as { description?: string }).description
+
+type RouteSchema = { response?: Record<string, unknown>; description?: string; security?: unknown; hide?: boolean }
+
+/** `/openapi.json`, written from the route schemas, and `/docs`, which shows it without needing the internet. */
+export function describeApi(app: HttpApp, version: string): void {
+  app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Tollgate',
+        version,
+        description: 'Meters what customers use, prices it, and answers "may they?" before the next call.',
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      servers: [{ url: '/' }],
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'A key of a tenant' } } },
+    },
+    transform: ({ schema, url, route }) => {
+      const scope = (route.config as { scope?: string } | undefined)?.scope
+      return { schema: described(schema as RouteSchema | undefined, scope) as never, url }
+    },
+  })
+  app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true, uiConfig: { docExpansion: 'list', persistAuthorization: true } })
+  app.register(async (routes) => {
+    routes.get('/openapi.json', { schema: { hide: true } as object }, async () => app.swagger())
+  })
+}
+
+function described(schema: RouteSchema | undefined, scope: string | undefined): RouteSchema {
+  if (schema?.hide === true) return schema
+  const problems = scope === undefined ? {} : { 401: 'No key, or no such key', 403: `The key has not the scope ${scope}` }
+  const response: Record<string, unknown> = { ...schema?.response }
+  for (const [status, description] of Object.entries(problems)) response[status] ??= { description }
+  for (const [status, answer] of Object.entries(response)) {
+    if (/^[45]/.test(status)) response[status] = problemResponse(answer as { description?: string })
+  }
+  const description = [schema?.description, scope === undefined ? undefined : `Needs scope \`${scope}\`.`].filter(
+    (text) => text !== undefined,
+  )
+  return {
+    ...schema,
+    response,
+    ...(description.length === 0 ? {} : { description: description.join('\n\n') }),
+    ...(scope === undefined ? {} : { security: [{ bearer: [] }] }),
+  }
+}
+
+function problemResponse({ description }: { description?: string }): object {
+  return {
+    description: description === undefined || description === PROBLEM_DESCRIPTION ? 'Refused, with the reason' : description,
+    content: { 'application/problem+json': { schema: ProblemSchema } },
+  }
+}

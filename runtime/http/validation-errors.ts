@@ -1,0 +1,76 @@
+import type { ErrorObject } from 'ajv'
+import type { FieldError } from '../../domain/refusal.ts'
+
+const FIELD_ERRORS_MAX = 20
+const VALUE_CHARACTERS_MAX = 64
+
+/** Ajv's errors as ours: one per field, naming the field, the value and the limit. Needs ajv's `verbose`. */
+export function fieldErrors(errors: readonly ErrorObject[], httpPart: string): readonly FieldError[] {
+  const byField = new Map<string, ErrorObject[]>()
+  for (const error of ofLikeliestBranches(errors)) {
+    const field = fieldOf(error) || httpPart
+    const sameField = byField.get(field)
+    if (sameField === undefined) byField.set(field, [error])
+    else sameField.push(error)
+  }
+  return [...byField].slice(0, FIELD_ERRORS_MAX).map(([field, ofField]) => fieldError(field, ofField))
+}
+
+/**
+ * A union reports the errors of all its branches. The branch that was meant is the one whose constants fit (`model:
+ * "tiered"`), so errors of branches with a wrong constant go, unless that is all there is.
+ */
+function ofLikeliestBranches(errors: readonly ErrorObject[]): readonly ErrorObject[] {
+  const branchOf = (error: ErrorObject) => /^.*\/(?:anyOf|oneOf)\/\d+\//.exec(error.schemaPath)?.[0]
+  const wrongBranches = new Set(errors.filter((error) => error.keyword === 'const').map(branchOf))
+  const withoutUnions = errors.filter((error) => error.keyword !== 'anyOf' && error.keyword !== 'oneOf')
+  const ofOthers = withoutUnions.filter((error) => !wrongBranches.has(branchOf(error)))
+  if (wrongBranches.size === 0 || ofOthers.length > 0) return ofOthers
+  return withoutUnions.filter((error) => error.keyword === 'const')
+}
+
+function fieldOf(error: ErrorObject): string {
+  const { missingProperty, additionalProperty } = error.params as { missingProperty?: string; additionalProperty?: string }
+  const path = error.instancePath
+    .split('/')
+    .slice(1)
+    .map((segment) => segment.replaceAll('~1', '/').replaceAll('~0', '~'))
+  const last = missingProperty ?? additionalProperty
+  if (last !== undefined) path.push(last)
+  return path.reduce(
+    (field, segment) => (/^\d+$/.test(segment) ? `${field}[${segment}]` : field === '' ? segment : `${field}.${segment}`),
+    '',
+  )
+}
+
+function fieldError(field: string, errors: readonly ErrorObject[]): FieldError {
+  const first = errors[0] as ErrorObject
+  switch (first.keyword) {
+    case 'required':
+      return { field, code: 'missing', detail: `${field} is missing` }
+    case 'additionalProperties':
+      return { field, code: 'unknown_field', detail: `${field} is not a field of this request` }
+    case 'type': {
+      const types = [...new Set(errors.filter((error) => error.keyword === 'type').map((error) => String(error.params.type)))]
+      return { field, code: 'invalid_type', detail: `${field} must be ${types.join(' or ')}, was ${shown(first.data)}` }
+    }
+    case 'const':
+    case 'enum': {
+      const allowed = errors.flatMap((error) =>
+        error.keyword === 'const' ? [error.params.allowedValue] : (error.params.allowedValues ?? []),
+      )
+      return { field, code: 'not_allowed', detail: `${field} must be one of ${[...new Set(allowed)].join(', ')}, was ${shown(first.data)}` }
+    }
+    default:
+      return { field, code: `invalid_${snakeCase(first.keyword)}`, detail: `${field} ${first.message}, was ${shown(first.data)}` }
+  }
+}
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'undefined'
+  return text.length <= VALUE_CHARACTERS_MAX ? text : `${text.slice(0, VALUE_CHARACTERS_MAX)}… (${text.length} characters)`
+}
+
+function snakeCase(keyword: string): string {
+  return keyword.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+}
