@@ -1,0 +1,83 @@
+import type { Logger } from 'pino'
+import type { Counter } from 'prom-client'
+import { Fault } from '../../domain/fault.ts'
+import type { CounterFile } from './counter-file.ts'
+import type { CounterTable } from './counter-table.ts'
+
+/** Brings the file up to the table. One write at a time; what changes meanwhile goes into the next. */
+export type CounterWriter = {
+  /** Something changed: a write will follow. */
+  schedule(): void
+  /** Resolves when everything up to this call is on disk. */
+  flush(): Promise<void>
+  assertOpen(): void
+  ping(): Promise<void>
+  stop(): Promise<void>
+}
+
+export function createCounterWriter(deps: {
+  readonly file: CounterFile
+  readonly table: CounterTable
+  readonly log: Logger
+  readonly rowsWritten: Counter
+  readonly writeFailures: Counter
+  readonly flushIntervalMs: number
+}): CounterWriter {
+  const { file, table, log, rowsWritten, writeFailures, flushIntervalMs } = deps
+  let writing: Promise<void> = Promise.resolve()
+  let timer: NodeJS.Timeout | null = null
+  let failure: Fault | null = null
+  let isStopped = false
+
+  async function write(): Promise<void> {
+    const unwritten = table.takeUnwritten()
+    if (unwritten === null) return
+    try {
+      await file.write(unwritten.rows)
+      rowsWritten.inc(unwritten.rows.length)
+      failure = null
+    } catch (error) {
+      table.giveBack(unwritten)
+      writeFailures.inc()
+      failure = error as Fault
+      throw error
+    }
+  }
+  function flush(): Promise<void> {
+    if (timer !== null) clearTimeout(timer)
+    timer = null
+    writing = writing.then(write, write)
+    return writing
+  }
+  function schedule(): void {
+    timer ??= setTimeout(() => {
+      flush().catch((error: unknown) => {
+        log.error({ err: error, retryInMs: flushIntervalMs }, 'counters could not be written')
+        if (!isStopped) schedule()
+      })
+    }, flushIntervalMs)
+  }
+  function assertOpen(): void {
+    if (isStopped) throw new Fault('counters_unavailable', 'the counters are stopped', { canRetry: true, publicText: STOPPED_TEXT })
+  }
+  return {
+    schedule,
+    flush,
+    assertOpen,
+    async ping() {
+      assertOpen()
+      if (failure !== null) throw failure
+    },
+    async stop() {
+      if (isStopped) return
+      isStopped = true
+      try {
+        await flush()
+      } finally {
+        await file.close()
+      }
+    },
+  }
+}
+
+const STOPPED_TEXT = 'This server is stopping; try again.'

@@ -1,0 +1,125 @@
+import type { Logger } from 'pino'
+import { Counter, Gauge, type Registry } from 'prom-client'
+import type { Clock } from '../../domain/clock.ts'
+import type { Offset } from '../../domain/identity.ts'
+import { openCounterFile } from './counter-file.ts'
+import { CounterTable, type DropReason } from './counter-table.ts'
+import { createCounterWriter } from './counter-writer.ts'
+import type { Counters } from './counters.ts'
+import { snapshotOf, usedUnitsIn } from './live-counter.ts'
+import { createTrackingRequests } from './tracking-requests.ts'
+
+export type EmbeddedCountersOptions = {
+  /** A directory of its own; made when it is not there. */
+  readonly path: string
+  readonly clock: Clock
+  readonly log: Logger
+  readonly registry: Registry
+  /** At most so much later than it was applied is something on disk. */
+  readonly flushIntervalMs?: number
+}
+
+/**
+ * Counters in the memory of this process, written to LMDB behind it. One write is one transaction and holds every change
+ * with the positions they reach, so a crash loses only what the log gives again.
+ */
+export async function createEmbeddedCounters(options: EmbeddedCountersOptions): Promise<Counters> {
+  const { path, clock, log, flushIntervalMs = 1000 } = options
+  const table = new CounterTable()
+  const file = openCounterFile(path)
+  for (const row of file.rows()) table.load(row)
+  const requests = createTrackingRequests()
+  const metrics = createMetrics(options.registry, table)
+  const writer = createCounterWriter({ file, table, log, rowsWritten: metrics.rows, writeFailures: metrics.failures, flushIntervalMs })
+  log.info({ counters: table.counterCount }, 'counters loaded')
+
+  return {
+    async position(partition) {
+      return table.position(partition)
+    },
+    async apply(partition, records) {
+      writer.assertOpen()
+      const nowMs = clock.now()
+      const results: Record<DropReason | 'counted', number> = { counted: 0, untracked: 0, other_definition: 0, before_tracking: 0 }
+      for (const { offset, deltas } of records) {
+        if (offset < table.position(partition)) continue
+        for (const delta of deltas) results[table.count(partition, delta, nowMs) ?? 'counted']++
+        table.moveTo(partition, (offset + 1) as Offset)
+      }
+      for (const [result, deltas] of Object.entries(results)) if (deltas > 0) metrics.deltas.inc({ result }, deltas)
+      writer.schedule()
+    },
+    async track(customer, counters, at) {
+      writer.assertOpen()
+      if (table.position(customer.partition) !== at) return false
+      table.replace(customer, counters)
+      writer.schedule()
+      return true
+    },
+    async tracked(customer) {
+      return new Map([...(table.of(customer) ?? [])].map(([feature, { definition }]) => [feature, definition]))
+    },
+    async read(customer, wanted) {
+      writer.assertOpen()
+      const counters = table.of(customer)
+      return wanted.map(({ feature, periodStartMs }) => {
+        const counter = counters?.get(feature)
+        if (counter === undefined) return undefined
+        const { definition, trackedFromMs, periods } = counter
+        return { definition, trackedFromMs, usedUnits: usedUnitsIn(periods.get(periodStartMs)), heldUnits: 0n }
+      })
+    },
+    async requestTracking(customer) {
+      requests.place(customer)
+    },
+    async takeTrackingRequests(partition) {
+      return requests.take(partition)
+    },
+    onTrackingRequest(listener) {
+      requests.onPlaced(listener)
+    },
+    async *scan(partition) {
+      for (const customer of table.customers(partition)) {
+        // Looked up when its turn comes: it may have been dropped since the scan began.
+        const counters = table.of(customer)
+        if (counters !== undefined) yield { customer, counters: [...counters.values()].map(snapshotOf) }
+      }
+    },
+    async reset(partition, position) {
+      writer.assertOpen()
+      table.clear(partition)
+      table.moveTo(partition, position)
+      await writer.flush()
+    },
+    flush: () => writer.flush(),
+    ping: () => writer.ping(),
+    stop: () => writer.stop(),
+  }
+}
+
+type Metrics = { readonly deltas: Counter<'result'>; readonly rows: Counter; readonly failures: Counter }
+
+function createMetrics(registry: Registry, table: CounterTable): Metrics {
+  new Gauge({
+    name: 'tollgate_counters_tracked',
+    help: 'Counters (customer and feature) that are kept',
+    registers: [registry],
+    collect() {
+      this.set(table.counterCount)
+    },
+  })
+  return {
+    deltas: new Counter({
+      name: 'tollgate_counter_deltas_total',
+      help: 'Deltas handed to the counters, by what became of them: counted, untracked, other_definition, before_tracking',
+      labelNames: ['result'],
+      registers: [registry],
+    }),
+    rows: new Counter({ name: 'tollgate_counter_rows_written_total', help: 'Rows of counters written to disk', registers: [registry] }),
+    failures: new Counter({
+      name: 'tollgate_counter_write_failures_total',
+      help: 'Writes of counters to disk that failed and were tried again',
+      registers: [registry],
+    }),
+  }
+}
