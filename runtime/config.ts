@@ -1,0 +1,101 @@
+import { oneOf, optionalText, roles, type Setting, text, url, wholeNumber } from './setting.ts'
+
+/**
+ * Every setting of the process, once: environment variable, parser, default, one line of meaning. The README's table,
+ * `--help` and `tollgate config` are printed from it.
+ */
+export const SETTINGS = {
+  host: text('TOLLGATE_HOST', '127.0.0.1', 'Address to listen on; `0.0.0.0` for all'),
+  port: wholeNumber('TOLLGATE_PORT', 8080, { min: 0, max: 65_535 }, 'Port to listen on; 0 takes a free one'),
+  dataDir: text('TOLLGATE_DATA_DIR', './data', 'Where the embedded stores live; one process at a time'),
+  adminKey: optionalText('TOLLGATE_ADMIN_KEY', 'First admin key of tenant `default`; without it the first start makes one and prints it', {
+    isSecret: true,
+    minCharacters: 16,
+  }),
+  partitions: wholeNumber(
+    'TOLLGATE_PARTITIONS',
+    4,
+    { min: 1, max: 1024 },
+    'Partitions of the event log; fixed when the data directory is made',
+  ),
+  roles: roles('TOLLGATE_ROLES', ['ingest', 'aggregator', 'api'], 'What this process does'),
+  logLevel: oneOf('TOLLGATE_LOG_LEVEL', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info', 'Least level of log lines'),
+  flushIntervalMs: wholeNumber(
+    'TOLLGATE_FLUSH_INTERVAL_MS',
+    1_000,
+    { min: 10, max: 60_000 },
+    'Longest wait before events are written to the usage store',
+  ),
+  logRetentionDays: wholeNumber(
+    'TOLLGATE_LOG_RETENTION_DAYS',
+    40,
+    { min: 36, max: 3_650 },
+    'Days a record stays in the embedded event log after it was received; events stay in the usage store',
+  ),
+  bodyBytesMax: wholeNumber('TOLLGATE_BODY_BYTES_MAX', 1_048_576, { min: 1_024, max: 67_108_864 }, 'Largest body, but for events'),
+  eventBodyBytesMax: wholeNumber(
+    'TOLLGATE_EVENT_BODY_BYTES_MAX',
+    67_108_864,
+    { min: 1_024, max: 1_073_741_824 },
+    'Largest unpacked body of events in one request',
+  ),
+  requestEventsMax: wholeNumber('TOLLGATE_REQUEST_EVENTS_MAX', 100_000, { min: 1, max: 1_000_000 }, 'Most events in one request'),
+  pendingBytesMax: wholeNumber(
+    'TOLLGATE_PENDING_BYTES_MAX',
+    134_217_728,
+    { min: 1_048_576, max: 8_589_934_592 },
+    'Most bytes of events received and not yet durable; above it requests are answered 429',
+  ),
+  lagMaxMs: wholeNumber(
+    'TOLLGATE_LAG_MAX_MS',
+    30_000,
+    { min: 1_000, max: 3_600_000 },
+    'An aggregator that has records to read and moved none for this long is stalled: `/readyz` says 503',
+  ),
+  drainMaxMs: wholeNumber(
+    'TOLLGATE_DRAIN_MAX_MS',
+    20_000,
+    { min: 0, max: 600_000 },
+    'Longest wait for requests and flushes under way when stopping',
+  ),
+  kafkaBrokers: optionalText('KAFKA_BROKERS', 'Event log on Kafka: `host:port,host:port`'),
+  clickhouseUrl: url('CLICKHOUSE_URL', ['http', 'https'], 'Usage store on ClickHouse: `http://user:password@host:8123/database`'),
+  databaseUrl: url('DATABASE_URL', ['postgres', 'postgresql'], 'Catalog on PostgreSQL: `postgres://user:password@host:5432/database`'),
+  redisUrl: url('REDIS_URL', ['redis', 'rediss'], 'Counters on Redis or Valkey: `redis://host:6379`'),
+  clientUrl: url('TOLLGATE_URL', ['http', 'https'], 'For commands that talk to a server: where it is; by default host and port above'),
+  clientKey: optionalText('TOLLGATE_KEY', 'For commands that talk to a server: the key to use', { isSecret: true }),
+} as const satisfies Record<string, Setting<unknown>>
+
+export type Config = { readonly [Name in keyof typeof SETTINGS]: (typeof SETTINGS)[Name] extends Setting<infer Value> ? Value : never }
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+export type ConfigOutcome =
+  | { readonly config: Config; readonly problems: readonly [] }
+  | { readonly config: null; readonly problems: readonly [string, ...string[]] }
+
+/** Reads all settings and names all problems at once. An empty variable counts as not set. */
+export function readConfig(environment: Environment): ConfigOutcome {
+  const problems: string[] = unknownSettings(environment)
+  const values: Record<string, unknown> = {}
+  for (const [key, setting] of Object.entries<Setting<unknown>>(SETTINGS)) {
+    const given = environment[setting.name]
+    if (given === undefined || given === '') {
+      values[key] = setting.default
+      continue
+    }
+    const parsed = setting.parse(given.trim())
+    if ('problem' in parsed) problems.push(`${setting.name} ${parsed.problem}${setting.isSecret ? '' : `, was ${JSON.stringify(given)}`}`)
+    else values[key] = parsed.value
+  }
+  const [first, ...rest] = problems
+  return first === undefined ? { config: values as Config, problems: [] } : { config: null, problems: [first, ...rest] }
+}
+
+/** A misspelt name would be ignored in silence. `TOLLGATE_TEST_` belongs to the test suites. */
+function unknownSettings(environment: Environment): string[] {
+  const known = new Set<string>(Object.values(SETTINGS).map((setting) => setting.name))
+  return Object.keys(environment)
+    .filter((name) => name.startsWith('TOLLGATE_') && !name.startsWith('TOLLGATE_TEST_') && !known.has(name))
+    .map((name) => `${name} is not a setting; \`tollgate config\` lists them`)
+}

@@ -1,0 +1,111 @@
+/** One line of the configuration table. `default` null means that nothing is set. */
+export type Setting<Value> = {
+  readonly name: string
+  readonly default: Value
+  readonly meaning: string
+  /** Never shown or logged. */
+  readonly isSecret: boolean
+  parse(given: string): Parsed<Value>
+  /** The value as a person reads it, without passwords. */
+  show(value: Value): string
+}
+
+export type Parsed<Value> = { readonly value: Value } | { readonly problem: string }
+
+export const ROLES = ['ingest', 'aggregator', 'api'] as const
+export type Role = (typeof ROLES)[number]
+
+export function text(name: string, defaultText: string, meaning: string): Setting<string> {
+  return { name, default: defaultText, meaning, isSecret: false, parse: (given) => ({ value: given }), show: (value) => value }
+}
+
+export function optionalText(
+  name: string,
+  meaning: string,
+  options: { isSecret?: boolean; minCharacters?: number } = {},
+): Setting<string | null> {
+  const { isSecret = false, minCharacters = 1 } = options
+  return {
+    name,
+    default: null,
+    meaning,
+    isSecret,
+    parse: (given) => (given.length < minCharacters ? { problem: `must have at least ${minCharacters} characters` } : { value: given }),
+    show: (value) => (value === null ? '' : isSecret ? '(set)' : value),
+  }
+}
+
+export function wholeNumber(name: string, defaultNumber: number, bounds: { min: number; max: number }, meaning: string): Setting<number> {
+  const problem = `must be a whole number from ${bounds.min} to ${bounds.max}`
+  return {
+    name,
+    default: defaultNumber,
+    meaning,
+    isSecret: false,
+    parse(given) {
+      const value = /^\d{1,15}$/.test(given) ? Number(given) : Number.NaN
+      return value >= bounds.min && value <= bounds.max ? { value } : { problem }
+    },
+    show: String,
+  }
+}
+
+export function oneOf<const Choice extends string>(
+  name: string,
+  choices: readonly Choice[],
+  defaultChoice: NoInfer<Choice>,
+  meaning: string,
+): Setting<Choice> {
+  return {
+    name,
+    default: defaultChoice,
+    meaning: `${meaning}: ${choices.join(', ')}`,
+    isSecret: false,
+    parse(given) {
+      const value = choices.find((choice) => choice === given)
+      return value === undefined ? { problem: `must be one of ${choices.join(', ')}` } : { value }
+    },
+    show: (value) => value,
+  }
+}
+
+export function roles(name: string, defaultRoles: readonly Role[], meaning: string): Setting<readonly Role[]> {
+  return {
+    name,
+    default: defaultRoles,
+    meaning: `${meaning}: any of ${ROLES.join(', ')}`,
+    isSecret: false,
+    parse: parseRoles,
+    show: (value) => value.join(','),
+  }
+}
+
+function parseRoles(given: string): Parsed<readonly Role[]> {
+  const names = given.split(',').map((each) => each.trim())
+  const unknown = names.filter((each) => !ROLES.some((role) => role === each))
+  if (unknown.length > 0) return { problem: `must be some of ${ROLES.join(', ')}, separated by commas` }
+  return { value: ROLES.filter((role) => names.includes(role)) }
+}
+
+export function url(name: string, protocols: readonly string[], meaning: string): Setting<string | null> {
+  return {
+    name,
+    default: null,
+    meaning,
+    // A URL may carry a password, so a wrong one is not repeated in the problem.
+    isSecret: true,
+    parse(given) {
+      const protocol = URL.canParse(given) ? new URL(given).protocol.slice(0, -1) : ''
+      return protocols.includes(protocol)
+        ? { value: given }
+        : { problem: `must be a URL that begins with ${protocols.map((each) => `${each}://`).join(' or ')}` }
+    },
+    show: (value) => (value === null ? '' : withoutPassword(value)),
+  }
+}
+
+function withoutPassword(given: string): string {
+  const parsed = new URL(given)
+  if (parsed.password !== '') parsed.password = '***'
+  return parsed.toString()
+}
