@@ -13,7 +13,8 @@ export type RowValue = readonly unknown[]
 
 /** Grows when the rows change shape. */
 export const ROWS_FORMAT = 1
-export const FORMAT_KEY: RowKey = ['format']
+/** Two parts: LMDB gives a key of one part back without its list. */
+export const FORMAT_KEY: RowKey = ['format', 'counters']
 
 export const positionRow = (partition: Partition, next: Offset): CounterRow => ({ key: ['position', partition], value: [next] })
 
