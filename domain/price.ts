@@ -1,19 +1,28 @@
-/** Prices as the contract gives them; every amount, quantity and block is a decimal string. */
+/**
+ * Prices as the contract gives them. Amounts are decimal strings in the currency's major unit, quantities decimal
+ * strings in the feature's unit. `per` is the block that a unit amount buys: '2.50' per '1000000' tokens; default '1'.
+ */
 export type Price =
   | { readonly model: 'flat'; readonly unitAmount: string; readonly per?: string }
   | {
       readonly model: 'package'
+      /** Of one package; a package begun is due in full. */
       readonly amount: string
       readonly packageSize: string
       readonly freeUnits?: string
+      /** At least one package is due, whatever the usage. */
       readonly flatAtZero?: boolean
     }
   | {
       readonly model: 'tiered' | 'volume' | 'stairstep'
       readonly per?: string
       readonly tiers: readonly PriceTier[]
+      /** The first tier's flat amount is due at zero usage too. */
       readonly flatAtZero?: boolean
     }
 
-/** `upTo` is inclusive; the last tier's is null. */
+/** `upTo` is inclusive, ascending, and null for the last. An amount that is absent is zero. */
 export type PriceTier = { readonly upTo: string | null; readonly unitAmount?: string; readonly flatAmount?: string }
+
+export const PRICE_MODELS = ['flat', 'package', 'tiered', 'volume', 'stairstep'] as const satisfies readonly Price['model'][]
+export const PRICE_TIERS_MAX = 100

@@ -1,0 +1,45 @@
+import { formatDecimal, parseDecimal } from './decimal.ts'
+import { type Outcome, refuse } from './refusal.ts'
+
+/** Fractional digits of a currency's minor unit after ISO 4217: 2 for USD, 0 for JPY, 3 for KWD. Refuses `unknown_currency`. */
+export function minorUnitDigits(currency: string): Outcome<number> {
+  if (!CURRENCIES.has(currency)) {
+    return refuse('unknown_currency', `'${currency.slice(0, 16)}' is not a currency; give the ISO 4217 code in capitals, such as 'USD'.`)
+  }
+  return MINOR_UNIT_DIGITS[currency] ?? 2
+}
+
+/** Money in minor units, with all digits of its currency: 1250n is '12.50' at two, '1250' at none. */
+export function formatMoney(minorUnits: bigint, fractionDigits: number): string {
+  const [integer, fraction = ''] = formatDecimal(minorUnits, fractionDigits).split('.')
+  return fractionDigits === 0 ? `${integer}` : `${integer}.${fraction.padEnd(fractionDigits, '0')}`
+}
+
+/** Amounts of prices and base fees are finer than money that is paid: up to 12 fractional digits, below 10^15. */
+export const AMOUNT_FRACTION_DIGITS_MAX = 12
+export const AMOUNT_INTEGER_DIGITS_MAX = 15
+
+/** An amount in 10^-12 of the currency's major unit, or null unless it is an exact decimal within the bounds above. */
+export function parseAmount(input: string | number): bigint | null {
+  return parseDecimal(input, AMOUNT_INTEGER_DIGITS_MAX, AMOUNT_FRACTION_DIGITS_MAX)
+}
+
+export function formatAmount(pico: bigint): string {
+  return formatDecimal(pico, AMOUNT_FRACTION_DIGITS_MAX)
+}
+
+const CURRENCIES: ReadonlySet<string> = new Set(Intl.supportedValuesOf('currency'))
+
+/**
+ * Every currency of ISO 4217 (list one, 2024) whose minor unit is not a hundredth. Not taken from Intl.NumberFormat: it
+ * says how cash is shown, with no fillér in HUF or sen in IDR, where an invoice must keep them.
+ */
+const MINOR_UNIT_DIGITS: Readonly<Record<string, number>> = {
+  ...digits(0, 'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF'),
+  ...digits(3, 'BHD IQD JOD KWD LYD OMR TND'),
+  ...digits(4, 'CLF UYW'),
+}
+
+function digits(count: number, currencies: string): Readonly<Record<string, number>> {
+  return Object.fromEntries(currencies.split(' ').map((currency) => [currency, count]))
+}

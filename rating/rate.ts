@@ -1,0 +1,114 @@
+import { formatQuantity, NANO, parseQuantity, powerOfTen } from '../domain/decimal.ts'
+import { invariant, unreachable } from '../domain/invariant.ts'
+import { AMOUNT_FRACTION_DIGITS_MAX, parseAmount } from '../domain/money.ts'
+import type { Price, PriceTier } from '../domain/price.ts'
+import { add, formatRational, type Rational, rational, ZERO } from '../domain/rational.ts'
+
+/** What a quantity costs, not yet rounded: the sum of its lines. */
+export type RatedCharge = { readonly exact: Rational; readonly lines: readonly RatedLine[] }
+
+/**
+ * One step of the calculation: quantity x unitAmount / per + flatAmount = exact, all decimal strings. `tier` counts from
+ * 1; under a package price the quantity is packages. `exact` has every digit when the decimal ends, else 30 fractional
+ * digits rounded half up.
+ */
+export type RatedLine = {
+  readonly tier?: number
+  readonly quantity: string
+  readonly unitAmount?: string
+  readonly flatAmount?: string
+  readonly exact: string
+}
+
+/**
+ * Prices a quantity in nano units under a price that `validatePrice` let through. A quantity below zero, which
+ * corrections can leave behind, costs what zero costs: usage is never a credit.
+ */
+export function rate(price: Price, quantityNano: bigint): RatedCharge {
+  const steps = stepsOf(price, quantityNano < 0n ? 0n : quantityNano)
+  return { exact: steps.reduce((sum, step) => add(sum, step.exact), ZERO), lines: steps.map((step) => step.line) }
+}
+
+type Step = { readonly exact: Rational; readonly line: RatedLine }
+
+function stepsOf(price: Price, quantityNano: bigint): readonly Step[] {
+  if (quantityNano === 0n && !(price.model !== 'flat' && price.flatAtZero)) return []
+  switch (price.model) {
+    case 'flat':
+      return [step(quantityNano, price.per, price)]
+    case 'package':
+      return [step(packagesDue(price, quantityNano) * NANO, undefined, { unitAmount: price.amount })]
+    case 'tiered':
+      return graduatedSteps(price.tiers, price.per, quantityNano)
+    case 'volume':
+    case 'stairstep': {
+      // They differ in what they are for: all units at the price of their tier, or one amount for the whole tier.
+      const index = price.tiers.findIndex((tier) => tier.upTo === null || quantityNano <= quantityOf(tier.upTo))
+      return [step(quantityNano, price.per, tierAt(price.tiers, index), index + 1)]
+    }
+    default:
+      return unreachable(price)
+  }
+}
+
+function packagesDue(price: Price & { readonly model: 'package' }, quantityNano: bigint): bigint {
+  const sizeNano = quantityOf(price.packageSize)
+  const billableNano = quantityNano - quantityOf(price.freeUnits ?? '0')
+  const begun = billableNano <= 0n ? 0n : (billableNano + sizeNano - 1n) / sizeNano
+  return begun === 0n && price.flatAtZero ? 1n : begun
+}
+
+/** Each tier prices the units that land in it. */
+function graduatedSteps(tiers: readonly PriceTier[], per: string | undefined, quantityNano: bigint): readonly Step[] {
+  const steps: Step[] = []
+  let belowNano = 0n
+  for (const [index, tier] of tiers.entries()) {
+    const reachedNano = tier.upTo === null ? quantityNano : minimum(quantityNano, quantityOf(tier.upTo))
+    steps.push(step(reachedNano - belowNano, per, tier, index + 1))
+    if (reachedNano === quantityNano) break
+    belowNano = reachedNano
+  }
+  return steps
+}
+
+type Amounts = { readonly unitAmount?: string; readonly flatAmount?: string }
+
+/** Multiplies first and divides once. The nano of quantity and block cancel out; the amounts' pico stays below the line. */
+function step(quantityNano: bigint, per: string | undefined, { unitAmount, flatAmount }: Amounts, tier?: number): Step {
+  const blockNano = quantityOf(per ?? '1')
+  const exact = rational(quantityNano * amountOf(unitAmount) + amountOf(flatAmount) * blockNano, blockNano * PICO)
+  return {
+    exact,
+    line: {
+      ...(tier !== undefined && { tier }),
+      quantity: formatQuantity(quantityNano),
+      ...(unitAmount !== undefined && { unitAmount }),
+      ...(flatAmount !== undefined && { flatAmount }),
+      exact: formatRational(exact),
+    },
+  }
+}
+
+const PICO = powerOfTen(AMOUNT_FRACTION_DIGITS_MAX)
+
+function amountOf(amount: string | undefined): bigint {
+  const pico = parseAmount(amount ?? '0')
+  invariant(pico !== null, `amounts of a validated price are exact, this one is '${amount}'`)
+  return pico
+}
+
+function quantityOf(quantity: string): bigint {
+  const nano = parseQuantity(quantity)
+  invariant(nano !== null, `quantities of a validated price are exact, this one is '${quantity}'`)
+  return nano
+}
+
+function tierAt(tiers: readonly PriceTier[], index: number): PriceTier {
+  const tier = tiers[index]
+  invariant(tier !== undefined, 'the last tier of a validated price is open')
+  return tier
+}
+
+function minimum(left: bigint, right: bigint): bigint {
+  return left < right ? left : right
+}
