@@ -1,0 +1,83 @@
+import type { CustomerRef, TrackedCounter } from '../adapters/counters/counters.ts'
+import type { StoredEvent } from '../adapters/usage-store/usage-store.ts'
+import { createPeriodCursor, type PeriodCursor } from '../domain/calendar.ts'
+import type { EntitlementInputs } from '../domain/entitlement-inputs.ts'
+import { trackedFeatures } from '../domain/entitlements.ts'
+import type { InstantMs } from '../domain/identity.ts'
+import {
+  type Aggregate,
+  addToAggregate,
+  counterStateOf,
+  emptyAggregate,
+  matchesFilter,
+  readDimensions,
+  readMeterValue,
+} from '../domain/metering.ts'
+import type { TrackedFeature } from '../domain/tracked-feature.ts'
+import type { Difference } from './verify.ts'
+import { showState } from './verify-windows.ts'
+
+export type CounterCheck = {
+  readonly counters: number
+  addTracked(customer: CustomerRef, tracked: readonly TrackedCounter[], inputs: EntitlementInputs, nowMs: InstantMs): void
+  addEvent(event: StoredEvent, data: object): void
+  differences(): Iterable<Difference>
+}
+
+type CheckedCounter = {
+  readonly customer: CustomerRef
+  readonly feature: TrackedFeature
+  readonly found: TrackedCounter
+  readonly periods: PeriodCursor
+  readonly expected: Map<InstantMs, Aggregate>
+}
+
+/** The counters of one partition as they stand beside the same computed from its events. */
+export function createCounterCheck(): CounterCheck {
+  const byCustomer = new Map<string, CheckedCounter[]>()
+  let counters = 0
+  return {
+    get counters() {
+      return counters
+    },
+    addTracked(customer, tracked, inputs, nowMs) {
+      const current = new Map(trackedFeatures(inputs, nowMs).map((feature) => [feature.definition, feature]))
+      const checked: CheckedCounter[] = []
+      for (const found of tracked) {
+        const feature = current.get(found.definition)
+        // A counter under a definition of before is read by nobody: the next decision has it tracked anew.
+        if (feature === undefined || feature.feature !== found.feature) continue
+        checked.push({ customer, feature, found, periods: createPeriodCursor(feature.schedule), expected: new Map() })
+      }
+      counters += checked.length
+      byCustomer.set(`${customer.tenant}\0${customer.customer}`, checked)
+    },
+    addEvent(event, data) {
+      for (const counter of byCustomer.get(`${event.tenant}\0${event.customer}`) ?? []) count(counter, event, data)
+    },
+    *differences() {
+      for (const checked of byCustomer.values()) for (const counter of checked) yield* differencesOf(counter)
+    },
+  }
+}
+
+function count({ feature, found, periods, expected }: CheckedCounter, event: StoredEvent, data: object): void {
+  const { meter, filter, schedule } = feature
+  if (event.type !== meter.eventType || event.occurredAtMs < schedule.fromMs) return
+  const { startMs } = periods.at(event.occurredAtMs)
+  if (startMs < found.trackedFromMs || !matchesFilter(filter, readDimensions(meter, data))) return
+  expected.set(startMs, addToAggregate(expected.get(startMs) ?? emptyAggregate, meter.aggregation, readMeterValue(meter, data), event))
+}
+
+function* differencesOf({ customer, feature, found, expected }: CheckedCounter): Iterable<Difference> {
+  const stored = new Map(
+    found.periods.filter(({ startMs }) => startMs >= feature.schedule.fromMs).map(({ startMs, state }) => [startMs, state]),
+  )
+  for (const startMs of new Set([...expected.keys(), ...stored.keys()])) {
+    const wanted = showState(counterStateOf(feature.meter.aggregation, expected.get(startMs) ?? emptyAggregate))
+    const counted = showState(stored.get(startMs) ?? null)
+    if (wanted === counted) continue
+    const where = `feature ${feature.feature}, customer ${customer.customer}, period from ${new Date(startMs).toISOString()}`
+    yield { view: 'counters', where, expected: wanted, found: counted }
+  }
+}
