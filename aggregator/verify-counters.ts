@@ -14,8 +14,7 @@ import {
   readMeterValue,
 } from '../domain/metering.ts'
 import type { TrackedFeature } from '../domain/tracked-feature.ts'
-import type { Difference } from './verify.ts'
-import { showState } from './verify-windows.ts'
+import { type Difference, showState } from './difference.ts'
 
 export type CounterCheck = {
   readonly counters: number

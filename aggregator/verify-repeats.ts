@@ -1,5 +1,5 @@
 import type { StoredEvent } from '../adapters/usage-store/usage-store.ts'
-import type { Difference } from './verify.ts'
+import type { Difference } from './difference.ts'
 
 /**
  * Finds an event that stands twice within the horizon. Fed in the order of the log of one partition, in which times of

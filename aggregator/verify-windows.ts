@@ -11,7 +11,7 @@ import {
   readDimensions,
   readMeterValue,
 } from '../domain/metering.ts'
-import type { Difference } from './verify.ts'
+import { type Difference, showState } from './difference.ts'
 
 const MINUTE_MS = 60_000
 
@@ -111,11 +111,4 @@ function completeOn(partition: Partition, activations: readonly MeterActivation[
 
 function shown(state: CounterState | null, events: number): string {
   return `${events} events, ${showState(state)}`
-}
-
-/** Equal for equal states. */
-export function showState(state: CounterState | null): string {
-  if (state === null) return 'nothing'
-  const canonical = state.kind === 'unique' ? { ...state, values: [...state.values].sort() } : state
-  return JSON.stringify(canonical, (_key, value: unknown) => (typeof value === 'bigint' ? String(value) : value))
 }

@@ -5,17 +5,10 @@ import type { MeterActivation, UsageStore } from '../adapters/usage-store/usage-
 import type { InstantMs, Offset, Partition } from '../domain/identity.ts'
 import type { Meter } from '../domain/meter.ts'
 import { DEDUPE_HORIZON_MS } from '../domain/usage-event.ts'
+import type { Difference } from './difference.ts'
 import { type CounterCheck, createCounterCheck } from './verify-counters.ts'
 import { createRepeatCheck } from './verify-repeats.ts'
 import { createWindowCheck } from './verify-windows.ts'
-
-/** One place where a view disagrees with the events. */
-export type Difference = {
-  readonly view: 'events' | 'usage_windows' | 'counters' | 'positions'
-  readonly where: string
-  readonly expected: string
-  readonly found: string
-}
 
 export type VerifyReport = {
   readonly events: number
