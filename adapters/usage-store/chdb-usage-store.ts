@@ -1,0 +1,98 @@
+import { mkdirSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { type ClickHouseClientConfigOptions, ClickHouseLogLevel, createClient } from '@clickhouse/client'
+import { drainPending } from 'chdb'
+import { type ChdbConnection, createChdbConnection } from 'chdb/connection'
+import type { Logger } from 'pino'
+import type { Registry } from 'prom-client'
+import { Fault } from '../../domain/fault.ts'
+import { createClickHouseUsageStore } from './clickhouse-usage-store.ts'
+import { ENGINE_SETTINGS } from './engine-settings.ts'
+import type { UsageStore } from './usage-store.ts'
+
+export type ChdbUsageStoreOptions = {
+  /** Data directory; made when it is not there. */
+  readonly path: string
+  readonly chunkRecords: number
+  readonly log: Logger
+  readonly registry: Registry
+}
+
+/** The directory that this process has open: the engine serves one per process. */
+let openPath: string | null = null
+
+/** The usage store in this process: the ClickHouse engine as a library, on one data directory. */
+export async function openChdbUsageStore(options: ChdbUsageStoreOptions): Promise<UsageStore> {
+  const path = resolve(options.path)
+  if (openPath !== null) {
+    throw directoryFault(
+      `this process already has the usage store at ${openPath} open, and the embedded engine serves one directory per process: stop that store first`,
+    )
+  }
+  mkdirSync(path, { recursive: true })
+  // A connection runs one statement at a time, so that reads on one do not wait for the writes on the other.
+  const readConnection = connect(path)
+  const writeConnection = connect(path)
+  openPath = path
+  const log = { level: ClickHouseLogLevel.OFF }
+  const reader = createClient({ connection: asConnection(readConnection), log })
+  const writer = createClient({ connection: asConnection(writeConnection), log })
+
+  return createClickHouseUsageStore({
+    client: reader,
+    writer,
+    address: path,
+    chunkRecords: options.chunkRecords,
+    log: options.log,
+    registry: options.registry,
+    // The buffer goes to the engine as it is; the client's own insert would turn it into a string and back.
+    async insertRows(table, columns, rows, signal) {
+      await writeConnection.chdb.rawInsert({
+        table,
+        columns,
+        values: rows,
+        format: 'TabSeparated',
+        ...(signal === undefined ? {} : { signal }),
+      })
+    },
+    async prepare() {
+      for (const client of [reader, writer]) {
+        for (const [name, value] of Object.entries(ENGINE_SETTINGS)) await client.command({ query: `SET ${name} = ${value}` })
+      }
+    },
+    async close() {
+      if (openPath !== path) return
+      await reader.close()
+      await writer.close()
+      // An aborted statement still runs in the engine, which keeps the directory until it ends.
+      await drainPending()
+      openPath = null
+    },
+  })
+}
+
+function connect(path: string) {
+  try {
+    return createChdbConnection({ path })
+  } catch (error) {
+    throw directoryFault(
+      `the usage store at ${path} could not be opened: another process has it open, or it may not be written. The embedded engine serves one process; set CLICKHOUSE_URL to share a server`,
+      error,
+    )
+  }
+}
+
+function directoryFault(message: string, cause?: unknown): Fault {
+  return new Fault('usage_store_unavailable', message, {
+    canRetry: false,
+    publicText: 'The usage store is not available at the moment. Try again shortly.',
+    cause,
+  })
+}
+
+type Connection = NonNullable<ClickHouseClientConfigOptions['connection']>
+
+/** chDB's types come from its own copy of the client's common package, whose private members the compiler holds apart. */
+function asConnection(connection: ChdbConnection): Connection {
+  return connection as unknown as Connection
+}

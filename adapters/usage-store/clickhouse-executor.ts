@@ -1,0 +1,127 @@
+import { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ClickHouseClient } from '@clickhouse/client'
+import type { Logger } from 'pino'
+import { Counter, type Registry } from 'prom-client'
+import { Fault } from '../../domain/fault.ts'
+import { toUsageStoreFault } from './usage-store-fault.ts'
+
+export type QueryParams = Readonly<Record<string, unknown>>
+/** One row of a result, in the order of the SELECT. */
+export type ResultRow = readonly unknown[]
+
+/** Runs statements on a ClickHouse engine, wherever it lives, and turns its errors into faults. */
+export type ClickHouseExecutor = {
+  select(sql: string, params?: QueryParams, signal?: AbortSignal): Promise<readonly ResultRow[]>
+  selectObjects(sql: string, params?: QueryParams): Promise<readonly Readonly<Record<string, unknown>>[]>
+  /** Retried: only for rows that may be written twice. */
+  insert(table: string, columns: readonly string[], rows: Buffer, signal?: AbortSignal): Promise<void>
+  command(sql: string, params?: QueryParams): Promise<void>
+  ping(): Promise<void>
+}
+
+export type ClickHouseExecutorOptions = {
+  readonly reader: ClickHouseClient
+  /** Apart from the reader where one connection runs one statement at a time, as in chDB. */
+  readonly writer: ClickHouseClient
+  /** How rows get in; the writer's own way when undefined. */
+  readonly insertRows?: InsertRows | undefined
+  /** Where the engine is, for messages. */
+  readonly address: string
+  readonly log: Logger
+  readonly registry: Registry
+}
+
+export type InsertRows = (table: string, columns: readonly string[], rows: Buffer, signal: AbortSignal | undefined) => Promise<void>
+
+/** About 6 s in all; the aggregator above keeps its rows and tries again for as long as it takes. */
+const INSERT_ATTEMPTS_MAX = 6
+const FIRST_BACKOFF_MS = 100
+const BACKOFF_MAX_MS = 3_000
+
+export function createClickHouseExecutor(options: ClickHouseExecutorOptions): ClickHouseExecutor {
+  const { reader, writer, address, log } = options
+  const insertRows = options.insertRows ?? insertThroughClient(writer)
+  const retries = new Counter({
+    name: 'tollgate_usage_store_insert_retry_total',
+    help: 'Inserts tried again after a fault, by table',
+    labelNames: ['table'],
+    registers: [options.registry],
+  })
+  const faults = new Counter({
+    name: 'tollgate_usage_store_fault_total',
+    help: 'Statements that failed, by fault code',
+    labelNames: ['code'],
+    registers: [options.registry],
+  })
+
+  async function guarded<Result>(signal: AbortSignal | undefined, run: () => Promise<Result>): Promise<Result> {
+    try {
+      signal?.throwIfAborted()
+      return await run()
+    } catch (error) {
+      if (signal?.aborted) throw signal.reason
+      const fault = toUsageStoreFault(error, address)
+      faults.inc({ code: fault.code })
+      throw fault
+    }
+  }
+
+  return {
+    select: (sql, params, signal) =>
+      guarded(signal, async () => {
+        const result = await reader.query({
+          query: sql,
+          format: 'JSONCompactEachRow',
+          ...(params === undefined ? {} : { query_params: { ...params } }),
+          ...(signal === undefined ? {} : { abort_signal: signal }),
+        })
+        return await result.json<ResultRow>()
+      }),
+
+    selectObjects: (sql, params) =>
+      guarded(undefined, async () => {
+        const query = { query: sql, format: 'JSONEachRow' as const }
+        const result = await reader.query(params === undefined ? query : { ...query, query_params: { ...params } })
+        return await result.json<Readonly<Record<string, unknown>>>()
+      }),
+
+    async insert(table, columns, rows, signal) {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await guarded(signal, () => insertRows(table, columns, rows, signal))
+        } catch (error) {
+          if (!(error instanceof Fault) || !error.canRetry || attempt === INSERT_ATTEMPTS_MAX) throw error
+          const waitMs = Math.min(FIRST_BACKOFF_MS * 2 ** (attempt - 1), BACKOFF_MAX_MS)
+          retries.inc({ table })
+          log.warn({ table, attempt, waitMs, rowsBytes: rows.length, err: error }, 'insert failed and is tried again')
+          await sleep(waitMs, undefined, signal === undefined ? {} : { signal })
+        }
+      }
+    },
+
+    command: (sql, params) =>
+      guarded(undefined, async () => {
+        await writer.command(params === undefined ? { query: sql } : { query: sql, query_params: { ...params } })
+      }),
+
+    ping: () =>
+      guarded(undefined, async () => {
+        const result = await reader.ping({ select: true })
+        if (!result.success) throw result.error
+      }),
+  }
+}
+
+function insertThroughClient(client: ClickHouseClient): InsertRows {
+  return async (table, columns, rows, signal) => {
+    const [first, ...rest] = columns
+    await client.insert({
+      table,
+      ...(first === undefined ? {} : { columns: [first, ...rest] }),
+      format: 'TabSeparated',
+      values: Readable.from([rows], { objectMode: false }),
+      ...(signal === undefined ? {} : { abort_signal: signal }),
+    })
+  }
+}

@@ -1,0 +1,122 @@
+import type { ClickHouseClient } from '@clickhouse/client'
+import type { Logger } from 'pino'
+import { Counter, type Registry } from 'prom-client'
+import type { MeterKey, Offset, Partition, TenantKey } from '../../domain/identity.ts'
+import { invariant } from '../../domain/invariant.ts'
+import { createClickHouseExecutor, type InsertRows } from './clickhouse-executor.ts'
+import { createEventQueries } from './event-queries.ts'
+import { migrateUsageStore, settleChunkRecords } from './migrate-usage-store.ts'
+import {
+  ACTIVATION_COLUMNS,
+  EVENT_COLUMNS,
+  encodeActivations,
+  encodeEvents,
+  encodePositions,
+  encodeWindows,
+  POSITION_COLUMNS,
+  WINDOW_COLUMNS,
+} from './tab-separated-rows.ts'
+import type { UsageStore } from './usage-store.ts'
+import { createWindowQueries } from './window-queries.ts'
+
+export type ClickHouseUsageStoreOptions = {
+  readonly client: ClickHouseClient
+  /** Writes go here; the same client when undefined. */
+  readonly writer?: ClickHouseClient
+  /** How rows get in; through the writer when undefined. */
+  readonly insertRows?: InsertRows
+  /** Run first in `migrate`. */
+  readonly prepare?: () => Promise<void>
+  readonly close: () => Promise<void>
+  /** Where the engine is, for messages. */
+  readonly address: string
+  /** Offsets per chunk; fixed at the store's birth. */
+  readonly chunkRecords: number
+  readonly log: Logger
+  readonly registry: Registry
+}
+
+/** The usage store on a ClickHouse engine. The same SQL text serves chDB in this process and a server over HTTP. */
+export function createClickHouseUsageStore(options: ClickHouseUsageStoreOptions): UsageStore {
+  const { log, registry } = options
+  const executor = createClickHouseExecutor({
+    reader: options.client,
+    writer: options.writer ?? options.client,
+    insertRows: options.insertRows,
+    address: options.address,
+    log,
+    registry,
+  })
+  const writtenRows = new Counter({
+    name: 'tollgate_usage_store_row_total',
+    help: 'Rows written, by table; rewrites after a restart count again',
+    labelNames: ['table'],
+    registers: [registry],
+  })
+  let chunkRecords: number | undefined
+
+  async function writeRows(table: string, columns: readonly string[], rows: Buffer, count: number, signal?: AbortSignal): Promise<void> {
+    if (count === 0) return
+    await executor.insert(table, columns, rows, signal)
+    writtenRows.inc({ table }, count)
+  }
+
+  return {
+    ...createEventQueries(executor),
+    ...createWindowQueries(executor),
+
+    async migrate() {
+      await options.prepare?.()
+      await migrateUsageStore(executor, log)
+      chunkRecords = await settleChunkRecords(executor, options.chunkRecords)
+    },
+
+    chunkRecords() {
+      invariant(chunkRecords !== undefined, 'the chunk size is asked for after migrate')
+      return chunkRecords
+    },
+
+    async positions() {
+      const rows = await executor.select('SELECT log_partition, max(next_log_offset) FROM positions GROUP BY log_partition')
+      return new Map(rows.map(([partition, next]) => [Number(partition) as Partition, Number(next) as Offset]))
+    },
+
+    // Positions last: a crash in between leaves rows that the replay writes again, the same.
+    async write({ events, windows, positions }, signal) {
+      await writeRows('events', EVENT_COLUMNS, encodeEvents(events), events.length, signal)
+      await writeRows('usage_windows', WINDOW_COLUMNS, encodeWindows(windows), windows.length, signal)
+      await writeRows('positions', POSITION_COLUMNS, encodePositions(positions), positions.length, signal)
+    },
+
+    async activations() {
+      const rows = await executor.select(
+        'SELECT tenant, meter, revision, log_partition, from_log_offset, backfilled FROM meter_activations FINAL ORDER BY tenant, meter, revision, log_partition',
+      )
+      return rows.map(([tenant, meter, revision, partition, fromOffset, backfilled]) => ({
+        tenant: String(tenant) as TenantKey,
+        meter: String(meter) as MeterKey,
+        revision: Number(revision),
+        partition: Number(partition) as Partition,
+        fromOffset: Number(fromOffset) as Offset,
+        backfilled: Number(backfilled) === 1,
+      }))
+    },
+
+    putActivations: (activations) => writeRows('meter_activations', ACTIVATION_COLUMNS, encodeActivations(activations), activations.length),
+
+    // Activations last: while they stand, a drop cut off half-way is seen and done again.
+    async dropWindows(tenant, meter, beforeRevision) {
+      const params = { tenant, meter, beforeRevision }
+      for (const table of ['usage_windows', 'meter_activations']) {
+        await executor.command(
+          `DELETE FROM ${table} WHERE tenant = {tenant:String} AND meter = {meter:String} AND revision < {beforeRevision:UInt64}`,
+          params,
+        )
+      }
+    },
+
+    query: (sql, params) => executor.selectObjects(sql, params),
+    ping: () => executor.ping(),
+    stop: () => options.close(),
+  }
+}

@@ -1,0 +1,10 @@
+/** What both engines are told once: numbers beyond 53 bits leave as strings, and exact decimals are never floats. */
+export const ENGINE_SETTINGS = {
+  output_format_json_quote_64bit_integers: 1,
+  output_format_json_quote_decimals: 1,
+  // Rows of late events may fall into any month; the bound against too many parts is on the events' age.
+  max_partitions_per_insert_block: '0',
+  // An insert has happened when it returns, and our rows may be written twice, so the engine need not look for repeats.
+  async_insert: 0,
+  insert_deduplicate: 0,
+} as const

@@ -1,0 +1,219 @@
+import { parseDecimal } from '../../domain/decimal.ts'
+import type { CustomerKey, InstantMs, MeterKey, Offset, Partition, TenantKey } from '../../domain/identity.ts'
+import { invariant, unreachable } from '../../domain/invariant.ts'
+import { RefusalError, refuse } from '../../domain/refusal.ts'
+import type { ClickHouseExecutor, ResultRow } from './clickhouse-executor.ts'
+import type { UsageQuery, UsageRow, UsageStore, UsageWindow, WindowRow } from './usage-store.ts'
+
+/** The reading half of the store's usage windows. `FINAL` takes the latest version of each chunk's row. */
+export type WindowQueries = Pick<UsageStore, 'usage' | 'scanWindows'>
+
+/** Windows in one answer of a scan. */
+const SCAN_PAGE_WINDOWS = 20_000
+
+export function createWindowQueries(executor: ClickHouseExecutor): WindowQueries {
+  return {
+    async usage(query) {
+      const { sql, params } = usageStatement(query)
+      const rows = await executor.select(sql, params)
+      if (rows.length > query.rowsMax) {
+        throw new RefusalError(
+          refuse(
+            'too_many_rows',
+            `The answer has more than ${query.rowsMax} rows. Ask for a shorter time, a longer window or fewer groups.`,
+          ),
+        )
+      }
+      return rows.map((row) => toUsageRow(row, query))
+    },
+
+    async *scanWindows({ tenant, partition }) {
+      const ofTenant = tenant === undefined ? '1' : 'tenant = {tenant:String}'
+      const ofPartition = partition === undefined ? '1' : 'log_partition = {partition:UInt32}'
+      const given = { ...(tenant === undefined ? {} : { tenant }), ...(partition === undefined ? {} : { partition }) }
+      const revisions = await executor.select(
+        `SELECT DISTINCT tenant, meter, revision FROM usage_windows WHERE ${ofTenant} ORDER BY tenant, meter, revision`,
+        tenant === undefined ? {} : { tenant },
+      )
+      for (const [tenantKey, meter, revision] of revisions) {
+        const ofRevision = { ...given, tenant: tenantKey, meter, revision: Number(revision) }
+        yield* scanRevision(executor, ofPartition, ofRevision)
+      }
+    },
+  }
+}
+
+const WITHOUT_CROSSING_MONTHS = 'SETTINGS do_not_merge_across_partitions_select_final = 1'
+
+function usageStatement(query: UsageQuery): { sql: string; params: Record<string, unknown> } {
+  const params: Record<string, unknown> = {
+    tenant: query.tenant,
+    meter: query.meter,
+    revision: query.revision,
+    fromSeconds: wholeMinuteSeconds(query.fromMs),
+    toSeconds: wholeMinuteSeconds(query.toMs),
+    timezone: query.timezone ?? 'UTC',
+    rowsLimit: query.rowsMax + 1,
+  }
+  const where = [
+    'tenant = {tenant:String} AND meter = {meter:String} AND revision = {revision:UInt64}',
+    "window_start >= toDateTime({fromSeconds:UInt32}, 'UTC') AND window_start < toDateTime({toSeconds:UInt32}, 'UTC')",
+  ]
+  if (query.customers !== undefined) {
+    where.push('customer IN {customers:Array(String)}')
+    params.customers = query.customers
+  }
+  for (const [at, [dimension, values]] of Object.entries(query.filter).entries()) {
+    where.push(`dimensions[{filterName${at}:String}] IN {filterValues${at}:Array(String)}`)
+    params[`filterName${at}`] = dimension
+    params[`filterValues${at}`] = values
+  }
+  const groups = query.groupBy.map((group, at) => {
+    if (group === 'customer') return `customer AS group${at}`
+    params[`groupName${at}`] = group
+    return `dimensions[{groupName${at}:String}] AS group${at}`
+  })
+  const keys = ['window', ...groups.map((_, at) => `group${at}`)]
+  const sql = `SELECT
+      ${query.window === undefined ? 'NULL' : `toUnixTimestamp(${windowStart(query.window)})`} AS window,
+      [${groups.join(', ')}]::Array(String),
+      sum(events), toString(sum(toDecimal256(value_sum, 9))), toString(min(value_min)), toString(max(value_max)),
+      toString(argMaxIf(value_latest, ${LATEST_ORDER}, ${HAS_LATEST})),
+      maxIf((toUnixTimestamp64Milli(assumeNotNull(latest_occurred_at)), latest_log_offset, latest_log_index), ${HAS_LATEST}),
+      groupUniqArrayArray(unique_values)
+    FROM usage_windows FINAL
+    WHERE ${where.join(' AND ')}
+    GROUP BY ${keys.join(', ')}
+    ORDER BY ${keys.join(', ')}
+    LIMIT {rowsLimit:UInt64}
+    ${WITHOUT_CROSSING_MONTHS}`
+  return { sql, params }
+}
+
+const LATEST_ORDER = '(latest_occurred_at, latest_log_offset, latest_log_index)'
+const HAS_LATEST = 'isNotNull(latest_occurred_at)'
+
+/** A calendar window of the zone, as an instant. Months come out of the engine as dates, which have no zone. */
+function windowStart(window: UsageWindow): string {
+  switch (window) {
+    case 'minute':
+      return 'window_start'
+    case 'hour':
+      return 'toStartOfHour(window_start, {timezone:String})'
+    case 'day':
+      return 'toStartOfDay(window_start, {timezone:String})'
+    case 'month':
+      return 'toDateTime(toStartOfMonth(window_start, {timezone:String}), {timezone:String})'
+    default:
+      return unreachable(window)
+  }
+}
+
+/** The engine's DateTime ends in 2106; a bound beyond it, such as the end of a period that never resets, is that end. */
+const DATE_TIME_MAX_SECONDS = 2 ** 32 - 1
+
+function wholeMinuteSeconds(instantMs: InstantMs): number {
+  invariant(instantMs % 60_000 === 0, 'usage is asked for whole minutes')
+  return Math.max(0, Math.min(instantMs / 1000, DATE_TIME_MAX_SECONDS))
+}
+
+function toUsageRow(row: ResultRow, query: UsageQuery): UsageRow {
+  const [window, groups, events, sum, min, max, latest, latestAt, unique] = row
+  const values = (groups as ResultRow).map(String)
+  const dimensions: Record<string, string> = {}
+  let customer: CustomerKey | null = null
+  for (const [at, group] of query.groupBy.entries()) {
+    const value = values[at] ?? ''
+    if (group === 'customer') customer = value as CustomerKey
+    else Object.defineProperty(dimensions, group, { value, enumerable: true })
+  }
+  const [latestAtMs, latestOffset, latestIndex] = (latestAt as ResultRow).map(Number)
+  const hasLatest = latest !== null
+  return {
+    windowStartMs: window === null ? null : ((Number(window) * 1000) as InstantMs),
+    customer,
+    dimensions,
+    events: Number(events),
+    sum: quantityOf(sum),
+    min: optionalQuantityOf(min),
+    max: optionalQuantityOf(max),
+    latest: optionalQuantityOf(latest),
+    latestAtMs: hasLatest ? (latestAtMs as InstantMs) : null,
+    latestOffset: hasLatest ? (latestOffset as Offset) : null,
+    latestIndex: hasLatest ? (latestIndex ?? null) : null,
+    unique: (unique as ResultRow).map(String).sort(),
+  }
+}
+
+/** Digits of a Decimal256 before its nine fractional ones. */
+const DECIMAL_INTEGER_DIGITS_MAX = 67
+
+function quantityOf(text: unknown): bigint {
+  const quantity = parseDecimal(String(text), DECIMAL_INTEGER_DIGITS_MAX, 9)
+  invariant(quantity !== null, 'the engine prints decimals in plain notation')
+  return quantity
+}
+
+function optionalQuantityOf(text: unknown): bigint | null {
+  return text === null ? null : quantityOf(text)
+}
+
+/** Pages along (customer, window_start); `WITH TIES` keeps the rows of one such pair in one page. */
+async function* scanRevision(
+  executor: ClickHouseExecutor,
+  ofPartition: string,
+  params: Readonly<Record<string, unknown>>,
+): AsyncIterable<readonly WindowRow[]> {
+  let after: { readonly afterCustomer: string; readonly afterSeconds: number } | undefined
+  for (;;) {
+    const next =
+      after === undefined
+        ? '1'
+        : `customer >= {afterCustomer:String} AND (customer, window_start) > ({afterCustomer:String}, toDateTime({afterSeconds:UInt32}, 'UTC'))`
+    const rows = await executor.select(
+      `SELECT tenant, meter, revision, customer, toUnixTimestamp(window_start), mapKeys(dimensions), mapValues(dimensions),
+         log_partition, chunk, version, events, toString(value_sum), toString(value_min), toString(value_max),
+         toString(value_latest), toUnixTimestamp64Milli(latest_occurred_at), latest_log_offset, latest_log_index, unique_values
+       FROM usage_windows FINAL
+       WHERE tenant = {tenant:String} AND meter = {meter:String} AND revision = {revision:UInt64} AND ${ofPartition} AND ${next}
+       ORDER BY customer, window_start LIMIT {pageWindows:UInt64} WITH TIES
+       ${WITHOUT_CROSSING_MONTHS}`,
+      { ...params, ...after, pageWindows: SCAN_PAGE_WINDOWS },
+    )
+    if (rows.length > 0) yield rows.map(toWindowRow)
+    const last = rows.at(-1)
+    if (rows.length < SCAN_PAGE_WINDOWS || last === undefined) return
+    after = { afterCustomer: String(last[3]), afterSeconds: Number(last[4]) }
+  }
+}
+
+function toWindowRow(row: ResultRow): WindowRow {
+  const [tenant, meter, revision, customer, startSeconds, names, values, partition, chunk, version, ...totals] = row
+  const [events, sum, min, max, latest, latestAtMs, latestOffset, latestIndex, unique] = totals
+  const dimensionValues = values as ResultRow
+  return {
+    tenant: String(tenant) as TenantKey,
+    meter: String(meter) as MeterKey,
+    revision: Number(revision),
+    customer: String(customer) as CustomerKey,
+    windowStartMs: (Number(startSeconds) * 1000) as InstantMs,
+    dimensions: Object.fromEntries((names as ResultRow).map((name, at) => [String(name), String(dimensionValues[at])])),
+    partition: Number(partition) as Partition,
+    chunk: Number(chunk),
+    version: Number(version) as Offset,
+    events: Number(events),
+    sum: quantityOf(sum),
+    min: optionalQuantityOf(min),
+    max: optionalQuantityOf(max),
+    latest:
+      latest === null
+        ? null
+        : {
+            value: quantityOf(latest),
+            occurredAtMs: Number(latestAtMs) as InstantMs,
+            offset: Number(latestOffset) as Offset,
+            index: Number(latestIndex),
+          },
+    unique: (unique as ResultRow).map(String),
+  }
+}
