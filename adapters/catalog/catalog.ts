@@ -24,7 +24,8 @@ export type PageRequest = { readonly limit: number; readonly cursor?: string }
 
 export type CatalogChange = {
   readonly tenant: TenantKey
-  readonly kind: 'key' | 'meter' | 'feature' | 'product' | 'plan' | 'customer' | 'subscription'
+  /** 'everything': changes of any tenant may have been missed (tenant and key are ''); whoever keeps copies drops them all. */
+  readonly kind: 'key' | 'meter' | 'feature' | 'product' | 'plan' | 'customer' | 'subscription' | 'everything'
   /** The key or id that changed; for 'subscription' the customer's key. */
   readonly key: string
 }
@@ -51,7 +52,8 @@ export type Catalog = {
   keys(tenant: TenantKey): Promise<readonly KeyRecord[]>
   hasKeys(tenant: TenantKey): Promise<boolean>
 
-  putMeter(tenant: TenantKey, key: MeterKey, definition: MeterDefinition): Promise<PutResult<Meter>>
+  /** Refused `dimension_in_use` when a feature or charge filters on a dimension that would be gone. */
+  putMeter(tenant: TenantKey, key: MeterKey, definition: MeterDefinition): Promise<Outcome<PutResult<Meter>>>
   meter(tenant: TenantKey, key: MeterKey): Promise<Meter | null>
   meters(tenant: TenantKey, page: PageRequest): Promise<Page<Meter>>
   /** Of every tenant, for the fold. */
@@ -59,6 +61,7 @@ export type Catalog = {
   /** Refused `meter_in_use` while a feature reads it; null when there is none. */
   deleteMeter(tenant: TenantKey, key: MeterKey): Promise<Outcome<Meter | null>>
 
+  /** Refused: `unknown_meter`; `feature_type_fixed` for another type than before; `dimension_in_use` when a charge filters on what another meter lacks. */
   putFeature(tenant: TenantKey, feature: Feature): Promise<Outcome<PutResult<Feature>>>
   feature(tenant: TenantKey, key: FeatureKey): Promise<Feature | null>
   features(tenant: TenantKey, page: PageRequest): Promise<Page<Feature>>
@@ -82,16 +85,23 @@ export type Catalog = {
   /** Customers that have these strings as a subject; keys themselves are not looked up. */
   resolveSubjects(tenant: TenantKey, subjects: readonly string[]): Promise<ReadonlyMap<string, CustomerKey>>
 
+  /** On the plan's latest version. Refused: `unknown_customer`, `unknown_plan`, `too_many_subscriptions`. */
   createSubscription(
     tenant: TenantKey,
     subscription: { customer: CustomerKey; plan: PlanKey; startMs: InstantMs; anchorMs: InstantMs },
   ): Promise<Outcome<Subscription>>
   subscription(tenant: TenantKey, id: SubscriptionId): Promise<Subscription | null>
   subscriptions(tenant: TenantKey, filter: { customer?: CustomerKey }, page: PageRequest): Promise<Page<Subscription>>
-  /** Replaces phases and end of an existing subscription (cancel, change). */
-  saveSubscription(tenant: TenantKey, subscription: Subscription): Promise<void>
+  /**
+   * Replaces phases and end with what `decide` answers from the subscription and the plan versions of its phases; no
+   * other change comes between. Null when there is no such subscription.
+   */
+  updateSubscription(
+    tenant: TenantKey,
+    id: SubscriptionId,
+    decide: (subscription: Subscription, planVersions: readonly PlanVersion[]) => Outcome<Subscription>,
+  ): Promise<Outcome<Subscription | null>>
 
-  /** One snapshot; empty for an unknown customer. */
   entitlementInputs(tenant: TenantKey, customer: CustomerKey): Promise<EntitlementInputs>
 
   /**

@@ -1,0 +1,39 @@
+import { sql } from 'kysely'
+import type { Catalog } from './catalog.ts'
+import type { CatalogSession } from './catalog-session.ts'
+import { featureOf } from './feature-table.ts'
+import { meterOf } from './meter-table.ts'
+import { planVersionsOf, withPhases } from './subscription-table.ts'
+
+/** Everything about one customer from one moment, so that no plan names a feature that the same answer lacks. */
+export function entitlementInputsReader(session: CatalogSession): Pick<Catalog, 'entitlementInputs'> {
+  return {
+    entitlementInputs: (tenant, customer) =>
+      session.snapshot(async (trx) => {
+        const rows = await trx
+          .selectFrom('subscriptions')
+          .selectAll()
+          .where('tenant', '=', tenant)
+          .where('customer', '=', customer)
+          .orderBy('id')
+          .execute()
+        if (rows.length === 0) return { subscriptions: [], planVersions: [], features: [], meters: [] }
+        const subscriptions = await withPhases(trx, tenant, rows)
+        const planVersions = await planVersionsOf(trx, tenant, subscriptions)
+        const featureKeys = planVersions.flatMap(({ entitlements }) => entitlements.map(({ feature }) => feature))
+        const features = await trx
+          .selectFrom('features')
+          .selectAll()
+          .where('tenant', '=', tenant)
+          .where('key', '=', sql<string>`ANY(${featureKeys})`)
+          .execute()
+        const meters = await trx
+          .selectFrom('meters')
+          .selectAll()
+          .where('tenant', '=', tenant)
+          .where('key', '=', sql<string>`ANY(${features.flatMap(({ meter }) => (meter === null ? [] : [meter]))})`)
+          .execute()
+        return { subscriptions, planVersions, features: features.map(featureOf), meters: meters.map(meterOf) }
+      }),
+  }
+}
