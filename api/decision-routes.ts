@@ -1,0 +1,93 @@
+import { Counter, type Registry } from 'prom-client'
+import { parseQuantity } from '../domain/decimal.ts'
+import { type Decision, decide } from '../domain/decision.ts'
+import type { EffectiveEntitlement, MeteredEntitlement } from '../domain/entitlements.ts'
+import type { CustomerKey, FeatureKey, TenantKey } from '../domain/identity.ts'
+import { invariant } from '../domain/invariant.ts'
+import { type Outcome, orThrow, RefusalError, refuse } from '../domain/refusal.ts'
+import { type Balance, DecisionRequestSchema, DecisionSchema } from '../schemas/http/balance.ts'
+import { type HttpApp, ProblemSchema } from '../schemas/http/common.ts'
+import { meteredBalance, missingBalance, unmeteredBalance } from './balance.ts'
+import type { BalanceReader } from './balance-reader.ts'
+import type { EntitlementCache } from './entitlement-cache.ts'
+import { unknownFeature } from './unknown-feature.ts'
+
+export type DecisionRoutesDeps = {
+  readonly entitlements: EntitlementCache
+  readonly balances: BalanceReader
+  readonly registry: Registry
+}
+
+/**
+ * May they? Reads cached entitlements and counters and nothing else. An unknown customer is not an error: it has no
+ * entitlement. An unknown feature is a mistake in the caller's code and is 404.
+ */
+export function decisionRoutes(deps: DecisionRoutesDeps): (app: HttpApp) => Promise<void> {
+  const decisions = new Counter({
+    name: 'tollgate_decisions_total',
+    help: 'Decisions by their code',
+    labelNames: ['code'],
+    registers: [deps.registry],
+  })
+  return async (app) => {
+    app.post(
+      '/v1/decisions',
+      {
+        config: { scope: 'decide' },
+        schema: {
+          tags: ['decisions'],
+          summary: 'May this customer use so much of this feature now?',
+          description: 'Reads only. A refusal is a 200 with `allowed: false`; an unknown customer has `no_entitlement`.',
+          operationId: 'decide',
+          body: DecisionRequestSchema,
+          response: { 200: DecisionSchema, 400: ProblemSchema, 404: ProblemSchema, 503: ProblemSchema },
+        },
+      },
+      async (request) => {
+        const { customer, feature, quantity = '1' } = request.body
+        const units = orThrow(parseDecisionQuantity(quantity))
+        const answer = await answerDecision(deps, request.principal.tenant, customer as CustomerKey, feature as FeatureKey, units)
+        decisions.inc({ code: answer.code })
+        return answer
+      },
+    )
+  }
+}
+
+async function answerDecision(
+  { entitlements, balances }: DecisionRoutesDeps,
+  tenant: TenantKey,
+  customer: CustomerKey,
+  feature: FeatureKey,
+  units: bigint,
+): Promise<Decision & { readonly balance: Balance }> {
+  const cached = entitlements.entitlementsOf(tenant, customer)
+  const entitlement = (cached instanceof Promise ? await cached : cached).entitlements.get(feature)
+  if (entitlement?.type === 'metered') {
+    const [metered] = await balances.spent(tenant, customer, [entitlement])
+    invariant(metered !== undefined, 'a reading holds every entitlement asked for')
+    return { ...decide(entitlement, metered.spent, units), balance: meteredBalance(metered) }
+  }
+  return { ...decide(entitlement, NOTHING_SPENT, units), balance: await unspentBalance(entitlements, tenant, feature, entitlement) }
+}
+
+const NOTHING_SPENT = { usedUnits: 0n, heldUnits: 0n } as const
+
+async function unspentBalance(
+  entitlements: EntitlementCache,
+  tenant: TenantKey,
+  feature: FeatureKey,
+  entitlement: Exclude<EffectiveEntitlement, MeteredEntitlement> | undefined,
+): Promise<Balance> {
+  if (entitlement !== undefined) return unmeteredBalance(entitlement)
+  const known = await entitlements.feature(tenant, feature)
+  if (known === null) throw new RefusalError(unknownFeature(feature))
+  return missingBalance(feature, known.type)
+}
+
+function parseDecisionQuantity(quantity: string | number): Outcome<bigint> {
+  const units = parseQuantity(quantity)
+  if (units !== null && units >= 0n) return units
+  const detail = `quantity must be an exact decimal from 0 with at most 9 fractional digits, was ${JSON.stringify(quantity)}`
+  return refuse('invalid_quantity', detail, { errors: [{ field: 'quantity', code: 'invalid_quantity', detail }] })
+}
