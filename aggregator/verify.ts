@@ -20,8 +20,8 @@ export type VerifyReport = {
 }
 
 export type VerifyOptions = {
-  readonly log: Pick<EventLog, 'partitions' | 'range'>
-  readonly store: Pick<UsageStore, 'positions' | 'chunkRecords' | 'activations' | 'scanEvents' | 'scanWindows'>
+  readonly eventLog: Pick<EventLog, 'partitions' | 'range'>
+  readonly usageStore: Pick<UsageStore, 'positions' | 'chunkRecords' | 'activations' | 'scanEvents' | 'scanWindows'>
   readonly counters: Pick<Counters, 'position' | 'scan'>
   readonly catalog: Pick<Catalog, 'allMeters' | 'entitlementInputs'>
   readonly nowMs: InstantMs
@@ -42,12 +42,12 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
       options.onDifference(difference)
     },
   }
-  const positions = await options.store.positions()
+  const positions = await options.usageStore.positions()
   const meters = await options.catalog.allMeters()
-  const activations = await options.store.activations()
+  const activations = await options.usageStore.activations()
   const totals = { events: 0, windows: 0, counters: 0 }
   const notes: string[] = []
-  for (let number = 0; number < options.log.partitions; number++) {
+  for (let number = 0; number < options.eventLog.partitions; number++) {
     const partition = number as Partition
     const position = positions.get(partition) ?? (0 as Offset)
     const report = await verifyPartition(counted, { partition, position, meters, activations })
@@ -67,7 +67,7 @@ type PartitionPart = {
 }
 
 async function verifyPartition(options: VerifyOptions, part: PartitionPart): Promise<Omit<VerifyReport, 'differences'>> {
-  const { store, counters, onDifference } = options
+  const { usageStore: store, counters, onDifference } = options
   const { partition, position } = part
   const notes: string[] = []
   const countersPosition = await counters.position(partition)
@@ -115,7 +115,7 @@ async function verifyPartition(options: VerifyOptions, part: PartitionPart): Pro
 
 /** Returns the log's next offset. */
 async function verifyPositions(options: VerifyOptions, part: PartitionPart, countersPosition: Offset, notes: string[]): Promise<Offset> {
-  const { start, next } = await options.log.range(part.partition)
+  const { start, next } = await options.eventLog.range(part.partition)
   const readers = [
     { name: 'usage store', position: part.position },
     { name: 'counters', position: countersPosition },

@@ -1,0 +1,23 @@
+import { Command } from 'commander'
+import { commandConfig, problemsText } from '../command-config.ts'
+import { CommandFailed } from '../command-failed.ts'
+import { readConfig } from '../config.ts'
+import { configTableMarkdown, configTableText } from '../config-table.ts'
+
+export function configCommand(): Command {
+  return new Command('config')
+    .description('show the settings and their values, or check them')
+    .option('--check', 'name every problem at once; exit code 1 when there is one')
+    .option('--markdown', 'print the table of the README')
+    .action((options: { check?: boolean; markdown?: boolean }) => {
+      if (options.markdown === true) console.log(configTableMarkdown())
+      else if (options.check === true) check()
+      else console.log(configTableText(commandConfig()))
+    })
+}
+
+function check(): void {
+  const { problems } = readConfig(process.env)
+  if (problems.length > 0) throw new CommandFailed(problemsText(problems), 1)
+  console.log('The configuration has no problem.')
+}

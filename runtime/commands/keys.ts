@@ -1,0 +1,61 @@
+import { Command, Option } from 'commander'
+import { Registry } from 'prom-client'
+import type { TenantKey } from '../../domain/identity.ts'
+import { SCOPES, type Scope } from '../../domain/principal.ts'
+import { commandConfig } from '../command-config.ts'
+import { CommandFailed } from '../command-failed.ts'
+import { createSecret, DEFAULT_TENANT } from '../first-key.ts'
+import { hashSecret } from '../http/key-ring.ts'
+import { createLog } from '../log.ts'
+import { openCatalogAlone } from '../stores.ts'
+import { systemClock } from '../system-clock.ts'
+
+const tenantOption = () => new Option('--tenant <key>', 'whose keys').default(DEFAULT_TENANT)
+
+export function keysCommand(): Command {
+  const keys = new Command('keys').description('make and list API keys in the catalog itself; a running server makes them with POST /v1/keys')
+  keys
+    .command('create')
+    .description('make a key and print it; it is stored hashed and cannot be shown again')
+    .requiredOption('--name <name>', 'what the key is for')
+    .requiredOption('--scopes <list>', `separated by commas: ${SCOPES.join(', ')}`, parseScopes)
+    .addOption(tenantOption())
+    .action(createKey)
+  keys.command('list').description('list the keys of a tenant').addOption(tenantOption()).action(listKeys)
+  return keys
+}
+
+async function createKey({ name, scopes, tenant }: { name: string; scopes: readonly Scope[]; tenant: string }): Promise<void> {
+  const secret = createSecret()
+  const catalog = await openCatalog()
+  try {
+    await catalog.createKey({ tenant: tenant as TenantKey, name, scopes, secretHash: hashSecret(secret) })
+  } finally {
+    await catalog.stop()
+  }
+  console.log(secret)
+}
+
+async function listKeys({ tenant }: { tenant: string }): Promise<void> {
+  const catalog = await openCatalog()
+  try {
+    for (const key of await catalog.keys(tenant as TenantKey)) {
+      console.log(`${key.id}  ${new Date(key.createdAtMs).toISOString()}  ${key.scopes.join(',')}  ${key.name}`)
+    }
+  } finally {
+    await catalog.stop()
+  }
+}
+
+function openCatalog() {
+  const config = commandConfig()
+  const log = createLog({ logLevel: config.logLevel === 'info' ? 'warn' : config.logLevel })
+  return openCatalogAlone({ config, clock: systemClock, log, registry: new Registry(), doing: 'keys' })
+}
+
+function parseScopes(given: string): readonly Scope[] {
+  const names = given.split(',').map((name) => name.trim())
+  const unknown = names.filter((name) => !SCOPES.some((scope) => scope === name))
+  if (unknown.length > 0) throw new CommandFailed(`--scopes: ${unknown.join(', ')} is no scope; there are ${SCOPES.join(', ')}`, 2)
+  return SCOPES.filter((scope) => names.includes(scope))
+}

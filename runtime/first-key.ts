@@ -1,0 +1,28 @@
+import { randomBytes } from 'node:crypto'
+import type { Catalog } from '../adapters/catalog/catalog.ts'
+import type { TenantKey } from '../domain/identity.ts'
+import { hashSecret } from './http/key-ring.ts'
+
+export const DEFAULT_TENANT = 'default' as TenantKey
+
+/** 256 bits of chance, so that the hash that is stored cannot be guessed back. */
+export function createSecret(): string {
+  return `tg_${randomBytes(32).toString('base64url')}`
+}
+
+/**
+ * Sees to it that tenant `default` has an admin key: the one that is configured, else, when the tenant has none at all, a
+ * new one. Returns the new secret, which is not kept anywhere, or null.
+ */
+export async function ensureAdminKey(catalog: Catalog, configured: string | null): Promise<string | null> {
+  const create = (secret: string) =>
+    catalog.createKey({ tenant: DEFAULT_TENANT, name: 'first admin key', scopes: ['admin'], secretHash: hashSecret(secret) })
+  if (configured !== null) {
+    if ((await catalog.findKey(hashSecret(configured))) === null) await create(configured)
+    return null
+  }
+  if (await catalog.hasKeys(DEFAULT_TENANT)) return null
+  const secret = createSecret()
+  await create(secret)
+  return secret
+}

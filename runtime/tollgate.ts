@@ -1,0 +1,38 @@
+#!/usr/bin/env node
+import { Command } from 'commander'
+import packageJson from '../package.json' with { type: 'json' }
+import { CommandFailed } from './command-failed.ts'
+import { configCommand } from './commands/config.ts'
+import { importCommand } from './commands/import.ts'
+import { keysCommand } from './commands/keys.ts'
+import { migrateCommand } from './commands/migrate.ts'
+import { serveCommand } from './commands/serve.ts'
+import { verifyCommand } from './commands/verify.ts'
+import { configTableText } from './config-table.ts'
+import { DataDirectoryInUse } from './data-directory-lock.ts'
+import { Fault } from '../domain/fault.ts'
+
+const program = new Command('tollgate')
+  .description(packageJson.description)
+  .version(packageJson.version)
+  .showHelpAfterError()
+  .addCommand(serveCommand())
+  .addCommand(importCommand())
+  .addCommand(verifyCommand())
+  .addCommand(keysCommand())
+  .addCommand(configCommand())
+  .addCommand(migrateCommand())
+  .addHelpText('after', `\nSettings (environment variable, default, meaning):\n${configTableText()}`)
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (!isForPeople(error)) throw error
+  console.error(error.message)
+  process.exitCode = error instanceof CommandFailed ? error.exitCode : 1
+}
+
+/** What a person can act on is told without a stack trace; anything else is a bug and shows one. */
+function isForPeople(error: unknown): error is Error {
+  return error instanceof CommandFailed || error instanceof DataDirectoryInUse || error instanceof Fault
+}
