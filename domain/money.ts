@@ -28,10 +28,21 @@ export function formatAmount(pico: bigint): string {
   return formatDecimal(pico, AMOUNT_FRACTION_DIGITS_MAX)
 }
 
-const CURRENCIES: ReadonlySet<string> = new Set(Intl.supportedValuesOf('currency'))
+/**
+ * ISO 4217, list one (2024), without codes that have no minor unit (gold, testing). Written out as Intl's list differs
+ * from one Node to another.
+ */
+const CURRENCIES: ReadonlySet<string> = new Set(
+  `AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW
+  CLF CLP CNY COP COU CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR
+  ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR
+  MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP
+  SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD USN UYI UYU UYW UZS VED VES VND VUV WST XAF XCD
+  XCG XOF XPF YER ZAR ZMW ZWG`.split(/\s+/),
+)
 
 /**
- * Every currency of ISO 4217 (list one, 2024) whose minor unit is not a hundredth. Not taken from Intl.NumberFormat: it
+ * Every one of these whose minor unit is not a hundredth. Not taken from Intl.NumberFormat: it
  * says how cash is shown, with no fillér in HUF or sen in IDR, where an invoice must keep them.
  */
 const MINOR_UNIT_DIGITS: Readonly<Record<string, number>> = {

@@ -4,6 +4,15 @@ import { AMOUNT_FRACTION_DIGITS_MAX, parseAmount } from '../domain/money.ts'
 import type { Price, PriceTier } from '../domain/price.ts'
 import { add, formatRational, type Rational, rational, ZERO } from '../domain/rational.ts'
 
+/**
+ * Prices a quantity in nano units under a price that `validatePrice` let through. A quantity below zero, which
+ * corrections can leave behind, costs what zero costs: usage is never a credit.
+ */
+export function rate(price: Price, quantityNano: bigint): RatedCharge {
+  const steps = stepsOf(price, quantityNano < 0n ? 0n : quantityNano)
+  return { exact: steps.reduce((sum, step) => add(sum, step.exact), ZERO), lines: steps.map((step) => step.line) }
+}
+
 /** What a quantity costs, not yet rounded: the sum of its lines. */
 export type RatedCharge = { readonly exact: Rational; readonly lines: readonly RatedLine[] }
 
@@ -18,15 +27,6 @@ export type RatedLine = {
   readonly unitAmount?: string
   readonly flatAmount?: string
   readonly exact: string
-}
-
-/**
- * Prices a quantity in nano units under a price that `validatePrice` let through. A quantity below zero, which
- * corrections can leave behind, costs what zero costs: usage is never a credit.
- */
-export function rate(price: Price, quantityNano: bigint): RatedCharge {
-  const steps = stepsOf(price, quantityNano < 0n ? 0n : quantityNano)
-  return { exact: steps.reduce((sum, step) => add(sum, step.exact), ZERO), lines: steps.map((step) => step.line) }
 }
 
 type Step = { readonly exact: Rational; readonly line: RatedLine }
