@@ -31,6 +31,7 @@ describe('readConfig', () => {
     { name: 'TOLLGATE_ROLES', given: 'ingest,cook', says: 'some of ingest, aggregator, api' },
     { name: 'TOLLGATE_LOG_LEVEL', given: 'loud', says: 'one of fatal' },
     { name: 'DATABASE_URL', given: 'mysql://x', says: 'postgres://' },
+    { name: 'DATABASE_URL', given: 'postgres://h/db', says: 'is set, but is not in this version' },
     { name: 'TOLLGATE_PROT', given: '1', says: 'not a setting' },
   ])('$name=$given is a problem', ({ name, given, says }) => {
     expect(readConfig({ [name]: given }).problems[0]).toMatch(new RegExp(`^${name} .*${says.replaceAll('.', '\\.')}`))
@@ -44,9 +45,9 @@ describe('readConfig', () => {
 })
 
 test('shown values hide passwords', () => {
-  const { config } = readConfig({ DATABASE_URL: 'postgres://me:hunter2@h/db', TOLLGATE_ADMIN_KEY: 'hunter2hunter2hunter2' })
+  const { config } = readConfig({ CLICKHOUSE_URL: 'http://me:hunter2@h/db', TOLLGATE_ADMIN_KEY: 'hunter2hunter2hunter2' })
   const shown = configTableText(config ?? undefined)
-  expect(shown).toContain('postgres://me:***@h/db')
+  expect(shown).toContain('http://me:***@h/db')
   expect(shown).not.toContain('hunter2')
 })
 

@@ -88,9 +88,17 @@ export function readConfig(environment: Environment): ConfigOutcome {
     if ('problem' in parsed) problems.push(`${setting.name} ${parsed.problem}${setting.isSecret ? '' : `, was ${JSON.stringify(given)}`}`)
     else values[key] = parsed.value
   }
+  problems.push(
+    ...LATER.filter((key) => values[key] !== null && values[key] !== undefined).map(
+      (key) => `${SETTINGS[key].name} is set, but is not in this version: unset it`,
+    ),
+  )
   const [first, ...rest] = problems
   return first === undefined ? { config: values as Config, problems: [] } : { config: null, problems: [first, ...rest] }
 }
+
+/** Accepted by the table so that they are never ignored in silence. */
+const LATER = ['kafkaBrokers', 'databaseUrl', 'redisUrl'] as const
 
 /** A misspelt name would be ignored in silence. `TOLLGATE_TEST_` belongs to the test suites. */
 function unknownSettings(environment: Environment): string[] {

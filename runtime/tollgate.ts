@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
+import { Fault } from '../domain/fault.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import { CommandFailed } from './command-failed.ts'
 import { configCommand } from './commands/config.ts'
@@ -10,7 +11,6 @@ import { serveCommand } from './commands/serve.ts'
 import { verifyCommand } from './commands/verify.ts'
 import { configTableText } from './config-table.ts'
 import { DataDirectoryInUse } from './data-directory-lock.ts'
-import { Fault } from '../domain/fault.ts'
 
 const program = new Command('tollgate')
   .description(packageJson.description)

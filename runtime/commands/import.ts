@@ -4,7 +4,7 @@ import { commandConfig } from '../command-config.ts'
 import { CommandFailed } from '../command-failed.ts'
 import { type EventMapping, parseDataColumns } from '../import/event-mapping.ts'
 import { createEventSender, ImportFailed } from '../import/event-sender.ts'
-import { importFile, type ImportProgress, type ImportResult } from '../import/import-file.ts'
+import { type ImportProgress, type ImportResult, importFile } from '../import/import-file.ts'
 import { showProgress } from '../import/show-progress.ts'
 
 type ImportFlags = {
@@ -57,7 +57,9 @@ async function runImport(file: string, flags: ImportFlags): Promise<void> {
     result = await importFile({ file, mapping, sender, progress })
   } catch (error) {
     const reason = error instanceof ImportFailed ? error.message : error instanceof Error ? error.message : String(error)
-    throw new CommandFailed(`The import ended early: ${reason}\n${progress.accepted} events were accepted; run it again to go on, nothing counts twice.`)
+    throw new CommandFailed(
+      `The import ended early: ${reason}\n${progress.accepted} events were accepted; run it again to go on, nothing counts twice.`,
+    )
   } finally {
     display.end()
   }

@@ -13,7 +13,9 @@ import { systemClock } from '../system-clock.ts'
 const tenantOption = () => new Option('--tenant <key>', 'whose keys').default(DEFAULT_TENANT)
 
 export function keysCommand(): Command {
-  const keys = new Command('keys').description('make and list API keys in the catalog itself; a running server makes them with POST /v1/keys')
+  const keys = new Command('keys').description(
+    'make and list API keys in the catalog itself; a running server makes them with POST /v1/keys',
+  )
   keys
     .command('create')
     .description('make a key and print it; it is stored hashed and cannot be shown again')

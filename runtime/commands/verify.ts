@@ -10,7 +10,9 @@ import { systemClock } from '../system-clock.ts'
 
 export function verifyCommand(): Command {
   return new Command('verify')
-    .description('recompute windows and counters from the stored events and print every difference (exit code 1), or none; stop the server first')
+    .description(
+      'recompute windows and counters from the stored events and print every difference (exit code 1), or none; stop the server first',
+    )
     .action(runVerify)
 }
 
@@ -20,7 +22,11 @@ async function runVerify(): Promise<void> {
   const stores = await openStores({ config, clock: systemClock, log, registry: new Registry(), doing: 'verify' })
   try {
     const startedMs = performance.now()
-    const report = await verify({ ...stores, nowMs: systemClock.now(), onDifference: (difference) => console.log(differenceText(difference)) })
+    const report = await verify({
+      ...stores,
+      nowMs: systemClock.now(),
+      onDifference: (difference) => console.log(differenceText(difference)),
+    })
     for (const note of report.notes) console.log(`note: ${note}`)
     const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1)
     const checked = `${count(report.events, 'event')}, ${count(report.windows, 'window')} and ${count(report.counters, 'counter')} in ${seconds} s`

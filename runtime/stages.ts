@@ -1,0 +1,40 @@
+import type { Logger } from 'pino'
+import type { Registry } from 'prom-client'
+import { createBalanceReader } from '../api/balance-reader.ts'
+import { balanceRoutes } from '../api/balance-routes.ts'
+import { decisionRoutes } from '../api/decision-routes.ts'
+import { createEntitlementCache } from '../api/entitlement-cache.ts'
+import { rateRoutes } from '../api/rate-routes.ts'
+import type { Clock } from '../domain/clock.ts'
+import type { HttpApp } from '../schemas/http/common.ts'
+import type { Config } from './config.ts'
+import type { Stores } from './stores.ts'
+
+/** What lives on behind the routes of a stage. `drain` ends what is under way; after `stop` nothing runs. */
+export type Stage = { drain(): Promise<void>; stop(): Promise<void> }
+
+type StageEnvironment = {
+  readonly app: HttpApp
+  readonly config: Config
+  readonly clock: Clock
+  readonly log: Logger
+  readonly registry: Registry
+  readonly stores: Stores
+}
+
+/** Starts the stages of this process's roles. The stages returned stop in this order. */
+export async function startStages(environment: StageEnvironment): Promise<readonly Stage[]> {
+  const { roles } = environment.config
+  const stages: Stage[] = []
+  if (roles.includes('api')) registerApi(environment)
+  return stages
+}
+
+function registerApi({ app, clock, log, registry, stores }: StageEnvironment): void {
+  const { catalog, counters, eventLog } = stores
+  const entitlements = createEntitlementCache({ catalog, clock, registry })
+  const balances = createBalanceReader({ entitlements, counters, clock, partitions: eventLog.partitions, log, registry })
+  app.register(balanceRoutes({ catalog, entitlements, balances }))
+  app.register(decisionRoutes({ entitlements, balances, registry }))
+  app.register(rateRoutes())
+}
