@@ -6,33 +6,39 @@ import { encodeKeyRun, KEY_BITS, type KeyRun, mergeKeyRuns } from './key-run.ts'
 /**
  * Says of an event hash "certainly not among the remembered" or "maybe". Remembers hashes by week of receipt, each week
  * as a few sorted runs that merge as they grow, so that an old week is dropped whole. It never says "certainly not" of
- * something it may have forgotten: for receipts from before `floorMs` everything is a maybe.
+ * something it may have forgotten: where receipts from before `oldestMs` matter everything is a maybe.
  *
- * Memory: at most 2 bytes per hash beyond 256 KiB per week. A false maybe: hashes remembered / 2^34.
+ * Memory: at most 2 bytes per hash, beyond 256 KiB per week and 512 KiB for each week that is being added to. A false
+ * maybe has the probability (hashes remembered) / 2^34.
  */
 export type DedupeFilter = {
   /** Could one with this hash have been received at or after `receivedFromMs`? */
   mayHold(hash: number, receivedFromMs: number): boolean
-  /** In batches of thousands: each makes a run per week. */
-  add(hashes: readonly number[] | Float64Array, receivedAtMs: readonly number[] | Float64Array): void
+  add(hash: number, receivedAtMs: number): void
+  /** Packs what was added; for when much was, and not much more comes. */
+  pack(): void
   /** Forgets weeks that no event received from now on can reach. */
   advance(receivedAtMs: number): void
   /** Forgets the oldest week to save memory; false when only the newest is left. What it held becomes a maybe. */
   forgetOldest(): boolean
+  /** Receipts from here on are remembered. */
+  oldestMs(): number
   bytes(): number
   size(): number
-  oldestMs(): number
 }
 
 export function createDedupeFilter(floorMs: InstantMs): DedupeFilter {
   let rememberedFromMs: number = floorMs
-  /** Ascending by week; at most 7 are live at a time. */
+  /** Ascending by end; at most 7 are live at a time. */
   let weeks: Week[] = []
 
-  function weekOf(number: number): Week {
+  function weekOf(receivedAtMs: number): Week {
+    const number = Math.floor(receivedAtMs / WEEK_MS)
+    const newest = weeks.at(-1)
+    if (newest?.number === number) return newest
     let week = weeks.find((candidate) => candidate.number === number)
     if (week === undefined) {
-      week = { number, endMs: (number + 1) * WEEK_MS, runs: [] }
+      week = { number, endMs: (number + 1) * WEEK_MS, fresh: null, runs: [] }
       weeks = [...weeks, week].sort((a, b) => a.number - b.number)
     }
     return week
@@ -47,26 +53,27 @@ export function createDedupeFilter(floorMs: InstantMs): DedupeFilter {
     mayHold(hash, receivedFromMs) {
       if (receivedFromMs < rememberedFromMs) return true
       const key = keyOf(hash)
-      for (const week of weeks) {
-        if (week.endMs <= receivedFromMs) continue
-        for (const run of week.runs) if (run.has(key)) return true
+      for (let index = weeks.length - 1; index >= 0; index--) {
+        const week = weeks[index]
+        if (week !== undefined && week.endMs > receivedFromMs && weekHas(week, key)) return true
       }
       return false
     },
-    add(hashes, receivedAtMs) {
-      const byWeek = new Map<number, number[]>()
-      for (let index = 0; index < hashes.length; index++) {
-        const atMs = receivedAtMs[index] ?? 0
-        if (atMs < rememberedFromMs) continue
-        const number = Math.floor(atMs / WEEK_MS)
-        const keys = byWeek.get(number)
-        if (keys === undefined) byWeek.set(number, [keyOf(hashes[index] ?? 0)])
-        else keys.push(keyOf(hashes[index] ?? 0))
-      }
-      for (const [number, keys] of byWeek) addRun(weekOf(number), runOf(keys))
+    add(hash, receivedAtMs) {
+      if (receivedAtMs < rememberedFromMs) return
+      const week = weekOf(receivedAtMs)
+      week.fresh ??= createFreshKeys()
+      week.fresh.add(keyOf(hash))
+      if (week.fresh.size() >= FRESH_KEYS_MAX) packWeek(week)
+    },
+    pack() {
+      for (const week of weeks) packWeek(week)
     },
     advance(receivedAtMs) {
-      for (const week of weeks) if (week.endMs <= receivedAtMs - DEDUPE_HORIZON_MS - RECEIPT_SKEW_MS) forget(week)
+      for (const week of weeks) {
+        if (week.endMs <= receivedAtMs - DEDUPE_HORIZON_MS - RECEIPT_SKEW_MS) forget(week)
+        else if (week.endMs <= receivedAtMs - RECEIPT_SKEW_MS) packWeek(week)
+      }
     },
     forgetOldest() {
       const [oldest] = weeks
@@ -74,42 +81,84 @@ export function createDedupeFilter(floorMs: InstantMs): DedupeFilter {
       forget(oldest)
       return true
     },
-    bytes: () => weeks.reduce((sum, week) => sum + week.runs.reduce((bytes, run) => bytes + run.bytes, 0), 0),
-    size: () => weeks.reduce((sum, week) => sum + week.runs.reduce((size, run) => size + run.size, 0), 0),
-    oldestMs: () => weeks[0]?.endMs ?? Number.POSITIVE_INFINITY,
+    oldestMs: () => rememberedFromMs,
+    bytes: () => weeks.reduce((sum, week) => sum + bytesOf(week), 0),
+    size: () => weeks.reduce((sum, week) => sum + sizeOf(week), 0),
   }
 }
 
 /** Receipts are stamped by several gateways: how far their clocks may differ before a repeat costs a query for every event. */
 export const RECEIPT_SKEW_MS = 86_400_000
-/** Beyond this a run merges no more: a merge of 8 million keys holds the process up for about 0.2 s. */
-export const RUN_KEYS_MAX = 2 ** 23
-
+const FRESH_KEYS_MAX = 2 ** 15
+/** Beyond this a run merges no more: merging 4 million keys holds the process up for about 0.1 s. */
+const RUN_KEYS_MAX = 2 ** 22
+/** Sizes grow by this from run to run: more runs cost each look-up, fewer cost more rewriting. */
+const RUN_GROWTH = 3
 const WEEK_MS = 7 * 86_400_000
 
-type Week = { readonly number: number; readonly endMs: number; readonly runs: KeyRun[] }
+type Week = { readonly number: number; readonly endMs: number; fresh: FreshKeys | null; readonly runs: KeyRun[] }
 
 /** The high bits: the low ones place the event in the exact table of recent events. */
 function keyOf(hash: number): number {
   return Math.floor(hash / 2 ** (HASH_BITS - KEY_BITS))
 }
 
-function runOf(keys: number[]): KeyRun {
-  const sorted = Float64Array.from(keys).sort()
-  let index = 0
-  return encodeKeyRun(() => {
-    while (index > 0 && index < sorted.length && sorted[index] === sorted[index - 1]) index++
-    return sorted[index++] ?? -1
-  }, sorted.length)
+function weekHas({ fresh, runs }: Week, key: number): boolean {
+  if (fresh?.has(key)) return true
+  for (let index = runs.length - 1; index >= 0; index--) if (runs[index]?.has(key)) return true
+  return false
 }
 
-/** Sizes at least double from run to run, so that a key is rewritten log2(N) times and a look-up asks log2(N) runs at most. */
-function addRun(week: Week, run: KeyRun): void {
-  let newest = run
-  for (let last = week.runs.at(-1); last !== undefined && last.size < newest.size * 2; last = week.runs.at(-1)) {
+function packWeek(week: Week): void {
+  if (week.fresh === null) return
+  let newest = encodeKeyRun(week.fresh.sorted())
+  week.fresh = null
+  for (let last = week.runs.at(-1); last !== undefined && last.size < newest.size * RUN_GROWTH; last = week.runs.at(-1)) {
     if (last.size + newest.size > RUN_KEYS_MAX) break
     week.runs.pop()
     newest = mergeKeyRuns(last, newest)
   }
   week.runs.push(newest)
+}
+
+function bytesOf({ fresh, runs }: Week): number {
+  return runs.reduce((bytes, run) => bytes + run.bytes, fresh === null ? 0 : FRESH_SLOTS * 8)
+}
+
+function sizeOf({ fresh, runs }: Week): number {
+  return runs.reduce((size, run) => size + run.size, fresh?.size() ?? 0)
+}
+
+/** What was added since the last packing: open addressing, at most half full. */
+type FreshKeys = { add(key: number): void; has(key: number): boolean; size(): number; sorted(): Float64Array }
+
+const FRESH_SLOTS = FRESH_KEYS_MAX * 2
+
+function createFreshKeys(): FreshKeys {
+  /** Key + 1; 0 is free. */
+  const slots = new Float64Array(FRESH_SLOTS)
+  let size = 0
+  const slotOf = (key: number) => {
+    let slot = key & (FRESH_SLOTS - 1)
+    for (let held = slots[slot] ?? 0; held !== 0 && held !== key + 1; held = slots[slot] ?? 0) slot = (slot + 1) & (FRESH_SLOTS - 1)
+    return slot
+  }
+  return {
+    add(key) {
+      const slot = slotOf(key)
+      if (slots[slot] === 0) size++
+      slots[slot] = key + 1
+    },
+    has: (key) => slots[slotOf(key)] !== 0,
+    size: () => size,
+    sorted() {
+      const keys = new Float64Array(size)
+      let count = 0
+      for (let slot = 0; slot < FRESH_SLOTS; slot++) {
+        const held = slots[slot] ?? 0
+        if (held !== 0) keys[count++] = held - 1
+      }
+      return keys.sort()
+    },
+  }
 }

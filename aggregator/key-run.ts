@@ -1,7 +1,7 @@
 /**
- * An immutable sorted set of keys of `KEY_BITS` bits, Golomb-Rice coded: the gaps between neighbours in buckets of about
- * 32 keys, with the place where each bucket begins. N keys take about KEY_BITS - log2(N) + 2.5 bits each. (Golomb 1966;
- * as a filter: Putze, Sanders, Singler, "Cache-, Hash- and Space-Efficient Bloom Filters", 2009.)
+ * An immutable sorted set of keys of `KEY_BITS` bits, Elias-Fano coded (Elias 1974, Fano 1971): of each key the low bits
+ * as they are, the high bits as a row of ones, one per key, with a zero after each high value. N keys take about
+ * KEY_BITS - log2(N) + 3 bits each, and a look-up touches three places in memory.
  */
 export type KeyRun = {
   readonly size: number
@@ -10,154 +10,196 @@ export type KeyRun = {
   /** Ascending. */
   reader(): KeyReader
 }
-/** The next key, or -1 after the last. */
-export type KeyReader = () => number
+
+/** Fills the buffer from its start with the next keys; 0 when there are no more. */
+export type KeyReader = (into: Float64Array) => number
 
 /** A key that was never put in is found with probability size / 2^KEY_BITS: 1 in 1,000 at 17 million keys. */
 export const KEY_BITS = 34
 
-/** `keys` ascend and differ; `sizeMax` bounds how many will come. */
-export function encodeKeyRun(keys: KeyReader, sizeMax: number): KeyRun {
-  const layout = layoutFor(sizeMax)
-  const writer = createBitWriter(sizeMax * (layout.riceBits + 1) + Math.ceil(2 ** KEY_BITS / 2 ** layout.riceBits) + 64)
-  const starts = new Uint32Array(layout.buckets + 1)
+/** `keys` ascend and differ. */
+export function encodeKeyRun(keys: Float64Array): KeyRun {
+  let isRead = false
+  return encode(
+    keys.length,
+    (into) => {
+      if (isRead) return 0
+      isRead = true
+      into.set(keys)
+      return keys.length
+    },
+    keys.length,
+  )
+}
+
+/** A key in both is in the result once. */
+export function mergeKeyRuns(a: KeyRun, b: KeyRun): KeyRun {
+  const [left, right] = [createHead(a.reader()), createHead(b.reader())]
+  return encode(a.size + b.size, (into) => mergeInto(into, left, right), BUFFER_KEYS)
+}
+
+const BUFFER_KEYS = 2048
+
+type Head = { readonly reader: KeyReader; readonly keys: Float64Array; count: number; at: number }
+
+function createHead(reader: KeyReader): Head {
+  return { reader, keys: new Float64Array(BUFFER_KEYS), count: 0, at: 0 }
+}
+
+function mergeInto(into: Float64Array, left: Head, right: Head): number {
+  let filled = 0
+  while (filled < into.length) {
+    if (left.at === left.count) refill(left)
+    if (right.at === right.count) refill(right)
+    const hasLeft = left.at < left.count
+    const hasRight = right.at < right.count
+    if (!hasLeft && !hasRight) break
+    const leftKey = hasLeft ? (left.keys[left.at] ?? 0) : Number.POSITIVE_INFINITY
+    const rightKey = hasRight ? (right.keys[right.at] ?? 0) : Number.POSITIVE_INFINITY
+    if (leftKey <= rightKey) left.at++
+    if (rightKey <= leftKey) right.at++
+    into[filled++] = Math.min(leftKey, rightKey)
+  }
+  return filled
+}
+
+function refill(head: Head): void {
+  head.count = head.reader(head.keys)
+  head.at = 0
+}
+
+/** High values per entry of the index: about as many keys, so the index takes about a bit per key. */
+const BUCKET_HIGHS = 32
+const LOW_BITS_MAX = 30
+
+function encode(sizeMax: number, read: KeyReader, bufferKeys: number): KeyRun {
+  const lowBits = Math.max(0, Math.min(LOW_BITS_MAX, Math.floor(KEY_BITS - Math.log2(Math.max(1, sizeMax)))))
+  const lowSpan = 2 ** lowBits
+  const highs = 2 ** (KEY_BITS - lowBits)
+  const upper = new Uint32Array(Math.ceil((sizeMax + highs) / 32) + 1)
+  const lower = new Uint32Array(Math.ceil((sizeMax * lowBits) / 32) + 1)
+  const ranks = new Uint32Array(Math.ceil(highs / BUCKET_HIGHS))
+  const buffer = new Float64Array(Math.max(1, bufferKeys))
   let size = 0
   let bucket = 0
-  let expected = 0
-  for (let key = keys(); key >= 0; key = keys()) {
-    const ofKey = Math.floor(key / layout.bucketSpan)
-    while (bucket < ofKey) starts[++bucket] = writer.position()
-    const offset = key - ofKey * layout.bucketSpan
-    if (size === 0 || expected < ofKey * layout.bucketSpan) expected = ofKey * layout.bucketSpan
-    writer.put(offset - (expected - ofKey * layout.bucketSpan), layout.riceBits)
-    expected = key + 1
-    size++
-  }
-  while (bucket < layout.buckets) starts[++bucket] = writer.position()
-  return keyRunOf(size, writer.words(), starts, layout)
-}
-
-export function mergeKeyRuns(a: KeyRun, b: KeyRun): KeyRun {
-  const nextA = a.reader()
-  const nextB = b.reader()
-  let keyA = nextA()
-  let keyB = nextB()
-  return encodeKeyRun(() => {
-    if (keyA < 0 && keyB < 0) return -1
-    if (keyB < 0 || (keyA >= 0 && keyA < keyB)) {
-      const key = keyA
-      keyA = nextA()
-      return key
+  for (let count = read(buffer); count > 0; count = read(buffer)) {
+    for (let index = 0; index < count; index++) {
+      const key = buffer[index] ?? 0
+      const high = Math.floor(key / lowSpan)
+      const bucketOfKey = high >>> 5
+      while (bucket < bucketOfKey) ranks[++bucket] = size
+      const one = size + high
+      upper[one >>> 5] = (upper[one >>> 5] ?? 0) | (1 << (one & 31))
+      putBits(lower, size * lowBits, lowBits, key - high * lowSpan)
+      size++
     }
-    const key = keyB
-    if (keyA === keyB) keyA = nextA()
-    keyB = nextB()
-    return key
-  }, a.size + b.size)
+  }
+  while (bucket < ranks.length - 1) ranks[++bucket] = size
+  return keyRunOf(size, upper, lower.slice(0, Math.ceil((size * lowBits) / 32) + 1), ranks, lowBits)
 }
 
-type Layout = { readonly buckets: number; readonly bucketSpan: number; readonly riceBits: number }
-
-/** At least 16 buckets, so that an offset in a bucket fits 31 bits and integer arithmetic does. */
-function layoutFor(sizeMax: number): Layout {
-  const bucketBits = Math.min(26, Math.max(KEY_BITS - 31, Math.round(Math.log2(Math.max(1, sizeMax) / 32))))
-  const gap = 2 ** KEY_BITS / Math.max(1, sizeMax)
-  const riceBits = Math.min(30, Math.max(0, Math.floor(Math.log2(gap * Math.LN2))))
-  return { buckets: 2 ** bucketBits, bucketSpan: 2 ** (KEY_BITS - bucketBits), riceBits }
-}
-
-function keyRunOf(size: number, words: Uint32Array, starts: Uint32Array, layout: Layout): KeyRun {
-  const { bucketSpan, riceBits, buckets } = layout
+function keyRunOf(size: number, upper: Uint32Array, lower: Uint32Array, ranks: Uint32Array, lowBits: number): KeyRun {
+  const lowSpan = 2 ** lowBits
   return {
     size,
-    bytes: words.byteLength + starts.byteLength,
+    bytes: upper.byteLength + lower.byteLength + ranks.byteLength,
     has(key) {
-      const bucket = Math.floor(key / bucketSpan)
-      const wanted = key - bucket * bucketSpan
-      let position = starts[bucket] ?? 0
-      const end = starts[bucket + 1] ?? 0
-      let offset = -1
-      while (position < end) {
-        // Unary part: zeros up to a one, a word at a time.
-        let quotient = 0
-        let window = (words[position >>> 5] ?? 0) << (position & 31)
-        while (window === 0) {
-          const skipped = 32 - (position & 31)
-          quotient += skipped
-          position += skipped
-          window = words[position >>> 5] ?? 0
+      const high = Math.floor(key / lowSpan)
+      const low = key - high * lowSpan
+      let rank = ranks[high >>> 5] ?? 0
+      let position = rank + (high & ~(BUCKET_HIGHS - 1))
+      let zerosToSkip = high & (BUCKET_HIGHS - 1)
+      let word = (upper[position >>> 5] ?? 0) >>> (position & 31)
+      let bitsLeft = 32 - (position & 31)
+      while (zerosToSkip > 0) {
+        const ones = onesIn(word)
+        if (bitsLeft - ones < zerosToSkip) {
+          zerosToSkip -= bitsLeft - ones
+          rank += ones
+          position += bitsLeft
+          word = upper[position >>> 5] ?? 0
+          bitsLeft = 32
+          continue
         }
-        const zeros = Math.clz32(window)
-        quotient += zeros
-        position += zeros + 1
-        offset += 1 + ((quotient << riceBits) | bitsAt(words, position, riceBits))
-        position += riceBits
-        if (offset >= wanted) return offset === wanted
+        const skipped = placeOfZero(word, zerosToSkip) + 1
+        rank += skipped - zerosToSkip
+        position += skipped
+        zerosToSkip = 0
+      }
+      // Each one from here to the next zero is a key with this high value.
+      while ((((upper[position >>> 5] ?? 0) >>> (position & 31)) & 1) === 1) {
+        const held = bitsAt(lower, rank * lowBits, lowBits)
+        if (held >= low) return held === low
+        rank++
+        position++
       }
       return false
     },
-    reader: () => createKeyReader(words, starts, buckets, bucketSpan, riceBits),
+    reader: () => createKeyReader(size, upper, lower, lowBits),
   }
 }
 
-function createKeyReader(words: Uint32Array, starts: Uint32Array, buckets: number, bucketSpan: number, riceBits: number): KeyReader {
-  let bucket = 0
-  let position = 0
-  let offset = -1
-  return () => {
-    while (bucket < buckets && position >= (starts[bucket + 1] ?? 0)) {
-      bucket++
-      offset = -1
+function createKeyReader(size: number, upper: Uint32Array, lower: Uint32Array, lowBits: number): KeyReader {
+  const lowSpan = 2 ** lowBits
+  let rank = 0
+  let wordIndex = 0
+  let word = upper[0] ?? 0
+  return (into) => {
+    let filled = 0
+    while (filled < into.length && rank < size) {
+      while (word === 0) word = upper[++wordIndex] ?? 0
+      const one = wordIndex * 32 + trailingZeros(word)
+      word &= word - 1
+      into[filled++] = (one - rank) * lowSpan + bitsAt(lower, rank * lowBits, lowBits)
+      rank++
     }
-    if (bucket >= buckets) return -1
-    let quotient = 0
-    let window = (words[position >>> 5] ?? 0) << (position & 31)
-    while (window === 0) {
-      const skipped = 32 - (position & 31)
-      quotient += skipped
-      position += skipped
-      window = words[position >>> 5] ?? 0
-    }
-    const zeros = Math.clz32(window)
-    quotient += zeros
-    position += zeros + 1
-    offset += 1 + ((quotient << riceBits) | bitsAt(words, position, riceBits))
-    position += riceBits
-    return bucket * bucketSpan + offset
+    return filled
   }
 }
 
 function bitsAt(words: Uint32Array, position: number, count: number): number {
   if (count === 0) return 0
-  const index = position >>> 5
+  const index = Math.floor(position / 32)
   const from = position & 31
-  const left = (words[index] ?? 0) << from
-  if (from + count <= 32) return left >>> (32 - count)
-  return (left | ((words[index + 1] ?? 0) >>> (32 - from))) >>> (32 - count)
+  const right = (words[index] ?? 0) >>> from
+  const both = from + count <= 32 ? right : right | ((words[index + 1] ?? 0) << (32 - from))
+  return both & (2 ** count - 1)
 }
 
-/** Bits from the highest of each word down. */
-function createBitWriter(bitsMax: number) {
-  const words = new Uint32Array(Math.ceil(bitsMax / 32) + 2)
-  let position = 0
-  return {
-    position: () => position,
-    put(value: number, riceBits: number): void {
-      position += value >>> riceBits
-      const one = position >>> 5
-      words[one] = (words[one] ?? 0) | (0x80000000 >>> (position & 31))
-      position++
-      if (riceBits === 0) return
-      const rest = value & (2 ** riceBits - 1)
-      const index = position >>> 5
-      const room = 32 - (position & 31)
-      if (riceBits <= room) words[index] = (words[index] ?? 0) | (rest << (room - riceBits))
-      else {
-        words[index] = (words[index] ?? 0) | (rest >>> (riceBits - room))
-        words[index + 1] = rest << (32 - (riceBits - room))
-      }
-      position += riceBits
-    },
-    words: () => words.slice(0, Math.ceil(position / 32)),
+function putBits(words: Uint32Array, position: number, count: number, value: number): void {
+  if (count === 0) return
+  const index = Math.floor(position / 32)
+  const from = position & 31
+  words[index] = (words[index] ?? 0) | (value << from)
+  if (from + count > 32) words[index + 1] = value >>> (32 - from)
+}
+
+function onesIn(word: number): number {
+  const pairs = word - ((word >>> 1) & 0x55555555)
+  const quads = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333)
+  return Math.imul((quads + (quads >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
+}
+
+/** Of the nth zero, counted from the lowest bit and from 1; the word has that many. */
+function placeOfZero(word: number, nth: number): number {
+  let zeros = ~word
+  let place = 0
+  const inLowHalf = onesIn(zeros & 0xffff)
+  if (nth > inLowHalf) {
+    nth -= inLowHalf
+    zeros >>>= 16
+    place = 16
   }
+  const inLowByte = onesIn(zeros & 0xff)
+  if (nth > inLowByte) {
+    nth -= inLowByte
+    zeros >>>= 8
+    place += 8
+  }
+  while (--nth > 0) zeros &= zeros - 1
+  return place + trailingZeros(zeros)
+}
+
+function trailingZeros(word: number): number {
+  return 31 - Math.clz32(word & -word)
 }
