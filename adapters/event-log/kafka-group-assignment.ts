@@ -1,0 +1,63 @@
+import { AssignerProtocol } from 'kafkajs'
+
+/** A member of the group as it asks to join: the partitions it consumes and, as it says, in which generation it was given them. */
+export type GroupClaim = { readonly memberId: string; readonly generation: number; readonly owned: readonly number[] }
+
+/**
+ * Shares `partitions` (0 to n-1) among the members so that none has two more than another, moving as few as can be. A
+ * partition that moves is given to nobody yet: its owner sees that it is missing, lets go of it and joins again, and only
+ * that next round gives it away. So two members never consume the same partition, and what does not move is consumed
+ * through the whole rebalance (the idea of Kafka's cooperative protocol, KIP-429).
+ */
+export function assignPartitions(claims: readonly GroupClaim[], partitions: number): ReadonlyMap<string, readonly number[]> {
+  const owners = ownerByPartition(claims, partitions)
+  const owned = new Map(claims.map(({ memberId }) => [memberId, [] as number[]]))
+  for (const [partition, memberId] of owners) owned.get(memberId)?.push(partition)
+  // Those that have most come first: they keep the odd ones, so fewer partitions move.
+  const members = [...owned.keys()].sort((a, b) => sizeOf(owned, b) - sizeOf(owned, a) || (a < b ? -1 : 1))
+  const share = Math.floor(partitions / members.length)
+  const odd = partitions % members.length
+  const free = Array.from({ length: partitions }, (_, partition) => partition).filter((partition) => !owners.has(partition))
+  return new Map(
+    members.map((memberId, rank) => {
+      const quota = share + (rank < odd ? 1 : 0)
+      const kept = (owned.get(memberId) ?? []).slice(0, quota)
+      return [memberId, [...kept, ...free.splice(0, quota - kept.length)]]
+    }),
+  )
+}
+
+/** What a member sends when it joins. */
+export function encodeClaim(topic: string, claim: Omit<GroupClaim, 'memberId'>): Buffer {
+  return AssignerProtocol.MemberMetadata.encode({ version: 1, topics: [topic], userData: Buffer.from(JSON.stringify(claim)) })
+}
+
+export function decodeClaim(memberId: string, metadata: Buffer): GroupClaim {
+  const decoded = AssignerProtocol.MemberMetadata.decode(metadata)
+  const { generation, owned } = JSON.parse(decoded?.userData.toString() ?? '') as Omit<GroupClaim, 'memberId'>
+  return { memberId, generation, owned }
+}
+
+export function encodeAssignment(topic: string, partitions: readonly number[]): Buffer {
+  return AssignerProtocol.MemberAssignment.encode({ version: 1, assignment: { [topic]: [...partitions] }, userData: Buffer.alloc(0) })
+}
+
+export function decodeAssignment(topic: string, assignment: Buffer): readonly number[] {
+  return AssignerProtocol.MemberAssignment.decode(assignment)?.assignment[topic] ?? []
+}
+
+/** Two may claim the same partition when one was thrown out and does not know yet; the later generation is right. */
+function ownerByPartition(claims: readonly GroupClaim[], partitions: number): ReadonlyMap<number, string> {
+  const owners = new Map<number, string>()
+  const latestFirst = [...claims].sort((a, b) => b.generation - a.generation || (a.memberId < b.memberId ? -1 : 1))
+  for (const { memberId, owned } of latestFirst) {
+    for (const partition of owned) {
+      if (partition < partitions && !owners.has(partition)) owners.set(partition, memberId)
+    }
+  }
+  return new Map([...owners].sort(([a], [b]) => a - b))
+}
+
+function sizeOf(owned: ReadonlyMap<string, readonly number[]>, memberId: string): number {
+  return owned.get(memberId)?.length ?? 0
+}

@@ -1,0 +1,189 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import type { KafkaBroker, KafkaCluster } from './kafka-cluster.ts'
+import { isTimeout } from './kafka-cluster.ts'
+import { type KafkaAddress, kafkaFault, protocolErrorType } from './kafka-fault.ts'
+import { assignPartitions, decodeAssignment, decodeClaim, encodeAssignment, encodeClaim } from './kafka-group-assignment.ts'
+import type { KafkaLogMetrics } from './kafka-metrics.ts'
+
+export type KafkaGroupMemberOptions = {
+  readonly cluster: KafkaCluster
+  readonly address: KafkaAddress
+  readonly topic: string
+  readonly partitions: number
+  readonly group: string
+  /** Without a heartbeat for this long the coordinator gives our partitions to others. */
+  readonly sessionMs: number
+  readonly onGiven: (partition: number) => void
+  /** Resolves when the partition is no longer worked on; only then may another member get it. */
+  readonly onTaken: (partition: number) => Promise<void>
+  readonly metrics: KafkaLogMetrics
+  readonly log: Logger
+}
+
+export type KafkaGroupMember = {
+  /** Why we are not in the group at the moment, or null. */
+  fault(): unknown
+  /** Lets go of every partition, then leaves, so that the others need not wait for the session to end. */
+  stop(): Promise<void>
+}
+
+/** Our membership in the group of consumers: joins, keeps alive, and tells which partitions come and go. See `assignPartitions`. */
+export function joinKafkaGroup(options: KafkaGroupMemberOptions): KafkaGroupMember {
+  const { cluster, group, topic, log } = options
+  const stopping = new AbortController()
+  const owned = new Set<number>()
+  let memberId = ''
+  let generation = -1
+  let fault: unknown = null
+  /** Last time the coordinator took us for a member. */
+  let confirmedMs = performance.now()
+  let coordinator: KafkaBroker | null = null
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      try {
+        coordinator ??= await cluster.findGroupCoordinator({ groupId: group })
+        const given = await joinAndSync(coordinator)
+        fault = null
+        // A partition to let go of: the group waits for us to join again without it.
+        if (await takeOver(coordinator, given)) await keepAlive(coordinator)
+      } catch (error) {
+        await recover(error)
+      }
+    }
+    await letGo([...owned])
+    if (memberId !== '') await coordinator?.leaveGroup({ groupId: group, memberId }).catch(() => undefined)
+  }
+
+  async function joinAndSync(broker: KafkaBroker): Promise<ReadonlySet<number>> {
+    const joined = await broker.joinGroup({
+      groupId: group,
+      memberId,
+      sessionTimeout: options.sessionMs,
+      rebalanceTimeout: REBALANCE_MS_MAX,
+      groupProtocols: [{ name: PROTOCOL, metadata: encodeClaim(topic, { generation, owned: [...owned] }) }],
+    })
+    memberId = joined.memberId
+    confirmedMs = performance.now()
+    const isLeader = joined.leaderId === joined.memberId
+    const claims = joined.members.map((member) => decodeClaim(member.memberId, member.memberMetadata))
+    const shares = isLeader ? [...assignPartitions(claims, options.partitions)] : []
+    const { memberAssignment } = await broker.syncGroup({
+      groupId: group,
+      generationId: joined.generationId,
+      memberId,
+      groupAssignment: shares.map(([member, partitions]) => ({ memberId: member, memberAssignment: encodeAssignment(topic, partitions) })),
+    })
+    generation = joined.generationId
+    const given = decodeAssignment(topic, memberAssignment)
+    options.metrics.rebalances.inc()
+    log.info(
+      { group, generation, members: isLeader ? claims.length : undefined, partitions: given.length },
+      'joined the group of consumers',
+    )
+    return new Set(given)
+  }
+
+  /** True when there was nothing to let go of. */
+  async function takeOver(broker: KafkaBroker, given: ReadonlySet<number>): Promise<boolean> {
+    const taken = [...owned].filter((partition) => !given.has(partition))
+    for (const partition of given) {
+      if (owned.has(partition)) continue
+      owned.add(partition)
+      options.onGiven(partition)
+    }
+    options.metrics.assigned.set(given.size)
+    if (taken.length === 0) return true
+    const released = letGo(taken)
+    await heartbeatUntil(broker, released)
+    return false
+  }
+
+  /** The handler may take its time to finish what it has: we must not be taken for dead meanwhile. */
+  async function heartbeatUntil(broker: KafkaBroker, released: Promise<void>): Promise<void> {
+    let isReleased = false
+    const done = released.finally(() => (isReleased = true))
+    while (!isReleased) {
+      const waited = new AbortController()
+      await Promise.race([done, delay(heartbeatMs, undefined, { signal: waited.signal }).catch(() => undefined)])
+      waited.abort()
+      // That a rebalance goes on is no news here.
+      if (!isReleased) await heartbeat(broker).catch(ignoreRebalance)
+    }
+  }
+
+  async function keepAlive(broker: KafkaBroker): Promise<void> {
+    while (!stopping.signal.aborted) {
+      await pause(heartbeatMs)
+      if (!stopping.signal.aborted) await heartbeat(broker)
+    }
+  }
+
+  async function heartbeat(broker: KafkaBroker): Promise<void> {
+    await broker.heartbeat({ groupId: group, groupGenerationId: generation, memberId })
+    confirmedMs = performance.now()
+  }
+
+  async function recover(error: unknown): Promise<void> {
+    const type = protocolErrorType(error)
+    // Someone joins or leaves: we take part and keep working on what is ours.
+    if (type === 'REBALANCE_IN_PROGRESS') {
+      confirmedMs = performance.now()
+      return
+    }
+    if (stopping.signal.aborted) return
+    log.warn({ group, reason: type ?? 'connection', err: error }, 'lost touch with the group of consumers')
+    options.metrics.failures.inc({ reason: type ?? 'connection' })
+    if (isTimeout(error)) await coordinator?.disconnect()
+    coordinator = null
+    const isThrownOut = type !== null && THROWN_OUT.has(type)
+    // Cut off for a whole session: by now others have our partitions, as if we had been thrown out.
+    if (isThrownOut || performance.now() - confirmedMs > options.sessionMs) {
+      memberId = ''
+      generation = -1
+      await letGo([...owned])
+    }
+    if (isThrownOut) return
+    fault = kafkaFault(options.address, `consume as a member of group ${group}`, error)
+    await pause(RETRY_MS)
+    await cluster.refreshMetadata().catch((cause: unknown) => log.debug({ err: cause }, 'kafka metadata could not be refreshed'))
+  }
+
+  async function letGo(partitions: readonly number[]): Promise<void> {
+    await Promise.all(
+      partitions.map(async (partition) => {
+        await options.onTaken(partition)
+        owned.delete(partition)
+      }),
+    )
+    options.metrics.assigned.set(owned.size)
+  }
+
+  const heartbeatMs = Math.min(HEARTBEAT_MS_MAX, options.sessionMs / 4)
+  const pause = (ms: number) => delay(ms, undefined, { signal: stopping.signal }).catch(() => undefined)
+  const running = run()
+  return {
+    fault: () => fault,
+    async stop() {
+      stopping.abort()
+      // A rebalance that waits for a member that died holds our own request to join; its partitions are let go of all the same.
+      const patience = new AbortController()
+      await Promise.race([running, delay(STOP_MS_MAX, undefined, { signal: patience.signal }).catch(() => undefined)])
+      patience.abort()
+      await letGo([...owned])
+    },
+  }
+}
+
+/** Names our way of sharing; members with another way cannot join the same group. */
+const PROTOCOL = 'tollgate-cooperative-1'
+const REBALANCE_MS_MAX = 60_000
+const HEARTBEAT_MS_MAX = 1_000
+const RETRY_MS = 200
+const STOP_MS_MAX = 10_000
+const THROWN_OUT: ReadonlySet<string> = new Set(['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION', 'FENCED_INSTANCE_ID'])
+
+function ignoreRebalance(error: unknown): void {
+  if (protocolErrorType(error) !== 'REBALANCE_IN_PROGRESS') throw error
+}

@@ -1,0 +1,57 @@
+import type { Admin } from 'kafkajs'
+import { RECORD_BYTES_MAX } from './event-log.ts'
+import { type KafkaAddress, partitionsDifferFault, protocolErrorType } from './kafka-fault.ts'
+
+export type KafkaTopicOptions = {
+  readonly topic: string
+  readonly partitions: number
+  /** Copies of each partition; 3 where there are three brokers. */
+  readonly replication: number
+  /** How long records stay, by their time of receipt. */
+  readonly retentionMs: number
+}
+
+/** Makes the topic when it is not there, and refuses one with another number of partitions. */
+export async function ensureKafkaTopic(admin: Admin, options: KafkaTopicOptions, address: KafkaAddress): Promise<'created' | 'found'> {
+  const { topic, partitions, replication, retentionMs } = options
+  const held = await partitionsHeld(admin, topic)
+  if (held !== null && held !== partitions) throw partitionsDifferFault(address, held, partitions)
+  if (held !== null) return 'found'
+  const isCreated = await admin.createTopics({
+    waitForLeaders: true,
+    timeout: CREATE_MS_MAX,
+    topics: [
+      {
+        topic,
+        numPartitions: partitions,
+        replicationFactor: replication,
+        configEntries: [
+          // The time of receipt that we hand in is the record's time, and retention goes by it.
+          { name: 'message.timestamp.type', value: 'CreateTime' },
+          { name: 'cleanup.policy', value: 'delete' },
+          { name: 'retention.ms', value: String(retentionMs) },
+          { name: 'max.message.bytes', value: String(2 * RECORD_BYTES_MAX) },
+          // With one copy lost, two must still agree before an append is answered.
+          { name: 'min.insync.replicas', value: String(replication > 2 ? 2 : 1) },
+          { name: 'unclean.leader.election.enable', value: 'false' },
+        ],
+      },
+    ],
+  })
+  // Another process may have made it in between, with other settings.
+  const made = isCreated ? partitions : await partitionsHeld(admin, topic)
+  if (made !== partitions) throw partitionsDifferFault(address, made ?? 0, partitions)
+  return isCreated ? 'created' : 'found'
+}
+
+async function partitionsHeld(admin: Admin, topic: string): Promise<number | null> {
+  try {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+    return topics.find((found) => found.name === topic)?.partitions.length ?? null
+  } catch (error) {
+    if (protocolErrorType(error) === 'UNKNOWN_TOPIC_OR_PARTITION') return null
+    throw error
+  }
+}
+
+const CREATE_MS_MAX = 20_000
