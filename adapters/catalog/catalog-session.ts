@@ -102,7 +102,7 @@ const SYSTEM_CODES = /^E(CONN\w+|PIPE|TIMEDOUT|NOTFOUND|HOSTUNREACH|NETUNREACH|A
 const SERVER_CODES = /^(08|40|53|57|58|XX)[0-9A-Z]{3}$/
 /** The drivers' own errors have no code. */
 const DRIVER_TEXTS =
-  /connection terminated|connection timeout|timeout exceeded|connection error|not queryable|is closed|already been destroyed/i
+  /connection terminated|connection timeout|timeout exceeded|connection error|not queryable|is closed|already closed|already been destroyed/i
 
 /** What is left is a bug of ours and is not hidden behind a fault. */
 function isUnavailable(error: unknown): boolean {

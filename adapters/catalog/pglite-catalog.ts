@@ -4,13 +4,12 @@ import type { Clock } from '../../domain/clock.ts'
 import type { CatalogTables } from '../../schemas/catalog/catalog-tables.ts'
 import type { Catalog } from './catalog.ts'
 import { createCatalogSession } from './catalog-session.ts'
-import { lockDirectory } from './directory-lock.ts'
 import { openDurablePGlite } from './durable-pglite.ts'
 import type { RandomBytes } from './record-id.ts'
 import { createSqlCatalog } from './sql-catalog.ts'
 
 export type PGliteCatalogOptions = {
-  /** A directory of its own; made when it is not there. */
+  /** A directory of its own, made when it is not there. The caller sees to it that one process at a time has it. */
   readonly path: string
   readonly clock: Clock
   readonly randomBytes: RandomBytes
@@ -20,37 +19,29 @@ export type PGliteCatalogOptions = {
 /** PGlite has no background process that would checkpoint by itself: without this the WAL grows until the next start. About 10 MB of it. */
 const STATEMENTS_PER_CHECKPOINT = 10_000
 
-/** The catalog in PostgreSQL compiled to WebAssembly, in this process. One process at a time; what a promise resolved for survives kill -9 and loss of power. */
+/** The catalog in PostgreSQL compiled to WebAssembly, in this process. What a promise resolved for survives kill -9 and loss of power. */
 export async function openPGliteCatalog({ path, clock, randomBytes, log }: PGliteCatalogOptions): Promise<Catalog> {
-  const lock = await lockDirectory(path)
-  try {
-    const startedAtMs = clock.now()
-    const pglite = await openDurablePGlite(path)
-    const dialect = new PGliteDialect({ pglite })
-    let statements = 0
-    const db: Kysely<CatalogTables> = new Kysely({
-      dialect,
-      log: ({ level }) => {
-        if (level === 'query' && ++statements % STATEMENTS_PER_CHECKPOINT === 0) checkpoint(db, log)
-      },
-    })
-    log.info({ path, tookMs: clock.now() - startedAtMs }, 'opened the embedded catalog')
-    return createSqlCatalog({
-      db,
-      session: createCatalogSession(db),
-      clock,
-      randomBytes,
-      onMigrated: (names) => log.info({ migrations: names }, 'migrated the catalog'),
-      stop: async () => {
-        await db.destroy()
-        if (!pglite.closed) await pglite.close()
-        await lock.release()
-      },
-    })
-  } catch (error) {
-    await lock.release()
-    throw error
-  }
+  const startedAtMs = clock.now()
+  const pglite = await openDurablePGlite(path)
+  let statements = 0
+  const db: Kysely<CatalogTables> = new Kysely({
+    dialect: new PGliteDialect({ pglite }),
+    log: ({ level }) => {
+      if (level === 'query' && ++statements % STATEMENTS_PER_CHECKPOINT === 0) checkpoint(db, log)
+    },
+  })
+  log.info({ path, tookMs: clock.now() - startedAtMs }, 'opened the embedded catalog')
+  return createSqlCatalog({
+    db,
+    session: createCatalogSession(db),
+    clock,
+    randomBytes,
+    onMigrated: (names) => log.info({ migrations: names }, 'migrated the catalog'),
+    stop: async () => {
+      await db.destroy()
+      if (!pglite.closed) await pglite.close()
+    },
+  })
 }
 
 /** Queues behind the statements under way. One that fails is made up for by the next, or by recovery at the next start. */

@@ -1,0 +1,24 @@
+import { randomBytes } from 'node:crypto'
+import { pino } from 'pino'
+import { openPGliteCatalog } from '../../adapters/catalog/pglite-catalog.ts'
+import type { CustomerKey, InstantMs, TenantKey } from '../../domain/identity.ts'
+
+// Run as a process of its own, to be killed: puts customers without end and prints every one that was acknowledged.
+const catalog = await openPGliteCatalog({
+  path: process.argv[2] ?? '',
+  clock: { now: () => 0 as InstantMs },
+  randomBytes,
+  log: pino({ level: 'silent' }),
+})
+await catalog.migrate()
+const prefix = process.argv[3] ?? ''
+
+async function putForEver(writer: number): Promise<never> {
+  for (let n = 0; ; n++) {
+    const key = `${prefix}-${writer}-${n}` as CustomerKey
+    await catalog.putCustomer('t' as TenantKey, { key, name: 'x'.repeat(500), email: null, subjects: [`subject-${key}`], metadata: {} })
+    process.stdout.write(`${key}.\n`)
+  }
+}
+
+await Promise.all(Array.from({ length: 4 }, (_, writer) => putForEver(writer)))

@@ -1,0 +1,83 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { pino } from 'pino'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { openPGliteCatalog } from '../../adapters/catalog/pglite-catalog.ts'
+import type { CustomerKey, InstantMs, TenantKey } from '../../domain/identity.ts'
+import { describeCatalog } from './catalog.ts'
+
+const newDirectory = () => mkdtemp(join(tmpdir(), 'tollgate-catalog-'))
+const openCatalog = (path: string, now: () => InstantMs = () => 0 as InstantMs) =>
+  openPGliteCatalog({ path, clock: { now }, randomBytes, log: pino({ level: 'silent' }) })
+
+describeCatalog('pglite', async () => {
+  const path = await newDirectory()
+  return {
+    open: (now) => openCatalog(path, now),
+    remove: () => rm(path, { recursive: true, force: true }),
+  }
+})
+
+describe('the catalog on pglite', () => {
+  const TENANT = 't' as TenantKey
+  let path: string
+  let child: ChildProcess | undefined
+  beforeEach(async () => {
+    path = await newDirectory()
+  })
+  afterEach(async () => {
+    child?.kill('SIGKILL')
+    await rm(path, { recursive: true, force: true })
+  })
+
+  /** Writes in another process until `acknowledgedMin` were acknowledged, then kills it. */
+  const writeAndKill = async (prefix: string, acknowledgedMin: number) => {
+    const writer = spawn(process.execPath, [new URL('./catalog-child.ts', import.meta.url).pathname, path, prefix], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    child = writer
+    const exited = new Promise((resolve) => writer.once('exit', resolve))
+    const acknowledged: string[] = []
+    for await (const line of createInterface({ input: writer.stdout })) {
+      // The last line may be cut: whole ones end with a full stop.
+      const key = /^(\S+)\.$/.exec(line)?.[1]
+      if (key !== undefined) acknowledged.push(key)
+      if (acknowledged.length === acknowledgedMin) writer.kill('SIGKILL')
+    }
+    await exited
+    expect(acknowledged.length).toBeGreaterThanOrEqual(acknowledgedMin)
+    return acknowledged
+  }
+
+  test('everything acknowledged before kill -9 is there afterwards, time and again', async () => {
+    const acknowledged = [...(await writeAndKill('first', 300)), ...(await writeAndKill('second', 300))]
+    const catalog = await openCatalog(path)
+    await catalog.migrate()
+    const owners = await catalog.resolveSubjects(
+      TENANT,
+      acknowledged.map((key) => `subject-${key}`),
+    )
+    expect([...owners.values()].sort()).toEqual([...acknowledged].sort())
+    await catalog.stop()
+  })
+
+  test('a first start that was killed halfway is started over', async () => {
+    await mkdir(join(path, 'pgdata', 'base'), { recursive: true })
+    await writeFile(join(path, 'pgdata', 'PG_VERSION'), '18\n')
+    const catalog = await openCatalog(path)
+    await catalog.migrate()
+    await catalog.ensureCustomers([{ tenant: TENANT, key: 'acme' as CustomerKey }])
+    expect(await catalog.customer(TENANT, 'acme' as CustomerKey)).not.toBeNull()
+    await catalog.stop()
+  })
+
+  test('after stop it is a fault, not a crash', async () => {
+    const catalog = await openCatalog(path)
+    await catalog.stop()
+    await expect(catalog.ping()).rejects.toMatchObject({ name: 'Fault', code: 'catalog_unavailable', canRetry: true })
+  })
+})
