@@ -6,6 +6,8 @@ const shared = { pool: 'forks', testTimeout: 60_000, hookTimeout: 120_000 } as c
 export default defineConfig({
   test: {
     maxWorkers: 2,
+    reporters: ['default', './test/support/suites-reporter.ts', ...(process.env.CI === undefined ? [] : (['json'] as const))],
+    outputFile: { json: 'test-results.json' },
     projects: [
       {
         test: {
