@@ -1,0 +1,76 @@
+import type { CounterDelta } from '../adapters/counters/counters.ts'
+import { createPeriodCursor, type PeriodCursor } from '../domain/calendar.ts'
+import type { CustomerKey, InstantMs, Offset, TenantKey } from '../domain/identity.ts'
+import { type CompiledMeter, type CompiledReading, compileMeter, counterStateOf } from '../domain/metering.ts'
+import type { TrackedFeature } from '../domain/tracked-feature.ts'
+import { addToTally, aggregateOf, createTally, type Tally } from './tally.ts'
+
+/** A tracked feature of one customer, made ready for a stream of events. */
+export type FeatureCounter = {
+  readonly tracked: TrackedFeature
+  readonly compiled: CompiledMeter
+  /** Per named dimension of the filter its place in the meter's dimensions, -1 for none, and the values that pass. */
+  readonly filter: readonly { readonly place: number; readonly values: ReadonlySet<string> }[]
+  readonly periods: PeriodCursor
+  /** Events before this are not counted: the periods that they belong to are not kept. */
+  readonly trackedFromMs: InstantMs
+  pending: PendingDelta | null
+}
+
+export type PendingDelta = {
+  readonly counter: FeatureCounter
+  readonly customer: CustomerKey
+  readonly periodStartMs: InstantMs
+  readonly offset: Offset
+  readonly tally: Tally
+}
+
+export function createFeatureCounter(tracked: TrackedFeature, trackedFromMs: InstantMs): FeatureCounter {
+  const compiled = compileMeter(tracked.meter)
+  return {
+    tracked,
+    compiled,
+    filter: Object.entries(tracked.filter).map(([name, values]) => ({
+      place: compiled.dimensionNames.indexOf(name),
+      values: new Set(values),
+    })),
+    periods: createPeriodCursor(tracked.schedule),
+    trackedFromMs,
+    pending: null,
+  }
+}
+
+export function passesFilter(counter: Pick<FeatureCounter, 'filter'>, dimensions: readonly string[]): boolean {
+  for (const { place, values } of counter.filter) if (!values.has(dimensions[place] ?? '')) return false
+  return true
+}
+
+/** Counts one event for one feature; events of one record and period become one delta. */
+export function countInFeature(
+  counter: FeatureCounter,
+  pending: PendingDelta[],
+  event: { readonly customer: CustomerKey; readonly occurredAtMs: InstantMs },
+  reading: CompiledReading,
+  dimensions: readonly string[],
+  offset: Offset,
+  index: number,
+): void {
+  if (reading.kind === 'unreadable' || event.occurredAtMs < counter.trackedFromMs || !passesFilter(counter, dimensions)) return
+  const { startMs } = counter.periods.at(event.occurredAtMs)
+  let delta = counter.pending
+  if (delta === null || delta.offset !== offset || delta.periodStartMs !== startMs) {
+    delta = { counter, customer: event.customer, periodStartMs: startMs, offset, tally: createTally() }
+    counter.pending = delta
+    pending.push(delta)
+  }
+  addToTally(delta.tally, reading, event.occurredAtMs, offset, index)
+}
+
+export function deltasOf(tenant: TenantKey, pending: readonly PendingDelta[]): CounterDelta[] {
+  return pending.flatMap(({ counter, customer, periodStartMs, tally }) => {
+    const { feature, definition, meter } = counter.tracked
+    counter.pending = null
+    const update = counterStateOf(meter.aggregation, aggregateOf(tally, meter.aggregation))
+    return update === null ? [] : [{ tenant, customer, feature, definition, periodStartMs, update }]
+  })
+}
