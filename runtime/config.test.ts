@@ -31,7 +31,7 @@ describe('readConfig', () => {
     { name: 'TOLLGATE_ROLES', given: 'ingest,cook', says: 'some of ingest, aggregator, api' },
     { name: 'TOLLGATE_LOG_LEVEL', given: 'loud', says: 'one of fatal' },
     { name: 'DATABASE_URL', given: 'mysql://x', says: 'postgres://' },
-    { name: 'DATABASE_URL', given: 'postgres://h/db', says: 'is set, but is not in this version' },
+    { name: 'REDIS_URL', given: 'redis://h', says: 'is set, but is not in this version' },
     { name: 'TOLLGATE_PROT', given: '1', says: 'not a setting' },
   ])('$name=$given is a problem', ({ name, given, says }) => {
     expect(readConfig({ [name]: given }).problems[0]).toMatch(new RegExp(`^${name} .*${says.replaceAll('.', '\\.')}`))

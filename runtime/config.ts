@@ -98,7 +98,7 @@ export function readConfig(environment: Environment): ConfigOutcome {
 }
 
 /** Accepted by the table so that they are never ignored in silence. */
-const LATER = ['kafkaBrokers', 'databaseUrl', 'redisUrl'] as const
+const LATER = ['kafkaBrokers', 'redisUrl'] as const
 
 /** A misspelt name would be ignored in silence. `TOLLGATE_TEST_` belongs to the test suites. */
 function unknownSettings(environment: Environment): string[] {

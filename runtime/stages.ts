@@ -4,8 +4,13 @@ import { createBalanceReader } from '../api/balance-reader.ts'
 import { balanceRoutes } from '../api/balance-routes.ts'
 import { decisionRoutes } from '../api/decision-routes.ts'
 import { createEntitlementCache } from '../api/entitlement-cache.ts'
+import { eventRoutes } from '../api/event-routes.ts'
 import { rateRoutes } from '../api/rate-routes.ts'
+import { createUsageAsOf } from '../api/usage-as-of.ts'
+import { createUsageReader } from '../api/usage-reader.ts'
+import { usageRoutes } from '../api/usage-routes.ts'
 import type { Clock } from '../domain/clock.ts'
+import type { CustomerKey } from '../domain/identity.ts'
 import type { HttpApp } from '../schemas/http/common.ts'
 import type { Config } from './config.ts'
 import type { Stores } from './stores.ts'
@@ -31,10 +36,17 @@ export async function startStages(environment: StageEnvironment): Promise<readon
 }
 
 function registerApi({ app, clock, log, registry, stores }: StageEnvironment): void {
-  const { catalog, counters, eventLog } = stores
+  const { catalog, counters, eventLog, usageStore } = stores
   const entitlements = createEntitlementCache({ catalog, clock, registry })
   const balances = createBalanceReader({ entitlements, counters, clock, partitions: eventLog.partitions, log, registry })
+  const usageReader = createUsageReader({ usageStore, partitions: eventLog.partitions })
+  // A customer's counters are made when its subscriptions change, not when the first decision waits for them.
+  catalog.onChange((change) => {
+    if (change.kind === 'subscription') void balances.trackCustomer(change.tenant, change.key as CustomerKey)
+  })
   app.register(balanceRoutes({ catalog, entitlements, balances }))
   app.register(decisionRoutes({ entitlements, balances, registry }))
   app.register(rateRoutes())
+  app.register(usageRoutes({ catalog, usageReader, asOf: createUsageAsOf({ eventLog, usageStore, clock }), clock }))
+  app.register(eventRoutes({ catalog, usageStore }))
 }

@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import type { Catalog } from '../adapters/catalog/catalog.ts'
 import { openPGliteCatalog } from '../adapters/catalog/pglite-catalog.ts'
+import { openPostgresCatalog } from '../adapters/catalog/postgres-catalog.ts'
 import type { Counters } from '../adapters/counters/counters.ts'
 import { createEmbeddedCounters } from '../adapters/counters/embedded-counters.ts'
 import type { EventLog } from '../adapters/event-log/event-log.ts'
@@ -89,7 +90,10 @@ function holdDataDirectory({ config, doing }: StoreEnvironment): DataDirectoryLo
 }
 
 function openCatalog({ config, clock, log }: StoreEnvironment): Promise<Catalog> {
-  return openPGliteCatalog({ path: join(config.dataDir, 'catalog'), clock, randomBytes, log: log.child({ seam: 'catalog' }) })
+  const options = { clock, randomBytes, log: log.child({ seam: 'catalog' }) }
+  return config.databaseUrl === null
+    ? openPGliteCatalog({ ...options, path: join(config.dataDir, 'catalog') })
+    : openPostgresCatalog({ ...options, url: config.databaseUrl })
 }
 
 function openEventLog({ config, log, registry }: StoreEnvironment): Promise<EventLog> {
