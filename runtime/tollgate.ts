@@ -4,6 +4,7 @@ import { Fault } from '../domain/fault.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import { CommandFailed } from './command-failed.ts'
 import { configCommand } from './commands/config.ts'
+import { demoCommand } from './commands/demo.ts'
 import { importCommand } from './commands/import.ts'
 import { keysCommand } from './commands/keys.ts'
 import { migrateCommand } from './commands/migrate.ts'
@@ -17,6 +18,7 @@ const program = new Command('tollgate')
   .version(packageJson.version)
   .showHelpAfterError()
   .addCommand(serveCommand())
+  .addCommand(demoCommand())
   .addCommand(importCommand())
   .addCommand(verifyCommand())
   .addCommand(keysCommand())
