@@ -35,16 +35,22 @@ export const SETTINGS = {
   bodyBytesMax: wholeNumber('TOLLGATE_BODY_BYTES_MAX', 1_048_576, { min: 1_024, max: 67_108_864 }, 'Largest body, but for events'),
   eventBodyBytesMax: wholeNumber(
     'TOLLGATE_EVENT_BODY_BYTES_MAX',
+    16_777_216,
+    { min: 1_024, max: 1_073_741_824 },
+    'Largest body of events as it comes over the wire',
+  ),
+  eventUnpackedBytesMax: wholeNumber(
+    'TOLLGATE_EVENT_UNPACKED_BYTES_MAX',
     67_108_864,
     { min: 1_024, max: 1_073_741_824 },
-    'Largest unpacked body of events in one request',
+    'Largest body of events, unpacked',
   ),
   requestEventsMax: wholeNumber('TOLLGATE_REQUEST_EVENTS_MAX', 100_000, { min: 1, max: 1_000_000 }, 'Most events in one request'),
   pendingBytesMax: wholeNumber(
     'TOLLGATE_PENDING_BYTES_MAX',
     134_217_728,
     { min: 1_048_576, max: 8_589_934_592 },
-    'Most bytes of events received and not yet durable; above it requests are answered 429',
+    'Most bytes of events received and not yet durable; above it requests are refused for now',
   ),
   lagMaxMs: wholeNumber(
     'TOLLGATE_LAG_MAX_MS',

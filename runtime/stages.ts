@@ -11,6 +11,8 @@ import { createUsageReader } from '../api/usage-reader.ts'
 import { usageRoutes } from '../api/usage-routes.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { CustomerKey } from '../domain/identity.ts'
+import { createIngest } from '../ingest/ingest.ts'
+import { ingestRoutes } from '../ingest/ingest-routes.ts'
 import type { HttpApp } from '../schemas/http/common.ts'
 import type { Config } from './config.ts'
 import type { Stores } from './stores.ts'
@@ -31,8 +33,31 @@ type StageEnvironment = {
 export async function startStages(environment: StageEnvironment): Promise<readonly Stage[]> {
   const { roles } = environment.config
   const stages: Stage[] = []
+  if (roles.includes('ingest')) stages.push(startIngest(environment))
   if (roles.includes('api')) registerApi(environment)
   return stages
+}
+
+function startIngest({ app, config, clock, log, registry, stores }: StageEnvironment): Stage {
+  const { catalog, eventLog } = stores
+  const ingest = createIngest({
+    eventLog,
+    resolveSubjects: (tenant, subjects) => catalog.resolveSubjects(tenant, subjects),
+    clock,
+    log: log.child({ stage: 'ingest' }),
+    registry,
+    limits: {
+      requestEventsMax: config.requestEventsMax,
+      bodyBytesMax: config.eventBodyBytesMax,
+      unpackedBytesMax: config.eventUnpackedBytesMax,
+      bytesInFlightMax: config.pendingBytesMax,
+    },
+  })
+  catalog.onChange((change) => {
+    if (change.kind === 'customer') ingest.invalidateSubjects(change.tenant)
+  })
+  app.register(ingestRoutes({ ingest }))
+  return { drain: () => ingest.drain(), stop: async () => undefined }
 }
 
 function registerApi({ app, clock, log, registry, stores }: StageEnvironment): void {

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { FieldError } from '../../domain/refusal.ts'
 
-export type RejectedEvent = { readonly index: number; readonly id?: string; readonly code: string; readonly detail: string }
+export type RejectedEvent = { readonly index: number; readonly id?: string | null; readonly code: string; readonly detail: string }
 export type SendResult = { readonly accepted: number; readonly rejected: readonly RejectedEvent[] }
 
 /** Sends one NDJSON batch and says what became of every event of it. */
@@ -66,9 +67,18 @@ async function post(target: URL, headers: Record<string, string>, body: string, 
     const again = `${target.origin} answered ${response.status} (${String(parsed?.code)})`
     return Number.isFinite(retryAfterSeconds) ? { again, waitMs: Math.min(RETRY_WAIT_MS_MAX, retryAfterSeconds * 1_000) } : { again }
   }
-  if (response.status === 400 && Array.isArray(parsed?.rejected))
-    return { result: { accepted: 0, rejected: parsed.rejected as RejectedEvent[] } }
+  if (response.status === 400 && parsed?.code === 'invalid_events') return { result: allRejected(body, parsed.errors) }
   throw new ImportFailed(`${target.origin} answered ${response.status}: ${String(parsed?.detail ?? text.slice(0, 200))}`)
+}
+
+/** When no event of a batch is acceptable the answer is a problem that names the first of them. */
+function allRejected(body: string, errors: unknown): SendResult {
+  const named = new Map(((errors ?? []) as FieldError[]).map((error) => [error.field, error]))
+  const rejected = body.split('\n').map((_line, index) => {
+    const { code, detail } = named.get(`[${index}]`) ?? { code: 'invalid_event', detail: 'refused like those before it' }
+    return { index, code, detail }
+  })
+  return { accepted: 0, rejected }
 }
 
 function parseJson(text: string): Readonly<Record<string, unknown>> | null {

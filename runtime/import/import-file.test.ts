@@ -121,6 +121,12 @@ describe('what the server says', () => {
     expect(result).toMatchObject({ accepted: 1, refused: 1, firstRefusals: [{ line: 3, id: 'b', code: 'too_old' }] })
   })
 
+  test('a batch of which nothing is acceptable is refused row by row', async () => {
+    answer = () => ({ status: 400, body: { code: 'invalid_events', errors: [{ field: '[1]', code: 'too_old', detail: 'old' }] } })
+    const { result } = await run('x.csv', CSV)
+    expect(result).toMatchObject({ accepted: 0, refused: 2, firstRefusals: [{ line: 2 }, { line: 3, code: 'too_old' }] })
+  })
+
   test('a full or stopping server is tried again, after as long as it says', async () => {
     answer = (lines, attempt) =>
       attempt <= 2
