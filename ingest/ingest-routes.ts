@@ -1,0 +1,202 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { Readable } from 'node:stream'
+import { Type } from 'typebox'
+import type { Principal } from '../domain/principal.ts'
+import { isRefusal, type Outcome, orThrow, type Refusal, refuse } from '../domain/refusal.ts'
+import { type HttpApp, ProblemSchema } from '../schemas/http/common.ts'
+import { type Ingest, tooManyEvents } from './ingest.ts'
+import { type IngestMode, refusalOfFault, type Verdicts } from './ingest-request.ts'
+import { linePieces } from './json-lines.ts'
+import { type BodyShape, bodyKindOf, unpackedBody, utf8TextOf } from './request-body.ts'
+
+/** `POST /v1/events`. */
+export function ingestRoutes({ ingest }: { readonly ingest: Ingest }): (app: HttpApp) => Promise<void> {
+  return async (app) => {
+    // The handler reads the stream itself: bodies are unpacked and cut while they come in, and held once.
+    app.removeAllContentTypeParsers()
+    app.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
+
+    app.post(
+      '/v1/events',
+      // Events are judged one by one in the handler, with verdicts of their own; the schema is there to be read.
+      { schema: SCHEMA, config: { scope: 'ingest' }, validatorCompiler: () => (value) => ({ value }) },
+      async (request, reply) => {
+        const outcome = await receive(ingest, {
+          principal: request.principal,
+          query: request.query as Readonly<Record<string, unknown>>,
+          headers: request.headers,
+          body: request.body instanceof Readable ? request.body : Readable.from([]),
+        })
+        if (isRefusal(outcome)) {
+          ingest.countRefusal(outcome)
+          // What is left of the body would have to be read before the connection could serve another request.
+          if (!request.raw.readableEnded) reply.header('connection', 'close')
+        }
+        const { accepted, rejected } = orThrow(outcome)
+        return reply.code(202).send({ accepted, rejected: [...rejected] })
+      },
+    )
+  }
+}
+
+type EventsRequest = {
+  readonly principal: Principal
+  readonly query: Readonly<Record<string, unknown>>
+  readonly headers: IncomingHttpHeaders
+  readonly body: Readable
+}
+
+async function receive(ingest: Ingest, request: EventsRequest): Promise<Outcome<Verdicts>> {
+  const mode = modeOf(request)
+  if (isRefusal(mode)) return mode
+  const kind = bodyKindOf(request.headers)
+  if (isRefusal(kind)) return kind
+  const bytes = unpackedBody(request.body, request.headers, kind.coding, ingest.limits)
+  if (kind.shape === 'lines') return receiveLines(ingest, request.principal, mode, bytes)
+  return receiveWhole(ingest, request.principal, mode, bytes, kind.shape)
+}
+
+/** A JSON body is parsed whole, so that a broken one keeps nothing. */
+async function receiveWhole(
+  ingest: Ingest,
+  { tenant }: Principal,
+  mode: IngestMode,
+  bytes: AsyncIterable<Buffer>,
+  shape: Exclude<BodyShape, 'lines'>,
+): Promise<Outcome<Verdicts>> {
+  let heldBytes = 0
+  try {
+    const chunks: Buffer[] = []
+    for await (const chunk of bytes) {
+      if (!ingest.budget.tryTake(chunk.length)) return overloaded(ingest)
+      heldBytes += chunk.length
+      chunks.push(chunk)
+    }
+    const values = valuesOf(chunks, shape)
+    return isRefusal(values) ? values : await ingest.submit(tenant, values, mode)
+  } catch (error) {
+    return refusalOfFault(error)
+  } finally {
+    ingest.budget.give(heldBytes)
+  }
+}
+
+/** Lines are taken in pieces as they come: memory stays bounded, and a slow log slows the sender down. */
+async function receiveLines(
+  ingest: Ingest,
+  { tenant }: Principal,
+  mode: IngestMode,
+  bytes: AsyncIterable<Buffer>,
+): Promise<Outcome<Verdicts>> {
+  const request = ingest.begin(tenant, mode)
+  const { budget, limits } = ingest
+  let stagedBytes = 0
+  try {
+    for await (const { values, bytes: pieceBytes } of linePieces(bytes)) {
+      if (request.events() + values.length > limits.requestEventsMax) return await request.abandon(tooManyEvents(limits.requestEventsMax))
+      if (!(await budget.take(pieceBytes, BUDGET_WAIT_MS_MAX))) return await request.abandon(overloaded(ingest))
+      // An atomic request holds all of its events until the end.
+      if (mode.isAtomic) stagedBytes += pieceBytes
+      try {
+        await request.add(values)
+      } finally {
+        if (!mode.isAtomic) void request.whenWritten().then(() => budget.give(pieceBytes))
+      }
+    }
+    return await request.finish()
+  } catch (error) {
+    return await request.abandon(refusalOfFault(error))
+  } finally {
+    budget.give(stagedBytes)
+  }
+}
+
+const BUDGET_WAIT_MS_MAX = 10_000
+
+function valuesOf(chunks: readonly Buffer[], shape: Exclude<BodyShape, 'lines'>): Outcome<readonly unknown[]> {
+  const bytes = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)
+  if (bytes.length === 0) return refuse('empty_body', 'The request has no body. Send at least one event.')
+  const text = utf8TextOf(bytes)
+  if (text === undefined) return refuse('invalid_utf8', 'The body is not UTF-8. Send JSON in UTF-8.')
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    return refuse('invalid_json', `The body is not JSON: ${error instanceof Error ? error.message.slice(0, 200).toWellFormed() : ''}`)
+  }
+  if (Array.isArray(value)) {
+    return shape === 'object'
+      ? refuse('invalid_json', 'The body is an array. Send one event, or application/cloudevents-batch+json.')
+      : value
+  }
+  return shape === 'array'
+    ? refuse('invalid_json', 'The body is not an array. Send an array of events, or application/cloudevents+json.')
+    : [value]
+}
+
+function modeOf({ query, principal }: EventsRequest): Outcome<IngestMode> {
+  const isAtomic = flag(query, 'atomic')
+  if (isRefusal(isAtomic)) return isAtomic
+  const isBackfill = flag(query, 'backfill')
+  if (isRefusal(isBackfill)) return isBackfill
+  if (isBackfill && !principal.scopes.includes('admin')) {
+    return refuse('missing_scope', '?backfill=true lifts the bounds on event time and needs a key with scope admin.', { status: 403 })
+  }
+  return { isAtomic, isBackfill }
+}
+
+function flag(query: EventsRequest['query'], name: string): Outcome<boolean> {
+  const value = query[name]
+  if (value === undefined || value === 'false') return false
+  if (value === 'true' || value === '') return true
+  const detail = `${name} is ${JSON.stringify(value).slice(0, 80)}; send true or false.`
+  return refuse('invalid_request', `The request is not valid: ${detail}`, { errors: [{ field: name, code: 'invalid', detail }] })
+}
+
+function overloaded(ingest: Ingest): Refusal {
+  const detail = `Requests under way hold ${ingest.budget.held()} bytes of at most ${ingest.limits.bytesInFlightMax}. Nothing of this request was kept; send it again after Retry-After.`
+  return refuse('overloaded', detail, { status: 503, retryAfterSeconds: 1 })
+}
+
+const EventSchema = Type.Object(
+  {
+    id: Type.String({
+      minLength: 1,
+      maxLength: 256,
+      description: 'With customer and source it tells repeats: a repeat within 35 days is counted once',
+    }),
+    source: Type.Optional(Type.String({ maxLength: 256, default: 'default' })),
+    type: Type.String({ minLength: 1, maxLength: 128, description: 'Meters select events by it', examples: ['llm.request'] }),
+    customer: Type.Optional(Type.String({ description: 'Key of the customer; or send subject' })),
+    subject: Type.Optional(Type.String({ maxLength: 256, description: "A customer's key or one of its subjects" })),
+    time: Type.Optional(Type.String({ format: 'date-time', description: 'When it happened; by default when it was received' })),
+    data: Type.Optional(Type.Object({}, { additionalProperties: true, description: 'What meters read; at most 64 KiB' })),
+    specversion: Type.Optional(Type.Literal('1.0')),
+  },
+  { additionalProperties: true, description: 'A CloudEvent; unknown attributes are kept' },
+)
+const FlagSchema = Type.Union([Type.Literal('true'), Type.Literal('false')])
+
+const SCHEMA = {
+  tags: ['Events'],
+  operationId: 'ingestEvents',
+  summary: 'Send usage events',
+  description:
+    'One event, an array, or one a line (NDJSON, streamed); gzip, br or zstd. Answered once the accepted ones are durable; every other event has its own verdict. 503 means that nothing was kept.',
+  consumes: ['application/json', 'application/cloudevents+json', 'application/cloudevents-batch+json', 'application/x-ndjson'],
+  querystring: Type.Object({
+    atomic: Type.Optional(Type.Unsafe<string>({ ...FlagSchema, description: 'All or none' })),
+    backfill: Type.Optional(Type.Unsafe<string>({ ...FlagSchema, description: 'Without bounds on event time; needs scope admin' })),
+  }),
+  body: Type.Union([EventSchema, Type.Array(EventSchema)]),
+  response: {
+    202: Type.Object({
+      accepted: Type.Integer(),
+      rejected: Type.Array(
+        Type.Object({ index: Type.Integer(), id: Type.Union([Type.String(), Type.Null()]), code: Type.String(), detail: Type.String() }),
+      ),
+    }),
+    '4xx': ProblemSchema,
+    '5xx': ProblemSchema,
+  },
+}

@@ -1,0 +1,134 @@
+import type { Logger } from 'pino'
+import { Counter, Gauge, type Registry } from 'prom-client'
+import type { EventLog } from '../adapters/event-log/event-log.ts'
+import type { Clock } from '../domain/clock.ts'
+import type { InstantMs, TenantKey } from '../domain/identity.ts'
+import { type Outcome, type Refusal, refuse } from '../domain/refusal.ts'
+import { EVENT_AGE_MAX_MS, EVENT_LEAD_MAX_MS } from '../domain/usage-event.ts'
+import { type ByteBudget, createByteBudget } from './byte-budget.ts'
+import { createIngestRequest, type IngestMode, type IngestRequest, refusalOfFault, type Verdicts } from './ingest-request.ts'
+import { createRecordWriter } from './record-writer.ts'
+import { createSubjectCache, type ResolveSubjects } from './subject-cache.ts'
+
+export type IngestLimits = {
+  readonly requestEventsMax: number
+  /** Of a compressed body as it comes over the wire, and of any body once unpacked. */
+  readonly packedBytesMax: number
+  readonly unpackedBytesMax: number
+  /** Unpacked bytes that all requests together hold until they are durable. */
+  readonly bytesInFlightMax: number
+  readonly subjectEntriesMax: number
+}
+
+export const INGEST_LIMITS: IngestLimits = {
+  requestEventsMax: 100_000,
+  packedBytesMax: 16 * 1024 * 1024,
+  unpackedBytesMax: 64 * 1024 * 1024,
+  bytesInFlightMax: 128 * 1024 * 1024,
+  subjectEntriesMax: 200_000,
+}
+
+export type IngestOptions = {
+  readonly eventLog: EventLog
+  readonly resolveSubjects: ResolveSubjects
+  readonly clock: Clock
+  readonly log: Logger
+  readonly registry: Registry
+  readonly limits?: Partial<IngestLimits>
+}
+
+export type Ingest = {
+  readonly limits: IngestLimits
+  readonly budget: ByteBudget
+  /** Begins a request whose events come in pieces. */
+  begin(tenant: TenantKey, mode: IngestMode): IngestRequest
+  /** Takes the events of one request, all at hand; answers when they are durable. */
+  submit(tenant: TenantKey, values: readonly unknown[], mode: IngestMode): Promise<Outcome<Verdicts>>
+  /** To be called when a customer of the tenant has changed: subjects are resolved anew. */
+  invalidateSubjects(tenant: TenantKey): void
+  countRefusal(refusal: Refusal): void
+  /** Resolves when all that was handed to the log is durable or has failed. */
+  drain(): Promise<void>
+}
+
+/** The stage between HTTP and the event log. What its answers promise is in README.md. */
+export function createIngest(options: IngestOptions): Ingest {
+  const { clock } = options
+  const limits = { ...INGEST_LIMITS, ...options.limits }
+  const budget = createByteBudget(limits.bytesInFlightMax)
+  const metrics = createMetrics(options.registry, budget)
+  const subjects = createSubjectCache({ resolveSubjects: options.resolveSubjects, entriesMax: limits.subjectEntriesMax })
+  const writer = createRecordWriter({ eventLog: options.eventLog, clock, onRecord: (events) => metrics.accepted.inc(events) })
+
+  function begin(tenant: TenantKey, mode: IngestMode): IngestRequest {
+    const receivedAtMs = clock.now()
+    return createIngestRequest({
+      tenant,
+      isAtomic: mode.isAtomic,
+      eventsMax: limits.requestEventsMax,
+      times: {
+        receivedAtMs,
+        earliestMs: mode.isBackfill ? BACKFILL_EARLIEST_MS : ((receivedAtMs - EVENT_AGE_MAX_MS) as InstantMs),
+        latestMs: mode.isBackfill ? BACKFILL_LATEST_MS : ((receivedAtMs + EVENT_LEAD_MAX_MS) as InstantMs),
+      },
+      subjects,
+      writer,
+      onRejected: (code) => metrics.rejected.inc({ reason: code }),
+      log: options.log,
+    })
+  }
+
+  return {
+    limits,
+    budget,
+    begin,
+    async submit(tenant, values, mode) {
+      if (values.length > limits.requestEventsMax) return tooManyEvents(limits.requestEventsMax)
+      const request = begin(tenant, mode)
+      try {
+        await request.add(values)
+        return await request.finish()
+      } catch (error) {
+        return request.abandon(refusalOfFault(error))
+      }
+    },
+    invalidateSubjects: (tenant) => subjects.invalidate(tenant),
+    countRefusal: (refusal) => metrics.refused.inc({ reason: refusal.code }),
+    drain: () => writer.drain(),
+  }
+}
+
+export function tooManyEvents(eventsMax: number): Refusal {
+  return refuse('too_many_events', `The request holds more than ${eventsMax} events, the most it may. Send it in parts.`, { status: 413 })
+}
+
+/** What the usage store can hold: a backfilled event may be as old as the epoch. */
+const BACKFILL_EARLIEST_MS = 0 as InstantMs
+const BACKFILL_LATEST_MS = Date.UTC(2200, 0, 1) as InstantMs
+
+function createMetrics(registry: Registry, budget: ByteBudget) {
+  const registers = [registry]
+  new Gauge({
+    name: 'tollgate_ingest_held_bytes',
+    help: 'Unpacked bytes of requests received and not yet durable',
+    registers,
+    collect() {
+      this.set(budget.held())
+    },
+  })
+  return {
+    accepted: new Counter({ name: 'tollgate_ingest_events_accepted_total', help: 'Events made durable, repeats included', registers }),
+    rejected: new Counter({
+      name: 'tollgate_ingest_events_rejected_total',
+      help: 'Events refused one by one',
+      labelNames: ['reason'] as const,
+      registers,
+    }),
+    refused: new Counter({
+      name: 'tollgate_ingest_requests_refused_total',
+      help: 'Requests refused as a whole',
+      labelNames: ['reason'] as const,
+      registers,
+    }),
+  }
+}

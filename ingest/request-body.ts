@@ -1,0 +1,158 @@
+import { isUtf8 } from 'node:buffer'
+import { once } from 'node:events'
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Readable, Transform } from 'node:stream'
+import zlib from 'node:zlib'
+import { type Outcome, type Refusal, RefusalError, refuse } from '../domain/refusal.ts'
+
+export type BodyShape = 'object' | 'array' | 'object_or_array' | 'lines'
+export type BodyCoding = 'identity' | 'gzip' | 'br' | 'zstd'
+/** Of a packed body as it comes over the wire, and of any body once unpacked. */
+export type BodyLimits = { readonly packedBytesMax: number; readonly unpackedBytesMax: number }
+
+/** What the headers say that the body is. */
+export function bodyKindOf(headers: IncomingHttpHeaders): Outcome<{ readonly shape: BodyShape; readonly coding: BodyCoding }> {
+  const [mediaType = '', ...parameters] = (headers['content-type'] ?? '').toLowerCase().split(';')
+  const shape = SHAPES[mediaType.trim()]
+  const charset = parameters
+    .map((parameter) => /^\s*charset\s*=\s*"?([^"\s]+)"?\s*$/.exec(parameter)?.[1])
+    .find((name) => name !== undefined)
+  if (shape === undefined || (charset !== undefined && charset !== 'utf-8' && charset !== 'utf8')) {
+    const what =
+      headers['content-type'] === undefined ? 'no content type' : `content type ${JSON.stringify(headers['content-type'].slice(0, 80))}`
+    return refuse('unsupported_media_type', `The request has ${what}. Send one of ${Object.keys(SHAPES).join(', ')}, in UTF-8.`, {
+      status: 415,
+    })
+  }
+  const named = (headers['content-encoding'] ?? 'identity').trim().toLowerCase()
+  const coding = CODINGS[named]
+  if (coding === undefined) {
+    return refuse(
+      'unsupported_content_encoding',
+      `The content encoding ${JSON.stringify(named.slice(0, 80))} is not read. Send gzip, br, zstd or none.`,
+      {
+        status: 415,
+      },
+    )
+  }
+  return { shape, coding }
+}
+
+/** The body's bytes, unpacked, piece by piece. Throws a RefusalError as soon as a limit is passed, not when all is read. */
+export async function* unpackedBody(
+  body: Readable,
+  headers: IncomingHttpHeaders,
+  coding: BodyCoding,
+  limits: BodyLimits,
+): AsyncGenerator<Buffer> {
+  const wireBytesMax = coding === 'identity' ? limits.unpackedBytesMax : limits.packedBytesMax
+  const declaredBytes = Number(headers['content-length'] ?? 0)
+  if (declaredBytes > wireBytesMax) throw new RefusalError(tooLarge(`${declaredBytes} bytes`, wireBytesMax))
+  const wire = bounded(wireChunks(body), wireBytesMax, () => tooLarge('more bytes', wireBytesMax))
+  if (coding === 'identity') yield* wire
+  else yield* bounded(unpack(wire, coding), limits.unpackedBytesMax, () => tooLarge('more bytes once unpacked', limits.unpackedBytesMax))
+}
+
+/** The text of bytes that must be UTF-8; undefined when they are not. */
+export function utf8TextOf(bytes: Buffer): string | undefined {
+  return isUtf8(bytes) ? bytes.toString('utf8') : undefined
+}
+
+const SHAPES: Readonly<Record<string, BodyShape>> = {
+  'application/json': 'object_or_array',
+  'application/cloudevents+json': 'object',
+  'application/cloudevents-batch+json': 'array',
+  'application/x-ndjson': 'lines',
+}
+const CODINGS: Readonly<Record<string, BodyCoding>> = {
+  identity: 'identity',
+  '': 'identity',
+  gzip: 'gzip',
+  'x-gzip': 'gzip',
+  br: 'br',
+  zstd: 'zstd',
+}
+
+/** A zstd frame may ask its reader for a window of 128 MiB; this is what `zstd -19` needs. */
+const ZSTD_WINDOW_LOG_MAX = 23
+const UNPACK_CHUNK_BYTES = 64 * 1024
+
+/** Leaves the request open when we stop in the middle: destroying it would cut the connection before our answer. */
+async function* wireChunks(body: Readable): AsyncGenerator<Buffer> {
+  try {
+    for await (const chunk of body.iterator({ destroyOnReturn: false })) yield chunk as Buffer
+  } catch (cause) {
+    throw new RefusalError(refuse('body_cut_short', `The body ended before it was whole: ${textOf(cause)}. Send it again.`))
+  }
+}
+
+async function* bounded(chunks: AsyncIterable<Buffer>, bytesMax: number, tooMany: () => Refusal): AsyncGenerator<Buffer> {
+  let bytes = 0
+  for await (const chunk of chunks) {
+    bytes += chunk.length
+    if (bytes > bytesMax) throw new RefusalError(tooMany())
+    yield chunk
+  }
+}
+
+async function* unpack(packed: AsyncIterable<Buffer>, coding: Exclude<BodyCoding, 'identity'>): AsyncGenerator<Buffer> {
+  const decoder = createDecoder(coding)
+  const stopping = new AbortController()
+  let packedBytes = 0
+  let wireError: unknown
+  async function feed(): Promise<void> {
+    try {
+      for await (const chunk of packed) {
+        if (stopping.signal.aborted) return
+        packedBytes += chunk.length
+        if (!decoder.write(chunk)) await once(decoder, 'drain', { signal: stopping.signal })
+      }
+      decoder.end()
+    } catch (error) {
+      wireError = error
+      decoder.destroy()
+    }
+  }
+  // Not awaited when we stop early: it would wait for bytes that the sender may never send.
+  const fed = feed()
+  try {
+    // The decoder makes output only as fast as we take it, so a bomb is never unpacked beyond the limit.
+    for await (const chunk of decoder) yield chunk as Buffer
+  } catch (cause) {
+    throw (
+      wireError ?? new RefusalError(refuse('invalid_content_encoding', `The body is not whole ${coding}: ${textOf(cause)}. Send it again.`))
+    )
+  } finally {
+    stopping.abort()
+    decoder.destroy()
+  }
+  await fed
+  // Node reads the first zstd frame or brotli stream and says nothing of what follows.
+  if ((decoder as Transform & { bytesWritten: number }).bytesWritten < packedBytes) {
+    throw new RefusalError(
+      refuse('invalid_content_encoding', `The body goes on after the end of its ${coding} data. Send one ${coding} stream.`),
+    )
+  }
+}
+
+function createDecoder(coding: Exclude<BodyCoding, 'identity'>): Transform {
+  switch (coding) {
+    case 'gzip':
+      return zlib.createGunzip({ chunkSize: UNPACK_CHUNK_BYTES })
+    case 'br':
+      return zlib.createBrotliDecompress({ chunkSize: UNPACK_CHUNK_BYTES })
+    case 'zstd':
+      return zlib.createZstdDecompress({
+        chunkSize: UNPACK_CHUNK_BYTES,
+        params: { [zlib.constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG_MAX },
+      })
+  }
+}
+
+function tooLarge(what: string, bytesMax: number): Refusal {
+  return refuse('payload_too_large', `The body has ${what}; at most ${bytesMax} are read. Send it in parts.`, { status: 413 })
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
