@@ -100,7 +100,8 @@ export function createKafkaClient(options: KafkaConnectionOptions): Kafka {
     authenticationTimeout: CONNECT_MS_MAX,
     requestTimeout: REQUEST_MS_MAX,
     ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
-    ...(options.sasl === undefined ? {} : { sasl: options.sasl }),
+    // A copy: kafkajs writes its own fields into the object, the password's bearer among them.
+    ...(options.sasl === undefined ? {} : { sasl: { ...options.sasl } }),
     // Every field is given: with NODE_ENV=test kafkajs takes other defaults, and tests would run what production does not.
     // Few and short, because our own loops retry, with a bound that they know.
     retry: { retries: 3, initialRetryTime: 100, maxRetryTime: 1_000, factor: 0.2, multiplier: 2 },

@@ -35,7 +35,7 @@ export type KafkaEventLogOptions = {
   readonly sessionMs?: number
 }
 
-/** The event log on Apache Kafka 2.1 or later. Rejects when the brokers cannot be reached or the topic does not fit. */
+/** The event log on Apache Kafka, 2.1 or later. Rejects when the brokers cannot be reached or the topic does not fit. */
 export async function createKafkaEventLog(options: KafkaEventLogOptions): Promise<EventLog> {
   const { topic, partitions, log } = options
   const address: KafkaAddress = { brokers: options.brokers, topic }
@@ -130,8 +130,18 @@ export async function createKafkaEventLog(options: KafkaEventLogOptions): Promis
     async subscribe(group, handler) {
       invariant(subscription === null, 'a process has one subscription of the event log')
       try {
-        const sessionMs = options.sessionMs ?? SESSION_MS
-        const started = await startKafkaSubscription({ client, address, topic, partitions, group, sessionMs, handler, metrics, log })
+        const started = await startKafkaSubscription({
+          client,
+          address,
+          topic,
+          partitions,
+          // Groups belong to the cluster: the same one on another topic would share out partitions that it does not have.
+          group: `${topic}.${group}`,
+          sessionMs: options.sessionMs ?? SESSION_MS,
+          handler,
+          metrics,
+          log,
+        })
         subscription = started
         return {
           async stop() {

@@ -64,11 +64,17 @@ function place({ brokers, topic }: KafkaAddress): string {
   return `The event log on Kafka (${brokers.join(',')}, topic ${topic})`
 }
 
-/** kafkajs wraps an error once per level of retry. */
+/** kafkajs wraps an error once per level of retry, and those of several topics in one. */
 function rootCause(error: unknown): unknown {
   let cause = error
-  while (cause instanceof Error && cause.cause instanceof Error) cause = cause.cause
+  for (let inner = innerError(cause); inner !== undefined; inner = innerError(cause)) cause = inner
   return cause
+}
+
+function innerError(error: unknown): Error | undefined {
+  if (!(error instanceof Error)) return undefined
+  if (error.cause instanceof Error) return error.cause
+  return 'errors' in error && Array.isArray(error.errors) && error.errors[0] instanceof Error ? error.errors[0] : undefined
 }
 
 function adviceFor(cause: unknown, why: string): { readonly nextMove: string; readonly canRetry: boolean } {
