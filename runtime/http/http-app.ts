@@ -4,6 +4,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyBaseLogger, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
 import type { Logger } from 'pino'
 import { Histogram, type Registry } from 'prom-client'
+import { Type } from 'typebox'
 import type { Clock } from '../../domain/clock.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { authenticateRequests, type FindPrincipal } from './authentication.ts'
@@ -61,14 +62,24 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
 }
 
 function observeRoutes(app: HttpApp, registry: Registry): void {
-  app.get('/healthz', { schema: { tags: ['operations'], summary: 'Is the process up', operationId: 'getHealth' } }, async () => ({
-    status: 'ok',
-  }))
-  app.get(
-    '/metrics',
-    { schema: { tags: ['operations'], summary: 'Prometheus metrics', operationId: 'getMetrics', produces: ['text/plain'] } },
-    async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()),
+  app.get('/healthz', { schema: HEALTH_SCHEMA }, async () => ({ status: 'ok' as const }))
+  app.get('/metrics', { schema: METRICS_SCHEMA }, async (_request, reply) =>
+    reply.type(registry.contentType).send(await registry.metrics()),
   )
+}
+
+const HEALTH_SCHEMA = {
+  tags: ['operations'],
+  summary: 'Is the process up',
+  operationId: 'getHealth',
+  response: { 200: Type.Object({ status: Type.Literal('ok') }) },
+}
+
+const METRICS_SCHEMA = {
+  tags: ['operations'],
+  summary: 'Prometheus metrics',
+  operationId: 'getMetrics',
+  response: { 200: { description: 'Text format of Prometheus', content: { 'text/plain': { schema: Type.String() } } } },
 }
 
 function answerErrors(app: HttpApp, log: Logger, paths: KnownPaths): void {

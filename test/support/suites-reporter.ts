@@ -25,7 +25,7 @@ function skipped(modules: readonly TestModule[]): string[] {
   const reasons = modules.flatMap((module) =>
     testsOf(module)
       .filter((test) => test.result().state === 'skipped')
-      .map((test) => ({ module, reason: noteOf(test) ?? 'what it needs is not here' })),
+      .map((test) => ({ module, reason: noteOf(test) ?? 'no reason given' })),
   )
   const lines = [...Map.groupBy(reasons, ({ module, reason }) => `${nameOf(module)}: ${reason}`)].map(
     ([where, tests]) => `    ${where} (${tests.length} tests)`,
