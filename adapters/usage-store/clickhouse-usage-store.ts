@@ -109,7 +109,7 @@ export function createClickHouseUsageStore(options: ClickHouseUsageStoreOptions)
       const params = { tenant, meter, beforeRevision }
       for (const table of ['usage_windows', 'meter_activations']) {
         await executor.command(
-          `DELETE FROM ${table} WHERE tenant = {tenant:String} AND meter = {meter:String} AND revision < {beforeRevision:UInt64}`,
+          `DELETE FROM ${table} WHERE tenant = {tenant:String} AND meter = {meter:String} AND revision < {beforeRevision:UInt64} SETTINGS lightweight_deletes_sync = 0`,
           params,
         )
       }

@@ -7,4 +7,6 @@ export const ENGINE_SETTINGS = {
   // An insert has happened when it returns, and our rows may be written twice, so the engine need not look for repeats.
   async_insert: 0,
   insert_deduplicate: 0,
+  // Rows of dropped meters are gone to readers at once, though the engine removes them in its own time.
+  apply_mutations_on_fly: 1,
 } as const

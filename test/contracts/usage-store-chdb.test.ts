@@ -1,0 +1,148 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { drainPending, Session } from 'chdb'
+import { pino } from 'pino'
+import { Registry } from 'prom-client'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { openChdbUsageStore } from '../../adapters/usage-store/chdb-usage-store.ts'
+import type { StoredEvent, UsageStore } from '../../adapters/usage-store/usage-store.ts'
+import { describeUsageStore } from './usage-store.ts'
+import { flushOf, instant, meter, partition, storedEvent, tenant } from './usage-store-builders.ts'
+
+const newDirectory = () => mkdtemp(join(tmpdir(), 'tollgate-usage-store-'))
+const openStore = (path: string, chunkRecords = 1000) =>
+  openChdbUsageStore({ path, chunkRecords, log: pino({ level: 'silent' }), registry: new Registry() })
+
+describeUsageStore('chdb', async () => {
+  const path = await newDirectory()
+  return { open: (chunkRecords) => openStore(path, chunkRecords), remove: () => rm(path, { recursive: true, force: true }) }
+})
+
+describe('the usage store on chdb', () => {
+  let path: string
+  let store: UsageStore | undefined
+  let child: ChildProcess | undefined
+  beforeEach(async () => {
+    path = await newDirectory()
+  })
+  afterEach(async () => {
+    if (child !== undefined && child.exitCode === null && child.signalCode === null) {
+      const exited = new Promise((resolve) => child?.once('exit', resolve))
+      child.kill('SIGKILL')
+      await exited
+    }
+    child = undefined
+    await store?.stop()
+    store = undefined
+    await rm(path, { recursive: true, force: true })
+  })
+
+  const startChild = (): { readonly positions: AsyncIterable<string>; readonly exited: Promise<unknown> } => {
+    const started = spawn(process.execPath, [new URL('./usage-store-child.ts', import.meta.url).pathname, path], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    child = started
+    return { positions: createInterface({ input: started.stdout }), exited: new Promise((resolve) => started.once('exit', resolve)) }
+  }
+
+  /** Stops the store and changes its directory behind its back. */
+  const tamper = async (statements: readonly string[]) => {
+    await store?.stop()
+    const session = new Session(path)
+    for (const statement of statements) await session.queryAsync(statement)
+    session.close()
+    await drainPending()
+  }
+
+  test('kill -9 while writing: what was answered is there, and no position runs ahead of its rows', async () => {
+    for (const rounds of [3, 8]) {
+      const { positions, exited } = startChild()
+      let acknowledged = 0
+      for await (const line of positions) {
+        const whole = /^(\d+)\.$/.exec(line)
+        if (whole) acknowledged = Number(whole[1])
+        if (acknowledged === rounds) child?.kill('SIGKILL')
+      }
+      await exited
+      expect(acknowledged).toBeGreaterThanOrEqual(rounds)
+
+      store = await openStore(path)
+      await store.migrate()
+      const position = (await store.positions()).get(partition(0)) ?? 0
+      expect(position).toBeGreaterThanOrEqual(acknowledged)
+      const events: StoredEvent[] = []
+      for await (const part of store.scanEvents({})) events.push(...part)
+      expect(events.filter((event) => event.offset < position)).toHaveLength(position * 10)
+      const [row] = await store.usage({
+        tenant: tenant('default'),
+        meter: meter('tokens'),
+        revision: 1,
+        fromMs: instant(0),
+        toMs: instant(2_000_000_040_000),
+        groupBy: [],
+        filter: {},
+        rowsMax: 10,
+      })
+      expect(row?.events).toBeGreaterThanOrEqual(position * 10)
+      await store.stop()
+      store = undefined
+    }
+  })
+
+  test('a directory that another process has open is refused, saying so', async () => {
+    const { positions } = startChild()
+    for await (const _ of positions) break
+    await expect(openStore(path)).rejects.toMatchObject({
+      code: 'usage_store_unavailable',
+      message: expect.stringMatching(/another process.*CLICKHOUSE_URL/),
+    })
+  })
+
+  test('a second store in this process is refused until the first has stopped', async () => {
+    store = await openStore(path)
+    await expect(openStore(path)).rejects.toMatchObject({ code: 'usage_store_unavailable', message: expect.stringContaining(path) })
+    await expect(openStore(`${path}-other`)).rejects.toMatchObject({ message: expect.stringContaining('one directory per process') })
+    await store.stop()
+    await store.stop()
+    store = await openStore(path)
+    await store.migrate()
+  })
+
+  test('a migration cut off half-way is completed by the next start', async () => {
+    store = await openStore(path)
+    await store.migrate()
+    await store.write(flushOf({ events: [storedEvent()] }))
+    await tamper(['DROP TABLE meter_activations SYNC', "DELETE FROM schema_migrations WHERE name LIKE '0002%'"])
+    store = await openStore(path)
+    await expect(store.activations()).rejects.toMatchObject({ code: 'usage_store_rejected' })
+    await store.migrate()
+    expect(await store.activations()).toEqual([])
+    expect(await store.events({ tenant: tenant('default'), limit: 10 })).toEqual([storedEvent()])
+  })
+
+  test('a store made by a newer version is refused', async () => {
+    store = await openStore(path)
+    await store.migrate()
+    await tamper(["INSERT INTO schema_migrations (name) VALUES ('9999_future.sql')"])
+    store = await openStore(path)
+    await expect(store.migrate()).rejects.toMatchObject({ code: 'usage_store_rejected', message: expect.stringContaining('9999_future') })
+  })
+
+  test('a write given up under way still stops cleanly and can be made again', async () => {
+    store = await openStore(path)
+    await store.migrate()
+    const controller = new AbortController()
+    const events = Array.from({ length: 20_000 }, (_, index) => storedEvent({ id: `e${index}`, index }))
+    const write = store.write(flushOf({ events }), controller.signal)
+    setImmediate(() => controller.abort(new Error('partition lost')))
+    await expect(write).rejects.toThrow('partition lost')
+    await store.stop()
+    store = await openStore(path)
+    await store.migrate()
+    await store.write(flushOf({ events }))
+    expect(await store.query('SELECT count() AS events FROM usage_events')).toEqual([{ events: '20000' }])
+  })
+})

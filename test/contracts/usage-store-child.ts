@@ -1,0 +1,15 @@
+import { pino } from 'pino'
+import { Registry } from 'prom-client'
+import { openChdbUsageStore } from '../../adapters/usage-store/chdb-usage-store.ts'
+import { flushOf, offset, partition, storedEvent, windowRow } from './usage-store-builders.ts'
+
+/** Writes flush after flush until it is killed: flush n holds ten events and their window. Prints each position once written. */
+const [path = ''] = process.argv.slice(2)
+const store = await openChdbUsageStore({ path, chunkRecords: 1000, log: pino({ level: 'silent' }), registry: new Registry() })
+await store.migrate()
+for (let n = 0; ; n++) {
+  const events = Array.from({ length: 10 }, (_, index) => storedEvent({ id: `e${n}-${index}`, offset: offset(n), index }))
+  const windows = [windowRow({ chunk: n, version: offset(n), events: 10, sum: 10n })]
+  await store.write(flushOf({ events, windows, positions: [{ partition: partition(0), next: offset(n + 1) }] }))
+  process.stdout.write(`${n + 1}.\n`)
+}

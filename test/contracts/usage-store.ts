@@ -1,0 +1,678 @@
+import fc from 'fast-check'
+import { DateTime } from 'luxon'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { StoredEvent, UsageQuery, UsageRow, UsageStore, WindowRow } from '../../adapters/usage-store/usage-store.ts'
+import type { TenantKey } from '../../domain/identity.ts'
+import { type Aggregate, emptyAggregate, mergeAggregates } from '../../domain/metering.ts'
+import { customer, flushOf, instant, meter, NOON, offset, partition, storedEvent, tenant, windowRow } from './usage-store-builders.ts'
+
+export type UsageStorePlace = {
+  /** Opens and does not migrate the store of this place; the first time it is empty. */
+  open(chunkRecords: number): Promise<UsageStore>
+  /** Throws away what is there. */
+  remove(): Promise<void>
+}
+
+const CHUNK_RECORDS = 1000
+const MINUTE = 60_000
+const ODD_TEXTS = [
+  'tab\t',
+  'line\nbreak\r\n',
+  `quotes ' " \``,
+  'back\\slash \\N \\0',
+  'nul \0 inside',
+  '😀 ünï',
+  '{curly}',
+  '%',
+  '\\',
+  "'",
+  '',
+]
+
+/** What every usage store must do, whatever it stands on. Each test keeps to a tenant of its own: one store serves all. */
+export function describeUsageStore(name: string, openPlace: () => Promise<UsageStorePlace>): void {
+  describe(`usage store: ${name}`, () => {
+    let place: UsageStorePlace
+    let store: UsageStore
+    beforeAll(async () => {
+      place = await openPlace()
+      store = await place.open(CHUNK_RECORDS)
+      await store.migrate()
+    })
+    afterAll(async () => {
+      await store.stop()
+      await place.remove()
+    })
+
+    let tenants = 0
+    const newTenant = () => tenant(`tenant-${++tenants}`)
+    const usageOf = (about: Partial<UsageQuery>) =>
+      store.usage({
+        tenant: tenant('default'),
+        meter: meter('tokens'),
+        revision: 1,
+        fromMs: instant(0),
+        toMs: instant(NOON + 400 * 86_400_000),
+        groupBy: [],
+        filter: {},
+        rowsMax: 1000,
+        ...about,
+      })
+    const scanned = async (scan: Parameters<UsageStore['scanEvents']>[0]) => (await collect(store.scanEvents(scan))).flat()
+    const windowsOf = async (of: TenantKey) => (await collect(store.scanWindows({ tenant: of }))).flat()
+
+    describe('life', () => {
+      test('migrating again changes nothing, and the data outlives a restart', async () => {
+        const of = newTenant()
+        const event = storedEvent({ tenant: of })
+        await store.write(flushOf({ events: [event], positions: [{ partition: partition(900), next: offset(1) }] }))
+        await store.migrate()
+        await store.stop()
+        store = await place.open(CHUNK_RECORDS)
+        await store.migrate()
+        expect(store.chunkRecords()).toBe(CHUNK_RECORDS)
+        expect(await scanned({ tenant: of })).toEqual([event])
+        expect((await store.positions()).get(partition(900))).toBe(1)
+      })
+
+      test('another chunk size than at birth is refused, naming both', async () => {
+        await store.stop()
+        const other = await place.open(CHUNK_RECORDS + 1)
+        await expect(other.migrate()).rejects.toMatchObject({
+          code: 'usage_store_rejected',
+          canRetry: false,
+          message: expect.stringMatching(/1000.*1001/),
+        })
+        await other.stop()
+        store = await place.open(CHUNK_RECORDS)
+        await store.migrate()
+      })
+
+      test('answers a ping', async () => {
+        await expect(store.ping()).resolves.toBeUndefined()
+      })
+
+      test('a statement that cannot work is a fault that no retry helps', async () => {
+        await expect(store.query('SELECT nothing FROM nowhere')).rejects.toMatchObject({
+          name: 'Fault',
+          code: 'usage_store_rejected',
+          canRetry: false,
+        })
+      })
+
+      test('a write given up before it began leaves nothing, and can be made later', async () => {
+        const of = newTenant()
+        const flush = flushOf({ events: [storedEvent({ tenant: of })] })
+        const reason = new Error('partition lost')
+        await expect(store.write(flush, AbortSignal.abort(reason))).rejects.toBe(reason)
+        expect(await scanned({ tenant: of })).toEqual([])
+        await store.write(flush, new AbortController().signal)
+        expect(await scanned({ tenant: of })).toHaveLength(1)
+      })
+    })
+
+    describe('writes', () => {
+      test('a flush written three times is there once', async () => {
+        const of = newTenant()
+        const events = [0, 1, 2].map((index) => storedEvent({ tenant: of, id: `e${index}`, index }))
+        const windows = [windowRow({ tenant: of, events: 3, sum: 3n, min: 1n, max: 1n })]
+        const flush = flushOf({ events, windows, positions: [{ partition: partition(901), next: offset(1) }] })
+        for (let time = 0; time < 3; time++) await store.write(flush)
+        expect(await scanned({ tenant: of })).toEqual(events)
+        expect(await store.events({ tenant: of, limit: 10 })).toHaveLength(3)
+        expect(await windowsOf(of)).toEqual(windows)
+        expect(await usageOf({ tenant: of })).toMatchObject([{ events: 3, sum: 3n }])
+      })
+
+      test('of a chunk written in part and in full, in any order, the full one holds', async () => {
+        const part = { events: 1, sum: 10n, max: 10n, version: offset(4) }
+        const full = { events: 3, sum: 35n, max: 20n, version: offset(9) }
+        for (const order of [
+          [part, full],
+          [full, part],
+        ]) {
+          const of = newTenant()
+          for (const about of order) await store.write(flushOf({ windows: [windowRow({ tenant: of, ...about })] }))
+          await store.write(flushOf({ windows: [windowRow({ tenant: of, chunk: 1, sum: 100n, version: offset(1001) })] }))
+          expect(await usageOf({ tenant: of })).toMatchObject([{ events: 4, sum: 135n, max: 20n }])
+          expect((await windowsOf(of)).map(({ chunk, version }) => [chunk, version])).toEqual([
+            [0, 9],
+            [1, 1001],
+          ])
+        }
+      })
+
+      test('chunks of several partitions and of a backfill add up', async () => {
+        const of = newTenant()
+        const rows = [
+          windowRow({ tenant: of, sum: 1n }),
+          windowRow({ tenant: of, sum: 10n, partition: partition(1) }),
+          windowRow({ tenant: of, sum: 100n, chunk: 2 ** 48 }),
+        ]
+        await store.write(flushOf({ windows: rows }))
+        expect(await usageOf({ tenant: of })).toMatchObject([{ events: 3, sum: 111n }])
+        expect((await collect(store.scanWindows({ tenant: of, partition: partition(1) }))).flat()).toEqual([rows[1]])
+      })
+
+      test('a position never goes back', async () => {
+        for (const next of [5, 9, 7]) {
+          await store.write(flushOf({ positions: [{ partition: partition(902), next: offset(next) }] }))
+        }
+        expect((await store.positions()).get(partition(902))).toBe(9)
+      })
+
+      test('windows of two hundred months go in at once', async () => {
+        const of = newTenant()
+        const months = Array.from({ length: 200 }, (_, month) => instant(Date.UTC(2000, month, 1)))
+        await store.write(flushOf({ windows: months.map((windowStartMs) => windowRow({ tenant: of, windowStartMs, sum: 1n })) }))
+        expect(await usageOf({ tenant: of })).toMatchObject([{ events: 200, sum: 200n }])
+      })
+    })
+
+    describe('exactness', () => {
+      test('38 digits come back digit by digit, and their sum beyond', async () => {
+        const of = newTenant()
+        const most = 99_999_999_999_999_999_999_999_999_999_123_456_789n
+        const rows = [0, 1, 2].map((chunk) =>
+          windowRow({
+            tenant: of,
+            chunk,
+            sum: most,
+            min: -most,
+            max: most,
+            latest: { value: -most, occurredAtMs: instant(NOON + 1), offset: offset(chunk), index: 0 },
+          }),
+        )
+        await store.write(flushOf({ windows: rows }))
+        expect(await windowsOf(of)).toEqual(rows)
+        expect(await usageOf({ tenant: of })).toMatchObject([{ sum: 3n * most, min: -most, max: most, latest: -most }])
+      })
+
+      test('numbers beyond 53 bits leave a query as strings', async () => {
+        const rows = await store.query(
+          "SELECT toUInt64('18446744073709551615') AS big, toDecimal128('1.1', 9) AS exact, {n:UInt8} AS given",
+          {
+            n: 7,
+          },
+        )
+        expect(rows).toEqual([{ big: '18446744073709551615', exact: '1.1', given: 7 }])
+      })
+
+      test('odd strings come back as they went in, wherever they stand', async () => {
+        const of = newTenant()
+        const events = ODD_TEXTS.map((text, index) =>
+          storedEvent({
+            tenant: of,
+            customer: customer(`c${text}`),
+            source: `s${text}`,
+            id: `i${text}`,
+            type: `t${text}`,
+            subject: text,
+            data: JSON.stringify({ [`k${text}`]: text }),
+            attributes: text,
+            index,
+          }),
+        )
+        const windows = ODD_TEXTS.map((text, chunk) =>
+          windowRow({
+            tenant: of,
+            meter: meter(`m${text}`),
+            customer: customer(`c${text}`),
+            dimensions: { [`d${text}`]: text, other: `${text}${text}` },
+            unique: [text, `${text}.`],
+            chunk,
+          }),
+        )
+        await store.write(flushOf({ events, windows }))
+        expect(await scanned({ tenant: of })).toEqual(events)
+        const byChunk = (await windowsOf(of)).toSorted((a, b) => a.chunk - b.chunk)
+        expect(byChunk).toEqual(windows)
+        const found = await store.findEvents(events, instant(0))
+        for (const event of events) {
+          expect(found.get(event)?.index).toBe(event.index)
+          expect(await store.events({ tenant: of, customer: event.customer, type: event.type, id: event.id, limit: 2 })).toEqual([event])
+        }
+        for (const [at, text] of ODD_TEXTS.entries()) {
+          const dimension = `d${text}`
+          const rows = await usageOf({
+            tenant: of,
+            meter: meter(`m${text}`),
+            customers: [customer(`c${text}`)],
+            groupBy: [dimension, 'customer'],
+            filter: { [dimension]: [text] },
+          })
+          expect(rows).toMatchObject([{ customer: `c${text}`, dimensions: { [dimension]: text }, unique: windows[at]?.unique.toSorted() }])
+        }
+      })
+    })
+
+    describe('usage', () => {
+      const of = tenant('usage')
+      const at = (text: string) => instant(Date.parse(text))
+      beforeAll(async () => {
+        const rows: Partial<WindowRow>[] = [
+          { windowStartMs: at('2024-02-29T23:59:00Z'), dimensions: { model: 'a', region: '' }, sum: 1n },
+          { windowStartMs: at('2024-03-01T00:00:00Z'), dimensions: { model: 'a', region: 'eu' }, sum: 2n },
+          { windowStartMs: at('2024-03-31T01:30:00Z'), dimensions: { model: 'b', region: 'eu' }, sum: 4n, customer: customer('globex') },
+          { windowStartMs: at('2024-03-31T22:00:00Z'), dimensions: { model: 'b', region: 'us' }, sum: 8n },
+        ]
+        await store.write(
+          flushOf({
+            windows: [
+              ...rows.map((row) => windowRow({ tenant: of, ...row })),
+              windowRow({ tenant: of, revision: 2, sum: 1000n }),
+              windowRow({ tenant: of, meter: meter('other'), sum: 1000n }),
+              windowRow({ tenant: tenant('usage-of-another'), sum: 1000n }),
+            ],
+          }),
+        )
+      })
+
+      test.each([
+        { what: 'no window', about: {}, rows: [[null, 15n]] },
+        {
+          what: 'bounds are half-open',
+          about: { fromMs: at('2024-03-01T00:00:00Z'), toMs: at('2024-03-31T22:00:00Z') },
+          rows: [[null, 6n]],
+        },
+        { what: 'an end beyond all time', about: { toMs: instant(253_402_300_740_000) }, rows: [[null, 15n]] },
+        { what: 'customers', about: { customers: [customer('acme'), customer('nobody')] }, rows: [[null, 11n]] },
+        { what: 'no customer at all', about: { customers: [] }, rows: [] },
+        { what: 'a filter', about: { filter: { model: ['b'], region: ['eu', 'us'] } }, rows: [[null, 12n]] },
+        { what: 'a filter on an absent value', about: { filter: { region: [''] } }, rows: [[null, 1n]] },
+        {
+          what: 'minutes',
+          about: { window: 'minute' as const, filter: { model: ['a'] } },
+          rows: [
+            ['2024-02-29T23:59:00Z', 1n],
+            ['2024-03-01T00:00:00Z', 2n],
+          ],
+        },
+        {
+          what: 'hours of a zone half an hour off',
+          about: { window: 'hour' as const, timezone: 'Asia/Kolkata', filter: { model: ['b'] } },
+          rows: [
+            ['2024-03-31T01:30:00Z', 4n],
+            ['2024-03-31T21:30:00Z', 8n],
+          ],
+        },
+        {
+          what: 'days',
+          about: { window: 'day' as const },
+          rows: [
+            ['2024-02-29T00:00:00Z', 1n],
+            ['2024-03-01T00:00:00Z', 2n],
+            ['2024-03-31T00:00:00Z', 12n],
+          ],
+        },
+        {
+          what: 'days of a zone whose clocks change',
+          about: { window: 'day' as const, timezone: 'Europe/Berlin' },
+          rows: [
+            ['2024-02-29T23:00:00Z', 3n],
+            ['2024-03-30T23:00:00Z', 4n],
+            ['2024-03-31T22:00:00Z', 8n],
+          ],
+        },
+        {
+          what: 'months',
+          about: { window: 'month' as const },
+          rows: [
+            ['2024-02-01T00:00:00Z', 1n],
+            ['2024-03-01T00:00:00Z', 14n],
+          ],
+        },
+        {
+          what: 'months of a zone',
+          about: { window: 'month' as const, timezone: 'Europe/Berlin' },
+          rows: [
+            ['2024-02-29T23:00:00Z', 7n],
+            ['2024-03-31T22:00:00Z', 8n],
+          ],
+        },
+      ])('$what', async ({ about, rows }) => {
+        const expected = rows.map(([start, sum]) => [start === null ? null : Date.parse(String(start)), sum])
+        expect((await usageOf({ tenant: of, ...about })).map((row) => [row.windowStartMs, row.sum])).toEqual(expected)
+      })
+
+      test('groups by customer and dimensions, in their order', async () => {
+        const rows = await usageOf({ tenant: of, groupBy: ['model', 'customer'] })
+        expect(rows.map(({ customer, dimensions, sum }) => [customer, dimensions, sum])).toEqual([
+          ['acme', { model: 'a' }, 3n],
+          ['acme', { model: 'b' }, 8n],
+          ['globex', { model: 'b' }, 4n],
+        ])
+      })
+
+      test('a dimension that no row has groups as empty', async () => {
+        expect(await usageOf({ tenant: of, groupBy: ['nothing'] })).toMatchObject([{ dimensions: { nothing: '' }, sum: 15n }])
+      })
+
+      test('one row too many is refused', async () => {
+        expect(await usageOf({ tenant: of, groupBy: ['region'], rowsMax: 3 })).toHaveLength(3)
+        await expect(usageOf({ tenant: of, groupBy: ['region'], rowsMax: 2 })).rejects.toMatchObject({ refusal: { code: 'too_many_rows' } })
+      })
+
+      test('the latest value is that of the latest event, then of the later place in the log', async () => {
+        const tenantOf = newTenant()
+        const latest = (value: bigint, ms: number, at: number, index: number) => ({
+          value,
+          occurredAtMs: instant(NOON + ms),
+          offset: offset(at),
+          index,
+        })
+        await store.write(
+          flushOf({
+            windows: [
+              windowRow({ tenant: tenantOf, chunk: 0, latest: latest(1n, 9, 900, 3) }),
+              windowRow({ tenant: tenantOf, chunk: 1, latest: latest(2n, 9, 1100, 2) }),
+              windowRow({ tenant: tenantOf, chunk: 2, latest: latest(3n, 9, 1100, 1) }),
+              windowRow({ tenant: tenantOf, chunk: 3, latest: latest(4n, 8, 9000, 9) }),
+              windowRow({ tenant: tenantOf, chunk: 4, latest: null }),
+            ],
+          }),
+        )
+        expect(await usageOf({ tenant: tenantOf })).toMatchObject([
+          { latest: 2n, latestAtMs: NOON + 9, latestOffset: 1100, latestIndex: 2 },
+        ])
+      })
+
+      test('any rows, cut into chunks and written in any order, answer as their merge', async () => {
+        await fc.assert(
+          fc.asyncProperty(fc.array(windowArbitrary, { minLength: 1, maxLength: 40 }), groupingArbitrary, async (drafts, grouping) => {
+            const tenantOf = newTenant()
+            const rows = drafts.map((draft, chunk) => windowRow({ ...draft, tenant: tenantOf, chunk, version: offset(chunk) }))
+            const half = Math.ceil(rows.length / 2)
+            await store.write(flushOf({ windows: rows.slice(half) }))
+            await store.write(flushOf({ windows: rows }))
+            expect(await usageOf({ tenant: tenantOf, ...grouping })).toEqual(mergedRows(rows, grouping))
+          }),
+          { numRuns: 40 },
+        )
+      })
+    })
+
+    describe('finding events', () => {
+      test('the lowest position of the very key, among those received late enough', async () => {
+        const of = newTenant()
+        const base = { tenant: of, customer: customer('acme'), source: 'sdk', id: 'x' }
+        await store.write(
+          flushOf({
+            events: [
+              storedEvent({ ...base, offset: offset(7), index: 1, receivedAtMs: instant(NOON + 70) }),
+              storedEvent({ ...base, offset: offset(7), index: 0, receivedAtMs: instant(NOON + 70) }),
+              storedEvent({ ...base, offset: offset(3), index: 9, receivedAtMs: instant(NOON + 30), partition: partition(2) }),
+              storedEvent({ ...base, source: 'other', offset: offset(1) }),
+              storedEvent({ ...base, customer: customer('globex'), offset: offset(1) }),
+              storedEvent({ ...base, tenant: tenant('another'), offset: offset(1) }),
+            ],
+          }),
+        )
+        const unknown = [
+          { ...base, id: 'X' },
+          { ...base, source: 'SDK' },
+          { ...base, customer: customer('globe') },
+        ]
+        const twin = { ...base }
+        const found = await store.findEvents([base, twin, ...unknown], instant(NOON))
+        expect([...found]).toEqual([
+          [base, { partition: 2, offset: 3, index: 9, receivedAtMs: NOON + 30 }],
+          [twin, { partition: 2, offset: 3, index: 9, receivedAtMs: NOON + 30 }],
+        ])
+        const later = await store.findEvents([base], instant(NOON + 31))
+        expect(later.get(base)).toMatchObject({ offset: 7, index: 0 })
+        expect((await store.findEvents([base], instant(NOON + 71))).size).toBe(0)
+        expect((await store.findEvents([], instant(0))).size).toBe(0)
+      })
+
+      test('twelve thousand keys at once, half of them known', async () => {
+        const of = newTenant()
+        const keys = Array.from({ length: 12_000 }, (_, n) => ({
+          tenant: of,
+          customer: customer(`c${n % 500}`),
+          source: 'default',
+          id: `event-${n}`,
+        }))
+        const known = keys.filter((_, n) => n % 2 === 0)
+        await store.write(flushOf({ events: known.map((key, n) => storedEvent({ ...key, offset: offset(n) })) }))
+        const found = await store.findEvents(keys, instant(0))
+        expect(found.size).toBe(known.length)
+        for (const [n, key] of known.entries()) expect(found.get(key)?.offset).toBe(n)
+      })
+    })
+
+    describe('scans', () => {
+      test('many events come in bounded arrays, each once, in the order of the log', async () => {
+        const of = newTenant()
+        const events = Array.from({ length: 50_000 }, (_, n) =>
+          storedEvent({
+            tenant: of,
+            customer: customer(`c${(n * 7) % 100}`),
+            id: `e${n}`,
+            partition: partition(903 + (n % 2)),
+            offset: offset(1_000_000 + Math.floor(n / 20)),
+            index: Math.floor(n / 2) % 10,
+          }),
+        )
+        const backwards = events.toReversed()
+        await store.write(flushOf({ events: backwards }))
+        await store.write(flushOf({ events: backwards.slice(0, 1000) }))
+        const parts = await collect(store.scanEvents({ tenant: of }))
+        expect(parts.length).toBeGreaterThan(2)
+        for (const part of parts) expect(part.length).toBeLessThanOrEqual(20_000)
+        const order = (event: StoredEvent) => event.partition * 1e12 + event.offset * 100 + event.index
+        expect(parts.flat()).toEqual(events.toSorted((a, b) => order(a) - order(b)))
+
+        const toOffset = offset(1_000_100)
+        const keys = (await collect(store.scanEventKeys({ partition: partition(903), toOffset, receivedFromMs: instant(0) }))).flat()
+        const wanted = events.filter((event) => event.partition === 903 && event.offset < toOffset)
+        expect(new Set(keys.map(({ id }) => id))).toEqual(new Set(wanted.map(({ id }) => id)))
+        expect(keys[0]).toMatchObject({ tenant: of, source: 'default', receivedAtMs: NOON + 500 })
+        const none = store.scanEventKeys({ partition: partition(903), toOffset, receivedFromMs: instant(NOON + 501) })
+        expect(await collect(none)).toEqual([])
+      })
+
+      test.each([
+        { what: 'a type', scan: { type: 'b' }, ids: ['2'] },
+        { what: 'a customer', scan: { customer: customer('globex') }, ids: ['3'] },
+        { what: 'a time, half-open', scan: { fromMs: instant(NOON + 2), toMs: instant(NOON + 4) }, ids: ['2', '3'] },
+        { what: 'offsets, half-open', scan: { partition: partition(0), fromOffset: offset(2), toOffset: offset(4) }, ids: ['2', '3'] },
+        { what: 'a partition', scan: { partition: partition(1) }, ids: ['4'] },
+        { what: 'a time of receipt', scan: { receivedFromMs: instant(NOON + 14) }, ids: ['4'] },
+      ])('scans by $what', async ({ scan, ids }) => {
+        const of = newTenant()
+        const events = [1, 2, 3, 4].map((n) =>
+          storedEvent({
+            tenant: of,
+            id: String(n),
+            type: n === 2 ? 'b' : 'a',
+            customer: customer(n === 3 ? 'globex' : 'acme'),
+            partition: partition(n === 4 ? 1 : 0),
+            offset: offset(n),
+            occurredAtMs: instant(NOON + n),
+            receivedAtMs: instant(NOON + 10 + n),
+          }),
+        )
+        await store.write(flushOf({ events }))
+        expect((await scanned({ tenant: of, ...scan })).map(({ id }) => id)).toEqual(ids)
+      })
+
+      test('more windows than fit one page, each once', async () => {
+        const of = newTenant()
+        const windows = Array.from({ length: 45_000 }, (_, n) =>
+          windowRow({
+            tenant: of,
+            customer: customer(`c${n % 3}`),
+            windowStartMs: instant(NOON + Math.floor(n / 30) * MINUTE),
+            chunk: n,
+            sum: BigInt(n),
+          }),
+        )
+        await store.write(flushOf({ windows }))
+        const parts = await collect(store.scanWindows({ tenant: of }))
+        expect(parts.length).toBeGreaterThan(2)
+        expect(new Set(parts.flat().map(({ chunk }) => chunk)).size).toBe(45_000)
+        expect(parts.flat()).toHaveLength(45_000)
+      })
+    })
+
+    describe('listing events', () => {
+      test('newest first, page by page, over rewrites and equal times', async () => {
+        const of = newTenant()
+        const events = Array.from({ length: 25 }, (_, n) =>
+          storedEvent({ tenant: of, id: `e${n}`, offset: offset(n), occurredAtMs: instant(NOON + Math.floor(n / 4)) }),
+        )
+        await store.write(flushOf({ events }))
+        await store.write(flushOf({ events: events.slice(10) }))
+        const ids: string[] = []
+        let page = await store.events({ tenant: of, limit: 4 })
+        for (let last = page.at(-1); last !== undefined; last = page.at(-1)) {
+          ids.push(...page.map(({ id }) => id))
+          page = await store.events({ tenant: of, limit: 4, after: last })
+        }
+        expect(ids).toEqual(events.map(({ id }) => id).toReversed())
+      })
+
+      test.each([
+        { what: 'a customer', query: { customer: customer('globex') }, ids: ['2'] },
+        { what: 'a type', query: { type: 'b' }, ids: ['3'] },
+        { what: 'an id', query: { id: '1' }, ids: ['1'] },
+        { what: 'a time, half-open', query: { fromMs: instant(NOON + 1), toMs: instant(NOON + 3) }, ids: ['2', '1'] },
+      ])('by $what', async ({ query, ids }) => {
+        const of = newTenant()
+        const events = [1, 2, 3].map((n) =>
+          storedEvent({
+            tenant: of,
+            id: String(n),
+            customer: customer(n === 2 ? 'globex' : 'acme'),
+            type: n === 3 ? 'b' : 'a',
+            offset: offset(n),
+            occurredAtMs: instant(NOON + n),
+          }),
+        )
+        await store.write(flushOf({ events }))
+        expect((await store.events({ tenant: of, limit: 10, ...query })).map(({ id }) => id)).toEqual(ids)
+      })
+    })
+
+    describe('meters', () => {
+      const activationsOf = async (of: TenantKey) => (await store.activations()).filter((activation) => activation.tenant === of)
+
+      test('an activation, once backfilled, stays so', async () => {
+        const of = newTenant()
+        const activation = {
+          tenant: of,
+          meter: meter('m'),
+          revision: 3,
+          partition: partition(1),
+          fromOffset: offset(17),
+          backfilled: false,
+        }
+        await store.putActivations([activation, { ...activation, partition: partition(2), fromOffset: offset(0) }])
+        await store.putActivations([{ ...activation, backfilled: true }])
+        await store.putActivations([activation])
+        expect(await activationsOf(of)).toEqual([
+          { ...activation, backfilled: true },
+          { ...activation, partition: 2, fromOffset: 0 },
+        ])
+      })
+
+      test('dropping takes older revisions of that meter and leaves the rest', async () => {
+        const of = newTenant()
+        const made = [
+          ['m', 1],
+          ['m', 2],
+          ['m', 3],
+          ['n', 1],
+        ] as const
+        await store.write(flushOf({ windows: made.map(([key, revision]) => windowRow({ tenant: of, meter: meter(key), revision })) }))
+        await store.putActivations(
+          made.map(([key, revision]) => ({
+            tenant: of,
+            meter: meter(key),
+            revision,
+            partition: partition(0),
+            fromOffset: offset(0),
+            backfilled: true,
+          })),
+        )
+        await store.dropWindows(of, meter('m'), 3)
+        await store.dropWindows(of, meter('m'), 3)
+        const left = [
+          ['m', 3],
+          ['n', 1],
+        ]
+        expect((await windowsOf(of)).map((row) => [row.meter, row.revision])).toEqual(left)
+        expect((await activationsOf(of)).map((row) => [row.meter, row.revision])).toEqual(left)
+      })
+    })
+  })
+}
+
+async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
+  const all: Item[] = []
+  for await (const item of items) all.push(item)
+  return all
+}
+
+const quantity = fc.bigInt({ min: -(10n ** 29n), max: 10n ** 29n })
+const windowArbitrary = fc.record({
+  customer: fc.constantFrom(customer('acme'), customer('globex')),
+  windowStartMs: fc.integer({ min: 0, max: 60 * 24 * 200 }).map((minutes) => instant(NOON + minutes * MINUTE)),
+  dimensions: fc.record({ model: fc.constantFrom('', 'a', 'b'), 10: fc.constantFrom('x', 'y') }),
+  events: fc.integer({ min: 1, max: 1000 }),
+  sum: quantity,
+  min: fc.option(quantity),
+  max: fc.option(quantity),
+  latest: fc.option(
+    fc.record({
+      value: quantity,
+      occurredAtMs: fc.integer({ min: 0, max: 3 }).map((ms) => instant(NOON + ms)),
+      offset: fc.integer({ min: 0, max: 3 }).map(offset),
+      index: fc.nat(1_000_000),
+    }),
+  ),
+  unique: fc.uniqueArray(fc.constantFrom('p', 'q', 'r', "'", '\\')),
+})
+
+type Grouping = Pick<UsageQuery, 'groupBy'> & { readonly window?: 'day' | 'month'; readonly timezone: string }
+const groupingArbitrary: fc.Arbitrary<Grouping> = fc.record(
+  {
+    groupBy: fc.subarray(['customer', 'model', '10']),
+    window: fc.constantFrom('day' as const, 'month' as const),
+    timezone: fc.constantFrom('UTC', 'America/Sao_Paulo', 'Australia/Lord_Howe', 'Asia/Kathmandu'),
+  },
+  { requiredKeys: ['groupBy', 'timezone'] },
+)
+
+/** What `usage` must answer, by the pure merge. */
+function mergedRows(rows: readonly WindowRow[], { groupBy, window, timezone }: Grouping): readonly UsageRow[] {
+  const groups = new Map<string, { start: number | null; values: string[]; aggregate: Aggregate }>()
+  for (const row of rows) {
+    const start = window === undefined ? null : DateTime.fromMillis(row.windowStartMs, { zone: timezone }).startOf(window).toMillis()
+    const values = groupBy.map((name) => (name === 'customer' ? row.customer : (row.dimensions[name] ?? '')))
+    const name = JSON.stringify([start, values])
+    const aggregate = mergeAggregates(groups.get(name)?.aggregate ?? emptyAggregate, row)
+    groups.set(name, { start, values, aggregate })
+  }
+  const sorted = [...groups.values()].sort((a, b) => (a.start ?? 0) - (b.start ?? 0) || compareTexts(a.values, b.values))
+  return sorted.map(({ start, values, aggregate: { latest, unique, ...totals } }) => ({
+    windowStartMs: start === null ? null : instant(start),
+    customer: groupBy.includes('customer') ? customer(values[groupBy.indexOf('customer')] ?? '') : null,
+    dimensions: Object.fromEntries(groupBy.map((name, at) => [name, values[at] ?? '']).filter(([name]) => name !== 'customer')),
+    ...totals,
+    latest: latest?.value ?? null,
+    latestAtMs: latest?.occurredAtMs ?? null,
+    latestOffset: latest?.offset ?? null,
+    latestIndex: latest?.index ?? null,
+    unique: unique.toSorted(),
+  }))
+}
+
+function compareTexts(a: readonly string[], b: readonly string[]): number {
+  for (const [at, left] of a.entries()) {
+    const right = b[at] ?? ''
+    if (left !== right) return left < right ? -1 : 1
+  }
+  return 0
+}
