@@ -1,0 +1,411 @@
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import zlib from 'node:zlib'
+import { pino } from 'pino'
+import { Registry } from 'prom-client'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { EventLog } from '../adapters/event-log/event-log.ts'
+import { createLmdbEventLog } from '../adapters/event-log/lmdb-event-log.ts'
+import type { CustomerKey, InstantMs, Offset, Partition, TenantKey } from '../domain/identity.ts'
+import type { Principal } from '../domain/principal.ts'
+import type { UsageEvent } from '../domain/usage-event.ts'
+import { createHttpApp } from '../runtime/http/http-app.ts'
+import { decodeUsageEventBatch } from '../schemas/avro/usage-event-batch.ts'
+import type { HttpApp } from '../schemas/http/common.ts'
+import { createIngest, type Ingest, type IngestLimits } from './ingest.ts'
+import { ingestRoutes } from './ingest-routes.ts'
+
+const NOW = Date.UTC(2026, 6, 1, 12)
+const clock = { now: () => NOW as InstantMs }
+const log = pino({ level: 'silent' })
+const PRINCIPALS: Readonly<Record<string, Principal>> = {
+  sender: { keyId: 'k1', tenant: 'default' as TenantKey, scopes: ['ingest'] },
+  boss: { keyId: 'k2', tenant: 'default' as TenantKey, scopes: ['admin'] },
+  reader: { keyId: 'k3', tenant: 'default' as TenantKey, scopes: ['read'] },
+}
+const event = (n: number, more: Record<string, unknown> = {}) => ({
+  id: `e-${n}`,
+  type: 'llm.request',
+  customer: `customer-${n % 5}`,
+  data: { tokens: n },
+  ...more,
+})
+const eventsUpTo = (count: number) => Array.from({ length: count }, (_, n) => event(n))
+const linesOf = (values: readonly unknown[]) => values.map((value) => `${JSON.stringify(value)}\n`).join('')
+
+let path: string
+let eventLog: EventLog
+let ingest: Ingest
+let app: HttpApp
+let seats: Map<string, CustomerKey>
+
+async function open(limits: Partial<IngestLimits> = {}, storedBytesMax = 1e9): Promise<void> {
+  eventLog = await createLmdbEventLog({ path, partitions: 3, log, registry: new Registry(), storedBytesMax })
+  const registry = new Registry()
+  ingest = createIngest({
+    eventLog,
+    resolveSubjects: async (_tenant, subjects) =>
+      new Map(subjects.flatMap((subject) => (seats.has(subject) ? [[subject, seats.get(subject) as CustomerKey]] : []))),
+    clock,
+    log,
+    registry,
+    limits,
+  })
+  app = createHttpApp({
+    findPrincipal: (secret) => PRINCIPALS[secret] ?? null,
+    idempotency: {
+      claimIdempotencyKey: async () => null,
+      saveIdempotentAnswer: async () => undefined,
+      releaseIdempotencyKey: async () => undefined,
+    },
+    clock,
+    log,
+    registry,
+    bodyBytesMax: 1024,
+  })
+  app.register(ingestRoutes({ ingest }))
+  await app.ready()
+}
+async function close(): Promise<void> {
+  await app.close()
+  await ingest.drain()
+  await eventLog.stop()
+}
+
+beforeEach(async () => {
+  path = await mkdtemp(join(tmpdir(), 'tollgate-ingest-'))
+  seats = new Map([['seat-7', 'acme' as CustomerKey]])
+  await open()
+})
+afterEach(async () => {
+  await close()
+  await rm(path, { recursive: true, force: true })
+})
+async function reopen(limits: Partial<IngestLimits>, storedBytesMax?: number): Promise<void> {
+  await close()
+  await open(limits, storedBytesMax)
+}
+
+type Sent = { readonly key?: string; readonly query?: string; readonly type?: string; readonly encoding?: string }
+async function post(body: unknown, { key = 'sender', query = '', type = 'application/json', encoding }: Sent = {}) {
+  const answer = await app.inject({
+    method: 'POST',
+    url: `/v1/events${query}`,
+    headers: { authorization: `Bearer ${key}`, 'content-type': type, ...(encoding === undefined ? {} : { 'content-encoding': encoding }) },
+    payload: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body),
+  })
+  return { status: answer.statusCode, body: answer.json(), headers: answer.headers }
+}
+async function keptEvents(): Promise<UsageEvent[]> {
+  const found: UsageEvent[] = []
+  for (let partition = 0; partition < eventLog.partitions; partition++) {
+    for await (const records of eventLog.read(partition as Partition, 0 as Offset, 1e9 as Offset)) {
+      for (const { value } of records) found.push(...decodeUsageEventBatch(value).events)
+    }
+  }
+  return found
+}
+const keptIds = async () => (await keptEvents()).map(({ id }) => id).sort((a, b) => Number(a.slice(2)) - Number(b.slice(2)))
+
+const NDJSON = 'application/x-ndjson'
+
+describe('POST /v1/events', () => {
+  test.each([
+    { name: 'one event', body: event(0), sent: {}, accepted: 1 },
+    { name: 'an array', body: eventsUpTo(3), sent: {}, accepted: 3 },
+    {
+      name: 'one CloudEvent',
+      body: event(0, { specversion: '1.0' }),
+      sent: { type: 'application/cloudevents+json; charset=utf-8' },
+      accepted: 1,
+    },
+    { name: 'a CloudEvents batch', body: eventsUpTo(2), sent: { type: 'application/cloudevents-batch+json' }, accepted: 2 },
+    { name: 'lines', body: `\n${linesOf(eventsUpTo(4))}\r\n`, sent: { type: NDJSON }, accepted: 4 },
+    { name: 'a last line without its end', body: linesOf(eventsUpTo(4)).trimEnd(), sent: { type: NDJSON }, accepted: 4 },
+    { name: 'gzip', body: zlib.gzipSync(JSON.stringify(eventsUpTo(5))), sent: { encoding: 'gzip' }, accepted: 5 },
+    { name: 'brotli lines', body: zlib.brotliCompressSync(linesOf(eventsUpTo(5))), sent: { encoding: 'br', type: NDJSON }, accepted: 5 },
+    { name: 'zstd', body: zlib.zstdCompressSync(JSON.stringify(eventsUpTo(5))), sent: { encoding: 'zstd' }, accepted: 5 },
+    {
+      name: 'gzip in two members',
+      body: Buffer.concat([zlib.gzipSync(linesOf([event(0)])), zlib.gzipSync(linesOf([event(1)]))]),
+      sent: { encoding: 'gzip', type: NDJSON },
+      accepted: 2,
+    },
+  ])('takes $name', async ({ body, sent, accepted }) => {
+    expect(await post(body, sent)).toMatchObject({ status: 202, body: { accepted, rejected: [] } })
+    expect(await keptIds()).toEqual(eventsUpTo(accepted).map(({ id }) => id))
+  })
+
+  test.each([
+    { name: 'no key', body: event(0), sent: { key: '' }, status: 401, code: 'invalid_key' },
+    { name: 'a key without the scope', body: event(0), sent: { key: 'reader' }, status: 403, code: 'missing_scope' },
+    { name: 'backfill without admin', body: event(0), sent: { query: '?backfill=true' }, status: 403, code: 'missing_scope' },
+    { name: 'a flag that is none', body: event(0), sent: { query: '?atomic=maybe' }, status: 400, code: 'invalid_request' },
+    { name: 'another content type', body: event(0), sent: { type: 'text/csv' }, status: 415, code: 'unsupported_media_type' },
+    {
+      name: 'another charset',
+      body: event(0),
+      sent: { type: 'application/json; charset=latin1' },
+      status: 415,
+      code: 'unsupported_media_type',
+    },
+    { name: 'another encoding', body: event(0), sent: { encoding: 'deflate' }, status: 415, code: 'unsupported_content_encoding' },
+    { name: 'an empty body', body: '', sent: {}, status: 400, code: 'empty_body' },
+    { name: 'an empty array', body: '[]', sent: {}, status: 400, code: 'no_events' },
+    { name: 'no lines', body: '\n\n', sent: { type: NDJSON }, status: 400, code: 'no_events' },
+    { name: 'not JSON', body: 'tokens=5', sent: {}, status: 400, code: 'invalid_json' },
+    { name: 'truncated JSON', body: JSON.stringify(eventsUpTo(3)).slice(0, -9), sent: {}, status: 400, code: 'invalid_json' },
+    { name: 'NaN', body: '[{"id":"e-1","type":"t","customer":"c","data":{"tokens":NaN}}]', sent: {}, status: 400, code: 'invalid_json' },
+    {
+      name: 'Infinity',
+      body: '{"id":"e-1","type":"t","customer":"c","data":{"tokens":-Infinity}}',
+      sent: {},
+      status: 400,
+      code: 'invalid_json',
+    },
+    { name: 'invalid UTF-8', body: Buffer.from([0x22, 0xc3, 0x28, 0x22]), sent: {}, status: 400, code: 'invalid_utf8' },
+    {
+      name: 'a batch that is no array',
+      body: event(0),
+      sent: { type: 'application/cloudevents-batch+json' },
+      status: 400,
+      code: 'invalid_json',
+    },
+    {
+      name: 'an array that should be one',
+      body: [event(0)],
+      sent: { type: 'application/cloudevents+json' },
+      status: 400,
+      code: 'invalid_json',
+    },
+    {
+      name: 'truncated gzip',
+      body: zlib.gzipSync(JSON.stringify(eventsUpTo(50))).subarray(0, 90),
+      sent: { encoding: 'gzip' },
+      status: 400,
+      code: 'invalid_content_encoding',
+    },
+    {
+      name: 'truncated brotli',
+      body: zlib.brotliCompressSync(JSON.stringify(eventsUpTo(50))).subarray(0, 50),
+      sent: { encoding: 'br' },
+      status: 400,
+      code: 'invalid_content_encoding',
+    },
+    {
+      name: 'truncated zstd',
+      body: zlib.zstdCompressSync(JSON.stringify(eventsUpTo(50))).subarray(0, 90),
+      sent: { encoding: 'zstd' },
+      status: 400,
+      code: 'invalid_content_encoding',
+    },
+    { name: 'what is no gzip', body: 'hello', sent: { encoding: 'gzip' }, status: 400, code: 'invalid_content_encoding' },
+    {
+      name: 'a second zstd frame',
+      body: Buffer.concat([zlib.zstdCompressSync(linesOf([event(0)])), zlib.zstdCompressSync(linesOf([event(1)]))]),
+      sent: { encoding: 'zstd' },
+      status: 400,
+      code: 'invalid_content_encoding',
+    },
+    { name: '100,001 events', body: `[${'{},'.repeat(100_000)}{}]`, sent: {}, status: 413, code: 'too_many_events' },
+    { name: 'none acceptable', body: [event(0, { id: '' }), 7], sent: {}, status: 400, code: 'invalid_events' },
+    {
+      name: 'one of an atomic batch',
+      body: [...eventsUpTo(5), event(5, { type: undefined })],
+      sent: { query: '?atomic=true' },
+      status: 400,
+      code: 'invalid_events',
+    },
+  ])('refuses $name with $status $code and keeps nothing', async ({ body, sent, status, code }) => {
+    const answer = await post(body, sent)
+    expect([answer.status, answer.body.code]).toEqual([status, code])
+    expect(answer.headers['content-type']).toContain('application/problem+json')
+    expect(await keptEvents()).toEqual([])
+    expect(await post(event(0))).toMatchObject({ status: 202 })
+  })
+
+  test('judges every event by itself, in its place', async () => {
+    const lines = [
+      '{"id":"e-0","type":"t","customer":"c"}',
+      '{"id":"e-1","type":"t"',
+      'NaN',
+      '{"id":"e-3","type":"t","customer":"c d"}',
+      '{"id":"e-4","type":"t","customer":"c"}',
+    ]
+    const body = Buffer.concat([
+      Buffer.from(`${lines.join('\n')}\n`),
+      Buffer.from([0x7b, 0xff, 0x0a]),
+      Buffer.from('{"id":"e-6","type":"t","customer":"c","data":{"__proto__":1}}'),
+    ])
+    const answer = await post(body, { type: NDJSON })
+    expect(answer.status).toBe(202)
+    expect(answer.body.accepted).toBe(2)
+    expect(answer.body.rejected.map(({ index, id, code }: { index: number; id: string; code: string }) => [index, id, code])).toEqual([
+      [1, null, 'invalid_json'],
+      [2, null, 'invalid_json'],
+      [3, 'e-3', 'invalid_customer'],
+      [5, null, 'invalid_utf8'],
+      [6, 'e-6', 'forbidden_key'],
+    ])
+    expect(await keptIds()).toEqual(['e-0', 'e-4'])
+  })
+
+  test('an atomic request is kept whole', async () => {
+    expect(await post(eventsUpTo(1200), { query: '?atomic=true' })).toMatchObject({ status: 202, body: { accepted: 1200, rejected: [] } })
+    expect(await keptIds()).toEqual(eventsUpTo(1200).map(({ id }) => id))
+  })
+
+  test('the largest request is taken: 100,000 lines, each once', async () => {
+    const answer = await post(zlib.gzipSync(linesOf(eventsUpTo(100_000))), { type: NDJSON, encoding: 'gzip' })
+    expect(answer).toMatchObject({ status: 202, body: { accepted: 100_000, rejected: [] } })
+    const ids = await keptIds()
+    expect([ids.length, new Set(ids).size, ids.at(-1)]).toEqual([100_000, 100_000, 'e-99999'])
+  })
+
+  test('backfill lifts the bounds on event time, for an admin', async () => {
+    const old = event(1, { time: '2023-11-16T18:17:03.9799600Z' })
+    expect(await post(old)).toMatchObject({
+      status: 400,
+      body: { code: 'invalid_events', errors: [{ field: '[0]', code: 'event_too_old' }] },
+    })
+    expect(await post(old, { key: 'boss', query: '?backfill=true' })).toMatchObject({ status: 202 })
+    expect((await keptEvents())[0]?.occurredAtMs).toBe(Date.UTC(2023, 10, 16, 18, 17, 3, 979))
+  })
+
+  test('resolves a subject when the event is received, and anew after its customer has changed', async () => {
+    const seat = (n: number) => ({ id: `e-${n}`, type: 't', subject: 'seat-7' })
+    await post(seat(0))
+    seats.set('seat-7', 'globex' as CustomerKey)
+    await post(seat(1))
+    ingest.invalidateSubjects('default' as TenantKey)
+    await post(seat(2))
+    const kept = (await keptEvents()).sort((a, b) => (a.id < b.id ? -1 : 1))
+    expect(kept.map(({ customer, subject }) => [customer, subject])).toEqual([
+      ['acme', 'seat-7'],
+      ['acme', 'seat-7'],
+      ['globex', 'seat-7'],
+    ])
+  })
+
+  test('a body over the limit is 413, packed or not', async () => {
+    await reopen({ unpackedBytesMax: 10_000, packedBytesMax: 2000 })
+    const noise = { text: Array.from({ length: 800 }, (_, n) => (n * 7919) % 9973).join() }
+    expect(await post(event(0, { data: { text: 'x'.repeat(12_000) } }))).toMatchObject({ status: 413, body: { code: 'payload_too_large' } })
+    expect(await post(zlib.gzipSync(JSON.stringify(event(0, { data: { text: 'x'.repeat(12_000) } }))), { encoding: 'gzip' })).toMatchObject(
+      { status: 413 },
+    )
+    expect(await post(zlib.gzipSync(JSON.stringify(event(0, { data: noise })), { level: 0 }), { encoding: 'gzip' })).toMatchObject({
+      status: 413,
+    })
+    expect(await keptEvents()).toEqual([])
+  })
+
+  test.each(['gzip', 'br', 'zstd'])('a %s bomb is refused before it is unpacked', async (encoding) => {
+    const zeros = Buffer.alloc(600 * 1024 * 1024, 32)
+    const bomb =
+      encoding === 'gzip'
+        ? zlib.gzipSync(zeros)
+        : encoding === 'br'
+          ? zlib.brotliCompressSync(zeros, { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 4 } })
+          : zlib.zstdCompressSync(zeros)
+    const before = process.memoryUsage().arrayBuffers
+    expect(await post(bomb, { encoding })).toMatchObject({ status: 413, body: { code: 'payload_too_large' } })
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(200 * 1024 * 1024)
+  })
+
+  test('lines past a fault in the stream: says how much was kept, and it is', async () => {
+    await reopen({ requestEventsMax: 5000 })
+    const body = linesOf(Array.from({ length: 5001 }, (_, n) => event(n, { data: { text: 'x'.repeat(200) } })))
+    const answer = await post(zlib.gzipSync(body), { type: NDJSON, encoding: 'gzip' })
+    expect([answer.status, answer.body.code]).toEqual([413, 'too_many_events'])
+    const kept = (await keptIds()).length
+    expect(kept).toBeGreaterThan(0)
+    expect(answer.body.detail).toContain(`${kept} of the ${kept} events read before that`)
+  })
+
+  test('nothing of an atomic stream is kept past a fault', async () => {
+    await reopen({ requestEventsMax: 5000 })
+    const body = linesOf(Array.from({ length: 5001 }, (_, n) => event(n, { data: { text: 'x'.repeat(200) } })))
+    expect(await post(body, { type: NDJSON, query: '?atomic=true' })).toMatchObject({ status: 413 })
+    expect(await keptEvents()).toEqual([])
+  })
+
+  test('over its bytes in flight it answers 503 with Retry-After, keeps nothing, and is well again', async () => {
+    await reopen({ bytesInFlightMax: 50_000 })
+    const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => post(Array.from({ length: 100 }, (_, i) => event(n * 100 + i)))))
+    const busy = answers.filter(({ status }) => status === 503)
+    expect(busy.length).toBeGreaterThan(0)
+    expect(busy[0]).toMatchObject({ body: { code: 'overloaded' }, headers: { 'retry-after': '1' } })
+    const accepted = answers.filter(({ status }) => status === 202)
+    expect(accepted.length + busy.length).toBe(20)
+    expect((await keptIds()).length).toBe(accepted.length * 100)
+    expect(ingest.budget.held()).toBe(0)
+    expect(await post(eventsUpTo(100))).toMatchObject({ status: 202 })
+  })
+
+  test('a full log: 503 when nothing was kept, a verdict for each event when only some were', async () => {
+    await reopen({}, 400_000)
+    const big = (n: number) => event(n, { customer: 'acme', data: { text: 'x'.repeat(60_000) } })
+    const answer = await post(Array.from({ length: 40 }, (_, n) => big(n)))
+    const kept = await keptIds()
+    if (answer.status === 503) expect(kept).toEqual([])
+    else {
+      expect(answer.body.accepted).toBe(kept.length)
+      expect(answer.body.rejected.every(({ code }: { code: string }) => code === 'log_full')).toBe(true)
+      expect(answer.body.rejected.length + kept.length).toBe(40)
+    }
+    const next = await post(Array.from({ length: 40 }, (_, n) => big(100 + n)))
+    expect([next.status, next.body.code, next.headers['retry-after']]).toEqual([503, 'log_full', '1'])
+    expect(await keptIds()).toEqual(kept)
+  })
+})
+
+describe('over a real connection', () => {
+  async function send(chunks: AsyncIterable<Buffer | string>, headers: Record<string, string>) {
+    if (!app.server.listening) await app.listen({ port: 0, host: '127.0.0.1' })
+    const address = app.server.address()
+    const port = typeof address === 'object' && address !== null ? address.port : 0
+    const request = httpRequest({
+      port,
+      host: '127.0.0.1',
+      path: '/v1/events',
+      method: 'POST',
+      headers: { authorization: 'Bearer sender', ...headers },
+    })
+    request.on('error', () => undefined)
+    const responded = once(request, 'response') as Promise<[IncomingMessage]>
+    for await (const chunk of chunks) {
+      if (request.destroyed) break
+      request.write(chunk)
+    }
+    request.end()
+    const [response] = await responded
+    const parts: Buffer[] = []
+    for await (const part of response) parts.push(part as Buffer)
+    return { status: response.statusCode, body: JSON.parse(Buffer.concat(parts).toString()) }
+  }
+
+  test('lines cut anywhere by the network are the same lines', async () => {
+    const body = Buffer.from(linesOf(eventsUpTo(50).map((each) => ({ ...each, data: { text: 'é💡' } }))))
+    async function* oddly() {
+      for (let at = 0; at < body.length; at += 7) yield body.subarray(at, at + 7)
+    }
+    expect(await send(oddly(), { 'content-type': NDJSON })).toEqual({ status: 202, body: { accepted: 50, rejected: [] } })
+    expect((await keptEvents()).every(({ data }) => data === '{"text":"é💡"}')).toBe(true)
+  })
+
+  test('a chunked body over the limit is answered, not cut off, and the server goes on', async () => {
+    await reopen({ unpackedBytesMax: 100_000 })
+    async function* flood() {
+      for (let n = 0; n < 40; n++) yield Buffer.alloc(10_000, 32)
+    }
+    expect(await send(flood(), { 'content-type': 'application/json' })).toMatchObject({ status: 413, body: { code: 'payload_too_large' } })
+    async function* one() {
+      yield JSON.stringify(event(1))
+    }
+    expect(await send(one(), { 'content-type': 'application/json' })).toMatchObject({ status: 202 })
+  })
+})
