@@ -1,0 +1,27 @@
+import type { HttpApp } from '../../schemas/http/common.ts'
+import { type CustomerRoutesDeps, customerRoutes } from './customer-routes.ts'
+import { type FeatureRoutesDeps, featureRoutes } from './feature-routes.ts'
+import { type KeyRoutesDeps, keyRoutes } from './key-routes.ts'
+import { type MeterRoutesDeps, meterRoutes } from './meter-routes.ts'
+import { type PlanRoutesDeps, planRoutes } from './plan-routes.ts'
+import { type ProductRoutesDeps, productRoutes } from './product-routes.ts'
+import { refuseUnstorableText } from './storable-text.ts'
+import { type SubscriptionRoutesDeps, subscriptionRoutes } from './subscription-routes.ts'
+
+export type CatalogRoutesDeps = MeterRoutesDeps &
+  FeatureRoutesDeps &
+  ProductRoutesDeps &
+  PlanRoutesDeps &
+  CustomerRoutesDeps &
+  SubscriptionRoutesDeps &
+  KeyRoutesDeps
+
+/** What the business sets up: everything that is put by key or made once and read by the stages. */
+export function catalogRoutes(deps: CatalogRoutesDeps): (app: HttpApp) => Promise<void> {
+  return async (app) => {
+    app.addHook('preValidation', async (request) => refuseUnstorableText(request.body))
+    for (const routes of [meterRoutes, featureRoutes, productRoutes, planRoutes, customerRoutes, subscriptionRoutes, keyRoutes]) {
+      await routes(deps)(app)
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import type { Static } from 'typebox'
+import type { Catalog, Customer } from '../../adapters/catalog/catalog.ts'
+import type { CustomerKey } from '../../domain/identity.ts'
+import { orThrow, refuse } from '../../domain/refusal.ts'
+import { CustomerInputSchema, CustomerSchema, KeyParamsSchema, PageQuerySchema, REFUSALS } from '../../schemas/http/catalog.ts'
+import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
+import { unknownKey } from './unknown-key.ts'
+
+export type CustomerRoutesDeps = { readonly catalog: Catalog }
+
+/** As JSON text. */
+const METADATA_CHARACTERS_MAX = 16_384
+
+export function customerRoutes({ catalog }: CustomerRoutesDeps): (app: HttpApp) => Promise<void> {
+  return async (app) => {
+    app.put('/v1/customers/:key', { config: { scope: 'admin' }, schema: PUT_CUSTOMER }, async (request, reply) => {
+      const { name = null, email = null, subjects = [], metadata = {} } = request.body
+      const metadataCharacters = JSON.stringify(metadata).length
+      if (metadataCharacters > METADATA_CHARACTERS_MAX) {
+        const detail = `metadata is ${metadataCharacters} characters of JSON, and ${METADATA_CHARACTERS_MAX} is the limit; keep the rest where it is from.`
+        orThrow(refuse('metadata_too_large', detail, { errors: [{ field: 'metadata', code: 'metadata_too_large', detail }] }))
+      }
+      const customer = { key: request.params.key as CustomerKey, name, email, subjects: [...new Set(subjects)], metadata }
+      const { value, result } = orThrow(await catalog.putCustomer(request.principal.tenant, customer))
+      return reply.code(result === 'created' ? 201 : 200).send(customerJson(value))
+    })
+    app.get('/v1/customers/:key', { config: { scope: 'read' }, schema: GET_CUSTOMER }, async (request) => {
+      const key = request.params.key as CustomerKey
+      return customerJson(orThrow((await catalog.customer(request.principal.tenant, key)) ?? unknownKey('customer', key)))
+    })
+    app.get('/v1/customers', { config: { scope: 'read' }, schema: LIST_CUSTOMERS }, async (request) => {
+      const { limit = LIMIT_DEFAULT, ...rest } = request.query
+      const { data, nextCursor } = await catalog.customers(request.principal.tenant, { limit, ...rest })
+      return { data: data.map(customerJson), nextCursor }
+    })
+  }
+}
+
+const LIMIT_DEFAULT = 100
+const TAGS = { tags: ['customers'] }
+
+const PUT_CUSTOMER = {
+  ...TAGS,
+  operationId: 'putCustomer',
+  summary: 'Make or change a customer',
+  description: 'What is left out is emptied. A subject counts from the next event on; events resolved before keep their customer.',
+  params: KeyParamsSchema,
+  body: CustomerInputSchema,
+  response: { 200: CustomerSchema, 201: CustomerSchema, ...REFUSALS },
+}
+const GET_CUSTOMER = {
+  ...TAGS,
+  operationId: 'getCustomer',
+  summary: 'A customer',
+  params: KeyParamsSchema,
+  response: { 200: CustomerSchema, ...REFUSALS },
+}
+const LIST_CUSTOMERS = {
+  ...TAGS,
+  operationId: 'listCustomers',
+  summary: 'Customers in the order of their keys',
+  querystring: PageQuerySchema,
+  response: { 200: PageSchema(CustomerSchema), ...REFUSALS },
+}
+
+function customerJson({ subjects, metadata, ...customer }: Customer): Static<typeof CustomerSchema> {
+  return { ...customer, subjects: [...subjects], metadata: { ...metadata } }
+}

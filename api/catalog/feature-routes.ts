@@ -1,0 +1,92 @@
+import type { Static } from 'typebox'
+import type { Catalog } from '../../adapters/catalog/catalog.ts'
+import type { FeatureKey, MeterKey, TenantKey } from '../../domain/identity.ts'
+import type { DimensionFilter, Feature } from '../../domain/plan.ts'
+import { type FieldError, type Outcome, orThrow } from '../../domain/refusal.ts'
+import { FeatureInputSchema, FeatureSchema, KeyParamsSchema, PageQuerySchema, REFUSALS } from '../../schemas/http/catalog.ts'
+import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
+import { unknownFeature } from '../unknown-feature.ts'
+import { filterErrors } from './filter-errors.ts'
+import { refuseWrongFields } from './wrong-fields.ts'
+
+export type FeatureRoutesDeps = { readonly catalog: Catalog }
+
+export function featureRoutes({ catalog }: FeatureRoutesDeps): (app: HttpApp) => Promise<void> {
+  return async (app) => {
+    app.put('/v1/features/:key', { config: { scope: 'admin' }, schema: PUT_FEATURE }, async (request, reply) => {
+      const { tenant } = request.principal
+      const feature = orThrow(await featureOf(catalog, tenant, request.params.key as FeatureKey, request.body))
+      const { value, result } = orThrow(await catalog.putFeature(tenant, feature))
+      return reply.code(result === 'created' ? 201 : 200).send(featureJson(value))
+    })
+    app.get('/v1/features/:key', { config: { scope: 'read' }, schema: GET_FEATURE }, async (request) => {
+      const key = request.params.key as FeatureKey
+      return featureJson(orThrow((await catalog.feature(request.principal.tenant, key)) ?? unknownFeature(key)))
+    })
+    app.get('/v1/features', { config: { scope: 'read' }, schema: LIST_FEATURES }, async (request) => {
+      const { limit = LIMIT_DEFAULT, ...rest } = request.query
+      const { data, nextCursor } = await catalog.features(request.principal.tenant, { limit, ...rest })
+      return { data: data.map(featureJson), nextCursor }
+    })
+  }
+}
+
+const LIMIT_DEFAULT = 100
+const TAGS = { tags: ['features'] }
+
+const PUT_FEATURE = {
+  ...TAGS,
+  operationId: 'putFeature',
+  summary: 'Make or change a feature',
+  description: 'A metered feature reads a meter through a filter; a boolean is on or off; a config carries a value. The type stays.',
+  params: KeyParamsSchema,
+  body: FeatureInputSchema,
+  response: { 200: FeatureSchema, 201: FeatureSchema, ...REFUSALS },
+}
+const GET_FEATURE = {
+  ...TAGS,
+  operationId: 'getFeature',
+  summary: 'A feature',
+  params: KeyParamsSchema,
+  response: { 200: FeatureSchema, ...REFUSALS },
+}
+const LIST_FEATURES = {
+  ...TAGS,
+  operationId: 'listFeatures',
+  summary: 'Features in the order of their keys',
+  querystring: PageQuerySchema,
+  response: { 200: PageSchema(FeatureSchema), ...REFUSALS },
+}
+
+async function featureOf(
+  catalog: Catalog,
+  tenant: TenantKey,
+  key: FeatureKey,
+  body: Static<typeof FeatureInputSchema>,
+): Promise<Outcome<Feature>> {
+  const { type, name = key, unit = null } = body
+  const meterKey = (body.meter ?? null) as MeterKey | null
+  const filter: DimensionFilter = body.filter ?? {}
+  const errors: FieldError[] = []
+  if (type === 'metered') {
+    if (meterKey === null) errors.push({ field: 'meter', code: 'missing', detail: 'meter is missing: a metered feature reads one' })
+    const meter = meterKey === null ? null : await catalog.meter(tenant, meterKey)
+    // An unknown meter is refused by the catalog itself, where no deletion can come between.
+    if (meter !== null) errors.push(...filterErrors(filter, meter, 'filter'))
+  } else {
+    if (meterKey !== null)
+      errors.push({ field: 'meter', code: 'not_metered', detail: `meter is for metered features, and ${key} is ${type}` })
+    if (Object.keys(filter).length > 0) {
+      errors.push({ field: 'filter', code: 'not_metered', detail: `filter is for metered features, and ${key} is ${type}` })
+    }
+  }
+  return refuseWrongFields(errors, 'invalid_feature') ?? { key, name, type, meter: meterKey, filter, unit }
+}
+
+function featureJson({ filter, ...feature }: Feature): Static<typeof FeatureSchema> {
+  return { ...feature, filter: filterJson(filter) }
+}
+
+export function filterJson(filter: DimensionFilter): Record<string, string[]> {
+  return Object.fromEntries(Object.entries(filter).map(([name, values]) => [name, [...values]]))
+}

@@ -1,0 +1,15 @@
+import type { Meter } from '../../domain/meter.ts'
+import type { DimensionFilter } from '../../domain/plan.ts'
+import type { FieldError } from '../../domain/refusal.ts'
+
+/** A filter names dimensions of the meter it is applied to, or it would silently pass nothing. */
+export function filterErrors(filter: DimensionFilter, meter: Meter, field: string): readonly FieldError[] {
+  const has = Object.keys(meter.dimensions).join(', ') || 'none'
+  return Object.keys(filter)
+    .filter((name) => !Object.hasOwn(meter.dimensions, name))
+    .map((name) => ({
+      field: `${field}.${name}`,
+      code: 'unknown_dimension',
+      detail: `${field}.${name} is no dimension of meter ${meter.key}, which has ${has}`,
+    }))
+}

@@ -1,0 +1,129 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Static, Type } from 'typebox'
+import type { Catalog } from '../../adapters/catalog/catalog.ts'
+import type { MeterKey } from '../../domain/identity.ts'
+import type { Meter, MeterDefinition } from '../../domain/meter.ts'
+import { type FieldError, type Outcome, orThrow } from '../../domain/refusal.ts'
+import { KeyParamsSchema, MeterInputSchema, MeterSchema, PageQuerySchema, REFUSALS } from '../../schemas/http/catalog.ts'
+import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
+import { unknownKey } from './unknown-key.ts'
+import { refuseWrongFields } from './wrong-fields.ts'
+
+export type MeterRoutesDeps = {
+  readonly catalog: Catalog
+  /** Has every partition counted what came before this revision of the meter? */
+  readonly isMeterReady: (meter: Meter) => Promise<boolean>
+  /** A put answers when the meter has counted the events from before it, or after this long, as `backfilling`. */
+  readonly meterReadyWaitMaxMs?: number
+}
+
+export function meterRoutes(deps: MeterRoutesDeps): (app: HttpApp) => Promise<void> {
+  const { catalog, isMeterReady, meterReadyWaitMaxMs = METER_READY_WAIT_MAX_MS } = deps
+  return async (app) => {
+    app.put('/v1/meters/:key', { config: { scope: 'admin' }, schema: PUT_METER }, async (request, reply) => {
+      const definition = orThrow(meterDefinition(request.body))
+      const { value: meter, result } = orThrow(await catalog.putMeter(request.principal.tenant, request.params.key as MeterKey, definition))
+      const isReady = await untilTrue(() => isMeterReady(meter), meterReadyWaitMaxMs)
+      return reply.code(result === 'created' ? 201 : 200).send(meterJson(meter, isReady))
+    })
+    app.get('/v1/meters/:key', { config: { scope: 'read' }, schema: GET_METER }, async (request) => {
+      const key = request.params.key as MeterKey
+      const meter = orThrow((await catalog.meter(request.principal.tenant, key)) ?? unknownKey('meter', key))
+      return meterJson(meter, await isMeterReady(meter))
+    })
+    app.get('/v1/meters', { config: { scope: 'read' }, schema: LIST_METERS }, async (request) => {
+      const { limit = LIMIT_DEFAULT, ...rest } = request.query
+      const { data, nextCursor } = await catalog.meters(request.principal.tenant, { limit, ...rest })
+      const shown = []
+      for (const meter of data) shown.push(meterJson(meter, await isMeterReady(meter)))
+      return { data: shown, nextCursor }
+    })
+    app.delete('/v1/meters/:key', { config: { scope: 'admin' }, schema: DELETE_METER }, async (request, reply) => {
+      const key = request.params.key as MeterKey
+      orThrow(orThrow(await catalog.deleteMeter(request.principal.tenant, key)) ?? unknownKey('meter', key))
+      return reply.code(204).send(null)
+    })
+  }
+}
+
+const LIMIT_DEFAULT = 100
+const METER_READY_WAIT_MAX_MS = 10_000
+const METER_READY_POLL_MS = 20
+const TAGS = { tags: ['meters'] }
+
+const PUT_METER = {
+  ...TAGS,
+  operationId: 'putMeter',
+  summary: 'Make or change a meter',
+  description: 'A new or changed meter counts the events from before it too; the answer waits for that, for 10 seconds at most.',
+  params: KeyParamsSchema,
+  body: MeterInputSchema,
+  response: { 200: MeterSchema, 201: MeterSchema, ...REFUSALS },
+}
+const GET_METER = {
+  ...TAGS,
+  operationId: 'getMeter',
+  summary: 'A meter',
+  params: KeyParamsSchema,
+  response: { 200: MeterSchema, ...REFUSALS },
+}
+const LIST_METERS = {
+  ...TAGS,
+  operationId: 'listMeters',
+  summary: 'Meters in the order of their keys',
+  querystring: PageQuerySchema,
+  response: { 200: PageSchema(MeterSchema), ...REFUSALS },
+}
+const DELETE_METER = {
+  ...TAGS,
+  operationId: 'deleteMeter',
+  summary: 'Delete a meter that no feature reads; its events stay',
+  params: KeyParamsSchema,
+  response: { 204: Type.Null(), ...REFUSALS },
+}
+
+/** False when it was not by the end of the wait. */
+async function untilTrue(isTrue: () => Promise<boolean>, waitMaxMs: number): Promise<boolean> {
+  const waited = AbortSignal.timeout(waitMaxMs)
+  while (!(await isTrue())) {
+    if (waited.aborted) return false
+    await delay(METER_READY_POLL_MS)
+  }
+  return true
+}
+
+const DIMENSION_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/
+
+function meterDefinition(body: Static<typeof MeterInputSchema>): Outcome<MeterDefinition> {
+  const { eventType, aggregation, dimensions = {} } = body
+  const value = body.value === undefined ? [] : [body.value].flat()
+  const errors: FieldError[] = []
+  if (aggregation === 'count' && value.length > 0) {
+    const detail = `count counts events and takes no value, was ${JSON.stringify(body.value)}`
+    errors.push({ field: 'value', code: 'value_not_taken', detail })
+  }
+  if (aggregation !== 'count' && value.length === 0) {
+    errors.push({ field: 'value', code: 'missing', detail: `value is missing: ${aggregation} needs the property that it reads` })
+  }
+  for (const [index, path] of value.entries()) {
+    if (value.indexOf(path) === index) continue
+    errors.push({
+      field: `value[${index}]`,
+      code: 'duplicate',
+      detail: `value[${index}] names '${path}' again, which would be added twice`,
+    })
+  }
+  for (const name of Object.keys(dimensions)) {
+    // 'customer' is what usage is grouped by when it is grouped by customer.
+    if (DIMENSION_NAME.test(name) && name !== 'customer') continue
+    const rule = name === 'customer' ? 'is taken: usage has it without being told' : 'must be 1 to 64 of A-Z a-z 0-9 _, not a digit first'
+    errors.push({ field: `dimensions.${name}`, code: 'invalid_dimension_name', detail: `dimension name '${name.slice(0, 64)}' ${rule}` })
+  }
+  return refuseWrongFields(errors, 'invalid_meter') ?? { eventType, aggregation, value, dimensions }
+}
+
+function meterJson({ key, eventType, aggregation, value, dimensions }: Meter, isReady: boolean): Static<typeof MeterSchema> {
+  const [only] = value
+  const shownValue = only === undefined ? {} : { value: value.length === 1 ? only : [...value] }
+  return { key, eventType, aggregation, ...shownValue, dimensions: { ...dimensions }, status: isReady ? 'ready' : 'backfilling' }
+}

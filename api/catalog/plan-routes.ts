@@ -1,0 +1,80 @@
+import type { Static } from 'typebox'
+import type { Catalog } from '../../adapters/catalog/catalog.ts'
+import type { PlanKey } from '../../domain/identity.ts'
+import type { Entitlement, PlanVersion } from '../../domain/plan.ts'
+import type { Price } from '../../domain/price.ts'
+import { orThrow } from '../../domain/refusal.ts'
+import { KeyParamsSchema, PageQuerySchema, PlanInputSchema, PlanQuerySchema, PlanSchema, REFUSALS } from '../../schemas/http/catalog.ts'
+import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
+import { filterJson } from './feature-routes.ts'
+import { unknownKey } from './unknown-key.ts'
+import { validatePlan } from './validate-plan.ts'
+
+export type PlanRoutesDeps = { readonly catalog: Catalog }
+
+export function planRoutes({ catalog }: PlanRoutesDeps): (app: HttpApp) => Promise<void> {
+  return async (app) => {
+    app.put('/v1/plans/:key', { config: { scope: 'admin' }, schema: PUT_PLAN }, async (request, reply) => {
+      const { tenant } = request.principal
+      const plan = orThrow(await validatePlan(catalog, tenant, request.params.key as PlanKey, request.body))
+      const { value, result } = orThrow(await catalog.putPlan(tenant, plan))
+      return reply.code(result === 'created' ? 201 : 200).send(planJson(value))
+    })
+    app.get('/v1/plans/:key', { config: { scope: 'read' }, schema: GET_PLAN }, async (request) => {
+      const key = request.params.key as PlanKey
+      return planJson(orThrow((await catalog.plan(request.principal.tenant, key, request.query.version)) ?? unknownKey('plan', key)))
+    })
+    app.get('/v1/plans', { config: { scope: 'read' }, schema: LIST_PLANS }, async (request) => {
+      const { limit = LIMIT_DEFAULT, ...rest } = request.query
+      const { data, nextCursor } = await catalog.plans(request.principal.tenant, { limit, ...rest })
+      return { data: data.map(planJson), nextCursor }
+    })
+  }
+}
+
+const LIMIT_DEFAULT = 100
+const TAGS = { tags: ['plans'] }
+
+const PUT_PLAN = {
+  ...TAGS,
+  operationId: 'putPlan',
+  summary: 'Make a plan, or its next version',
+  description: 'A change makes a new version; subscriptions keep theirs until they are moved. Equal content makes none.',
+  params: KeyParamsSchema,
+  body: PlanInputSchema,
+  response: { 200: PlanSchema, 201: PlanSchema, ...REFUSALS },
+}
+const GET_PLAN = {
+  ...TAGS,
+  operationId: 'getPlan',
+  summary: 'A version of a plan, by default the latest',
+  params: KeyParamsSchema,
+  querystring: PlanQuerySchema,
+  response: { 200: PlanSchema, ...REFUSALS },
+}
+const LIST_PLANS = {
+  ...TAGS,
+  operationId: 'listPlans',
+  summary: 'Latest versions of all plans in the order of their keys',
+  querystring: PageQuerySchema,
+  response: { 200: PageSchema(PlanSchema), ...REFUSALS },
+}
+
+function planJson({ plan, charges, entitlements, ...version }: PlanVersion): Static<typeof PlanSchema> {
+  return {
+    key: plan,
+    ...version,
+    charges: charges.map(({ key, feature, filter, price }) => ({ key, feature, filter: filterJson(filter), price: priceJson(price) })),
+    entitlements: entitlements.map(entitlementJson),
+  }
+}
+
+function priceJson(price: Price): Static<typeof PlanSchema>['charges'][number]['price'] {
+  return 'tiers' in price ? { ...price, tiers: price.tiers.map((tier) => ({ ...tier })) } : price
+}
+
+/** Metered features have no value, others always have one. What is answered can be put again. */
+function entitlementJson({ feature, value, rollover, ...metered }: Entitlement): Static<typeof PlanSchema>['entitlements'][number] {
+  if (value !== null) return { feature, value }
+  return { feature, ...metered, ...(rollover === null ? {} : { rollover }) }
+}

@@ -1,0 +1,195 @@
+import type { Static } from 'typebox'
+import type { Catalog } from '../../adapters/catalog/catalog.ts'
+import type { Clock } from '../../domain/clock.ts'
+import type { CustomerKey, InstantMs, PlanKey, SubscriptionId, TenantKey } from '../../domain/identity.ts'
+import { invariant } from '../../domain/invariant.ts'
+import type { PlanInterval, PlanVersion } from '../../domain/plan.ts'
+import { isRefusal, type Outcome, orThrow, refuse } from '../../domain/refusal.ts'
+import {
+  cancelSubscription,
+  changeInstant,
+  changePlan,
+  phaseAt,
+  type Subscription,
+  subscriptionPeriodAt,
+  subscriptionStatus,
+} from '../../domain/subscription.ts'
+import {
+  CancelInputSchema,
+  ChangeInputSchema,
+  REFUSALS,
+  SubscriptionInputSchema,
+  SubscriptionParamsSchema,
+  SubscriptionQuerySchema,
+  SubscriptionSchema,
+} from '../../schemas/http/catalog.ts'
+import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
+import { instantJson, parseInstant, periodJson } from './instants.ts'
+
+export type SubscriptionRoutesDeps = {
+  readonly catalog: Catalog
+  readonly clock: Clock
+  /** Awaited after each change, so that the next decision already goes by it. */
+  readonly onEntitlementsChanged: (tenant: TenantKey, customer: CustomerKey) => Promise<void>
+}
+
+export function subscriptionRoutes({ catalog, clock, onEntitlementsChanged }: SubscriptionRoutesDeps): (app: HttpApp) => Promise<void> {
+  const shown = async (tenant: TenantKey, subscription: Subscription) =>
+    subscriptionJson(subscription, clock.now(), (phase) => intervalOf(catalog, tenant, phase))
+  const changed = async (tenant: TenantKey, subscription: Subscription) => {
+    await onEntitlementsChanged(tenant, subscription.customer)
+    return await shown(tenant, subscription)
+  }
+
+  return async (app) => {
+    app.post(
+      '/v1/subscriptions',
+      { config: { scope: 'admin', isIdempotent: true }, schema: CREATE_SUBSCRIPTION },
+      async (request, reply) => {
+        const { tenant } = request.principal
+        const { customer, plan, startAt, anchor } = request.body
+        const startMs = startAt === undefined ? clock.now() : orThrow(parseInstant(startAt, 'startAt'))
+        const anchorMs = anchor === undefined ? startMs : orThrow(parseInstant(anchor, 'anchor'))
+        const wanted = { customer: customer as CustomerKey, plan: plan as PlanKey, startMs, anchorMs }
+        const subscription = orThrow(await catalog.createSubscription(tenant, wanted))
+        return reply.code(201).send(await changed(tenant, subscription))
+      },
+    )
+    app.get('/v1/subscriptions/:id', { config: { scope: 'read' }, schema: GET_SUBSCRIPTION }, async (request) => {
+      const { tenant } = request.principal
+      const id = request.params.id as SubscriptionId
+      return await shown(tenant, orThrow((await catalog.subscription(tenant, id)) ?? unknownSubscription(id)))
+    })
+    app.get('/v1/subscriptions', { config: { scope: 'read' }, schema: LIST_SUBSCRIPTIONS }, async (request) => {
+      const { tenant } = request.principal
+      const { limit = LIMIT_DEFAULT, customer, ...rest } = request.query
+      const filter = customer === undefined ? {} : { customer: customer as CustomerKey }
+      const { data, nextCursor } = await catalog.subscriptions(tenant, filter, { limit, ...rest })
+      const intervals = new Map<string, Promise<PlanInterval>>()
+      const intervalOnce = (phase: Phase) => {
+        const name = `${phase.planVersion} ${phase.plan}`
+        const interval = intervals.get(name) ?? intervalOf(catalog, tenant, phase)
+        intervals.set(name, interval)
+        return interval
+      }
+      const nowMs = clock.now()
+      return { data: await Promise.all(data.map((subscription) => subscriptionJson(subscription, nowMs, intervalOnce))), nextCursor }
+    })
+    app.post('/v1/subscriptions/:id/cancel', { config: { scope: 'admin' }, schema: CANCEL_SUBSCRIPTION }, async (request) => {
+      const { tenant } = request.principal
+      const id = request.params.id as SubscriptionId
+      const nowMs = clock.now()
+      const canceled = await catalog.updateSubscription(tenant, id, (subscription, planVersions) => {
+        const atMs = changeInstant(subscription, intervalIn(planVersions, subscription, nowMs), request.body.at, nowMs)
+        return isRefusal(atMs) ? atMs : cancelSubscription(subscription, atMs)
+      })
+      return await changed(tenant, orThrow(orThrow(canceled) ?? unknownSubscription(id)))
+    })
+    app.post('/v1/subscriptions/:id/change', { config: { scope: 'admin' }, schema: CHANGE_SUBSCRIPTION }, async (request) => {
+      const { tenant } = request.principal
+      const id = request.params.id as SubscriptionId
+      const to = orThrow((await catalog.plan(tenant, request.body.plan as PlanKey)) ?? unknownPlan(request.body.plan))
+      const nowMs = clock.now()
+      const moved = await catalog.updateSubscription(tenant, id, (subscription, planVersions): Outcome<Subscription> => {
+        const atMs = changeInstant(subscription, intervalIn(planVersions, subscription, nowMs), request.body.at, nowMs)
+        return isRefusal(atMs) ? atMs : changePlan(subscription, { plan: to.plan, planVersion: to.version }, atMs)
+      })
+      return await changed(tenant, orThrow(orThrow(moved) ?? unknownSubscription(id)))
+    })
+  }
+}
+
+const LIMIT_DEFAULT = 100
+const TAGS = { tags: ['subscriptions'] }
+
+const CREATE_SUBSCRIPTION = {
+  ...TAGS,
+  operationId: 'createSubscription',
+  summary: 'Subscribe a customer to the latest version of a plan',
+  body: SubscriptionInputSchema,
+  response: { 201: SubscriptionSchema, ...REFUSALS },
+}
+const GET_SUBSCRIPTION = {
+  ...TAGS,
+  operationId: 'getSubscription',
+  summary: 'A subscription',
+  params: SubscriptionParamsSchema,
+  response: { 200: SubscriptionSchema, ...REFUSALS },
+}
+const LIST_SUBSCRIPTIONS = {
+  ...TAGS,
+  operationId: 'listSubscriptions',
+  summary: 'Subscriptions, oldest first',
+  querystring: SubscriptionQuerySchema,
+  response: { 200: PageSchema(SubscriptionSchema), ...REFUSALS },
+}
+const CANCEL_SUBSCRIPTION = {
+  ...TAGS,
+  operationId: 'cancelSubscription',
+  summary: 'End a subscription now or with its billing period',
+  description: 'May be repeated; an end once set never moves later.',
+  params: SubscriptionParamsSchema,
+  body: CancelInputSchema,
+  response: { 200: SubscriptionSchema, ...REFUSALS },
+}
+const CHANGE_SUBSCRIPTION = {
+  ...TAGS,
+  operationId: 'changeSubscription',
+  summary: 'Move a subscription to the latest version of a plan, now or when its billing period ends',
+  description: 'Replaces a change that has not begun yet; the plan in force again calls such a change off. Usage so far is kept.',
+  params: SubscriptionParamsSchema,
+  body: ChangeInputSchema,
+  response: { 200: SubscriptionSchema, ...REFUSALS },
+}
+
+type Phase = { readonly plan: PlanKey; readonly planVersion: number }
+
+async function intervalOf(catalog: Catalog, tenant: TenantKey, { plan, planVersion }: Phase): Promise<PlanInterval> {
+  const version = await catalog.plan(tenant, plan, planVersion)
+  invariant(version !== null, `version ${planVersion} of plan ${plan} is kept as a subscription is on it`)
+  return version.interval
+}
+
+function intervalIn(planVersions: readonly PlanVersion[], subscription: Subscription, atMs: InstantMs): PlanInterval {
+  const { plan, planVersion } = phaseAt(subscription, atMs)
+  const found = planVersions.find((version) => version.plan === plan && version.version === planVersion)
+  invariant(found !== undefined, `version ${planVersion} of plan ${plan} comes with the subscription`)
+  return found.interval
+}
+
+async function subscriptionJson(
+  subscription: Subscription,
+  nowMs: InstantMs,
+  intervalOfPhase: (phase: Phase) => Promise<PlanInterval>,
+): Promise<Static<typeof SubscriptionSchema>> {
+  const { id, customer, startMs, anchorMs, endMs, phases } = subscription
+  const phase = phaseAt(subscription, nowMs)
+  return {
+    id,
+    customer,
+    plan: phase.plan,
+    planVersion: phase.planVersion,
+    status: subscriptionStatus(subscription, nowMs),
+    startAt: instantJson(startMs),
+    anchor: instantJson(anchorMs),
+    endAt: endMs === null ? null : instantJson(endMs),
+    currentPeriod: periodJson(subscriptionPeriodAt(subscription, await intervalOfPhase(phase), nowMs)),
+    phases: phases.map(({ plan, planVersion, ...span }) => ({
+      plan,
+      planVersion,
+      startAt: instantJson(span.startMs),
+      endAt: span.endMs === null ? null : instantJson(span.endMs),
+    })),
+  }
+}
+
+export function unknownSubscription(id: SubscriptionId) {
+  return refuse('unknown_subscription', `There is no subscription ${id}; GET /v1/subscriptions?customer= lists a customer's.`, {
+    status: 404,
+  })
+}
+
+function unknownPlan(plan: string) {
+  const detail = `plan ${plan} does not exist; PUT /v1/plans/${plan} first.`
+  return refuse('unknown_plan', detail, { errors: [{ field: 'plan', code: 'unknown_plan', detail }] })
+}

@@ -1,0 +1,217 @@
+import type { Static } from 'typebox'
+import type { Catalog } from '../../adapters/catalog/catalog.ts'
+import { formatQuantity, parseQuantity } from '../../domain/decimal.ts'
+import type { FeatureKey, MeterKey, PlanKey, ProductKey, TenantKey } from '../../domain/identity.ts'
+import type { Meter } from '../../domain/meter.ts'
+import { formatAmount, minorUnitDigits, parseAmount } from '../../domain/money.ts'
+import type { Charge, Entitlement, Feature, PlanVersion } from '../../domain/plan.ts'
+import { type FieldError, isRefusal, type Outcome } from '../../domain/refusal.ts'
+import { validatePrice } from '../../rating/validate-price.ts'
+import type { PlanInputSchema } from '../../schemas/http/catalog.ts'
+import { filterErrors } from './filter-errors.ts'
+import { refuseWrongFields } from './wrong-fields.ts'
+
+type PlanInput = Static<typeof PlanInputSchema>
+type ChargeInput = NonNullable<PlanInput['charges']>[number]
+type EntitlementInput = NonNullable<PlanInput['entitlements']>[number]
+type Plan = Omit<PlanVersion, 'version'>
+
+/** The plan with every number in its shortest decimal form, or one refusal that names each wrong field. */
+export async function validatePlan(catalog: Catalog, tenant: TenantKey, key: PlanKey, input: PlanInput): Promise<Outcome<Plan>> {
+  const { charges = [], entitlements = [] } = input
+  const references = await loadReferences(catalog, tenant, [...charges, ...entitlements])
+  const errors = createErrorList()
+  if ((await catalog.product(tenant, input.product as ProductKey)) === null) {
+    errors.add('product', 'unknown_product', `product ${input.product} does not exist; PUT /v1/products/${input.product} first`)
+  }
+  const currency = minorUnitDigits(input.currency)
+  if (isRefusal(currency)) errors.add('currency', currency.code, currency.detail.replace(/\.$/, ''))
+  const plan: Plan = {
+    plan: key,
+    product: input.product as ProductKey,
+    name: input.name,
+    currency: input.currency,
+    interval: input.interval,
+    baseFee: readBaseFee(input.baseFee ?? null, errors),
+    charges: charges.flatMap((charge, index) => readCharge(charge, `charges[${index}]`, references, errors)),
+    entitlements: entitlements.flatMap((entitlement, index) => readEntitlement(entitlement, `entitlements[${index}]`, references, errors)),
+  }
+  refuseRepeated(charges, ({ key: charge }) => charge, 'charges', 'key', errors)
+  refuseRepeated(entitlements, ({ feature }) => feature, 'entitlements', 'feature', errors)
+  return refuseWrongFields(errors.fields, errors.code()) ?? plan
+}
+
+type References = { feature(key: string): Feature | undefined; meterOf(feature: Feature): Meter | undefined }
+
+async function loadReferences(catalog: Catalog, tenant: TenantKey, named: readonly { readonly feature: string }[]): Promise<References> {
+  const features = new Map<string, Feature>()
+  for (const key of new Set(named.map(({ feature }) => feature))) {
+    const feature = await catalog.feature(tenant, key as FeatureKey)
+    if (feature !== null) features.set(key, feature)
+  }
+  const meters = new Map<MeterKey, Meter>()
+  for (const key of new Set([...features.values()].map(({ meter }) => meter))) {
+    const meter = key === null ? null : await catalog.meter(tenant, key)
+    if (meter !== null) meters.set(meter.key, meter)
+  }
+  return {
+    feature: (key) => features.get(key),
+    meterOf: ({ meter }) => (meter === null ? undefined : meters.get(meter)),
+  }
+}
+
+/** The code of the whole is that of the first error; of a price it is `invalid_price`, whatever is wrong with it. */
+type ErrorList = {
+  readonly fields: FieldError[]
+  add(field: string, code: string, detail: string): void
+  addAll(code: string, errors: readonly FieldError[]): void
+  code(): string | undefined
+}
+
+function createErrorList(): ErrorList {
+  const fields: FieldError[] = []
+  let firstCode: string | undefined
+  return {
+    fields,
+    add(field, code, detail) {
+      firstCode ??= code
+      fields.push({ field, code, detail })
+    },
+    addAll(code, errors) {
+      firstCode ??= code
+      fields.push(...errors)
+    },
+    code: () => firstCode,
+  }
+}
+
+function readBaseFee(input: string | number | null, errors: ErrorList): string | null {
+  if (input === null) return null
+  const pico = parseAmount(input)
+  if (pico !== null && pico >= 0n) return formatAmount(pico)
+  const rule = 'must be an exact decimal from 0 to below 10^15 with at most 12 fractional digits'
+  errors.add('baseFee', 'invalid_base_fee', `baseFee ${rule}, was ${JSON.stringify(input)}`)
+  return null
+}
+
+function readCharge(input: ChargeInput, field: string, references: References, errors: ErrorList): readonly Charge[] {
+  const feature = references.feature(input.feature)
+  const filter = input.filter ?? {}
+  if (feature === undefined) {
+    addUnknownFeature(input.feature, field, errors)
+  } else {
+    const meter = references.meterOf(feature)
+    if (meter === undefined) {
+      const detail = `${field}.feature must be metered to be charged for, and ${feature.key} is ${feature.type}`
+      errors.add(`${field}.feature`, 'feature_not_metered', detail)
+    } else {
+      const wrong = filterErrors(filter, meter, `${field}.filter`)
+      if (wrong.length > 0) errors.addAll('unknown_dimension', wrong)
+    }
+  }
+  const price = validatePrice(input.price, `${field}.price`)
+  if (!isRefusal(price)) return [{ key: input.key, feature: input.feature as FeatureKey, filter, price }]
+  errors.addAll(price.code, price.errors ?? [{ field: `${field}.price`, code: price.code, detail: price.detail }])
+  return []
+}
+
+function readEntitlement(input: EntitlementInput, field: string, references: References, errors: ErrorList): readonly Entitlement[] {
+  const feature = references.feature(input.feature)
+  if (feature === undefined) {
+    addUnknownFeature(input.feature, field, errors)
+    return []
+  }
+  if (feature.type !== 'metered') return [readUnmetered(input, feature, field, errors)]
+  if (input.value !== undefined && input.value !== null) {
+    errors.add(`${field}.value`, 'value_not_taken', `${field}.value is for boolean and config features, and ${feature.key} is metered`)
+  }
+  return [
+    {
+      feature: feature.key,
+      limit: input.limit == null ? null : readUnits(input.limit, `${field}.limit`, errors),
+      limitType: input.limitType ?? 'hard',
+      reset: input.reset ?? 'interval',
+      anchor: input.anchor ?? 'subscription',
+      rollover: readRollover(input, field, errors),
+      value: null,
+    },
+  ]
+}
+
+const METERED_ONLY = ['limit', 'limitType', 'reset', 'anchor', 'rollover'] as const
+
+function readUnmetered(input: EntitlementInput, feature: Feature, field: string, errors: ErrorList): Entitlement {
+  for (const name of METERED_ONLY) {
+    if (input[name] === undefined || input[name] === null) continue
+    errors.add(`${field}.${name}`, 'not_metered', `${field}.${name} is for metered features, and ${feature.key} is ${feature.type}`)
+  }
+  const { value } = input
+  const shown = JSON.stringify(value)?.slice(0, SHOWN_CHARACTERS_MAX)
+  if (feature.type === 'boolean' && value !== undefined && typeof value !== 'boolean') {
+    errors.add(`${field}.value`, 'invalid_value', `${field}.value must be true or false as ${feature.key} is boolean, was ${shown}`)
+  }
+  if (feature.type === 'config' && (value === undefined || value === null)) {
+    errors.add(`${field}.value`, 'missing', `${field}.value is missing: ${feature.key} is config and needs one`)
+  }
+  // The limit and its fellows say nothing about these types; they hold what "no limit" is.
+  return {
+    feature: feature.key,
+    limit: null,
+    limitType: 'soft',
+    reset: 'never',
+    anchor: 'subscription',
+    rollover: null,
+    value: value ?? true,
+  }
+}
+
+const SHOWN_CHARACTERS_MAX = 64
+
+function readRollover({ rollover, limit }: EntitlementInput, field: string, errors: ErrorList): Entitlement['rollover'] {
+  if (rollover === undefined || rollover === null) return null
+  if (limit === undefined || limit === null) {
+    errors.add(
+      `${field}.rollover`,
+      'rollover_without_limit',
+      `${field}.rollover needs a limit: what is unlimited leaves nothing to roll over`,
+    )
+  }
+  const percent = readUnits(rollover.percent, `${field}.rollover.percent`, errors)
+  if ((parseQuantity(percent) ?? 0n) > PERCENT_MAX_NANO) {
+    errors.add(`${field}.rollover.percent`, 'invalid_percent', `${field}.rollover.percent must be 0 to 100, was ${percent}`)
+  }
+  return { percent, max: rollover.max == null ? null : readUnits(rollover.max, `${field}.rollover.max`, errors) }
+}
+
+const PERCENT_MAX_NANO = 100_000_000_000n
+
+function readUnits(input: string | number, field: string, errors: ErrorList): string {
+  const nano = parseQuantity(input)
+  if (nano !== null && nano >= 0n) return formatQuantity(nano)
+  const rule = 'must be an exact decimal from 0 to below 10^20 with at most 9 fractional digits'
+  errors.add(field, 'invalid_quantity', `${field} ${rule}, was ${JSON.stringify(input)}`)
+  return '0'
+}
+
+function addUnknownFeature(key: string, field: string, errors: ErrorList): void {
+  errors.add(`${field}.feature`, 'unknown_feature', `feature ${key} does not exist; PUT /v1/features/${key} first`)
+}
+
+function refuseRepeated<Item>(
+  items: readonly Item[],
+  nameOf: (item: Item) => string,
+  list: 'charges' | 'entitlements',
+  property: 'key' | 'feature',
+  errors: ErrorList,
+): void {
+  const firstIndex = new Map<string, number>()
+  for (const [index, item] of items.entries()) {
+    const name = nameOf(item)
+    const first = firstIndex.get(name)
+    if (first === undefined) firstIndex.set(name, index)
+    else {
+      const detail = `${list}[${index}].${property} is '${name}' as in ${list}[${first}]; each ${property} may stand once`
+      errors.add(`${list}[${index}].${property}`, `duplicate_${property}`, detail)
+    }
+  }
+}

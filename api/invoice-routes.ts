@@ -1,0 +1,132 @@
+import { Type } from 'typebox'
+import type { Catalog } from '../adapters/catalog/catalog.ts'
+import type { UsageRow } from '../adapters/usage-store/usage-store.ts'
+import type { Clock } from '../domain/clock.ts'
+import type { CustomerKey, MeterKey, Period, SubscriptionId, TenantKey } from '../domain/identity.ts'
+import { invariant } from '../domain/invariant.ts'
+import type { Meter } from '../domain/meter.ts'
+import { aggregateValue, matchesFilter, mergeAggregates } from '../domain/metering.ts'
+import type { Charge, DimensionFilter, PlanVersion } from '../domain/plan.ts'
+import { orThrow } from '../domain/refusal.ts'
+import { phaseAt, subscriptionPeriodAt } from '../domain/subscription.ts'
+import { type InvoiceLine, rateInvoice } from '../rating/invoice.ts'
+import { InvoiceSchema, REFUSALS, SubscriptionParamsSchema } from '../schemas/http/catalog.ts'
+import { type HttpApp, InstantSchema } from '../schemas/http/common.ts'
+import { parseInstant, periodJson } from './catalog/instants.ts'
+import { unknownSubscription } from './catalog/subscription-routes.ts'
+import { aggregateOfRow, type UsageReader } from './usage-reader.ts'
+
+export type InvoiceRoutesDeps = {
+  readonly catalog: Pick<Catalog, 'subscription' | 'plan' | 'feature' | 'meter'>
+  readonly usageReader: UsageReader
+  readonly clock: Clock
+}
+
+/** Groups of one meter in one period: combinations of the dimensions that its charges filter on. */
+const USAGE_ROWS_MAX = 50_000
+
+/**
+ * What the billing period at `at` comes to so far. The whole period is billed under the plan version in force at `at`;
+ * a period in which the plan changed is not split.
+ */
+export function invoiceRoutes({ catalog, usageReader, clock }: InvoiceRoutesDeps): (app: HttpApp) => Promise<void> {
+  return async (app) => {
+    app.get('/v1/subscriptions/:id/upcoming-invoice', { config: { scope: 'read' }, schema: UPCOMING_INVOICE }, async (request) => {
+      const { tenant } = request.principal
+      const id = request.params.id as SubscriptionId
+      const atMs = request.query.at === undefined ? clock.now() : orThrow(parseInstant(request.query.at, 'at'))
+      const subscription = orThrow((await catalog.subscription(tenant, id)) ?? unknownSubscription(id))
+      const { plan, planVersion: version } = phaseAt(subscription, atMs)
+      const planVersion = await catalog.plan(tenant, plan, version)
+      invariant(planVersion !== null, `version ${version} of plan ${plan} is kept as a subscription is on it`)
+      const period = subscriptionPeriodAt(subscription, planVersion.interval, atMs)
+      const usage = await usageByCharge({ catalog, usageReader }, tenant, subscription.customer, planVersion, period)
+      const { currency, lines, total } = rateInvoice({ planVersion, period, usage })
+      return { subscription: id, plan, planVersion: version, currency, period: periodJson(period), lines: lines.map(lineJson), total }
+    })
+  }
+}
+
+const UPCOMING_INVOICE = {
+  tags: ['invoices'],
+  operationId: 'getUpcomingInvoice',
+  summary: 'What a billing period comes to so far',
+  description:
+    'Usage of the whole period is rated under the plan version in force at `at`; a period in which the plan changed is not split.',
+  params: SubscriptionParamsSchema,
+  querystring: Type.Object({ at: Type.Optional({ ...InstantSchema, description: 'An instant of the billing period; now when absent' }) }),
+  response: { 200: InvoiceSchema, ...REFUSALS },
+}
+
+/** A charge counts what passes its feature's filter and its own. */
+type FilteredCharge = { readonly key: string; readonly filters: readonly DimensionFilter[] }
+
+/** Nano units by charge key. One read per meter, however many charges share it. */
+async function usageByCharge(
+  { catalog, usageReader }: Pick<InvoiceRoutesDeps, 'catalog' | 'usageReader'>,
+  tenant: TenantKey,
+  customer: CustomerKey,
+  { charges }: PlanVersion,
+  { startMs, endMs }: Period,
+): Promise<ReadonlyMap<string, bigint>> {
+  const usage = new Map<string, bigint>()
+  if (startMs >= endMs) return usage
+  for (const [meterKey, ofMeter] of await chargesByMeter(catalog, tenant, charges)) {
+    const meter = await catalog.meter(tenant, meterKey)
+    invariant(meter !== null, `meter ${meterKey} is kept as a feature reads it`)
+    const rows = await usageReader.read(meter, {
+      customers: [customer],
+      fromMs: startMs,
+      toMs: endMs,
+      groupBy: [...new Set(ofMeter.flatMap(({ filters }) => filters.flatMap((filter) => Object.keys(filter))))],
+      filter: filterOfAll(ofMeter),
+      rowsMax: USAGE_ROWS_MAX,
+    })
+    for (const charge of ofMeter) usage.set(charge.key, quantityOf(charge, rows, meter))
+  }
+  return usage
+}
+
+async function chargesByMeter(
+  catalog: InvoiceRoutesDeps['catalog'],
+  tenant: TenantKey,
+  charges: readonly Charge[],
+): Promise<ReadonlyMap<MeterKey, readonly FilteredCharge[]>> {
+  const byMeter = new Map<MeterKey, FilteredCharge[]>()
+  for (const charge of charges) {
+    const feature = await catalog.feature(tenant, charge.feature)
+    invariant(feature !== null && feature.meter !== null, `feature ${charge.feature} is metered as a charge is on it`)
+    const ofMeter = byMeter.get(feature.meter) ?? []
+    byMeter.set(feature.meter, [...ofMeter, { key: charge.key, filters: [feature.filter, charge.filter] }])
+  }
+  return byMeter
+}
+
+/** What no charge can want need not be read: of a dimension that every charge filters on, only the values that one of them names. */
+function filterOfAll(charges: readonly FilteredCharge[]): DimensionFilter {
+  const wanted = charges.map(({ filters }) => valuesWanted(filters))
+  const [first = new Map<string, readonly string[]>()] = wanted
+  const shared = [...first.keys()].filter((dimension) => wanted.every((values) => values.has(dimension)))
+  return Object.fromEntries(shared.map((dimension) => [dimension, [...new Set(wanted.flatMap((values) => values.get(dimension) ?? []))]]))
+}
+
+function valuesWanted(filters: readonly DimensionFilter[]): ReadonlyMap<string, readonly string[]> {
+  const wanted = new Map<string, readonly string[]>()
+  for (const filter of filters) {
+    for (const [dimension, values] of Object.entries(filter)) wanted.set(dimension, [...(wanted.get(dimension) ?? []), ...values])
+  }
+  return wanted
+}
+
+function quantityOf({ filters }: FilteredCharge, rows: readonly UsageRow[], meter: Meter): bigint {
+  const passing = rows.filter(({ dimensions }) => filters.every((filter) => matchesFilter(filter, dimensions)))
+  const [first, ...rest] = passing.map(aggregateOfRow)
+  if (first === undefined) return 0n
+  return aggregateValue(meter.aggregation, rest.reduce(mergeAggregates, first)) ?? 0n
+}
+
+function lineJson(line: InvoiceLine) {
+  if (line.kind === 'base') return line
+  const { tiers, ...rest } = line
+  return { ...rest, ...(tiers === undefined ? {} : { tiers: [...tiers] }) }
+}

@@ -1,0 +1,249 @@
+import { type TSchema, Type } from 'typebox'
+import { AGGREGATIONS } from '../../domain/meter.ts'
+import { PLAN_INTERVALS, RESET_INTERVALS } from '../../domain/plan.ts'
+import { SCOPES } from '../../domain/principal.ts'
+import { SUBSCRIPTION_STATUSES } from '../../domain/subscription.ts'
+import { DecimalInputSchema, DecimalSchema, InstantSchema, KeySchema, ListQuerySchema, ProblemSchema } from './common.ts'
+import { PriceInputSchema, PriceSchema, RatedLineSchema } from './price.ts'
+
+const CLOSED = { additionalProperties: false }
+const NAME_CHARACTERS_MAX = 256
+const Nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()])
+const OneOf = <const Values extends readonly string[]>(values: Values) => Type.Enum([...values] as readonly Values[number][])
+const NameSchema = Type.String({ minLength: 1, maxLength: NAME_CHARACTERS_MAX })
+const TextSchema = Type.String({ maxLength: 2_048 })
+
+export const KeyParamsSchema = Type.Object({ key: KeySchema })
+export const SubscriptionParamsSchema = Type.Object({
+  id: Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$', description: 'Made by the server' }),
+})
+export const PageQuerySchema = ListQuerySchema
+/** What a route of the catalog can be refused with. */
+export const REFUSALS = {
+  400: ProblemSchema,
+  401: ProblemSchema,
+  403: ProblemSchema,
+  404: ProblemSchema,
+  409: ProblemSchema,
+  503: ProblemSchema,
+}
+
+export const VALUE_PATHS_MAX = 10
+export const DIMENSIONS_MAX = 10
+const PathSchema = Type.String({ minLength: 1, maxLength: 256, description: 'A property of `data`, nested with dots' })
+
+export const MeterInputSchema = Type.Object(
+  {
+    eventType: Type.String({ minLength: 1, maxLength: 256 }),
+    aggregation: OneOf(AGGREGATIONS),
+    value: Type.Optional(
+      Type.Union([PathSchema, Type.Array(PathSchema, { minItems: 1, maxItems: VALUE_PATHS_MAX })], {
+        description: 'Several properties are added per event. For all but count',
+        examples: ['tokens'],
+      }),
+    ),
+    dimensions: Type.Optional(
+      Type.Record(Type.String(), PathSchema, {
+        maxProperties: DIMENSIONS_MAX,
+        description: 'Name to property',
+        examples: [{ model: 'model' }],
+      }),
+    ),
+  },
+  CLOSED,
+)
+export const MeterSchema = Type.Object({
+  key: KeySchema,
+  eventType: Type.String(),
+  aggregation: OneOf(AGGREGATIONS),
+  value: Type.Optional(Type.Union([Type.String(), Type.Array(Type.String())])),
+  dimensions: Type.Record(Type.String(), Type.String()),
+  status: Type.Union([Type.Literal('ready'), Type.Literal('backfilling')], {
+    description: 'backfilling: events from before the meter was made or changed are still being counted',
+  }),
+})
+
+const FilterSchema = Type.Record(Type.String(), Type.Array(Type.String({ maxLength: 1_024 }), { minItems: 1, maxItems: 100 }), {
+  maxProperties: DIMENSIONS_MAX,
+  description: 'Dimension to values that pass; all dimensions must',
+  examples: [{ model: ['large', 'small'] }],
+})
+const FeatureTypeSchema = OneOf(['metered', 'boolean', 'config'])
+
+export const FeatureInputSchema = Type.Object(
+  {
+    name: Type.Optional(NameSchema),
+    type: FeatureTypeSchema,
+    meter: Type.Optional(Nullable(KeySchema)),
+    filter: Type.Optional(FilterSchema),
+    unit: Type.Optional(Nullable(NameSchema)),
+  },
+  CLOSED,
+)
+export const FeatureSchema = Type.Object({
+  key: KeySchema,
+  name: Type.String(),
+  type: FeatureTypeSchema,
+  meter: Nullable(KeySchema),
+  filter: FilterSchema,
+  unit: Nullable(Type.String()),
+})
+
+export const ProductInputSchema = Type.Object({ name: NameSchema, description: Type.Optional(Nullable(TextSchema)) }, CLOSED)
+export const ProductSchema = Type.Object({ key: KeySchema, name: Type.String(), description: Nullable(Type.String()) })
+
+export const CHARGES_MAX = 200
+export const ENTITLEMENTS_MAX = 500
+
+const EntitlementInputSchema = Type.Object(
+  {
+    feature: KeySchema,
+    limit: Type.Optional(Nullable(DecimalInputSchema)),
+    limitType: Type.Optional(OneOf(['hard', 'soft'])),
+    reset: Type.Optional(OneOf(RESET_INTERVALS)),
+    anchor: Type.Optional(OneOf(['subscription', 'calendar'])),
+    rollover: Type.Optional(
+      Nullable(Type.Object({ percent: DecimalInputSchema, max: Type.Optional(Nullable(DecimalInputSchema)) }, CLOSED)),
+    ),
+    value: Type.Optional(Type.Unknown({ description: 'Config features: any JSON but null. Boolean features: true unless it says false' })),
+  },
+  {
+    ...CLOSED,
+    description: 'Metered features: limit (null or absent: unlimited), limitType (hard), reset (interval), anchor (subscription), rollover',
+  },
+)
+
+export const PlanInputSchema = Type.Object(
+  {
+    product: KeySchema,
+    name: NameSchema,
+    currency: Type.String({ maxLength: 16, description: 'ISO 4217', examples: ['USD'] }),
+    interval: OneOf(PLAN_INTERVALS),
+    baseFee: Type.Optional(Nullable(DecimalInputSchema)),
+    charges: Type.Optional(
+      Type.Array(
+        Type.Object({ key: KeySchema, feature: KeySchema, filter: Type.Optional(FilterSchema), price: PriceInputSchema }, CLOSED),
+        {
+          maxItems: CHARGES_MAX,
+        },
+      ),
+    ),
+    entitlements: Type.Optional(Type.Array(EntitlementInputSchema, { maxItems: ENTITLEMENTS_MAX })),
+  },
+  CLOSED,
+)
+export const PlanSchema = Type.Object({
+  key: KeySchema,
+  version: Type.Integer({ minimum: 1 }),
+  product: KeySchema,
+  name: Type.String(),
+  currency: Type.String(),
+  interval: OneOf(PLAN_INTERVALS),
+  baseFee: Nullable(DecimalSchema),
+  charges: Type.Array(Type.Object({ key: KeySchema, feature: KeySchema, filter: FilterSchema, price: PriceSchema })),
+  entitlements: Type.Array(
+    Type.Object({
+      feature: KeySchema,
+      limit: Type.Optional(Nullable(DecimalSchema)),
+      limitType: Type.Optional(OneOf(['hard', 'soft'])),
+      reset: Type.Optional(OneOf(RESET_INTERVALS)),
+      anchor: Type.Optional(OneOf(['subscription', 'calendar'])),
+      rollover: Type.Optional(Type.Object({ percent: DecimalSchema, max: Nullable(DecimalSchema) })),
+      value: Type.Optional(Type.Unknown()),
+    }),
+  ),
+})
+export const PlanQuerySchema = Type.Object({ version: Type.Optional(Type.Integer({ minimum: 1, description: 'The latest when absent' })) })
+
+export const SUBJECTS_MAX = 1_000
+const METADATA_PROPERTIES_MAX = 50
+
+export const CustomerInputSchema = Type.Object(
+  {
+    name: Type.Optional(Nullable(NameSchema)),
+    email: Type.Optional(Nullable(Type.String({ minLength: 1, maxLength: 320 }))),
+    subjects: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, maxLength: 256 }), {
+        maxItems: SUBJECTS_MAX,
+        description: 'Whatever events call this customer beside its key',
+      }),
+    ),
+    metadata: Type.Optional(Type.Record(Type.String(), Type.Unknown(), { maxProperties: METADATA_PROPERTIES_MAX })),
+  },
+  CLOSED,
+)
+export const CustomerSchema = Type.Object({
+  key: KeySchema,
+  name: Nullable(Type.String()),
+  email: Nullable(Type.String()),
+  subjects: Type.Array(Type.String()),
+  metadata: Type.Record(Type.String(), Type.Unknown()),
+})
+
+export const SubscriptionInputSchema = Type.Object(
+  {
+    customer: KeySchema,
+    plan: KeySchema,
+    startAt: Type.Optional({ ...InstantSchema, description: 'Now when absent; may be past or to come' }),
+    anchor: Type.Optional({ ...InstantSchema, description: 'Billing and reset periods count from here; the start when absent' }),
+  },
+  CLOSED,
+)
+const MomentSchema = OneOf(['now', 'periodEnd'])
+export const CancelInputSchema = Type.Object({ at: MomentSchema }, CLOSED)
+export const ChangeInputSchema = Type.Object({ plan: KeySchema, at: MomentSchema }, CLOSED)
+export const SubscriptionQuerySchema = Type.Object({ ...ListQuerySchema.properties, customer: Type.Optional(KeySchema) })
+
+export const PeriodSchema = Type.Object(
+  { start: InstantSchema, end: Nullable(InstantSchema) },
+  { description: 'Half-open; end is null when it never ends' },
+)
+const PhaseSchema = { plan: KeySchema, planVersion: Type.Integer({ minimum: 1 }) }
+export const SubscriptionSchema = Type.Object({
+  id: Type.String(),
+  customer: KeySchema,
+  ...PhaseSchema,
+  status: Type.Enum([...SUBSCRIPTION_STATUSES], { description: 'canceled: runs on to endAt; ended: is over' }),
+  startAt: InstantSchema,
+  anchor: InstantSchema,
+  endAt: Nullable(InstantSchema),
+  currentPeriod: PeriodSchema,
+  phases: Type.Array(Type.Object({ ...PhaseSchema, startAt: InstantSchema, endAt: Nullable(InstantSchema) })),
+})
+
+export const ApiKeyInputSchema = Type.Object(
+  {
+    name: NameSchema,
+    scopes: Type.Array(OneOf(SCOPES), { minItems: 1, maxItems: SCOPES.length, description: 'admin includes the others' }),
+  },
+  CLOSED,
+)
+export const ApiKeySchema = Type.Object({
+  id: Type.String(),
+  name: Type.String(),
+  scopes: Type.Array(OneOf(SCOPES)),
+  createdAt: InstantSchema,
+})
+export const NewApiKeySchema = Type.Object({
+  ...ApiKeySchema.properties,
+  key: Type.String({ description: 'The secret, shown this once: only its hash is kept' }),
+})
+
+export const InvoiceSchema = Type.Object({
+  subscription: Type.String(),
+  ...PhaseSchema,
+  currency: Type.String(),
+  period: PeriodSchema,
+  lines: Type.Array(
+    Type.Object({
+      kind: OneOf(['base', 'usage']),
+      charge: Type.Optional(Type.String()),
+      feature: Type.Optional(Type.String()),
+      quantity: DecimalSchema,
+      amount: { ...DecimalSchema, description: 'exact, rounded half up to the minor unit of the currency' },
+      exact: DecimalSchema,
+      tiers: Type.Optional(Type.Array(RatedLineSchema)),
+    }),
+  ),
+  total: { ...DecimalSchema, description: 'Sum of the rounded lines' },
+})
