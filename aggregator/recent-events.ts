@@ -1,4 +1,6 @@
-import type { EventKey, StoredEvent } from '../adapters/usage-store/usage-store.ts'
+import type { StoredEvent } from '../adapters/usage-store/usage-store.ts'
+import type { TenantKey } from '../domain/identity.ts'
+import type { UsageEvent } from '../domain/usage-event.ts'
 
 /**
  * The exact table of events folded lately: a hash finds the place, the whole key decides. Open addressing with linear
@@ -6,12 +8,15 @@ import type { EventKey, StoredEvent } from '../adapters/usage-store/usage-store.
  */
 export type RecentEvents = {
   readonly size: number
-  find(hash: number, key: EventKey): StoredEvent | undefined
+  find(hash: number, tenant: TenantKey, event: EventIdentity): StoredEvent | undefined
   /** Takes the place of an event with the same key. */
   put(hash: number, event: StoredEvent): void
   hashes(): Float64Array
   events(): readonly StoredEvent[]
 }
+
+/** With the tenant, what tells an event from another. */
+export type EventIdentity = Pick<UsageEvent, 'customer' | 'source' | 'id'>
 
 export function createRecentEvents(): RecentEvents {
   const events: StoredEvent[] = []
@@ -20,11 +25,11 @@ export function createRecentEvents(): RecentEvents {
   let mask = SLOTS_MIN - 1
 
   /** The slot that holds this key, or the free one where it belongs. Slots hold index + 1; 0 is free. */
-  function slotOf(hash: number, key: EventKey): number {
+  function slotOf(hash: number, tenant: TenantKey, wanted: EventIdentity): number {
     let slot = (hash | 0) & mask
     for (let held = slots[slot] ?? 0; held !== 0; held = slots[slot] ?? 0) {
       const event = events[held - 1]
-      if (hashes[held - 1] === hash && event !== undefined && isSameKey(event, key)) return slot
+      if (hashes[held - 1] === hash && event !== undefined && event.tenant === tenant && isSame(event, wanted)) return slot
       slot = (slot + 1) & mask
     }
     return slot
@@ -47,12 +52,12 @@ export function createRecentEvents(): RecentEvents {
     get size() {
       return events.length
     },
-    find(hash, key) {
-      return events[(slots[slotOf(hash, key)] ?? 0) - 1]
+    find(hash, tenant, event) {
+      return events[(slots[slotOf(hash, tenant, event)] ?? 0) - 1]
     },
     put(hash, event) {
       if (events.length >= hashes.length) grow()
-      const slot = slotOf(hash, event)
+      const slot = slotOf(hash, event.tenant, event)
       const held = slots[slot] ?? 0
       if (held !== 0) {
         events[held - 1] = event
@@ -69,6 +74,6 @@ export function createRecentEvents(): RecentEvents {
 
 const SLOTS_MIN = 1024
 
-function isSameKey(a: EventKey, b: EventKey): boolean {
-  return a.id === b.id && a.customer === b.customer && a.source === b.source && a.tenant === b.tenant
+function isSame(a: EventIdentity, b: EventIdentity): boolean {
+  return a.id === b.id && a.customer === b.customer && a.source === b.source
 }

@@ -1,0 +1,87 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import type { Flush } from '../adapters/usage-store/usage-store.ts'
+import type { FoldTally } from './record-fold.ts'
+
+export type AggregatorMetrics = {
+  /** Adds what the fold has counted since the last call and sets it back to zero. */
+  folded(tally: FoldTally, records: number): void
+  lookedUp(events: number, repeats: number): void
+  flushed(flush: Flush, tookMs: number): void
+  undecodable(): void
+  failed(operation: string): void
+  tracked(customers: number): void
+  backfilled(events: number): void
+  /** Read when metrics are collected. */
+  observe(
+    read: () => { readonly lagRecords: readonly (readonly [partition: number, lagRecords: number])[]; readonly filterBytes: number },
+  ): void
+}
+
+export function createAggregatorMetrics(registry: Registry): AggregatorMetrics {
+  const registers = [registry]
+  const counter = <Label extends string = never>(name: string, help: string, ...labelNames: Label[]) =>
+    new Counter({ name: `tollgate_aggregator_${name}`, help, labelNames, registers })
+
+  const records = counter('records_folded_total', 'Log records folded')
+  const events = counter('events_folded_total', 'Events folded, by what became of them', 'result')
+  const unreadable = counter('event_values_unreadable_total', 'Events that a meter could not count, by reason', 'reason')
+  const undecodable = counter('records_undecodable_total', 'Log records that could not be decoded and were set aside')
+  const lookUps = counter('dedupe_look_ups_total', 'Events that the dedupe filter could not tell, by what the usage store said', 'result')
+  const written = counter('rows_written_total', 'Rows written to the usage store', 'table')
+  const failures = counter('failures_total', 'Steps that failed and are tried again', 'operation')
+  const trackings = counter('customers_tracked_total', 'Customers whose counters were computed anew')
+  const backfills = counter('events_backfilled_total', 'Stored events counted again for a new meter')
+  const flushSeconds = new Histogram({
+    name: 'tollgate_aggregator_flush_seconds',
+    help: 'Time of one flush to the usage store',
+    buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers,
+  })
+
+  return {
+    folded(tally, recordCount) {
+      records.inc(recordCount)
+      if (tally.accepted > 0) events.inc({ result: 'accepted' }, tally.accepted)
+      if (tally.repeated > 0) events.inc({ result: 'repeated' }, tally.repeated)
+      for (const [reason, count] of Object.entries(tally.unreadable)) if (count > 0) unreadable.inc({ reason }, count)
+      tally.accepted = 0
+      tally.repeated = 0
+      tally.unreadable.missing = 0
+      tally.unreadable.not_a_number = 0
+      tally.unreadable.not_exact = 0
+    },
+    lookedUp(count, repeats) {
+      if (repeats > 0) lookUps.inc({ result: 'repeat' }, repeats)
+      if (count > repeats) lookUps.inc({ result: 'new' }, count - repeats)
+    },
+    flushed(flush, tookMs) {
+      written.inc({ table: 'events' }, flush.events.length)
+      written.inc({ table: 'usage_windows' }, flush.windows.length)
+      flushSeconds.observe(tookMs / 1000)
+    },
+    undecodable: () => undecodable.inc(),
+    failed: (operation) => failures.inc({ operation }),
+    tracked: (customers) => trackings.inc(customers),
+    backfilled: (count) => backfills.inc(count),
+    observe(read) {
+      new Gauge({
+        name: 'tollgate_aggregator_lag_records',
+        help: 'Log records not yet folded, by partition',
+        labelNames: ['partition'],
+        registers,
+        collect() {
+          this.reset()
+          for (const [partition, lagRecords] of read().lagRecords) this.set({ partition: String(partition) }, lagRecords)
+        },
+      })
+      new Gauge({
+        name: 'tollgate_aggregator_dedupe_filter_bytes',
+        help: 'Memory of the dedupe filters',
+        registers,
+        collect() {
+          this.set(read().filterBytes)
+        },
+      })
+    },
+  }
+}

@@ -1,0 +1,129 @@
+import type { EventKey, StoredEvent, UsageStore } from '../adapters/usage-store/usage-store.ts'
+import type { InstantMs, Offset, TenantKey } from '../domain/identity.ts'
+import { DEDUPE_HORIZON_MS } from '../domain/usage-event.ts'
+import { createDedupeFilter, type DedupeFilter } from './dedupe-filter.ts'
+import { eventHash, hashSeed } from './event-hash.ts'
+import { createRecentEvents, type EventIdentity, type RecentEvents } from './recent-events.ts'
+
+/** An event about to be folded. */
+export type Candidate = {
+  readonly tenant: TenantKey
+  readonly event: EventIdentity
+  readonly hash: number
+  readonly receivedAtMs: InstantMs
+  readonly offset: Offset
+  readonly index: number
+}
+
+/**
+ * Tells repeats in one partition: an event whose key stands at a lower position with a receipt at most 35 days before.
+ * What is not yet in the store is in an exact table; of the rest the filter says "certainly new" for nearly all, and the
+ * store decides the few others. The answer depends on the log alone, not on what was flushed or lost when.
+ */
+export type Deduplicator = {
+  /** True when only the store can tell: then `lookUp` it before `isRepeat`. */
+  needsLookUp(candidate: Candidate): boolean
+  /** Of these, those that the store holds from before. One query for all of them. */
+  lookUp(candidates: readonly Candidate[]): Promise<ReadonlySet<Candidate>>
+  /** Is one with this key among the events accepted lately? Asked in order, right before the event is counted. */
+  isRecentRepeat(tenant: TenantKey, event: EventIdentity, hash: number, receivedAtMs: InstantMs): boolean
+  remember(hash: number, event: StoredEvent): void
+  /** Records below `storedNext` are in the store: hands what is old enough from the exact table to the filter. */
+  settle(storedNext: Offset, receivedAtMs: InstantMs): void
+  readonly filter: DedupeFilter
+}
+
+/** Builds the filter from the store: everything below `toOffset` that an event received at `receivedAtMs` or later can repeat. */
+export async function restoreDeduplicator(
+  usageStore: UsageStore,
+  scan: { readonly partition: StoredEvent['partition']; readonly toOffset: Offset; readonly receivedAtMs: InstantMs },
+): Promise<Deduplicator> {
+  const floorMs = (scan.receivedAtMs - DEDUPE_HORIZON_MS - FLOOR_SLACK_MS) as InstantMs
+  const filter = createDedupeFilter(floorMs)
+  let seed = hashSeed('', '')
+  let tenant = ''
+  let customer = ''
+  const { partition, toOffset } = scan
+  for await (const keys of usageStore.scanEventKeys({ partition, toOffset, receivedFromMs: floorMs })) {
+    for (const key of keys) {
+      if (key.customer !== customer || key.tenant !== tenant) {
+        seed = hashSeed(key.tenant, key.customer)
+        tenant = key.tenant
+        customer = key.customer
+      }
+      filter.add(eventHash(seed, key.source, key.id), key.receivedAtMs)
+    }
+  }
+  filter.pack()
+  return createDeduplicator(usageStore, filter)
+}
+
+export function createDeduplicator(usageStore: UsageStore, filter: DedupeFilter): Deduplicator {
+  let current = createRecentEvents()
+  let previous = createRecentEvents()
+
+  function recent(hash: number, tenant: TenantKey, event: EventIdentity): StoredEvent | undefined {
+    return current.find(hash, tenant, event) ?? previous.find(hash, tenant, event)
+  }
+
+  return {
+    filter,
+    needsLookUp({ hash, tenant, event, receivedAtMs }) {
+      const receivedFromMs = receivedAtMs - DEDUPE_HORIZON_MS
+      if (!filter.mayHold(hash, receivedFromMs)) return false
+      const known = recent(hash, tenant, event)
+      return known === undefined || known.receivedAtMs < receivedFromMs
+    },
+    async lookUp(candidates) {
+      const keys = new Map(candidates.map((candidate) => [keyOf(candidate), candidate]))
+      const earliestMs = candidates.reduce((least, { receivedAtMs }) => Math.min(least, receivedAtMs), Number.POSITIVE_INFINITY)
+      const found = await usageStore.findEvents([...keys.keys()], (earliestMs - DEDUPE_HORIZON_MS) as InstantMs)
+      const repeats = new Set<Candidate>()
+      for (const [key, candidate] of keys) {
+        let first = found.get(key)
+        // The query's bound fits the earliest receipt of all. One that is too old for this event may hide one that is not.
+        if (first !== undefined && first.receivedAtMs < candidate.receivedAtMs - DEDUPE_HORIZON_MS) {
+          first = (await usageStore.findEvents([key], (candidate.receivedAtMs - DEDUPE_HORIZON_MS) as InstantMs)).get(key)
+        }
+        // At its own position or above, the row was written by an earlier life of this fold and is no first.
+        if (first !== undefined && isBefore(first, candidate)) repeats.add(candidate)
+      }
+      return repeats
+    },
+    isRecentRepeat(tenant, event, hash, receivedAtMs) {
+      const known = recent(hash, tenant, event)
+      return known !== undefined && receivedAtMs - known.receivedAtMs <= DEDUPE_HORIZON_MS
+    },
+    remember(hash, event) {
+      current.put(hash, event)
+    },
+    settle(storedNext, receivedAtMs) {
+      filter.advance(receivedAtMs)
+      if (current.size < RECENT_EVENTS_MAX) return
+      const last = previous.events().at(-1)
+      if (last !== undefined && last.offset >= storedNext) return
+      retire(previous, filter)
+      previous = current
+      current = createRecentEvents()
+    },
+  }
+}
+
+/** Of each of the two tables of a partition: ordinary retries come within so many events. Not yet stored events come on top. */
+const RECENT_EVENTS_MAX = 4096
+/** Receipts are not quite in order: how far the filter reaches below the first one seen. */
+const FLOOR_SLACK_MS = 86_400_000
+
+function retire(table: RecentEvents, filter: DedupeFilter): void {
+  const hashes = table.hashes()
+  const events = table.events()
+  for (let index = 0; index < hashes.length; index++) filter.add(hashes[index] ?? 0, events[index]?.receivedAtMs ?? 0)
+}
+
+function keyOf({ tenant, event }: Candidate): EventKey {
+  return { tenant, customer: event.customer, source: event.source, id: event.id }
+}
+
+function isBefore(position: { readonly offset: Offset; readonly index: number }, candidate: Candidate): boolean {
+  return position.offset < candidate.offset || (position.offset === candidate.offset && position.index < candidate.index)
+}

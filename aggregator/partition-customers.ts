@@ -1,0 +1,128 @@
+import type { Catalog } from '../adapters/catalog/catalog.ts'
+import type { Counters, CustomerRef } from '../adapters/counters/counters.ts'
+import { trackedFeatures } from '../domain/entitlements.ts'
+import type { CustomerKey, InstantMs, Partition, TenantKey } from '../domain/identity.ts'
+import { createFeatureCounter, type FeatureCounter } from './counter-fold.ts'
+import { type HashSeed, hashSeed } from './event-hash.ts'
+import type { FoldCustomer } from './record-fold.ts'
+
+/** What is kept of a customer between its events. */
+export type KnownCustomer = FoldCustomer & {
+  readonly ref: CustomerRef
+  readonly seed: HashSeed
+  /** False until the counters have said what they track of it. */
+  isLoaded: boolean
+}
+
+/** The customers of one partition met lately, a bounded number, each with the counters that follow it. */
+export type PartitionCustomers = {
+  /** The same object as long as it has windows open. */
+  of(tenant: TenantKey, customer: CustomerKey): KnownCustomer
+  /** Learns what the counters track of these. Returns those tracked in a way that we cannot follow: to be tracked anew. */
+  load(customers: readonly KnownCustomer[], nowMs: InstantMs): Promise<readonly CustomerRef[]>
+  /** From now on these counters follow the customer, and no others. */
+  follow(customer: CustomerRef, counters: readonly FeatureCounter[]): void
+  /** Customers met since the last call that were not known before. */
+  takeNew(): readonly { readonly tenant: TenantKey; readonly key: CustomerKey }[]
+  /** Forgets customers without open windows when there are too many. */
+  trim(): void
+}
+
+export function createPartitionCustomers(
+  partition: Partition,
+  deps: { readonly catalog: Pick<Catalog, 'entitlementInputs'>; readonly counters: Pick<Counters, 'tracked' | 'read'> },
+): PartitionCustomers {
+  const byTenant = new Map<TenantKey, Map<CustomerKey, KnownCustomer>>()
+  let fresh: { tenant: TenantKey; key: CustomerKey }[] = []
+  let size = 0
+
+  function customersOf(tenant: TenantKey): Map<CustomerKey, KnownCustomer> {
+    let customers = byTenant.get(tenant)
+    if (customers === undefined) {
+      customers = new Map()
+      byTenant.set(tenant, customers)
+    }
+    return customers
+  }
+
+  function of(tenant: TenantKey, key: CustomerKey): KnownCustomer {
+    const customers = customersOf(tenant)
+    let customer = customers.get(key)
+    if (customer === undefined) {
+      customer = { ref: { tenant, customer: key, partition }, seed: hashSeed(tenant, key), windows: [], counters: null, isLoaded: false }
+      customers.set(key, customer)
+      fresh.push({ tenant, key })
+      size++
+    }
+    return customer
+  }
+
+  /** True when everything that is tracked can be followed. */
+  async function loadOne(customer: KnownCustomer, nowMs: InstantMs): Promise<boolean> {
+    const { ref } = customer
+    const definitions = await deps.counters.tracked(ref)
+    customer.counters = null
+    customer.isLoaded = true
+    if (definitions.size === 0) return true
+    const inputs = await deps.catalog.entitlementInputs(ref.tenant, ref.customer)
+    const features = trackedFeatures(inputs, nowMs).filter(({ feature, definition }) => definitions.get(feature) === definition)
+    const readings = await deps.counters.read(
+      ref,
+      features.map(({ feature }) => ({ feature, periodStartMs: 0 as InstantMs })),
+    )
+    const counters = features.flatMap((tracked, index) => {
+      const reading = readings[index]
+      return reading === undefined ? [] : [createFeatureCounter(tracked, reading.trackedFromMs)]
+    })
+    customer.counters = byEventType(counters)
+    return counters.length === definitions.size
+  }
+
+  return {
+    of,
+    async load(customers, nowMs) {
+      const lost: CustomerRef[] = []
+      for (let from = 0; from < customers.length; from += LOADS_AT_ONCE_MAX) {
+        const some = customers.slice(from, from + LOADS_AT_ONCE_MAX)
+        const followed = await Promise.all(some.map((customer) => loadOne(customer, nowMs)))
+        lost.push(...some.filter((_, index) => followed[index] === false).map(({ ref }) => ref))
+      }
+      return lost
+    },
+    follow(ref, counters) {
+      const customer = byTenant.get(ref.tenant)?.get(ref.customer)
+      if (customer === undefined) return
+      customer.counters = byEventType(counters)
+      customer.isLoaded = true
+    },
+    takeNew() {
+      const taken = fresh
+      fresh = []
+      return taken
+    },
+    trim() {
+      if (size <= CUSTOMERS_MAX) return
+      for (const [, customers] of byTenant) {
+        for (const [key, customer] of customers) {
+          if (customer.windows.length > 0) continue
+          customers.delete(key)
+          size--
+        }
+      }
+    },
+  }
+}
+
+const LOADS_AT_ONCE_MAX = 256
+/** Those with windows in the present chunk come on top. */
+const CUSTOMERS_MAX = 20_000
+
+function byEventType(counters: readonly FeatureCounter[]): ReadonlyMap<string, readonly FeatureCounter[]> | null {
+  if (counters.length === 0) return null
+  const byType = new Map<string, FeatureCounter[]>()
+  for (const counter of counters) {
+    const { eventType } = counter.tracked.meter
+    byType.set(eventType, [...(byType.get(eventType) ?? []), counter])
+  }
+  return byType
+}

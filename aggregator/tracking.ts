@@ -1,0 +1,185 @@
+import type { CustomerRef, TrackedCounter } from '../adapters/counters/counters.ts'
+import type { StoredEvent, UsageRow, UsageStore } from '../adapters/usage-store/usage-store.ts'
+import { nextPeriod, periodAt, previousPeriod } from '../domain/calendar.ts'
+import { type CustomerKey, END_OF_TIME_MS, type InstantMs, type Offset, type Period } from '../domain/identity.ts'
+import {
+  type Aggregate,
+  addToAggregate,
+  counterStateOf,
+  emptyAggregate,
+  matchesFilter,
+  mergeAggregates,
+  readDimensions,
+  readMeterValue,
+} from '../domain/metering.ts'
+import type { TrackedFeature } from '../domain/tracked-feature.ts'
+import { parsedData } from './record-fold.ts'
+import { MINUTE_MS } from './window-fold.ts'
+
+export type TrackingWork = { readonly customer: CustomerRef; readonly features: readonly TrackedFeature[] }
+
+/**
+ * Computes counters from the usage store, which holds exactly the events below `at`: for each feature the period under
+ * way, the one before, and whatever has come in for later ones. Whole minutes are read from windows, the rest of a period
+ * that does not begin on a minute from the events.
+ */
+export async function computeCounters(
+  usageStore: UsageStore,
+  work: readonly TrackingWork[],
+  at: Offset,
+  nowMs: InstantMs,
+): Promise<ReadonlyMap<CustomerRef, readonly TrackedCounter[]>> {
+  const reader = createUsageReader(usageStore, at)
+  const wanted = work.flatMap(({ customer, features }) => features.map((tracked) => ({ customer, tracked, span: spanOf(tracked, nowMs) })))
+  const used = await customersWithUsage(usageStore, wanted)
+  const counters = new Map<CustomerRef, TrackedCounter[]>(work.map(({ customer }) => [customer, []]))
+  for (const item of wanted) {
+    const { customer, tracked, span } = item
+    const periods = used.has(item) ? await periodsOf(reader, customer, tracked, span) : []
+    const { feature, definition } = tracked
+    counters.get(customer)?.push({ feature, definition, trackedFromMs: span.fromMs, periods })
+  }
+  return counters
+}
+
+type Wanted = { readonly customer: CustomerRef; readonly tracked: TrackedFeature; readonly span: Span }
+/** `whole` are periods answered from windows; from `tailFromMs` on, mostly in the future, events are read one by one. */
+type Span = { readonly fromMs: InstantMs; readonly whole: readonly Period[]; readonly tailFromMs: InstantMs }
+
+function spanOf({ schedule }: TrackedFeature, nowMs: InstantMs): Span {
+  const current = periodAt(schedule, Math.max(nowMs, schedule.fromMs) as InstantMs)
+  const previous = previousPeriod(schedule, current)
+  const whole = previous === null ? [current] : [previous, current]
+  const tailFromMs = nextPeriod(schedule, current) === null ? END_OF_TIME_MS : floorMinute(current.endMs)
+  return { fromMs: (previous ?? current).startMs, whole, tailFromMs }
+}
+
+/** Most customers that are asked for the first time have used nothing yet: one query a meter and filter tells which have. */
+async function customersWithUsage(usageStore: UsageStore, wanted: readonly Wanted[]): Promise<ReadonlySet<Wanted>> {
+  const used = new Set<Wanted>()
+  for (const group of groupBy(wanted, ({ tracked }) => JSON.stringify([tracked.meter.tenant, tracked.meter.revision, tracked.filter]))) {
+    for (let from = 0; from < group.length; from += CUSTOMERS_PER_QUERY_MAX) {
+      const some = group.slice(from, from + CUSTOMERS_PER_QUERY_MAX)
+      const [first] = some
+      if (first === undefined) continue
+      const customers = [...new Set(some.map(({ customer }) => customer.customer))]
+      const fromMs = floorMinute(Math.min(...some.map(({ span }) => span.fromMs)))
+      const rows = await usageStore.usage({ ...queryOf(first.tracked, customers), fromMs, toMs: floorMinute(END_OF_TIME_MS) })
+      const withUsage = new Set(rows.map(({ customer }) => customer))
+      for (const item of some) if (withUsage.has(item.customer.customer)) used.add(item)
+    }
+  }
+  return used
+}
+
+async function periodsOf(
+  reader: UsageReader,
+  customer: CustomerRef,
+  tracked: TrackedFeature,
+  span: Span,
+): Promise<TrackedCounter['periods']> {
+  const { schedule, meter, filter } = tracked
+  const totals = new Map<InstantMs, Aggregate>()
+  const add = (startMs: InstantMs, aggregate: Aggregate) =>
+    void totals.set(startMs, mergeAggregates(totals.get(startMs) ?? emptyAggregate, aggregate))
+  const edges: Period[] = []
+  for (const { startMs, endMs } of span.whole) {
+    const fromMs = ceilMinute(startMs)
+    const toMs = floorMinute(endMs)
+    if (fromMs < toMs) add(startMs, await reader.windows(tracked, customer, fromMs, toMs))
+    if (fromMs > startMs) edges.push({ startMs: floorMinute(startMs), endMs: fromMs })
+  }
+  if (span.tailFromMs < END_OF_TIME_MS) edges.push({ startMs: span.tailFromMs, endMs: END_OF_TIME_MS })
+  const counted = new Set<string>()
+  for (const edge of edges) {
+    for (const event of await reader.events(customer, meter.eventType, edge)) {
+      const position = `${event.offset} ${event.index}`
+      if (event.occurredAtMs < span.fromMs || counted.has(position)) continue
+      counted.add(position)
+      const data = parsedData(event.data)
+      if (!matchesFilter(filter, readDimensions(meter, data))) continue
+      const period = periodAt(schedule, event.occurredAtMs)
+      add(period.startMs, addToAggregate(emptyAggregate, meter.aggregation, readMeterValue(meter, data), event))
+    }
+  }
+  return [...totals].flatMap(([startMs, aggregate]) => {
+    const state = counterStateOf(meter.aggregation, aggregate)
+    return state === null ? [] : [{ startMs, state }]
+  })
+}
+
+/** Reads what several features of a customer share once. */
+type UsageReader = {
+  windows(tracked: TrackedFeature, customer: CustomerRef, fromMs: InstantMs, toMs: InstantMs): Promise<Aggregate>
+  events(customer: CustomerRef, eventType: string, range: Period): Promise<readonly StoredEvent[]>
+}
+
+function createUsageReader(usageStore: UsageStore, at: Offset): UsageReader {
+  const scans = new Map<string, Promise<readonly StoredEvent[]>>()
+  return {
+    async windows(tracked, customer, fromMs, toMs) {
+      const [row] = await usageStore.usage({ ...queryOf(tracked, [customer.customer]), fromMs, toMs })
+      return row === undefined ? emptyAggregate : aggregateOfRow(row)
+    },
+    events({ tenant, customer, partition }, type, { startMs, endMs }) {
+      const key = JSON.stringify([tenant, customer, type, startMs, endMs])
+      const known = scans.get(key)
+      if (known !== undefined) return known
+      const scan = collect(usageStore.scanEvents({ tenant, customer, type, partition, toOffset: at, fromMs: startMs, toMs: endMs }))
+      scans.set(key, scan)
+      return scan
+    },
+  }
+}
+
+async function collect(pages: AsyncIterable<readonly StoredEvent[]>): Promise<readonly StoredEvent[]> {
+  const events: StoredEvent[] = []
+  for await (const page of pages) events.push(...page)
+  return events
+}
+
+function queryOf({ meter, filter }: TrackedFeature, customers: readonly CustomerKey[]) {
+  return {
+    tenant: meter.tenant,
+    meter: meter.key,
+    revision: meter.revision,
+    customers,
+    groupBy: ['customer'],
+    filter,
+    rowsMax: customers.length,
+  }
+}
+
+function aggregateOfRow(row: UsageRow): Aggregate {
+  const { events, sum, min, max, unique, latest, latestAtMs, latestOffset, latestIndex } = row
+  const hasLatest = latest !== null && latestAtMs !== null && latestOffset !== null && latestIndex !== null
+  return {
+    events,
+    sum,
+    min,
+    max,
+    unique,
+    latest: hasLatest ? { value: latest, occurredAtMs: latestAtMs, offset: latestOffset, index: latestIndex } : null,
+  }
+}
+
+const CUSTOMERS_PER_QUERY_MAX = 5_000
+
+function groupBy<Item>(items: readonly Item[], keyOf: (item: Item) => string): Item[][] {
+  const groups = new Map<string, Item[]>()
+  for (const item of items) {
+    const key = keyOf(item)
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [item])
+    else group.push(item)
+  }
+  return [...groups.values()]
+}
+
+function floorMinute(instantMs: number): InstantMs {
+  return (Math.floor(instantMs / MINUTE_MS) * MINUTE_MS) as InstantMs
+}
+
+function ceilMinute(instantMs: number): InstantMs {
+  return (Math.ceil(instantMs / MINUTE_MS) * MINUTE_MS) as InstantMs
+}
