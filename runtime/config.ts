@@ -33,17 +33,17 @@ export const SETTINGS = {
     'Days a record stays in the embedded event log after it was received; events stay in the usage store',
   ),
   bodyBytesMax: wholeNumber('TOLLGATE_BODY_BYTES_MAX', 1_048_576, { min: 1_024, max: 67_108_864 }, 'Largest body, but for events'),
-  eventBodyBytesMax: wholeNumber(
-    'TOLLGATE_EVENT_BODY_BYTES_MAX',
+  eventPackedBytesMax: wholeNumber(
+    'TOLLGATE_EVENT_PACKED_BYTES_MAX',
     16_777_216,
     { min: 1_024, max: 1_073_741_824 },
-    'Largest body of events as it comes over the wire',
+    'Largest compressed body of events',
   ),
   eventUnpackedBytesMax: wholeNumber(
     'TOLLGATE_EVENT_UNPACKED_BYTES_MAX',
     67_108_864,
     { min: 1_024, max: 1_073_741_824 },
-    'Largest body of events, unpacked',
+    'Largest body of events, once unpacked',
   ),
   requestEventsMax: wholeNumber('TOLLGATE_REQUEST_EVENTS_MAX', 100_000, { min: 1, max: 1_000_000 }, 'Most events in one request'),
   pendingBytesMax: wholeNumber(

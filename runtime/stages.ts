@@ -2,19 +2,23 @@ import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import { createBalanceReader } from '../api/balance-reader.ts'
 import { balanceRoutes } from '../api/balance-routes.ts'
+import { catalogRoutes } from '../api/catalog/catalog-routes.ts'
 import { decisionRoutes } from '../api/decision-routes.ts'
 import { createEntitlementCache } from '../api/entitlement-cache.ts'
 import { eventRoutes } from '../api/event-routes.ts'
+import { invoiceRoutes } from '../api/invoice-routes.ts'
 import { rateRoutes } from '../api/rate-routes.ts'
 import { createUsageAsOf } from '../api/usage-as-of.ts'
 import { createUsageReader } from '../api/usage-reader.ts'
 import { usageRoutes } from '../api/usage-routes.ts'
 import type { Clock } from '../domain/clock.ts'
-import type { CustomerKey } from '../domain/identity.ts'
 import { createIngest } from '../ingest/ingest.ts'
 import { ingestRoutes } from '../ingest/ingest-routes.ts'
 import type { HttpApp } from '../schemas/http/common.ts'
+import { awaitMeterReady } from './await-meter-ready.ts'
 import type { Config } from './config.ts'
+import { createSecret } from './first-key.ts'
+import { hashSecret } from './http/key-ring.ts'
 import type { Stores } from './stores.ts'
 
 /** What lives on behind the routes of a stage. `drain` ends what is under way; after `stop` nothing runs. */
@@ -48,7 +52,7 @@ function startIngest({ app, config, clock, log, registry, stores }: StageEnviron
     registry,
     limits: {
       requestEventsMax: config.requestEventsMax,
-      bodyBytesMax: config.eventBodyBytesMax,
+      packedBytesMax: config.eventPackedBytesMax,
       unpackedBytesMax: config.eventUnpackedBytesMax,
       bytesInFlightMax: config.pendingBytesMax,
     },
@@ -65,13 +69,21 @@ function registerApi({ app, clock, log, registry, stores }: StageEnvironment): v
   const entitlements = createEntitlementCache({ catalog, clock, registry })
   const balances = createBalanceReader({ entitlements, counters, clock, partitions: eventLog.partitions, log, registry })
   const usageReader = createUsageReader({ usageStore, partitions: eventLog.partitions })
-  // A customer's counters are made when its subscriptions change, not when the first decision waits for them.
-  catalog.onChange((change) => {
-    if (change.kind === 'subscription') void balances.trackCustomer(change.tenant, change.key as CustomerKey)
-  })
+  app.register(
+    catalogRoutes({
+      catalog,
+      clock,
+      createSecret,
+      hashSecret,
+      isMeterReady: usageReader.isComplete,
+      awaitMeterReady: awaitMeterReady(usageReader.isComplete),
+      onEntitlementsChanged: balances.trackCustomer,
+    }),
+  )
   app.register(balanceRoutes({ catalog, entitlements, balances }))
   app.register(decisionRoutes({ entitlements, balances, registry }))
   app.register(rateRoutes())
   app.register(usageRoutes({ catalog, usageReader, asOf: createUsageAsOf({ eventLog, usageStore, clock }), clock }))
+  app.register(invoiceRoutes({ catalog, usageReader, clock }))
   app.register(eventRoutes({ catalog, usageStore }))
 }
