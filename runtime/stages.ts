@@ -15,7 +15,6 @@ import type { Clock } from '../domain/clock.ts'
 import { createIngest } from '../ingest/ingest.ts'
 import { ingestRoutes } from '../ingest/ingest-routes.ts'
 import type { HttpApp } from '../schemas/http/common.ts'
-import { awaitMeterReady } from './await-meter-ready.ts'
 import type { Config } from './config.ts'
 import { createSecret } from './first-key.ts'
 import { hashSecret } from './http/key-ring.ts'
@@ -76,7 +75,6 @@ function registerApi({ app, clock, log, registry, stores }: StageEnvironment): v
       createSecret,
       hashSecret,
       isMeterReady: usageReader.isComplete,
-      awaitMeterReady: awaitMeterReady(usageReader.isComplete),
       onEntitlementsChanged: balances.trackCustomer,
     }),
   )
