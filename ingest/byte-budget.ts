@@ -1,7 +1,7 @@
 /** Bytes that requests hold in memory, bounded over all of them. */
 export type ByteBudget = {
   held(): number
-  /** False when it would exceed the bound: then nothing is taken. One request alone may exceed it, or it could never be served. */
+  /** False when it would exceed the bound: then nothing is taken. When nothing else is held any one piece is. */
   tryTake(bytes: number): boolean
   /** Waits for its turn, first come first served; false after `waitMsMax`. */
   take(bytes: number, waitMsMax: number): Promise<boolean>

@@ -54,7 +54,7 @@ export type Ingest = {
 /** The stage between HTTP and the event log. What its answers promise is in README.md. */
 export function createIngest(options: IngestOptions): Ingest {
   const { clock } = options
-  const limits = { ...INGEST_LIMITS, ...options.limits }
+  const limits = withinFlight({ ...INGEST_LIMITS, ...options.limits })
   const budget = createByteBudget(limits.bytesInFlightMax)
   const metrics = createMetrics(options.registry, budget)
   const subjects = createSubjectCache({ resolveSubjects: options.resolveSubjects, entriesMax: limits.subjectEntriesMax })
@@ -96,6 +96,11 @@ export function createIngest(options: IngestOptions): Ingest {
     countRefusal: (refusal) => metrics.refused.inc({ reason: refusal.code }),
     drain: () => writer.drain(),
   }
+}
+
+/** A body larger than all requests together may hold could be sent again for ever and never be taken: it is too large. */
+function withinFlight(limits: IngestLimits): IngestLimits {
+  return { ...limits, unpackedBytesMax: Math.min(limits.unpackedBytesMax, limits.bytesInFlightMax) }
 }
 
 export function tooManyEvents(eventsMax: number): Refusal {

@@ -1,9 +1,7 @@
 import { createRequire } from 'node:module'
 import { connect as connectPlain, isIP } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
-import { promisify } from 'node:util'
-import * as zlib from 'node:zlib'
-import kafkajs, { type Cluster, CompressionTypes, Kafka, logLevel, type SASLOptions } from 'kafkajs'
+import { type Cluster, Kafka, logLevel, type SASLOptions } from 'kafkajs'
 import type { Logger } from 'pino'
 
 export type KafkaConnectionOptions = {
@@ -31,24 +29,19 @@ export type KafkaCluster = Pick<
 /** One request of the protocol each. A response with an error code rejects; of several partitions only the first error is told. */
 export type KafkaBroker = {
   disconnect(): Promise<void>
+  readonly connectionPool: {
+    send<Answer>(call: {
+      readonly request: {
+        readonly apiKey: number
+        readonly apiVersion: number
+        readonly apiName: string
+        expectResponse(): boolean
+        encode(): Promise<{ readonly buf: Buffer; readonly buffer: Buffer }>
+      }
+      readonly response: { decode(payload: Buffer): Promise<Answer>; parse(answer: Answer): Promise<Answer> }
+    }): Promise<Answer>
+  }
   initProducerId(request: { readonly transactionTimeout: number }): Promise<{ readonly producerId: string; readonly producerEpoch: number }>
-  produce(request: {
-    readonly producerId: string
-    readonly producerEpoch: number
-    readonly acks: -1
-    readonly timeout: number
-    readonly compression: CompressionTypes
-    readonly topicData: readonly {
-      readonly topic: string
-      readonly partitions: readonly {
-        readonly partition: number
-        readonly firstSequence: number
-        readonly messages: readonly { readonly value: Buffer; readonly timestamp: number }[]
-      }[]
-    }[]
-  }): Promise<{
-    readonly topics: readonly { readonly partitions: readonly { readonly partition: number; readonly baseOffset: string }[] }[]
-  }>
   fetch(request: {
     readonly maxWaitTime: number
     readonly minBytes: number
@@ -117,6 +110,8 @@ export function createKafkaClient(options: KafkaConnectionOptions): Kafka {
       const socket = ssl ? connectTls({ host, port, ...servername, ...ssl }, onConnect) : connectPlain({ host, port }, onConnect)
       socket.setKeepAlive(true, KEEP_ALIVE_MS)
       socket.setNoDelay(true)
+      // While a broker is away kafkajs closes the same socket again and again, which adds a listener each time.
+      socket.setMaxListeners(0)
       return socket
     },
   })
@@ -141,19 +136,6 @@ export function openKafkaCluster(client: Kafka, topic: string): KafkaCluster {
   })
   if (found === undefined) throw new Error('invariant broken: kafkajs hands its cluster to an assigner')
   return found as unknown as KafkaCluster
-}
-
-/** zstd where Node has it (22.15 and later), at its fastest level: on batches of usage events a third of gzip's cost for the same size. */
-export function bestCompression(): CompressionTypes {
-  if (typeof zlib.zstdCompress !== 'function') return CompressionTypes.GZIP
-  const compress = promisify<zlib.InputType, zlib.ZstdOptions, Buffer>(zlib.zstdCompress)
-  const decompress = promisify<zlib.InputType, Buffer>(zlib.zstdDecompress)
-  const fastest = { params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 } }
-  kafkajs.CompressionCodecs[CompressionTypes.ZSTD] = () => ({
-    compress: (encoder: { readonly buffer: Buffer }) => compress(encoder.buffer, fastest),
-    decompress,
-  })
-  return CompressionTypes.ZSTD
 }
 
 /** Node that leads the partition; throws an error that a refresh of the metadata may mend. */

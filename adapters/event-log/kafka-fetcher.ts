@@ -27,6 +27,7 @@ export function startKafkaFetcher(options: KafkaFetcherOptions): KafkaFetcher {
   const { cluster, topic, log, metrics } = options
   const underWay = new Map<number, Promise<void>>()
   const stopping = new AbortController()
+  let isFailing = false
 
   function wake(): void {
     if (stopping.signal.aborted) return
@@ -70,13 +71,16 @@ export function startKafkaFetcher(options: KafkaFetcherOptions): KafkaFetcher {
       const positions = wanted.map(({ feed, from }) => ({ partition: feed.partition, from }))
       const fetched = await fetchPartitions(broker, topic, positions, FETCH_WAIT_MS)
       for (const { feed, from } of wanted) feed.offer(from, recordsFrom(fetched.get(feed.partition), from))
+      isFailing = false
     } catch (error) {
       if (stopping.signal.aborted) return
       const reason = protocolErrorType(error) ?? 'connection'
       metrics.failures.inc({ reason })
       if (reason === 'OFFSET_OUT_OF_RANGE') await bringIntoRange(wanted)
       else {
-        log.warn({ reason, err: error }, 'records could not be fetched from kafka')
+        // Once per outage: it is tried again five times a second.
+        log[isFailing ? 'debug' : 'warn']({ reason, err: error }, 'records could not be fetched from kafka')
+        isFailing = true
         if (isTimeout(error)) await broker?.disconnect()
         await pause()
         await cluster.refreshMetadata().catch((cause: unknown) => log.debug({ err: cause }, 'kafka metadata could not be refreshed'))

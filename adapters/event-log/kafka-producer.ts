@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { CompressionTypes } from 'kafkajs'
 import type { Logger } from 'pino'
 import type { InstantMs, Offset, Partition } from '../../domain/identity.ts'
 import { invariant } from '../../domain/invariant.ts'
@@ -7,12 +6,14 @@ import { RECORD_BYTES_MAX } from './event-log.ts'
 import { isTimeout, type KafkaBroker, type KafkaCluster, leaderOf, REQUEST_MS_MAX } from './kafka-cluster.ts'
 import { isPassing, type KafkaAddress, kafkaFault, overloadedFault, protocolErrorType } from './kafka-fault.ts'
 import type { KafkaLogMetrics } from './kafka-metrics.ts'
+import { type ProduceAnswer, produce } from './kafka-produce.ts'
+import { encodeRecordBatch, type KafkaCompression } from './kafka-record-batch.ts'
 
 export type KafkaProducerOptions = {
   readonly cluster: KafkaCluster
   readonly address: KafkaAddress
   readonly topic: string
-  readonly compression: CompressionTypes
+  readonly compression: KafkaCompression
   /** An append that no broker has acknowledged for this long is rejected; it may be in the log all the same. */
   readonly appendMsMax: number
   readonly unacknowledgedBytesMax: number
@@ -40,6 +41,7 @@ export function createKafkaProducer(options: KafkaProducerOptions): KafkaProduce
   let session: Session | null = null
   let bytes = 0
   let isWoken = false
+  let isFailing = false
 
   function append(partition: Partition, value: Uint8Array, receivedAtMs: InstantMs): Promise<Offset> {
     invariant(value.length <= RECORD_BYTES_MAX, `a record has at most ${RECORD_BYTES_MAX} bytes`)
@@ -49,7 +51,7 @@ export function createKafkaProducer(options: KafkaProducerOptions): KafkaProduce
     bytes += value.length
     return new Promise((resolve, reject) => {
       const deadlineMs = performance.now() + options.appendMsMax
-      queueOf(partition).waiting.push({ value: asBuffer(value), timestamp: receivedAtMs, deadlineMs, resolve, reject })
+      queueOf(partition).waiting.push({ value, timestampMs: receivedAtMs, deadlineMs, resolve, reject })
       wakeSoon()
     })
   }
@@ -108,62 +110,65 @@ export function createKafkaProducer(options: KafkaProducerOptions): KafkaProduce
   /** Never rejects: every append of the batches is answered or stays for the next round. */
   async function sendAll(node: number, ready: readonly Queue[]): Promise<void> {
     for (const queue of ready) queue.isSending = true
+    let broker: KafkaBroker | null = null
+    const end = metrics.commitSeconds.startTimer()
     try {
       await cluster.refreshMetadataIfNecessary()
-      const broker = await cluster.findBroker({ nodeId: node })
-      const groups = await fillBatches(broker, ready)
-      for (const batches of groups) await send(broker, batches)
+      broker = await cluster.findBroker({ nodeId: node })
+      session ??= await openSession(broker)
+      const batches = fillBatches(ready, session)
+      const produced = batches.map((batch) => ({ partition: batch.queue.partition, recordBatch: encoded(batch) }))
+      const answers = await produce(broker, topic, produced, Math.min(REQUEST_MS_MAX - 1_000, options.appendMsMax))
+      end()
+      await settle(batches, answers)
     } catch (error) {
-      // Nothing was sent: the leader is unknown or does not answer.
+      // kafkajs keeps a connection that no longer answers, and would wait on it again and again.
+      if (isTimeout(error)) await broker?.disconnect()
+      report('connection', error, ready)
       await sendLater(ready, error)
     } finally {
       for (const queue of ready) queue.isSending = false
     }
   }
 
-  /**
-   * Batches by the request they go in: one request speaks for one session, and a batch whose place in the log is in doubt
-   * goes alone, so that the answer is surely its own.
-   */
-  async function fillBatches(broker: KafkaBroker, ready: readonly Queue[]): Promise<readonly (readonly Batch[])[]> {
-    session ??= await openSession(broker)
-    const together = new Map<Session, Batch[]>()
-    const alone: Batch[][] = []
+  /** What does not fit into the request stays filled, for the next round. */
+  function fillBatches(ready: readonly Queue[], current: Session): readonly Batch[] {
+    const batches: Batch[] = []
     let requestBytes = 0
     for (const queue of ready) {
-      const batch = queue.batch ?? nextBatch(queue, session)
-      queue.batch = batch
-      requestBytes += batch.bytes
-      if (batch.isAlone) alone.push([batch])
-      else if (requestBytes <= REQUEST_BYTES_MAX) together.set(batch.session, [...(together.get(batch.session) ?? []), batch])
-      // What does not fit any more stays filled, for the next round.
+      queue.batch ??= nextBatch(queue, current)
+      if (requestBytes + queue.batch.bytes > REQUEST_BYTES_MAX) continue
+      requestBytes += queue.batch.bytes
+      batches.push(queue.batch)
     }
-    return [...together.values(), ...alone]
+    return batches
   }
 
-  async function send(broker: KafkaBroker, batches: readonly Batch[]): Promise<void> {
-    const first = batches[0]
-    if (first === undefined) return
-    const end = metrics.commitSeconds.startTimer()
-    try {
-      const { topics } = await broker.produce({
-        producerId: first.session.producerId,
-        producerEpoch: first.session.producerEpoch,
-        acks: -1,
-        timeout: Math.min(REQUEST_MS_MAX - 1_000, options.appendMsMax),
-        compression: options.compression,
-        topicData: [{ topic, partitions: batches.map(producedPartition) }],
-      })
-      end()
-      const offsets = new Map(topics.flatMap((answer) => answer.partitions.map((one) => [one.partition, Number(one.baseOffset)])))
-      for (const batch of batches) acknowledge(batch, offsets.get(batch.queue.partition))
-    } catch (error) {
-      await failed(broker, batches, error)
-    }
+  /** Encoded once: a repeat is the same bytes. */
+  function encoded(batch: Batch): Buffer {
+    const { session, firstSequence } = batch
+    batch.encoded ??= encodeRecordBatch(batch.appends, { ...session, firstSequence }, options.compression)
+    return batch.encoded
   }
 
-  function acknowledge(batch: Batch, baseOffset: number | undefined): void {
-    invariant(baseOffset !== undefined && baseOffset >= 0, 'a broker answers every produced partition with its offset')
+  async function settle(batches: readonly Batch[], answers: readonly ProduceAnswer[]): Promise<void> {
+    const answerOf = new Map(answers.map((answer) => [answer.partition, answer]))
+    const refused: Queue[] = []
+    let lastError: unknown = null
+    for (const batch of batches) {
+      const answer = answerOf.get(batch.queue.partition)
+      invariant(answer !== undefined, 'a broker answers for every partition that was sent')
+      if (answer.error === null) acknowledge(batch, answer.baseOffset)
+      else if (await isToBeSentAgain(batch, answer.error)) {
+        refused.push(batch.queue)
+        lastError = answer.error
+      }
+    }
+    if (refused.length > 0) await sendLater(refused, lastError)
+    else isFailing = false
+  }
+
+  function acknowledge(batch: Batch, baseOffset: number): void {
     metrics.records.inc(batch.appends.length)
     metrics.bytes.inc(batch.bytes)
     bytes -= batch.bytes
@@ -171,29 +176,26 @@ export function createKafkaProducer(options: KafkaProducerOptions): KafkaProduce
     for (const [index, one] of batch.appends.entries()) one.resolve((baseOffset + index) as Offset)
   }
 
-  async function failed(broker: KafkaBroker, batches: readonly Batch[], error: unknown): Promise<void> {
-    const reason = protocolErrorType(error) ?? 'connection'
+  async function isToBeSentAgain(batch: Batch, error: Error): Promise<boolean> {
+    const reason = protocolErrorType(error) ?? 'unknown'
+    report(reason, error, [batch.queue])
+    // The broker has forgotten this producer, or never got what came before. It tells a repeat from a batch that it has not
+    // seen, so this one is not in the log: it starts a new sequence.
+    if (SEQUENCE_ERRORS.has(reason) && batch.resequenced < RESEQUENCED_MAX) {
+      await resequence(batch)
+      return true
+    }
+    if (isPassing(error)) return true
+    reject(batch, error)
+    return false
+  }
+
+  function report(reason: string, error: unknown, queuesOf: readonly Queue[]): void {
     metrics.failures.inc({ reason })
-    log.warn({ reason, partitions: batches.map((batch) => batch.queue.partition), err: error }, 'kafka did not acknowledge an append')
-    // kafkajs keeps a connection that no longer answers, and would wait on it again and again.
-    if (isTimeout(error)) await broker.disconnect()
-    if (isPassing(error) && !SEQUENCE_ERRORS.has(reason)) {
-      return sendLater(
-        batches.map((batch) => batch.queue),
-        error,
-      )
-    }
-    // The error is of one partition of several, and the response does not say which: ask for each alone.
-    if (batches.length > 1) {
-      for (const batch of batches) batch.isAlone = true
-      return
-    }
-    for (const batch of batches) {
-      // The broker has forgotten this producer, or never got what came before. It tells a repeat from a batch it has not
-      // seen, so this one is not in the log: it starts a new sequence.
-      if (SEQUENCE_ERRORS.has(reason) && batch.resequenced < RESEQUENCED_MAX) await resequence(batch)
-      else reject(batch, error)
-    }
+    const partitions = queuesOf.map((queue) => queue.partition)
+    // Once per outage: it is tried again ten times a second.
+    log[isFailing ? 'debug' : 'warn']({ reason, partitions, err: error }, 'kafka did not acknowledge an append')
+    isFailing = true
   }
 
   async function resequence(batch: Batch): Promise<void> {
@@ -203,6 +205,7 @@ export function createKafkaProducer(options: KafkaProducerOptions): KafkaProduce
     session ??= await openSession(broker)
     batch.session = session
     batch.firstSequence = takeSequence(session, batch.queue.partition, batch.appends.length)
+    batch.encoded = null
   }
 
   /** A rejected batch leaves a hole in the sequence, or is in the log without our knowing: nothing more is sent in its session. */
@@ -238,8 +241,8 @@ export function createKafkaProducer(options: KafkaProducerOptions): KafkaProduce
 }
 
 type Append = {
-  readonly value: Buffer
-  readonly timestamp: number
+  readonly value: Uint8Array
+  readonly timestampMs: number
   readonly deadlineMs: number
   readonly resolve: (offset: Offset) => void
   readonly reject: (fault: Error) => void
@@ -259,12 +262,12 @@ type Batch = {
   readonly deadlineMs: number
   session: Session
   firstSequence: number
-  isAlone: boolean
+  encoded: Buffer | null
   resequenced: number
 }
 
 /** An id that the cluster gave us; in it every partition counts its records from 0. */
-type Session = { readonly producerId: string; readonly producerEpoch: number; readonly nextSequence: Map<Partition, number> }
+type Session = { readonly producerId: bigint; readonly producerEpoch: number; readonly nextSequence: Map<Partition, number> }
 
 const REQUEST_BYTES_MAX = 8 * RECORD_BYTES_MAX
 const RETRY_MS = 100
@@ -280,7 +283,7 @@ const SEQUENCE_ERRORS: ReadonlySet<string> = new Set([
 
 async function openSession(broker: KafkaBroker): Promise<Session> {
   const { producerId, producerEpoch } = await broker.initProducerId({ transactionTimeout: REQUEST_MS_MAX })
-  return { producerId, producerEpoch, nextSequence: new Map() }
+  return { producerId: BigInt(producerId), producerEpoch, nextSequence: new Map() }
 }
 
 function isReady(queue: Queue): boolean {
@@ -299,7 +302,7 @@ function nextBatch(queue: Queue, session: Session): Batch {
   const appends = queue.waiting.splice(0, count)
   const deadlineMs = appends[0]?.deadlineMs ?? 0
   const firstSequence = takeSequence(session, queue.partition, count)
-  return { queue, appends, bytes, deadlineMs, session, firstSequence, isAlone: false, resequenced: 0 }
+  return { queue, appends, bytes, deadlineMs, session, firstSequence, encoded: null, resequenced: 0 }
 }
 
 /** Kafka's sequence numbers go round at 2^31. */
@@ -307,16 +310,4 @@ function takeSequence(session: Session, partition: Partition, count: number): nu
   const first = session.nextSequence.get(partition) ?? 0
   session.nextSequence.set(partition, (first + count) % SEQUENCE_MAX)
   return first
-}
-
-function producedPartition(batch: Batch) {
-  return {
-    partition: batch.queue.partition,
-    firstSequence: batch.firstSequence,
-    messages: batch.appends.map(({ value, timestamp }) => ({ value, timestamp })),
-  }
-}
-
-function asBuffer(value: Uint8Array): Buffer {
-  return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
 }
