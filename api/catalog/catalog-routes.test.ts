@@ -1,0 +1,462 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { Registry } from 'prom-client'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Catalog } from '../../adapters/catalog/catalog.ts'
+import { openPGliteCatalog } from '../../adapters/catalog/pglite-catalog.ts'
+import type { InstantMs, TenantKey } from '../../domain/identity.ts'
+import type { Meter } from '../../domain/meter.ts'
+import { createHttpApp } from '../../runtime/http/http-app.ts'
+import type { HttpApp } from '../../schemas/http/common.ts'
+import { catalogRoutes } from './catalog-routes.ts'
+
+const TENANT = 'default' as TenantKey
+const ADMIN = 'tg_admin'
+const log = pino({ level: 'silent' })
+const hashSecret = (secret: string) => createHash('sha256').update(secret).digest('hex')
+
+type Json = Readonly<Record<string, unknown>>
+
+describe('the catalog over HTTP', () => {
+  let path: string
+  let catalog: Catalog
+  let app: HttpApp
+  let nowMs = Date.parse('2026-01-31T12:00:00.000Z')
+  let isMeterReady: (meter: Meter) => Promise<boolean>
+  const changedCustomers: string[] = []
+
+  beforeAll(async () => {
+    path = await mkdtemp(join(tmpdir(), 'tollgate-catalog-routes-'))
+    const clock = { now: () => nowMs as InstantMs }
+    catalog = await openPGliteCatalog({ path, clock, randomBytes, log })
+    await catalog.migrate()
+    await catalog.createKey({ tenant: TENANT, name: 'admin', scopes: ['admin'], secretHash: hashSecret(ADMIN) })
+    app = createHttpApp({
+      findPrincipal: (secret) => catalog.findKey(hashSecret(secret)),
+      idempotency: catalog,
+      clock,
+      log,
+      registry: new Registry(),
+      bodyBytesMax: 1_000_000,
+    })
+    app.register(
+      catalogRoutes({
+        catalog,
+        clock,
+        isMeterReady: (meter) => isMeterReady(meter),
+        meterReadyWaitMaxMs: 30,
+        onEntitlementsChanged: async (_tenant, customer) => void changedCustomers.push(customer),
+        createSecret: () => `tg_${randomBytes(32).toString('base64url')}`,
+        hashSecret,
+      }),
+    )
+    await app.ready()
+    isMeterReady = async () => true
+    await ok('PUT', '/v1/meters/tokens', {
+      eventType: 'llm.request',
+      aggregation: 'sum',
+      value: ['input', 'output'],
+      dimensions: { model: 'model' },
+    })
+    await ok('PUT', '/v1/features/tokens', { type: 'metered', meter: 'tokens', filter: { model: ['large'] } })
+    await ok('PUT', '/v1/features/sso', { type: 'boolean' })
+    await ok('PUT', '/v1/features/region', { type: 'config' })
+    await ok('PUT', '/v1/products/ai', { name: 'AI' })
+    await ok('PUT', '/v1/plans/pro', plan())
+    await ok('PUT', '/v1/customers/acme', {})
+  })
+  afterAll(async () => {
+    await app.close()
+    await catalog.stop()
+    await rm(path, { recursive: true, force: true })
+  })
+  beforeEach(() => {
+    isMeterReady = async () => true
+    nowMs = Date.parse('2026-01-31T12:00:00.000Z')
+    changedCustomers.length = 0
+  })
+
+  const call = async (method: 'GET' | 'PUT' | 'POST' | 'DELETE', url: string, body?: unknown, headers: Record<string, string> = {}) => {
+    const answer = await app.inject({
+      method,
+      url,
+      headers: { authorization: `Bearer ${ADMIN}`, ...headers },
+      ...(body === undefined ? {} : { payload: body as object }),
+    })
+    return { status: answer.statusCode, body: (answer.body === '' ? null : answer.json()) as Json }
+  }
+  const ok = async (method: 'GET' | 'PUT' | 'POST' | 'DELETE', url: string, body?: unknown) => {
+    const answer = await call(method, url, body)
+    expect(answer.status, JSON.stringify(answer.body)).toBeLessThan(300)
+    return answer.body
+  }
+
+  describe('meters', () => {
+    test('are made, the same, changed, shown as they were put, and deleted', async () => {
+      const meter = { eventType: 'run', aggregation: 'max', value: 'depth', dimensions: { kind: 'kind' } }
+      expect(await call('PUT', '/v1/meters/a%2Fb', meter)).toEqual({ status: 201, body: { key: 'a/b', ...meter, status: 'ready' } })
+      expect(await call('PUT', '/v1/meters/a%2Fb', meter)).toMatchObject({ status: 200 })
+      expect(await call('PUT', '/v1/meters/a%2Fb', { eventType: 'run', aggregation: 'count' })).toEqual({
+        status: 200,
+        body: { key: 'a/b', eventType: 'run', aggregation: 'count', dimensions: {}, status: 'ready' },
+      })
+      expect(await ok('GET', '/v1/meters/a%2Fb')).toMatchObject({ aggregation: 'count' })
+      expect(await ok('GET', '/v1/meters')).toMatchObject({
+        data: [{ key: 'a/b' }, { key: 'tokens', value: ['input', 'output'] }],
+        nextCursor: null,
+      })
+      expect(await call('DELETE', '/v1/meters/a%2Fb')).toEqual({ status: 204, body: null })
+      expect(await call('DELETE', '/v1/meters/a%2Fb')).toMatchObject({ status: 404, body: { code: 'unknown_meter' } })
+    })
+
+    test('a put waits until the meter has counted what came before, and says when it has not', async () => {
+      let asked = 0
+      isMeterReady = async () => ++asked > 2
+      expect(await ok('PUT', '/v1/meters/slow', { eventType: 'run', aggregation: 'count' })).toMatchObject({ status: 'ready' })
+      isMeterReady = async () => false
+      expect(await ok('PUT', '/v1/meters/slow', { eventType: 'run2', aggregation: 'count' })).toMatchObject({ status: 'backfilling' })
+      expect(await ok('GET', '/v1/meters/slow')).toMatchObject({ status: 'backfilling' })
+      await ok('DELETE', '/v1/meters/slow')
+    })
+
+    test.each([
+      { title: 'no value', body: { aggregation: 'sum' }, code: 'invalid_meter', says: /value is missing: sum/ },
+      { title: 'a value for count', body: { aggregation: 'count', value: 'x' }, code: 'invalid_meter', says: /count.*takes no value/ },
+      { title: 'a value twice', body: { aggregation: 'sum', value: ['x', 'x'] }, code: 'invalid_meter', says: /value\[1\].*'x'/ },
+      {
+        title: '11 values',
+        body: { aggregation: 'sum', value: Array.from({ length: 11 }, (_, n) => `v${n}`) },
+        code: 'invalid_request',
+        says: /value/,
+      },
+      {
+        title: 'a bad dimension name',
+        body: { aggregation: 'count', dimensions: { 'a,b': 'x' } },
+        code: 'invalid_meter',
+        says: /dimensions\.a,b/,
+      },
+      {
+        title: 'the dimension customer',
+        body: { aggregation: 'count', dimensions: { customer: 'x' } },
+        code: 'invalid_meter',
+        says: /'customer' is taken/,
+      },
+      {
+        title: '11 dimensions',
+        body: { aggregation: 'count', dimensions: Object.fromEntries(Array.from({ length: 11 }, (_, n) => [`d${n}`, 'x'])) },
+        code: 'invalid_request',
+        says: /dimensions.*10/,
+      },
+      {
+        title: 'an unknown aggregation',
+        body: { aggregation: 'median', value: 'x' },
+        code: 'invalid_request',
+        says: /aggregation must be one of.*"median"/,
+      },
+      { title: 'an unknown field', body: { aggregation: 'count', colour: 'red' }, code: 'invalid_request', says: /colour/ },
+      { title: 'a NUL', body: { aggregation: 'sum', value: 'a\0b' }, code: 'invalid_text', says: /value/ },
+    ])('$title is refused as $code', async ({ body, code, says }) => {
+      await expectRefused('PUT', '/v1/meters/bad', { eventType: 'run', ...body }, code, says)
+      expect((await call('GET', '/v1/meters/bad')).status).toBe(404)
+    })
+
+    test('a lone surrogate in the body is refused', async () => {
+      const answer = await call('PUT', '/v1/products/p', '{"name":"\\ud800"}', { 'content-type': 'application/json' })
+      expect(answer).toMatchObject({ status: 400, body: { code: 'invalid_text', errors: [{ field: 'name' }] } })
+    })
+  })
+
+  const expectRefused = async (method: 'PUT' | 'POST', url: string, body: unknown, code: string, says: RegExp, status = 400) => {
+    const answer = await call(method, url, body)
+    expect(answer).toMatchObject({ status, body: { code, status } })
+    expect(JSON.stringify([answer.body.detail, answer.body.errors]).replaceAll('\\"', '"')).toMatch(says)
+  }
+
+  describe('features and products', () => {
+    test('are shown with their defaults', async () => {
+      expect(await ok('GET', '/v1/features/sso')).toEqual({ key: 'sso', name: 'sso', type: 'boolean', meter: null, filter: {}, unit: null })
+      expect(await ok('GET', '/v1/features?limit=2')).toMatchObject({
+        data: [{ key: 'region' }, { key: 'sso' }],
+        nextCursor: expect.any(String),
+      })
+      expect(await ok('GET', '/v1/products')).toEqual({ data: [{ key: 'ai', name: 'AI', description: null }], nextCursor: null })
+      expect(await call('GET', '/v1/features/none')).toMatchObject({ status: 404, body: { code: 'unknown_feature' } })
+      expect(await call('GET', '/v1/products?cursor=%21')).toMatchObject({ status: 400, body: { code: 'invalid_cursor' } })
+    })
+
+    test.each([
+      { title: 'metered without a meter', body: { type: 'metered' }, code: 'invalid_feature', says: /meter is missing/ },
+      { title: 'on an unknown meter', body: { type: 'metered', meter: 'none' }, code: 'unknown_meter', says: /meter none/ },
+      {
+        title: 'filtering on no dimension',
+        body: { type: 'metered', meter: 'tokens', filter: { colour: ['red'] } },
+        code: 'invalid_feature',
+        says: /filter\.colour.*model/,
+      },
+      { title: 'boolean with a meter', body: { type: 'boolean', meter: 'tokens' }, code: 'invalid_feature', says: /boolean/ },
+      { title: 'config with a filter', body: { type: 'config', filter: { model: ['x'] } }, code: 'invalid_feature', says: /config/ },
+      {
+        title: 'of an unknown type',
+        body: { type: 'magic' },
+        code: 'invalid_request',
+        says: /type must be one of metered, boolean, config/,
+      },
+    ])('a feature $title is refused as $code', async ({ body, code, says }) => {
+      await expectRefused('PUT', '/v1/features/bad', body, code, says)
+    })
+  })
+
+  describe('plans', () => {
+    test('are shown normalised, and what is shown can be put again', async () => {
+      const shown = await ok('GET', '/v1/plans/pro')
+      expect(shown).toEqual({
+        key: 'pro',
+        version: 1,
+        product: 'ai',
+        name: 'Pro',
+        currency: 'EUR',
+        interval: 'month',
+        baseFee: '20',
+        charges: [{ key: 'tokens', feature: 'tokens', filter: {}, price: { model: 'flat', unitAmount: '2.5', per: '1000' } }],
+        entitlements: [
+          { feature: 'tokens', limit: '1000', limitType: 'hard', reset: 'interval', anchor: 'subscription' },
+          { feature: 'sso', value: true },
+          { feature: 'region', value: { allowed: ['eu', 'us'] } },
+        ],
+      })
+      const { key, version, ...again } = shown
+      expect(await call('PUT', `/v1/plans/${key}`, again)).toEqual({ status: 200, body: { ...shown, version } })
+    })
+
+    test.each([
+      { title: 'an unknown product', change: { product: 'none' }, code: 'unknown_product', says: /product none/ },
+      { title: 'an unknown currency', change: { currency: 'EURO' }, code: 'unknown_currency', says: /EURO/ },
+      { title: 'an unknown interval', change: { interval: 'fortnight' }, code: 'invalid_request', says: /interval/ },
+      { title: 'a negative base fee', change: { baseFee: '-1' }, code: 'invalid_base_fee', says: /baseFee.*-1/ },
+      {
+        title: 'an unknown feature',
+        change: { entitlements: [{ feature: 'none' }] },
+        code: 'unknown_feature',
+        says: /entitlements\[0\]\.feature/,
+      },
+      {
+        title: 'a charge on a boolean',
+        change: { charges: [charge({ feature: 'sso' })] },
+        code: 'feature_not_metered',
+        says: /charges\[0\].*sso is boolean/,
+      },
+      {
+        title: 'a charge twice',
+        change: { charges: [charge(), charge()] },
+        code: 'duplicate_key',
+        says: /charges\[1\]\.key is 'c' as in charges\[0\]/,
+      },
+      {
+        title: 'a charge filtering on no dimension',
+        change: { charges: [charge({ filter: { colour: ['red'] } })] },
+        code: 'unknown_dimension',
+        says: /charges\[0\]\.filter\.colour/,
+      },
+      {
+        title: 'tiers out of order',
+        change: { charges: [charge({ price: { model: 'tiered', tiers: ['9', '5', null].map((upTo) => ({ upTo, unitAmount: '1' })) } })] },
+        code: 'invalid_price',
+        says: /charges\[0\]\.price\.tiers\[1\]\.upTo/,
+      },
+      {
+        title: 'a feature entitled twice',
+        change: { entitlements: [{ feature: 'sso' }, { feature: 'sso' }] },
+        code: 'duplicate_feature',
+        says: /entitlements\[1\]/,
+      },
+      {
+        title: 'a limit on a boolean',
+        change: { entitlements: [{ feature: 'sso', limit: 3 }] },
+        code: 'not_metered',
+        says: /limit.*sso is boolean/,
+      },
+      {
+        title: 'a reset on a config',
+        change: { entitlements: [{ feature: 'region', reset: 'day', value: 1 }] },
+        code: 'not_metered',
+        says: /reset/,
+      },
+      {
+        title: 'a value on a metered feature',
+        change: { entitlements: [{ feature: 'tokens', value: 3 }] },
+        code: 'value_not_taken',
+        says: /value/,
+      },
+      {
+        title: 'a boolean that is no boolean',
+        change: { entitlements: [{ feature: 'sso', value: 'yes' }] },
+        code: 'invalid_value',
+        says: /"yes"/,
+      },
+      { title: 'a config without a value', change: { entitlements: [{ feature: 'region' }] }, code: 'missing', says: /value is missing/ },
+      {
+        title: 'a negative limit',
+        change: { entitlements: [{ feature: 'tokens', limit: '-1' }] },
+        code: 'invalid_quantity',
+        says: /limit.*"-1"/,
+      },
+      {
+        title: 'a limit with 10 digits',
+        change: { entitlements: [{ feature: 'tokens', limit: '0.0000000001' }] },
+        code: 'invalid_quantity',
+        says: /9 fractional/,
+      },
+      {
+        title: 'a rollover of nothing',
+        change: { entitlements: [{ feature: 'tokens', rollover: { percent: 50 } }] },
+        code: 'rollover_without_limit',
+        says: /needs a limit/,
+      },
+      {
+        title: 'a rollover of 101 %',
+        change: { entitlements: [{ feature: 'tokens', limit: 1, rollover: { percent: 101 } }] },
+        code: 'invalid_percent',
+        says: /0 to 100/,
+      },
+    ])('$title is refused as $code', async ({ change, code, says }) => {
+      await expectRefused('PUT', '/v1/plans/bad', { ...plan(), ...change }, code, says)
+      expect((await call('GET', '/v1/plans/bad')).status).toBe(404)
+    })
+
+    test('every wrong field is named at once', async () => {
+      const { body } = await call('PUT', '/v1/plans/bad', { ...plan(), product: 'none', baseFee: 'x', entitlements: [{ feature: 'none' }] })
+      expect((body.errors as { field: string }[]).map(({ field }) => field)).toEqual(['product', 'baseFee', 'entitlements[0].feature'])
+    })
+  })
+
+  describe('customers', () => {
+    test('are put whole, with subjects and metadata', async () => {
+      const body = { name: 'Globex', email: 'x@globex.test', subjects: ['u/1', 'u/1', 'ü 2'], metadata: { a: { b: [1] } } }
+      const shown = { key: 'globex', ...body, subjects: ['u/1', 'ü 2'] }
+      expect(await call('PUT', '/v1/customers/globex', body)).toEqual({ status: 201, body: shown })
+      expect(await call('PUT', '/v1/customers/globex', body)).toEqual({ status: 200, body: shown })
+      expect(await ok('GET', '/v1/customers/globex')).toEqual(shown)
+      expect(await call('PUT', '/v1/customers/other', { subjects: ['u/1'] })).toMatchObject({
+        status: 409,
+        body: { code: 'subject_taken' },
+      })
+      expect(await ok('PUT', '/v1/customers/globex', {})).toEqual({ key: 'globex', name: null, email: null, subjects: [], metadata: {} })
+      expect(await call('GET', '/v1/customers/none')).toMatchObject({ status: 404, body: { code: 'unknown_customer' } })
+      await expectRefused('PUT', '/v1/customers/globex', { metadata: { a: 'x'.repeat(20_000) } }, 'metadata_too_large', /16384/)
+    })
+  })
+
+  describe('subscriptions', () => {
+    test('run from start to end, through a change of plan', async () => {
+      await ok('PUT', '/v1/plans/free', { ...plan(), name: 'Free', baseFee: null, charges: [] })
+      const created = await call('POST', '/v1/subscriptions', { customer: 'acme', plan: 'free' })
+      expect(created).toEqual({
+        status: 201,
+        body: {
+          id: expect.stringMatching(/^sub_/),
+          customer: 'acme',
+          plan: 'free',
+          planVersion: 1,
+          status: 'active',
+          startAt: '2026-01-31T12:00:00.000Z',
+          anchor: '2026-01-31T12:00:00.000Z',
+          endAt: null,
+          currentPeriod: { start: '2026-01-31T12:00:00.000Z', end: '2026-02-28T12:00:00.000Z' },
+          phases: [{ plan: 'free', planVersion: 1, startAt: '2026-01-31T12:00:00.000Z', endAt: null }],
+        },
+      })
+      const url = `/v1/subscriptions/${created.body.id}`
+      expect(await ok('POST', `${url}/change`, { plan: 'pro', at: 'periodEnd' })).toMatchObject({
+        plan: 'free',
+        phases: [
+          { plan: 'free', endAt: '2026-02-28T12:00:00.000Z' },
+          { plan: 'pro', startAt: '2026-02-28T12:00:00.000Z' },
+        ],
+      })
+      nowMs = Date.parse('2026-03-01T00:00:00Z')
+      expect(await ok('GET', url)).toMatchObject({
+        plan: 'pro',
+        currentPeriod: { start: '2026-02-28T12:00:00.000Z', end: '2026-03-31T12:00:00.000Z' },
+      })
+      expect(await ok('POST', `${url}/cancel`, { at: 'periodEnd' })).toMatchObject({
+        status: 'canceled',
+        endAt: '2026-03-31T12:00:00.000Z',
+      })
+      nowMs = Date.parse('2026-03-31T12:00:00Z')
+      expect(await ok('GET', url)).toMatchObject({ status: 'ended', currentPeriod: { end: '2026-03-31T12:00:00.000Z' } })
+      expect(await call('POST', `${url}/change`, { plan: 'free', at: 'now' })).toMatchObject({
+        status: 409,
+        body: { code: 'subscription_ended' },
+      })
+      expect(changedCustomers).toEqual(['acme', 'acme', 'acme'])
+      expect(await ok('GET', '/v1/subscriptions?customer=acme')).toMatchObject({ data: [{ id: created.body.id }], nextCursor: null })
+      expect(await ok('GET', '/v1/subscriptions?customer=globex')).toEqual({ data: [], nextCursor: null })
+    })
+
+    test('an Idempotency-Key makes one of many', async () => {
+      await ok('PUT', '/v1/customers/once', {})
+      const subscribe = (plan: string) => call('POST', '/v1/subscriptions', { customer: 'once', plan }, { 'idempotency-key': 'k1' })
+      const first = await subscribe('pro')
+      expect(await subscribe('pro')).toEqual(first)
+      expect(await subscribe('free')).toMatchObject({ status: 422, body: { code: 'idempotency_key_reused' } })
+      expect((await ok('GET', '/v1/subscriptions?customer=once')).data).toHaveLength(1)
+    })
+
+    test.each([
+      { title: 'an unknown customer', change: { customer: 'nobody' }, code: 'unknown_customer', says: /nobody/ },
+      { title: 'an unknown plan', change: { plan: 'none' }, code: 'unknown_plan', says: /plan none/ },
+      { title: 'a start that is no time', change: { startAt: 'soon' }, code: 'invalid_request', says: /startAt.*"soon"/ },
+      { title: 'a start that is no day', change: { startAt: '2026-02-30T00:00:00Z' }, code: 'invalid_request', says: /startAt/ },
+      { title: 'an anchor before 1970', change: { anchor: '1969-12-31T23:59:59Z' }, code: 'invalid_time', says: /anchor.*1970/ },
+    ])('$title is refused as $code', async ({ change, code, says }) => {
+      await expectRefused('POST', '/v1/subscriptions', { customer: 'acme', plan: 'pro', ...change }, code, says)
+    })
+
+    test.each([
+      ['GET', ''],
+      ['POST', '/cancel'],
+      ['POST', '/change'],
+    ] as const)('%s %s of an unknown subscription is 404', async (method, suffix) => {
+      const body = { GET: undefined, '/cancel': { at: 'now' }, '/change': { plan: 'pro', at: 'now' } }[suffix === '' ? 'GET' : suffix]
+      expect(await call(method, `/v1/subscriptions/sub_none${suffix}`, body)).toMatchObject({
+        status: 404,
+        body: { code: 'unknown_subscription' },
+      })
+    })
+  })
+
+  describe('keys', () => {
+    test('a key is shown once, works with its scopes, and is stored as a hash', async () => {
+      const created = await call('POST', '/v1/keys', { name: 'reader', scopes: ['read', 'read'] })
+      expect(created).toMatchObject({
+        status: 201,
+        body: { name: 'reader', scopes: ['read'], key: expect.stringMatching(/^tg_[\w-]{43}$/) },
+      })
+      const withKey = { authorization: `Bearer ${created.body.key}` }
+      expect((await call('GET', '/v1/plans', undefined, withKey)).status).toBe(200)
+      expect(await call('GET', '/v1/keys', undefined, withKey)).toMatchObject({ status: 403 })
+      const { key: _secret, ...listed } = created.body
+      expect((await ok('GET', '/v1/keys')).data).toContainEqual(listed)
+      await expectRefused('POST', '/v1/keys', { name: 'x', scopes: ['root'] }, 'invalid_request', /scopes\[0\].*admin/)
+    })
+  })
+})
+
+function plan() {
+  return {
+    product: 'ai',
+    name: 'Pro',
+    currency: 'EUR',
+    interval: 'month',
+    baseFee: '20.00',
+    charges: [{ key: 'tokens', feature: 'tokens', price: { model: 'flat', unitAmount: '2.50', per: 1000 } }],
+    entitlements: [{ feature: 'tokens', limit: 1000 }, { feature: 'sso' }, { feature: 'region', value: { allowed: ['eu', 'us'] } }],
+  }
+}
+
+function charge(change: Json = {}) {
+  return { key: 'c', feature: 'tokens', price: { model: 'flat', unitAmount: '1' }, ...change }
+}
