@@ -63,23 +63,13 @@ export function createAggregatorMetrics(registry: Registry): AggregatorMetrics {
     failed: (operation) => failures.inc({ operation }),
     tracked: (customers) => trackings.inc(customers),
     backfilled: (count) => backfills.inc(count),
-    observe(read) {
-      new Gauge({
-        name: 'tollgate_aggregator_lag_records',
-        help: 'Log records not yet folded, by partition',
-        labelNames: ['partition'],
-        registers,
-        collect() {
-          this.reset()
-          for (const [partition, lagRecords] of read().lagRecords) this.set({ partition: String(partition) }, lagRecords)
-        },
-      })
+    observe(filterBytes) {
       new Gauge({
         name: 'tollgate_aggregator_dedupe_filter_bytes',
         help: 'Memory of the dedupe filters',
         registers,
         collect() {
-          this.set(read().filterBytes)
+          this.set(filterBytes())
         },
       })
     },

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { Flush, StoredEvent, UsageStore, WindowRow } from '../adapters/usage-store/usage-store.ts'
+import type { Clock } from '../domain/clock.ts'
 import type { CustomerKey, Offset, Partition, TenantKey } from '../domain/identity.ts'
 import type { AggregatorMetrics } from './aggregator-metrics.ts'
 import type { Retry } from './retry.ts'
@@ -42,12 +43,13 @@ export function createFlusher(deps: {
   readonly ensureCustomers: (customers: FlushPart['newCustomers']) => Promise<void>
   readonly retry: Retry
   readonly metrics: AggregatorMetrics
+  readonly clock: Clock
   readonly log: Logger
   readonly signal: AbortSignal
   readonly flushIntervalMs: number
   readonly flushRowsMax: number
 }): Flusher {
-  const { usageStore, retry, metrics, log, signal } = deps
+  const { usageStore, retry, metrics, clock, log, signal } = deps
   const sources = new Set<FlushSource>()
   let underWay: Promise<void> | null = null
   let following: Promise<void> | null = null
@@ -74,12 +76,12 @@ export function createFlusher(deps: {
       positions: parts.map(({ source, part }) => ({ partition: source.partition, next: part.next })),
     }
     const newCustomers = parts.flatMap(({ part }) => part.newCustomers)
-    const startedAt = performance.now()
+    const startedAtMs = clock.now()
     // Before the positions: a crash between makes the customer again, and never loses it.
     if (newCustomers.length > 0) await retry.do('make new customers', null, () => deps.ensureCustomers(newCustomers), signal)
     await retry.do('flush to the usage store', null, () => usageStore.write(flush, signal), signal)
     for (const { source, part } of parts) source.written(part.next)
-    const tookMs = Math.round(performance.now() - startedAt)
+    const tookMs = clock.now() - startedAtMs
     metrics.flushed(flush, tookMs)
     log.debug({ events: flush.events.length, windows: flush.windows.length, tookMs }, 'flushed')
   }

@@ -69,6 +69,7 @@ export function createPartitionCustomers(
     const readings = await deps.counters.read(
       ref,
       features.map(({ feature }) => ({ feature, periodStartMs: 0 as InstantMs })),
+      nowMs,
     )
     const counters = features.flatMap((tracked, index) => {
       const reading = readings[index]

@@ -51,6 +51,8 @@ export type PartitionWorker = {
   syncMeters(definitions: readonly Meter[]): Promise<void>
   /** Computes the counters of customers that were asked for. */
   serveTracking(): Promise<void>
+  /** Those that waited for it are tracked at the next turn. */
+  meterCompleted(): void
   /** Resolves when nothing is under way. */
   idle(): Promise<void>
 }
@@ -117,6 +119,10 @@ function createPartitionWorker(
   let turn: Promise<unknown> = Promise.resolve()
   /** By tenant and customer: to be tracked as soon as that can be done. */
   const toTrack = new Map<string, CustomerRef>()
+  /** Tracked but for features whose meter is not complete yet. */
+  const awaitingMeters = new Map<string, CustomerRef>()
+  let broken: unknown = null
+  let trackingNotBeforeMs = 0
 
   function inTurn<Value>(work: () => Promise<Value>): Promise<Value> {
     const result = turn.then(work)
@@ -183,6 +189,7 @@ function createPartitionWorker(
   }
 
   async function fold(records: readonly LogRecord[]): Promise<void> {
+    if (broken !== null) throw broken
     const first = records.find((record) => record.offset >= state.next)
     const last = records.at(-1)
     if (first === undefined || last === undefined) return
@@ -196,13 +203,24 @@ function createPartitionWorker(
     await loadCustomers(decoded)
     if (toTrack.size > 0) await serveTracking()
     const repeats = await storedRepeats(decoded, deduplicator)
-    const deltas = decoded.map((record) => foldOne(record, deduplicator, repeats))
+    const deltas = foldAll(decoded, deduplicator, repeats)
     state.next = (last.offset + 1) as Offset
     metrics.folded(state.tally, all.length)
     flusher.folded()
     await applyDeltas(deltas, last.offset)
     deduplicator.settle(state.storedNext, last.receivedAtMs)
     customers.trim()
+  }
+
+  /** A bug in the middle of a record leaves it half counted: nothing more is folded or flushed on top of that. */
+  function foldAll(decoded: readonly DecodedRecord[], deduplicator: Deduplicator, repeats: ReadonlySet<StoredRepeat>) {
+    try {
+      return decoded.map((record) => foldOne(record, deduplicator, repeats))
+    } catch (error) {
+      broken = error
+      flusher.remove(source)
+      throw error
+    }
   }
 
   async function deduplicatorFrom({ receivedAtMs }: LogRecord): Promise<Deduplicator> {
@@ -251,12 +269,12 @@ function createPartitionWorker(
   }
 
   async function serveTracking(): Promise<void> {
-    if (state.next < trackableFrom || state.next < state.countersNext) return
+    const nowMs = clock.now()
+    if (state.next < trackableFrom || state.next < state.countersNext || nowMs < trackingNotBeforeMs) return
     try {
       for (const ref of await counters.takeTrackingRequests(partition)) toTrack.set(keyOf(ref), ref)
       if (toTrack.size === 0) return
       const refs = [...toTrack.values()]
-      const nowMs = clock.now()
       const work = await Promise.all(
         refs.map(async (customer) => ({
           customer,
@@ -270,6 +288,7 @@ function createPartitionWorker(
       await flusher.flush()
       const computed = await computeCounters(usageStore, complete, state.next, nowMs)
       for (const [index, { customer, features }] of complete.entries()) {
+        toTrack.delete(keyOf(customer))
         const tracked = computed.get(customer) ?? []
         if (!(await counters.track(customer, tracked, state.next))) {
           log.warn({ partition, next: state.next }, 'counters have moved on: another process folds this partition')
@@ -277,12 +296,12 @@ function createPartitionWorker(
         }
         const followed = features.map((feature, at) => createFeatureCounter(feature, tracked[at]?.trackedFromMs ?? nowMs))
         customers.follow(customer, followed)
-        // The rest follows when its meter is complete.
-        if (features.length === work[index]?.features.length) toTrack.delete(keyOf(customer))
+        if (features.length !== work[index]?.features.length) awaitingMeters.set(keyOf(customer), customer)
       }
       metrics.tracked(refs.length)
     } catch (error) {
       if (signal.aborted) throw error
+      trackingNotBeforeMs = nowMs + TRACKING_RETRY_MS
       metrics.failed('track counters')
       log.warn({ err: error, partition, customers: toTrack.size }, 'counters could not be computed and are tried again')
     }
@@ -301,6 +320,10 @@ function createPartitionWorker(
     },
     syncMeters: (definitions) => inTurn(() => meters.sync(definitions, state.next)),
     serveTracking: () => inTurn(serveTracking),
+    meterCompleted() {
+      for (const [key, ref] of awaitingMeters) toTrack.set(key, ref)
+      awaitingMeters.clear()
+    },
     async idle() {
       await turn
     },
@@ -310,6 +333,7 @@ function createPartitionWorker(
 /** By identity: the very event of the decoded batch. */
 type StoredRepeat = Candidate['event']
 
+const TRACKING_RETRY_MS = 1000
 const NO_REPEATS: ReadonlySet<StoredRepeat> = new Set()
 const NO_SEED = { high: 0, low: 0 }
 const NO_CUSTOMER = { windows: [], counters: null }

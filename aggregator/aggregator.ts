@@ -1,0 +1,241 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import type { Registry } from 'prom-client'
+import type { Catalog } from '../adapters/catalog/catalog.ts'
+import type { Counters } from '../adapters/counters/counters.ts'
+import type { EventLog, LogRecord, LogSubscription } from '../adapters/event-log/event-log.ts'
+import type { UsageStore } from '../adapters/usage-store/usage-store.ts'
+import type { Clock } from '../domain/clock.ts'
+import type { InstantMs, MeterKey, Offset, Partition, TenantKey } from '../domain/identity.ts'
+import { decodeUsageEventBatch } from '../schemas/avro/usage-event-batch.ts'
+import { createAggregatorMetrics } from './aggregator-metrics.ts'
+import { createFlusher } from './flusher.ts'
+import { createMeterBook } from './meter-book.ts'
+import { createMeterReadiness } from './meter-readiness.ts'
+import { createActivationWriter } from './partition-meters.ts'
+import { openPartition, type PartitionDeps, type PartitionWorker } from './partition-worker.ts'
+import { createProgress, type PartitionHealth } from './progress.ts'
+import { createRetry } from './retry.ts'
+
+export type AggregatorOptions = {
+  /** Consumers of one group share the partitions. */
+  readonly group: string
+  /** A flush begins this long after the first row that it holds. */
+  readonly flushIntervalMs: number
+  /** Or when so many rows wait. As many more may gather while it is written. */
+  readonly flushRowsMax: number
+  /** Of all partitions' filters together. Beyond it old weeks are forgotten, and more events are looked up in the store. */
+  readonly dedupeMemoryBytesMax: number
+  /** Records that are stored and older than this may leave the log. */
+  readonly logRetentionMs: number
+  /** A step that fails, or records that wait, for longer than this make the aggregator stalled. */
+  readonly stalledAfterMs: number
+  /** How long a partition that is let go of, and the stop, wait for the last flush. What is not written is folded again. */
+  readonly drainTimeoutMs: number
+}
+
+export const AGGREGATOR_DEFAULTS: AggregatorOptions = {
+  group: 'tollgate',
+  flushIntervalMs: 1000,
+  flushRowsMax: 50_000,
+  dedupeMemoryBytesMax: 256 * 1024 * 1024,
+  logRetentionMs: 7 * 86_400_000,
+  stalledAfterMs: 10_000,
+  drainTimeoutMs: 10_000,
+}
+
+export type AggregatorHealth = {
+  readonly partitions: readonly PartitionHealth[]
+  readonly isStalled: boolean
+  /** What is failing now, in words for an operator. */
+  readonly reasons: readonly string[]
+}
+
+/** Reads the event log and keeps usage store and counters in step with it. Several may run and share the partitions. */
+export type Aggregator = {
+  /** Resolves when it is subscribed; partitions are taken up after that. */
+  start(): Promise<void>
+  /** Lets go of the partitions, with a last flush, and stops. */
+  stop(): Promise<void>
+  health(): AggregatorHealth
+  /** Resolves when everything folded so far is in the usage store. */
+  flush(): Promise<void>
+  meterReady(tenant: TenantKey, meter: MeterKey, revision: number): Promise<boolean>
+  /** The catalog's own announcements call it too. */
+  metersChanged(): void
+}
+
+export type AggregatorDeps = {
+  readonly eventLog: EventLog
+  readonly usageStore: UsageStore
+  readonly counters: Counters
+  readonly catalog: Catalog
+  readonly clock: Clock
+  readonly log: Logger
+  readonly registry: Registry
+  /** Keeps a record that cannot be decoded for a person to look at; called again for the same record after a crash. */
+  readonly onUndecodable: (record: LogRecord, reason: string) => Promise<void>
+  readonly options?: Partial<AggregatorOptions>
+}
+
+export function createAggregator(deps: AggregatorDeps): Aggregator {
+  const { eventLog, usageStore, counters, catalog, clock, log } = deps
+  const options = { ...AGGREGATOR_DEFAULTS, ...deps.options }
+  const stopping = new AbortController()
+  const { signal } = stopping
+  const metrics = createAggregatorMetrics(deps.registry)
+  const retry = createRetry({ clock, log, onFailure: metrics.failed })
+  const ensureCustomers = (customers: Parameters<Catalog['ensureCustomers']>[0]) => catalog.ensureCustomers(customers)
+  const { flushIntervalMs, flushRowsMax } = options
+  const flusher = createFlusher({ usageStore, ensureCustomers, retry, metrics, clock, log, signal, flushIntervalMs, flushRowsMax })
+  const workers = new Map<Partition, PartitionWorker>()
+  const progress = createProgress({ eventLog, clock, retry, workers })
+  const meterBook = createMeterBook({
+    ...{ catalog, usageStore, flusher, retry, metrics, log, signal },
+    partitions: eventLog.partitions,
+    workers: () => [...workers.values()],
+  })
+  const partitionDeps: PartitionDeps = {
+    ...{ eventLog, usageStore, counters, catalog, clock, log, retry, metrics, flusher, signal },
+    activationWriter: createActivationWriter(usageStore),
+    decode: decodeUsageEventBatch,
+    onUndecodable: deps.onUndecodable,
+  }
+  let subscription: LogSubscription | null = null
+  let housekeeping: Promise<void> = Promise.resolve()
+  let trimDueMs = 0
+
+  async function assigned(partition: Partition): Promise<Offset> {
+    try {
+      const worker = await openPartition(partitionDeps, partition, meterBook.definitions())
+      workers.set(partition, worker)
+      flusher.add(worker.source)
+      progress.opened(partition)
+      // Takes up what changed while the partition was opened, and what an earlier owner left to be backfilled.
+      meterBook.changed()
+      return worker.next()
+    } catch (error) {
+      progress.openFailed(partition, error)
+      throw error
+    }
+  }
+
+  async function revoked(partition: Partition): Promise<void> {
+    const worker = workers.get(partition)
+    if (worker === undefined) return
+    const isDrained = await within(options.drainTimeoutMs, worker.idle().then(flusher.flush))
+    if (!isDrained) log.warn({ partition, next: worker.next(), stored: worker.storedNext() }, 'let go of a partition before its last flush')
+    flusher.remove(worker.source)
+    workers.delete(partition)
+    progress.closed(partition)
+  }
+
+  async function records(partition: Partition, batch: readonly LogRecord[]): Promise<void> {
+    const worker = workers.get(partition)
+    if (worker !== undefined) await worker.fold(batch)
+  }
+
+  /** What is not driven by records: lag, requests whose announcement was lost, memory, retention. */
+  async function keepHouse(): Promise<void> {
+    while (!signal.aborted) {
+      await delay(HOUSEKEEPING_INTERVAL_MS, undefined, { signal }).catch(() => undefined)
+      if (signal.aborted) return
+      try {
+        await progress.refresh()
+        for (const worker of workers.values()) serveTracking(worker.partition)
+        boundFilterMemory([...workers.values()], options.dedupeMemoryBytesMax, log)
+        if (clock.now() >= trimDueMs) await trim()
+      } catch (error) {
+        metrics.failed('keep house')
+        log.warn({ err: error }, 'housekeeping failed and is tried again')
+      }
+    }
+  }
+
+  async function trim(): Promise<void> {
+    const nowMs = clock.now()
+    trimDueMs = nowMs + TRIM_INTERVAL_MS
+    // Counters may be durable a little later than they are applied; what they would lose must stay in the log.
+    await counters.flush()
+    const chunkRecords = usageStore.chunkRecords()
+    const receivedBeforeMs = (nowMs - options.logRetentionMs) as InstantMs
+    for (const worker of workers.values()) {
+      const beforeOffset = (Math.floor(worker.storedNext() / chunkRecords) * chunkRecords) as Offset
+      await eventLog.trim(worker.partition, { beforeOffset, receivedBeforeMs })
+    }
+  }
+
+  function serveTracking(partition: Partition): void {
+    workers
+      .get(partition)
+      ?.serveTracking()
+      .catch((error: unknown) => {
+        if (!signal.aborted) log.error({ err: error, partition }, 'tracking failed')
+      })
+  }
+
+  metrics.observe(() => filterBytes([...workers.values()]))
+  const meterReady = createMeterReadiness(usageStore, eventLog.partitions)
+
+  return {
+    async start() {
+      await meterBook.load()
+      catalog.onChange((change) => {
+        if (change.kind === 'meter' && !signal.aborted) meterBook.changed()
+      })
+      counters.onTrackingRequest(serveTracking)
+      subscription = await eventLog.subscribe(options.group, { assigned, revoked, records })
+      trimDueMs = clock.now() + TRIM_INTERVAL_MS
+      housekeeping = keepHouse()
+    },
+    async stop() {
+      const unsubscribed = subscription?.stop() ?? Promise.resolve()
+      const isDrained = await within(options.drainTimeoutMs, unsubscribed)
+      if (!isDrained) log.warn({ drainTimeoutMs: options.drainTimeoutMs }, 'aggregator stopped before everything was written')
+      stopping.abort()
+      flusher.stop()
+      await unsubscribed
+      await Promise.all([housekeeping, meterBook.idle()])
+    },
+    health() {
+      const partitions = progress.health()
+      const reasons = progress.reasons()
+      return { partitions, reasons, isStalled: partitions.some(({ stalledForMs }) => stalledForMs >= options.stalledAfterMs) }
+    },
+    flush: flusher.flush,
+    meterReady,
+    metersChanged: meterBook.changed,
+  }
+}
+
+const HOUSEKEEPING_INTERVAL_MS = 1000
+const TRIM_INTERVAL_MS = 60_000
+
+/** True when it was done in time; a failure counts as done, as its own place reports it. */
+async function within(timeoutMs: number, work: Promise<unknown>): Promise<boolean> {
+  const patience = new AbortController()
+  const late = delay(timeoutMs, false, { signal: patience.signal }).catch(() => true)
+  const isDone = await Promise.race([
+    work.then(
+      () => true,
+      () => true,
+    ),
+    late,
+  ])
+  patience.abort()
+  return isDone
+}
+
+function filterBytes(workers: readonly PartitionWorker[]): number {
+  return workers.reduce((sum, worker) => sum + (worker.dedupe()?.filter.bytes() ?? 0), 0)
+}
+
+/** The oldest week of all partitions goes first. */
+function boundFilterMemory(workers: readonly PartitionWorker[], bytesMax: number, log: Logger): void {
+  const filters = workers.flatMap((worker) => worker.dedupe()?.filter ?? [])
+  while (filterBytes(workers) > bytesMax) {
+    const oldestFirst = filters.sort((a, b) => a.oldestMs() - b.oldestMs())
+    if (!oldestFirst.some((filter) => filter.forgetOldest())) return
+    log.warn({ bytesMax }, 'dedupe filter forgot a week to stay in its memory: more events are looked up in the usage store')
+  }
+}

@@ -1,0 +1,132 @@
+import type { Logger } from 'pino'
+import type { Catalog } from '../adapters/catalog/catalog.ts'
+import type { MeterActivation, UsageStore } from '../adapters/usage-store/usage-store.ts'
+import type { Meter } from '../domain/meter.ts'
+import type { AggregatorMetrics } from './aggregator-metrics.ts'
+import { backfill } from './backfill.ts'
+import type { Flusher } from './flusher.ts'
+import type { PartitionWorker } from './partition-worker.ts'
+import type { Retry } from './retry.ts'
+
+/**
+ * Keeps what the partitions count in line with the catalog: a new revision is taken up where each partition stands, then
+ * counted for the events before, then what it replaces is dropped. One change at a time; each step may be done twice.
+ */
+export type MeterBook = {
+  definitions(): readonly Meter[]
+  /** Reads the catalog for the first time. */
+  load(): Promise<void>
+  /** The catalog or the set of partitions has changed: brings all in line in the background. */
+  changed(): void
+  /** Resolves when nothing is under way. */
+  idle(): Promise<void>
+}
+
+export function createMeterBook(deps: {
+  readonly catalog: Pick<Catalog, 'allMeters'>
+  readonly usageStore: UsageStore
+  readonly partitions: number
+  readonly workers: () => readonly PartitionWorker[]
+  readonly flusher: Flusher
+  readonly retry: Retry
+  readonly metrics: AggregatorMetrics
+  readonly log: Logger
+  readonly signal: AbortSignal
+}): MeterBook {
+  const { catalog, usageStore, workers, flusher, retry, metrics, log, signal } = deps
+  let definitions: readonly Meter[] = []
+  let generation = 0
+  let running: Promise<void> | null = null
+
+  async function load(): Promise<void> {
+    definitions = await retry.do('read the meters', null, () => catalog.allMeters(), signal)
+  }
+
+  /** Starts over when something changed meanwhile. */
+  async function bringInLine(): Promise<void> {
+    for (let done = -1; done !== generation && !signal.aborted; ) {
+      done = generation
+      await load()
+      await Promise.all(
+        workers().map((worker) => retry.do('take up meters', worker.partition, () => worker.syncMeters(definitions), signal)),
+      )
+      for (const worker of workers()) {
+        if (done !== generation) break
+        await fill(worker)
+      }
+      if (done === generation) await retry.do('drop replaced meters', null, dropReplaced, signal)
+    }
+  }
+
+  async function fill(worker: PartitionWorker): Promise<void> {
+    const { partition, meters } = worker
+    for (let unfilled = meters.unfilled(); unfilled.length > 0; unfilled = meters.unfilled()) {
+      const [first] = unfilled
+      const together = unfilled.filter(({ meter }) => meter.tenant === first?.meter.tenant && meter.eventType === first.meter.eventType)
+      const isWanted = () =>
+        !signal.aborted && workers().includes(worker) && together.some(({ activation }) => isUnfilled(worker, activation))
+      // The events below the activation must be in the store to be counted from there.
+      await flusher.flush()
+      const events = await retry.do(
+        'backfill meters',
+        partition,
+        () => backfill(usageStore, { partition, unfilled: together }, isWanted),
+        signal,
+      )
+      metrics.backfilled(events)
+      if (!isWanted()) return
+      for (const { activation } of together) {
+        await retry.do('complete a backfill', partition, () => meters.filled(activation), signal)
+      }
+      log.info({ partition, meters: together.length, events }, 'meters backfilled')
+    }
+    worker.meterCompleted()
+    await worker.serveTracking()
+  }
+
+  /** The activations are read before the catalog: what is then in no definition was deleted, and not made a moment ago. */
+  async function dropReplaced(): Promise<void> {
+    const activations = await usageStore.activations()
+    const current = new Map((await catalog.allMeters()).map((meter) => [keyOf(meter.tenant, meter.key), meter]))
+    const revisions = new Map<string, { readonly item: (typeof activations)[number]; readonly complete: Set<number>; least: number }>()
+    for (const item of activations) {
+      const key = keyOf(item.tenant, item.meter)
+      const known = revisions.get(key) ?? { item, complete: new Set<number>(), least: item.revision }
+      revisions.set(key, known)
+      known.least = Math.min(known.least, item.revision)
+      if (item.backfilled && item.revision === current.get(key)?.revision) known.complete.add(item.partition)
+    }
+    for (const [key, { item, complete, least }] of revisions) {
+      const meter = current.get(key)
+      if (meter !== undefined && (least >= meter.revision || complete.size < deps.partitions)) continue
+      await usageStore.dropWindows(item.tenant, item.meter, meter?.revision ?? Number.MAX_SAFE_INTEGER)
+      log.info({ tenant: item.tenant, meter: item.meter }, 'windows of a replaced meter dropped')
+    }
+  }
+
+  return {
+    definitions: () => definitions,
+    load,
+    changed() {
+      generation++
+      running ??= bringInLine()
+        .catch((error: unknown) => {
+          if (!signal.aborted) log.error({ err: error }, 'meters could not be brought in line')
+        })
+        .finally(() => {
+          running = null
+        })
+    },
+    async idle() {
+      await running
+    },
+  }
+}
+
+function isUnfilled(worker: PartitionWorker, wanted: MeterActivation): boolean {
+  return worker.meters.unfilled().some(({ activation }) => activation === wanted)
+}
+
+function keyOf(tenant: string, meter: string): string {
+  return JSON.stringify([tenant, meter])
+}
