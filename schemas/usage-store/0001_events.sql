@@ -8,14 +8,14 @@ CREATE TABLE IF NOT EXISTS events (
   received_at DateTime64(3, 'UTC') COMMENT 'Time of receipt: decides deduplication and retention' CODEC(Delta, ZSTD(1)),
   type LowCardinality(String) COMMENT 'Event type, which meters select by' CODEC(ZSTD(1)),
   source LowCardinality(String) COMMENT 'Source as sent; with the id it identifies the event of a customer' CODEC(ZSTD(1)),
-  id String COMMENT 'Id as sent' CODEC(ZSTD(1)),
+  id String COMMENT 'Id as sent' CODEC(ZSTD(3)),
   subject Nullable(String) COMMENT 'Subject as sent when it is not the customer key' CODEC(ZSTD(1)),
   data String COMMENT 'JSON text of the data object; read it with JSONExtract functions' CODEC(ZSTD(3)),
   attributes Nullable(String) COMMENT 'JSON text of further CloudEvents attributes' CODEC(ZSTD(1)),
   log_partition UInt32 COMMENT 'Partition of the event log' CODEC(ZSTD(1)),
   log_offset UInt64 COMMENT 'Offset of the log record that holds the event' CODEC(Delta, ZSTD(1)),
   log_index UInt32 COMMENT 'Place of the event in its log record' CODEC(Delta, ZSTD(1)),
-  INDEX id_bloom id TYPE bloom_filter(0.01) GRANULARITY 1,
+  INDEX id_bloom id TYPE bloom_filter(0.025) GRANULARITY 1,
   INDEX log_offset_range log_offset TYPE minmax GRANULARITY 1,
   INDEX received_at_range received_at TYPE minmax GRANULARITY 1
 )
@@ -23,5 +23,5 @@ ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(received_at)
 PRIMARY KEY (tenant, customer, occurred_at)
 ORDER BY (tenant, customer, occurred_at, log_partition, log_offset, log_index)
-SETTINGS index_granularity = 2048, fsync_after_insert = 1, fsync_part_directory = 1
+SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Accepted usage events. Read the view usage_events, or FINAL, to see each once.';

@@ -24,7 +24,7 @@ ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(window_start)
 PRIMARY KEY (tenant, meter, revision, customer, window_start)
 ORDER BY (tenant, meter, revision, customer, window_start, dimensions, log_partition, chunk)
-SETTINGS index_granularity = 2048, fsync_after_insert = 1, fsync_part_directory = 1
+SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Usage per minute as the aggregator writes it. Read the view usage for totals.';
 
 CREATE TABLE IF NOT EXISTS meter_activations (
