@@ -28,9 +28,9 @@ export const SETTINGS = {
   ),
   logRetentionDays: wholeNumber(
     'TOLLGATE_LOG_RETENTION_DAYS',
-    40,
-    { min: 36, max: 3_650 },
-    'Days a record stays in the embedded event log after it was received; events stay in the usage store',
+    7,
+    { min: 1, max: 3_650 },
+    'Days a record stays in the embedded event log once the usage store has its events, where they stay',
   ),
   bodyBytesMax: wholeNumber('TOLLGATE_BODY_BYTES_MAX', 1_048_576, { min: 1_024, max: 67_108_864 }, 'Largest body, but for events'),
   eventPackedBytesMax: wholeNumber(
@@ -52,9 +52,9 @@ export const SETTINGS = {
     { min: 1_048_576, max: 8_589_934_592 },
     'Most bytes of events received and not yet durable; above it requests are refused for now',
   ),
-  lagMaxMs: wholeNumber(
-    'TOLLGATE_LAG_MAX_MS',
-    30_000,
+  stalledAfterMs: wholeNumber(
+    'TOLLGATE_STALLED_AFTER_MS',
+    10_000,
     { min: 1_000, max: 3_600_000 },
     'An aggregator that has records to read and moved none for this long is stalled: `/readyz` says 503',
   ),

@@ -1,19 +1,30 @@
 import { Type } from 'typebox'
+import type { Aggregator } from '../aggregator/aggregator.ts'
 import type { HttpApp } from '../schemas/http/common.ts'
-import type { AggregatorLag } from './aggregator-lag.ts'
 import type { Stores } from './stores.ts'
 
 export type SeamState = { readonly ok: boolean; readonly detail?: string }
 export type Readiness = {
   readonly status: 'ready' | 'not_ready'
   readonly seams: Readonly<Record<string, SeamState>>
-  readonly aggregator: { readonly ok: boolean; readonly lagRecords: number; readonly stalledMs: number } | null
+  readonly aggregator: AggregatorState | null
+}
+
+type AggregatorState = {
+  readonly ok: boolean
+  readonly lagRecords: number
+  readonly partitions: { readonly partition: number; readonly lagRecords: number; readonly stalledForMs: number }[]
+  readonly reasons: string[]
 }
 
 const PING_WAIT_MS_MAX = 3_000
 
 /** Ready: every seam answers, the aggregator moves, and the process is not about to stop. */
-export async function readReadiness(stores: Stores, lag: AggregatorLag | null, isDraining: boolean): Promise<Readiness> {
+export async function readReadiness(
+  stores: Stores,
+  aggregator: Pick<Aggregator, 'health'> | null,
+  isDraining: boolean,
+): Promise<Readiness> {
   const seams: Record<string, SeamState> = { process: isDraining ? { ok: false, detail: 'stopping' } : { ok: true } }
   const pings = { catalog: stores.catalog, eventLog: stores.eventLog, usageStore: stores.usageStore, counters: stores.counters }
   await Promise.all(
@@ -21,9 +32,19 @@ export async function readReadiness(stores: Stores, lag: AggregatorLag | null, i
       seams[name] = await ping(store)
     }),
   )
-  const aggregator = lag?.read() ?? null
-  const isReady = Object.values(seams).every((seam) => seam.ok) && (aggregator === null || aggregator.ok)
-  return { status: isReady ? 'ready' : 'not_ready', seams, aggregator }
+  const state = aggregator === null ? null : aggregatorState(aggregator)
+  const isReady = Object.values(seams).every((seam) => seam.ok) && (state === null || state.ok)
+  return { status: isReady ? 'ready' : 'not_ready', seams, aggregator: state }
+}
+
+function aggregatorState(aggregator: Pick<Aggregator, 'health'>): AggregatorState {
+  const { partitions, isStalled, reasons } = aggregator.health()
+  return {
+    ok: !isStalled,
+    lagRecords: partitions.reduce((sum, { lagRecords }) => sum + lagRecords, 0),
+    partitions: partitions.map(({ partition, lagRecords, stalledForMs }) => ({ partition, lagRecords, stalledForMs })),
+    reasons: [...reasons],
+  }
 }
 
 async function ping(store: { ping(): Promise<void> }): Promise<SeamState> {
@@ -46,7 +67,15 @@ const SeamStateSchema = Type.Object({ ok: Type.Boolean(), detail: Type.Optional(
 const ReadinessSchema = Type.Object({
   status: Type.Union([Type.Literal('ready'), Type.Literal('not_ready')]),
   seams: Type.Record(Type.String(), SeamStateSchema),
-  aggregator: Type.Union([Type.Object({ ok: Type.Boolean(), lagRecords: Type.Integer(), stalledMs: Type.Integer() }), Type.Null()]),
+  aggregator: Type.Union([
+    Type.Object({
+      ok: Type.Boolean(),
+      lagRecords: Type.Integer({ description: 'Records of the event log that the usage store has yet to hold' }),
+      partitions: Type.Array(Type.Object({ partition: Type.Integer(), lagRecords: Type.Integer(), stalledForMs: Type.Integer() })),
+      reasons: Type.Array(Type.String(), { description: 'What is failing now' }),
+    }),
+    Type.Null(),
+  ]),
 })
 
 export function readinessRoutes(read: () => Promise<Readiness>): (app: HttpApp) => Promise<void> {

@@ -3,13 +3,12 @@ import type { Logger } from 'pino'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import type { Clock } from '../domain/clock.ts'
 import type { HttpApp } from '../schemas/http/common.ts'
-import { type AggregatorLag, watchAggregatorLag } from './aggregator-lag.ts'
 import type { Config } from './config.ts'
 import { ensureAdminKey } from './first-key.ts'
 import { createHttpApp } from './http/http-app.ts'
 import { createKeyRing } from './http/key-ring.ts'
 import { readinessRoutes, readReadiness } from './readiness.ts'
-import { type Stage, startStages } from './stages.ts'
+import { type Stages, startStages } from './stages.ts'
 import { openStores, type Stores } from './stores.ts'
 
 export type Server = {
@@ -28,14 +27,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const stores = await openStores({ config, clock, log, registry, doing: 'serve' })
-  const state: ServerState = { isDraining: false, app: null, lag: null, stages: [], stores }
+  const state: ServerState = { isDraining: false, app: null, stages: null, stores }
   try {
     const newAdminKey = await ensureAdminKey(stores.catalog, config.adminKey)
     state.app = createApp(options, registry, state)
     state.stages = await startStages({ app: state.app, config, clock, log, registry, stores })
-    if (config.roles.includes('aggregator')) {
-      state.lag = watchAggregatorLag({ ...stores, clock, log, registry, stalledAfterMs: config.lagMaxMs })
-    }
     await state.app.listen({ host: config.host, port: config.port })
     return { url: urlOf(state.app, config), newAdminKey, stop: () => stopServer(state, options) }
   } catch (error) {
@@ -44,7 +40,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
 }
 
-type ServerState = { isDraining: boolean; app: HttpApp | null; lag: AggregatorLag | null; stages: readonly Stage[]; stores: Stores }
+type ServerState = { isDraining: boolean; app: HttpApp | null; stages: Stages | null; stores: Stores }
 
 function createApp({ config, clock, log, version }: ServerOptions, registry: Registry, state: ServerState): HttpApp {
   const { catalog } = state.stores
@@ -57,20 +53,18 @@ function createApp({ config, clock, log, version }: ServerOptions, registry: Reg
     bodyBytesMax: config.bodyBytesMax,
     version,
   })
-  app.register(readinessRoutes(() => readReadiness(state.stores, state.lag, state.isDraining)))
+  app.register(readinessRoutes(() => readReadiness(state.stores, state.stages?.aggregator ?? null, state.isDraining)))
   return app
 }
 
 /** From the edge inwards, so that nothing new arrives at what is stopped; a step that fails does not keep the next from running. */
 async function stopServer(state: ServerState, { config, log }: ServerOptions): Promise<void> {
   state.isDraining = true
-  const { app, lag, stages, stores } = state
-  lag?.stop()
+  const { app, stages, stores } = state
   const failures: unknown[] = []
   const step = (work: () => Promise<unknown>) => work().catch((error: unknown) => failures.push(error))
   if (app !== null) await step(() => within(config.drainMaxMs, app.close()))
-  for (const stage of stages) await step(() => within(config.drainMaxMs, stage.drain()))
-  for (const stage of stages) await step(() => stage.stop())
+  if (stages !== null) await step(() => stages.stop())
   await step(() => stores.stop())
   for (const failure of failures) log.error({ err: failure }, 'stopped with a failure')
   if (failures.length > 0) throw failures[0]

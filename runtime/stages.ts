@@ -1,5 +1,7 @@
+import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
+import { type Aggregator, createAggregator } from '../aggregator/aggregator.ts'
 import { createBalanceReader } from '../api/balance-reader.ts'
 import { balanceRoutes } from '../api/balance-routes.ts'
 import { catalogRoutes } from '../api/catalog/catalog-routes.ts'
@@ -12,16 +14,22 @@ import { createUsageAsOf } from '../api/usage-as-of.ts'
 import { createUsageReader } from '../api/usage-reader.ts'
 import { usageRoutes } from '../api/usage-routes.ts'
 import type { Clock } from '../domain/clock.ts'
-import { createIngest } from '../ingest/ingest.ts'
+import { createIngest, type Ingest } from '../ingest/ingest.ts'
 import { ingestRoutes } from '../ingest/ingest-routes.ts'
 import type { HttpApp } from '../schemas/http/common.ts'
 import type { Config } from './config.ts'
 import { createSecret } from './first-key.ts'
 import { hashSecret } from './http/key-ring.ts'
 import type { Stores } from './stores.ts'
+import { keepUndecodableRecords } from './undecodable-records.ts'
 
-/** What lives on behind the routes of a stage. `drain` ends what is under way; after `stop` nothing runs. */
-export type Stage = { drain(): Promise<void>; stop(): Promise<void> }
+/** What lives on behind the routes. The stages stop in the order of the pipeline, so that the last events are still aggregated. */
+export type Stages = {
+  /** Null where this process has not the role. */
+  readonly aggregator: Aggregator | null
+  /** Ends what is under way; after it nothing runs. */
+  stop(): Promise<void>
+}
 
 type StageEnvironment = {
   readonly app: HttpApp
@@ -32,16 +40,22 @@ type StageEnvironment = {
   readonly stores: Stores
 }
 
-/** Starts the stages of this process's roles. The stages returned stop in this order. */
-export async function startStages(environment: StageEnvironment): Promise<readonly Stage[]> {
+/** Starts the stages of this process's roles. */
+export async function startStages(environment: StageEnvironment): Promise<Stages> {
   const { roles } = environment.config
-  const stages: Stage[] = []
-  if (roles.includes('ingest')) stages.push(startIngest(environment))
+  const ingest = roles.includes('ingest') ? startIngest(environment) : null
+  const aggregator = roles.includes('aggregator') ? await startAggregator(environment) : null
   if (roles.includes('api')) registerApi(environment)
-  return stages
+  return {
+    aggregator,
+    async stop() {
+      await ingest?.drain()
+      await aggregator?.stop()
+    },
+  }
 }
 
-function startIngest({ app, config, clock, log, registry, stores }: StageEnvironment): Stage {
+function startIngest({ app, config, clock, log, registry, stores }: StageEnvironment): Ingest {
   const { catalog, eventLog } = stores
   const ingest = createIngest({
     eventLog,
@@ -60,8 +74,28 @@ function startIngest({ app, config, clock, log, registry, stores }: StageEnviron
     if (change.kind === 'customer') ingest.invalidateSubjects(change.tenant)
   })
   app.register(ingestRoutes({ ingest }))
-  return { drain: () => ingest.drain(), stop: async () => undefined }
+  return ingest
 }
+
+async function startAggregator({ config, clock, log, registry, stores }: StageEnvironment): Promise<Aggregator> {
+  const aggregator = createAggregator({
+    ...stores,
+    clock,
+    log: log.child({ stage: 'aggregator' }),
+    registry,
+    onUndecodable: keepUndecodableRecords(join(config.dataDir, 'undecodable')),
+    options: {
+      flushIntervalMs: config.flushIntervalMs,
+      logRetentionMs: config.logRetentionDays * DAY_MS,
+      stalledAfterMs: config.stalledAfterMs,
+      drainTimeoutMs: config.drainMaxMs,
+    },
+  })
+  await aggregator.start()
+  return aggregator
+}
+
+const DAY_MS = 86_400_000
 
 function registerApi({ app, clock, log, registry, stores }: StageEnvironment): void {
   const { catalog, counters, eventLog, usageStore } = stores

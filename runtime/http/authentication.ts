@@ -14,7 +14,7 @@ export function authenticateRequests(app: HttpApp, findPrincipal: FindPrincipal)
     const scope = request.routeOptions.config.scope
     if (scope === undefined) return
     const header = request.headers.authorization
-    if (header === undefined || header === '') {
+    if (header === undefined || !/^Bearer +\S/i.test(header)) {
       throw new RefusalError(refuse('missing_key', 'This route needs a key; send Authorization: Bearer <key>.', { status: 401 }))
     }
     const secret = /^Bearer +(\S+) *$/i.exec(header)?.[1]

@@ -105,7 +105,7 @@ describe('every error is a problem of its own', () => {
   test.each([
     { name: 'no key', request: { url: '/v1/things/a' }, status: 401, code: 'missing_key' },
     { name: 'wrong key', request: { url: '/v1/things/a', headers: { authorization: 'Bearer x' } }, status: 401, code: 'invalid_key' },
-    { name: 'no bearer', request: { url: '/v1/things/a', headers: { authorization: 'Basic x' } }, status: 401, code: 'invalid_key' },
+    { name: 'no bearer', request: { url: '/v1/things/a', headers: { authorization: 'Basic x' } }, status: 401, code: 'missing_key' },
     { name: 'no scope', request: { ...boss(flat), headers: reader }, status: 403, code: 'missing_scope' },
     { name: 'refusal', request: { url: '/v1/things/refused', headers: reader }, status: 429, code: 'too_many', retryAfter: '2' },
     { name: 'fault', request: { url: '/v1/things/down', headers: reader }, status: 503, code: 'log_unavailable', retryAfter: '2' },
