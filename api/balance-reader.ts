@@ -64,6 +64,7 @@ export function createBalanceReader(deps: {
     const readings = await counters.read(
       ref,
       current.map(({ entitlement, period }) => ({ feature: entitlement.feature, periodStartMs: period.startMs })),
+      nowMs,
     )
     const found: MeteredSpent[] = []
     for (const [index, { entitlement, period }] of current.entries()) {

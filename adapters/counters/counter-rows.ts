@@ -1,15 +1,13 @@
 import type { CounterState } from '../../domain/counter-state.ts'
 import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
 import { invariant, unreachable } from '../../domain/invariant.ts'
+import type { Hold } from './counters.ts'
+import { decodeHold } from './hold-rows.ts'
 import { type LiveCounter, type LivePeriod, sharedStateOf } from './live-counter.ts'
+import type { CounterRow, RowKey, RowValue } from './row.ts'
 
-/**
- * What is written: a JSON value per key, and undefined to remove it. One table; the first part of a key says what the
- * row is, so that one write of many rows is one transaction.
- */
-export type CounterRow = { readonly key: RowKey; readonly value: RowValue | undefined }
-export type RowKey = readonly (string | number)[]
-export type RowValue = readonly unknown[]
+/** Rows that are loaded at start: those of ended holds ('ended', 'forget') stay on disk. In the order that they are read. */
+export const LOADED_KINDS = ['counter', 'hold', 'period', 'position'] as const
 
 /** Grows when the rows change shape. */
 export const ROWS_FORMAT = 1
@@ -58,16 +56,17 @@ export function removedPeriodRows(period: LivePeriod): CounterRow[] {
 }
 
 export type ReadRow =
+  | { readonly kind: 'hold'; readonly hold: Hold }
   | { readonly kind: 'position'; readonly partition: Partition; readonly next: Offset }
   | (CounterIdentity & { readonly kind: 'counter'; readonly definition: string; readonly trackedFromMs: InstantMs })
   | (CounterIdentity & { readonly kind: 'period'; readonly startMs: InstantMs; readonly row: number; readonly state: CounterState })
 
-/** Rows come back in the order of their keys: all of 'counter' before all of 'period', a period's in the order they were written. */
-export function readRow(key: RowKey, value: RowValue): ReadRow | undefined {
+/** Of one kind, rows come back in the order of their keys: those of a period in the order that they were written. */
+export function readRow(key: RowKey, value: RowValue): ReadRow {
   const [kind, partition, tenant, customer, feature, startMs, row] = key
   switch (kind) {
-    case 'format':
-      return undefined
+    case 'hold':
+      return { kind, hold: decodeHold({ tenant: partition as TenantKey, id: tenant as string }, value) }
     case 'position':
       return { kind, partition: partition as Partition, next: value[0] as Offset }
     case 'counter': {

@@ -2,9 +2,13 @@ import fc from 'fast-check'
 import { test } from 'vitest'
 import type { CounterState } from '../../domain/counter-state.ts'
 import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
-import { type CounterRow, type RowKey, type RowValue, readRow } from './counter-rows.ts'
+import { LOADED_KINDS, readRow } from './counter-rows.ts'
 import { CounterTable } from './counter-table.ts'
+import type { Hold } from './counters.ts'
+import { endedHoldKey, type ForgetRow, type HoldName, readForgetKey } from './hold-rows.ts'
+import { HoldTable } from './hold-table.ts'
 import { snapshotOf } from './live-counter.ts'
+import type { CounterRow, RowKey, RowValue } from './row.ts'
 
 const P0 = 0 as Partition
 const NOW = 3 as InstantMs
@@ -13,6 +17,7 @@ const customers = ['a', 'b'].map((customer) => ({ tenant: 'default' as TenantKey
 const step = fc.oneof(
   fc.record({ do: fc.constant('count'), customer: fc.nat(1), isUnique: fc.boolean(), period: fc.nat(5), value: fc.nat(200) }),
   fc.record({ do: fc.constant('track'), customer: fc.nat(1), features: fc.subarray(['sum', 'unique']) }),
+  fc.record({ do: fc.constantFrom('hold', 'settle', 'applied', 'release', 'expire', 'forget'), customer: fc.nat(1), value: fc.nat(9) }),
   fc.record({ do: fc.constantFrom('reset', 'write', 'write', 'write', 'fail', 'fail after all') }),
 )
 type Step = { do: string; customer?: number; isUnique?: boolean; period?: number; value?: number; features?: string[] }
@@ -20,21 +25,23 @@ type Step = { do: string; customer?: number; isUnique?: boolean; period?: number
 test('whatever writes fail in between, what is on disk after a good one is what is in memory', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      const table = new CounterTable()
       const disk = new Map<string, RowValue>()
+      const table = tableOn(disk)
       for (const [index, next] of steps.entries()) take(table, disk, next, index)
       write(table, disk)
       const rows = [...disk].sort(([a], [b]) => compareKeys(JSON.parse(a), JSON.parse(b)))
-      const loaded = new CounterTable()
-      for (const [key, value] of rows) {
-        const row = readRow(JSON.parse(key), value)
-        if (row !== undefined) loaded.load(row)
+      const loaded = tableOn(disk)
+      for (const kind of LOADED_KINDS) {
+        for (const [key, value] of rows) if (JSON.parse(key)[0] === kind) loaded.load(readRow(JSON.parse(key), value))
       }
       return JSON.stringify(contentOf(loaded)) === JSON.stringify(contentOf(table))
     }),
     { numRuns: 500 },
   )
 })
+
+const tableOn = (disk: Map<string, RowValue>) =>
+  new CounterTable(new HoldTable((name: HoldName) => disk.get(JSON.stringify(endedHoldKey(name)))))
 
 function take(table: CounterTable, disk: Map<string, RowValue>, next: Step, index: number): void {
   const customer = customers[next.customer ?? 0]
@@ -57,6 +64,26 @@ function take(table: CounterTable, disk: Map<string, RowValue>, next: Step, inde
       )
       return
     }
+    case 'hold':
+    case 'settle':
+    case 'release': {
+      const hold = table.holds.find(holdName(next)) ?? newHold(next, index)
+      const settlement = { requestedUnits: 2n, settledUnits: 1n, occurredAtMs: index as InstantMs, report: '{}' }
+      if (hold.state.kind === 'settling') return
+      if (next.do === 'hold') table.holds.set({ ...hold, state: { kind: 'held' } }, index as InstantMs)
+      else if (next.do === 'settle') table.holds.set({ ...hold, state: { kind: 'settling', settlement } }, index as InstantMs)
+      else table.holds.set({ ...hold, state: { kind: 'released' } }, index as InstantMs)
+      return
+    }
+    case 'applied':
+      table.holds.settled({ ...holdName(next), customer: customer.customer }, index as InstantMs)
+      return
+    case 'expire':
+      table.holds.expire((next.value ?? 0) as InstantMs)
+      return
+    case 'forget':
+      table.holds.forget(forgetRows(disk))
+      return
     case 'reset':
       table.clear(P0)
       table.moveTo(P0, index as Offset)
@@ -75,7 +102,32 @@ function take(table: CounterTable, disk: Map<string, RowValue>, next: Step, inde
 }
 
 function write(table: CounterTable, disk: Map<string, RowValue>): void {
-  writeRows(table.takeUnwritten()?.rows ?? [], disk)
+  const unwritten = table.takeUnwritten()
+  if (unwritten === null) return
+  writeRows(unwritten.rows, disk)
+  table.wrote(unwritten)
+}
+
+const holdName = ({ customer = 0 }: Step): HoldName => ({ tenant: 'default' as TenantKey, id: `hold-${customer}` })
+
+function newHold(next: Step, index: number): Hold {
+  return {
+    ...holdName(next),
+    partition: P0,
+    customer: 'a' as CustomerKey,
+    feature: 'sum' as FeatureKey,
+    quantity: BigInt(next.value ?? 0),
+    createdAtMs: index as InstantMs,
+    expiresAtMs: (next.value ?? 0) as InstantMs,
+    state: { kind: 'held' },
+  }
+}
+
+function forgetRows(disk: Map<string, RowValue>): ForgetRow[] {
+  return [...disk.keys()]
+    .map((key) => JSON.parse(key))
+    .filter(([kind]) => kind === 'forget')
+    .map(readForgetKey)
 }
 
 function writeRows(rows: readonly CounterRow[], disk: Map<string, RowValue>): void {
@@ -96,7 +148,14 @@ function contentOf(table: CounterTable) {
       state.kind === 'unique' ? [...state.values].sort() : state.kind === 'add' ? state.amount.toString() : state,
     ]),
   }))
-  return { position: table.position(P0), counters: inOrder }
+  const holds = [0, 1].map((customer) => {
+    const hold = table.holds.find(holdName({ do: 'hold', customer }))
+    return hold && { ...hold, quantity: `${hold.quantity}`, state: hold.state.kind }
+  })
+  const held = [0, 3, 9].map(
+    (startMs) => `${table.holds.heldUnits({ ...customers[0], partition: P0 } as never, 'sum' as FeatureKey, startMs as InstantMs)}`,
+  )
+  return { position: table.position(P0), counters: inOrder, holds, held, live: table.holds.liveCount }
 }
 
 function compareKeys(a: RowKey, b: RowKey): number {

@@ -1,22 +1,21 @@
 import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
 import { invariant } from '../../domain/invariant.ts'
-import {
-  type CounterRow,
-  counterRow,
-  periodRows,
-  positionRow,
-  type ReadRow,
-  removedCounterRows,
-  removedPeriodRows,
-} from './counter-rows.ts'
+import { counterRow, periodRows, positionRow, type ReadRow, removedCounterRows, removedPeriodRows } from './counter-rows.ts'
 import type { CounterDelta, CustomerRef, TrackedCounter } from './counters.ts'
+import type { HoldTable, UnwrittenHolds } from './hold-table.ts'
 import { countIn, type LiveCounter, type LivePeriod, newPeriod, prunePeriods } from './live-counter.ts'
+import type { CounterRow } from './row.ts'
 
 /** All counters of this process in memory, and what of them is not on disk yet. Nothing waits in here: each call is atomic. */
 export class CounterTable {
   readonly #partitions = new Map<Partition, PartitionCounters>()
+  readonly holds: HoldTable
   #unwritten = noChanges()
   #counterCount = 0
+
+  constructor(holds: HoldTable) {
+    this.holds = holds
+  }
 
   get counterCount(): number {
     return this.#counterCount
@@ -26,6 +25,10 @@ export class CounterTable {
   load(row: ReadRow): void {
     if (row.kind === 'position') {
       this.#partition(row.partition).next = row.next
+      return
+    }
+    if (row.kind === 'hold') {
+      this.holds.load(row.hold)
       return
     }
     if (row.kind === 'counter') {
@@ -84,6 +87,7 @@ export class CounterTable {
     }
   }
 
+  /** Of what was counted; holds stay. */
   clear(partition: Partition): void {
     for (const customers of this.#partitions.get(partition)?.tenants.values() ?? []) {
       for (const counters of customers.values()) for (const counter of counters.values()) this.#drop(counter)
@@ -103,22 +107,29 @@ export class CounterTable {
     return refs
   }
 
-  /** What brings the disk up to this moment, for the caller to write or to give back; null when it is. */
+  /** What brings the disk up to this moment, holds included; one of `wrote` and `giveBack` must follow. Null when it is. */
   takeUnwritten(): Unwritten | null {
     const changes = this.#unwritten
     const { removed, positions, counters, periods } = changes
-    if (removed.length === 0 && positions.size === 0 && counters.size === 0 && periods.size === 0) return null
+    const holds = this.holds.takeUnwritten()
+    const isCounted = removed.length > 0 || positions.size > 0 || counters.size > 0 || periods.size > 0
+    if (!isCounted && holds.rows.length === 0) return null
     this.#unwritten = noChanges()
     // What is gone is removed first: the same key may have been written anew since.
-    const rows = [...removed]
+    const rows = [...removed, ...holds.rows]
     for (const counter of counters) rows.push(counterRow(counter))
     for (const period of periods) rows.push(...periodRows(period))
     for (const partition of positions) rows.push(positionRow(partition, this.position(partition)))
-    return { rows, changes }
+    return { rows, changes, holds }
+  }
+
+  wrote({ holds }: Unwritten): void {
+    this.holds.wrote(holds)
   }
 
   /** The write failed, so the next one must hold this as well, as far as it is still there. */
-  giveBack({ changes }: Unwritten): void {
+  giveBack({ changes, holds }: Unwritten): void {
+    this.holds.giveBack(holds)
     const since = this.#unwritten
     this.#unwritten = noChanges()
     this.#unwritten.removed.push(...changes.removed, ...since.removed)
@@ -165,7 +176,7 @@ export class CounterTable {
 /** Why a delta was not counted. Each is right: what it would have changed is not tracked, or was counted by the re-track. */
 export type DropReason = 'untracked' | 'other_definition' | 'before_tracking'
 
-export type Unwritten = { readonly rows: readonly CounterRow[]; readonly changes: Changes }
+export type Unwritten = { readonly rows: readonly CounterRow[]; readonly changes: Changes; readonly holds: UnwrittenHolds }
 
 type Changes = {
   readonly removed: CounterRow[]

@@ -25,15 +25,18 @@ export function createCounterWriter(deps: {
 }): CounterWriter {
   const { file, table, log, rowsWritten, writeFailures, flushIntervalMs } = deps
   let writing: Promise<void> = Promise.resolve()
+  let queued: Promise<void> | null = null
   let timer: NodeJS.Timeout | null = null
   let failure: Fault | null = null
   let isStopped = false
 
   async function write(): Promise<void> {
+    queued = null
     const unwritten = table.takeUnwritten()
     if (unwritten === null) return
     try {
       await file.write(unwritten.rows)
+      table.wrote(unwritten)
       rowsWritten.inc(unwritten.rows.length)
       failure = null
     } catch (error) {
@@ -46,8 +49,10 @@ export function createCounterWriter(deps: {
   function flush(): Promise<void> {
     if (timer !== null) clearTimeout(timer)
     timer = null
-    writing = writing.then(write, write)
-    return writing
+    // Whoever comes while a write is under way shares the next one.
+    queued ??= writing.then(write, write)
+    writing = queued
+    return queued
   }
   function schedule(): void {
     timer ??= setTimeout(() => {

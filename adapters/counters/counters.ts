@@ -26,8 +26,79 @@ export type CounterReading = {
   readonly definition: string
   readonly trackedFromMs: InstantMs
   readonly usedUnits: bigint
+  /** Of every hold that is `held`, whatever period it was made in, and of those `settling` into this period or a later one. */
   readonly heldUnits: bigint
 }
+
+/** A hold as it stands. Quantities in nano units. */
+export type Hold = {
+  readonly id: string
+  readonly tenant: TenantKey
+  readonly customer: CustomerKey
+  readonly partition: Partition
+  readonly feature: FeatureKey
+  readonly quantity: bigint
+  readonly createdAtMs: InstantMs
+  /** From then on a hold that is `held` is `expired`. */
+  readonly expiresAtMs: InstantMs
+  readonly state: HoldState
+}
+
+/** `settling`: the usage event is not applied yet, so the settled quantity still counts as held; `settled`: it counts as used. */
+export type HoldState =
+  | { readonly kind: 'held' | 'released' | 'expired' }
+  | { readonly kind: 'settling' | 'settled'; readonly settlement: Settlement }
+
+export type Settlement = {
+  /** What the caller asked to settle, and what of it the limit let through. */
+  readonly requestedUnits: bigint
+  readonly settledUnits: bigint
+  /** Event time: decides the period that the usage counts in. */
+  readonly occurredAtMs: InstantMs
+  /** What else the usage event needs to be made again; the counters do not look inside. Empty once settled. */
+  readonly report: string
+}
+
+/** A counter as the caller expects it, and the limit that used + held may reach; null for none. */
+export type Cap = {
+  readonly definition: string
+  readonly periodStartMs: InstantMs
+  readonly hardLimit: bigint | null
+}
+
+export type HoldRequest = Pick<Hold, 'id' | 'feature' | 'quantity' | 'expiresAtMs'> & { readonly cap: Cap }
+
+/** Used and held are as of the same moment; the new hold is in them. */
+export type ReserveOutcome =
+  | { readonly status: 'held' | 'refused'; readonly hold: Hold; readonly usedUnits: bigint; readonly heldUnits: bigint }
+  /** A hold of this tenant has the id already: it is given as it stands. */
+  | { readonly status: 'exists'; readonly hold: Hold }
+  /** The counter is not tracked under this definition and for this period: ask for it and try again. */
+  | { readonly status: 'untracked' }
+
+export type SettleRequest = {
+  readonly quantity: bigint
+  readonly occurredAtMs: InstantMs
+  readonly report: string
+  /** What may be settled beyond the quantity held: anything, what the cap leaves, or nothing. */
+  readonly beyond: 'any' | 'none' | Cap
+}
+
+/** The hold as it stands afterwards; what the state says decides whether this call changed it. `untracked` changed nothing. */
+export type HoldOutcome = { readonly status: 'done'; readonly hold: Hold } | { readonly status: 'unknown' | 'untracked' }
+
+/** Names a hold whose usage event is in a record. */
+export type SettledHold = { readonly tenant: TenantKey; readonly customer: CustomerKey; readonly id: string }
+
+export type AppliedRecord = {
+  readonly offset: Offset
+  readonly deltas: readonly CounterDelta[]
+  /** Holds that end with this record, in the same atomic step; also when none of its deltas count. */
+  readonly settles?: readonly SettledHold[]
+}
+
+/** For how long after it ended (or would have expired) a hold is remembered, so that a repeat is answered as before. */
+export const HOLD_MEMORY_MS = 24 * 3_600_000
 
 /**
  * What a decision needs now. A view of the log: the deltas of records and the position they reach are one atomic
@@ -37,16 +108,29 @@ export type Counters = {
   /** Next offset not yet applied; 0 for a partition never seen. */
   position(partition: Partition): Promise<Offset>
   /** Applies the deltas of the records in [from, next) at once. Deltas are per record so that a part already applied is skipped. */
-  apply(partition: Partition, records: readonly { readonly offset: Offset; readonly deltas: readonly CounterDelta[] }[]): Promise<void>
+  apply(partition: Partition, records: readonly AppliedRecord[]): Promise<void>
   /** Replaces what is tracked for one customer, as of the partition's position `at`: rejected as stale (false) when the position has moved on. Holds stay. */
   track(customer: CustomerRef, counters: readonly TrackedCounter[], at: Offset): Promise<boolean>
   /** What is tracked for a customer: feature to definition. */
   tracked(customer: CustomerRef): Promise<ReadonlyMap<FeatureKey, string>>
-  /** One atomic reading per call. Undefined for a feature that is not tracked. */
+  /** One atomic reading per call, with what is held at `nowMs`. Undefined for a feature that is not tracked. */
   read(
     customer: CustomerRef,
     wanted: readonly { readonly feature: FeatureKey; readonly periodStartMs: InstantMs }[],
+    nowMs: InstantMs,
   ): Promise<readonly (CounterReading | undefined)[]>
+  /** Holds the quantity if used + held + quantity stays within the cap. Like every change of a hold: one atomic step, durable once resolved. */
+  reserve(customer: CustomerRef, request: HoldRequest, nowMs: InstantMs): Promise<ReserveOutcome>
+  /** Null when there was none, or it ended longer ago than `HOLD_MEMORY_MS`. */
+  hold(tenant: TenantKey, id: string, nowMs: InstantMs): Promise<Hold | null>
+  /** `held` or `expired` -> `settling`, or `settled` when nothing of the quantity is let through. Any other state stays. */
+  settleHold(customer: CustomerRef, id: string, request: SettleRequest, nowMs: InstantMs): Promise<HoldOutcome>
+  /** `held` or `expired` -> `released`. Any other state stays. */
+  releaseHold(customer: CustomerRef, id: string, nowMs: InstantMs): Promise<HoldOutcome>
+  /** A hold that is `held` expires at `expiresAtMs`, if that is later. Any other state stays. */
+  extendHold(customer: CustomerRef, id: string, expiresAtMs: InstantMs, nowMs: InstantMs): Promise<HoldOutcome>
+  /** Holds whose usage event has not been applied, by id, in arrays of bounded size. */
+  settlingHolds(partition: Partition): AsyncIterable<readonly Hold[]>
   /** Asks whoever aggregates the partition to (re)compute this customer's counters. Resolves once the request is placed. */
   requestTracking(customer: CustomerRef): Promise<void>
   /** Requests of this partition placed and not yet taken; taken ones are gone. */
@@ -55,7 +139,7 @@ export type Counters = {
   onTrackingRequest(listener: (partition: Partition) => void): void
   /** Every counter of a partition, for verify. */
   scan(partition: Partition): AsyncIterable<{ readonly customer: CustomerRef; readonly counters: readonly TrackedCounter[] }>
-  /** Forgets everything of a partition and sets its position: the first step of a rebuild. */
+  /** Forgets all that was counted in a partition and sets its position: the first step of a rebuild. Holds stay: the log does not have them. */
   reset(partition: Partition, position: Offset): Promise<void>
   /** Resolves when all that was applied is durable. */
   flush(): Promise<void>

@@ -6,6 +6,9 @@ import { openCounterFile } from './counter-file.ts'
 import { CounterTable, type DropReason } from './counter-table.ts'
 import { createCounterWriter } from './counter-writer.ts'
 import type { Counters } from './counters.ts'
+import { createEmbeddedHolds } from './embedded-holds.ts'
+import { endedHoldKey } from './hold-rows.ts'
+import { HoldTable } from './hold-table.ts'
 import { snapshotOf, usedUnitsIn } from './live-counter.ts'
 import { createTrackingRequests } from './tracking-requests.ts'
 
@@ -17,7 +20,12 @@ export type EmbeddedCountersOptions = {
   readonly registry: Registry
   /** At most so much later than it was applied is something on disk. */
   readonly flushIntervalMs?: number
+  readonly holdsMax?: number
 }
+
+const SWEEP_INTERVAL_MS = 1_000
+/** Of holds forgotten per sweep: more than can end in its interval. */
+const FORGOTTEN_PER_SWEEP_MAX = 10_000
 
 /**
  * Counters in the memory of this process, written to LMDB behind it. One write is one transaction and holds every change
@@ -25,15 +33,27 @@ export type EmbeddedCountersOptions = {
  */
 export async function createEmbeddedCounters(options: EmbeddedCountersOptions): Promise<Counters> {
   const { path, clock, log, flushIntervalMs = 1000 } = options
-  const table = new CounterTable()
   const file = openCounterFile(path)
+  const metrics = createMetrics(options.registry, () => table)
+  const holds = new HoldTable(
+    (name) => file.get(endedHoldKey(name)),
+    (state) => metrics.holdsEnded.inc({ state }),
+  )
+  const table = new CounterTable(holds)
   for (const row of file.rows()) table.load(row)
   const requests = createTrackingRequests()
-  const metrics = createMetrics(options.registry, table)
   const writer = createCounterWriter({ file, table, log, rowsWritten: metrics.rows, writeFailures: metrics.failures, flushIntervalMs })
-  log.info({ counters: table.counterCount }, 'counters loaded')
+  log.info({ counters: table.counterCount, holds: holds.liveCount }, 'counters loaded')
+  // Holds that nobody asks about expire too, and what ended long ago is forgotten.
+  const sweeping = setInterval(() => {
+    const nowMs = clock.now()
+    const expired = holds.expire(nowMs)
+    if (holds.forget(file.dueForgetRows(nowMs, FORGOTTEN_PER_SWEEP_MAX)) + expired > 0) writer.schedule()
+  }, SWEEP_INTERVAL_MS)
+  sweeping.unref()
 
   return {
+    ...createEmbeddedHolds(table, writer, options.holdsMax),
     async position(partition) {
       return table.position(partition)
     },
@@ -41,9 +61,10 @@ export async function createEmbeddedCounters(options: EmbeddedCountersOptions): 
       writer.assertOpen()
       const nowMs = clock.now()
       const results: Record<DropReason | 'counted', number> = { counted: 0, untracked: 0, other_definition: 0, before_tracking: 0 }
-      for (const { offset, deltas } of records) {
+      for (const { offset, deltas, settles = [] } of records) {
         if (offset < table.position(partition)) continue
         for (const delta of deltas) results[table.count(partition, delta, nowMs) ?? 'counted']++
+        for (const hold of settles) holds.settled(hold, nowMs)
         table.moveTo(partition, (offset + 1) as Offset)
       }
       for (const [result, deltas] of Object.entries(results)) if (deltas > 0) metrics.deltas.inc({ result }, deltas)
@@ -59,14 +80,16 @@ export async function createEmbeddedCounters(options: EmbeddedCountersOptions): 
     async tracked(customer) {
       return new Map([...(table.of(customer) ?? [])].map(([feature, { definition }]) => [feature, definition]))
     },
-    async read(customer, wanted) {
+    async read(customer, wanted, nowMs) {
       writer.assertOpen()
+      if (holds.expire(nowMs) > 0) writer.schedule()
       const counters = table.of(customer)
       return wanted.map(({ feature, periodStartMs }) => {
         const counter = counters?.get(feature)
         if (counter === undefined) return undefined
         const { definition, trackedFromMs, periods } = counter
-        return { definition, trackedFromMs, usedUnits: usedUnitsIn(periods.get(periodStartMs)), heldUnits: 0n }
+        const heldUnits = holds.heldUnits(customer, feature, periodStartMs)
+        return { definition, trackedFromMs, usedUnits: usedUnitsIn(periods.get(periodStartMs)), heldUnits }
       })
     },
     async requestTracking(customer) {
@@ -93,19 +116,35 @@ export async function createEmbeddedCounters(options: EmbeddedCountersOptions): 
     },
     flush: () => writer.flush(),
     ping: () => writer.ping(),
-    stop: () => writer.stop(),
+    async stop() {
+      clearInterval(sweeping)
+      await writer.stop()
+    },
   }
 }
 
-type Metrics = { readonly deltas: Counter<'result'>; readonly rows: Counter; readonly failures: Counter }
+type Metrics = {
+  readonly deltas: Counter<'result'>
+  readonly rows: Counter
+  readonly failures: Counter
+  readonly holdsEnded: Counter<'state'>
+}
 
-function createMetrics(registry: Registry, table: CounterTable): Metrics {
+function createMetrics(registry: Registry, table: () => CounterTable): Metrics {
   new Gauge({
     name: 'tollgate_counters_tracked',
     help: 'Counters (customer and feature) that are kept',
     registers: [registry],
     collect() {
-      this.set(table.counterCount)
+      this.set(table().counterCount)
+    },
+  })
+  new Gauge({
+    name: 'tollgate_holds_live',
+    help: 'Holds under way: neither settled nor released nor expired',
+    registers: [registry],
+    collect() {
+      this.set(table().holds.liveCount)
     },
   })
   return {
@@ -119,6 +158,12 @@ function createMetrics(registry: Registry, table: CounterTable): Metrics {
     failures: new Counter({
       name: 'tollgate_counter_write_failures_total',
       help: 'Writes of counters to disk that failed and were tried again',
+      registers: [registry],
+    }),
+    holdsEnded: new Counter({
+      name: 'tollgate_holds_ended_total',
+      help: 'Holds that ended, by how: settled (its usage was counted), released, expired',
+      labelNames: ['state'],
       registers: [registry],
     }),
   }

@@ -42,7 +42,7 @@ test('killed while it counts, position and values agree and nothing durable is l
     const position = await counters.position(partition)
     const customer = { tenant: 'default' as TenantKey, customer: 'acme' as CustomerKey, partition }
     const wanted = ['a', 'b', 'c'].map((feature) => ({ feature: feature as FeatureKey, periodStartMs: 0 as InstantMs }))
-    const readings = await counters.read(customer, wanted)
+    const readings = await counters.read(customer, wanted, 0 as InstantMs)
     await counters.stop()
     expect(position).toBeGreaterThanOrEqual(durable)
     const records = BigInt(position)

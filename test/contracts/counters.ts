@@ -33,7 +33,7 @@ export function describeCounters(name: string, makePlace: () => Promise<Counters
       await place.remove()
     })
     const used = async (customer: CustomerRef = ACME, periodStartMs = MARCH, feature = TOKENS) => {
-      const [reading] = await counters.read(customer, [{ feature, periodStartMs: periodStartMs as InstantMs }])
+      const [reading] = await counters.read(customer, [{ feature, periodStartMs: periodStartMs as InstantMs }], nowMs as InstantMs)
       return reading?.usedUnits
     }
 
@@ -50,8 +50,8 @@ export function describeCounters(name: string, makePlace: () => Promise<Counters
       expect(await used()).toBe(3n)
       expect(await used(ACME, APRIL)).toBe(0n)
       expect(await counters.tracked(ACME)).toEqual(new Map([[TOKENS, DEFINITION]]))
-      expect(await counters.read(ACME, [{ feature: RUNS, periodStartMs: MARCH }])).toEqual([undefined])
-      expect(await counters.read(ACME, [{ feature: TOKENS, periodStartMs: MARCH }])).toEqual([
+      expect(await counters.read(ACME, [{ feature: RUNS, periodStartMs: MARCH }], MARCH)).toEqual([undefined])
+      expect(await counters.read(ACME, [{ feature: TOKENS, periodStartMs: MARCH }], MARCH)).toEqual([
         { definition: DEFINITION, trackedFromMs: FEBRUARY, usedUnits: 3n, heldUnits: 0n },
       ])
     })
@@ -176,7 +176,7 @@ export function describeCounters(name: string, makePlace: () => Promise<Counters
       await counters.apply(P0, [record(0, delta({ periodStartMs: JANUARY }), delta({ periodStartMs: FEBRUARY }))])
       expect(await used(ACME, JANUARY)).toBe(1n)
       await counters.apply(P0, [record(1, delta({ periodStartMs: MARCH }))])
-      const [reading] = await counters.read(ACME, [{ feature: TOKENS, periodStartMs: MARCH }])
+      const [reading] = await counters.read(ACME, [{ feature: TOKENS, periodStartMs: MARCH }], MARCH)
       expect(reading).toMatchObject({ trackedFromMs: FEBRUARY, usedUnits: 1n })
       await counters.apply(P0, [record(2, delta({ periodStartMs: JANUARY }))])
       await reopen()
