@@ -43,14 +43,15 @@ export async function startServerProcess(server: ServerCommand): Promise<ServerP
 /** Polls `isUp` until it answers true. Rejects with the tail of the log when the process ends first or the time is over. */
 export async function waitUntilUp(server: ServerProcess, limitMs: number, isUp: () => Promise<boolean>): Promise<void> {
   const deadlineMs = Date.now() + limitMs
-  while (!(await isUp())) {
+  for (;;) {
+    // First of all alive: a foreign server on the same port would answer in its place.
     const isAlive = await isRunning(server)
-    if (isAlive && Date.now() < deadlineMs) {
-      await pause(100)
-      continue
+    if (isAlive && (await isUp())) return
+    if (!isAlive || Date.now() >= deadlineMs) {
+      const reason = isAlive ? `did not answer on port ${server.port} within ${limitMs} ms` : 'ended while starting'
+      throw new Error(`The server ${reason}. End of ${server.logFile}:\n${await logTail(server.logFile)}`)
     }
-    const reason = isAlive ? `did not answer on port ${server.port} within ${limitMs} ms` : 'ended while starting'
-    throw new Error(`The server ${reason}. End of ${server.logFile}:\n${await logTail(server.logFile)}`)
+    await pause(100)
   }
 }
 
