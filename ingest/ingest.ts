@@ -4,7 +4,8 @@ import type { EventLog } from '../adapters/event-log/event-log.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { InstantMs, TenantKey } from '../domain/identity.ts'
 import { type Outcome, type Refusal, refuse } from '../domain/refusal.ts'
-import { EVENT_AGE_MAX_MS, EVENT_LEAD_MAX_MS } from '../domain/usage-event.ts'
+import { EVENT_AGE_MAX_MS, EVENT_LEAD_MAX_MS, type UsageEvent } from '../domain/usage-event.ts'
+import { appendEvents } from './append-events.ts'
 import { type ByteBudget, createByteBudget } from './byte-budget.ts'
 import { createIngestRequest, type IngestMode, type IngestRequest, refusalOfFault, type Verdicts } from './ingest-request.ts'
 import { createRecordWriter } from './record-writer.ts'
@@ -44,6 +45,8 @@ export type Ingest = {
   begin(tenant: TenantKey, mode: IngestMode): IngestRequest
   /** Takes the events of one request, all at hand; answers when they are durable. */
   submit(tenant: TenantKey, values: readonly unknown[], mode: IngestMode): Promise<Outcome<Verdicts>>
+  /** Appends events that this system makes itself; resolves when they are durable, rejects with the log's fault. */
+  append(tenant: TenantKey, events: readonly UsageEvent[]): Promise<void>
   /** To be called when a customer of the tenant has changed: subjects are resolved anew. */
   invalidateSubjects(tenant: TenantKey): void
   countRefusal(refusal: Refusal): void
@@ -92,6 +95,7 @@ export function createIngest(options: IngestOptions): Ingest {
         return request.abandon(refusalOfFault(error))
       }
     },
+    append: (tenant, events) => appendEvents(writer, tenant, events),
     invalidateSubjects: (tenant) => subjects.invalidate(tenant),
     countRefusal: (refusal) => metrics.refused.inc({ reason: refusal.code }),
     drain: () => writer.drain(),

@@ -1,0 +1,13 @@
+import type { TenantKey } from '../domain/identity.ts'
+import type { UsageEvent } from '../domain/usage-event.ts'
+import type { RecordWriter } from './record-writer.ts'
+
+/**
+ * Puts events that this system makes itself (settled reservations, direct reports) into the log, beside those that come over HTTP. They
+ * are valid already. Resolves when all are durable; rejects with the log's fault when one may not be, and then all may be appended again.
+ */
+export async function appendEvents(writer: RecordWriter, tenant: TenantKey, events: readonly UsageEvent[]): Promise<void> {
+  const indexed = events.map((event, index) => ({ index, event }))
+  const [failure] = await writer.write(tenant, indexed)
+  if (failure !== undefined) throw failure.fault
+}
