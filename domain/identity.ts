@@ -7,6 +7,7 @@ export type FeatureKey = Brand<string, 'FeatureKey'>
 export type ProductKey = Brand<string, 'ProductKey'>
 export type PlanKey = Brand<string, 'PlanKey'>
 export type SubscriptionId = Brand<string, 'SubscriptionId'>
+export type GrantId = Brand<string, 'GrantId'>
 
 /** The place of one record in the event log: records of a partition are numbered from 0 without order between partitions. */
 export type Partition = Brand<number, 'Partition'>
