@@ -162,7 +162,7 @@ function foldEdgeEvent(
   groups.set(name, { ...group, aggregate: addToAggregate(before, meter.aggregation, reading, event) })
 }
 
-export function windowStartOf(instantMs: InstantMs, window: UsageWindow, timezone = 'UTC'): InstantMs {
+function windowStartOf(instantMs: InstantMs, window: UsageWindow, timezone = 'UTC'): InstantMs {
   if (window === 'minute') return (Math.floor(instantMs / MINUTE_MS) * MINUTE_MS) as InstantMs
   return DateTime.fromMillis(instantMs, { zone: timezone }).startOf(window).toMillis() as InstantMs
 }

@@ -106,7 +106,7 @@ type UsageQueryParameters = {
   readonly groupBy?: string
 }
 
-export function parseUsageQuery(query: UsageQueryParameters, meter: Meter, nowMs: InstantMs): Outcome<UsageRequest & { timezone: string }> {
+function parseUsageQuery(query: UsageQueryParameters, meter: Meter, nowMs: InstantMs): Outcome<UsageRequest & { timezone: string }> {
   const errors: FieldError[] = []
   const timezone = timezoneName(query.timezone ?? 'UTC')
   if (timezone === null) {
