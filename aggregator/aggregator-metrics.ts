@@ -12,9 +12,7 @@ export type AggregatorMetrics = {
   tracked(customers: number): void
   backfilled(events: number): void
   /** Read when metrics are collected. */
-  observe(
-    read: () => { readonly lagRecords: readonly (readonly [partition: number, lagRecords: number])[]; readonly filterBytes: number },
-  ): void
+  observe(filterBytes: () => number): void
 }
 
 export function createAggregatorMetrics(registry: Registry): AggregatorMetrics {

@@ -1,0 +1,276 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { Registry } from 'prom-client'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import type { Catalog } from '../adapters/catalog/catalog.ts'
+import { openPGliteCatalog } from '../adapters/catalog/pglite-catalog.ts'
+import type { Counters } from '../adapters/counters/counters.ts'
+import { createEmbeddedCounters } from '../adapters/counters/embedded-counters.ts'
+import type { EventLog, LogRecord } from '../adapters/event-log/event-log.ts'
+import { createLmdbEventLog } from '../adapters/event-log/lmdb-event-log.ts'
+import { openChdbUsageStore } from '../adapters/usage-store/chdb-usage-store.ts'
+import type { Flush, UsageStore } from '../adapters/usage-store/usage-store.ts'
+import { trackedFeatures } from '../domain/entitlements.ts'
+import type { CustomerKey, FeatureKey, InstantMs, MeterKey, Partition, PlanKey, ProductKey, TenantKey } from '../domain/identity.ts'
+import type { MeterDefinition } from '../domain/meter.ts'
+import { partitionOf } from '../domain/partitioning.ts'
+import { orThrow } from '../domain/refusal.ts'
+import type { UsageEvent } from '../domain/usage-event.ts'
+import { encodeUsageEventBatch } from '../schemas/avro/usage-event-batch.ts'
+import { type Aggregator, createAggregator } from './aggregator.ts'
+
+const NOW_MS = Date.UTC(2025, 5, 15, 12) as InstantMs
+const clock = { now: () => NOW_MS }
+const log = pino({ level: 'silent' })
+const PARTITIONS = 2
+const soon = { timeout: 20_000, interval: 20 }
+
+/** One set of stores for all tests, as opening them takes longest; each test has a tenant of its own. */
+let tenant: TenantKey
+let tests = 0
+let path: string
+let stores: { eventLog: EventLog; usageStore: UsageStore; counters: Counters; catalog: Catalog }
+let aggregator: Aggregator | null
+let setAside: { record: LogRecord; reason: string }[]
+
+async function openStores() {
+  const registry = new Registry()
+  const eventLog = await createLmdbEventLog({ path: join(path, 'log'), partitions: PARTITIONS, log, registry })
+  const usageStore = await openChdbUsageStore({ path: join(path, 'usage'), chunkRecords: 8, log, registry })
+  await usageStore.migrate()
+  const counters = await createEmbeddedCounters({ path: join(path, 'counters'), clock, log, registry })
+  const catalog = await openPGliteCatalog({ path: join(path, 'catalog'), clock, randomBytes, log })
+  await catalog.migrate()
+  return { eventLog, usageStore, counters, catalog }
+}
+
+async function startAggregator(over: Partial<typeof stores> = {}, drainTimeoutMs = 10_000): Promise<Aggregator> {
+  aggregator = createAggregator({
+    ...stores,
+    ...over,
+    clock,
+    log,
+    registry: new Registry(),
+    onUndecodable: async (record, reason) => void setAside.push({ record, reason }),
+    options: { flushIntervalMs: 50, drainTimeoutMs },
+  })
+  await aggregator.start()
+  return aggregator
+}
+
+beforeAll(async () => {
+  path = await mkdtemp(join(tmpdir(), 'tollgate-aggregator-'))
+  stores = await openStores()
+})
+afterAll(async () => {
+  for (const store of Object.values(stores)) await store.stop()
+  await rm(path, { recursive: true, force: true })
+})
+beforeEach(() => {
+  tenant = `tenant-${++tests}` as TenantKey
+  setAside = []
+  aggregator = null
+})
+afterEach(async () => {
+  await aggregator?.stop()
+})
+
+const usageEvent = (id: string, data: object = { tokens: 1 }, over: Partial<UsageEvent> = {}): UsageEvent => ({
+  id,
+  source: 'default',
+  type: 'llm.request',
+  customer: 'c1' as CustomerKey,
+  subject: null,
+  occurredAtMs: (NOW_MS - 90_000) as InstantMs,
+  data: JSON.stringify(data),
+  attributes: null,
+  ...over,
+})
+const send = (events: UsageEvent[], receivedAtMs: InstantMs = NOW_MS) =>
+  stores.eventLog.append(
+    partitionOf(tenant, events[0]?.customer ?? ('' as CustomerKey), PARTITIONS),
+    encodeUsageEventBatch({ tenant, events }),
+    receivedAtMs,
+  )
+const tokensMeter: MeterDefinition = { eventType: 'llm.request', aggregation: 'sum', value: ['tokens'], dimensions: { model: 'model' } }
+const putMeter = async (key: string, definition: MeterDefinition) =>
+  orThrow(await stores.catalog.putMeter(tenant, key as MeterKey, definition)).value
+
+async function total(key: string) {
+  const meter = await stores.catalog.meter(tenant, key as MeterKey)
+  if (meter === null) return null
+  const range = { fromMs: 0 as InstantMs, toMs: (NOW_MS + 86_400_000) as InstantMs }
+  const query = { tenant, meter: meter.key, revision: meter.revision, ...range, groupBy: [], filter: {}, rowsMax: 10 }
+  const [row] = await stores.usageStore.usage(query)
+  return { events: row?.events ?? 0, sum: row?.sum ?? 0n }
+}
+const units = (number: number) => BigInt(number) * 1_000_000_000n
+const settled = () =>
+  vi.waitFor(async () => {
+    const positions = await stores.usageStore.positions()
+    for (let partition = 0; partition < PARTITIONS; partition++) {
+      const { next } = await stores.eventLog.range(partition as Partition)
+      expect(positions.get(partition as Partition) ?? 0).toBe(next)
+    }
+  }, soon)
+
+test('Events become windows and rows, repeats count once, and new customers appear', async () => {
+  await putMeter('tokens', tokensMeter)
+  await startAggregator()
+  await send([usageEvent('a', { tokens: 5, model: 'x' }), usageEvent('a', { tokens: 5 }), usageEvent('b', { tokens: '0.5' })])
+  await send([usageEvent('b', { tokens: 9 }), usageEvent('c', { tokens: 'many' }), usageEvent('a', {}, { customer: 'c2' as CustomerKey })])
+  await settled()
+  expect(await total('tokens')).toEqual({ events: 2, sum: units(5) + 500_000_000n })
+  expect(await stores.usageStore.events({ tenant, limit: 100 })).toHaveLength(4)
+  expect((await stores.catalog.customer(tenant, 'c2' as CustomerKey))?.key).toBe('c2')
+})
+
+test('A meter made after its events answers for them, and a changed one is counted anew', async () => {
+  const running = await startAggregator()
+  for (let record = 0; record < 20; record++) await send([usageEvent(`early-${record}`, { tokens: 2, input: 1 })])
+  const first = await putMeter('tokens', tokensMeter)
+  await send([usageEvent('late', { tokens: 3, input: 1 })])
+  await vi.waitFor(async () => expect(await running.meterReady(tenant, first.key, first.revision)).toBe(true), soon)
+  await settled()
+  expect(await total('tokens')).toEqual({ events: 21, sum: units(43) })
+  const second = await putMeter('tokens', { ...tokensMeter, value: ['tokens', 'input'] })
+  expect(second.revision).not.toBe(first.revision)
+  await vi.waitFor(async () => expect(await running.meterReady(tenant, second.key, second.revision)).toBe(true), soon)
+  await settled()
+  expect(await total('tokens')).toEqual({ events: 21, sum: units(64) })
+  await vi.waitFor(async () => {
+    const ofTenant = (await stores.usageStore.activations()).filter((activation) => activation.tenant === tenant)
+    const revisions = new Set(ofTenant.map(({ revision }) => revision))
+    expect([...revisions]).toEqual([second.revision])
+  }, soon)
+})
+
+test('A repeat is found across restarts, also when the flush before was cut short', async () => {
+  await putMeter('tokens', tokensMeter)
+  const running = await startAggregator()
+  for (let record = 0; record < 11; record++) await send([usageEvent(`e${record}`), usageEvent(`f${record}`)])
+  await settled()
+  await running.stop()
+  // The next life writes events and windows, but dies before it writes its position.
+  const cutShort: UsageStore = {
+    ...stores.usageStore,
+    async write(flush: Flush) {
+      await stores.usageStore.write({ ...flush, positions: [] })
+      throw new Error('killed')
+    },
+  }
+  const written = vi.spyOn(cutShort, 'write')
+  for (let record = 0; record < 4; record++) await send([usageEvent(`g${record}`), usageEvent(`e${record}`)])
+  const dying = await startAggregator({ usageStore: cutShort }, 1)
+  await vi.waitFor(() => expect(written).toHaveBeenCalled(), soon)
+  await dying.stop()
+  await startAggregator()
+  for (let record = 0; record < 11; record++) await send([usageEvent(`e${record}`), usageEvent(`g${record}`)])
+  await settled()
+  expect(await total('tokens')).toEqual({ events: 22 + 11, sum: units(22 + 11) })
+})
+
+test('A record that cannot be decoded is set aside and the next ones are counted', async () => {
+  await putMeter('tokens', tokensMeter)
+  await startAggregator()
+  const partition = partitionOf(tenant, 'c1' as CustomerKey, PARTITIONS)
+  await stores.eventLog.append(partition, new Uint8Array([1, 2, 3]), NOW_MS)
+  await send([usageEvent('a')])
+  await settled()
+  expect(await total('tokens')).toEqual({ events: 1, sum: units(1) })
+  expect(setAside.map(({ record }) => record.value)).toEqual([Buffer.from([1, 2, 3])])
+})
+
+test('Counters are computed on request from what was used before, and then follow the events', async () => {
+  const customer = 'c1' as CustomerKey
+  const tokens = await putMeter('tokens', tokensMeter)
+  const feature = {
+    key: 'tokens' as FeatureKey,
+    name: 'Tokens',
+    type: 'metered',
+    meter: tokens.key,
+    filter: { model: ['a', 'b'] },
+    unit: null,
+  } as const
+  await stores.catalog.putFeature(tenant, feature)
+  await stores.catalog.putProduct(tenant, { key: 'p' as ProductKey, name: 'P', description: null })
+  const entitlement = {
+    feature: feature.key,
+    limit: '100',
+    limitType: 'hard',
+    reset: 'hour',
+    anchor: 'subscription',
+    rollover: null,
+    value: null,
+  } as const
+  await stores.catalog.putPlan(tenant, {
+    ...{ plan: 'p' as PlanKey, product: 'p' as ProductKey, name: 'P', currency: 'USD', interval: 'month', baseFee: null, charges: [] },
+    entitlements: [entitlement],
+  })
+  await stores.catalog.putCustomer(tenant, { key: customer, name: null, email: null, subjects: [], metadata: {} })
+  // Periods begin at 17 ms past the minute: the boundary minute belongs to two of them.
+  const startMs = (NOW_MS - 5 * 3_600_000 + 17) as InstantMs
+  await stores.catalog.createSubscription(tenant, { customer, plan: 'p' as PlanKey, startMs, anchorMs: startMs })
+  await startAggregator()
+  const hourMs = (NOW_MS - 3_600_000 + 17) as InstantMs
+  const at = (id: string, occurredAtMs: number, model = 'a') =>
+    usageEvent(id, { tokens: 1, model }, { occurredAtMs: occurredAtMs as InstantMs })
+  await send([
+    at('1', hourMs),
+    at('2', hourMs - 1),
+    at('3', hourMs - 17),
+    at('4', hourMs + 70_000),
+    at('5', NOW_MS + 17),
+    at('6', hourMs + 1, 'c'),
+  ])
+  await settled()
+  const ref = { tenant, customer, partition: partitionOf(tenant, customer, PARTITIONS) }
+  await stores.counters.requestTracking(ref)
+  const [tracked] = trackedFeatures(await stores.catalog.entitlementInputs(tenant, customer), NOW_MS)
+  const used = async (periodStartMs: number) =>
+    (await stores.counters.read(ref, [{ feature: feature.key, periodStartMs: periodStartMs as InstantMs }], NOW_MS))[0]
+  await vi.waitFor(async () => expect((await used(hourMs))?.usedUnits).toBe(units(2)), soon)
+  expect(await used(hourMs)).toMatchObject({ definition: tracked?.definition, trackedFromMs: hourMs - 3_600_000 })
+  expect((await used(hourMs - 3_600_000))?.usedUnits).toBe(units(2))
+  expect((await used(hourMs + 3_600_000))?.usedUnits).toBe(units(1))
+  await send([at('7', hourMs + 5), at('1', hourMs), at('8', hourMs - 3_600_001), at('9', hourMs + 5, 'c')])
+  await vi.waitFor(async () => expect((await used(hourMs))?.usedUnits).toBe(units(3)), soon)
+  // Another life follows on from what the counters know.
+  await aggregator?.stop()
+  await startAggregator()
+  await send([at('10', hourMs + 5), at('7', hourMs + 5)])
+  await vi.waitFor(async () => expect((await used(hourMs))?.usedUnits).toBe(units(4)), soon)
+})
+
+test('Without its usage store it says that it is stalled and why, and goes on when the store is back', async () => {
+  await putMeter('tokens', tokensMeter)
+  let isDown = true
+  const flaky: UsageStore = {
+    ...stores.usageStore,
+    async write(flush, signal) {
+      if (isDown) throw new Error('disk full')
+      await stores.usageStore.write(flush, signal)
+    },
+  }
+  let nowMs: number = NOW_MS
+  const running = createAggregator({
+    ...{ ...stores, usageStore: flaky, clock: { now: () => nowMs as InstantMs }, log, registry: new Registry() },
+    onUndecodable: async () => undefined,
+    options: { flushIntervalMs: 10, stalledAfterMs: 5_000 },
+  })
+  aggregator = running
+  await running.start()
+  await send([usageEvent('a')])
+  await vi.waitFor(() => expect(running.health().reasons).toEqual(['could not flush to the usage store: disk full']), soon)
+  expect(running.health().isStalled).toBe(false)
+  nowMs += 6_000
+  expect(running.health().isStalled).toBe(true)
+  isDown = false
+  await settled()
+  await vi.waitFor(() => expect(running.health()).toMatchObject({ isStalled: false, reasons: [] }), soon)
+  expect(running.health().partitions.map(({ lagRecords }) => lagRecords)).toEqual([0, 0])
+  expect(await total('tokens')).toEqual({ events: 1, sum: units(1) })
+})
