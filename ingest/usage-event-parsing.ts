@@ -1,8 +1,8 @@
 import type { CustomerKey, InstantMs } from '../domain/identity.ts'
+import { findJsonDefect, holdsLoneSurrogate } from '../domain/json-defect.ts'
 import { isRefusal, type Outcome, type Refusal, refuse } from '../domain/refusal.ts'
 import type { UsageEvent } from '../domain/usage-event.ts'
 import { parseEventTime } from './event-time.ts'
-import { findJsonDefect, holdsLoneSurrogate } from './json-defect.ts'
 
 export type ParseContext = {
   /** The time of an event that brings none. */

@@ -1,7 +1,7 @@
 import type { CounterState } from '../../domain/counter-state.ts'
+import type { Hold } from '../../domain/hold.ts'
 import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
 import { invariant, unreachable } from '../../domain/invariant.ts'
-import type { Hold } from './counters.ts'
 import { decodeHold } from './hold-rows.ts'
 import { type LiveCounter, type LivePeriod, sharedStateOf } from './live-counter.ts'
 import type { CounterRow, RowKey, RowValue } from './row.ts'

@@ -1,4 +1,5 @@
 import type { CounterState } from '../../domain/counter-state.ts'
+import type { Hold } from '../../domain/hold.ts'
 import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
 
 export type CustomerRef = { readonly tenant: TenantKey; readonly customer: CustomerKey; readonly partition: Partition }
@@ -28,35 +29,6 @@ export type CounterReading = {
   readonly usedUnits: bigint
   /** Of every hold that is `held`, whatever period it was made in, and of those `settling` into this period or a later one. */
   readonly heldUnits: bigint
-}
-
-/** A hold as it stands. Quantities in nano units. */
-export type Hold = {
-  readonly id: string
-  readonly tenant: TenantKey
-  readonly customer: CustomerKey
-  readonly partition: Partition
-  readonly feature: FeatureKey
-  readonly quantity: bigint
-  readonly createdAtMs: InstantMs
-  /** From then on a hold that is `held` is `expired`. */
-  readonly expiresAtMs: InstantMs
-  readonly state: HoldState
-}
-
-/** `settling`: the usage event is not applied yet, so the settled quantity still counts as held; `settled`: it counts as used. */
-export type HoldState =
-  | { readonly kind: 'held' | 'released' | 'expired' }
-  | { readonly kind: 'settling' | 'settled'; readonly settlement: Settlement }
-
-export type Settlement = {
-  /** What the caller asked to settle, and what of it the limit let through. */
-  readonly requestedUnits: bigint
-  readonly settledUnits: bigint
-  /** Event time: decides the period that the usage counts in. */
-  readonly occurredAtMs: InstantMs
-  /** What else the usage event needs to be made again; the counters do not look inside. Empty once settled. */
-  readonly report: string
 }
 
 /** A counter as the caller expects it, and the limit that used + held may reach; null for none. */

@@ -1,8 +1,9 @@
 import { Fault } from '../../domain/fault.ts'
+import type { Hold, HoldState } from '../../domain/hold.ts'
 import type { InstantMs } from '../../domain/identity.ts'
 import type { CounterTable } from './counter-table.ts'
 import type { CounterWriter } from './counter-writer.ts'
-import type { Cap, Counters, CustomerRef, Hold, HoldOutcome, HoldState, SettleRequest } from './counters.ts'
+import type { Cap, Counters, CustomerRef, HoldOutcome, SettleRequest } from './counters.ts'
 import { type LiveCounter, usedUnitsIn } from './live-counter.ts'
 
 export type HoldOperations = Pick<Counters, 'reserve' | 'hold' | 'settleHold' | 'releaseHold' | 'extendHold' | 'settlingHolds'>

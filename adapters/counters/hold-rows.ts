@@ -1,5 +1,5 @@
+import type { Hold, HoldState } from '../../domain/hold.ts'
 import type { CustomerKey, FeatureKey, InstantMs, Partition, TenantKey } from '../../domain/identity.ts'
-import type { Hold, HoldState } from './counters.ts'
 import type { RowKey, RowValue } from './row.ts'
 
 /**

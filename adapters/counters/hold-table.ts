@@ -1,6 +1,7 @@
+import type { Hold, HoldState } from '../../domain/hold.ts'
 import type { FeatureKey, InstantMs, Partition } from '../../domain/identity.ts'
 import { invariant } from '../../domain/invariant.ts'
-import { type CustomerRef, HOLD_MEMORY_MS, type Hold, type HoldState, type SettledHold } from './counters.ts'
+import { type CustomerRef, HOLD_MEMORY_MS, type SettledHold } from './counters.ts'
 import { type Expiring, ExpiryQueue } from './expiry-queue.ts'
 import { decodeHold, encodeHold, endedHoldKey, type ForgetRow, forgetKey, type HoldName, liveHoldKey } from './hold-rows.ts'
 import type { CounterRow, RowValue } from './row.ts'
