@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { ConnectionOptions } from 'node:tls'
 import type { SASLOptions } from 'kafkajs'
 import type { Logger } from 'pino'
@@ -7,7 +8,7 @@ import { invariant } from '../../domain/invariant.ts'
 import type { EventLog, LogRecord } from './event-log.ts'
 import { createKafkaClient, type KafkaCluster, leaderOf, openKafkaCluster } from './kafka-cluster.ts'
 import { bestCompression } from './kafka-compression.ts'
-import { type KafkaAddress, kafkaFault, stoppedFault } from './kafka-fault.ts'
+import { isPassing, type KafkaAddress, kafkaFault, stoppedFault } from './kafka-fault.ts'
 import { fetchPartitions, kafkaRange, recordsFrom } from './kafka-fetcher.ts'
 import { createKafkaLogMetrics } from './kafka-metrics.ts'
 import { createKafkaProducer } from './kafka-producer.ts'
@@ -86,18 +87,18 @@ export async function createKafkaEventLog(options: KafkaEventLogOptions): Promis
     }
   }
 
-  /** Once more after the metadata was refreshed: a partition may have moved to another broker since. */
+  /** Asks again while the reason is passing: a partition moves to another broker, or a new topic is not yet known to all. */
   async function asked<Value>(attempted: string, request: () => Promise<Value>): Promise<Value> {
-    try {
-      await reading.refreshMetadataIfNecessary()
-      return await request()
-    } catch (first) {
-      log.debug({ err: first }, 'kafka was asked again')
+    const deadlineMs = performance.now() + ASK_MS_MAX
+    for (;;) {
       try {
-        await reading.refreshMetadata()
+        await reading.refreshMetadataIfNecessary()
         return await request()
       } catch (error) {
-        throw kafkaFault(address, attempted, error)
+        if (isStopping || !isPassing(error) || performance.now() >= deadlineMs) throw kafkaFault(address, attempted, error)
+        log.debug({ err: error }, 'kafka is asked again')
+        await delay(ASK_AGAIN_MS)
+        await reading.refreshMetadata().catch((cause: unknown) => log.debug({ err: cause }, 'kafka metadata could not be refreshed'))
       }
     }
   }
@@ -179,3 +180,5 @@ const DAY_MS = 86_400_000
 const RETENTION_MS = 40 * DAY_MS
 const SESSION_MS = 15_000
 const READ_WAIT_MS = 50
+const ASK_MS_MAX = 5_000
+const ASK_AGAIN_MS = 100
