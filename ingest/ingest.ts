@@ -113,7 +113,8 @@ export function tooManyEvents(eventsMax: number): Refusal {
 
 /** What the usage store can hold: a backfilled event may be as old as the epoch. */
 const BACKFILL_EARLIEST_MS = 0 as InstantMs
-const BACKFILL_LATEST_MS = Date.UTC(2200, 0, 1) as InstantMs
+/** The usage store keeps minutes up to 2106. */
+const BACKFILL_LATEST_MS = Date.UTC(2100, 0, 1) as InstantMs
 
 function createMetrics(registry: Registry, budget: ByteBudget) {
   const registers = [registry]
