@@ -167,10 +167,10 @@ function groupKey(row: UsageAnswer['data'][number], window: string): string {
   return [row.windowStart?.slice(0, digits), row.dimensions?.model].filter(Boolean).join(' ')
 }
 
-/** The known averages have six digits, half up; ours have nine. */
+/** The known averages have six digits, half up and without trailing zeros; ours have nine. */
 function toSixDigits(value: string): string {
   const [whole = '0', fraction = ''] = value.split('.')
   const nano = BigInt(whole) * 1_000_000_000n + BigInt(fraction.padEnd(9, '0'))
   const micro = (nano + 500n) / 1_000n
-  return `${micro / 1_000_000n}.${String(micro % 1_000_000n).padStart(6, '0')}`
+  return `${micro / 1_000_000n}.${String(micro % 1_000_000n).padStart(6, '0')}`.replace(/\.?0+$/, '').replace(/\.?0+$/, '')
 }

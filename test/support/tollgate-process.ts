@@ -127,7 +127,7 @@ export async function waitFor(condition: () => Promise<boolean>, withinMs: numbe
 async function request(url: string, method: string, body: unknown, headers: Record<string, string>): Promise<Answer> {
   const isRaw = typeof body === 'string' || body instanceof Uint8Array
   const init: RequestInit = { method, headers: body === undefined || isRaw ? headers : { 'content-type': 'application/json', ...headers } }
-  if (body !== undefined) init.body = isRaw ? (body as BodyInit) : JSON.stringify(body)
+  if (body !== undefined) init.body = isRaw ? (body as NonNullable<RequestInit['body']>) : JSON.stringify(body)
   const response = await fetch(url, init)
   const text = await response.text()
   const isJson = /json/.test(response.headers.get('content-type') ?? '')
