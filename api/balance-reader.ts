@@ -6,18 +6,22 @@ import { createPeriodCursor, type PeriodCursor } from '../domain/calendar.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { MeteredEntitlement } from '../domain/entitlements.ts'
 import { Fault } from '../domain/fault.ts'
-import type { CustomerKey, TenantKey } from '../domain/identity.ts'
+import type { CustomerKey, InstantMs, Period, TenantKey } from '../domain/identity.ts'
 import { partitionOf } from '../domain/partitioning.ts'
 import type { TrackedFeature } from '../domain/tracked-feature.ts'
 import type { MeteredSpent } from './balance.ts'
+import type { CountersCatchUp } from './counters-catch-up.ts'
 import type { EntitlementCache } from './entitlement-cache.ts'
 
 export type BalanceReader = {
   /**
    * What was spent of each entitlement in the period under way, in one reading. Counters that are not tracked yet, or under another definition,
-   * are asked for and waited for: at most `TRACKING_WAIT_MAX_MS`, then Fault `balance_unavailable` (canRetry).
+   * are asked for and waited for: at most `TRACKING_WAIT_MAX_MS`, then Fault `balance_unavailable` (canRetry). With a hard
+   * limit among them, counters that rebuild after a restart are waited for first (`CountersCatchUp`).
    */
   spent(tenant: TenantKey, customer: CustomerKey, entitlements: readonly MeteredEntitlement[]): Promise<readonly MeteredSpent[]>
+  /** The entitlement's period that holds the instant. */
+  periodAt(entitlement: MeteredEntitlement, atMs: InstantMs): Period
   /**
    * Has a customer's counters tracked before anyone asks for them; to be called when its subscriptions changed. Waits as
    * `spent` does and never rejects: the next reading asks again.
@@ -33,13 +37,14 @@ const REQUEST_AGAIN_MS = 250
 export function createBalanceReader(deps: {
   readonly entitlements: EntitlementCache
   readonly counters: Counters
+  readonly catchUp: CountersCatchUp
   readonly clock: Clock
   readonly partitions: number
   readonly log: Logger
   readonly registry: Registry
   readonly trackingWaitMaxMs?: number
 }): BalanceReader {
-  const { entitlements: cache, counters, clock, partitions, log, registry, trackingWaitMaxMs = TRACKING_WAIT_MAX_MS } = deps
+  const { entitlements: cache, counters, catchUp, clock, partitions, log, registry, trackingWaitMaxMs = TRACKING_WAIT_MAX_MS } = deps
   const waits = new Counter({
     name: 'tollgate_tracking_waits_total',
     help: 'Waits for counters that were not tracked yet, by how they ended',
@@ -105,6 +110,7 @@ export function createBalanceReader(deps: {
   async function spent(tenant: TenantKey, customer: CustomerKey, entitlements: readonly MeteredEntitlement[]) {
     if (entitlements.length === 0) return []
     const ref = { tenant, customer, partition: partitionOf(tenant, customer, partitions) }
+    if (entitlements.some(({ limit, limitType }) => limit !== null && limitType === 'hard')) await catchUp.wait(ref.partition)
     const found = await tryRead(ref, entitlements)
     if (found !== undefined) return found
     await sharedWait(ref, entitlements)
@@ -115,6 +121,7 @@ export function createBalanceReader(deps: {
 
   return {
     spent,
+    periodAt: ({ tracked }, atMs) => cursorOf(tracked).at(atMs),
     async trackCustomer(tenant, customer) {
       try {
         const { entitlements } = await cache.entitlementsOf(tenant, customer)

@@ -16,6 +16,7 @@ import { createHttpApp } from '../runtime/http/http-app.ts'
 import type { HttpApp } from '../schemas/http/common.ts'
 import { type BalanceReader, createBalanceReader } from './balance-reader.ts'
 import { balanceRoutes } from './balance-routes.ts'
+import { createCountersCatchUp } from './counters-catch-up.ts'
 import { decisionRoutes } from './decision-routes.ts'
 import { createEntitlementCache } from './entitlement-cache.ts'
 
@@ -148,6 +149,7 @@ async function openServer() {
   const reader: BalanceReader = createBalanceReader({
     entitlements,
     counters,
+    catchUp: createCountersCatchUp({ counters, eventLog: { range: async () => ({ start: 0 as Offset, next: 0 as Offset }) } }),
     clock,
     partitions: 1,
     log,

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
@@ -5,17 +6,23 @@ import { type Aggregator, createAggregator } from '../aggregator/aggregator.ts'
 import { createBalanceReader } from '../api/balance-reader.ts'
 import { balanceRoutes } from '../api/balance-routes.ts'
 import { catalogRoutes } from '../api/catalog/catalog-routes.ts'
+import { createCountersCatchUp } from '../api/counters-catch-up.ts'
 import { decisionRoutes } from '../api/decision-routes.ts'
 import { createEntitlementCache } from '../api/entitlement-cache.ts'
 import { eventRoutes } from '../api/event-routes.ts'
 import { invoiceRoutes } from '../api/invoice-routes.ts'
 import { rateRoutes } from '../api/rate-routes.ts'
+import { reservationRoutes } from '../api/reservation-routes.ts'
+import { createReservations } from '../api/reservations.ts'
+import { createSettleReporter, type ReportUsage, type SettleReporter } from '../api/settle-reporter.ts'
 import { createUsageAsOf } from '../api/usage-as-of.ts'
 import { createUsageReader } from '../api/usage-reader.ts'
 import { usageRoutes } from '../api/usage-routes.ts'
 import type { Clock } from '../domain/clock.ts'
+import { appendEvents } from '../ingest/append-events.ts'
 import { createIngest, type Ingest } from '../ingest/ingest.ts'
 import { ingestRoutes } from '../ingest/ingest-routes.ts'
+import { createRecordWriter } from '../ingest/record-writer.ts'
 import type { HttpApp } from '../schemas/http/common.ts'
 import type { Config } from './config.ts'
 import { createSecret } from './first-key.ts'
@@ -45,10 +52,11 @@ export async function startStages(environment: StageEnvironment): Promise<Stages
   const { roles } = environment.config
   const ingest = roles.includes('ingest') ? startIngest(environment) : null
   const aggregator = roles.includes('aggregator') ? await startAggregator(environment) : null
-  if (roles.includes('api')) registerApi(environment)
+  const settles = roles.includes('api') ? startApi(environment, ingest?.append ?? createAppend(environment)) : null
   return {
     aggregator,
     async stop() {
+      await settles?.stop()
       await ingest?.drain()
       await aggregator?.stop()
     },
@@ -97,11 +105,23 @@ async function startAggregator({ config, clock, log, registry, stores }: StageEn
 
 const DAY_MS = 86_400_000
 
-function registerApi({ app, clock, log, registry, stores }: StageEnvironment): void {
+/** For a process that answers apps and takes no events of theirs. */
+function createAppend({ clock, stores }: StageEnvironment): ReportUsage {
+  const writer = createRecordWriter({ eventLog: stores.eventLog, clock, onRecord: () => undefined })
+  return (tenant, events) => appendEvents(writer, tenant, events)
+}
+
+function startApi(environment: StageEnvironment, reportUsage: ReportUsage): SettleReporter {
+  const { app, clock, log, registry, stores } = environment
   const { catalog, counters, eventLog, usageStore } = stores
+  const { partitions } = eventLog
   const entitlements = createEntitlementCache({ catalog, clock, registry })
-  const balances = createBalanceReader({ entitlements, counters, clock, partitions: eventLog.partitions, log, registry })
-  const usageReader = createUsageReader({ usageStore, partitions: eventLog.partitions })
+  const catchUp = createCountersCatchUp({ counters, eventLog })
+  const balances = createBalanceReader({ entitlements, counters, catchUp, clock, partitions, log, registry })
+  const reporter = createSettleReporter({ counters, catchUp, partitions, reportUsage, log: log.child({ stage: 'api' }), registry })
+  const createId = () => `res_${randomUUID()}`
+  const reservations = createReservations({ entitlements, balances, counters, catchUp, reporter, clock, partitions, createId })
+  const usageReader = createUsageReader({ usageStore, partitions })
   app.register(
     catalogRoutes({
       catalog,
@@ -114,8 +134,11 @@ function registerApi({ app, clock, log, registry, stores }: StageEnvironment): v
   )
   app.register(balanceRoutes({ catalog, entitlements, balances }))
   app.register(decisionRoutes({ entitlements, balances, registry }))
+  app.register(reservationRoutes({ reservations, registry }))
   app.register(rateRoutes())
   app.register(usageRoutes({ catalog, usageReader, asOf: createUsageAsOf({ eventLog, usageStore, clock }), clock }))
   app.register(invoiceRoutes({ catalog, usageReader, clock }))
   app.register(eventRoutes({ catalog, usageStore }))
+  reporter.resumeSettles().catch((error: unknown) => log.error({ err: error }, 'settled reservations not appended again'))
+  return reporter
 }
