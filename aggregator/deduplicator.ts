@@ -21,8 +21,8 @@ export type Candidate = {
  * store decides the few others. The answer depends on the log alone, not on what was flushed or lost when.
  */
 export type Deduplicator = {
-  /** True when only the store can tell: then `lookUp` it before `isRepeat`. */
-  needsLookUp(candidate: Candidate): boolean
+  /** True when only the store can tell: then `lookUp` it before it is counted. */
+  needsLookUp(tenant: TenantKey, event: EventIdentity, hash: number, receivedAtMs: InstantMs): boolean
   /** Of these, those that the store holds from before. One query for all of them. */
   lookUp(candidates: readonly Candidate[]): Promise<ReadonlySet<Candidate>>
   /** Is one with this key among the events accepted lately? Asked in order, right before the event is counted. */
@@ -68,7 +68,7 @@ export function createDeduplicator(usageStore: UsageStore, filter: DedupeFilter)
 
   return {
     filter,
-    needsLookUp({ hash, tenant, event, receivedAtMs }) {
+    needsLookUp(tenant, event, hash, receivedAtMs) {
       const receivedFromMs = receivedAtMs - DEDUPE_HORIZON_MS
       if (!filter.mayHold(hash, receivedFromMs)) return false
       const known = recent(hash, tenant, event)

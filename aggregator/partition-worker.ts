@@ -170,9 +170,11 @@ function createPartitionWorker(
     for (const { record, batch, hashes } of decoded) {
       const { tenant, events } = batch
       const { offset, receivedAtMs } = record
-      for (const [index, event] of events.entries()) {
-        const candidate = { tenant, event, hash: hashes[index] ?? 0, receivedAtMs, offset, index }
-        if (deduplicator.needsLookUp(candidate)) candidates.push(candidate)
+      for (let index = 0; index < events.length; index++) {
+        const event = events[index]
+        const hash = hashes[index] ?? 0
+        if (event === undefined || !deduplicator.needsLookUp(tenant, event, hash, receivedAtMs)) continue
+        candidates.push({ tenant, event, hash, receivedAtMs, offset, index })
       }
     }
     if (candidates.length === 0) return NO_REPEATS

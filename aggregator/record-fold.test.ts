@@ -84,7 +84,9 @@ function live(log: readonly FoldRecord[], stores: Stores, life: Life): void {
     const hashes = record.events.map(({ customer, source, id }) => eventHash(hashSeed(tenant, customer), source, id))
     const candidates = record.events.map((event, index) => ({ ...record, event, hash: hashes[index] ?? 0, index }))
     const stored = new Set(
-      candidates.filter((each) => deduplicator.needsLookUp(each) && isStoredBefore(stores, each)).map(({ event }) => event),
+      candidates
+        .filter((each) => deduplicator.needsLookUp(tenant, each.event, each.hash, each.receivedAtMs) && isStoredBefore(stores, each))
+        .map(({ event }) => event),
     )
     return foldRecord(state, record, {
       metersOf: (_, type) => (type === 'call' ? foldMeters : []),
