@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Answer, removeDirectory, startTollgate, type TollgateProcess, waitFor } from '../support/tollgate-process.ts'
 
-type Problem = { code: string; detail: string; status: number; title: string; type: string; rejected?: { code: string; detail: string }[] }
+type Problem = { code: string; detail: string; status: number; title: string; type: string; errors?: { code: string; detail: string }[] }
 
 type Row = {
   readonly title: string
