@@ -10,17 +10,21 @@ import { expect, test } from 'vitest'
 import { createEmbeddedCounters } from '../../adapters/counters/embedded-counters.ts'
 import { NANO } from '../../domain/decimal.ts'
 import type { CustomerKey, FeatureKey, InstantMs, Partition, TenantKey } from '../../domain/identity.ts'
-import { describeCounters } from './counters.ts'
+import { describeHolds } from './counter-holds.ts'
+import { type CountersPlace, describeCounters } from './counters.ts'
 
 const log = pino({ level: 'silent' })
 
-describeCounters('embedded', async () => {
+async function makePlace(): Promise<CountersPlace> {
   const path = await mkdtemp(join(tmpdir(), 'tollgate-counters-'))
   return {
     open: (now) => createEmbeddedCounters({ path, clock: { now }, log, registry: new Registry() }),
     remove: () => rm(path, { recursive: true, force: true }),
   }
-})
+}
+
+describeCounters('embedded', makePlace)
+describeHolds('embedded', makePlace)
 
 test('killed while it counts, position and values agree and nothing durable is lost', async () => {
   const path = await mkdtemp(join(tmpdir(), 'tollgate-counters-'))
@@ -50,3 +54,45 @@ test('killed while it counts, position and values agree and nothing durable is l
   }
   await rm(path, { recursive: true, force: true })
 })
+
+test('killed while it holds, no answered hold or settlement is lost, and used + held is what the holds say', async () => {
+  const path = await mkdtemp(join(tmpdir(), 'tollgate-counters-'))
+  const node = join(import.meta.dirname, '../../node_modules/.bin/node')
+  const answered = new Map<string, string>()
+  for (const [run, lines] of [40, 300, 900].entries()) {
+    const child = spawn(node, [join(import.meta.dirname, 'counter-holds-child.ts'), path, `run${run}`], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const exited = once(child, 'exit')
+    let seen = 0
+    for await (const line of createInterface({ input: child.stdout })) {
+      const [state = '', id = ''] = line.split(' ')
+      if (id !== '') answered.set(id, state)
+      if (++seen === lines) child.kill('SIGKILL')
+    }
+    await exited
+    expect(seen).toBeGreaterThanOrEqual(lines)
+    await checkHolds(path, answered)
+  }
+  await rm(path, { recursive: true, force: true })
+})
+
+async function checkHolds(path: string, answered: ReadonlyMap<string, string>): Promise<void> {
+  const now = 0 as InstantMs
+  const tenant = 'default' as TenantKey
+  const counters = await createEmbeddedCounters({ path, clock: { now: () => now }, log, registry: new Registry() })
+  const lost: string[] = []
+  for (const [id, state] of answered) {
+    const found = (await counters.hold(tenant, id, now))?.state.kind
+    // A step that was not answered may have been taken.
+    const isKept = found !== undefined && (state === 'held' || found === state || (state === 'settling' && found === 'settled'))
+    if (!isKept) lost.push(`${state} ${id} is ${found}`)
+  }
+  expect(lost).toEqual([])
+  const customer = { tenant, customer: 'acme' as CustomerKey, partition: 0 as Partition }
+  const [reading] = await counters.read(customer, [{ feature: 'runs' as FeatureKey, periodStartMs: now }], now)
+  // Each applied record settled 7, and the position says how many there are on disk.
+  expect(reading?.usedUnits).toBe(7n * BigInt(await counters.position(customer.partition)))
+  expect((reading?.usedUnits ?? 0n) + (reading?.heldUnits ?? 0n)).toBeLessThanOrEqual(10_000n)
+  await counters.stop()
+}
