@@ -14,6 +14,7 @@ export type Answer = { readonly status: number; readonly headers: Headers; reado
 /** The real server in a process of its own, so that it can be killed. */
 export type TollgateProcess = {
   readonly url: string
+  readonly pid: number
   readonly adminKey: string
   readonly dataDir: string
   /** Sends JSON (or a raw body) with the admin key unless `headers` says otherwise. */
@@ -67,6 +68,7 @@ export async function startTollgate(options: TollgateOptions = {}): Promise<Toll
     request(`${url}${path}`, method, body, { authorization: `Bearer ${ADMIN_KEY}`, ...headers })
   return {
     url,
+    pid: child.pid ?? Number.NaN,
     adminKey: ADMIN_KEY,
     dataDir,
     call,

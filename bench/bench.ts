@@ -1,0 +1,73 @@
+import { fork } from 'node:child_process'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { loadavg } from 'node:os'
+import { dirname, join } from 'node:path'
+import { Command } from 'commander'
+import { figureTable } from './figure-table.ts'
+import { describeMachine } from './machine.ts'
+import type { BenchOptions, Figure } from './part.ts'
+import { PARTS } from './parts.ts'
+
+/** `npm run bench [part …]`: measures, prints a table and leaves a JSON file with machine, versions and commit. */
+const command = new Command('bench')
+  .description(
+    `Measures Tollgate on its embedded stores.\n\nParts:\n${PARTS.map(({ name, about }) => `  ${name.padEnd(11)} ${about}`).join('\n')}`,
+  )
+  .argument('[parts...]', 'parts to run; all when none is named')
+  .option('--quick', 'smaller and shorter: to see that it runs, not to publish', false)
+  .option('--large', 'adds the sizes that take many minutes', false)
+  .option('--events <number>', 'stored events for queries, recovery and rating', Number)
+  .option('--cpu-prof <dir>', 'the server writes CPU profiles there')
+  .option('--json <file>', 'where the JSON goes; by default under bench/results/')
+  .action(runBench)
+
+type Flags = { quick: boolean; large: boolean; events?: number; cpuProf?: string; json?: string }
+
+async function runBench(names: readonly string[], flags: Flags): Promise<void> {
+  const unknown = names.filter((name) => !PARTS.some((part) => part.name === name))
+  if (unknown.length > 0) command.error(`No part is named ${unknown.join(', ')}. There are: ${PARTS.map(({ name }) => name).join(', ')}.`)
+  const startedAt = new Date()
+  const loadBefore = loadavg()[0] ?? 0
+  const options = { isQuick: flags.quick, isLarge: flags.large, events: flags.events ?? null, cpuProfileDir: flags.cpuProf ?? null }
+  const chosen = names.length === 0 ? PARTS : PARTS.filter(({ name }) => names.includes(name))
+  const results: PartResult[] = []
+  for (const { name } of chosen) {
+    console.error(`\n${name}`)
+    const result = await runInItsOwnProcess(name, options)
+    results.push(result)
+    console.log(`\n${name} (${result.tookSeconds} s)\n${result.failure ?? figureTable(result.figures)}`)
+  }
+  const machine = describeMachine(startedAt, loadBefore)
+  const file = flags.json ?? join(import.meta.dirname, 'results', `${startedAt.toISOString().replaceAll(':', '-')}.json`)
+  await mkdir(dirname(file), { recursive: true })
+  await writeFile(file, `${JSON.stringify({ machine, options, parts: results }, null, 2)}\n`)
+  const { cpu, cores, node, commit } = machine
+  console.log(`\n${cpu}, ${cores} cores, load ${loadBefore.toFixed(1)} before; Node ${node}; commit ${commit.slice(0, 7)}\n${file}`)
+  if (results.some(({ failure }) => failure !== null)) process.exitCode = 1
+}
+
+type PartResult = {
+  readonly part: string
+  readonly figures: readonly Figure[]
+  readonly failure: string | null
+  readonly tookSeconds: number
+}
+
+/** A heap and compiled code of its own, so that one part cannot slow down or speed up the next. */
+function runInItsOwnProcess(part: string, options: BenchOptions): Promise<PartResult> {
+  const startedMs = performance.now()
+  return new Promise((resolve) => {
+    let figures: readonly Figure[] = []
+    let failure: string | null = 'the part ended without a result'
+    const child = fork(join(import.meta.dirname, 'part-process.ts'), [part, JSON.stringify(options)], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    })
+    child.on('message', (message: { figures: readonly Figure[] } | { failure: string }) => {
+      failure = 'failure' in message ? message.failure : null
+      if ('figures' in message) figures = message.figures
+    })
+    child.once('exit', () => resolve({ part, figures, failure, tookSeconds: Math.round((performance.now() - startedMs) / 1_000) }))
+  })
+}
+
+await command.parseAsync()

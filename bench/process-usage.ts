@@ -1,0 +1,84 @@
+import { execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+
+/** CPU time that a process has used so far, user and system, from Linux's /proc. */
+export type ProcessUsage = {
+  readonly cpuMs: number
+  /** Of the JavaScript thread alone; the rest is the engine, the garbage collector, the compiler and the thread pool. */
+  readonly mainThreadCpuMs: number
+  readonly residentBytes: number
+  readonly residentPeakBytes: number
+}
+
+export function readProcessUsage(pid: number): ProcessUsage {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  return {
+    cpuMs: cpuMsOf(`/proc/${pid}/stat`),
+    mainThreadCpuMs: cpuMsOf(`/proc/${pid}/task/${pid}/stat`),
+    residentBytes: kilobytes(status, 'VmRSS') * 1024,
+    residentPeakBytes: kilobytes(status, 'VmHWM') * 1024,
+  }
+}
+
+export function usageBetween(before: ProcessUsage, after: ProcessUsage): { cpuMs: number; mainThreadCpuMs: number } {
+  return { cpuMs: after.cpuMs - before.cpuMs, mainThreadCpuMs: after.mainThreadCpuMs - before.mainThreadCpuMs }
+}
+
+/** CPU time by thread name, of the threads alive now. */
+export function readThreadCpuMs(pid: number): ReadonlyMap<string, number> {
+  const byName = new Map<string, number>()
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    try {
+      const name = readFileSync(`/proc/${pid}/task/${thread}/comm`, 'utf8').trim()
+      byName.set(name, (byName.get(name) ?? 0) + cpuMsOf(`/proc/${pid}/task/${thread}/stat`))
+    } catch {
+      // The thread has ended since it was listed.
+    }
+  }
+  return byName
+}
+
+/** Reads resident memory at an interval until it is stopped. */
+export function watchResidentMemory(pid: number, intervalMs: number): { stop(): readonly { atMs: number; bytes: number }[] } {
+  const startedMs = performance.now()
+  const samples: { atMs: number; bytes: number }[] = []
+  const sample = () => samples.push({ atMs: Math.round(performance.now() - startedMs), bytes: readProcessUsage(pid).residentBytes })
+  sample()
+  const timer = setInterval(sample, intervalMs)
+  return {
+    stop() {
+      clearInterval(timer)
+      sample()
+      return samples
+    },
+  }
+}
+
+/** Resolves when the process has used next to nothing for a second: its background merges are done. */
+export async function whenSettled(pid: number, withinMs: number): Promise<void> {
+  const deadlineMs = performance.now() + withinMs
+  let before = readProcessUsage(pid).cpuMs
+  while (performance.now() < deadlineMs) {
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_WINDOW_MS))
+    const now = readProcessUsage(pid).cpuMs
+    if (now - before <= SETTLED_CPU_MS) return
+    before = now
+  }
+}
+
+const SETTLE_WINDOW_MS = 1_000
+/** A server with nothing to do still runs its engine's timers and our polling. */
+const SETTLED_CPU_MS = 60
+
+const TICK_MS = 1_000 / Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
+
+function cpuMsOf(statFile: string): number {
+  const stat = readFileSync(statFile, 'utf8')
+  // The name in brackets may hold spaces: fields are counted from behind it.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * TICK_MS
+}
+
+function kilobytes(status: string, name: string): number {
+  return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? Number.NaN)
+}
