@@ -12,8 +12,9 @@ import { createAggregatorMetrics } from './aggregator-metrics.ts'
 import { createFlusher } from './flusher.ts'
 import { createMeterBook } from './meter-book.ts'
 import { createMeterReadiness } from './meter-readiness.ts'
+import { openPartition } from './open-partition.ts'
 import { createActivationWriter } from './partition-meters.ts'
-import { openPartition, type PartitionDeps, type PartitionWorker } from './partition-worker.ts'
+import type { PartitionWorker } from './partition-worker.ts'
 import { createProgress, type PartitionHealth } from './progress.ts'
 import { createRetry } from './retry.ts'
 
@@ -95,7 +96,7 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
     partitions: eventLog.partitions,
     workers: () => [...workers.values()],
   })
-  const partitionDeps: PartitionDeps = {
+  const partitionDeps = {
     ...{ eventLog, usageStore, counters, catalog, clock, log, retry, metrics, flusher, signal },
     activationWriter: createActivationWriter(usageStore),
     decode: decodeUsageEventBatch,

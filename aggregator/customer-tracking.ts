@@ -1,0 +1,123 @@
+import type { Logger } from 'pino'
+import type { Catalog } from '../adapters/catalog/catalog.ts'
+import type { Counters, CustomerRef } from '../adapters/counters/counters.ts'
+import type { UsageStore } from '../adapters/usage-store/usage-store.ts'
+import type { Clock } from '../domain/clock.ts'
+import { trackedFeatures } from '../domain/entitlements.ts'
+import { Fault } from '../domain/fault.ts'
+import type { InstantMs, Offset } from '../domain/identity.ts'
+import type { TrackedFeature } from '../domain/tracked-feature.ts'
+import type { AggregatorMetrics } from './aggregator-metrics.ts'
+import { createFeatureCounter } from './counter-fold.ts'
+import type { Flusher } from './flusher.ts'
+import type { PartitionCustomers } from './partition-customers.ts'
+import type { PartitionMeters } from './partition-meters.ts'
+import type { FoldState } from './record-fold.ts'
+import { computeCounters, type TrackingWork } from './tracking.ts'
+
+/** Customers of one partition whose counters are to be computed anew. */
+export type CustomerTracking = {
+  want(customers: readonly CustomerRef[]): void
+  isWanted(): boolean
+  /** Computes the counters of those wanted here and of those that the api asked for. Called between records only. */
+  serve(): Promise<void>
+  /** Those that waited for a meter are wanted again. */
+  meterCompleted(): void
+}
+
+export type TrackingDeps = {
+  readonly usageStore: UsageStore
+  readonly counters: Counters
+  readonly catalog: Pick<Catalog, 'entitlementInputs'>
+  readonly flusher: Flusher
+  readonly clock: Clock
+  readonly log: Logger
+  readonly metrics: AggregatorMetrics
+  readonly signal: AbortSignal
+}
+
+/** `trackableFrom`: below it the store may hold windows of an earlier life that reach beyond what is folded now. */
+export function createCustomerTracking(
+  deps: TrackingDeps,
+  fold: {
+    readonly state: FoldState
+    readonly meters: PartitionMeters
+    readonly customers: PartitionCustomers
+    readonly trackableFrom: Offset
+  },
+): CustomerTracking {
+  const { usageStore, counters, catalog, flusher, clock, log, metrics, signal } = deps
+  const { state, meters, customers, trackableFrom } = fold
+  const { partition } = state
+  /** By tenant and customer. */
+  const wanted = new Map<string, CustomerRef>()
+  /** Tracked but for features whose meter is not complete yet. */
+  const awaitingMeters = new Map<string, CustomerRef>()
+  let notBeforeMs = 0
+
+  async function serveSome(nowMs: InstantMs): Promise<void> {
+    const some = [...wanted.values()].slice(0, CUSTOMERS_AT_ONCE_MAX)
+    const work: TrackingWork[] = []
+    for (const customer of some) {
+      const features = await featuresOf(customer, nowMs)
+      const complete = features.filter(({ meter }) => meters.isComplete(meter))
+      if (complete.length < features.length) awaitingMeters.set(keyOf(customer), customer)
+      work.push({ customer, features: complete })
+    }
+    await flusher.flush()
+    const computed = await computeCounters(usageStore, work, state.next, nowMs)
+    for (const { customer, features } of work) {
+      const tracked = computed.get(customer) ?? []
+      if (await counters.track(customer, tracked, state.next)) {
+        customers.follow(
+          customer,
+          features.map((feature, index) => createFeatureCounter(feature, tracked[index]?.trackedFromMs ?? nowMs)),
+        )
+      } else log.warn({ partition, next: state.next }, 'counters have moved on: another process folds this partition')
+      wanted.delete(keyOf(customer))
+    }
+    metrics.tracked(work.length)
+  }
+
+  /** A customer whose entitlements cannot be resolved is tracked in nothing, rather than keep all others waiting. */
+  async function featuresOf({ tenant, customer }: CustomerRef, nowMs: InstantMs): Promise<readonly TrackedFeature[]> {
+    try {
+      return trackedFeatures(await catalog.entitlementInputs(tenant, customer), nowMs)
+    } catch (error) {
+      if (error instanceof Fault && error.canRetry) throw error
+      log.error({ err: error, partition }, 'entitlements of a customer could not be resolved')
+      return []
+    }
+  }
+
+  return {
+    want(refs) {
+      for (const ref of refs) wanted.set(keyOf(ref), ref)
+    },
+    isWanted: () => wanted.size > 0,
+    async serve() {
+      const nowMs = clock.now()
+      if (state.next < trackableFrom || state.next < state.countersNext || nowMs < notBeforeMs) return
+      try {
+        for (const ref of await counters.takeTrackingRequests(partition)) wanted.set(keyOf(ref), ref)
+        while (wanted.size > 0) await serveSome(nowMs)
+      } catch (error) {
+        if (signal.aborted) throw error
+        notBeforeMs = nowMs + RETRY_MS
+        metrics.failed('track counters')
+        log.warn({ err: error, partition, customers: wanted.size }, 'counters could not be computed and are tried again')
+      }
+    },
+    meterCompleted() {
+      for (const [key, ref] of awaitingMeters) wanted.set(key, ref)
+      awaitingMeters.clear()
+    },
+  }
+}
+
+const CUSTOMERS_AT_ONCE_MAX = 500
+const RETRY_MS = 1000
+
+function keyOf({ tenant, customer }: CustomerRef): string {
+  return JSON.stringify([tenant, customer])
+}

@@ -1,0 +1,56 @@
+import type { EventLog } from '../adapters/event-log/event-log.ts'
+import type { UsageStore } from '../adapters/usage-store/usage-store.ts'
+import type { Offset, Partition } from '../domain/identity.ts'
+import type { Meter } from '../domain/meter.ts'
+import { createCustomerTracking } from './customer-tracking.ts'
+import { createPartitionCustomers, type PartitionCustomers } from './partition-customers.ts'
+import { type ActivationWriter, createPartitionMeters, type PartitionMeters } from './partition-meters.ts'
+import { createPartitionWorker, type PartitionDeps, type PartitionWorker } from './partition-worker.ts'
+import { countEvent, createFoldState, type FoldState } from './record-fold.ts'
+import { resumePoint } from './resume-point.ts'
+import { createWindowFold, enterRecord } from './window-fold.ts'
+
+/** Finds where to go on in a partition and brings back what was in memory there. */
+export async function openPartition(
+  deps: PartitionDeps & { readonly eventLog: EventLog; readonly activationWriter: ActivationWriter },
+  partition: Partition,
+  definitions: readonly Meter[],
+): Promise<PartitionWorker> {
+  const { usageStore, counters, eventLog, log } = deps
+  const storedNext = (await usageStore.positions()).get(partition) ?? (0 as Offset)
+  const countersNext = await counters.position(partition)
+  const logRange = await eventLog.range(partition)
+  const chunkRecords = usageStore.chunkRecords()
+  const point = resumePoint(partition, { storedNext, countersNext, chunkRecords, log: logRange })
+  if (point.resetsCounters) {
+    await counters.reset(partition, point.from)
+    log.warn({ partition, countersNext, resumeFrom: point.from }, 'counters were too far behind and start anew')
+  }
+  const activations = (await usageStore.activations()).filter((activation) => activation.partition === partition)
+  const meters = createPartitionMeters(partition, activations, deps.activationWriter)
+  await meters.sync(definitions, point.from)
+  const windows = createWindowFold({ partition, chunkRecords, chunkBase: 0 })
+  const state = createFoldState(windows, point.from, storedNext, point.resetsCounters ? point.from : countersNext)
+  const customers = createPartitionCustomers(partition, deps)
+  if (point.chunkStart < point.from) await restoreChunk(usageStore, state, meters, customers, point.chunkStart)
+  log.info({ partition, resumeFrom: point.from, storedNext, countersNext, logNext: logRange.next }, 'partition assigned')
+  const tracking = createCustomerTracking(deps, { state, meters, customers, trackableFrom: logRange.next })
+  return createPartitionWorker(deps, { state, meters, customers, tracking })
+}
+
+/** The log has let go of the chunk's beginning: its totals come from the stored events. */
+async function restoreChunk(
+  usageStore: UsageStore,
+  state: FoldState,
+  meters: PartitionMeters,
+  customers: PartitionCustomers,
+  chunkStart: Offset,
+): Promise<void> {
+  const { partition } = state
+  for await (const events of usageStore.scanEvents({ partition, fromOffset: chunkStart, toOffset: state.next })) {
+    for (const event of events) {
+      enterRecord(state.windows, event.offset)
+      countEvent(state, event, meters.metersOf(event.tenant, event.type), customers.of(event.tenant, event.customer), [])
+    }
+  }
+}
