@@ -17,16 +17,40 @@ export class TollgateError extends Error {
 
 /** A hard limit stands in the way: nothing was held. */
 export class LimitReachedError extends TollgateError {
-  constructor(message: string) {
-    super('hard_limit_reached', message, { status: 409, canRetry: false })
+  constructor(message: string, status: number) {
+    super('hard_limit_reached', message, { status, canRetry: false })
     this.name = 'LimitReachedError'
   }
 }
 
-/** No answer within the bound on tries: `tollgate_unreachable`, `timeout`, or the server's own 429 or 503. */
+/** No answer within the bounds: `unreachable`, `timeout`, `unreadable_answer`, or the server's own 408, 429 or 5xx. */
 export class UnavailableError extends TollgateError {
-  constructor(code: string, message: string, options: { status: number; cause?: unknown }) {
+  /** How long the server asked to be left alone; 0 when it did not say. */
+  readonly retryAfterMs: number
+
+  constructor(code: string, message: string, options: { status: number; retryAfterMs?: number; cause?: unknown }) {
     super(code, message, { ...options, canRetry: true })
     this.name = 'UnavailableError'
+    this.retryAfterMs = options.retryAfterMs ?? 0
+  }
+}
+
+/**
+ * The work inside `withReservation` is done, but its usage could not be settled. The result is not lost: serve it, and
+ * settle `quantity` again later by the reservation's id, which is safe to repeat and works after the hold's expiry too.
+ */
+export class UnsettledError extends TollgateError {
+  readonly result: unknown
+  readonly reservation: string
+  readonly quantity: string | number | bigint
+
+  constructor(unsettled: { result: unknown; reservation: string; quantity: string | number | bigint; cause: TollgateError }) {
+    const { cause, reservation, quantity } = unsettled
+    const message = `reservation ${reservation} was used (${quantity}) but could not be settled: ${cause.message}`
+    super(cause.code, message, { status: cause.status, canRetry: cause.canRetry, cause })
+    this.name = 'UnsettledError'
+    this.result = unsettled.result
+    this.reservation = reservation
+    this.quantity = quantity
   }
 }

@@ -1,5 +1,6 @@
-import { TollgateError } from './errors.ts'
+import { TollgateError, UnavailableError } from './errors.ts'
 import type { CallOptions } from './http-caller.ts'
+import { letProcessEnd } from './sleep.ts'
 
 export type TrackedEvent = {
   readonly id: string
@@ -10,110 +11,255 @@ export type TrackedEvent = {
   readonly data?: Readonly<Record<string, unknown>>
 }
 
-/** Events that will not arrive. `queue_full`: there was no room; `rejected`: the server refused them; `unsent`: tries ran out at close. */
+/**
+ * Events that will not arrive. `queue_full`: there was no room; `rejected`: the server refused them, or they are no JSON;
+ * `unsent`: tries ran out at the end; `closed`: they came after `close`.
+ */
 export type DroppedEvents = {
-  readonly reason: 'queue_full' | 'rejected' | 'unsent'
+  readonly reason: 'queue_full' | 'rejected' | 'unsent' | 'closed'
   readonly events: readonly TrackedEvent[]
   readonly code: string
   readonly detail: string
 }
 
 export type EventQueueOptions = {
-  readonly send: (events: readonly TrackedEvent[], options: CallOptions) => Promise<{ readonly rejected: readonly Rejection[] }>
+  /** Sends a JSON array of events. */
+  readonly send: (json: string, options: CallOptions) => Promise<{ readonly rejected?: readonly Rejection[] }>
   readonly batchEventsMax: number
+  readonly batchBytesMax: number
   readonly queuedEventsMax: number
   readonly flushIntervalMs: number
   readonly onDrop: (dropped: DroppedEvents) => void
+  /** A background flush failed; its events stay queued and are tried again. */
+  readonly onError: (error: TollgateError) => void
 }
 
 type Rejection = { readonly index: number; readonly code: string; readonly detail: string }
 
 export type EventQueue = {
-  /** False when the queue is full and the event was dropped. */
+  /** False when the event was dropped at once. */
   add(event: TrackedEvent): boolean
   /** Resolves when all that was queued before the call was sent or dropped; rejects when the server stays away. */
-  flush(): Promise<void>
-  /** The last try: sends what is left at once, without waiting between tries. */
+  flush(options?: { readonly signal?: AbortSignal }): Promise<void>
+  /** Like `flush`, but what cannot be sent is dropped, as nobody will be there to try again. */
+  finish(): Promise<void>
+  /** Like `finish`, and takes no more events. */
   close(): Promise<void>
+  /** A page may be going away: sends what the browser lets it, once. What is left stays queued in case it comes back. */
+  leave(): Promise<void>
   queuedEvents(): number
 }
 
+/** Browsers refuse bodies that shall outlive their page from 64 KiB on, all of them together. */
+const LEAVE_BYTES_MAX = 60_000
+
 /** Collects events and sends them in the background, one batch at a time so that their order is kept. */
 export function createEventQueue(options: EventQueueOptions): EventQueue {
-  let queued: TrackedEvent[] = []
+  const queued: { readonly json: string; readonly bytes: number }[] = []
+  let queuedBytes = 0
+  /** How many left the queue so far: an event's number is this plus its place. */
+  let removedEvents = 0
   let sending: Promise<void> | null = null
+  let background: AbortController | null = null
   let timer: ReturnType<typeof setTimeout> | null = null
+  let isHoldingOff = false
   let isClosed = false
 
-  function schedule(): void {
-    if (timer || isClosed) return
-    timer = setTimeout(() => {
-      timer = null
-      // A server that stays away is no reason to fail the app: the events stay queued, and the next flush tries again.
-      void flush().catch(() => schedule())
-    }, options.flushIntervalMs)
-    // Where the timer can hold the process open (Node, Bun, Deno), it must not.
-    if (typeof timer === 'object' && 'unref' in timer) timer.unref()
+  /** Sends now when a batch is full, soon when there is anything, and not before its time after a failure. */
+  function arrange(): void {
+    if (isClosed || sending || isHoldingOff || queued.length === 0) return
+    if (queued.length >= options.batchEventsMax || queuedBytes >= options.batchBytesMax) sendInBackground()
+    else if (timer === null) startTimer(options.flushIntervalMs)
   }
 
-  async function sendAll(callOptions: CallOptions): Promise<void> {
-    let batchEventsMax = options.batchEventsMax
-    while (queued.length > 0) {
-      const batch = queued.slice(0, batchEventsMax)
+  function startTimer(waitMs: number): void {
+    timer = setTimeout(() => {
+      stopTimer()
+      if (!sending) sendInBackground()
+    }, waitMs)
+    letProcessEnd(timer)
+  }
+
+  function stopTimer(): void {
+    if (timer) clearTimeout(timer)
+    timer = null
+    isHoldingOff = false
+  }
+
+  function sendInBackground(): void {
+    stopTimer()
+    const controller = new AbortController()
+    background = controller
+    void exclusively(removedEvents + queued.length, { signal: controller.signal, holdsProcess: false })
+      .catch((error: unknown) => {
+        // Whoever aborted it sends in its place.
+        if (controller.signal.aborted) return
+        const failure =
+          error instanceof TollgateError ? error : new TollgateError('sdk_failed', String(error), { status: 0, canRetry: true })
+        if (!isClosed) {
+          isHoldingOff = true
+          startTimer(Math.max(options.flushIntervalMs, failure instanceof UnavailableError ? failure.retryAfterMs : 0))
+        }
+        tell(() => options.onError(failure))
+      })
+      .finally(arrange)
+  }
+
+  /** The one place that sends. `until` is the number of the first event left for later. */
+  async function exclusively(until: number, callOptions: CallOptions, bytesMax = options.batchBytesMax): Promise<void> {
+    const run = sendUntil(until, callOptions, bytesMax).finally(() => {
+      sending = null
+      background = null
+    })
+    sending = run
+    await run
+  }
+
+  async function sendUntil(until: number, callOptions: CallOptions, bytesMax: number): Promise<void> {
+    let eventsMax = options.batchEventsMax
+    while (removedEvents < until) {
+      const batch = nextBatch(Math.min(eventsMax, until - removedEvents), bytesMax)
       try {
-        const { rejected } = await options.send(batch, callOptions)
+        const { rejected = [] } = await options.send(`[${batch.join(',')}]`, callOptions)
+        removeFirst(batch.length)
         dropRejected(batch, rejected)
       } catch (error) {
-        if (!(error instanceof TollgateError) || error.canRetry) throw error
+        if (!(error instanceof TollgateError) || !isVerdictOnEvents(error)) throw error
         if (error.status === 413 && batch.length > 1) {
-          batchEventsMax = Math.ceil(batch.length / 2)
+          eventsMax = Math.ceil(batch.length / 2)
           continue
         }
-        options.onDrop({ reason: 'rejected', events: batch, code: error.code, detail: error.message })
+        removeFirst(batch.length)
+        const single = rejectionsIn(error)
+        if (single.length === batch.length) dropRejected(batch, single)
+        else drop('rejected', batch, error.code, error.message)
       }
-      queued = queued.slice(batch.length)
     }
   }
 
-  function dropRejected(batch: readonly TrackedEvent[], rejected: readonly Rejection[]): void {
+  /** At least one event, however large it is. */
+  function nextBatch(eventsMax: number, bytesMax: number): string[] {
+    const batch: string[] = []
+    let bytes = 0
+    for (const event of queued) {
+      bytes += event.bytes + 1
+      if (batch.length > 0 && (batch.length >= eventsMax || bytes > bytesMax)) break
+      batch.push(event.json)
+    }
+    return batch
+  }
+
+  function removeFirst(count: number): void {
+    for (const { bytes } of queued.splice(0, count)) queuedBytes -= bytes
+    removedEvents += count
+  }
+
+  function dropRejected(batch: readonly string[], rejected: readonly Rejection[]): void {
     for (const { index, code, detail } of rejected) {
       const event = batch[index]
-      if (event) options.onDrop({ reason: 'rejected', events: [event], code, detail })
+      if (event !== undefined) drop('rejected', [event], code, detail)
     }
   }
 
-  async function flush(callOptions: CallOptions = {}): Promise<void> {
-    while (sending) await sending
-    if (queued.length === 0) return
-    sending = sendAll(callOptions).finally(() => {
-      sending = null
+  function drop(reason: DroppedEvents['reason'], events: readonly string[], code: string, detail: string): void {
+    tell(() => options.onDrop({ reason, events: events.map((json) => JSON.parse(json) as TrackedEvent), code, detail }))
+  }
+
+  async function flush({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    const until = removedEvents + queued.length
+    try {
+      while (removedEvents < until) {
+        signal?.throwIfAborted()
+        // The background may be waiting for its next try, for longer than the process lives: take over.
+        background?.abort()
+        if (sending) await sending.catch(() => undefined)
+        else {
+          stopTimer()
+          await exclusively(until, signal ? { signal } : {})
+        }
+      }
+    } finally {
+      arrange()
+    }
+  }
+
+  async function finish(): Promise<void> {
+    await flush().catch(async (error: unknown) => {
+      // Someone else's flush may be trying too; what it is sending must stay in place until it is done.
+      while (sending) await sending.catch(() => undefined)
+      if (queued.length === 0) return
+      const left = queued.map(({ json }) => json)
+      removeFirst(left.length)
+      drop('unsent', left, error instanceof TollgateError ? error.code : 'sdk_failed', String(error))
     })
-    await sending
   }
 
   return {
     add(event) {
-      if (isClosed || queued.length >= options.queuedEventsMax) {
-        const detail = isClosed ? 'the client is closed' : `${options.queuedEventsMax} events are waiting, the limit`
-        options.onDrop({ reason: 'queue_full', events: [event], code: isClosed ? 'client_closed' : 'queue_full', detail })
-        return false
+      const json = jsonOf(event)
+      if (isClosed) tell(() => options.onDrop({ reason: 'closed', events: [event], code: 'client_closed', detail: 'the client is closed' }))
+      else if (queued.length >= options.queuedEventsMax) {
+        const detail = `${options.queuedEventsMax} events are waiting, the limit`
+        tell(() => options.onDrop({ reason: 'queue_full', events: [event], code: 'queue_full', detail }))
+      } else if (json === null) {
+        const detail = 'the event cannot be written as JSON: it holds a BigInt or refers to itself'
+        tell(() => options.onDrop({ reason: 'rejected', events: [event], code: 'not_json', detail }))
+      } else {
+        const bytes = new TextEncoder().encode(json).length
+        queued.push({ json, bytes })
+        queuedBytes += bytes
+        arrange()
+        return true
       }
-      queued.push(event)
-      if (queued.length >= options.batchEventsMax && !sending) void flush().catch(() => schedule())
-      else schedule()
-      return true
+      return false
     },
-    flush: () => flush(),
+    flush,
+    finish,
     async close() {
       isClosed = true
-      if (timer) clearTimeout(timer)
+      stopTimer()
+      await finish()
+    },
+    async leave() {
+      background?.abort()
       await sending?.catch(() => undefined)
-      await flush({ isLastChance: true }).catch((error: unknown) => {
-        const code = error instanceof TollgateError ? error.code : 'unsent'
-        options.onDrop({ reason: 'unsent', events: queued, code, detail: String(error) })
-        queued = []
-      })
+      if (sending || queued.length === 0) return
+      stopTimer()
+      await exclusively(removedEvents + queued.length, { keepalive: true, triesMax: 1 }, LEAVE_BYTES_MAX).catch(() => undefined)
+      arrange()
     },
     queuedEvents: () => queued.length,
+  }
+}
+
+/** Written once, when it happened: what the app does to its objects later does not change what is sent. */
+function jsonOf(event: TrackedEvent): string | null {
+  try {
+    return JSON.stringify(event)
+  } catch {
+    return null
+  }
+}
+
+/** A wrong key or address says nothing about the events: they stay until it is mended. */
+function isVerdictOnEvents({ status }: TollgateError): boolean {
+  return status === 400 || status === 413 || status === 422
+}
+
+/** `invalid_events` names every event that it refuses as the field `[index]`. */
+function rejectionsIn(error: TollgateError): Rejection[] {
+  const { errors = [] } = (error.cause ?? {}) as { errors?: readonly { field: string; code: string; detail: string }[] }
+  return errors.flatMap(({ field, code, detail }) => {
+    const index = /^\[(\d+)\]$/.exec(field)?.[1]
+    return index === undefined ? [] : [{ index: Number(index), code, detail }]
+  })
+}
+
+/** What the app's own callback throws must not stop the queue, nor be swallowed. */
+function tell(callback: () => void): void {
+  try {
+    callback()
+  } catch (error) {
+    console.error('a tollgate callback threw', error)
   }
 }

@@ -1,6 +1,8 @@
 import { LimitReachedError, TollgateError, UnavailableError } from './errors.ts'
+import type { Sleep } from './sleep.ts'
 
 export type HttpCallerOptions = {
+  /** Without a trailing slash. */
   readonly url: string
   readonly key: string
   readonly fetch: typeof globalThis.fetch
@@ -9,89 +11,134 @@ export type HttpCallerOptions = {
   /** Bound on one try. */
   readonly tryTimeoutMs: number
   readonly backoffMinMs: number
-  readonly backoffMaxMs: number
+  /** Bound on one wait between tries. A `Retry-After` beyond it ends the call, and the error says how long it was. */
+  readonly waitMsMax: number
   /** In [0, 1): spreads the retries of many clients. */
   readonly random: () => number
-  readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>
+  readonly sleep: Sleep
+  /** Milliseconds since 1970, to read a `Retry-After` that is a date. */
+  readonly now: () => number
 }
 
-export type CallOptions = { readonly signal?: AbortSignal; readonly isLastChance?: boolean }
+export type CallOptions = {
+  /** Ends the call at once; it then rejects with the signal's reason. */
+  readonly signal?: AbortSignal
+  /** Bound on all tries together. */
+  readonly withinMs?: number
+  readonly triesMax?: number
+  /** Lets a page that is being closed finish the request. The browser bounds the bytes of such bodies. */
+  readonly keepalive?: boolean
+  /** False in the background: a wait for the next try must not hold the process open. */
+  readonly holdsProcess?: boolean
+}
 
-export type HttpCaller = <Body>(method: 'GET' | 'POST', path: string, body?: unknown, options?: CallOptions) => Promise<Body>
-
-type Problem = { readonly code?: string; readonly detail?: string }
+/** The body is JSON written before the first try, so that every try says the same. */
+export type HttpCaller = <Answer>(path: string, json: string, options?: CallOptions) => Promise<Answer>
 
 /**
- * One JSON call with retries. Only what is safe to repeat is sent through it: every POST of the SDK carries an id made
- * before the first try, so that a try whose answer was lost counts once.
+ * POSTs with retries. Only what is safe to repeat is sent through it: whatever changes something carries an id made before
+ * the first try, so that a try whose answer was lost counts once.
  */
 export function createHttpCaller(options: HttpCallerOptions): HttpCaller {
-  return async function call<Body>(method: 'GET' | 'POST', path: string, body?: unknown, callOptions: CallOptions = {}): Promise<Body> {
+  return async function call<Answer>(path: string, json: string, callOptions: CallOptions = {}): Promise<Answer> {
+    const { signal, withinMs, triesMax = options.triesMax, holdsProcess = true } = callOptions
+    const deadline = withinMs === undefined ? undefined : AbortSignal.timeout(withinMs)
+    const ended = anyOf(signal, deadline)
     for (let tries = 1; ; tries++) {
-      const outcome = await attempt<Body>(options, method, path, body, callOptions)
-      if ('body' in outcome) return outcome.body
-      if (!outcome.error.canRetry || callOptions.isLastChance || tries >= options.triesMax) throw outcome.error
-      await options.sleep(Math.max(outcome.retryAfterMs, backoffMs(options, tries)), callOptions.signal)
+      signal?.throwIfAborted()
+      const outcome = await attempt<Answer>(options, path, json, ended, callOptions.keepalive ?? false)
+      signal?.throwIfAborted()
+      if ('answer' in outcome) return outcome.answer
+      const { error } = outcome
+      if (deadline?.aborted) throw tookTooLong(options.url, `${withinMs} ms and ${tries} tries`, error)
+      if (!(error instanceof UnavailableError) || tries >= triesMax) throw error
+      const waitMs = Math.max(error.retryAfterMs, backoffMs(options, tries))
+      if (waitMs > options.waitMsMax) throw error
+      try {
+        await options.sleep(waitMs, { holdsProcess, ...(ended === undefined ? {} : { signal: ended }) })
+      } catch (reason) {
+        if (deadline?.aborted && !signal?.aborted) throw tookTooLong(options.url, `${withinMs} ms and ${tries} tries`, error)
+        throw reason
+      }
     }
   }
 }
 
-type Attempt<Body> = { readonly body: Body } | { readonly error: TollgateError; readonly retryAfterMs: number }
+type Attempt<Answer> = { readonly answer: Answer } | { readonly error: TollgateError }
 
-async function attempt<Body>(
+async function attempt<Answer>(
   options: HttpCallerOptions,
-  method: string,
   path: string,
-  body: unknown,
-  callOptions: CallOptions,
-): Promise<Attempt<Body>> {
-  const timeout = AbortSignal.timeout(options.tryTimeoutMs)
-  const init: RequestInit = {
-    method,
-    headers: { authorization: `Bearer ${options.key}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-    signal: callOptions.signal ? AbortSignal.any([callOptions.signal, timeout]) : timeout,
-    // Lets a page that is being closed finish its last batch.
-    keepalive: callOptions.isLastChance ?? false,
-  }
-  if (body !== undefined) init.body = JSON.stringify(body)
+  json: string,
+  ended: AbortSignal | undefined,
+  keepalive: boolean,
+): Promise<Attempt<Answer>> {
+  const { url, key, tryTimeoutMs } = options
+  const timeout = AbortSignal.timeout(tryTimeoutMs)
   try {
-    const response = await options.fetch(`${options.url}${path}`, init)
-    const text = await response.text()
-    if (response.ok) return { body: JSON.parse(text) as Body }
-    return { error: errorOf(response.status, parseProblem(text)), retryAfterMs: retryAfterMs(response) }
+    const response = await options.fetch(`${url}${path}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: json,
+      signal: anyOf(ended, timeout) ?? timeout,
+      keepalive,
+    })
+    const body = parseJson(await response.text())
+    if (!response.ok) return { error: errorOf(response, (body ?? {}) as Problem, options.now()) }
+    if (typeof body === 'object' && body !== null) return { answer: body as Answer }
+    const message = `${url} answered ${response.status} with what is no JSON object: something in between may have answered in its place`
+    return { error: new UnavailableError('unreadable_answer', message, { status: response.status }) }
   } catch (cause) {
-    if (callOptions.signal?.aborted) throw callOptions.signal.reason
-    const error = timeout.aborted
-      ? new UnavailableError('timeout', `${options.url} gave no answer within ${options.tryTimeoutMs} ms`, { status: 0, cause })
-      : new UnavailableError('tollgate_unreachable', `${options.url} could not be reached`, { status: 0, cause })
-    return { error, retryAfterMs: 0 }
+    if (timeout.aborted) return { error: tookTooLong(url, `${tryTimeoutMs} ms`, cause) }
+    return { error: new UnavailableError('unreachable', `${url} could not be reached`, { status: 0, cause }) }
   }
 }
 
-function errorOf(status: number, problem: Problem): TollgateError {
+type Problem = {
+  readonly code?: string
+  readonly detail?: string
+  readonly errors?: readonly { readonly field: string; readonly code: string; readonly detail: string }[]
+}
+
+/** Answers of a proxy that gave up, and of a server that asks for patience or met an error of its own. */
+const PASSING_STATUSES: ReadonlySet<number> = new Set([408, 425, 429])
+
+function errorOf({ status, headers }: Response, problem: Problem, nowMs: number): TollgateError {
   const code = problem.code ?? `http_${status}`
   const message = problem.detail ?? `the server answered ${status}`
-  if (code === 'hard_limit_reached') return new LimitReachedError(message)
-  if (status === 429 || status >= 500) return new UnavailableError(code, message, { status })
-  return new TollgateError(code, message, { status, canRetry: false })
+  if (code === 'hard_limit_reached') return new LimitReachedError(message, status)
+  // The problem goes along: it names fields, or single events of a batch.
+  if (status < 500 && !PASSING_STATUSES.has(status)) return new TollgateError(code, message, { status, canRetry: false, cause: problem })
+  return new UnavailableError(code, message, { status, retryAfterMs: retryAfterMs(headers.get('retry-after'), nowMs) })
 }
 
-function parseProblem(text: string): Problem {
+function tookTooLong(url: string, bound: string, cause: unknown): UnavailableError {
+  return new UnavailableError('timeout', `${url} gave no answer within ${bound}`, { status: 0, cause })
+}
+
+/** Undefined for a page of a proxy's own. */
+function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text) as Problem
+    return JSON.parse(text)
   } catch {
-    // A proxy on the way may answer with a page of its own; its status says enough.
-    return {}
+    return undefined
   }
 }
 
-function retryAfterMs(response: Response): number {
-  const seconds = Number(response.headers.get('retry-after'))
-  return Number.isFinite(seconds) && seconds > 0 ? seconds * 1_000 : 0
+/** Seconds or an HTTP date (RFC 9110); 0 for neither. */
+function retryAfterMs(header: string | null, nowMs: number): number {
+  if (header === null) return 0
+  if (/^\d+$/.test(header)) return Number(header) * 1_000
+  const waitMs = / GMT$/.test(header) ? Date.parse(header) - nowMs : 0
+  return Number.isNaN(waitMs) ? 0 : Math.max(waitMs, 0)
 }
 
-/** Exponential with full jitter. */
-function backoffMs(options: HttpCallerOptions, tries: number): number {
-  const ceilingMs = Math.min(options.backoffMaxMs, options.backoffMinMs * 2 ** (tries - 1))
-  return options.backoffMinMs + options.random() * (ceilingMs - options.backoffMinMs)
+/** Exponential; the upper half is left to chance, the first wait included. */
+function backoffMs({ backoffMinMs, waitMsMax, random }: HttpCallerOptions, tries: number): number {
+  const ceilingMs = Math.min(waitMsMax, backoffMinMs * 2 ** tries)
+  return (ceilingMs * (1 + random())) / 2
+}
+
+function anyOf(first: AbortSignal | undefined, second: AbortSignal | undefined): AbortSignal | undefined {
+  return first && second ? AbortSignal.any([first, second]) : (first ?? second)
 }

@@ -1,10 +1,13 @@
-import type { HttpCaller } from './http-caller.ts'
-import type { Balance } from './tollgate-client.ts'
+import type { Balance } from './balance.ts'
+import { TollgateError, UnsettledError } from './errors.ts'
+import type { CallOptions, HttpCaller } from './http-caller.ts'
+import { type Quantity, quantityJson } from './quantity.ts'
+import { randomId } from './random-id.ts'
 
 export type ReservationRequest = {
   readonly customer: string
   readonly feature: string
-  readonly quantity: string | number
+  readonly quantity: Quantity
   /** How long the units stay held without a word from us; default 60 s, at most a day. */
   readonly ttlMs?: number
   /** Your own id makes a repeat across processes the same hold; made up when absent. */
@@ -17,71 +20,122 @@ export type Reservation = {
   readonly expiresAt: string
   readonly balance: Balance
   /** The real usage: less, equal or more than held. May be repeated with the same quantity. */
-  settle(quantity: string | number, data?: Readonly<Record<string, unknown>>): Promise<void>
+  settle(quantity: Quantity, data?: Readonly<Record<string, unknown>>): Promise<void>
   /** Gives all units back. May be repeated. */
   release(): Promise<void>
+  /** Counts from now. */
   extend(ttlMs: number): Promise<void>
 }
 
-/** What the callback of `withReservation` gets: say what was really used, as often as you learn more. */
-export type Hold = Reservation & { use(quantity: string | number): void }
+/** What the work of `withReservation` gets: say what was really used so far, as often as you learn more. */
+export type Hold = Reservation & { use(quantity: Quantity, data?: Readonly<Record<string, unknown>>): void }
+
+export type WithReservationOptions = { readonly ttlMs?: number; readonly id?: string; readonly signal?: AbortSignal }
 
 export type ReservationCalls = {
-  /** Holds units, or throws a `LimitReachedError` and holds nothing. */
-  reserve(request: ReservationRequest): Promise<Reservation>
+  /**
+   * Holds units, or throws a `LimitReachedError` and holds nothing. When the answer is lost, the call is aborted or runs
+   * out of time, units may be held all the same: until the hold expires.
+   */
+  reserve(request: ReservationRequest, options?: { readonly signal?: AbortSignal }): Promise<Reservation>
   /**
    * Holds `estimate`, runs the work, and settles with what `hold.use` said last (the estimate when it was never called).
-   * When the work throws, the hold is released; but what `hold.use` had reported by then was used, and is settled.
+   * When the work throws, what `hold.use` had said by then was used and is settled; otherwise the hold is released.
+   * Throws an `UnsettledError` with the work's result when only the settling failed.
    */
   withReservation<Result>(
     customer: string,
     feature: string,
-    estimate: string | number,
+    estimate: Quantity,
     work: (hold: Hold) => Promise<Result>,
+    options?: WithReservationOptions,
   ): Promise<Result>
 }
 
 type ReservationAnswer = { readonly id: string; readonly quantity: string; readonly expiresAt: string; readonly balance: Balance }
 
-export function createReservations(call: HttpCaller): ReservationCalls {
-  async function reserve({ id = crypto.randomUUID(), quantity, ...request }: ReservationRequest): Promise<Reservation> {
-    const held = await call<ReservationAnswer>('POST', '/v1/reservations', { ...request, id, quantity: String(quantity) })
+export function createReservations(deps: {
+  readonly call: HttpCaller
+  /** For calls that a request waits on. */
+  readonly decideOptions: CallOptions
+  /** What went wrong beside an error that is thrown. */
+  readonly onError: (error: TollgateError) => void
+}): ReservationCalls {
+  const { call, decideOptions, onError } = deps
+
+  async function reserve(request: ReservationRequest, options: { readonly signal?: AbortSignal } = {}): Promise<Reservation> {
+    const { id = randomId(), quantity, customer, feature, ttlMs } = request
+    const json = JSON.stringify({ id, customer, feature, quantity: quantityJson(quantity), ttlMs })
+    const held = await call<ReservationAnswer>('/v1/reservations', json, { ...decideOptions, ...options })
     const path = `/v1/reservations/${encodeURIComponent(held.id)}`
     return {
-      ...held,
+      id: held.id,
+      quantity: held.quantity,
+      expiresAt: held.expiresAt,
+      balance: held.balance,
       async settle(real, data) {
-        await call('POST', `${path}/settle`, { quantity: String(real), ...(data ? { data } : {}) })
+        await call(`${path}/settle`, JSON.stringify({ quantity: quantityJson(real), data }))
       },
       async release() {
-        await call('POST', `${path}/release`, {})
+        await call(`${path}/release`, '{}')
       },
-      async extend(ttlMs) {
-        await call('POST', `${path}/extend`, { ttlMs })
+      async extend(ttl) {
+        await call(`${path}/extend`, JSON.stringify({ ttlMs: ttl }))
       },
     }
   }
 
   return {
     reserve,
-    async withReservation(customer, feature, estimate, work) {
-      const reservation = await reserve({ customer, feature, quantity: estimate })
-      let used: string | number | null = null
-      const hold: Hold = {
-        ...reservation,
-        use(quantity) {
-          used = quantity
-        },
-      }
+    async withReservation(customer, feature, estimate, work, { signal, ...options } = {}) {
+      const reservation = await reserve({ customer, feature, quantity: estimate, ...options }, signal ? { signal } : {})
+      const { hold, told } = followHold(reservation)
       let result: Awaited<ReturnType<typeof work>>
       try {
         result = await work(hold)
       } catch (error) {
-        // The work's own error is what the caller must see; a release that fails is mended by the hold's expiry.
-        await (used === null ? reservation.release() : reservation.settle(used)).catch(() => undefined)
+        // The work's own error is what the caller must see; of a release that failed too, the hold's expiry takes care.
+        if (!told.isEnded) await end(reservation, told.used).catch((failure: unknown) => onError(asTollgateError(failure)))
         throw error
       }
-      await reservation.settle(used ?? estimate)
+      if (told.isEnded) return result
+      const used = told.used ?? { quantity: estimate, data: undefined }
+      await end(reservation, used).catch((cause: unknown) => {
+        throw new UnsettledError({ result, reservation: reservation.id, quantity: used.quantity, cause: asTollgateError(cause) })
+      })
       return result
     },
   }
+}
+
+type Used = { readonly quantity: Quantity; readonly data: Readonly<Record<string, unknown>> | undefined }
+
+/** What the work tells of its hold; it may also have settled or released it by itself. */
+function followHold(reservation: Reservation) {
+  const told: { used: Used | null; isEnded: boolean } = { used: null, isEnded: false }
+  const hold: Hold = {
+    ...reservation,
+    use(quantity, data) {
+      told.used = { quantity, data }
+    },
+    async settle(quantity, data) {
+      await reservation.settle(quantity, data)
+      told.isEnded = true
+    },
+    async release() {
+      await reservation.release()
+      told.isEnded = true
+    },
+  }
+  return { hold, told }
+}
+
+async function end(reservation: Reservation, used: Used | null): Promise<void> {
+  if (used === null || Number(used.quantity) === 0) await reservation.release()
+  else await reservation.settle(used.quantity, used.data)
+}
+
+function asTollgateError(error: unknown): TollgateError {
+  if (error instanceof TollgateError) return error
+  return new TollgateError('sdk_failed', String(error), { status: 0, canRetry: false, cause: error })
 }

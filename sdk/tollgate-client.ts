@@ -1,20 +1,41 @@
+import type { Balance } from './balance.ts'
+import type { TollgateError } from './errors.ts'
 import { createEventQueue, type DroppedEvents } from './event-queue.ts'
-import { createHttpCaller } from './http-caller.ts'
+import { onExitNotice } from './exit-notice.ts'
+import { type CallOptions, createHttpCaller } from './http-caller.ts'
+import { type Quantity, quantityJson } from './quantity.ts'
+import { randomId } from './random-id.ts'
 import { createReservations, type ReservationCalls } from './reservation.ts'
+import { type Sleep, sleep } from './sleep.ts'
 
 export type TollgateClientOptions = {
-  /** Where Tollgate answers, without a trailing slash: `https://meter.example.com`. */
+  /** Where Tollgate answers: `https://meter.example.com`. */
   readonly url: string
   /** A key with the scopes of the calls that are made: `ingest` to track, `decide` to check and reserve. */
   readonly key: string
   /** Told of every event that will not arrive. Default: a console warning. */
   readonly onDrop?: (dropped: DroppedEvents) => void
+  /** Told of failures that no call throws: a background flush that will be tried again. Default: a console warning when the code changes. */
+  readonly onError?: (error: TollgateError) => void
+  /** Default 500. */
   readonly batchEventsMax?: number
+  /** Default 1,000,000. */
+  readonly batchBytesMax?: number
+  /** What is tracked beyond it is dropped, and told of. Default 10,000. */
   readonly queuedEventsMax?: number
+  /** Default 1,000. */
   readonly flushIntervalMs?: number
+  /** Of one call, the first included. Default 5. */
   readonly triesMax?: number
+  /** Bound on one try. Default 10,000. */
   readonly tryTimeoutMs?: number
+  /** Bound on `check` and `reserve` with all their tries, as a request waits for them. Default 5,000. */
+  readonly decideWithinMs?: number
+  /** For runtimes without a global one, and for tests. */
   readonly fetch?: typeof globalThis.fetch
+  /** For tests: how waits between tries are slept, and what spreads them, in [0, 1). */
+  readonly sleep?: Sleep
+  readonly random?: () => number
 }
 
 export type TrackInput = {
@@ -27,64 +48,57 @@ export type TrackInput = {
   readonly time?: Date
 }
 
-/** Quantities are decimal strings, exact. */
-export type Balance = {
-  readonly feature: string
-  readonly type: 'metered' | 'boolean' | 'config'
-  readonly hasAccess: boolean
-  readonly limit: string | null
-  readonly limitType: 'hard' | 'soft'
-  readonly used: string
-  readonly held: string
-  readonly remaining: string | null
-  readonly overage: string
-  readonly period: { readonly start: string; readonly end: string } | null
-  readonly value?: unknown
-}
-
 export type Decision = { readonly allowed: boolean; readonly code: string; readonly balance: Balance }
 
 export type TollgateClient = ReservationCalls & {
-  /** Queues an event and returns its id at once; it is sent in the background. Null when the queue was full (see `onDrop`). */
+  /** Queues an event and returns its id at once; it is sent in the background. Null when it was dropped (see `onDrop`). */
   track(event: TrackInput): string | null
   /** May this customer do this now? Reads only; use `reserve` where two requests at once must not both pass. */
-  check(customer: string, feature: string, quantity?: string | number): Promise<Decision>
-  /** Resolves when all events tracked so far were sent or dropped. */
-  flush(): Promise<void>
-  /** Sends what is left. Call it before the process ends; where the platform tells of an exit, it is called by itself. */
+  check(customer: string, feature: string, quantity?: Quantity, options?: { readonly signal?: AbortSignal }): Promise<Decision>
+  /** Resolves when all events tracked before the call were sent or dropped; rejects when the server stays away, and they stay queued. */
+  flush(options?: { readonly signal?: AbortSignal }): Promise<void>
+  /** Sends what is left, drops what cannot be sent, and takes no more. Call it before you end the process yourself. */
   close(): Promise<void>
   queuedEvents(): number
 }
 
 export function createTollgateClient(options: TollgateClientOptions): TollgateClient {
+  const onError = options.onError ?? createErrorWarning()
   const call = createHttpCaller({
-    url: options.url.replace(/\/$/, ''),
+    url: options.url.replace(/\/+$/, ''),
     key: options.key,
     fetch: options.fetch ?? globalThis.fetch.bind(globalThis),
     triesMax: options.triesMax ?? 5,
     tryTimeoutMs: options.tryTimeoutMs ?? 10_000,
     backoffMinMs: 100,
-    backoffMaxMs: 5_000,
-    random: Math.random,
-    sleep,
+    waitMsMax: 10_000,
+    random: options.random ?? Math.random,
+    sleep: options.sleep ?? sleep,
+    now: Date.now,
   })
   const queue = createEventQueue({
-    send: (events, callOptions) => call('POST', '/v1/events', events, callOptions),
+    send: (json, callOptions) => call('/v1/events', json, callOptions),
     batchEventsMax: options.batchEventsMax ?? 500,
+    batchBytesMax: options.batchBytesMax ?? 1_000_000,
     queuedEventsMax: options.queuedEventsMax ?? 10_000,
     flushIntervalMs: options.flushIntervalMs ?? 1_000,
     onDrop: options.onDrop ?? warnOfDrop,
+    onError,
   })
-  const stopListening = onExit(() => queue.close())
+  const decideOptions: CallOptions = { withinMs: options.decideWithinMs ?? 5_000 }
+  const stopListening = onExitNotice({ beforeExit: () => void queue.finish(), leave: () => void queue.leave() })
 
   return {
-    ...createReservations(call),
-    track({ time, id = crypto.randomUUID(), ...event }) {
-      const isQueued = queue.add({ ...event, id, time: (time ?? new Date()).toISOString() })
-      return isQueued ? id : null
+    ...createReservations({ call, decideOptions, onError }),
+    track({ type, customer, data, id = randomId(), source, time = new Date() }) {
+      const event = { id, type, customer, time: time.toISOString(), ...(source === undefined ? {} : { source }), ...(data ? { data } : {}) }
+      return queue.add(event) ? id : null
     },
-    check: (customer, feature, quantity = '1') => call('POST', '/v1/decisions', { customer, feature, quantity: String(quantity) }),
-    flush: () => queue.flush(),
+    check(customer, feature, quantity = '1', { signal } = {}) {
+      const json = JSON.stringify({ customer, feature, quantity: quantityJson(quantity) })
+      return call<Decision>('/v1/decisions', json, signal ? { ...decideOptions, signal } : decideOptions)
+    },
+    flush: (flushOptions) => queue.flush(flushOptions),
     async close() {
       stopListening()
       await queue.close()
@@ -94,30 +108,14 @@ export function createTollgateClient(options: TollgateClientOptions): TollgateCl
 }
 
 function warnOfDrop(dropped: DroppedEvents): void {
-  console.warn(`tollgate dropped ${dropped.events.length} event(s): ${dropped.reason}, ${dropped.detail}`)
+  console.warn(`tollgate dropped ${dropped.events.length} event(s): ${dropped.reason}, ${dropped.code}, ${dropped.detail}`)
 }
 
-/** Node, Bun and Deno tell by `beforeExit`, a browser by `pagehide`. */
-function onExit(listener: () => void): () => void {
-  const { process, addEventListener, removeEventListener } = globalThis as unknown as {
-    process?: { on?: (event: string, listener: () => void) => void; off?: (event: string, listener: () => void) => void }
-    addEventListener?: (event: string, listener: () => void) => void
-    removeEventListener?: (event: string, listener: () => void) => void
+function createErrorWarning(): (error: TollgateError) => void {
+  let warnedOf = ''
+  return ({ code, message }) => {
+    if (code === warnedOf) return
+    warnedOf = code
+    console.warn(`tollgate: ${code}, ${message}`)
   }
-  if (process?.on) {
-    process.on('beforeExit', listener)
-    return () => process.off?.('beforeExit', listener)
-  }
-  addEventListener?.('pagehide', listener)
-  return () => removeEventListener?.('pagehide', listener)
-}
-
-function sleep(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, ms)
-    signal?.addEventListener('abort', () => {
-      clearTimeout(timer)
-      reject(signal.reason)
-    })
-  })
 }

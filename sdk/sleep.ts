@@ -1,0 +1,23 @@
+export type Sleep = (ms: number, options?: { readonly signal?: AbortSignal; readonly holdsProcess?: boolean }) => Promise<void>
+
+/** Rejects with the signal's reason as soon as it is aborted. */
+export const sleep: Sleep = (ms, { signal, holdsProcess = true } = {}) =>
+  new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason)
+    const onAbort = () => {
+      clearTimeout(timer)
+      reject(signal?.reason)
+    }
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', onAbort)
+      resolve()
+    }, ms)
+    if (!holdsProcess) letProcessEnd(timer)
+    signal?.addEventListener('abort', onAbort, { once: true })
+  })
+
+/** Where a timer would hold the process open (Node, Bun, Deno), this one does not. */
+export function letProcessEnd(timer: unknown): void {
+  if (typeof timer === 'object' && timer !== null && 'unref' in timer && typeof timer.unref === 'function') timer.unref()
+  else if (typeof timer === 'number') (globalThis as { Deno?: { unrefTimer?(timer: number): void } }).Deno?.unrefTimer?.(timer)
+}
