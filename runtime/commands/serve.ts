@@ -82,7 +82,7 @@ function welcome({ url, newAdminKey }: Server, config: Config, seconds: number):
   if (newAdminKey !== null) lines.push(`  Admin key      ${newAdminKey}`, '                 shown this once: only its hash is stored')
   lines.push(
     '',
-    'Send a first event, and look at it:',
+    'Send a first event, and look at it a second later:',
     '',
     `  curl -X POST ${url}/v1/events -H "Authorization: Bearer ${key}" -H "Content-Type: application/json" \\`,
     `    -d '{"id":"event-1","type":"llm.request","customer":"acme","data":{"model":"small","tokens":1200}}'`,
