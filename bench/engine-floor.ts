@@ -27,31 +27,38 @@ export type FloorResult = {
   readonly settledCpuMs: number
 }
 
-const request = JSON.parse(process.argv[2] ?? '{}') as FloorRequest
-const result = request.step === 'take' ? await takeRows(request) : await insertRows(request)
-process.send?.(result, () => process.exit(0))
-
-/** In the order of the log, cut as the server's flushes were; the windows of the same share of time go along. */
+/** In the order of the log, cut as the server's flushes were; with each the windows that its events change. */
 async function takeRows({ storePath, rowsDir, idPrefix, eventsPerFlush }: Extract<FloorRequest, { step: 'take' }>): Promise<FloorResult> {
   mkdirSync(rowsDir, { recursive: true })
   const { chdb } = createChdbConnection({ path: storePath })
-  const ofLeg = `FROM events WHERE startsWith(id, '${idPrefix}_')`
   const text = async (sql: string) => (await chdb.queryAsync(sql, { format: 'TabSeparated' })).text()
-  const [events = 0, from, to] = (await text(`SELECT count(), min(log_offset), max(log_offset) ${ofLeg}`)).trim().split('\t').map(Number)
+  const ofLeg = `FROM events WHERE startsWith(id, '${idPrefix}_')`
+  const events = Number(await text(`SELECT count() ${ofLeg}`))
   const flushes = Math.max(1, Math.round(events / eventsPerFlush))
-  const windowsWhere = `FROM usage_windows WHERE version BETWEEN ${from} AND ${to}`
-  const windowRows = Number(await text(`SELECT count() ${windowsWhere}`))
+  const share = Math.ceil(events / flushes)
   for (let flush = 0; flush < flushes; flush++) {
-    const share = (rows: number) => `LIMIT ${Math.ceil(rows / flushes)} OFFSET ${flush * Math.ceil(rows / flushes)}`
-    const order = 'ORDER BY log_offset, log_partition, log_index'
-    writeFileSync(
-      join(rowsDir, `${pad(flush)}-events`),
-      await text(`SELECT ${EVENT_COLUMNS.join(', ')} ${ofLeg} ${order} ${share(events)}`),
-    )
-    const windows = await text(`SELECT ${WINDOW_COLUMNS.join(', ')} ${windowsWhere} ORDER BY version, customer ${share(windowRows)}`)
-    writeFileSync(join(rowsDir, `${pad(flush)}-usage_windows`), windows)
+    const ofFlush = `${ofLeg} ORDER BY log_offset, log_partition, log_index LIMIT ${share} OFFSET ${flush * share}`
+    const file = join(rowsDir, String(flush).padStart(6, '0'))
+    writeFileSync(`${file}-events`, await text(`SELECT ${EVENT_COLUMNS.join(', ')} ${ofFlush}`))
+    const windows = await Promise.all(METERS.map((meter) => text(windowsSql(meter, `SELECT * ${ofFlush}`))))
+    writeFileSync(`${file}-usage_windows`, windows.join(''))
   }
-  return { events, windowRows, inserts: 0, insertCpuMs: 0, settledCpuMs: 0 }
+  return { events, windowRows: 0, inserts: 0, insertCpuMs: 0, settledCpuMs: 0 }
+}
+
+const TOKENS = "JSONExtractUInt(data, 'input_tokens') + JSONExtractUInt(data, 'output_tokens')"
+const METERS = [
+  { meter: 'tokens', dimensions: "map('model', JSONExtractString(data, 'model'))", value: TOKENS, hasQuantity: true },
+  { meter: 'requests', dimensions: 'map()', value: '0', hasQuantity: false },
+] as const
+
+/** The columns of WINDOW_COLUMNS, in their order. */
+function windowsSql({ meter, dimensions, value, hasQuantity }: (typeof METERS)[number], events: string): string {
+  const quantity = (sql: string) => (hasQuantity ? sql : 'NULL')
+  return `SELECT tenant, '${meter}', 1, customer, toStartOfMinute(occurred_at) AS minute, ${dimensions} AS dims, count(), sum(${value}),
+    ${quantity(`min(${value})`)}, ${quantity(`max(${value})`)}, ${quantity(`argMax(${value}, occurred_at)`)}, ${quantity('max(occurred_at)')},
+    max(log_offset), max(log_index), [], log_partition, intDiv(log_offset, 1024) AS chunk, max(log_offset)
+    FROM (${events}) GROUP BY tenant, customer, minute, dims, log_partition, chunk`
 }
 
 async function insertRows({ storePath, rowsDir }: Extract<FloorRequest, { step: 'insert' }>): Promise<FloorResult> {
@@ -88,6 +95,6 @@ function linesIn(rows: Buffer): number {
   return lines
 }
 
-function pad(index: number): string {
-  return String(index).padStart(6, '0')
-}
+const request = JSON.parse(process.argv[2] ?? '{}') as FloorRequest
+const result = request.step === 'take' ? await takeRows(request) : await insertRows(request)
+process.send?.(result, () => process.exit(0))
