@@ -55,16 +55,20 @@ describe('check', () => {
 
   test('a stalled server costs no more than the bound on a try, times the tries', async () => {
     server.behaveAlways('stall')
-    const checked = clientOf({ tryTimeoutMs: 20, triesMax: 3 }).check('acme', 'tokens')
+    let tries = 0
+    const counting: typeof fetch = (...args) => {
+      tries++
+      return fetch(...args)
+    }
+    const checked = clientOf({ tryTimeoutMs: 20, triesMax: 3, fetch: counting }).check('acme', 'tokens')
     await expect(checked).rejects.toMatchObject({ code: 'timeout', status: 0, canRetry: true })
-    expect(server.received.length).toBe(3)
+    expect(tries).toBe(3)
   })
 
   test('nor more than the bound on the whole call', async () => {
     server.behaveAlways('stall')
     const checked = clientOf({ decideWithinMs: 50 }).check('acme', 'tokens')
     await expect(checked).rejects.toMatchObject({ code: 'timeout', message: `${server.url} gave no answer within 50 ms and 1 tries` })
-    expect(server.received.length).toBe(1)
   })
 
   test('the bound on the whole call ends a wait between tries too', async () => {

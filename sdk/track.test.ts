@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type FaultyServer, startFaultyServer } from '../test/support/faulty-server.ts'
 import { type TollgateError, UnavailableError } from './errors.ts'
-import type { DroppedEvents } from './event-queue.ts'
+import { createEventQueue, type DroppedEvents } from './event-queue.ts'
 import { createTollgateClient, type TollgateClient, type TollgateClientOptions } from './tollgate-client.ts'
 
 let server: FaultyServer
@@ -91,7 +91,7 @@ describe('a server that fails', () => {
     { fault: { status: 408 } },
     { fault: { status: 200, body: '<html>Welcome to the hotel</html>' } },
   ])('$fault: tried again with the same ids until it is well', async ({ fault }) => {
-    const client = clientOf({ tryTimeoutMs: 100 })
+    const client = clientOf({ tryTimeoutMs: 1_000 })
     const id = client.track({ type: 't', customer: 'acme' })
     server.behave(fault, fault)
     await client.flush()
@@ -150,14 +150,29 @@ describe('a server that fails', () => {
   })
 
   test('failures in the background are told and hold off what comes, until a flush', async () => {
-    const client = clientOf({ batchEventsMax: 2, triesMax: 1 })
-    server.behave({ status: 503 })
-    trackMany(client, 2)
+    let sends = 0
+    let isAway = true
+    const queue = createEventQueue({
+      send: async () => {
+        sends++
+        if (isAway) throw new UnavailableError('http_503', 'the server answered 503', { status: 503 })
+        return {}
+      },
+      batchEventsMax: 2,
+      batchBytesMax: 1_000_000,
+      queuedEventsMax: 100,
+      flushIntervalMs: 3_600_000,
+      onDrop: () => expect.unreachable(),
+      onError: (error) => errors.push(error),
+    })
+    const add = (id: string) => queue.add({ id, type: 't', customer: 'acme', time: '2024-01-01T00:00:00Z' })
+    for (const id of ['a', 'b']) add(id)
     await vi.waitFor(() => expect(errors).toMatchObject([{ code: 'http_503' }]))
-    trackMany(client, 2, 2)
-    await client.flush()
-    expect(server.received.length).toBe(3)
-    expect(keptIds()).toEqual(idsUpTo(4))
+    for (const id of ['c', 'd', 'e']) add(id)
+    expect(sends).toBe(1)
+    isAway = false
+    await queue.flush()
+    expect([sends, queue.queuedEvents()]).toEqual([4, 0])
   })
 })
 

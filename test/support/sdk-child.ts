@@ -9,7 +9,7 @@ const client = createTollgateClient({
   key: 'tg_key',
   flushIntervalMs: 3_600_000,
   triesMax: 2,
-  tryTimeoutMs: 200,
+  tryTimeoutMs: 1_000,
   ...(mode === 'batch' ? { batchEventsMax: 3 } : {}),
   onDrop: ({ reason, events }) => console.log(`dropped ${events.length} ${reason}`),
   onError: () => undefined,
