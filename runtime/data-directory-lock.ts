@@ -21,7 +21,7 @@ export class DataDirectoryInUse extends Error {
 export function lockDataDirectory(dataDir: string, holder: { readonly pid: number; readonly doing: string }): DataDirectoryLock {
   mkdirSync(dataDir, { recursive: true })
   const holderFile = join(dataDir, 'holder.txt')
-  const lock = new DatabaseSync(join(dataDir, 'lock.sqlite'), { timeout: 0 })
+  const lock = new DatabaseSync(join(dataDir, 'lock.sqlite'), { timeout: LOCK_WAIT_MS_MAX })
   try {
     lock.exec('BEGIN EXCLUSIVE')
   } catch (error) {
@@ -34,6 +34,8 @@ export function lockDataDirectory(dataDir: string, holder: { readonly pid: numbe
 }
 
 const SQLITE_BUSY = 5
+/** A process that was killed a moment ago may take this long to be gone. */
+const LOCK_WAIT_MS_MAX = 3_000
 
 function readHolder(holderFile: string): string {
   try {

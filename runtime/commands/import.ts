@@ -50,7 +50,7 @@ async function runImport(file: string, flags: ImportFlags): Promise<void> {
     url: config.clientUrl ?? `http://${config.host === '0.0.0.0' ? '127.0.0.1' : config.host}:${config.port}`,
     key,
     isBackfill: flags.backfill === true,
-    onRetry: (reason, waitMs) => display.note(`${reason}; next attempt in ${(waitMs / 1_000).toFixed(1)} s`),
+    onRetry: oncePerSecond((reason, waitMs) => display.note(`${reason}; next attempt in ${(waitMs / 1_000).toFixed(1)} s`)),
   })
   let result: ImportResult
   try {
@@ -64,6 +64,16 @@ async function runImport(file: string, flags: ImportFlags): Promise<void> {
     display.end()
   }
   report(result)
+}
+
+/** The batches under way meet the same trouble at the same time. */
+function oncePerSecond(note: (reason: string, waitMs: number) => void): (reason: string, waitMs: number) => void {
+  let notedAtMs = Number.NEGATIVE_INFINITY
+  return (reason, waitMs) => {
+    if (performance.now() - notedAtMs < 1_000) return
+    notedAtMs = performance.now()
+    note(reason, waitMs)
+  }
 }
 
 function report({ rows, accepted, refused, firstRefusals }: ImportResult): void {
