@@ -1,0 +1,60 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+type LockedPackage = {
+  readonly version?: string
+  readonly dev?: boolean
+  readonly license?: string
+  readonly engines?: Readonly<Record<string, string>>
+  readonly optionalDependencies?: Readonly<Record<string, string>>
+}
+export type Lockfile = { readonly packages: Readonly<Record<string, LockedPackage & Readonly<Record<string, unknown>>>> }
+
+/**
+ * Packages hold their binaries in optional packages, one a platform. A registry that mirrors only some platforms makes
+ * `npm install` leave the others out of the lock file, which `npm ci` then refuses everywhere. Run after adding a package:
+ * `node deploy/dev/complete-lockfile.ts`.
+ */
+export function completeLockfile(lockfile: Lockfile): Lockfile {
+  const entries = missingPlatforms(lockfile).map(
+    ({ name, version, parent }) => [`node_modules/${name}`, platformEntry(name, version, parent)] as const,
+  )
+  const packages = [...Object.entries(lockfile.packages), ...entries].sort(([a], [b]) => a.localeCompare(b, 'en'))
+  return { ...lockfile, packages: Object.fromEntries(packages) }
+}
+
+export function missingPlatforms({ packages }: Lockfile): { name: string; version: string; parent: LockedPackage }[] {
+  const missing = []
+  for (const [path, parent] of Object.entries(packages)) {
+    for (const [name, version] of Object.entries(parent.optionalDependencies ?? {})) {
+      if (packages[`${path}/node_modules/${name}`] === undefined && packages[`node_modules/${name}`] === undefined)
+        missing.push({ name, version, parent })
+    }
+  }
+  return missing
+}
+
+const PLATFORM =
+  /(android|darwin|freebsd|linux|openharmony|win32)-(arm64|arm|x64|ia32|ppc64|riscv64|s390x)(?:-(gnu|musl|eabi|gnueabihf|musleabihf|msvc))?$/
+
+function platformEntry(name: string, version: string, parent: LockedPackage): LockedPackage & Record<string, unknown> {
+  const [, os, cpu, abi] = PLATFORM.exec(name) ?? []
+  if (os === undefined || cpu === undefined) throw new Error(`${name} is not in the lock file, and its name says no platform`)
+  return {
+    version,
+    cpu: [cpu],
+    ...(parent.dev === true ? { dev: true } : {}),
+    ...(os === 'linux' && abi !== undefined ? { libc: [abi.startsWith('musl') ? 'musl' : 'glibc'] } : {}),
+    ...(parent.license === undefined ? {} : { license: parent.license }),
+    optional: true,
+    os: [os],
+    ...(parent.engines === undefined ? {} : { engines: parent.engines }),
+  }
+}
+
+if (import.meta.main) {
+  const path = fileURLToPath(new URL('../../package-lock.json', import.meta.url))
+  const lockfile = JSON.parse(readFileSync(path, 'utf8')) as Lockfile
+  console.log(`${missingPlatforms(lockfile).length} packages of other platforms added`)
+  writeFileSync(path, `${JSON.stringify(completeLockfile(lockfile), null, 2)}\n`)
+}
