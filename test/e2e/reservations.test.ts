@@ -1,0 +1,212 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openConnections } from '../support/http-connections.ts'
+import {
+  type Answer,
+  removeDirectory,
+  startTollgate,
+  type TollgateProcess,
+  temporaryDirectory,
+  waitFor,
+} from '../support/tollgate-process.ts'
+
+type Balance = { used: string; held: string; remaining: string; limit: string }
+type Reservation = { id: string; status: string; quantity: string; settled?: string; refused?: string; balance: Balance }
+
+const balanceOf = (tollgate: TollgateProcess, customer: string, feature = 'runs') =>
+  tollgate.ok<Balance>('GET', `/v1/customers/${customer}/balances/${feature}`)
+
+describe('a hard limit is never passed', () => {
+  let tollgate: TollgateProcess
+  beforeAll(async () => {
+    tollgate = await startTollgate()
+    await createCatalog(tollgate)
+  })
+  afterAll(async () => {
+    await tollgate.kill()
+    await removeDirectory(tollgate.dataDir)
+  })
+
+  test('a limit of 500 and 20 reservations of 75 at once: exactly 6', async () => {
+    await subscribe(tollgate, 'few', 'p500')
+    const body = { customer: 'few', feature: 'runs', quantity: '75' }
+    const answers = await Promise.all(Array.from({ length: 20 }, () => tollgate.call('POST', '/v1/reservations', body)))
+    expect(answers.filter(({ status }) => status === 201)).toHaveLength(6)
+    expect(answers.filter((answer) => codeOf(answer) === 'hard_limit_reached')).toHaveLength(14)
+    expect(await balanceOf(tollgate, 'few')).toMatchObject({ used: '0', held: '450', remaining: '50' })
+  })
+
+  test('events, direct holds and settlements share one limit', async () => {
+    await subscribe(tollgate, 'mixed', 'p500')
+    const events = Array.from({ length: 300 }, (_, n) => ({ id: `e${n}`, type: 'agent.run', customer: 'mixed' }))
+    await tollgate.ok('POST', '/v1/events', events)
+    await waitFor(async () => (await balanceOf(tollgate, 'mixed')).used === '300', 5_000)
+    const reserve = (quantity: string) => tollgate.call('POST', '/v1/reservations', { customer: 'mixed', feature: 'runs', quantity })
+    expect((await reserve('201')).status).toBe(409)
+    const held = await reserve('150')
+    expect(held).toMatchObject({ status: 201, body: { balance: { used: '300', held: '150', remaining: '50' } } })
+    const path = `/v1/reservations/${(held.body as Reservation).id}`
+    expect(await tollgate.ok('POST', `${path}/settle`, { quantity: '260' })).toMatchObject({ settled: '200', refused: '60' })
+    expect(await tollgate.ok('POST', `${path}/settle`, { quantity: '260' })).toMatchObject({ settled: '200', refused: '60' })
+    await waitFor(async () => (await balanceOf(tollgate, 'mixed')).used === '500', 5_000)
+    expect(await balanceOf(tollgate, 'mixed')).toMatchObject({ used: '500', held: '0', remaining: '0' })
+  })
+
+  test('10,000 units and 20,000 who want one from 50 connections: exactly 10,000; then used + held stays exact', async () => {
+    const customer = 'many'
+    await subscribe(tollgate, customer, 'p10000')
+    const connections = openConnections(tollgate, 50)
+    const reserve = async (ttlMs: number) =>
+      connections.post('/v1/reservations', { customer, feature: 'runs', quantity: 1, ttlMs }) as Promise<{
+        status: number
+        body: Reservation
+      }>
+    const held: string[] = []
+    let refused = 0
+    await connections.forEach(Array(20_000).fill(null), async () => {
+      const { status, body } = await reserve(600_000)
+      if (status === 201) held.push(body.id)
+      else if (status === 409) refused++
+    })
+    expect([held.length, refused]).toEqual([10_000, 10_000])
+    expect(new Set(held).size).toBe(10_000)
+    expect(await balanceOf(tollgate, customer)).toMatchObject({ used: '0', held: '10000', remaining: '0' })
+
+    // A third is settled, a third released, and what that frees is asked for again by holds that soon expire.
+    let settledUnits = 0
+    let isWatching = true
+    const watch = (async () => {
+      while (isWatching) {
+        const { used, held: heldNow } = await balanceOf(tollgate, customer)
+        expect(Number(used) + Number(heldNow)).toBeLessThanOrEqual(10_000)
+      }
+    })()
+    await connections.forEach(held.slice(0, 6_000), async (id, index) => {
+      if (index % 2 === 0) {
+        const { body } = await connections.post(`/v1/reservations/${id}/settle`, { quantity: index % 4 === 0 ? 1 : '0.5' })
+        settledUnits += Number(body.settled)
+      } else {
+        expect((await connections.post(`/v1/reservations/${id}/release`, {})).status).toBe(200)
+        if (index % 3 === 0) expect((await reserve(1_000)).status).toBe(201)
+      }
+    })
+    isWatching = false
+    await watch
+    connections.close()
+    expect(settledUnits).toBe(2_250)
+    await waitFor(async () => {
+      const { used, held: heldNow } = await balanceOf(tollgate, customer)
+      return used === '2250' && heldNow === '4000'
+    }, 10_000)
+    expect(await balanceOf(tollgate, customer)).toMatchObject({ used: '2250', held: '4000', remaining: '3750' })
+  })
+})
+
+const LIMIT = 2_000
+const CLIENTS = 12
+const KILLS = 3
+
+describe('through kill -9 at random points', () => {
+  const seed = Number(process.env.TOLLGATE_TEST_SEED ?? Date.now() % 1_000_000)
+  const random = randomFrom(seed)
+  /** Of every reservation the last answer that its client got. */
+  const answered = new Map<string, Reservation>()
+  let tollgate: TollgateProcess
+  let dataDir: string
+  let isDone = false
+
+  beforeAll(async () => {
+    console.info(`seed ${seed}: TOLLGATE_TEST_SEED=${seed} runs it again`)
+    dataDir = await temporaryDirectory()
+    tollgate = await startTollgate({ dataDir })
+    await createCatalog(tollgate)
+    await subscribe(tollgate, 'acme', `p${LIMIT}`)
+  })
+  afterAll(async () => {
+    isDone = true
+    await tollgate.kill()
+    await removeDirectory(dataDir)
+  })
+
+  /** As a client does it: the same request again until it is answered. */
+  const persistently = async (path: string, body: object): Promise<Answer> => {
+    for (;;) {
+      const answer = await tollgate.call('POST', path, body).catch(() => null)
+      if (answer !== null && answer.status < 500 && answer.status !== 429) return answer
+      if (isDone && answer === null) throw new Error('the server is gone')
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
+  const client = async (number: number) => {
+    for (let turn = 0; !isDone; turn++) {
+      const id = `c${number}-${turn}`
+      const quantity = 1 + Math.floor(random() * 30)
+      const held = await persistently('/v1/reservations', { id, customer: 'acme', feature: 'runs', quantity, ttlMs: 3_600_000 })
+      if (codeOf(held) === 'hard_limit_reached') continue
+      expect([200, 201]).toContain(held.status)
+      answered.set(id, held.body as Reservation)
+      const path = `/v1/reservations/${id}`
+      const fate = random()
+      if (fate < 0.15) answered.set(id, (await persistently(`${path}/settle`, { quantity: Math.ceil(quantity / 2) })).body as Reservation)
+      else if (fate < 0.85) answered.set(id, (await persistently(`${path}/release`, {})).body as Reservation)
+    }
+  }
+  const isFull = async () => Number((await balanceOf(tollgate, 'acme')).remaining) < 30
+
+  test('clients that retry never get beyond the limit, and no answered hold or settlement is lost', async () => {
+    const clients = Promise.all(Array.from({ length: CLIENTS }, (_, number) => client(number)))
+    for (let kill = 0; kill < KILLS; kill++) {
+      const goal = answered.size + 20 + Math.floor(random() * 120)
+      await waitFor(async () => answered.size >= goal || (await isFull()), 15_000)
+      await tollgate.kill()
+      tollgate = await startTollgate({ dataDir })
+      const { used, held } = await balanceOf(tollgate, 'acme')
+      expect(Number(used) + Number(held), `seed ${seed}`).toBeLessThanOrEqual(LIMIT)
+    }
+    isDone = true
+    await clients
+
+    const lost: string[] = []
+    let usedUnits = 0
+    let heldUnits = 0
+    for (const [id, { status, quantity, settled }] of answered) {
+      const now = await tollgate.ok<Reservation>('GET', `/v1/reservations/${id}`)
+      if (now.status !== status || now.quantity !== quantity || now.settled !== settled) lost.push(`${id}: ${status} became ${now.status}`)
+      if (status === 'held') heldUnits += Number(quantity)
+      if (status === 'settled') usedUnits += Number(settled)
+    }
+    expect(lost, `seed ${seed}`).toEqual([])
+    await waitFor(async () => (await balanceOf(tollgate, 'acme')).used === String(usedUnits), 10_000)
+    expect(await balanceOf(tollgate, 'acme'), `seed ${seed}`).toMatchObject({ used: String(usedUnits), held: String(heldUnits) })
+    expect(usedUnits + heldUnits).toBeLessThanOrEqual(LIMIT)
+  })
+})
+
+async function createCatalog(tollgate: TollgateProcess): Promise<void> {
+  await tollgate.ok('PUT', '/v1/meters/runs', { eventType: 'agent.run', aggregation: 'count' })
+  await tollgate.ok('PUT', '/v1/features/runs', { type: 'metered', meter: 'runs' })
+  await tollgate.ok('PUT', '/v1/products/agents', { name: 'Agents' })
+  for (const limit of ['500', '2000', '10000']) {
+    const entitlements = [{ feature: 'runs', limit, limitType: 'hard', reset: 'never' }]
+    await tollgate.ok('PUT', `/v1/plans/p${limit}`, { product: 'agents', name: limit, currency: 'EUR', interval: 'month', entitlements })
+  }
+}
+
+async function subscribe(tollgate: TollgateProcess, customer: string, plan: string): Promise<void> {
+  await tollgate.ok('PUT', `/v1/customers/${customer}`, {})
+  await tollgate.ok('POST', '/v1/subscriptions', { customer, plan })
+}
+
+function codeOf({ body }: Answer): string | undefined {
+  return (body as { code?: string }).code
+}
+
+/** mulberry32, by Tommy Ettinger (public domain). */
+function randomFrom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+}
