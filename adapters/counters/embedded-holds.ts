@@ -8,7 +8,7 @@ import { type LiveCounter, usedUnitsIn } from './live-counter.ts'
 
 export type HoldOperations = Pick<Counters, 'reserve' | 'hold' | 'settleHold' | 'releaseHold' | 'extendHold' | 'settlingHolds'>
 
-/** Holds under way that memory is kept for: about 0.6 KB each. */
+/** Holds under way that memory is kept for: about 0.4 KB each. */
 export const HOLDS_MAX = 500_000
 const HOLDS_PER_PAGE = 500
 

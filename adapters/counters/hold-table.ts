@@ -41,7 +41,7 @@ export class HoldTable {
   expire(nowMs: InstantMs): number {
     let expired = 0
     for (let due = this.#expiring.takeDue(nowMs); due !== undefined; due = this.#expiring.takeDue(nowMs)) {
-      this.set({ ...due.hold, state: { kind: 'expired' } }, nowMs)
+      this.set({ ...due.hold, state: { kind: 'expired' } }, due.hold.expiresAtMs)
       expired++
     }
     return expired

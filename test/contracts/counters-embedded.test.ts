@@ -6,10 +6,11 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
+import { type Counters, HOLD_MEMORY_MS } from '../../adapters/counters/counters.ts'
 import { createEmbeddedCounters } from '../../adapters/counters/embedded-counters.ts'
 import { NANO } from '../../domain/decimal.ts'
-import type { CustomerKey, FeatureKey, InstantMs, Partition, TenantKey } from '../../domain/identity.ts'
+import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
 import { describeHolds } from './counter-holds.ts'
 import { type CountersPlace, describeCounters } from './counters.ts'
 
@@ -76,6 +77,50 @@ test('killed while it holds, no answered hold or settlement is lost, and used + 
   }
   await rm(path, { recursive: true, force: true })
 })
+
+test('ended holds are forgotten when their day is over, and their ids are free again', async () => {
+  const path = await mkdtemp(join(tmpdir(), 'tollgate-counters-'))
+  const clock = { nowMs: 0, now: () => clock.nowMs as InstantMs }
+  const counters = await createEmbeddedCounters({ path, clock, log, registry: new Registry(), flushIntervalMs: 1 })
+  await trackRuns(counters)
+  for (const id of ['released', 'expired', 'late']) expect((await reserveRun(counters, id, clock.now())).status).toBe('held')
+  await counters.releaseHold(ACME, 'released', clock.now())
+  clock.nowMs = HOLD_MEMORY_MS
+  const settle = { quantity: 1n, occurredAtMs: clock.now(), report: '', beyond: 'none' } as const
+  expect(await counters.settleHold(ACME, 'late', settle, clock.now())).toMatchObject({ hold: { state: { kind: 'settled' } } })
+  const isKnown = async (id: string) => (await counters.hold(ACME.tenant, id, clock.now())) !== null
+  clock.nowMs = HOLD_MEMORY_MS + HOLD_TTL_MS
+  await vi.waitFor(async () => expect([await isKnown('released'), await isKnown('expired')]).toEqual([false, false]), 10_000)
+  expect(await isKnown('late')).toBe(true)
+  expect((await reserveRun(counters, 'released', clock.now())).status).toBe('held')
+  await counters.stop()
+  await rm(path, { recursive: true, force: true })
+})
+
+test('more holds under way than the bound are a fault, and one that ends makes room', async () => {
+  const path = await mkdtemp(join(tmpdir(), 'tollgate-counters-'))
+  const now = 0 as InstantMs
+  const counters = await createEmbeddedCounters({ path, clock: { now: () => now }, log, registry: new Registry(), holdsMax: 2 })
+  await trackRuns(counters)
+  for (const id of ['a', 'b']) await reserveRun(counters, id, now)
+  await expect(reserveRun(counters, 'c', now)).rejects.toMatchObject({ code: 'counters_unavailable', canRetry: true })
+  await counters.releaseHold(ACME, 'a', now)
+  expect((await reserveRun(counters, 'c', now)).status).toBe('held')
+  await counters.stop()
+  await rm(path, { recursive: true, force: true })
+})
+
+const ACME = { tenant: 'default' as TenantKey, customer: 'acme' as CustomerKey, partition: 0 as Partition }
+const RUNS = 'runs' as FeatureKey
+const HOLD_TTL_MS = 1_000
+
+const trackRuns = (counters: Counters) =>
+  counters.track(ACME, [{ feature: RUNS, definition: 'v1', trackedFromMs: 0 as InstantMs, periods: [] }], 0 as Offset)
+
+function reserveRun(counters: Counters, id: string, nowMs: InstantMs) {
+  const cap = { definition: 'v1', periodStartMs: 0 as InstantMs, hardLimit: 10n }
+  return counters.reserve(ACME, { id, feature: RUNS, quantity: 1n, expiresAtMs: (nowMs + HOLD_TTL_MS) as InstantMs, cap }, nowMs)
+}
 
 async function checkHolds(path: string, answered: ReadonlyMap<string, string>): Promise<void> {
   const now = 0 as InstantMs
