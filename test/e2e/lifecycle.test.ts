@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { Validator } from '@seriousme/openapi-schema-validator'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import {
   removeDirectory,
   runTollgate,
@@ -74,6 +74,7 @@ test('the first start prints a key that works, the next one none; SIGTERM ends w
 
 async function serveUntilReady(dataDir: string) {
   const serve = runTollgate(['serve'], { TOLLGATE_DATA_DIR: dataDir, TOLLGATE_PORT: '0', TOLLGATE_ADMIN_KEY: '' })
+  onTestFinished(() => void serve.child.kill('SIGKILL'))
   let output = ''
   serve.child.stdout?.on('data', (chunk: Buffer) => {
     output += chunk.toString()
