@@ -458,5 +458,9 @@ function catalogInputs(): EntitlementInputs {
       { key: 'm', revision: 1, aggregation: 'sum' },
       { key: 'peak', revision: 2, aggregation: 'max' },
     ],
+    overrides: [],
+    grants: [],
+    manualResets: [],
+    openings: [],
   } as unknown as EntitlementInputs
 }
