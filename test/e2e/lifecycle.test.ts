@@ -70,7 +70,7 @@ test('the first start prints a key that works, the next one none; SIGTERM ends w
   expect(second.output).not.toContain(key)
   expect(await second.stop()).toBe(0)
   await removeDirectory(dataDir)
-})
+}, 150_000)
 
 async function serveUntilReady(dataDir: string) {
   const serve = runTollgate(['serve'], { TOLLGATE_DATA_DIR: dataDir, TOLLGATE_PORT: '0', TOLLGATE_ADMIN_KEY: '' })
@@ -79,7 +79,10 @@ async function serveUntilReady(dataDir: string) {
   serve.child.stdout?.on('data', (chunk: Buffer) => {
     output += chunk.toString()
   })
-  await waitFor(async () => /first event/.test(output), 60_000)
+  await waitFor(async () => {
+    if (serve.child.exitCode !== null) throw new Error(`tollgate ended while starting:\n${(await serve).output}`)
+    return /first event/.test(output)
+  }, 60_000)
   const url = /is ready after .*: (http\S+)/.exec(output)?.[1] ?? ''
   return {
     url,
