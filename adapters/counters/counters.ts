@@ -74,11 +74,18 @@ export const HOLD_MEMORY_MS = 24 * 3_600_000
 
 /**
  * What a decision needs now. A view of the log: the deltas of records and the position they reach are one atomic
- * write, per partition. Errors are `Fault`s: `counters_unavailable` (canRetry).
+ * write, per partition. Errors are `Fault`s: `counters_unavailable` (canRetry), and `counters_rebuilding` (canRetry) while a
+ * partition may have lost something and was neither confirmed nor reset since.
  */
 export type Counters = {
   /** Next offset not yet applied; 0 for a partition never seen. */
   position(partition: Partition): Promise<Offset>
+  /**
+   * Asked by whoever aggregates the partition: once with null when it takes it over, and with the position that it brought it to
+   * after `counters_rebuilding`. False when what was applied may be lost, as the store was restarted, emptied or put back:
+   * a `reset` must follow.
+   */
+  confirm(partition: Partition, at: Offset | null): Promise<boolean>
   /** Applies the deltas of the records in [from, next) at once. Deltas are per record so that a part already applied is skipped. */
   apply(partition: Partition, records: readonly AppliedRecord[]): Promise<void>
   /** Replaces what is tracked for one customer, as of the partition's position `at`: rejected as stale (false) when the position has moved on. Holds stay. */

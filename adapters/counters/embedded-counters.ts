@@ -57,6 +57,10 @@ export async function createEmbeddedCounters(options: EmbeddedCountersOptions): 
     async position(partition) {
       return table.position(partition)
     },
+    // What is in memory was applied by this process, or loaded with the position that it had on disk.
+    async confirm(partition, at) {
+      return at === null || table.position(partition) === at
+    },
     async apply(partition, records) {
       writer.assertOpen()
       const nowMs = clock.now()

@@ -1,0 +1,44 @@
+-- KEYS: partition, its settling holds, counters, the customer's four keys of holds. ARGV: run, now, id, name of the customer,
+-- quantity, occurredAt, report, and what may be settled beyond the quantity held: 'any', 'none' or 'cap' with definition,
+-- start of the period and limit ('' for none).
+local run, now, id, customer = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
+local quantity, occurred, report, beyond = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local keys = hold_keys(4)
+local expired = come_to(keys, now)
+local row = hold_row(keys, id)
+if not row or row[STATE] == 'fenced' then return { 'unknown', expired } end
+if row[STATE] ~= 'held' and row[STATE] ~= 'expired' then return { 'done', expired, cjson.encode(row) } end
+
+-- What was held is let through whatever happened since, as nobody else could have it.
+local own = row[STATE] == 'held' and row[QUANTITY] or '0'
+local settled = quantity
+if compare(quantity, own) > 0 and beyond ~= 'any' then
+  settled = own
+  if beyond == 'cap' then
+    local partition = partition_at(KEYS[1])
+    if partition.next and partition.run ~= run then return { 'unconfirmed', expired } end
+    local used = partition.next and used_under(KEYS[3], partition.generation, row[FEATURE], ARGV[9], ARGV[10])
+    if not used then return { 'untracked', expired } end
+    local most = quantity
+    if ARGV[11] ~= '' then
+      local others = subtract(held_units(keys, row[FEATURE], ARGV[10], now), own)
+      local left = subtract(subtract(ARGV[11], used), others)
+      most = compare(left, own) > 0 and left or own
+    end
+    settled = compare(quantity, most) < 0 and quantity or most
+  end
+end
+
+if row[STATE] == 'held' then leave_held(keys, id, row) else redis.call('ZREM', keys.forgetting, id) end
+row[REQUESTED], row[SETTLED], row[OCCURRED] = quantity, settled, occurred
+if settled == '0' then
+  -- Nothing settled is no usage: there is no event to wait for.
+  remember(keys, id, row, 'settled', now)
+else
+  row[STATE], row[FORGET], row[REPORT] = 'settling', '0', report
+  put_row(keys, id, row)
+  enter_settling(keys, id, row)
+  redis.call('ZADD', KEYS[2], 0, settling_member(id, customer))
+end
+keep_while_needed(keys, now)
+return { 'done', expired, cjson.encode(row), settled == '0' and 1 or 0 }

@@ -1,0 +1,5 @@
+-- KEYS: the id's entry. ARGV: our claim, for how long it is needed, and the claim that came to nothing.
+local standing = redis.call('GET', KEYS[1])
+if standing and standing ~= ARGV[3] then return standing end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return ARGV[1]

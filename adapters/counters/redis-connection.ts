@@ -1,0 +1,93 @@
+import { createClient } from '@redis/client'
+import type { RedisScript } from './redis-scripts.ts'
+
+/** One connection to one server, and so to one run of it: when the server ends, the connection does. */
+export type RedisConnection = {
+  /** Made anew each time that the server starts. */
+  readonly run: string
+  readonly facts: RedisFacts
+  send(command: readonly string[]): Promise<unknown>
+  evaluate(script: RedisScript, keys: readonly string[], args: readonly string[]): Promise<unknown>
+  isOpen(): boolean
+  close(): void
+}
+
+/** What the server says of itself. */
+export type RedisFacts = {
+  readonly product: string
+  readonly isCluster: boolean
+  readonly isAppending: boolean
+  readonly evictionPolicy: string
+}
+
+const CONNECT_MS_MAX = 3_000
+/** Our longest script takes milliseconds. */
+const ANSWER_MS_MAX = 5_000
+
+/**
+ * Never reconnects by itself: what was meant for one run of the server must not reach another. Rejects with the plain error.
+ */
+export async function connectToRedis(url: URL): Promise<RedisConnection> {
+  const client = createClient({
+    url: url.href,
+    disableOfflineQueue: true,
+    socket: { connectTimeout: CONNECT_MS_MAX, reconnectStrategy: false, noDelay: true },
+  })
+  // Whoever waits for an answer is told; nobody else needs to be.
+  client.on('error', () => undefined)
+  const close = () => {
+    if (client.isOpen) client.destroy()
+  }
+
+  /** A server that hangs keeps its connections open, so that only the clock tells. */
+  async function within<Answer>(answer: Promise<Answer>): Promise<Answer> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => {
+        reject(new Error(`it did not answer within ${ANSWER_MS_MAX} ms`))
+        close()
+      }, ANSWER_MS_MAX)
+    })
+    return await Promise.race([answer, late]).finally(() => clearTimeout(timer))
+  }
+
+  const send = (command: readonly string[]) => within(client.sendCommand([...command]))
+
+  try {
+    await within(client.connect())
+    const info = String(await send(['INFO']))
+    return {
+      run: field(info, 'run_id'),
+      facts: factsOf(info),
+      send,
+      async evaluate(script, keys, args) {
+        const rest = [String(keys.length), ...keys, ...args]
+        try {
+          return await send(['EVALSHA', script.sha, ...rest])
+        } catch (error) {
+          if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+          return send(['EVAL', script.text, ...rest])
+        }
+      },
+      isOpen: () => client.isReady,
+      close,
+    }
+  } catch (error) {
+    close()
+    throw error
+  }
+}
+
+function factsOf(info: string): RedisFacts {
+  const valkey = field(info, 'valkey_version')
+  return {
+    product: valkey === '' ? `Redis ${field(info, 'redis_version')}` : `Valkey ${valkey}`,
+    isCluster: field(info, 'redis_mode') === 'cluster',
+    isAppending: field(info, 'aof_enabled') === '1',
+    evictionPolicy: field(info, 'maxmemory_policy'),
+  }
+}
+
+function field(info: string, name: string): string {
+  return new RegExp(`^${name}:(.*)$`, 'm').exec(info)?.[1]?.trim() ?? ''
+}
