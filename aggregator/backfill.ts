@@ -1,8 +1,9 @@
 import { BACKFILL_CHUNK_BASE, type StoredEvent, type UsageStore } from '../adapters/usage-store/usage-store.ts'
+import { eventTypesOf } from '../domain/event-reading.ts'
 import type { CustomerKey, Offset, Partition } from '../domain/identity.ts'
 import { invariant } from '../domain/invariant.ts'
 import type { Unfilled } from './partition-meters.ts'
-import { countEvent, createFoldState, type FoldCustomer } from './record-fold.ts'
+import { countEvent, createFoldState, type FoldCustomer, type MeterLookup } from './record-fold.ts'
 import { closeChunk, createFoldMeter, createWindowFold, enterRecord, type FoldMeter, rowsWaiting, takeRows } from './window-fold.ts'
 
 /**
@@ -18,13 +19,18 @@ export async function backfill(
   const { partition, unfilled } = work
   const [first] = unfilled
   invariant(first !== undefined, 'a backfill is of at least one meter')
-  const { tenant, eventType: type } = first.meter
+  const { tenant } = first.meter
+  const types = [...new Set(unfilled.flatMap(({ meter }) => eventTypesOf(meter)))]
   const toOffset = Math.max(...unfilled.map(({ activation }) => activation.fromOffset)) as Offset
   const windows = createWindowFold({ partition, chunkRecords: usageStore.chunkRecords(), chunkBase: BACKFILL_CHUNK_BASE })
   const state = createFoldState(windows, toOffset, toOffset, toOffset)
   const meters = unfilled.map(({ meter }, slot) => createFoldMeter(meter, 0 as Offset, slot))
   const metersAt = (offset: Offset): readonly FoldMeter[] =>
     meters.filter((_, slot) => offset < (unfilled[slot]?.activation.fromOffset ?? 0))
+  const lookupAt = (offset: Offset): MeterLookup => ({
+    metersOf: () => metersAt(offset),
+    meterNamed: (_, key) => metersAt(offset).find(({ meter }) => meter.key === key),
+  })
   let customers = new Map<CustomerKey, FoldCustomer>()
   let eventsRead = 0
 
@@ -37,7 +43,7 @@ export async function backfill(
         customer = { windows: [], counters: null }
         customers.set(event.customer, customer)
       }
-      countEvent(state, event, metersAt(event.offset), customer, [])
+      countEvent(state, event, lookupAt(event.offset), customer, [])
     }
     if (windows.closed.length >= ROWS_PER_WRITE_MIN) await writeRows()
   }
@@ -47,7 +53,7 @@ export async function backfill(
     if (rows.length > 0) await usageStore.write({ events: [], windows: rows, positions: [] })
   }
 
-  for await (const events of usageStore.scanEvents({ tenant, type, partition, toOffset })) {
+  for await (const events of usageStore.scanEvents({ tenant, types, partition, toOffset })) {
     if (!isWanted()) return eventsRead
     await count(events)
     eventsRead += events.length

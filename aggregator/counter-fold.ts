@@ -3,7 +3,7 @@ import { createPeriodCursor, type PeriodCursor } from '../domain/calendar.ts'
 import type { CustomerKey, InstantMs, Offset, TenantKey } from '../domain/identity.ts'
 import { type CompiledMeter, type CompiledReading, compileMeter, counterStateOf } from '../domain/metering.ts'
 import type { TrackedFeature } from '../domain/tracked-feature.ts'
-import { addToTally, aggregateOf, createTally, type Tally } from './tally.ts'
+import { addToTally, aggregateOfTally, createTally, type Tally } from './tally.ts'
 
 /** A tracked feature of one customer, made ready for a stream of events. */
 export type FeatureCounter = {
@@ -63,14 +63,14 @@ export function countInFeature(
     counter.pending = delta
     pending.push(delta)
   }
-  addToTally(delta.tally, reading, event.occurredAtMs, offset, index)
+  addToTally(delta.tally, counter.compiled.aggregation, reading, event.occurredAtMs, offset, index)
 }
 
 export function deltasOf(tenant: TenantKey, pending: readonly PendingDelta[]): CounterDelta[] {
   return pending.flatMap(({ counter, customer, periodStartMs, tally }) => {
     const { feature, definition, meter } = counter.tracked
     counter.pending = null
-    const update = counterStateOf(meter.aggregation, aggregateOf(tally, meter.aggregation))
+    const update = counterStateOf(meter.aggregation, aggregateOfTally(tally, meter.aggregation))
     return update === null ? [] : [{ tenant, customer, feature, definition, periodStartMs, update }]
   })
 }

@@ -1,14 +1,14 @@
 import type { MeterActivation, UsageStore } from '../adapters/usage-store/usage-store.ts'
-import type { Offset, Partition, TenantKey } from '../domain/identity.ts'
+import type { MeterKey, Offset, Partition, TenantKey } from '../domain/identity.ts'
 import type { Meter } from '../domain/meter.ts'
+import type { MeterLookup } from './record-fold.ts'
 import { createFoldMeter, type FoldMeter } from './window-fold.ts'
 
 /** A meter revision whose events below `fromOffset` are yet to be counted. */
 export type Unfilled = { readonly meter: Meter; readonly activation: MeterActivation }
 
 /** The meters that one partition counts, and from where on: a revision counts live only once that is written down. */
-export type PartitionMeters = {
-  metersOf(tenant: TenantKey, eventType: string): readonly FoldMeter[]
+export type PartitionMeters = MeterLookup & {
   /** Takes up new revisions at `next`, the first record not yet folded, and lets go of those that are no longer defined. */
   sync(definitions: readonly Meter[], next: Offset): Promise<void>
   unfilled(): readonly Unfilled[]
@@ -26,6 +26,7 @@ export function createPartitionMeters(
   let current = new Map<string, Meter>()
   const foldMeters = new Map<string, FoldMeter>()
   let byTenant = new Map<TenantKey, Map<string, FoldMeter[]>>()
+  let byName = new Map<string, FoldMeter>()
   let slots = 0
 
   function activationOf(meter: Meter): MeterActivation | undefined {
@@ -34,6 +35,7 @@ export function createPartitionMeters(
 
   function rebuild(): void {
     byTenant = new Map()
+    byName = new Map()
     for (const [key, meter] of current) {
       const activation = known.get(key)
       if (activation === undefined) continue
@@ -42,6 +44,7 @@ export function createPartitionMeters(
         foldMeter = createFoldMeter(meter, activation.fromOffset, slots++)
         foldMeters.set(key, foldMeter)
       }
+      byName.set(nameOf(meter.tenant, meter.key), foldMeter)
       const byType = byTenant.get(meter.tenant) ?? new Map<string, FoldMeter[]>()
       byTenant.set(meter.tenant, byType.set(meter.eventType, [...(byType.get(meter.eventType) ?? []), foldMeter]))
     }
@@ -50,6 +53,7 @@ export function createPartitionMeters(
 
   return {
     metersOf: (tenant, eventType) => byTenant.get(tenant)?.get(eventType) ?? NONE,
+    meterNamed: (tenant, key) => byName.get(nameOf(tenant, key)),
     async sync(definitions, next) {
       const wanted = new Map(definitions.map((meter) => [keyOf(meter), meter]))
       const fresh = definitions
@@ -98,6 +102,10 @@ export function createActivationWriter(usageStore: UsageStore): ActivationWriter
 }
 
 const NONE: readonly FoldMeter[] = []
+
+function nameOf(tenant: TenantKey, key: MeterKey): string {
+  return `${key} ${tenant}`
+}
 
 function keyOf({ tenant, revision }: { readonly tenant: TenantKey; readonly revision: number }): string {
   return `${revision} ${tenant}`

@@ -1,5 +1,5 @@
 import type { Catalog } from '../adapters/catalog/catalog.ts'
-import type { CounterDelta, Counters } from '../adapters/counters/counters.ts'
+import type { AppliedRecord, Counters } from '../adapters/counters/counters.ts'
 import type { LogRecord } from '../adapters/event-log/event-log.ts'
 import type { UsageStore } from '../adapters/usage-store/usage-store.ts'
 import type { Offset, Partition } from '../domain/identity.ts'
@@ -9,8 +9,9 @@ import { type Candidate, type Deduplicator, restoreDeduplicator } from './dedupl
 import type { Flusher, FlushSource } from './flusher.ts'
 import type { PartitionCustomers } from './partition-customers.ts'
 import type { PartitionMeters } from './partition-meters.ts'
-import { type FoldState, foldRecord } from './record-fold.ts'
+import { type FoldState, foldRecord, type SetResolution } from './record-fold.ts'
 import { createRecordIntake, type ReadyRecord, type RecordIntakeDeps } from './record-intake.ts'
+import { prepareSetReports } from './set-reports.ts'
 import { rowsWaiting, takeRows } from './window-fold.ts'
 
 export type PartitionDeps = RecordIntakeDeps &
@@ -72,11 +73,17 @@ export function createPartitionWorker(
     tracking.want(await intake.loadCustomers(ready))
     if (tracking.isWanted()) await tracking.serve()
     const repeats = await intake.storedRepeats(ready, deduplicator)
-    const deltas = foldAll(ready, deduplicator, repeats)
+    const sets = await retry.do(
+      'resolve set reports',
+      partition,
+      () => prepareSetReports(deps, { partition, next: state.next }, ready, meters.isComplete),
+      signal,
+    )
+    const folded = foldAll(ready, deduplicator, repeats, sets)
     state.next = (last.offset + 1) as Offset
     metrics.folded(state.tally, fresh.length)
     flusher.folded()
-    await applyDeltas(deltas, last.offset)
+    await applyToCounters(folded, last.offset)
     deduplicator.settle(state.storedNext, last.receivedAtMs)
     customers.trim()
   }
@@ -88,9 +95,14 @@ export function createPartitionWorker(
   }
 
   /** A bug in the middle of a record leaves it half counted: nothing more is folded or flushed on top of that. */
-  function foldAll(ready: readonly ReadyRecord[], deduplicator: Deduplicator, repeats: ReadonlySet<Candidate['event']>) {
+  function foldAll(
+    ready: readonly ReadyRecord[],
+    deduplicator: Deduplicator,
+    repeats: ReadonlySet<Candidate['event']>,
+    sets: SetResolution | null,
+  ) {
     try {
-      return ready.map((record) => foldOne(record, deduplicator, repeats))
+      return ready.map((record) => foldOne(record, deduplicator, repeats, sets))
     } catch (error) {
       broken = error
       flusher.remove(source)
@@ -98,30 +110,38 @@ export function createPartitionWorker(
     }
   }
 
-  function foldOne(ready: ReadyRecord, deduplicator: Deduplicator, repeats: ReadonlySet<Candidate['event']>) {
+  function foldOne(
+    ready: ReadyRecord,
+    deduplicator: Deduplicator,
+    repeats: ReadonlySet<Candidate['event']>,
+    sets: SetResolution | null,
+  ): AppliedRecord {
     const { record, batch, hashes } = ready
     const { offset, receivedAtMs } = record
     const { tenant, events } = batch
-    const deltas = foldRecord(
+    const { deltas, settles } = foldRecord(
       state,
       { tenant, events, offset, receivedAtMs },
       {
         metersOf: meters.metersOf,
+        meterNamed: meters.meterNamed,
         customerAt: (index) => ready.customers[index] ?? NO_CUSTOMER,
         isRepeat: (index, event) =>
           deduplicator.isRecentRepeat(tenant, event, hashes[index] ?? 0, receivedAtMs) || (repeats.size > 0 && repeats.has(event)),
         accepted: (index, event) => deduplicator.remember(hashes[index] ?? 0, event),
+        sets,
       },
     )
-    return { offset, deltas }
+    return { offset, deltas, settles }
   }
 
-  /** The last record goes along without deltas, to bring the position up to it. */
-  async function applyDeltas(folded: readonly { offset: Offset; deltas: readonly CounterDelta[] }[], last: Offset): Promise<void> {
+  /** The last record goes along without changes too, to bring the position up to it. */
+  async function applyToCounters(folded: readonly AppliedRecord[], last: Offset): Promise<void> {
     if (last < state.countersNext) return
-    const withDeltas = folded.filter(({ offset, deltas }) => offset < last && offset >= state.countersNext && deltas.length > 0)
-    const ofLast = folded.find(({ offset }) => offset === last)?.deltas ?? []
-    const records = [...withDeltas, { offset: last, deltas: ofLast }]
+    const changing = folded.filter(
+      ({ offset, deltas, settles = [] }) => offset < last && offset >= state.countersNext && (deltas.length > 0 || settles.length > 0),
+    )
+    const records = [...changing, folded.find(({ offset }) => offset === last) ?? { offset: last, deltas: [] }]
     await retry.do('apply to the counters', partition, () => counters.apply(partition, records), signal)
     state.countersNext = (last + 1) as Offset
   }

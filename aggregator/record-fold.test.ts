@@ -11,7 +11,7 @@ import { createFeatureCounter } from './counter-fold.ts'
 import { createDedupeFilter } from './dedupe-filter.ts'
 import { createDeduplicator, type Deduplicator } from './deduplicator.ts'
 import { eventHash, hashSeed } from './event-hash.ts'
-import { createFoldState, type FoldCustomer, type FoldRecord, foldRecord } from './record-fold.ts'
+import { createFoldState, type FoldCustomer, type FoldedRecord, type FoldRecord, foldRecord } from './record-fold.ts'
 import { createFoldMeter, createWindowFold, takeRows } from './window-fold.ts'
 
 const tenant = 'acme' as TenantKey
@@ -74,13 +74,13 @@ function live(log: readonly FoldRecord[], stores: Stores, life: Life): void {
   for (let offset = from; offset < end; offset++) {
     const record = log[offset]
     if (record === undefined) continue
-    const deltas = foldOne(record, dedupe, customers)
+    const { deltas } = foldOne(record, dedupe, customers)
     if (record.offset >= stores.countersNext) apply(stores, deltas, record.offset)
     if ((offset + 1) % life.flushEvery === 0) flush('clean')
   }
   flush(life.crash)
 
-  function foldOne(record: FoldRecord, deduplicator: Deduplicator, known: Map<CustomerKey, FoldCustomer>): CounterDelta[] {
+  function foldOne(record: FoldRecord, deduplicator: Deduplicator, known: Map<CustomerKey, FoldCustomer>): FoldedRecord {
     const hashes = record.events.map(({ customer, source, id }) => eventHash(hashSeed(tenant, customer), source, id))
     const candidates = record.events.map((event, index) => ({ ...record, event, hash: hashes[index] ?? 0, index }))
     const stored = new Set(
@@ -90,6 +90,8 @@ function live(log: readonly FoldRecord[], stores: Stores, life: Life): void {
     )
     return foldRecord(state, record, {
       metersOf: (_, type) => (type === 'call' ? foldMeters : []),
+      meterNamed: (_, key) => foldMeters.find(({ meter }) => meter.key === key),
+      sets: null,
       customerAt: (index) => customerOf(known, record.events[index]?.customer ?? ('' as CustomerKey)),
       isRepeat: (index, event) => deduplicator.isRecentRepeat(tenant, event, hashes[index] ?? 0, record.receivedAtMs) || stored.has(event),
       accepted: (index, event) => deduplicator.remember(hashes[index] ?? 0, event),
@@ -120,7 +122,10 @@ function customerOf(known: Map<CustomerKey, FoldCustomer>, key: CustomerKey): Fo
   if (customer === undefined) {
     const counters = meters.map((meter) => {
       const feature = meter.key as string as FeatureKey
-      return createFeatureCounter({ feature, meter, filter: {}, schedule, definition: feature }, 0 as InstantMs)
+      return createFeatureCounter(
+        { feature, meter, filter: {}, schedule, boundariesMs: [], keptFromMs: null, definition: feature },
+        0 as InstantMs,
+      )
     })
     customer = { windows: [], counters: new Map([['call', counters]]) }
     known.set(key, customer)

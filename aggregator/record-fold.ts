@@ -1,8 +1,10 @@
-import type { CounterDelta } from '../adapters/counters/counters.ts'
+import type { CounterDelta, SettledHold } from '../adapters/counters/counters.ts'
 import type { StoredEvent } from '../adapters/usage-store/usage-store.ts'
-import type { InstantMs, Offset, Partition, TenantKey } from '../domain/identity.ts'
-import type { CompiledReading } from '../domain/metering.ts'
+import type { InstantMs, MeterKey, Offset, Partition, TenantKey } from '../domain/identity.ts'
+import { isAdditive } from '../domain/meter.ts'
+import type { CompiledMeter, CompiledReading } from '../domain/metering.ts'
 import type { UsageEvent, UsageEventBatch } from '../domain/usage-event.ts'
+import { dimensionOfReport, readUsageReport, USAGE_REPORT_TYPE } from '../domain/usage-report.ts'
 import { countInFeature, deltasOf, type FeatureCounter, type PendingDelta } from './counter-fold.ts'
 import { type CustomerWindows, countInWindow, enterRecord, type FoldMeter, type WindowFold } from './window-fold.ts'
 
@@ -43,48 +45,84 @@ export function createFoldState(windows: WindowFold, next: Offset, storedNext: O
   return { partition: windows.partition, windows, next, events: [], storedNext, countersNext, tally }
 }
 
-/** What the fold asks of its surroundings for one record; all of it depends on the log and on activations alone. */
-export type FoldContext = {
+/** Finds the meters that count an event. */
+export type MeterLookup = {
   metersOf(tenant: TenantKey, eventType: string): readonly FoldMeter[]
+  meterNamed(tenant: TenantKey, key: MeterKey): FoldMeter | undefined
+}
+
+/** What the fold asks of its surroundings for one record; all of it depends on the log and on activations alone. */
+export type FoldContext = MeterLookup & {
   customerAt(index: number): FoldCustomer
   /** Asked once per event, in order, right before it is counted. */
   isRepeat(index: number, event: UsageEvent): boolean
   accepted(index: number, event: StoredEvent): void
+  /** Resolves the `set` reports of the record; null when it has none. */
+  readonly sets: SetResolution | null
 }
+
+/** Turns what a `set` report sets into what it adds. Sees every accepted event, in order. */
+export type SetResolution = {
+  /** The event with the delta in its data. */
+  resolved(event: StoredEvent): StoredEvent
+  counted(event: StoredEvent): void
+}
+
+export type FoldedRecord = { readonly deltas: readonly CounterDelta[]; readonly settles: readonly SettledHold[] }
 
 /**
  * Folds one record: drops repeats, counts what is left into windows and counters, keeps the rows for the next flush.
- * Returns the record's counter deltas. Depends on nothing but its arguments.
+ * Depends on nothing but its arguments.
  */
-export function foldRecord(state: FoldState, record: FoldRecord, context: FoldContext): CounterDelta[] {
+export function foldRecord(state: FoldState, record: FoldRecord, context: FoldContext): FoldedRecord {
   const { offset, tenant, events } = record
   enterRecord(state.windows, offset)
   const pending: PendingDelta[] = []
+  let settles: SettledHold[] | null = null
   for (let index = 0; index < events.length; index++) {
     const event = events[index]
     if (event === undefined) continue
+    const isReport = event.type === USAGE_REPORT_TYPE
+    if (isReport) settles = withHold(settles, tenant, event)
     if (context.isRepeat(index, event)) {
       state.tally.repeated++
       continue
     }
-    const stored = storedEvent(record, event, state.partition, index)
+    let stored = storedEvent(record, event, state.partition, index)
+    if (isReport && context.sets !== null) stored = context.sets.resolved(stored)
     context.accepted(index, stored)
+    context.sets?.counted(stored)
     state.tally.accepted++
     if (offset >= state.storedNext) state.events.push(stored)
-    countEvent(state, stored, context.metersOf(tenant, event.type), context.customerAt(index), pending)
+    countEvent(state, stored, context, context.customerAt(index), pending)
   }
   state.next = (offset + 1) as Offset
-  return pending.length === 0 ? [] : deltasOf(tenant, pending)
+  if (pending.length === 0 && settles === null) return NOTHING_FOLDED
+  return { deltas: deltasOf(tenant, pending), settles: settles ?? [] }
+}
+
+const NOTHING_FOLDED: FoldedRecord = { deltas: [], settles: [] }
+
+/** A repeat ends its hold too: the first was counted, perhaps into counters that have been computed anew since. */
+function withHold(settles: SettledHold[] | null, tenant: TenantKey, event: UsageEvent): SettledHold[] | null {
+  const reservation = readUsageReport(parsedData(event.data))?.reservation ?? null
+  if (reservation === null) return settles
+  return [...(settles ?? []), { tenant, customer: event.customer, id: reservation }]
 }
 
 /** Counts one accepted event wherever it counts; also how a backfill counts events from the store. */
 export function countEvent(
   state: FoldState,
   event: StoredEvent,
-  meters: readonly FoldMeter[],
+  lookup: MeterLookup,
   customer: FoldCustomer,
   pending: PendingDelta[],
 ): void {
+  if (event.type === USAGE_REPORT_TYPE) {
+    countReport(state, event, lookup, customer, pending)
+    return
+  }
+  const meters = lookup.metersOf(event.tenant, event.type)
   const counters = event.offset >= state.countersNext ? customer.counters?.get(event.type) : undefined
   if (meters.length === 0 && counters === undefined) return
   let data: object | null = null
@@ -112,6 +150,27 @@ export function countEvent(
     data ??= parsedData(event.data)
     const dimensions = counter.compiled.readDimensions(data)
     countInFeature(counter, pending, event, counter.compiled.read(data), dimensions, event.offset, event.index)
+  }
+}
+
+/** Usage that is said outright counts for the meter that it names, and for every counter of that meter whose filter it passes. */
+function countReport(state: FoldState, event: StoredEvent, lookup: MeterLookup, customer: FoldCustomer, pending: PendingDelta[]): void {
+  const report = readUsageReport(parsedData(event.data))
+  if (report === null || report.quantity === null) return
+  const { offset, index } = event
+  const reading = { kind: 'quantity', quantity: report.quantity } as const
+  const dimensionsFor = ({ dimensionNames }: CompiledMeter) => dimensionNames.map((name) => dimensionOfReport(report, name))
+  const foldMeter = lookup.meterNamed(event.tenant, report.meter)
+  if (foldMeter !== undefined && offset >= foldMeter.fromOffset && isAdditive(foldMeter.meter.aggregation)) {
+    countInWindow(state.windows, customer.windows, foldMeter, event, reading, dimensionsFor(foldMeter.compiled), offset, index)
+  }
+  if (customer.counters === null || offset < state.countersNext) return
+  for (const ofType of customer.counters.values()) {
+    for (const counter of ofType) {
+      const { meter } = counter.tracked
+      if (meter.key !== report.meter || !isAdditive(meter.aggregation)) continue
+      countInFeature(counter, pending, event, reading, dimensionsFor(counter.compiled), offset, index)
+    }
   }
 }
 

@@ -4,6 +4,7 @@ import type { LogRecord } from '../adapters/event-log/event-log.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { Partition } from '../domain/identity.ts'
 import type { UsageEvent, UsageEventBatch } from '../domain/usage-event.ts'
+import { USAGE_REPORT_TYPE } from '../domain/usage-report.ts'
 import type { AggregatorMetrics } from './aggregator-metrics.ts'
 import type { Candidate, Deduplicator } from './deduplicator.ts'
 import { eventHash } from './event-hash.ts'
@@ -16,6 +17,8 @@ export type ReadyRecord = {
   readonly batch: UsageEventBatch
   readonly customers: readonly KnownCustomer[]
   readonly hashes: Float64Array
+  /** Whether usage that is said outright is among them. */
+  readonly hasReports: boolean
 }
 
 /** Everything about a read batch that has to be waited for, so that the fold itself waits for nothing. */
@@ -44,12 +47,14 @@ export function createRecordIntake(deps: RecordIntakeDeps, partition: Partition,
   function readyRecord(record: LogRecord, batch: UsageEventBatch): ReadyRecord {
     const ofEvents: KnownCustomer[] = []
     const hashes = new Float64Array(batch.events.length)
+    let hasReports = false
     for (const event of batch.events) {
       const customer = customers.of(batch.tenant, event.customer)
       hashes[ofEvents.length] = eventHash(customer.seed, event.source, event.id)
       ofEvents.push(customer)
+      if (event.type === USAGE_REPORT_TYPE) hasReports = true
     }
-    return { record, batch, customers: ofEvents, hashes }
+    return { record, batch, customers: ofEvents, hashes, hasReports }
   }
 
   async function setAside(record: LogRecord, error: unknown): Promise<void> {

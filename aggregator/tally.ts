@@ -1,79 +1,68 @@
 import type { InstantMs, Offset } from '../domain/identity.ts'
+import { unreachable } from '../domain/invariant.ts'
 import type { Aggregation } from '../domain/meter.ts'
-import {
-  type Aggregate,
-  addQuantities,
-  type CompiledReading,
-  hasQuantity,
-  isLater,
-  isLess,
-  type Quantity,
-  toNano,
-} from '../domain/metering.ts'
+import { type Aggregate, addQuantities, aggregateOf, type CompiledReading, isLess, type Quantity, toNano } from '../domain/metering.ts'
 
-/** An `Aggregate` in the making, changed in place: one per open window, and per counter and record. */
+/** An `Aggregate` of one aggregation in the making, changed in place: one per open window, and per counter and record. */
 export type Tally = {
   events: number
-  sum: Quantity
-  min: Quantity
-  max: Quantity
-  latest: Quantity
-  latestAtMs: InstantMs
-  latestOffset: Offset
-  latestIndex: number
+  /** The sum, the least, the greatest or the latest of what was counted, as the aggregation says. */
+  value: Quantity
+  /** Of the latest value. */
+  occurredAtMs: InstantMs
+  offset: Offset
+  index: number
   unique: Set<string> | null
 }
 
 export function createTally(): Tally {
-  return {
-    events: 0,
-    sum: 0,
-    min: 0,
-    max: 0,
-    latest: 0,
-    latestAtMs: 0 as InstantMs,
-    latestOffset: 0 as Offset,
-    latestIndex: 0,
-    unique: null,
-  }
+  return { events: 0, value: 0, occurredAtMs: 0 as InstantMs, offset: 0 as Offset, index: 0, unique: null }
 }
 
-/** False when the reading counts for nothing. */
-export function addToTally(tally: Tally, reading: CompiledReading, atMs: InstantMs, offset: Offset, index: number): boolean {
-  if (reading.kind === 'unreadable') return false
-  const isFirst = tally.events === 0
-  tally.events++
-  if (reading.kind === 'counted') return true
+export type Reading = Exclude<CompiledReading, { kind: 'unreadable' }>
+
+export function addToTally(tally: Tally, aggregation: Aggregation, reading: Reading, atMs: InstantMs, offset: Offset, index: number): void {
+  const isFirst = tally.events++ === 0
   if (reading.kind === 'text') {
     tally.unique ??= new Set()
     tally.unique.add(reading.text)
-    return true
+    return
   }
   const { quantity } = reading
-  tally.sum = addQuantities(tally.sum, quantity)
-  if (isFirst || isLess(quantity, tally.min)) tally.min = quantity
-  if (isFirst || isLess(tally.max, quantity)) tally.max = quantity
-  if (isFirst || isLater({ occurredAtMs: atMs, offset, index }, momentOf(tally))) {
-    tally.latest = quantity
-    tally.latestAtMs = atMs
-    tally.latestOffset = offset
-    tally.latestIndex = index
+  switch (aggregation) {
+    case 'sum':
+    case 'count':
+    case 'avg':
+      tally.value = addQuantities(tally.value, quantity)
+      return
+    case 'min':
+      if (isFirst || isLess(quantity, tally.value)) tally.value = quantity
+      return
+    case 'max':
+      if (isFirst || isLess(tally.value, quantity)) tally.value = quantity
+      return
+    case 'latest':
+      if (!isFirst && !isLatest(tally, atMs, offset, index)) return
+      tally.value = quantity
+      tally.occurredAtMs = atMs
+      tally.offset = offset
+      tally.index = index
+      return
+    case 'unique':
+      return
+    default:
+      unreachable(aggregation)
   }
-  return true
 }
 
-export function aggregateOf(tally: Tally, aggregation: Aggregation): Aggregate {
-  const isNumeric = hasQuantity(aggregation) && tally.events > 0
-  return {
-    events: tally.events,
-    sum: toNano(tally.sum),
-    min: isNumeric ? toNano(tally.min) : null,
-    max: isNumeric ? toNano(tally.max) : null,
-    latest: isNumeric ? { value: toNano(tally.latest), ...momentOf(tally) } : null,
-    unique: tally.unique === null ? [] : [...tally.unique],
-  }
+export function aggregateOfTally(tally: Tally, aggregation: Aggregation): Aggregate {
+  const { events, value, occurredAtMs, offset, index, unique } = tally
+  const values = unique === null ? [] : [...unique]
+  return aggregateOf(aggregation, { events, value: toNano(value), occurredAtMs, offset, index, unique: values })
 }
 
-function momentOf(tally: Tally) {
-  return { occurredAtMs: tally.latestAtMs, offset: tally.latestOffset, index: tally.latestIndex }
+/** By event time, then by place in the log, as `isLater`; without an object per event. */
+function isLatest(tally: Tally, atMs: InstantMs, offset: Offset, index: number): boolean {
+  if (atMs !== tally.occurredAtMs) return atMs > tally.occurredAtMs
+  return offset !== tally.offset ? offset > tally.offset : index > tally.index
 }

@@ -1,17 +1,10 @@
 import type { CustomerRef, TrackedCounter } from '../adapters/counters/counters.ts'
 import type { StoredEvent, UsageRow, UsageStore } from '../adapters/usage-store/usage-store.ts'
 import { nextPeriod, periodAt, previousPeriod } from '../domain/calendar.ts'
+import { eventTypesOf, readEvent } from '../domain/event-reading.ts'
 import { type CustomerKey, END_OF_TIME_MS, type InstantMs, type Offset, type Period } from '../domain/identity.ts'
-import {
-  type Aggregate,
-  addToAggregate,
-  counterStateOf,
-  emptyAggregate,
-  matchesFilter,
-  mergeAggregates,
-  readDimensions,
-  readMeterValue,
-} from '../domain/metering.ts'
+import type { Meter } from '../domain/meter.ts'
+import { type Aggregate, addToAggregate, counterStateOf, emptyAggregate, matchesFilter, mergeAggregates } from '../domain/metering.ts'
 import type { TrackedFeature } from '../domain/tracked-feature.ts'
 import { parsedData } from './record-fold.ts'
 import { MINUTE_MS } from './window-fold.ts'
@@ -92,14 +85,14 @@ async function periodsOf(
   if (span.tailFromMs < END_OF_TIME_MS) edges.push({ startMs: span.tailFromMs, endMs: END_OF_TIME_MS })
   const counted = new Set<string>()
   for (const edge of edges) {
-    for (const event of await reader.events(customer, meter.eventType, edge)) {
+    for (const event of await reader.events(customer, meter, edge)) {
       const position = `${event.offset} ${event.index}`
       if (event.occurredAtMs < span.fromMs || counted.has(position)) continue
       counted.add(position)
-      const data = parsedData(event.data)
-      if (!matchesFilter(filter, readDimensions(meter, data))) continue
+      const read = readEvent(meter, event, parsedData(event.data))
+      if (read === null || !matchesFilter(filter, read.dimensions)) continue
       const period = periodAt(schedule, event.occurredAtMs)
-      add(period.startMs, addToAggregate(emptyAggregate, meter.aggregation, readMeterValue(meter, data), event))
+      add(period.startMs, addToAggregate(emptyAggregate, meter.aggregation, read.reading, event))
     }
   }
   return [...totals].flatMap(([startMs, aggregate]) => {
@@ -111,7 +104,7 @@ async function periodsOf(
 /** Reads what several features of a customer share once. */
 type UsageReader = {
   windows(tracked: TrackedFeature, customer: CustomerRef, fromMs: InstantMs, toMs: InstantMs): Promise<Aggregate>
-  events(customer: CustomerRef, eventType: string, range: Period): Promise<readonly StoredEvent[]>
+  events(customer: CustomerRef, meter: Meter, range: Period): Promise<readonly StoredEvent[]>
 }
 
 function createUsageReader(usageStore: UsageStore, at: Offset): UsageReader {
@@ -121,11 +114,14 @@ function createUsageReader(usageStore: UsageStore, at: Offset): UsageReader {
       const [row] = await usageStore.usage({ ...queryOf(tracked, [customer.customer]), fromMs, toMs })
       return row === undefined ? emptyAggregate : aggregateOfRow(row)
     },
-    events({ tenant, customer, partition }, type, { startMs, endMs }) {
-      const key = JSON.stringify([tenant, customer, type, startMs, endMs])
+    events({ tenant, customer, partition }, meter, { startMs, endMs }) {
+      const types = eventTypesOf(meter)
+      const key = JSON.stringify([tenant, customer, types, startMs, endMs])
       const known = scans.get(key)
       if (known !== undefined) return known
-      const scan = collect(usageStore.scanEvents({ tenant, customer, type, partition, toOffset: at, fromMs: startMs, toMs: endMs }))
+      const scan = collect(
+        usageStore.scanEvents({ tenant, customers: [customer], types, partition, toOffset: at, fromMs: startMs, toMs: endMs }),
+      )
       scans.set(key, scan)
       return scan
     },

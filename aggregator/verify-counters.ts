@@ -3,16 +3,9 @@ import type { StoredEvent } from '../adapters/usage-store/usage-store.ts'
 import { createPeriodCursor, type PeriodCursor } from '../domain/calendar.ts'
 import type { EntitlementInputs } from '../domain/entitlement-inputs.ts'
 import { trackedFeatures } from '../domain/entitlements.ts'
+import { readEvent } from '../domain/event-reading.ts'
 import type { InstantMs } from '../domain/identity.ts'
-import {
-  type Aggregate,
-  addToAggregate,
-  counterStateOf,
-  emptyAggregate,
-  matchesFilter,
-  readDimensions,
-  readMeterValue,
-} from '../domain/metering.ts'
+import { type Aggregate, addToAggregate, counterStateOf, emptyAggregate, matchesFilter } from '../domain/metering.ts'
 import type { TrackedFeature } from '../domain/tracked-feature.ts'
 import { type Difference, showState } from './difference.ts'
 
@@ -62,10 +55,12 @@ export function createCounterCheck(): CounterCheck {
 
 function count({ feature, found, periods, expected }: CheckedCounter, event: StoredEvent, data: object): void {
   const { meter, filter, schedule } = feature
-  if (event.type !== meter.eventType || event.occurredAtMs < schedule.fromMs) return
+  if (event.occurredAtMs < schedule.fromMs) return
+  const read = readEvent(meter, event, data)
+  if (read === null) return
   const { startMs } = periods.at(event.occurredAtMs)
-  if (startMs < found.trackedFromMs || !matchesFilter(filter, readDimensions(meter, data))) return
-  expected.set(startMs, addToAggregate(expected.get(startMs) ?? emptyAggregate, meter.aggregation, readMeterValue(meter, data), event))
+  if (startMs < found.trackedFromMs || !matchesFilter(filter, read.dimensions)) return
+  expected.set(startMs, addToAggregate(expected.get(startMs) ?? emptyAggregate, meter.aggregation, read.reading, event))
 }
 
 function* differencesOf({ customer, feature, found, expected }: CheckedCounter): Iterable<Difference> {

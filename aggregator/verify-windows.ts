@@ -1,16 +1,9 @@
 import { BACKFILL_CHUNK_BASE, type MeterActivation, type StoredEvent, type WindowRow } from '../adapters/usage-store/usage-store.ts'
 import type { CounterState } from '../domain/counter-state.ts'
+import { readEvent } from '../domain/event-reading.ts'
 import type { Offset, Partition } from '../domain/identity.ts'
 import type { Meter } from '../domain/meter.ts'
-import {
-  type Aggregate,
-  addToAggregate,
-  counterStateOf,
-  emptyAggregate,
-  mergeAggregates,
-  readDimensions,
-  readMeterValue,
-} from '../domain/metering.ts'
+import { type Aggregate, addToAggregate, counterStateOf, emptyAggregate, mergeAggregates } from '../domain/metering.ts'
 import { type Difference, showState } from './difference.ts'
 
 const MINUTE_MS = 60_000
@@ -47,7 +40,7 @@ export function createWindowCheck(options: {
   const { partition, position, chunkRecords } = options
   const isComplete = completeOn(partition, options.activations)
   const meters = options.meters.filter(isComplete)
-  const byEventType = Map.groupBy(meters, (meter) => `${meter.tenant}\0${meter.eventType}`)
+  const byTenant = Map.groupBy(meters, ({ tenant }) => tenant)
   const byRevision = new Map(meters.map((meter) => [`${meter.tenant}\0${meter.key}\0${meter.revision}`, meter]))
   const windows = new Map<string, CheckedWindow>()
 
@@ -79,15 +72,15 @@ export function createWindowCheck(options: {
       }
     },
     addEvent(event, data) {
-      for (const meter of byEventType.get(`${event.tenant}\0${event.type}`) ?? []) {
-        const reading = readMeterValue(meter, data)
-        if ('unreadable' in reading) continue
+      for (const meter of byTenant.get(event.tenant) ?? []) {
+        const read = readEvent(meter, event, data)
+        if (read === null || 'unreadable' in read.reading) continue
         const startMs = Math.floor(event.occurredAtMs / MINUTE_MS) * MINUTE_MS
-        const window = windowOf(meter, event.customer, startMs, readDimensions(meter, data))
+        const window = windowOf(meter, event.customer, startMs, read.dimensions)
         // A flush cut short by a crash may have written rows, but not the position: such a row holds what came up to its version.
         const aheadTo = window.aheadOfPosition?.get(Math.floor(event.offset / chunkRecords)) ?? -1
         if (event.offset >= position && event.offset > aheadTo) continue
-        window.expected = addToAggregate(window.expected, meter.aggregation, reading, event)
+        window.expected = addToAggregate(window.expected, meter.aggregation, read.reading, event)
       }
     },
     *differences() {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { MeterActivation, StoredEvent, WindowRow } from '../adapters/usage-store/usage-store.ts'
 import { BACKFILL_CHUNK_BASE } from '../adapters/usage-store/usage-store.ts'
-import type { EntitlementInputs } from '../domain/entitlement-inputs.ts'
+import { type EntitlementInputs, NO_ENTITLEMENT_INPUTS } from '../domain/entitlement-inputs.ts'
 import { trackedFeatures } from '../domain/entitlements.ts'
 import type {
   CustomerKey,
@@ -129,6 +129,7 @@ describe('windows', () => {
 
 describe('counters', () => {
   const inputs: EntitlementInputs = {
+    ...NO_ENTITLEMENT_INPUTS,
     subscriptions: [
       {
         id: 'sub_1' as SubscriptionId,

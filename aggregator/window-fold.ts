@@ -2,7 +2,7 @@ import type { WindowRow } from '../adapters/usage-store/usage-store.ts'
 import type { CustomerKey, InstantMs, Offset, Partition } from '../domain/identity.ts'
 import type { Meter } from '../domain/meter.ts'
 import { type CompiledMeter, type CompiledReading, compileMeter } from '../domain/metering.ts'
-import { addToTally, aggregateOf, createTally, type Tally } from './tally.ts'
+import { addToTally, aggregateOfTally, createTally, type Tally } from './tally.ts'
 
 /** A meter revision as one partition counts it: from `fromOffset` on, live; below, backfilled. `slot` is its place in `CustomerWindows`. */
 export type FoldMeter = { readonly meter: Meter; readonly compiled: CompiledMeter; readonly fromOffset: Offset; readonly slot: number }
@@ -71,7 +71,7 @@ export function countInWindow(
   if (reading.kind === 'unreadable') return false
   const startMs = (Math.floor(event.occurredAtMs / MINUTE_MS) * MINUTE_MS) as InstantMs
   const window = openWindow(fold, windows, foldMeter, event.customer, startMs, dimensions)
-  addToTally(window.tally, reading, event.occurredAtMs, offset, index)
+  addToTally(window.tally, foldMeter.compiled.aggregation, reading, event.occurredAtMs, offset, index)
   window.version = offset
   if (!window.isChanged) {
     window.isChanged = true
@@ -154,6 +154,6 @@ function rowOf(fold: WindowFold, window: OpenWindow): WindowRow {
     partition: fold.partition,
     chunk: fold.chunkBase + fold.chunk,
     version: window.version,
-    ...aggregateOf(window.tally, meter.aggregation),
+    ...aggregateOfTally(window.tally, meter.aggregation),
   }
 }

@@ -1,16 +1,9 @@
 import { DateTime } from 'luxon'
-import type { StoredEvent, UsageQuery, UsageRow, UsageStore, UsageWindow } from '../adapters/usage-store/usage-store.ts'
+import type { EventScan, StoredEvent, UsageQuery, UsageRow, UsageStore, UsageWindow } from '../adapters/usage-store/usage-store.ts'
+import { eventTypesOf, readEvent } from '../domain/event-reading.ts'
 import type { CustomerKey, InstantMs, MeterKey, TenantKey } from '../domain/identity.ts'
 import type { Meter } from '../domain/meter.ts'
-import {
-  type Aggregate,
-  addToAggregate,
-  emptyAggregate,
-  matchesFilter,
-  mergeAggregates,
-  readDimensions,
-  readMeterValue,
-} from '../domain/metering.ts'
+import { type Aggregate, addToAggregate, emptyAggregate, matchesFilter, mergeAggregates } from '../domain/metering.ts'
 import { RefusalError, refuse } from '../domain/refusal.ts'
 
 /** Half-open, to the millisecond. */
@@ -119,7 +112,7 @@ function windowQuery(meter: Meter, request: UsageRequest, fromMs: number, toMs: 
 
 type GroupKey = Pick<UsageRow, 'windowStartMs' | 'customer' | 'dimensions'>
 
-/** At most two minutes of one event type's events. */
+/** At most two minutes of the meter's events. */
 async function readEdge(
   usageStore: UsageReaderOptions['usageStore'],
   meter: Meter,
@@ -128,16 +121,16 @@ async function readEdge(
   toMs: InstantMs,
 ): Promise<readonly UsageRow[]> {
   const groups = new Map<string, GroupKey & { aggregate: Aggregate }>()
-  for await (const events of usageStore.scanEvents({ ...scope(meter.tenant, request), type: meter.eventType, fromMs, toMs })) {
+  const types = eventTypesOf(meter)
+  for await (const events of usageStore.scanEvents({ ...scope(meter.tenant, request), types, fromMs, toMs })) {
     for (const event of events) foldEdgeEvent(groups, meter, request, event)
     refuseTooManyRows(groups.size, request.rowsMax)
   }
   return [...groups.values()].map(({ aggregate, ...key }) => toUsageRow(key, aggregate))
 }
 
-function scope(tenant: TenantKey, { customers }: UsageRequest): { tenant: TenantKey; customer?: CustomerKey } {
-  const [customer] = customers ?? []
-  return customer !== undefined && customers?.length === 1 ? { tenant, customer } : { tenant }
+function scope(tenant: TenantKey, { customers }: UsageRequest): Pick<EventScan, 'tenant' | 'customers'> {
+  return customers === undefined ? { tenant } : { tenant, customers }
 }
 
 function foldEdgeEvent(
@@ -146,12 +139,9 @@ function foldEdgeEvent(
   request: UsageRequest,
   event: StoredEvent,
 ): void {
-  if (request.customers !== undefined && !request.customers.includes(event.customer)) return
-  const data = JSON.parse(event.data) as object
-  const reading = readMeterValue(meter, data)
-  if ('unreadable' in reading) return
-  const dimensions = readDimensions(meter, data)
-  if (!matchesFilter(request.filter, dimensions)) return
+  const read = readEvent(meter, event, JSON.parse(event.data) as object)
+  if (read === null || 'unreadable' in read.reading || !matchesFilter(request.filter, read.dimensions)) return
+  const { reading, dimensions } = read
   const group: GroupKey = {
     windowStartMs: request.window === undefined ? null : windowStartOf(event.occurredAtMs, request.window, request.timezone),
     customer: request.groupBy.includes('customer') ? event.customer : null,

@@ -3,6 +3,11 @@ import type { MeterKey, TenantKey } from './identity.ts'
 export const AGGREGATIONS = ['sum', 'count', 'min', 'max', 'avg', 'latest', 'unique'] as const
 export type Aggregation = (typeof AGGREGATIONS)[number]
 
+/** Whether the usage of two stretches of time is the sum of both: what is held back in parts or burned from grants must be. */
+export function isAdditive(aggregation: Aggregation): boolean {
+  return aggregation === 'sum' || aggregation === 'count'
+}
+
 /** What to read from events of one type. Property paths are nested with dots and start in `data`. */
 export type MeterDefinition = {
   readonly eventType: string

@@ -60,7 +60,7 @@ describe('The value of an event', () => {
     const unique = meter({ aggregation: 'unique', value: ['user'] })
     expect(readMeterValue(unique, { user: 7 })).toEqual({ value: 0n, text: '7' })
     expect(readMeterValue(unique, { user: ['a'] })).toEqual({ unreadable: 'missing' })
-    expect(readMeterValue(meter({ aggregation: 'count', value: [] }), {})).toEqual({ value: 0n, text: null })
+    expect(readMeterValue(meter({ aggregation: 'count', value: [] }), {})).toEqual({ value: UNIT, text: null })
   })
 })
 
@@ -94,7 +94,7 @@ const aggregated = (aggregation: Aggregation, events: readonly Moment[]): Aggreg
       addToAggregate(
         aggregate,
         aggregation,
-        { value: aggregation === 'count' || aggregation === 'unique' ? 0n : value, text: aggregation === 'unique' ? text : null },
+        { value: aggregation === 'count' ? UNIT : aggregation === 'unique' ? 0n : value, text: aggregation === 'unique' ? text : null },
         { occurredAtMs: atMs as InstantMs, offset: offset as Offset, index: 0 },
       ),
     emptyAggregate,

@@ -9,17 +9,15 @@ import type { DimensionFilter } from './plan.ts'
 export type Unreadable = 'missing' | 'not_a_number' | 'not_exact'
 
 /**
- * What an event adds to a meter. `value` is in nano units (0n where the aggregation has none: count, unique); `text` is
- * the value to tell apart, for `unique` only.
+ * What an event adds to a meter. `value` is in nano units: 1 unit for `count`, 0n for `unique`, which has `text`, the
+ * value to tell apart.
  */
 export type MeterReading = { readonly value: bigint; readonly text: string | null } | { readonly unreadable: Unreadable }
 
 /** Reads one event under a meter. `data` is the event's parsed data object. */
 export function readMeterValue(meter: MeterDefinition, data: object): MeterReading {
-  const reading = compileMeter(meter).read(data)
+  const reading = compiledMeter(meter).read(data)
   switch (reading.kind) {
-    case 'counted':
-      return { value: 0n, text: null }
     case 'text':
       return { value: 0n, text: reading.text }
     case 'quantity':
@@ -33,7 +31,7 @@ export function readMeterValue(meter: MeterDefinition, data: object): MeterReadi
 
 /** Dimension names ascending. A missing property or an object is '', numbers and booleans are their text. */
 export function readDimensions(meter: MeterDefinition, data: object): Readonly<Record<string, string>> {
-  const compiled = compileMeter(meter)
+  const compiled = compiledMeter(meter)
   return compiled.dimensionsOf(compiled.readDimensions(data))
 }
 
@@ -52,7 +50,6 @@ export type Quantity = number | bigint
 export type CompiledReading =
   | { readonly kind: 'quantity'; readonly quantity: Quantity }
   | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'counted' }
   | { readonly kind: 'unreadable'; readonly reason: Unreadable }
 
 /** A meter made ready for a stream of events: paths are split once, dimension names sorted once. */
@@ -66,6 +63,17 @@ export type CompiledMeter = {
   readDimensions(data: object): readonly string[]
   dimensionsOf(values: readonly string[]): Readonly<Record<string, string>>
 }
+
+/** Compiled once for as long as the definition is in use. */
+export function compiledMeter(meter: MeterDefinition): CompiledMeter {
+  const known = compiledMeters.get(meter)
+  if (known !== undefined) return known
+  const compiled = compileMeter(meter)
+  compiledMeters.set(meter, compiled)
+  return compiled
+}
+
+const compiledMeters = new WeakMap<MeterDefinition, CompiledMeter>()
 
 export function compileMeter(meter: MeterDefinition): CompiledMeter {
   const valuePaths = meter.value.map(compilePath)
@@ -101,15 +109,32 @@ export const emptyAggregate: Aggregate = { events: 0, sum: 0n, min: null, max: n
 export function addToAggregate(aggregate: Aggregate, aggregation: Aggregation, reading: MeterReading, moment: EventMoment): Aggregate {
   if ('unreadable' in reading) return aggregate
   const { value, text } = reading
-  const isNumeric = hasQuantity(aggregation)
-  return mergeAggregates(aggregate, {
-    events: 1,
-    sum: value,
-    min: isNumeric ? value : null,
-    max: isNumeric ? value : null,
-    latest: isNumeric ? { value, occurredAtMs: moment.occurredAtMs, offset: moment.offset, index: moment.index } : null,
-    unique: text === null ? [] : [text],
-  })
+  return mergeAggregates(aggregate, aggregateOf(aggregation, { events: 1, value, ...moment, unique: text === null ? [] : [text] }))
+}
+
+/**
+ * Of each aggregation only what answers it, so that rows are slim: sums for sum, count and avg, and `value` is the sum,
+ * the least, the greatest or the latest.
+ */
+export function aggregateOf(
+  aggregation: Aggregation,
+  { events, value, unique, occurredAtMs, offset, index }: EventMoment & Pick<Aggregate, 'events' | 'unique'> & { readonly value: bigint },
+): Aggregate {
+  switch (aggregation) {
+    case 'sum':
+    case 'count':
+    case 'avg':
+      return { ...emptyAggregate, events, sum: value }
+    case 'min':
+    case 'max':
+      return { ...emptyAggregate, events, [aggregation]: value }
+    case 'latest':
+      return { ...emptyAggregate, events, latest: { value, occurredAtMs, offset, index } }
+    case 'unique':
+      return { ...emptyAggregate, events, unique }
+    default:
+      return unreachable(aggregation)
+  }
 }
 
 /** Commutative and associative, so windows, chunks and edges merge in any order. */
@@ -131,11 +156,6 @@ export function isLater(a: EventMoment, b: EventMoment): boolean {
   return a.index > b.index
 }
 
-/** True of aggregations that have a number per event: all but count and unique. */
-export function hasQuantity(aggregation: Aggregation): boolean {
-  return aggregation !== 'count' && aggregation !== 'unique'
-}
-
 /**
  * The answer of a meter in nano units, from a merged row of windows or an aggregate. Null where nothing was counted and
  * nothing is no number (min, max, avg, latest); sums and counts are then 0. An average is rounded half up to 9 digits.
@@ -146,9 +166,8 @@ export function aggregateValue(
 ): bigint | null {
   switch (aggregation) {
     case 'sum':
-      return row.sum
     case 'count':
-      return BigInt(row.events) * NANO
+      return row.sum
     case 'unique':
       return BigInt(row.unique.length) * NANO
     case 'min':
@@ -169,9 +188,8 @@ export function counterStateOf(aggregation: Aggregation, aggregate: Aggregate): 
   if (aggregate.events === 0) return null
   switch (aggregation) {
     case 'sum':
-      return { kind: 'add', amount: aggregate.sum }
     case 'count':
-      return { kind: 'add', amount: BigInt(aggregate.events) * NANO }
+      return { kind: 'add', amount: aggregate.sum }
     case 'min':
     case 'max': {
       const value = aggregate[aggregation]
@@ -194,7 +212,8 @@ export function toNano(quantity: Quantity): bigint {
 }
 
 const NO_DIMENSIONS: readonly string[] = []
-const COUNTED: CompiledReading = { kind: 'counted' }
+/** A count adds up units, so that usage said outright adds to it too. */
+const ONE: CompiledReading = { kind: 'quantity', quantity: 1 }
 const MISSING: CompiledReading = { kind: 'unreadable', reason: 'missing' }
 
 /** The literal key first, so that `{"a.b": 1}` is found too; then property by property. */
@@ -221,7 +240,7 @@ function ownProperty(object: object, key: string): unknown {
 }
 
 function readerOf(aggregation: Aggregation, paths: readonly Path[]): (data: object) => CompiledReading {
-  if (aggregation === 'count') return () => COUNTED
+  if (aggregation === 'count') return () => ONE
   const [only] = paths
   if (aggregation === 'unique') return (data) => readText(data, paths)
   if (paths.length === 1 && only !== undefined) return (data) => quantityReading(readQuantity(valueAt(data, only)))

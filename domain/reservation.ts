@@ -4,7 +4,7 @@ import type { Hold } from './hold.ts'
 import type { CustomerKey, FeatureKey, InstantMs, MeterKey } from './identity.ts'
 import { invariant, unreachable } from './invariant.ts'
 import { findJsonDefect, holdsLoneSurrogate } from './json-defect.ts'
-import type { Aggregation } from './meter.ts'
+import { type Aggregation, isAdditive } from './meter.ts'
 import type { DimensionFilter } from './plan.ts'
 import { type Outcome, type Refusal, refuse } from './refusal.ts'
 import type { UsageEvent } from './usage-event.ts'
@@ -58,10 +58,6 @@ export function reservable(feature: FeatureKey, entitlement: EffectiveEntitlemen
   if (entitlement.type !== 'metered') return notMetered(feature)
   const { aggregation } = entitlement.tracked.meter
   return isAdditive(aggregation) ? entitlement : notAdditive(feature, aggregation)
-}
-
-export function isAdditive(aggregation: Aggregation): boolean {
-  return aggregation === 'sum' || aggregation === 'count'
 }
 
 export function notMetered(feature: FeatureKey): Refusal {

@@ -1,4 +1,5 @@
-import type { FeatureKey, MeterKey } from './identity.ts'
+import { parseQuantity } from './decimal.ts'
+import type { FeatureKey, InstantMs, MeterKey, Period } from './identity.ts'
 import type { DimensionFilter } from './plan.ts'
 
 /**
@@ -14,9 +15,12 @@ export type UsageReport = {
   readonly behaviour: 'delta' | 'set'
   /** So that the feature's filter lets it pass; a dimension that is not named is ''. */
   readonly dimensions: Readonly<Record<string, string>>
-  /** ISO 8601; of a `set` only. */
+  /** Of a `set` only: what it sets, in ISO 8601, and the feature's filter, so that nothing else need be known to do it. */
   readonly periodStart?: string
   readonly periodEnd?: string
+  readonly filter?: DimensionFilter
+  /** Of a `set` as it is stored: what it added at its place in the log, as a decimal string. It counts as that for ever. */
+  readonly delta?: string
   /** Id of the reservation that this settles. */
   readonly reservation?: string
   /** The caller's own, kept and never read. */
@@ -31,4 +35,38 @@ export const USAGE_REPORT_SOURCE = 'tollgate'
 /** For each dimension of the filter its first value: what passes the filter. */
 export function dimensionsWithin(filter: DimensionFilter): Record<string, string> {
   return Object.fromEntries(Object.entries(filter).map(([name, values]) => [name, values[0] ?? '']))
+}
+
+/** What a report says, from its data as it stands in the log or in the store. */
+export type ReportedUsage = {
+  readonly meter: MeterKey
+  readonly dimensions: Readonly<Record<string, unknown>>
+  /** Nano units that it adds; null of a `set` that has not been resolved. */
+  readonly quantity: bigint | null
+  readonly reservation: string | null
+  /** Of a `set`: what it sets, and to how many nano units. */
+  readonly set: UsageSet | null
+}
+export type UsageSet = { readonly filter: DimensionFilter; readonly period: Period; readonly quantity: bigint }
+
+/** Null when it is no report: only this system writes them, so there are none that are half right. */
+export function readUsageReport(data: object): ReportedUsage | null {
+  const report = data as Partial<UsageReport>
+  const { meter, dimensions = {}, behaviour, reservation = null } = report
+  const quantity = quantityOf(report.quantity)
+  if (typeof meter !== 'string' || quantity === null) return null
+  if (behaviour !== 'set') return { meter, dimensions, quantity, reservation, set: null }
+  const { filter = {}, periodStart = '', periodEnd = '', delta } = report
+  const period = { startMs: Date.parse(periodStart) as InstantMs, endMs: Date.parse(periodEnd) as InstantMs }
+  return { meter, dimensions, quantity: quantityOf(delta), reservation, set: { filter, period, quantity } }
+}
+
+/** The dimension's own value, or '' where the report has none: `constructor` is no dimension that every report has. */
+export function dimensionOfReport({ dimensions }: Pick<ReportedUsage, 'dimensions'>, name: string): string {
+  const value = Object.hasOwn(dimensions, name) ? dimensions[name] : ''
+  return typeof value === 'string' ? value : ''
+}
+
+function quantityOf(text: string | undefined): bigint | null {
+  return typeof text === 'string' ? parseQuantity(text) : null
 }

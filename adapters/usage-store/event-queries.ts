@@ -152,8 +152,8 @@ function conditions(given: readonly (readonly [sql: string, name: string, value:
 function scanConditions(scan: EventScan): Conditions {
   return conditions([
     ['tenant = {tenant:String}', 'tenant', scan.tenant],
-    ['type = {type:String}', 'type', scan.type],
-    ['customer = {customer:String}', 'customer', scan.customer],
+    ['type IN {types:Array(String)}', 'types', scan.types],
+    ['customer IN {customers:Array(String)}', 'customers', scan.customers],
     ['log_partition = {partition:UInt32}', 'partition', scan.partition],
     ["occurred_at >= fromUnixTimestamp64Milli({fromMs:Int64}, 'UTC')", 'fromMs', scan.fromMs],
     ["occurred_at < fromUnixTimestamp64Milli({toMs:Int64}, 'UTC')", 'toMs', scan.toMs],

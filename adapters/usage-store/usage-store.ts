@@ -76,6 +76,8 @@ export type UsageQuery = {
   /** 'customer' or a dimension of the meter. */
   readonly groupBy: readonly string[]
   readonly filter: Readonly<Record<string, readonly string[]>>
+  /** Only chunks below this one, live and backfilled: they hold no event from its first offset on. */
+  readonly beforeChunk?: number
   /** Rows at most; one more is an error `too_many_rows`. */
   readonly rowsMax: number
 }
@@ -111,8 +113,9 @@ export type EventQuery = {
 
 export type EventScan = {
   readonly tenant?: TenantKey
-  readonly type?: string
-  readonly customer?: CustomerKey
+  /** Any of these; all when undefined. */
+  readonly types?: readonly string[]
+  readonly customers?: readonly CustomerKey[]
   readonly partition?: Partition
   /** Half-open bounds on event time. */
   readonly fromMs?: InstantMs

@@ -3,7 +3,7 @@ import type { CustomerKey, InstantMs, MeterKey, Offset, Partition, TenantKey } f
 import { invariant, unreachable } from '../../domain/invariant.ts'
 import { RefusalError, refuse } from '../../domain/refusal.ts'
 import type { ClickHouseExecutor, ResultRow } from './clickhouse-executor.ts'
-import type { UsageQuery, UsageRow, UsageStore, UsageWindow, WindowRow } from './usage-store.ts'
+import { BACKFILL_CHUNK_BASE, type UsageQuery, type UsageRow, type UsageStore, type UsageWindow, type WindowRow } from './usage-store.ts'
 
 /** The reading half of the store's usage windows. `FINAL` takes the latest version of each chunk's row. */
 export type WindowQueries = Pick<UsageStore, 'usage' | 'scanWindows'>
@@ -62,6 +62,11 @@ function usageStatement(query: UsageQuery): { sql: string; params: Record<string
   if (query.customers !== undefined) {
     where.push('customer IN {customers:Array(String)}')
     params.customers = query.customers
+  }
+  if (query.beforeChunk !== undefined) {
+    where.push('chunk % {backfillChunkBase:UInt64} < {beforeChunk:UInt64}')
+    params.backfillChunkBase = BACKFILL_CHUNK_BASE
+    params.beforeChunk = query.beforeChunk
   }
   for (const [at, [dimension, values]] of Object.entries(query.filter).entries()) {
     where.push(`dimensions[{filterName${at}:String}] IN {filterValues${at}:Array(String)}`)

@@ -170,9 +170,11 @@ async function measureFold(measure: Measure, events: number, store: UsageStore):
           { tenant: TENANT, events: record, offset: state.next, receivedAtMs },
           {
             metersOf: () => meters,
+            meterNamed: () => undefined,
             customerAt: (index) => ofEvents[index] ?? { windows: [], counters: null },
             isRepeat: () => false,
             accepted: () => undefined,
+            sets: null,
           },
         )
         if (state.events.length < 50_000) continue
@@ -222,9 +224,11 @@ function foldedRows(events: number): { readonly events: readonly StoredEvent[]; 
       { tenant: TENANT, events: record, offset: state.next, receivedAtMs },
       {
         metersOf: () => meters,
+        meterNamed: () => undefined,
         customerAt: (index) => customerOf((record[index] as UsageEvent).customer),
         isRepeat: () => false,
         accepted: () => undefined,
+        sets: null,
       },
     )
   }
