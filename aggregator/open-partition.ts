@@ -2,6 +2,7 @@ import type { EventLog } from '../adapters/event-log/event-log.ts'
 import type { UsageStore } from '../adapters/usage-store/usage-store.ts'
 import type { Offset, Partition } from '../domain/identity.ts'
 import type { Meter } from '../domain/meter.ts'
+import { createConfirmedCounters } from './confirmed-counters.ts'
 import { createCustomerTracking } from './customer-tracking.ts'
 import { createPartitionCustomers, type PartitionCustomers } from './partition-customers.ts'
 import { type ActivationWriter, createPartitionMeters, type PartitionMeters } from './partition-meters.ts'
@@ -16,26 +17,33 @@ export async function openPartition(
   partition: Partition,
   definitions: readonly Meter[],
 ): Promise<PartitionWorker> {
-  const { usageStore, counters, eventLog, log } = deps
+  const { usageStore, eventLog, log } = deps
   const storedNext = (await usageStore.positions()).get(partition) ?? (0 as Offset)
-  const countersNext = await counters.position(partition)
+  // In this order: a store that is restarted in between is not intact, or is found behind this position later.
+  const countersPosition = await deps.counters.position(partition)
+  const areCountersIntact = await deps.counters.confirm(partition, null)
+  // Nothing needs to be read again for the sake of counters that start anew.
+  const countersNext = areCountersIntact ? countersPosition : storedNext
   const logRange = await eventLog.range(partition)
   const chunkRecords = usageStore.chunkRecords()
   const point = resumePoint(partition, { storedNext, countersNext, chunkRecords, log: logRange })
-  if (point.resetsCounters) {
-    await counters.reset(partition, point.from)
-    log.warn({ partition, countersNext, resumeFrom: point.from }, 'counters were too far behind and start anew')
+  const resetsCounters = point.resetsCounters || !areCountersIntact
+  if (resetsCounters) {
+    await deps.counters.reset(partition, point.from)
+    log.warn({ partition, countersPosition, areCountersIntact, resumeFrom: point.from }, 'counters start anew')
   }
+  const foldsFrom = resetsCounters ? point.from : countersNext
+  const counters = createConfirmedCounters(deps.counters, log, { partition, countersNext: foldsFrom })
   const activations = (await usageStore.activations()).filter((activation) => activation.partition === partition)
   const meters = createPartitionMeters(partition, activations, deps.activationWriter)
   await meters.sync(definitions, point.from)
   const windows = createWindowFold({ partition, chunkRecords, chunkBase: 0 })
-  const state = createFoldState(windows, point.from, storedNext, point.resetsCounters ? point.from : countersNext)
-  const customers = createPartitionCustomers(partition, deps)
+  const state = createFoldState(windows, point.from, storedNext, foldsFrom)
+  const customers = createPartitionCustomers(partition, { ...deps, counters })
   if (point.chunkStart < point.from) await restoreChunk(usageStore, state, meters, customers, point.chunkStart)
   log.info({ partition, resumeFrom: point.from, storedNext, countersNext, logNext: logRange.next }, 'partition assigned')
-  const tracking = createCustomerTracking(deps, { state, meters, customers, trackableFrom: logRange.next })
-  return createPartitionWorker(deps, { state, meters, customers, tracking })
+  const tracking = createCustomerTracking({ ...deps, counters }, { state, meters, customers, trackableFrom: logRange.next })
+  return createPartitionWorker({ ...deps, counters }, { state, meters, customers, tracking })
 }
 
 /** The log has let go of the chunk's beginning: its totals come from the stored events. */
