@@ -8,7 +8,7 @@ import type { CatalogChange } from '../adapters/catalog/catalog.ts'
 import type { Counters } from '../adapters/counters/counters.ts'
 import { createEmbeddedCounters } from '../adapters/counters/embedded-counters.ts'
 import { NANO } from '../domain/decimal.ts'
-import type { EntitlementInputs } from '../domain/entitlement-inputs.ts'
+import { type EntitlementInputs, NO_ENTITLEMENT_INPUTS } from '../domain/entitlement-inputs.ts'
 import { trackedFeatures } from '../domain/entitlements.ts'
 import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey } from '../domain/identity.ts'
 import type { Entitlement, Feature } from '../domain/plan.ts'
@@ -267,9 +267,11 @@ function acmeInputs(): EntitlementInputs {
     limitType: 'soft',
     reset: 'month',
     anchor: 'subscription',
+    rollover: null,
     ...change,
   })
   return {
+    ...NO_ENTITLEMENT_INPUTS,
     subscriptions: [
       {
         id: 's',

@@ -1,7 +1,7 @@
 import { Registry } from 'prom-client'
 import { expect, test } from 'vitest'
 import type { CatalogChange } from '../adapters/catalog/catalog.ts'
-import type { EntitlementInputs } from '../domain/entitlement-inputs.ts'
+import { type EntitlementInputs, NO_ENTITLEMENT_INPUTS } from '../domain/entitlement-inputs.ts'
 import type { CustomerKey, FeatureKey, InstantMs, TenantKey } from '../domain/identity.ts'
 import type { Feature } from '../domain/plan.ts'
 import { createEntitlementCache } from './entitlement-cache.ts'
@@ -132,8 +132,9 @@ function openCache(customersMax = 100) {
 
 function inputs({ value, startMs = 0, endMs = null }: { value: string; startMs?: number; endMs?: number | null }): EntitlementInputs {
   return {
+    ...NO_ENTITLEMENT_INPUTS,
     subscriptions: [{ id: 's', startMs, anchorMs: startMs, endMs, phases: [{ plan: 'p', planVersion: 1, startMs, endMs: null }] }],
-    planVersions: [{ plan: 'p', version: 1, entitlements: [{ feature: 'region', value }] }],
+    planVersions: [{ plan: 'p', version: 1, entitlements: [{ feature: 'region', value, rollover: null }] }],
     features: [{ key: 'region', type: 'config' }],
     meters: [],
   } as unknown as EntitlementInputs

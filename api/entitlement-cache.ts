@@ -42,10 +42,11 @@ export function createEntitlementCache(deps: {
     loads.inc({ kind: 'customer' })
     const inputs = await catalog.entitlementInputs(tenant, key as CustomerKey)
     const nowMs = clock.now()
+    const entitlements = resolveEntitlements(inputs, nowMs)
     return {
-      entitlements: resolveEntitlements(inputs, nowMs),
+      entitlements,
       hasSubscriptions: inputs.subscriptions.length > 0,
-      validUntilMs: entitlementsValidUntilMs(inputs, nowMs),
+      validUntilMs: entitlementsValidUntilMs(inputs, entitlements, nowMs),
     }
   })
   const features = createChangeableCache(FEATURES_CACHED_MAX, (tenant, key) => {

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Counters } from '../adapters/counters/counters.ts'
 import { createEmbeddedCounters } from '../adapters/counters/embedded-counters.ts'
 import { parseQuantity } from '../domain/decimal.ts'
-import type { EntitlementInputs } from '../domain/entitlement-inputs.ts'
+import { type EntitlementInputs, NO_ENTITLEMENT_INPUTS } from '../domain/entitlement-inputs.ts'
 import { trackedFeatures } from '../domain/entitlements.ts'
 import { Fault } from '../domain/fault.ts'
 import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey } from '../domain/identity.ts'
@@ -441,11 +441,12 @@ function createCatalog() {
 }
 
 function catalogInputs(): EntitlementInputs {
-  const hard = (feature: string) => ({ feature, limit: '500', limitType: 'hard', reset: 'month', anchor: 'calendar' })
+  const hard = (feature: string) => ({ feature, limit: '500', limitType: 'hard', reset: 'month', anchor: 'calendar', rollover: null })
   const entitlements = [hard('runs'), { ...hard('soft'), limitType: 'soft' }, { ...hard('free'), limit: null }, hard('peak'), hard('sso')]
   const phases = [{ plan: 'p', planVersion: 1, startMs: PERIOD_START, endMs: null }]
   const metered = (key: string, meter = 'm', filter = {}) => ({ key, type: 'metered', meter, filter })
   return {
+    ...NO_ENTITLEMENT_INPUTS,
     subscriptions: [{ id: 's', customer: 'acme', startMs: PERIOD_START, anchorMs: PERIOD_START, endMs: null, phases }],
     planVersions: [{ plan: 'p', version: 1, interval: 'month', entitlements: entitlements as unknown as Entitlement[] }],
     features: [

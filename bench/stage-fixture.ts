@@ -82,6 +82,8 @@ function tokensCounter(): FeatureCounter {
     meter,
     filter: {},
     schedule: { interval: 'month', anchor: 'calendar', anchorMs: startMs, fromMs: startMs, timezone: 'UTC' },
+    boundariesMs: [],
+    keptFromMs: null,
     definition: 'bench',
   }
   return createFeatureCounter(tracked, startMs)

@@ -2,7 +2,7 @@ import { AllowanceLedger, type LedgerSnapshot, type SourceLeft } from './allowan
 import { periodAt } from './calendar.ts'
 import type { InstantMs, Period } from './identity.ts'
 import { invariant } from './invariant.ts'
-import { allowanceIn } from './plan-allowance.ts'
+import { allowanceIn, NO_ALLOWANCE } from './plan-allowance.ts'
 import { type AllowanceHistory, grantsSince, type Segment } from './segment.ts'
 
 /** What one customer has left of one metered feature at one instant. Nano units. */
@@ -85,6 +85,8 @@ function openLedger(history: AllowanceHistory, opening: LedgerSnapshot | null, s
   const grants = grantsSince(history, opening)
   // Segments that begin after the opening depend on nothing before them, and so not on it.
   if (opening === null || segments[0]?.startMs !== opening.atMs) return new AllowanceLedger(grants, null)
+  // Reset at its very end: what came before was under another schedule, and nothing of that plan rolls over into this one.
+  if (opening.lastResetMs === opening.atMs) return new AllowanceLedger(grants, { snapshot: opening, allowance: NO_ALLOWANCE })
   const periodBefore = periodAt(history.schedule, (opening.atMs - 1) as InstantMs)
   return new AllowanceLedger(grants, { snapshot: opening, allowance: allowanceIn(history.allowances, periodBefore, nowMs) })
 }

@@ -1,3 +1,7 @@
+import type { LedgerSnapshot } from './allowance-ledger.ts'
+import type { EntitlementOverride } from './entitlement-override.ts'
+import type { Grant } from './grant.ts'
+import type { FeatureKey, InstantMs } from './identity.ts'
 import type { Meter } from './meter.ts'
 import type { Feature, PlanVersion } from './plan.ts'
 import type { Subscription } from './subscription.ts'
@@ -7,8 +11,30 @@ export type EntitlementInputs = {
   readonly subscriptions: readonly Subscription[]
   /** Every version that a phase of these subscriptions names. */
   readonly planVersions: readonly PlanVersion[]
-  /** At least those that an entitlement of these plan versions names. */
+  /** At least those that an entitlement of these plan versions or an override names. */
   readonly features: readonly Feature[]
   /** At least those that these features read. */
   readonly meters: readonly Meter[]
+  /** Those that ended too. */
+  readonly overrides: readonly EntitlementOverride[]
+  /** Those that are over too, as far as no opening has seen the end of them. */
+  readonly grants: readonly Grant[]
+  readonly manualResets: readonly { readonly feature: FeatureKey; readonly atMs: InstantMs }[]
+  /** One per feature at most. */
+  readonly openings: readonly AllowanceOpening[]
+}
+
+/** Where the segments of a feature were folded up. Good as long as usage is counted and cut as `basis` says. */
+export type AllowanceOpening = { readonly feature: FeatureKey; readonly basis: string; readonly ledger: LedgerSnapshot }
+
+/** Of a customer that nobody has sold anything to. */
+export const NO_ENTITLEMENT_INPUTS: EntitlementInputs = {
+  subscriptions: [],
+  planVersions: [],
+  features: [],
+  meters: [],
+  overrides: [],
+  grants: [],
+  manualResets: [],
+  openings: [],
 }

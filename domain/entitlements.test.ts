@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { NANO } from './decimal.ts'
-import type { EntitlementInputs } from './entitlement-inputs.ts'
+import { type EntitlementInputs, NO_ENTITLEMENT_INPUTS } from './entitlement-inputs.ts'
 import { entitlementsValidUntilMs, resolveEntitlements, trackedFeatures } from './entitlements.ts'
 import { END_OF_TIME_MS, type FeatureKey, type InstantMs } from './identity.ts'
 import type { Entitlement, Feature, PlanVersion } from './plan.ts'
@@ -78,7 +78,7 @@ describe('what is active', () => {
       subscription({ id: 'later', plan: 'p', startMs: 4000 }),
     ]
     const data = inputs([plan('p', [])], subscriptions)
-    const untilMs = [-1, 0, 2999, 3000, 4000, 5000].map((nowMs) => entitlementsValidUntilMs(data, nowMs as InstantMs))
+    const untilMs = [-1, 0, 2999, 3000, 4000, 5000].map((nowMs) => entitlementsValidUntilMs(data, new Map(), nowMs as InstantMs))
     expect(untilMs).toEqual([0, 3000, 3000, 4000, 5000, END_OF_TIME_MS])
   })
 })
@@ -92,14 +92,14 @@ describe('features that are not metered', () => {
   ])('boolean $values is $isOn', ({ values, isOn }) => {
     const plans = values.map((value, index) => plan(`p${index}`, [entitlement({ feature: 'sso' as FeatureKey, value })]))
     const subscriptions = plans.map((version) => subscription({ plan: version.plan }))
-    expect(resolve(plans, subscriptions).get('sso' as FeatureKey)).toEqual({ type: 'boolean', feature: 'sso', isOn })
+    expect(resolve(plans, subscriptions).get('sso' as FeatureKey)).toEqual({ type: 'boolean', feature: 'sso', isOn, onUncertain: 'allow' })
   })
 
   test('config has the value of the subscription that started first', () => {
     const region = 'region' as FeatureKey
     const plans = ['eu', 'us'].map((value) => plan(value, [entitlement({ feature: region, value })]))
     const subscriptions = [subscription({ id: 'a', plan: 'eu', startMs: 2 }), subscription({ id: 'b', plan: 'us', startMs: 1 })]
-    expect(resolve(plans, subscriptions).get(region)).toEqual({ type: 'config', feature: region, value: 'us' })
+    expect(resolve(plans, subscriptions).get(region)).toEqual({ type: 'config', feature: region, value: 'us', onUncertain: 'allow' })
   })
 })
 
@@ -171,6 +171,7 @@ function inputs(
     unit: null,
   })
   return {
+    ...NO_ENTITLEMENT_INPUTS,
     subscriptions,
     planVersions,
     features: [

@@ -1,11 +1,12 @@
-import { parseQuantity } from './decimal.ts'
+import { type AllowanceAccount, openAccount, type TermsChange } from './allowance-account.ts'
 import type { EntitlementInputs } from './entitlement-inputs.ts'
+import { type EntitlementSources, type MeteredTerms, meteredTermsAt, onUncertainOf, readEntitlementSources } from './entitlement-sources.ts'
 import { END_OF_TIME_MS, type FeatureKey, type InstantMs } from './identity.ts'
-import { invariant, unreachable } from './invariant.ts'
-import type { DimensionFilter, Entitlement, Feature, LimitType, PlanVersion } from './plan.ts'
+import { unreachable } from './invariant.ts'
+import { isAdditive, type Meter } from './meter.ts'
+import type { Feature, LimitType, OnUncertain } from './plan.ts'
 import type { ResetSchedule } from './reset-schedule.ts'
-import type { Subscription, SubscriptionPhase } from './subscription.ts'
-import type { TrackedFeature } from './tracked-feature.ts'
+import { countingBasis, keptPeriods, type TrackedFeature, trackedDefinition } from './tracked-feature.ts'
 
 /** What a customer has of one feature at one instant, over all of its subscriptions. */
 export type EffectiveEntitlement = MeteredEntitlement | BooleanEntitlement | ConfigEntitlement
@@ -13,31 +14,40 @@ export type EffectiveEntitlement = MeteredEntitlement | BooleanEntitlement | Con
 export type MeteredEntitlement = {
   readonly type: 'metered'
   readonly feature: FeatureKey
-  /** Nano units; null is unlimited. */
+  /** Of plans or override, without grants and what rolled over. Nano units; null is unlimited. */
   readonly limit: bigint | null
   readonly limitType: LimitType
+  readonly onUncertain: OnUncertain
   /** How the counters follow it, with the schedule that cuts its periods. */
   readonly tracked: TrackedFeature
+  /** Says what is left where the limit alone does not; null for most. */
+  readonly account: AllowanceAccount | null
 }
-export type BooleanEntitlement = { readonly type: 'boolean'; readonly feature: FeatureKey; readonly isOn: boolean }
-export type ConfigEntitlement = { readonly type: 'config'; readonly feature: FeatureKey; readonly value: unknown }
+export type BooleanEntitlement = {
+  readonly type: 'boolean'
+  readonly feature: FeatureKey
+  readonly isOn: boolean
+  readonly onUncertain: OnUncertain
+}
+export type ConfigEntitlement = {
+  readonly type: 'config'
+  readonly feature: FeatureKey
+  readonly value: unknown
+  readonly onUncertain: OnUncertain
+}
 
 /**
- * Combines the subscriptions that are active at `nowMs`, feature by feature. Limits add, one unlimited makes it
- * unlimited, one hard makes it hard; a boolean is on when any says so; periods and config values are those of the
+ * Combines the subscriptions that are active at `nowMs`, feature by feature, or takes the override. Limits add, one
+ * unlimited makes it unlimited, one hard makes it hard; a boolean is on when any says so; everything else is that of the
  * subscription that started first (ties by id). Plan order of the first subscription, then of the next.
  */
 export function resolveEntitlements(inputs: EntitlementInputs, nowMs: InstantMs): ReadonlyMap<FeatureKey, EffectiveEntitlement> {
-  const catalog = indexInputs(inputs)
-  const sources = new Map<FeatureKey, Source[]>()
-  for (const source of sourcesFrom(inputs, catalog, nowMs)) {
-    if (source.phase.startMs > nowMs) continue
-    const others = sources.get(source.entitlement.feature)
-    if (others === undefined) sources.set(source.entitlement.feature, [source])
-    else others.push(source)
-  }
+  const sources = readEntitlementSources(inputs)
   const effective = new Map<FeatureKey, EffectiveEntitlement>()
-  for (const [key, ofFeature] of sources) effective.set(key, combine(catalog.feature(key), ofFeature, catalog))
+  for (const key of sources.featuresFrom(nowMs)) {
+    const entitlement = resolveFeature(inputs, sources, sources.feature(key), nowMs)
+    if (entitlement !== null) effective.set(key, entitlement)
+  }
   return effective
 }
 
@@ -46,149 +56,104 @@ export function resolveEntitlements(inputs: EntitlementInputs, nowMs: InstantMs)
  * `resolveEntitlements` would at `nowMs`; where nothing is active yet, as at the first instant that something is.
  */
 export function trackedFeatures(inputs: EntitlementInputs, nowMs: InstantMs): TrackedFeature[] {
-  const catalog = indexInputs(inputs)
-  const tracked = new Map<FeatureKey, TrackedFeature>()
-  for (const source of sourcesFrom(inputs, catalog, nowMs)) {
-    const feature = catalog.feature(source.entitlement.feature)
-    if (feature.type !== 'metered' || tracked.has(feature.key)) continue
-    tracked.set(feature.key, track(feature, source, catalog))
-  }
-  return [...tracked.values()]
+  const sources = readEntitlementSources(inputs)
+  return sources.featuresFrom(nowMs).flatMap((key) => {
+    const feature = sources.feature(key)
+    if (feature.type !== 'metered') return []
+    const entitlement = resolveMetered(inputs, sources, feature, nowMs) ?? resolveAtStart(inputs, sources, feature, nowMs)
+    return entitlement === null ? [] : [entitlement.tracked]
+  })
 }
 
-/** The first instant after `nowMs` at which the same inputs may resolve otherwise: a start, an end or a change of plan. */
-export function entitlementsValidUntilMs(inputs: EntitlementInputs, nowMs: InstantMs): InstantMs {
+/**
+ * The first instant after `nowMs` at which the same inputs may resolve otherwise: a start, an end or a change of plan; and
+ * where more than the period under way counts, the next reset or boundary.
+ */
+export function entitlementsValidUntilMs(
+  inputs: EntitlementInputs,
+  entitlements: ReadonlyMap<FeatureKey, EffectiveEntitlement>,
+  nowMs: InstantMs,
+): InstantMs {
   let untilMs: InstantMs = END_OF_TIME_MS
   for (const subscription of inputs.subscriptions) {
     const edges = [subscription.startMs, subscription.endMs, ...subscription.phases.flatMap((phase) => [phase.startMs, phase.endMs])]
     for (const edgeMs of edges) if (edgeMs !== null && edgeMs > nowMs && edgeMs < untilMs) untilMs = edgeMs
   }
+  for (const entitlement of entitlements.values()) {
+    if (entitlement.type !== 'metered' || entitlement.account === null) continue
+    const endMs = keptPeriods(entitlement.tracked, nowMs).at(-1)?.endMs ?? untilMs
+    if (endMs < untilMs) untilMs = endMs
+  }
   return untilMs
 }
 
-/** One entitlement of one phase of a subscription. */
-type Source = {
-  readonly subscription: Subscription
-  readonly phase: SubscriptionPhase
-  readonly plan: PlanVersion
-  readonly entitlement: Entitlement
-}
-
-/** Of phases not over at `nowMs`: those under way first, by start of the subscription; then later ones, by their own start. */
-function sourcesFrom(inputs: EntitlementInputs, catalog: CatalogIndex, nowMs: InstantMs): Source[] {
-  const phases: { readonly subscription: Subscription; readonly phase: SubscriptionPhase; readonly laterMs: number }[] = []
-  for (const subscription of inputs.subscriptions) {
-    const endMs = subscription.endMs ?? END_OF_TIME_MS
-    for (const phase of subscription.phases) {
-      const isEmpty = phase.startMs >= endMs || phase.startMs === phase.endMs
-      if (isEmpty || Math.min(phase.endMs ?? END_OF_TIME_MS, endMs) <= nowMs) continue
-      phases.push({ subscription, phase, laterMs: phase.startMs > nowMs ? phase.startMs : Number.NEGATIVE_INFINITY })
-    }
-  }
-  phases.sort(
-    (a, b) =>
-      order(a.laterMs, b.laterMs) || order(a.subscription.startMs, b.subscription.startMs) || order(a.subscription.id, b.subscription.id),
-  )
-  return phases.flatMap(({ subscription, phase }) => {
-    const plan = catalog.plan(phase)
-    return plan.entitlements.map((entitlement) => ({ subscription, phase, plan, entitlement }))
-  })
-}
-
-function combine(feature: Feature, sources: readonly Source[], catalog: CatalogIndex): EffectiveEntitlement {
-  const [first] = sources
-  invariant(first !== undefined, 'a feature is combined from at least one entitlement')
+function resolveFeature(
+  inputs: EntitlementInputs,
+  sources: EntitlementSources,
+  feature: Feature,
+  nowMs: InstantMs,
+): EffectiveEntitlement | null {
+  if (feature.type === 'metered') return resolveMetered(inputs, sources, feature, nowMs)
+  const override = sources.overrideAt(feature.key, nowMs)
+  const given = override === null ? sources.plansAt(feature.key, nowMs).map(({ entitlement }) => entitlement) : [override]
+  const [first] = given
+  if (first === undefined) return null
+  const onUncertain = onUncertainOf(first, 'soft')
   switch (feature.type) {
-    case 'metered': {
-      const limits = sources.map(({ entitlement }) => entitlement.limit)
-      const limitType = sources.some(({ entitlement }) => entitlement.limitType === 'hard') ? 'hard' : 'soft'
-      return { type: 'metered', feature: feature.key, limit: sumOfLimits(limits), limitType, tracked: track(feature, first, catalog) }
-    }
     case 'boolean':
-      return { type: 'boolean', feature: feature.key, isOn: sources.some(({ entitlement }) => entitlement.value !== false) }
+      return { type: 'boolean', feature: feature.key, isOn: given.some(({ value }) => value !== false), onUncertain }
     case 'config':
-      return { type: 'config', feature: feature.key, value: first.entitlement.value ?? null }
+      return { type: 'config', feature: feature.key, value: first.value ?? null, onUncertain }
     default:
       return unreachable(feature.type)
   }
 }
 
-function sumOfLimits(limits: readonly (string | null)[]): bigint | null {
-  let sum = 0n
-  for (const limit of limits) {
-    if (limit === null) return null
-    const nano = parseQuantity(limit)
-    invariant(nano !== null, 'a stored limit is an exact quantity')
-    sum += nano
+function resolveMetered(
+  inputs: EntitlementInputs,
+  sources: EntitlementSources,
+  feature: Feature,
+  nowMs: InstantMs,
+): MeteredEntitlement | null {
+  const terms = meteredTermsAt(sources, feature.key, nowMs)
+  if (terms === null) return null
+  const meter = sources.meterOf(feature)
+  const { limit, limitType, onUncertain, schedule } = terms
+  const account = accountOf(inputs, sources, feature, meter, nowMs)
+  const { keptFromMs = null, boundariesMs = [] } = account ?? {}
+  const tracked = { feature: feature.key, meter, filter: feature.filter, schedule, boundariesMs, keptFromMs }
+  const definition = trackedDefinition(tracked)
+  return { type: 'metered', feature: feature.key, limit, limitType, onUncertain, tracked: { ...tracked, definition }, account }
+}
+
+function resolveAtStart(inputs: EntitlementInputs, sources: EntitlementSources, feature: Feature, nowMs: InstantMs) {
+  const startMs = sources.edgesMs(feature.key).find((edgeMs) => edgeMs > nowMs && meteredTermsAt(sources, feature.key, edgeMs) !== null)
+  return startMs === undefined ? null : resolveMetered(inputs, sources, feature, startMs)
+}
+
+/** Null for most features, and found out at little cost. */
+function accountOf(
+  inputs: EntitlementInputs,
+  sources: EntitlementSources,
+  { key, filter }: Feature,
+  meter: Meter,
+  nowMs: InstantMs,
+): AllowanceAccount | null {
+  // Only what adds up can burn grants: a maximum of two stretches of time is not their sum.
+  const grants = isAdditive(meter.aggregation) ? inputs.grants.filter(({ feature }) => feature === key) : []
+  const manualResetsMs = inputs.manualResets.filter(({ feature }) => feature === key).map(({ atMs }) => atMs)
+  if (grants.length === 0 && manualResetsMs.length === 0 && !sources.hasRollover(key)) return null
+  const opening = inputs.openings.find(({ feature }) => feature === key)
+  const openingOf = (schedule: ResetSchedule) =>
+    opening !== undefined && opening.basis === countingBasis(meter, filter, schedule) ? opening.ledger : null
+  return openAccount({ changes: termsChanges(sources, key, nowMs), grants, manualResetsMs, openingOf }, nowMs)
+}
+
+function termsChanges(sources: EntitlementSources, feature: FeatureKey, nowMs: InstantMs): readonly TermsChange[] {
+  const changes: { fromMs: InstantMs; terms: MeteredTerms | null }[] = []
+  for (const fromMs of sources.edgesMs(feature)) {
+    if (fromMs > nowMs) break
+    changes.push({ fromMs, terms: meteredTermsAt(sources, feature, fromMs) })
   }
-  return sum
-}
-
-function track(feature: Feature, source: Source, catalog: CatalogIndex): TrackedFeature {
-  const meter = catalog.meterOf(feature)
-  const schedule = scheduleOf(source)
-  return {
-    feature: feature.key,
-    meter,
-    filter: feature.filter,
-    schedule,
-    definition: definitionOf(meter.revision, feature.filter, schedule),
-  }
-}
-
-/** Periods begin with the subscription, not with the phase: a change of plan keeps the usage so far. */
-function scheduleOf({ subscription, plan, entitlement }: Source): ResetSchedule {
-  return {
-    interval: intervalOf(entitlement, plan),
-    anchor: entitlement.anchor,
-    anchorMs: subscription.anchorMs,
-    fromMs: subscription.startMs,
-    timezone: 'UTC',
-  }
-}
-
-function intervalOf(entitlement: Entitlement, plan: PlanVersion): ResetSchedule['interval'] {
-  if (entitlement.reset !== 'interval') return entitlement.reset
-  return plan.interval === 'once' ? 'never' : plan.interval
-}
-
-/** Canonical: order and repetition inside the filter do not matter. */
-function definitionOf(revision: number, filter: DimensionFilter, schedule: ResetSchedule): string {
-  const names = Object.keys(filter).sort()
-  const canonicalFilter = names.map((name) => [name, [...new Set(filter[name])].sort()])
-  const { interval, anchor, anchorMs, fromMs, timezone } = schedule
-  return JSON.stringify([revision, canonicalFilter, interval, anchor, anchorMs, fromMs, timezone])
-}
-
-type CatalogIndex = {
-  plan(phase: SubscriptionPhase): PlanVersion
-  feature(key: FeatureKey): Feature
-  meterOf(feature: Feature): TrackedFeature['meter']
-}
-
-function indexInputs(inputs: EntitlementInputs): CatalogIndex {
-  const plans = new Map(inputs.planVersions.map((version) => [`${version.version} ${version.plan}`, version]))
-  const features = new Map(inputs.features.map((feature) => [feature.key, feature]))
-  const meters = new Map(inputs.meters.map((meter) => [meter.key, meter]))
-  return {
-    plan(phase) {
-      const plan = plans.get(`${phase.planVersion} ${phase.plan}`)
-      invariant(plan !== undefined, `entitlement inputs hold version ${phase.planVersion} of plan ${phase.plan}`)
-      return plan
-    },
-    feature(key) {
-      const feature = features.get(key)
-      invariant(feature !== undefined, `entitlement inputs hold feature ${key}`)
-      return feature
-    },
-    meterOf(feature) {
-      const meter = feature.meter === null ? undefined : meters.get(feature.meter)
-      invariant(meter !== undefined, `entitlement inputs hold meter ${feature.meter} of feature ${feature.key}`)
-      return meter
-    },
-  }
-}
-
-function order<Value extends number | string>(a: Value, b: Value): number {
-  return a < b ? -1 : a > b ? 1 : 0
+  return changes
 }

@@ -34,5 +34,5 @@ export function rolledUnits(unused: bigint, { percent, max }: Rollover): bigint 
   return max !== null && rolled > max ? max : rolled
 }
 
-const NO_ALLOWANCE: PlanAllowance = { fromMs: Number.NEGATIVE_INFINITY as InstantMs, limit: 0n, rollover: null }
+export const NO_ALLOWANCE: PlanAllowance = { fromMs: Number.NEGATIVE_INFINITY as InstantMs, limit: 0n, rollover: null }
 const HUNDRED_PERCENT_NANO = 100_000_000_000n

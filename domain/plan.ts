@@ -24,6 +24,9 @@ export type Feature = {
 export type LimitType = 'hard' | 'soft'
 export type EntitlementAnchor = 'subscription' | 'calendar'
 
+/** What a decision answers that cannot be made, as the counters or the catalog cannot be trusted. */
+export type OnUncertain = 'deny' | 'allow'
+
 export type Entitlement = {
   readonly feature: FeatureKey
   /** Decimal string; null is unlimited. Metered features only. */
@@ -32,6 +35,8 @@ export type Entitlement = {
   readonly reset: ResetInterval
   readonly anchor: EntitlementAnchor
   readonly rollover: { readonly percent: string; readonly max: string | null } | null
+  /** Absent: deny with a hard limit, allow with a soft one and for features that are not metered. */
+  readonly onUncertain?: OnUncertain
   /** Config features: any JSON value. Boolean features: true unless it says false. */
   readonly value: unknown
 }

@@ -1,5 +1,18 @@
-import type { EntitlementInputs } from '../../domain/entitlement-inputs.ts'
-import type { CustomerKey, FeatureKey, InstantMs, MeterKey, PlanKey, ProductKey, SubscriptionId, TenantKey } from '../../domain/identity.ts'
+import type { AllowanceOpening, EntitlementInputs } from '../../domain/entitlement-inputs.ts'
+import type { EntitlementOverride, OverrideTerms } from '../../domain/entitlement-override.ts'
+import type { Grant } from '../../domain/grant.ts'
+import type {
+  CustomerKey,
+  FeatureKey,
+  GrantId,
+  InstantMs,
+  MeterKey,
+  PlanKey,
+  ProductKey,
+  SubscriptionId,
+  TenantKey,
+} from '../../domain/identity.ts'
+import type { ManualReset } from '../../domain/manual-reset.ts'
 import type { Meter, MeterDefinition } from '../../domain/meter.ts'
 import type { Feature, PlanVersion } from '../../domain/plan.ts'
 import type { Principal } from '../../domain/principal.ts'
@@ -25,8 +38,8 @@ export type PageRequest = { readonly limit: number; readonly cursor?: string }
 export type CatalogChange = {
   readonly tenant: TenantKey
   /** 'everything': changes of any tenant may have been missed (tenant and key are ''); whoever keeps copies drops them all. */
-  readonly kind: 'key' | 'meter' | 'feature' | 'product' | 'plan' | 'customer' | 'subscription' | 'everything'
-  /** The key or id that changed; for 'subscription' the customer's key. */
+  readonly kind: 'key' | 'meter' | 'feature' | 'product' | 'plan' | 'customer' | 'subscription' | 'entitlement' | 'everything'
+  /** The key or id that changed; for 'subscription' and 'entitlement' (overrides, grants, resets) the customer's key. */
   readonly key: string
 }
 
@@ -102,6 +115,26 @@ export type Catalog = {
     decide: (subscription: Subscription, planVersions: readonly PlanVersion[]) => Outcome<Subscription>,
   ): Promise<Outcome<Subscription | null>>
 
+  /** From now on in place of what plans say, until deleted. Refused: `unknown_customer`, `unknown_feature`. */
+  putOverride(tenant: TenantKey, customer: CustomerKey, terms: OverrideTerms): Promise<Outcome<PutResult<EntitlementOverride>>>
+  /** The one in force. */
+  override(tenant: TenantKey, customer: CustomerKey, feature: FeatureKey): Promise<EntitlementOverride | null>
+  /** The one that ended; null when there was none. */
+  deleteOverride(tenant: TenantKey, customer: CustomerKey, feature: FeatureKey): Promise<EntitlementOverride | null>
+
+  /** Refused: `unknown_customer`, `unknown_feature`, `feature_not_metered`, `too_many_grants`. */
+  createGrant(tenant: TenantKey, grant: Omit<Grant, 'id' | 'voidedAtMs'>): Promise<Outcome<Grant>>
+  grants(tenant: TenantKey, filter: { customer: CustomerKey; feature?: FeatureKey }, page: PageRequest): Promise<Page<Grant>>
+  /** Gone from now on; one that was voided before stays as it was. Null when there is no such grant. */
+  voidGrant(tenant: TenantKey, id: GrantId): Promise<Grant | null>
+
+  /** Refused: `unknown_customer`, `unknown_feature`, `feature_not_metered`, `too_many_resets`. */
+  recordReset(tenant: TenantKey, reset: Omit<ManualReset, 'id'>): Promise<Outcome<ManualReset>>
+  resets(tenant: TenantKey, filter: { customer: CustomerKey; feature: FeatureKey }, page: PageRequest): Promise<Page<ManualReset>>
+
+  /** Replaces the feature's opening, unless that is a later one of the same basis. */
+  saveOpening(tenant: TenantKey, customer: CustomerKey, opening: AllowanceOpening): Promise<void>
+
   entitlementInputs(tenant: TenantKey, customer: CustomerKey): Promise<EntitlementInputs>
 
   /**
@@ -118,6 +151,8 @@ export type Catalog = {
   releaseIdempotencyKey(tenant: TenantKey, key: string): Promise<void>
 
   onChange(listener: (change: CatalogChange) => void): void
+  /** Every change committed up to this instant has been delivered to the listeners of this process. */
+  heardUpToMs(): InstantMs
   ping(): Promise<void>
   stop(): Promise<void>
 }

@@ -1,8 +1,13 @@
 import { sql } from 'kysely'
+import { NO_ENTITLEMENT_INPUTS } from '../../domain/entitlement-inputs.ts'
 import type { Catalog } from './catalog.ts'
 import type { CatalogSession } from './catalog-session.ts'
 import { featureOf } from './feature-table.ts'
+import { grantsOf } from './grant-table.ts'
 import { meterOf } from './meter-table.ts'
+import { openingsOf } from './opening-table.ts'
+import { overridesOf } from './override-table.ts'
+import { resetInstantsOf } from './reset-table.ts'
 import { planVersionsOf, withPhases } from './subscription-table.ts'
 
 /** Everything about one customer from one moment, so that no plan names a feature that the same answer lacks. */
@@ -17,10 +22,13 @@ export function entitlementInputsReader(session: CatalogSession): Pick<Catalog, 
           .where('customer', '=', customer)
           .orderBy('id')
           .execute()
-        if (rows.length === 0) return { subscriptions: [], planVersions: [], features: [], meters: [] }
+        const overrides = await overridesOf(trx, tenant, customer)
+        // Grants and resets are of use only beside an entitlement.
+        if (rows.length === 0 && overrides.length === 0) return NO_ENTITLEMENT_INPUTS
         const subscriptions = await withPhases(trx, tenant, rows)
         const planVersions = await planVersionsOf(trx, tenant, subscriptions)
-        const featureKeys = planVersions.flatMap(({ entitlements }) => entitlements.map(({ feature }) => feature))
+        const ofPlans = planVersions.flatMap(({ entitlements }) => entitlements.map(({ feature }) => feature))
+        const featureKeys = [...new Set([...ofPlans, ...overrides.map(({ feature }) => feature)])]
         const features = await trx
           .selectFrom('features')
           .selectAll()
@@ -33,7 +41,16 @@ export function entitlementInputsReader(session: CatalogSession): Pick<Catalog, 
           .where('tenant', '=', tenant)
           .where('key', '=', sql<string>`ANY(${features.flatMap(({ meter }) => (meter === null ? [] : [meter]))})`)
           .execute()
-        return { subscriptions, planVersions, features: features.map(featureOf), meters: meters.map(meterOf) }
+        return {
+          subscriptions,
+          planVersions,
+          features: features.map(featureOf),
+          meters: meters.map(meterOf),
+          overrides,
+          grants: await grantsOf(trx, tenant, customer),
+          manualResets: await resetInstantsOf(trx, tenant, customer),
+          openings: await openingsOf(trx, tenant, customer),
+        }
       }),
   }
 }

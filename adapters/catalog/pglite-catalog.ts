@@ -36,6 +36,8 @@ export async function openPGliteCatalog({ path, clock, randomBytes, log }: PGlit
     session: createCatalogSession(db),
     clock,
     randomBytes,
+    // Nobody else can change what is kept here.
+    heardUpToMs: () => clock.now(),
     onMigrated: (names) => log.info({ migrations: names }, 'migrated the catalog'),
     stop: async () => {
       await db.destroy()

@@ -36,12 +36,13 @@ export async function openPostgresCatalog({ url, clock, randomBytes, log }: Post
   const processId = Buffer.from(randomBytes(12)).toString('base64url')
   const session = createCatalogSession(db, announceToChannel(processId))
   try {
-    const channel = await listenToChannel({ url, processId, log, connectTimeoutMs: CONNECT_TIMEOUT_MS, deliver: session.deliver })
+    const channel = await listenToChannel({ url, processId, clock, log, connectTimeoutMs: CONNECT_TIMEOUT_MS, deliver: session.deliver })
     return createSqlCatalog({
       db,
       session,
       clock,
       randomBytes,
+      heardUpToMs: channel.heardUpToMs,
       onMigrated: (names) => log.info({ migrations: names }, 'migrated the catalog'),
       stop: async () => {
         await channel.stop()

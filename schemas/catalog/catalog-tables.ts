@@ -1,6 +1,17 @@
 import type { ColumnType } from 'kysely'
+import type { OverrideReset } from '../../domain/entitlement-override.ts'
+import type { ResetFigures } from '../../domain/manual-reset.ts'
 import type { Aggregation } from '../../domain/meter.ts'
-import type { Charge, DimensionFilter, Entitlement, FeatureType, PlanInterval } from '../../domain/plan.ts'
+import type {
+  Charge,
+  DimensionFilter,
+  Entitlement,
+  EntitlementAnchor,
+  FeatureType,
+  LimitType,
+  OnUncertain,
+  PlanInterval,
+} from '../../domain/plan.ts'
 import type { Scope } from '../../domain/principal.ts'
 
 /** The tables of the SQL files beside this one, as the query builder sees them. */
@@ -58,6 +69,45 @@ export type CatalogTables = {
     start_at: Date
     end_at: Date | null
   }
+  entitlement_overrides: {
+    tenant: string
+    customer: string
+    feature: string
+    from_at: Date
+    until_at: Date | null
+    began_at: Date
+    limit: string | null
+    limit_type: LimitType
+    reset: OverrideReset | null
+    anchor: EntitlementAnchor | null
+    rollover: ColumnType<Entitlement['rollover'], string | null, string | null>
+    on_uncertain: OnUncertain | null
+    value: ColumnType<unknown, string | null, string | null>
+  }
+  grants: {
+    tenant: string
+    id: string
+    customer: string
+    feature: string
+    amount: string
+    priority: number
+    effective_at: Date
+    expires_at: Date | null
+    voided_at: Date | null
+    created_at: Date
+  }
+  balance_resets: {
+    tenant: string
+    id: string
+    customer: string
+    feature: string
+    reset_at: Date
+    reset_by: string
+    reason: string | null
+    before: Json<ResetFigures>
+    after: Json<ResetFigures>
+  }
+  allowance_openings: { tenant: string; customer: string; feature: string; basis: string; at: Date; ledger: Json<unknown> }
   idempotency_keys: {
     tenant: string
     key: string

@@ -8,19 +8,22 @@ import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openPGliteCatalog } from '../../adapters/catalog/pglite-catalog.ts'
 import type { CustomerKey, InstantMs, TenantKey } from '../../domain/identity.ts'
-import { describeCatalog } from './catalog.ts'
+import { type CatalogPlace, describeCatalog } from './catalog.ts'
+import { describeCatalogAllowances } from './catalog-allowances.ts'
 
 const newDirectory = () => mkdtemp(join(tmpdir(), 'tollgate-catalog-'))
 const openCatalog = (path: string, now: () => InstantMs = () => 0 as InstantMs) =>
   openPGliteCatalog({ path, clock: { now }, randomBytes, log: pino({ level: 'silent' }) })
 
-describeCatalog('pglite', async () => {
+const makePlace = async (): Promise<CatalogPlace> => {
   const path = await newDirectory()
   return {
     open: (now) => openCatalog(path, now),
     remove: () => rm(path, { recursive: true, force: true }),
   }
-})
+}
+describeCatalog('pglite', makePlace)
+describeCatalogAllowances('pglite', makePlace)
 
 describe('the catalog on pglite', () => {
   const TENANT = 't' as TenantKey

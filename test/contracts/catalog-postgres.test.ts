@@ -7,6 +7,7 @@ import { openPostgresCatalog } from '../../adapters/catalog/postgres-catalog.ts'
 import type { InstantMs, ProductKey, TenantKey } from '../../domain/identity.ts'
 import { devServerForTest } from '../support/dev-servers.ts'
 import { describeCatalog } from './catalog.ts'
+import { describeCatalogAllowances } from './catalog-allowances.ts'
 
 const postgres = await devServerForTest('postgres')
 const serverUrl = postgres.server?.url ?? ''
@@ -35,9 +36,32 @@ async function createDatabase() {
 }
 
 describe.skipIf(postgres.server === null)(`on PostgreSQL${postgres.missing === null ? '' : ` (not run: ${postgres.missing})`}`, () => {
-  describeCatalog('postgres', async () => {
+  const makePlace = async () => {
     const database = await createDatabase()
-    return { open: (now) => openCatalog(database.url, now), remove: database.drop }
+    return { open: (now: () => InstantMs) => openCatalog(database.url, now), remove: database.drop }
+  }
+  describeCatalog('postgres', makePlace)
+  describeCatalogAllowances('postgres', makePlace)
+
+  test('it says up to when it has heard of changes, and stops saying so while it cannot hear', async () => {
+    const database = await createDatabase()
+    const clock = { nowMs: 1000 }
+    const catalog = await openCatalog(database.url, () => clock.nowMs as InstantMs)
+    expect(catalog.heardUpToMs()).toBe(1000)
+    clock.nowMs = 2000
+    await vi.waitFor(() => expect(catalog.heardUpToMs()).toBe(2000), 10_000)
+    await administer(`ALTER DATABASE ${database.name} ALLOW_CONNECTIONS false`)
+    await administer(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database.name}'`)
+    await expect(catalog.ping()).rejects.toThrow()
+    clock.nowMs = 3000
+    expect(catalog.heardUpToMs()).toBe(2000)
+    const heard: CatalogChange[] = []
+    catalog.onChange((change) => heard.push(change))
+    await administer(`ALTER DATABASE ${database.name} ALLOW_CONNECTIONS true`)
+    await vi.waitFor(() => expect(catalog.heardUpToMs()).toBe(3000), 20_000)
+    expect(heard).toContainEqual({ tenant: '', kind: 'everything', key: '' })
+    await catalog.stop()
+    await database.drop()
   })
 
   test('processes that start together migrate once, and hear of each other', async () => {

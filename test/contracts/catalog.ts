@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Catalog, CatalogChange, Customer } from '../../adapters/catalog/catalog.ts'
+import { NO_ENTITLEMENT_INPUTS } from '../../domain/entitlement-inputs.ts'
 import type { CustomerKey, FeatureKey, InstantMs, MeterKey, PlanKey, ProductKey, SubscriptionId, TenantKey } from '../../domain/identity.ts'
 import type { MeterDefinition } from '../../domain/meter.ts'
 import type { Feature, PlanVersion } from '../../domain/plan.ts'
@@ -339,8 +340,7 @@ export function describeCatalog(name: string, makePlace: () => Promise<CatalogPl
         expect(inputs.planVersions.map(({ version }) => version).sort()).toEqual([1, 2])
         expect(inputs.features).toEqual([TOKENS_FEATURE])
         expect(inputs.meters).toEqual([await catalog.meter(tenant, TOKENS)])
-        const nothing = { subscriptions: [], planVersions: [], features: [], meters: [] }
-        expect(await catalog.entitlementInputs(tenant, 'nobody' as CustomerKey)).toEqual(nothing)
+        expect(await catalog.entitlementInputs(tenant, 'nobody' as CustomerKey)).toEqual(NO_ENTITLEMENT_INPUTS)
       })
     })
 
