@@ -2,6 +2,7 @@ import type { CustomerKey, InstantMs } from '../domain/identity.ts'
 import { findJsonDefect, holdsLoneSurrogate } from '../domain/json-defect.ts'
 import { isRefusal, type Outcome, type Refusal, refuse } from '../domain/refusal.ts'
 import type { UsageEvent } from '../domain/usage-event.ts'
+import { RESERVED_TYPE_PREFIX, USAGE_REPORT_SOURCE } from '../domain/usage-report.ts'
 import { parseEventTime } from './event-time.ts'
 
 export type ParseContext = {
@@ -36,6 +37,8 @@ export function parseUsageEvent(input: unknown, context: ParseContext): Outcome<
     wrongString('type', type, TYPE_CHARS_MAX, true) ??
     wrongString('source', source, SOURCE_CHARS_MAX, false)
   if (wrongText !== undefined) return wrongText
+  if ((type as string).startsWith(RESERVED_TYPE_PREFIX)) return reservedType(type as string)
+  if (source === USAGE_REPORT_SOURCE) return reservedSource()
   if (specversion !== undefined && specversion !== null && specversion !== '1.0') {
     return refuse(
       'unsupported_specversion',
@@ -82,6 +85,18 @@ function wrongString(field: string, value: unknown, charsMax: number, isRequired
     )
   }
   return refuse('lone_surrogate', `${field} ${shown(value)} holds half of a surrogate pair, which is no text. Send whole characters.`)
+}
+
+function reservedType(type: string): Refusal {
+  return refuse(
+    'reserved_type',
+    `type ${shown(type)} starts with "${RESERVED_TYPE_PREFIX}", which is Tollgate's own. Send another type, or report usage with POST /v1/usage.`,
+  )
+}
+
+/** An event with the source and id of a settlement to come would make the settlement a repeat. */
+function reservedSource(): Refusal {
+  return refuse('reserved_source', `source "${USAGE_REPORT_SOURCE}" is Tollgate's own. Send another source, or leave it out.`)
 }
 
 function customerFrom(customer: unknown, subject: unknown, context: ParseContext): CustomerKey | Refusal {
