@@ -6,12 +6,11 @@ import type { Counters } from '../adapters/counters/counters.ts'
 import type { EventLog, LogRecord, LogSubscription } from '../adapters/event-log/event-log.ts'
 import type { UsageStore } from '../adapters/usage-store/usage-store.ts'
 import type { Clock } from '../domain/clock.ts'
-import type { InstantMs, MeterKey, Offset, Partition, TenantKey } from '../domain/identity.ts'
+import type { InstantMs, Offset, Partition } from '../domain/identity.ts'
 import { decodeUsageEventBatch } from '../schemas/avro/usage-event-batch.ts'
 import { createAggregatorMetrics } from './aggregator-metrics.ts'
 import { createFlusher } from './flusher.ts'
 import { createMeterBook } from './meter-book.ts'
-import { createMeterReadiness } from './meter-readiness.ts'
 import { openPartition } from './open-partition.ts'
 import { createActivationWriter } from './partition-meters.ts'
 import type { PartitionWorker } from './partition-worker.ts'
@@ -61,7 +60,6 @@ export type Aggregator = {
   health(): AggregatorHealth
   /** Resolves when everything folded so far is in the usage store. */
   flush(): Promise<void>
-  meterReady(tenant: TenantKey, meter: MeterKey, revision: number): Promise<boolean>
   /** The catalog's own announcements call it too. */
   metersChanged(): void
 }
@@ -176,7 +174,6 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
   }
 
   metrics.observe(() => filterBytes([...workers.values()]))
-  const meterReady = createMeterReadiness(usageStore, eventLog.partitions)
 
   return {
     async start() {
@@ -204,7 +201,6 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
       return { partitions, reasons, isStalled: partitions.some(({ stalledForMs }) => stalledForMs >= options.stalledAfterMs) }
     },
     flush: flusher.flush,
-    meterReady,
     metersChanged: meterBook.changed,
   }
 }

@@ -1,4 +1,4 @@
-import { parseQuantity } from './decimal.ts'
+import { parseDecimal, QUANTITY_FRACTION_DIGITS_MAX } from './decimal.ts'
 import type { FeatureKey, InstantMs, MeterKey, Period } from './identity.ts'
 import type { DimensionFilter } from './plan.ts'
 
@@ -67,6 +67,9 @@ export function dimensionOfReport({ dimensions }: Pick<ReportedUsage, 'dimension
   return typeof value === 'string' ? value : ''
 }
 
+/** A delta can have more digits than any quantity that was reported. */
+const DELTA_INTEGER_DIGITS_MAX = 29
+
 function quantityOf(text: string | undefined): bigint | null {
-  return typeof text === 'string' ? parseQuantity(text) : null
+  return typeof text === 'string' ? parseDecimal(text, DELTA_INTEGER_DIGITS_MAX, QUANTITY_FRACTION_DIGITS_MAX) : null
 }

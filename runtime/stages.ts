@@ -17,6 +17,8 @@ import { createReservations } from '../api/reservations.ts'
 import { createSettleReporter, type ReportUsage, type SettleReporter } from '../api/settle-reporter.ts'
 import { createUsageAsOf } from '../api/usage-as-of.ts'
 import { createUsageReader } from '../api/usage-reader.ts'
+import { usageReportRoutes } from '../api/usage-report-routes.ts'
+import { createUsageReports } from '../api/usage-reports.ts'
 import { usageRoutes } from '../api/usage-routes.ts'
 import type { Clock } from '../domain/clock.ts'
 import { appendEvents } from '../ingest/append-events.ts'
@@ -135,6 +137,8 @@ function startApi(environment: StageEnvironment, reportUsage: ReportUsage): Sett
   app.register(balanceRoutes({ catalog, entitlements, balances }))
   app.register(decisionRoutes({ entitlements, balances, registry }))
   app.register(reservationRoutes({ reservations, registry }))
+  const usageReports = createUsageReports({ entitlements, catalog, balances, reportUsage })
+  app.register(usageReportRoutes({ usageReports, clock, registry, createId: () => randomUUID() }))
   app.register(rateRoutes())
   app.register(usageRoutes({ catalog, usageReader, asOf: createUsageAsOf({ eventLog, usageStore, clock }), clock }))
   app.register(invoiceRoutes({ catalog, usageReader, clock }))

@@ -4,6 +4,7 @@ import type { Catalog } from '../../adapters/catalog/catalog.ts'
 import type { MeterKey } from '../../domain/identity.ts'
 import type { Meter, MeterDefinition } from '../../domain/meter.ts'
 import { type FieldError, type Outcome, orThrow } from '../../domain/refusal.ts'
+import { RESERVED_TYPE_PREFIX } from '../../domain/usage-report.ts'
 import { KeyParamsSchema, MeterInputSchema, MeterSchema, PageQuerySchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
 import { unknownKey } from './unknown-key.ts'
@@ -98,6 +99,10 @@ function meterDefinition(body: Static<typeof MeterInputSchema>): Outcome<MeterDe
   const { eventType, aggregation, dimensions = {} } = body
   const value = body.value === undefined ? [] : [body.value].flat()
   const errors: FieldError[] = []
+  if (eventType.startsWith(RESERVED_TYPE_PREFIX)) {
+    const detail = `eventType '${eventType}' is Tollgate's own: reported usage counts for the meter that it names, without being told`
+    errors.push({ field: 'eventType', code: 'reserved_type', detail })
+  }
   if (aggregation === 'count' && value.length > 0) {
     const detail = `count counts events and takes no value, was ${JSON.stringify(body.value)}`
     errors.push({ field: 'value', code: 'value_not_taken', detail })

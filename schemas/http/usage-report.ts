@@ -1,0 +1,34 @@
+import { Type } from 'typebox'
+import { DecimalInputSchema, DecimalSchema, InstantSchema, KeySchema } from './common.ts'
+
+const BehaviourSchema = Type.Enum(['delta', 'set'], {
+  description:
+    '`delta` adds the quantity; below 0 it is a correction. `set` makes the usage of the feature in its period the quantity: whatever was counted before is replaced, and what comes later adds to it.',
+})
+
+export const UsageReportInputSchema = Type.Object(
+  {
+    customer: KeySchema,
+    feature: KeySchema,
+    quantity: Type.Union(DecimalInputSchema.anyOf, { description: 'Exact decimal, at most 9 fractional digits; of a `set` not below 0' }),
+    behaviour: BehaviourSchema,
+    id: Type.Optional({ ...KeySchema, description: 'Your own id: a retry under it counts once, within 35 days' }),
+    time: Type.Optional({
+      ...InstantSchema,
+      description: 'When it was used: decides window and period. At most 35 days ago and 1 hour ahead. Default: now',
+    }),
+  },
+  { additionalProperties: false },
+)
+
+export const UsageReportSchema = Type.Object({
+  id: Type.String({ description: 'Id of the event that the report became: read it with GET /v1/events/{id}' }),
+  customer: KeySchema,
+  feature: KeySchema,
+  quantity: DecimalSchema,
+  behaviour: BehaviourSchema,
+  time: InstantSchema,
+  period: Type.Optional(
+    Type.Object({ start: InstantSchema, end: Type.Union([InstantSchema, Type.Null()]) }, { description: 'Of a `set`: what it replaces' }),
+  ),
+})
