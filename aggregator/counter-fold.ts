@@ -1,8 +1,8 @@
 import type { CounterDelta } from '../adapters/counters/counters.ts'
-import { createPeriodCursor, type PeriodCursor } from '../domain/calendar.ts'
+import type { PeriodCursor } from '../domain/calendar.ts'
 import type { CustomerKey, InstantMs, Offset, TenantKey } from '../domain/identity.ts'
 import { type CompiledMeter, type CompiledReading, compileMeter, counterStateOf } from '../domain/metering.ts'
-import type { TrackedFeature } from '../domain/tracked-feature.ts'
+import { createCounterPeriods, type TrackedFeature } from '../domain/tracked-feature.ts'
 import { addToTally, aggregateOfTally, createTally, type Tally } from './tally.ts'
 
 /** A tracked feature of one customer, made ready for a stream of events. */
@@ -34,7 +34,7 @@ export function createFeatureCounter(tracked: TrackedFeature, trackedFromMs: Ins
       place: compiled.dimensionNames.indexOf(name),
       values: new Set(values),
     })),
-    periods: createPeriodCursor(tracked.schedule),
+    periods: createCounterPeriods(tracked),
     trackedFromMs,
     pending: null,
   }

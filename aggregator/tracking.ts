@@ -1,18 +1,18 @@
 import type { CustomerRef, TrackedCounter } from '../adapters/counters/counters.ts'
 import type { StoredEvent, UsageRow, UsageStore } from '../adapters/usage-store/usage-store.ts'
-import { nextPeriod, periodAt, previousPeriod } from '../domain/calendar.ts'
 import { eventTypesOf, readEvent } from '../domain/event-reading.ts'
 import { type CustomerKey, END_OF_TIME_MS, type InstantMs, type Offset, type Period } from '../domain/identity.ts'
+import { invariant } from '../domain/invariant.ts'
 import type { Meter } from '../domain/meter.ts'
 import { type Aggregate, addToAggregate, counterStateOf, emptyAggregate, matchesFilter, mergeAggregates } from '../domain/metering.ts'
-import type { TrackedFeature } from '../domain/tracked-feature.ts'
+import { createCounterPeriods, keptPeriods, type TrackedFeature } from '../domain/tracked-feature.ts'
 import { parsedData } from './record-fold.ts'
 import { MINUTE_MS } from './window-fold.ts'
 
 export type TrackingWork = { readonly customer: CustomerRef; readonly features: readonly TrackedFeature[] }
 
 /**
- * Computes counters from the usage store, which holds exactly the events below `at`: for each feature the period under
+ * Computes counters from the usage store, which holds exactly the events below `at`: for each feature the periods that it keeps
  * way, the one before, and whatever has come in for later ones. Whole minutes are read from windows, the rest of a period
  * that does not begin on a minute from the events.
  */
@@ -30,7 +30,8 @@ export async function computeCounters(
     const { customer, tracked, span } = item
     const periods = used.has(item) ? await periodsOf(reader, customer, tracked, span) : []
     const { feature, definition } = tracked
-    counters.get(customer)?.push({ feature, definition, trackedFromMs: span.fromMs, periods })
+    const kept = tracked.keptFromMs === null ? {} : { periodsKept: span.whole.length + PERIODS_TO_COME }
+    counters.get(customer)?.push({ feature, definition, trackedFromMs: span.fromMs, periods, ...kept })
   }
   return counters
 }
@@ -39,12 +40,16 @@ type Wanted = { readonly customer: CustomerRef; readonly tracked: TrackedFeature
 /** `whole` are periods answered from windows; from `tailFromMs` on, mostly in the future, events are read one by one. */
 type Span = { readonly fromMs: InstantMs; readonly whole: readonly Period[]; readonly tailFromMs: InstantMs }
 
-function spanOf({ schedule }: TrackedFeature, nowMs: InstantMs): Span {
-  const current = periodAt(schedule, Math.max(nowMs, schedule.fromMs) as InstantMs)
-  const previous = previousPeriod(schedule, current)
-  const whole = previous === null ? [current] : [previous, current]
-  const tailFromMs = nextPeriod(schedule, current) === null ? END_OF_TIME_MS : floorMinute(current.endMs)
-  return { fromMs: (previous ?? current).startMs, whole, tailFromMs }
+/** A counter that keeps more than two periods is tracked anew when what is left depends on others, or after so many more. */
+const PERIODS_TO_COME = 1_000
+
+function spanOf(tracked: TrackedFeature, nowMs: InstantMs): Span {
+  const whole = keptPeriods(tracked, nowMs)
+  const [first] = whole
+  const last = whole.at(-1)
+  invariant(first !== undefined && last !== undefined, 'the period under way is kept')
+  const tailFromMs = last.endMs >= END_OF_TIME_MS ? END_OF_TIME_MS : floorMinute(last.endMs)
+  return { fromMs: first.startMs, whole, tailFromMs }
 }
 
 /** Most customers that are asked for the first time have used nothing yet: one query a meter and filter tells which have. */
@@ -71,7 +76,8 @@ async function periodsOf(
   tracked: TrackedFeature,
   span: Span,
 ): Promise<TrackedCounter['periods']> {
-  const { schedule, meter, filter } = tracked
+  const { meter, filter } = tracked
+  const counters = createCounterPeriods(tracked)
   const totals = new Map<InstantMs, Aggregate>()
   const add = (startMs: InstantMs, aggregate: Aggregate) =>
     void totals.set(startMs, mergeAggregates(totals.get(startMs) ?? emptyAggregate, aggregate))
@@ -91,7 +97,7 @@ async function periodsOf(
       counted.add(position)
       const read = readEvent(meter, event, parsedData(event.data))
       if (read === null || !matchesFilter(filter, read.dimensions)) continue
-      const period = periodAt(schedule, event.occurredAtMs)
+      const period = counters.at(event.occurredAtMs)
       add(period.startMs, addToAggregate(emptyAggregate, meter.aggregation, read.reading, event))
     }
   }

@@ -1,12 +1,12 @@
 import type { CustomerRef, TrackedCounter } from '../adapters/counters/counters.ts'
 import type { StoredEvent } from '../adapters/usage-store/usage-store.ts'
-import { createPeriodCursor, type PeriodCursor } from '../domain/calendar.ts'
+import type { PeriodCursor } from '../domain/calendar.ts'
 import type { EntitlementInputs } from '../domain/entitlement-inputs.ts'
 import { trackedFeatures } from '../domain/entitlements.ts'
 import { readEvent } from '../domain/event-reading.ts'
 import type { InstantMs } from '../domain/identity.ts'
 import { type Aggregate, addToAggregate, counterStateOf, emptyAggregate, matchesFilter } from '../domain/metering.ts'
-import type { TrackedFeature } from '../domain/tracked-feature.ts'
+import { createCounterPeriods, type TrackedFeature } from '../domain/tracked-feature.ts'
 import { type Difference, showState } from './difference.ts'
 
 export type CounterCheck = {
@@ -39,7 +39,7 @@ export function createCounterCheck(): CounterCheck {
         const feature = current.get(found.definition)
         // A counter under a definition of before is read by nobody: the next decision has it tracked anew.
         if (feature === undefined || feature.feature !== found.feature) continue
-        checked.push({ customer, feature, found, periods: createPeriodCursor(feature.schedule), expected: new Map() })
+        checked.push({ customer, feature, found, periods: createCounterPeriods(feature), expected: new Map() })
       }
       counters += checked.length
       byCustomer.set(`${customer.tenant}\0${customer.customer}`, checked)
@@ -54,8 +54,8 @@ export function createCounterCheck(): CounterCheck {
 }
 
 function count({ feature, found, periods, expected }: CheckedCounter, event: StoredEvent, data: object): void {
-  const { meter, filter, schedule } = feature
-  if (event.occurredAtMs < schedule.fromMs) return
+  const { meter, filter } = feature
+  if (event.occurredAtMs < beginOf(feature)) return
   const read = readEvent(meter, event, data)
   if (read === null) return
   const { startMs } = periods.at(event.occurredAtMs)
@@ -64,9 +64,7 @@ function count({ feature, found, periods, expected }: CheckedCounter, event: Sto
 }
 
 function* differencesOf({ customer, feature, found, expected }: CheckedCounter): Iterable<Difference> {
-  const stored = new Map(
-    found.periods.filter(({ startMs }) => startMs >= feature.schedule.fromMs).map(({ startMs, state }) => [startMs, state]),
-  )
+  const stored = new Map(found.periods.filter(({ startMs }) => startMs >= beginOf(feature)).map(({ startMs, state }) => [startMs, state]))
   for (const startMs of new Set([...expected.keys(), ...stored.keys()])) {
     const wanted = showState(counterStateOf(feature.meter.aggregation, expected.get(startMs) ?? emptyAggregate))
     const counted = showState(stored.get(startMs) ?? null)
@@ -74,4 +72,9 @@ function* differencesOf({ customer, feature, found, expected }: CheckedCounter):
     const where = `feature ${feature.feature}, customer ${customer.customer}, period from ${new Date(startMs).toISOString()}`
     yield { view: 'counters', where, expected: wanted, found: counted }
   }
+}
+
+/** Before it a counter may hold anything: nobody reads it. */
+function beginOf({ keptFromMs, schedule }: TrackedFeature): InstantMs {
+  return keptFromMs ?? schedule.fromMs
 }

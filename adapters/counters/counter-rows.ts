@@ -2,6 +2,7 @@ import type { CounterState } from '../../domain/counter-state.ts'
 import type { Hold } from '../../domain/hold.ts'
 import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
 import { invariant, unreachable } from '../../domain/invariant.ts'
+import { PERIODS_KEPT } from './counters.ts'
 import { decodeHold } from './hold-rows.ts'
 import { type LiveCounter, type LivePeriod, sharedStateOf } from './live-counter.ts'
 import type { CounterRow, RowKey, RowValue } from './row.ts'
@@ -18,7 +19,7 @@ export const positionRow = (partition: Partition, next: Offset): CounterRow => (
 
 export const counterRow = (counter: LiveCounter): CounterRow => ({
   key: counterKey(counter),
-  value: [counter.definition, counter.trackedFromMs],
+  value: [counter.definition, counter.trackedFromMs, counter.periodsKept ?? PERIODS_KEPT],
 })
 
 /**
@@ -58,7 +59,7 @@ export function removedPeriodRows(period: LivePeriod): CounterRow[] {
 export type ReadRow =
   | { readonly kind: 'hold'; readonly hold: Hold }
   | { readonly kind: 'position'; readonly partition: Partition; readonly next: Offset }
-  | (CounterIdentity & { readonly kind: 'counter'; readonly definition: string; readonly trackedFromMs: InstantMs })
+  | (CounterIdentity & Pick<LiveCounter, 'definition' | 'trackedFromMs' | 'periodsKept'> & { readonly kind: 'counter' })
   | (CounterIdentity & { readonly kind: 'period'; readonly startMs: InstantMs; readonly row: number; readonly state: CounterState })
 
 /** Of one kind, rows come back in the order of their keys: those of a period in the order that they were written. */
@@ -70,8 +71,8 @@ export function readRow(key: RowKey, value: RowValue): ReadRow {
     case 'position':
       return { kind, partition: partition as Partition, next: value[0] as Offset }
     case 'counter': {
-      const [definition, trackedFromMs] = value as [string, InstantMs]
-      return { kind, ...counterIdentity(partition, tenant, customer, feature), definition, trackedFromMs }
+      const [definition, trackedFromMs, periodsKept = PERIODS_KEPT] = value as [string, InstantMs, number?]
+      return { kind, ...counterIdentity(partition, tenant, customer, feature), definition, trackedFromMs, periodsKept }
     }
     case 'period': {
       const identity = counterIdentity(partition, tenant, customer, feature)

@@ -20,7 +20,12 @@ export type TrackedCounter = {
   readonly definition: string
   readonly trackedFromMs: InstantMs
   readonly periods: readonly { readonly startMs: InstantMs; readonly state: CounterState }[]
+  /** When more have begun the oldest go, and it is complete from the next on; `PERIODS_KEPT` when absent. */
+  readonly periodsKept?: number
 }
+
+/** Two periods are enough where the one under way says all: that one and, for clocks that differ a little, the one before. */
+export const PERIODS_KEPT = 2
 
 /** Nano units. `usedUnits` is `usedQuantity` of the period's state and 0 when nothing was counted; a set of unique values stays where it is. */
 export type CounterReading = {
@@ -36,6 +41,11 @@ export type Cap = {
   readonly definition: string
   readonly periodStartMs: InstantMs
   readonly hardLimit: bigint | null
+  /**
+   * Usage of earlier periods that the limit was worked out from, in their order. Where that is no longer so, the limit is not
+   * either, and the outcome is `untracked`. What settles into one of them counts as held.
+   */
+  readonly earlier?: readonly { readonly periodStartMs: InstantMs; readonly usedUnits: bigint }[]
 }
 
 export type HoldRequest = Pick<Hold, 'id' | 'feature' | 'quantity' | 'expiresAtMs'> & { readonly cap: Cap }
@@ -45,7 +55,7 @@ export type ReserveOutcome =
   | { readonly status: 'held' | 'refused'; readonly hold: Hold; readonly usedUnits: bigint; readonly heldUnits: bigint }
   /** A hold of this tenant has the id already: it is given as it stands. */
   | { readonly status: 'exists'; readonly hold: Hold }
-  /** The counter is not tracked under this definition and for this period: ask for it and try again. */
+  /** The counter is not tracked under this definition and for this period, or `earlier` has changed: read it and try again. */
   | { readonly status: 'untracked' }
 
 export type SettleRequest = {

@@ -51,9 +51,9 @@ export function createEmbeddedHolds(table: CounterTable, writer: CounterWriter, 
         return { status: 'exists', hold: known }
       }
       const counter = table.of(customer)?.get(request.feature)
-      if (!isTrackedFor(counter, cap)) return { status: 'untracked' }
+      if (!isAsExpected(counter, cap)) return { status: 'untracked' }
       const usedUnits = usedUnitsIn(counter.periods.get(cap.periodStartMs))
-      const heldUnits = holds.heldUnits(customer, request.feature, cap.periodStartMs)
+      const heldUnits = holds.heldUnits(customer, request.feature, firstStartMs(cap))
       const { tenant, partition, customer: key } = customer
       const hold: Hold = { ...request, tenant, partition, customer: key, createdAtMs: nowMs, state: { kind: 'held' } }
       if (cap.hardLimit !== null && usedUnits + heldUnits + hold.quantity > cap.hardLimit) {
@@ -97,8 +97,14 @@ export function createEmbeddedHolds(table: CounterTable, writer: CounterWriter, 
   }
 }
 
-function isTrackedFor(counter: LiveCounter | undefined, { definition, periodStartMs }: Cap): counter is LiveCounter {
-  return counter !== undefined && counter.definition === definition && counter.trackedFromMs <= periodStartMs
+function isAsExpected(counter: LiveCounter | undefined, cap: Cap): counter is LiveCounter {
+  if (counter === undefined || counter.definition !== cap.definition || counter.trackedFromMs > firstStartMs(cap)) return false
+  return (cap.earlier ?? []).every(({ periodStartMs, usedUnits }) => usedUnitsIn(counter.periods.get(periodStartMs)) === usedUnits)
+}
+
+/** What settles into any period that the limit depends on is on its way to change it. */
+function firstStartMs({ earlier, periodStartMs }: Cap): InstantMs {
+  return earlier?.[0]?.periodStartMs ?? periodStartMs
 }
 
 /** What was held is let through whatever happened since, as nobody else could have it; more, as far as `beyond` goes. Null: not tracked. */
@@ -107,9 +113,9 @@ function settledUnitsOf(table: CounterTable, hold: Hold, { quantity, beyond }: S
   if (quantity <= ownUnits || beyond === 'any') return quantity
   if (beyond === 'none') return ownUnits
   const counter = table.of(hold)?.get(hold.feature)
-  if (!isTrackedFor(counter, beyond)) return null
+  if (!isAsExpected(counter, beyond)) return null
   if (beyond.hardLimit === null) return quantity
-  const othersUnits = table.holds.heldUnits(hold, hold.feature, beyond.periodStartMs) - ownUnits
+  const othersUnits = table.holds.heldUnits(hold, hold.feature, firstStartMs(beyond)) - ownUnits
   const leftUnits = beyond.hardLimit - usedUnitsIn(counter.periods.get(beyond.periodStartMs)) - othersUnits
   const most = leftUnits > ownUnits ? leftUnits : ownUnits
   return quantity < most ? quantity : most

@@ -1,7 +1,7 @@
 import { type CounterState, mergeCounterStates, usedQuantity } from '../../domain/counter-state.ts'
 import type { CustomerKey, FeatureKey, InstantMs, Partition, TenantKey } from '../../domain/identity.ts'
 import { invariant } from '../../domain/invariant.ts'
-import type { TrackedCounter } from './counters.ts'
+import { PERIODS_KEPT, type TrackedCounter } from './counters.ts'
 
 /** One customer's counter of one feature in memory, with what is known of its rows on disk. */
 export type LiveCounter = {
@@ -11,6 +11,7 @@ export type LiveCounter = {
   readonly feature: FeatureKey
   readonly definition: string
   trackedFromMs: InstantMs
+  readonly periodsKept?: number
   readonly periods: Map<InstantMs, LivePeriod>
 }
 
@@ -28,9 +29,6 @@ export type LivePeriod = {
 type Tally =
   | { readonly kind: 'merged'; readonly state: CounterState }
   | { readonly kind: 'unique'; readonly values: string[]; readonly seen: Set<string> }
-
-/** Two periods are enough to answer in: the one under way and, for clocks that differ a little, the one before. */
-export const PERIODS_KEPT = 2
 
 export function newPeriod(counter: LiveCounter, startMs: InstantMs, state: CounterState): LivePeriod {
   const period = { counter, startMs, tally: tallyOf(state), rows: 0, valuesWritten: 0 }
@@ -53,14 +51,15 @@ export function countIn(period: LivePeriod, update: CounterState): void {
 }
 
 /**
- * Takes out the periods before the last `PERIODS_KEPT` that have begun, and raises `trackedFromMs` to what is left. Periods
+ * Takes out the periods before the last `periodsKept` that have begun, and raises `trackedFromMs` to what is left. Periods
  * that are yet to begin stay: an event may be ahead of the clock.
  */
 export function prunePeriods(counter: LiveCounter, nowMs: InstantMs): LivePeriod[] {
-  if (counter.periods.size <= PERIODS_KEPT) return []
+  const { periodsKept = PERIODS_KEPT } = counter
+  if (counter.periods.size <= periodsKept) return []
   const begun = [...counter.periods.values()].filter(({ startMs }) => startMs <= nowMs).sort((a, b) => b.startMs - a.startMs)
-  const oldestKept = begun[PERIODS_KEPT - 1]
-  const pruned = begun.slice(PERIODS_KEPT)
+  const oldestKept = begun[periodsKept - 1]
+  const pruned = begun.slice(periodsKept)
   if (oldestKept === undefined || pruned.length === 0) return []
   for (const { startMs } of pruned) counter.periods.delete(startMs)
   counter.trackedFromMs = oldestKept.startMs

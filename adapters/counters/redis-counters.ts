@@ -3,7 +3,7 @@ import type { Registry } from 'prom-client'
 import type { Clock } from '../../domain/clock.ts'
 import { Fault } from '../../domain/fault.ts'
 import type { FeatureKey, InstantMs, Offset, Partition } from '../../domain/identity.ts'
-import type { AppliedRecord, Counters, CustomerRef, TrackedCounter } from './counters.ts'
+import { type AppliedRecord, type Counters, type CustomerRef, PERIODS_KEPT, type TrackedCounter } from './counters.ts'
 import { cutRecords, encodeRecords } from './redis-applied-records.ts'
 import { decodeCounterState, encodeCounterState } from './redis-counter-state.ts'
 import { createRedisCountersMetrics } from './redis-counters-metrics.ts'
@@ -174,9 +174,9 @@ export async function openRedisCounters(options: RedisCountersOptions): Promise<
 type ReadReply = [status: 'read' | 'unconfirmed', due: number, ...readings: ([string, string, string, string] | null)[]]
 type SnapshotReply = [feature: string, definition: string, trackedFromMs: string, ...periods: (string | string[])[]][]
 
-function encodeTracked({ feature, definition, trackedFromMs, periods }: TrackedCounter): unknown[] {
+function encodeTracked({ feature, definition, trackedFromMs, periods, periodsKept = PERIODS_KEPT }: TrackedCounter): unknown[] {
   const states = periods.map(({ startMs, state }) => [String(startMs), encodeCounterState(state)])
-  return [feature, definition, String(trackedFromMs), states]
+  return [feature, definition, String(trackedFromMs), states, String(periodsKept)]
 }
 
 function decodeTracked([feature, definition, trackedFromMs, ...periods]: SnapshotReply[number]): TrackedCounter {

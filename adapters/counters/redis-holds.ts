@@ -1,7 +1,15 @@
 import { Fault } from '../../domain/fault.ts'
 import type { Hold } from '../../domain/hold.ts'
 import type { CustomerKey, InstantMs, Partition } from '../../domain/identity.ts'
-import { type Counters, type CustomerRef, HOLD_MEMORY_MS, type HoldOutcome, type HoldRequest, type ReserveOutcome } from './counters.ts'
+import {
+  type Cap,
+  type Counters,
+  type CustomerRef,
+  HOLD_MEMORY_MS,
+  type HoldOutcome,
+  type HoldRequest,
+  type ReserveOutcome,
+} from './counters.ts'
 import type { RedisCountersMetrics } from './redis-counters-metrics.ts'
 import { unconfirmedFault } from './redis-fault.ts'
 import { holdAt, holdOfRow, parseHoldRow } from './redis-hold-row.ts'
@@ -89,7 +97,7 @@ export function createRedisHolds(deps: {
     const names = [keys.partition(customer.partition), keys.counters(customer)[0], ...keys.holds(customer)]
     const { status, rest } = await change(REDIS_SCRIPTS.reserve, names, (run) => [
       ...[run, String(nowMs), id, claimed, feature, String(quantity), String(expiresAtMs)],
-      ...[cap.definition, String(cap.periodStartMs), cap.hardLimit === null ? '' : String(cap.hardLimit)],
+      ...encodeCap(cap),
     ])
     if (status === 'fenced') return null
     if (status === 'untracked') return { status }
@@ -125,10 +133,7 @@ export function createRedisHolds(deps: {
     async settleHold(customer, id, { quantity, occurredAtMs, report, beyond }, nowMs) {
       const { partition } = customer
       const names = [keys.partition(partition), keys.settling(partition), keys.counters(customer)[0], ...keys.holds(customer)]
-      const cap =
-        typeof beyond === 'string'
-          ? [beyond]
-          : ['cap', beyond.definition, String(beyond.periodStartMs), beyond.hardLimit === null ? '' : String(beyond.hardLimit)]
+      const cap = typeof beyond === 'string' ? [beyond] : ['cap', ...encodeCap(beyond)]
       const changed = await change(REDIS_SCRIPTS.settle, names, (run) => [
         ...[run, String(nowMs), id, nameOfCustomer(customer), String(quantity), String(occurredAtMs), report.toWellFormed()],
         ...cap,
@@ -172,6 +177,12 @@ export function createRedisHolds(deps: {
         .finally(() => expiring.delete(name))
     },
   }
+}
+
+/** Definition, start of the period, limit ('' for none), and start and used units of each earlier period. */
+function encodeCap({ definition, periodStartMs, hardLimit, earlier = [] }: Cap): string[] {
+  const expected = earlier.map((each) => [String(each.periodStartMs), String(each.usedUnits)])
+  return [definition, String(periodStartMs), hardLimit === null ? '' : String(hardLimit), JSON.stringify(expected)]
 }
 
 /** By id: members are `<id> <tenant> <customer>`, in the order of their bytes. */

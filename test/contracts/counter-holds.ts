@@ -86,6 +86,40 @@ export function describeHolds(name: string, makePlace: () => Promise<CountersPla
       expect(await stateOf('r')).toBe(status === 'held' ? 'held' : undefined)
     })
 
+    describe('a cap that was worked out from earlier periods', () => {
+      const capOf = (usedUnits: bigint, hardLimit = 100n) => ({
+        cap: { ...CAP, hardLimit, earlier: [{ periodStartMs: FEBRUARY, usedUnits }] },
+      })
+      const useInFebruary = (amount: bigint, settles: AppliedRecord['settles'] = []) => {
+        const ofFebruary = { ...ACME, feature: RUNS, definition: DEFINITION, periodStartMs: FEBRUARY }
+        return apply({ deltas: [{ ...ofFebruary, update: { kind: 'add', amount } }], settles })
+      }
+
+      test('lets through while their usage is as it was, and says so once it is not', async () => {
+        expect(await reserve('a', 40n, capOf(0n))).toMatchObject({ status: 'held', usedUnits: 0n, heldUnits: 40n })
+        await useInFebruary(7n)
+        expect((await reserve('b', 1n, capOf(0n))).status).toBe('untracked')
+        expect((await settle('a', 50n, { beyond: capOf(0n).cap })).status).toBe('untracked')
+        expect((await reserve('b', 60n, capOf(7n))).status).toBe('held')
+        expect((await reserve('c', 1n, capOf(7n))).status).toBe('refused')
+        const before = { ...CAP, earlier: [{ periodStartMs: JANUARY, usedUnits: 0n }] }
+        expect((await reserve('c', 1n, { cap: before })).status).toBe('untracked')
+      })
+
+      test('counts what settles into them as held until it is their usage', async () => {
+        await reserve('a', 60n, capOf(0n))
+        await settle('a', 60n, { occurredAtMs: (MARCH - 1) as InstantMs })
+        expect(await spent()).toEqual([0n, 0n])
+        expect((await reserve('b', 41n, capOf(0n))).status).toBe('refused')
+        expect(await settle('a', 60n)).toMatchObject({ status: 'done', hold: { state: { kind: 'settling' } } })
+        expect((await reserve('b', 40n, capOf(0n))).status).toBe('held')
+        await useInFebruary(60n, [{ ...ACME, id: 'a' }])
+        expect((await reserve('c', 1n, capOf(0n))).status).toBe('untracked')
+        expect((await reserve('c', 61n, capOf(60n))).status).toBe('refused')
+        expect((await reserve('c', 60n, capOf(60n))).status).toBe('held')
+      })
+    })
+
     test('a feature or customer that is not tracked is untracked', async () => {
       expect((await reserve('r', 1n, { feature: 'other' as FeatureKey })).status).toBe('untracked')
       const nobody = { ...ACME, customer: 'nobody' as CustomerKey }

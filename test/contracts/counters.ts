@@ -185,6 +185,18 @@ export function describeCounters(name: string, makePlace: () => Promise<Counters
       expect(counter?.periods.map(({ startMs }) => startMs)).toEqual([FEBRUARY, MARCH])
     })
 
+    test('a counter keeps as many periods as it was tracked with, over a restart too', async () => {
+      nowMs = APRIL
+      await counters.track(ACME, [tracked({ trackedFromMs: JANUARY, periodsKept: 3 }), tracked({ feature: RUNS })], at(0))
+      await reopen()
+      await counters.apply(P0, [record(0, ...[JANUARY, FEBRUARY, MARCH].map((periodStartMs) => delta({ periodStartMs })))])
+      expect(await used(ACME, JANUARY)).toBe(1n)
+      await counters.apply(P0, [record(1, delta({ periodStartMs: APRIL }))])
+      const [reading] = await counters.read(ACME, [{ feature: TOKENS, periodStartMs: FEBRUARY }], APRIL)
+      expect(reading).toMatchObject({ trackedFromMs: FEBRUARY, usedUnits: 1n })
+      expect(await used(ACME, JANUARY)).toBe(0n)
+    })
+
     test('a period ahead of the clock does not push out the one under way', async () => {
       nowMs = FEBRUARY
       await counters.track(ACME, [tracked({ trackedFromMs: JANUARY })], at(0))

@@ -1,9 +1,7 @@
 -- Counters of one customer: a hash with `generation` and, per feature, `d:` its definition, `f:` from when on it is tracked,
--- `p:` the starts of its periods, and `v:<feature> <start>` the state of each. Values of unique counts are members
+-- `k:` how many begun periods are kept, `p:` the starts of its periods, and `v:<feature> <start>` the state of each. Values of unique counts are members
 -- `<feature> <start> <value>` of a sorted set beside it, all with score 0 and so in the order of their bytes.
 -- A state is one line: `add 12`, `max 5`, `average 10 3` (sum, events), `latest 5 <occurredAtMs> <offset> <index>`, `unique 3`.
-
-local PERIODS_KEPT = 2
 
 local function value_field(feature, start)
   return 'v:' .. feature .. ' ' .. start
@@ -54,21 +52,22 @@ local function used_units(state)
   return words[2]
 end
 
--- Periods before the last two that have begun go, and tracking begins with what is left.
+-- Periods before the last few that have begun go, and tracking begins with what is left.
 local function prune_periods(counterKey, valuesKey, feature, starts, now)
   local begun, kept = {}, {}
   for _, start in ipairs(starts) do
     if tonumber(start) <= now then begun[#begun + 1] = start else kept[#kept + 1] = start end
   end
-  if #begun > PERIODS_KEPT then
+  local periodsKept = tonumber(redis.call('HGET', counterKey, 'k:' .. feature))
+  if #begun > periodsKept then
     table.sort(begun, function(a, b) return tonumber(a) > tonumber(b) end)
-    for index = PERIODS_KEPT + 1, #begun do
+    for index = periodsKept + 1, #begun do
       redis.call('HDEL', counterKey, value_field(feature, begun[index]))
       local prefix = feature .. ' ' .. begun[index]
       redis.call('ZREMRANGEBYLEX', valuesKey, '[' .. prefix .. ' ', '(' .. prefix .. '!')
     end
-    redis.call('HSET', counterKey, 'f:' .. feature, begun[PERIODS_KEPT])
-    for index = 1, PERIODS_KEPT do
+    redis.call('HSET', counterKey, 'f:' .. feature, begun[periodsKept])
+    for index = 1, periodsKept do
       kept[#kept + 1] = begun[index]
     end
     starts = kept
@@ -92,9 +91,15 @@ local function count(counterKey, valuesKey, generation, delta, now)
   return 'counted'
 end
 
--- Used units in a period when the counter is what the cap expects; nil when it is not tracked so.
-local function used_under(counterKey, generation, feature, definition, start)
+-- Used units in a period when the counter is what the cap expects, and from when on the cap looks; nil when it is not
+-- tracked so, or earlier periods have not the usage that it was worked out from (`earlier`: JSON of [start, used units]).
+local function used_under(counterKey, generation, feature, definition, start, earlier)
+  local expected = cjson.decode(earlier)
+  local first = expected[1] and expected[1][1] or start
   local fields = redis.call('HMGET', counterKey, 'generation', 'd:' .. feature, 'f:' .. feature, value_field(feature, start))
-  if fields[1] ~= generation or fields[2] ~= definition or tonumber(fields[3]) > tonumber(start) then return nil end
-  return used_units(fields[4])
+  if fields[1] ~= generation or fields[2] ~= definition or tonumber(fields[3]) > tonumber(first) then return nil end
+  for _, each in ipairs(expected) do
+    if used_units(redis.call('HGET', counterKey, value_field(feature, each[1]))) ~= each[2] then return nil end
+  end
+  return used_units(fields[4]), first
 end

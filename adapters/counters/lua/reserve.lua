@@ -1,5 +1,5 @@
 -- KEYS: partition, counters, the customer's four keys of holds. ARGV: run, now, id, claim on the id, feature, quantity,
--- expiresAt, definition, start of the period, limit ('' for none).
+-- expiresAt, definition, start of the period, limit ('' for none), earlier periods.
 local run, now, id, claim, feature = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
 local quantity, expires, definition, start, limit = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10]
 local keys = hold_keys(3)
@@ -11,9 +11,9 @@ if known and known[REPORT] == claim then return { 'fenced', expired } end
 local partition = partition_at(KEYS[1])
 if not partition.next then return { 'untracked', expired } end
 if partition.run ~= run then return { 'unconfirmed', expired } end
-local used = used_under(KEYS[2], partition.generation, feature, definition, start)
+local used, first = used_under(KEYS[2], partition.generation, feature, definition, start, ARGV[11])
 if not used then return { 'untracked', expired } end
-local held = held_units(keys, feature, start, now)
+local held = held_units(keys, feature, first, now)
 if limit ~= '' and compare(add(add(used, held), quantity), limit) > 0 then return { 'refused', expired, used, held } end
 
 local row = { feature, quantity, ARGV[2], expires, 'held', '0', '0', '0', '0', '' }

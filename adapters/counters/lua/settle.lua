@@ -1,6 +1,6 @@
 -- KEYS: partition, its settling holds, counters, the customer's four keys of holds. ARGV: run, now, id, name of the customer,
 -- quantity, occurredAt, report, and what may be settled beyond the quantity held: 'any', 'none' or 'cap' with definition,
--- start of the period and limit ('' for none).
+-- start of the period, limit ('' for none) and earlier periods.
 local run, now, id, customer = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 local quantity, occurred, report, beyond = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local keys = hold_keys(4)
@@ -17,11 +17,12 @@ if compare(quantity, own) > 0 and beyond ~= 'any' then
   if beyond == 'cap' then
     local partition = partition_at(KEYS[1])
     if partition.next and partition.run ~= run then return { 'unconfirmed', expired } end
-    local used = partition.next and used_under(KEYS[3], partition.generation, row[FEATURE], ARGV[9], ARGV[10])
+    if not partition.next then return { 'untracked', expired } end
+    local used, first = used_under(KEYS[3], partition.generation, row[FEATURE], ARGV[9], ARGV[10], ARGV[12])
     if not used then return { 'untracked', expired } end
     local most = quantity
     if ARGV[11] ~= '' then
-      local others = subtract(held_units(keys, row[FEATURE], ARGV[10], now), own)
+      local others = subtract(held_units(keys, row[FEATURE], first, now), own)
       local left = subtract(subtract(ARGV[11], used), others)
       most = compare(left, own) > 0 and left or own
     end
