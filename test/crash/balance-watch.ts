@@ -1,0 +1,101 @@
+import { Difference } from './difference.ts'
+import { decimalOf, exactOf } from './exact-decimal.ts'
+import type { HoldRecords } from './hold-record.ts'
+import type { Ledger } from './ledger.ts'
+import type { RetryingClient } from './retrying-client.ts'
+import type { SeededRandom } from './seeded-random.ts'
+import { CREDITS, type EntitlementSpec, type World } from './world.ts'
+
+export type BalanceBody = {
+  readonly feature: string
+  readonly limit: string | null
+  readonly used: string
+  readonly held: string
+  readonly remaining: string | null
+  readonly overage: string
+  readonly period: { readonly start: string; readonly end: string } | null
+}
+type DecisionBody = { readonly allowed: boolean; readonly code: string; readonly balance: BalanceBody }
+
+/** Asks for decisions all the while, and holds every answer against what can be true at that moment. */
+export type BalanceWatch = { decide(): Promise<void>; readonly counts: { decisions: number } }
+
+export function createBalanceWatch(deps: {
+  readonly client: RetryingClient
+  readonly ledger: Ledger
+  readonly holds: HoldRecords
+  readonly world: World
+  readonly random: SeededRandom
+}): BalanceWatch {
+  const { client, ledger, holds, world, random } = deps
+  const counts = { decisions: 0 }
+  /** The most that was told to be used, of a feature with a hard limit in a period. */
+  const told = new Map<string, bigint>()
+
+  function checkNotTooMuch(customer: string, { feature, used, period }: BalanceBody): void {
+    const sent = usedBySender({ ledger, holds, world }, customer, feature, period)
+    if (exactOf(used) > sent)
+      throw new Difference(`${feature} used by ${customer}`, `at most the ${decimalOf(sent)} that were ever sent`, used)
+  }
+
+  return {
+    counts,
+    async decide() {
+      counts.decisions++
+      const subscriber = random.pick([...world.subscribers.values()])
+      const entitlement = random.pick(world.plans.get(subscriber.plan)?.entitlements ?? [])
+      const { customer } = subscriber
+      const quantity = decimalOf(exactOf(`${random.below(40)}.5`))
+      const before = new Map(told)
+      const body = { customer, feature: entitlement.feature, quantity }
+      const decision = await client.expect<DecisionBody>('POST', '/v1/decisions', body, [200])
+      checkNotTooMuch(customer, decision.balance)
+      checkRule(customer, entitlement, quantity, decision)
+      if (entitlement.limitType !== 'hard') return
+      const name = JSON.stringify([customer, entitlement.feature, decision.balance.period?.start])
+      const used = exactOf(decision.balance.used)
+      const least = before.get(name) ?? 0n
+      if (used < least)
+        throw new Difference(
+          `${entitlement.feature} used by ${customer}`,
+          `not below the ${decimalOf(least)} told before`,
+          decision.balance.used,
+        )
+      if (used > (told.get(name) ?? 0n)) told.set(name, used)
+    },
+  }
+}
+
+/** All that the sender ever sent of it, acknowledged or not. */
+export function usedBySender(
+  { ledger, holds, world }: { readonly ledger: Ledger; readonly holds: HoldRecords; readonly world: World },
+  customer: string,
+  featureKey: string,
+  period: BalanceBody['period'],
+): bigint {
+  const feature = world.features.get(featureKey)
+  const meter = world.meters.get(feature?.meter ?? '')
+  if (feature === undefined || meter === undefined) throw new Error(`${featureKey} is a feature of the run`)
+  const fromMs = period === null ? (world.subscribers.get(customer)?.startAtMs ?? 0) : Date.parse(period.start)
+  const toMs = period === null ? Number.MAX_SAFE_INTEGER : Date.parse(period.end)
+  const usage = ledger.usage(meter, {
+    customer,
+    fromMs,
+    toMs,
+    groupBy: [],
+    ...(feature.filter === undefined ? {} : { filter: feature.filter }),
+  })
+  const [total] = usage.values()
+  // Settlements whose answer has not come yet may count already.
+  const underWay = featureKey === CREDITS ? holds.of(customer).filter(({ state }) => state === 'settling') : []
+  return underWay.reduce((sum, { requested }) => sum + requested, total?.value ?? 0n)
+}
+
+/** The answer must follow from the balance that it carries. */
+function checkRule(customer: string, { limit, limitType }: EntitlementSpec, quantity: string, decision: DecisionBody): void {
+  const { used, held } = decision.balance
+  const isWithin = limit === null || exactOf(used) + exactOf(held) + exactOf(quantity) <= exactOf(limit)
+  const isAllowed = limitType === 'soft' || isWithin
+  if (decision.allowed !== isAllowed)
+    throw new Difference(`decision of ${customer} on ${quantity} with limit ${limit}`, { allowed: isAllowed }, decision)
+}

@@ -1,0 +1,87 @@
+/**
+ * What the sender knows of one reservation. Between a request and its answer it knows a range only: what is held for
+ * certain, and what may be held.
+ */
+export type HoldRecord = {
+  readonly id: string
+  readonly customer: string
+  readonly quantity: bigint
+  readonly ttlMs: number
+  reserveSentMs: number
+  state: 'asked' | 'held' | 'extending' | 'refused' | 'lost' | 'settling' | 'settled' | 'releasing' | 'released'
+  /** As the server said it; 0 while it is not known. */
+  expiresAtMs: number
+  /** Asked to be settled, and what the server let through. */
+  requested: bigint
+  settled: bigint
+  endedMs: number
+}
+
+export type HoldRecords = {
+  ask(hold: Pick<HoldRecord, 'id' | 'customer' | 'quantity' | 'ttlMs'>, sentMs: number): HoldRecord
+  of(customer: string): readonly HoldRecord[]
+  all(): readonly HoldRecord[]
+  /** Never less than this is used and held by the customer's reservations at an instant between these two. */
+  surely(customer: string, untilMs: number): bigint
+  /** Never more. */
+  perhaps(customer: string, sinceMs: number): bigint
+}
+
+export function createHoldRecords(): HoldRecords {
+  const byCustomer = new Map<string, HoldRecord[]>()
+  const of = (customer: string) => byCustomer.get(customer) ?? []
+  return {
+    ask(hold, sentMs) {
+      const record: HoldRecord = { ...hold, reserveSentMs: sentMs, state: 'asked', expiresAtMs: 0, requested: 0n, settled: 0n, endedMs: 0 }
+      byCustomer.set(hold.customer, [...of(hold.customer), record])
+      return record
+    },
+    of,
+    all: () => [...byCustomer.values()].flat(),
+    surely: (customer, untilMs) => of(customer).reduce((sum, hold) => sum + surelyTaken(hold, untilMs), 0n),
+    perhaps: (customer, sinceMs) => of(customer).reduce((sum, hold) => sum + perhapsTaken(hold, sinceMs), 0n),
+  }
+}
+
+function surelyTaken(hold: HoldRecord, untilMs: number): bigint {
+  const isLive = hold.expiresAtMs > untilMs
+  switch (hold.state) {
+    case 'held':
+    case 'extending':
+      return isLive ? hold.quantity : 0n
+    case 'settling':
+      return isLive ? least(hold.quantity, hold.requested) : 0n
+    case 'settled':
+      return hold.settled
+    case 'asked':
+    case 'refused':
+    case 'lost':
+    case 'releasing':
+    case 'released':
+      return 0n
+  }
+}
+
+function perhapsTaken(hold: HoldRecord, sinceMs: number): bigint {
+  switch (hold.state) {
+    case 'asked':
+    case 'extending':
+    case 'lost':
+      return hold.quantity
+    case 'held':
+    case 'releasing':
+      return hold.expiresAtMs >= sinceMs ? hold.quantity : 0n
+    case 'settling':
+      return most(hold.quantity, hold.requested)
+    case 'settled':
+      // Until the answer it may have been held in full.
+      return hold.endedMs >= sinceMs ? most(hold.quantity, hold.settled) : hold.settled
+    case 'released':
+      return hold.endedMs >= sinceMs ? hold.quantity : 0n
+    case 'refused':
+      return 0n
+  }
+}
+
+const least = (a: bigint, b: bigint) => (a < b ? a : b)
+const most = (a: bigint, b: bigint) => (a > b ? a : b)

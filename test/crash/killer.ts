@@ -1,0 +1,94 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { Difference } from './difference.ts'
+import type { SeededRandom } from './seeded-random.ts'
+import { type Exit, type ServerLife, type ServerPlace, startServerLife } from './server-life.ts'
+
+/** When a life ends: so long after something. */
+export type Death = {
+  readonly during: 'first start' | 'migration' | 'set-up' | 'start' | 'load' | 'flush' | 'backfill' | 'stop'
+  /** Of load before that. */
+  readonly loadMs: number
+  readonly afterMs: number
+}
+
+/** Lines that tell where the server is just now. */
+const MOMENTS = {
+  migration: /migrated the (catalog|usage store)/,
+  flush: /"msg":"flushed"/,
+} as const
+
+/** The next one of a server that is under load. */
+export function drawDeath(random: SeededRandom): Death {
+  const during = random.pick(['start', 'load', 'load', 'load', 'flush', 'flush', 'backfill', 'stop'] as const)
+  const loadMs = random.between(100, 900)
+  switch (during) {
+    case 'start':
+      return { during, loadMs: 0, afterMs: random.between(0, 1_800) }
+    case 'flush':
+      return { during, loadMs, afterMs: random.below(15) }
+    case 'backfill':
+      return { during, loadMs, afterMs: random.below(120) }
+    case 'stop':
+      return { during, loadMs, afterMs: random.below(400) }
+    case 'load':
+      return { during, loadMs, afterMs: 0 }
+  }
+}
+
+/** Of a server that nothing was sent to yet. */
+export function drawFirstDeath(random: SeededRandom, isNew: boolean): Death {
+  if (!isNew) return { during: 'set-up', loadMs: 0, afterMs: random.between(0, 600) }
+  return random.chance(0.5)
+    ? { during: 'first start', loadMs: 0, afterMs: random.between(0, 5_000) }
+    : { during: 'migration', loadMs: 0, afterMs: random.below(60) }
+}
+
+export type UnderLoad = {
+  /** Resolves when requests are being sent. */
+  readonly begun: Promise<unknown>
+  /** Has a meter made over events that are there already. */
+  startBackfill(): void
+}
+
+/** Lives and dies; resolves when the process is gone. Throws when it ends by itself or does not get ready. */
+export async function liveAndDie(place: ServerPlace, death: Death, load: UnderLoad): Promise<void> {
+  const life = startServerLife(place)
+  const isReadyNeeded = !['first start', 'start', 'migration'].includes(death.during)
+  if (isReadyNeeded) await untilReady(life)
+  if (isReadyNeeded && death.during !== 'set-up') {
+    await Promise.race([load.begun, life.exited])
+    await Promise.race([delay(death.loadMs), life.exited])
+  }
+  if (death.during === 'backfill') load.startBackfill()
+  const early = await Promise.race([life.exited, momentOf(life, death).then(() => null)])
+  const hasStopped = death.during === 'stop' && early?.code === 0
+  if (early !== null && !hasStopped) throw endedByItself(life, early)
+  life.kill('SIGKILL')
+  await life.exited
+}
+
+export async function untilReady(life: ServerLife): Promise<void> {
+  const ready = await Promise.race([life.ready, delay(READY_WITHIN_MS, 'late' as const, { ref: false })])
+  if (ready === 'late') life.kill('SIGKILL')
+  if (ready === true) return
+  throw ready === 'late'
+    ? new Difference('start', `ready within ${READY_WITHIN_MS} ms`, life.output())
+    : endedByItself(life, await life.exited)
+}
+
+const READY_WITHIN_MS = 90_000
+/** A moment that never comes, as when nothing is left to flush, is as good as any other. */
+const MOMENT_WITHIN_MS = 1_500
+
+async function momentOf(life: ServerLife, { during, afterMs }: Death): Promise<void> {
+  if (during === 'stop') life.kill('SIGTERM')
+  if (during === 'flush' || during === 'migration') {
+    const boundMs = during === 'migration' ? READY_WITHIN_MS : MOMENT_WITHIN_MS
+    await Promise.race([life.seen(MOMENTS[during]), delay(boundMs, undefined, { ref: false })])
+  }
+  await delay(afterMs)
+}
+
+function endedByItself(life: ServerLife, { code, signal }: Exit): Difference {
+  return new Difference('server', 'it runs until it is killed', `it ended with ${signal ?? code}:\n${life.output()}`)
+}

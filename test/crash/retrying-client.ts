@@ -1,0 +1,82 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { Difference } from './difference.ts'
+
+export type ClientAnswer = { readonly status: number; readonly body: unknown; readonly text: string }
+
+/** Sends as a careful app does: the same request again and again until there is an answer that stands. */
+export type RetryingClient = {
+  /** One try. Null when there was no answer, or one that says to come again (429, 503). */
+  once(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<ClientAnswer | null>
+  /** Tries until there is an answer that stands. */
+  send(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<ClientAnswer>
+  /** `send`, and a difference when the status is another one. */
+  expect<Body = unknown>(method: string, path: string, body: unknown, statuses: readonly number[]): Promise<Body>
+  /** Tries until true, with a pause between. */
+  until(isDone: () => Promise<boolean>): Promise<void>
+  retries(): number
+}
+
+const ANSWER_WITHIN_MS = 20_000
+const STANDS_WITHIN_MS = 120_000
+const PAUSE_MS = 25
+
+export function createRetryingClient(url: string, key: string): RetryingClient {
+  let retries = 0
+
+  async function once(method: string, path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}) {
+    let answer: ClientAnswer
+    try {
+      const response = await fetch(`${url}${path}`, {
+        method,
+        signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+        ...requestOf(body, { authorization: `Bearer ${key}`, ...headers }),
+      })
+      const text = await response.text()
+      answer = { status: response.status, text, body: text.startsWith('{') ? JSON.parse(text) : text }
+    } catch (error) {
+      // Whatever kept the answer away: the server may be dead, and the request may have been served all the same.
+      if (error instanceof Error) return null
+      throw error
+    }
+    if (answer.status === 503 || answer.status === 429) return null
+    if (answer.status >= 500) throw new Difference(`${method} ${path}`, 'no 5xx but 503', `${answer.status} ${answer.text.slice(0, 500)}`)
+    return answer
+  }
+
+  async function until(isDone: () => Promise<boolean>): Promise<void> {
+    const deadlineMs = performance.now() + STANDS_WITHIN_MS
+    while (!(await isDone())) {
+      if (performance.now() > deadlineMs) throw new Difference('a request', `an answer within ${STANDS_WITHIN_MS} ms`, 'none')
+      retries++
+      await delay(PAUSE_MS)
+    }
+  }
+
+  async function send(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<ClientAnswer> {
+    let answer: ClientAnswer | null = null
+    await until(async () => {
+      answer = await once(method, path, body, headers)
+      return answer !== null
+    })
+    if (answer === null) throw new Error('until ends with an answer')
+    return answer
+  }
+
+  return {
+    once,
+    send,
+    until,
+    async expect<Body>(method: string, path: string, body: unknown, statuses: readonly number[]) {
+      const answer = await send(method, path, body)
+      if (statuses.includes(answer.status)) return answer.body as Body
+      throw new Difference(`${method} ${path}`, statuses.join(' or '), `${answer.status} ${answer.text.slice(0, 500)}`)
+    },
+    retries: () => retries,
+  }
+}
+
+function requestOf(body: unknown, headers: Readonly<Record<string, string>>): RequestInit {
+  if (body === undefined) return { headers }
+  if (typeof body === 'string' || body instanceof Uint8Array) return { headers, body: body as NonNullable<RequestInit['body']> }
+  return { headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) }
+}
