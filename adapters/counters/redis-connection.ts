@@ -30,6 +30,7 @@ const ANSWER_MS_MAX = 5_000
 export async function connectToRedis(url: URL): Promise<RedisConnection> {
   const client = createClient({
     url: url.href,
+    maintNotifications: 'disabled',
     disableOfflineQueue: true,
     socket: { connectTimeout: CONNECT_MS_MAX, reconnectStrategy: false, noDelay: true },
   })

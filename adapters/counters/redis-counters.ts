@@ -133,6 +133,7 @@ export async function openRedisCounters(options: RedisCountersOptions): Promise<
       const names = [keys.requests(customer.partition)]
       const args = [nameOfCustomer(customer), String(TRACKING_REQUESTS_MAX), keys.channel, String(customer.partition)]
       if ((await servers.run(REDIS_SCRIPTS.requestTracking, names, () => args)) !== 1) throw tooManyRequests()
+      channel.announceHere(customer.partition)
     },
     async takeTrackingRequests(partition) {
       const names = [keys.partition(partition), keys.requests(partition)]

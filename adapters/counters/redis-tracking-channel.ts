@@ -4,6 +4,8 @@ import type { Partition } from '../../domain/identity.ts'
 
 export type TrackingChannel = {
   onRequest(listener: (partition: Partition) => void): void
+  /** What this process placed itself: it may not hear the channel yet. */
+  announceHere(partition: Partition): void
   stop(): Promise<void>
 }
 
@@ -17,6 +19,7 @@ export function listenToTrackingRequests({ url, channel, log }: { url: URL; chan
   const listeners: ((partition: Partition) => void)[] = []
   const client = createClient({
     url: url.href,
+    maintNotifications: 'disabled',
     socket: { reconnectStrategy: (retries) => Math.min(RECONNECT_MS_MAX, 50 * 2 ** Math.min(retries, 10)), noDelay: true },
   })
   let isStopped = false
@@ -36,6 +39,9 @@ export function listenToTrackingRequests({ url, channel, log }: { url: URL; chan
       listen().catch((error: unknown) => {
         if (!isStopped) log.warn({ err: error }, 'announcements of tracking requests are not heard: requests are taken at intervals only')
       })
+    },
+    announceHere(partition) {
+      for (const listener of listeners) listener(partition)
     },
     async stop() {
       isStopped = true
