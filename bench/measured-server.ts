@@ -9,6 +9,8 @@ export async function withServer<Result>(context: BenchContext, work: (server: T
   const server = await startTollgate({ env: serverEnvironment(context) })
   try {
     return await work(server)
+  } catch (error) {
+    throw new Error(`${error instanceof Error ? error.message : String(error)}\nThe server said last:\n${server.output().slice(-2_000)}`, { cause: error })
   } finally {
     await server.stop()
     await removeDirectory(server.dataDir)

@@ -1,7 +1,21 @@
 import type { BenchPart } from './part.ts'
+import { decisionsPart } from './parts/decisions.ts'
 import { dedupePart } from './parts/dedupe.ts'
+import { freshnessPart } from './parts/freshness.ts'
 import { ingestPart } from './parts/ingest.ts'
+import { queriesPart } from './parts/queries.ts'
+import { ratingPart } from './parts/rating.ts'
+import { recoveryPart } from './parts/recovery.ts'
 import { stagesPart } from './parts/stages.ts'
 
 /** In the order in which they run when none is named. */
-export const PARTS: readonly BenchPart[] = [ingestPart, stagesPart, dedupePart]
+export const PARTS: readonly BenchPart[] = [
+  ingestPart,
+  stagesPart,
+  decisionsPart,
+  freshnessPart,
+  queriesPart,
+  ratingPart,
+  dedupePart,
+  recoveryPart,
+]
