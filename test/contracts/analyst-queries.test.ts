@@ -82,8 +82,8 @@ describe('the queries that docs/analyst-queries.md shows', () => {
     {
       title: 'A month by model',
       rows: [
-        { model: 'small', tokens: '4103', largest_request: '4000' },
-        { model: 'large', tokens: '20', largest_request: '20' },
+        { model: 'small', tokens: '4103', requests: '3' },
+        { model: 'large', tokens: '20', requests: '1' },
       ],
     },
     {

@@ -154,6 +154,14 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
         expect((await collect(store.scanWindows({ tenant: of, partition: partition(1) }))).flat()).toEqual([rows[1]])
       })
 
+      test('usage can be asked for the chunks before one, those of a backfill among them', async () => {
+        const of = newTenant()
+        const chunks = [0, 1, 2, 2 ** 48, 2 ** 48 + 1, 2 ** 48 + 2]
+        await store.write(flushOf({ windows: chunks.map((chunk, at) => windowRow({ tenant: of, chunk, sum: 10n ** BigInt(at) })) }))
+        expect(await usageOf({ tenant: of, beforeChunk: 2 })).toMatchObject([{ sum: 11_011n }])
+        expect(await usageOf({ tenant: of, beforeChunk: 0 })).toEqual([])
+      })
+
       test('a position never goes back', async () => {
         for (const next of [5, 9, 7]) {
           await store.write(flushOf({ positions: [{ partition: partition(902), next: offset(next) }] }))
@@ -473,8 +481,8 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
       })
 
       test.each([
-        { what: 'a type', scan: { type: 'b' }, ids: ['2'] },
-        { what: 'a customer', scan: { customer: customer('globex') }, ids: ['3'] },
+        { what: 'types', scan: { types: ['b', 'c'] }, ids: ['2'] },
+        { what: 'customers', scan: { customers: [customer('globex'), customer('nobody')] }, ids: ['3'] },
         { what: 'a time, half-open', scan: { fromMs: instant(NOON + 2), toMs: instant(NOON + 4) }, ids: ['2', '3'] },
         { what: 'offsets, half-open', scan: { partition: partition(0), fromOffset: offset(2), toOffset: offset(4) }, ids: ['2', '3'] },
         { what: 'a partition', scan: { partition: partition(1) }, ids: ['4'] },
