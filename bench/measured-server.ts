@@ -10,7 +10,9 @@ export async function withServer<Result>(context: BenchContext, work: (server: T
   try {
     return await work(server)
   } catch (error) {
-    throw new Error(`${error instanceof Error ? error.message : String(error)}\nThe server said last:\n${server.output().slice(-2_000)}`, { cause: error })
+    throw new Error(`${error instanceof Error ? error.message : String(error)}\nThe server said last:\n${server.output().slice(-2_000)}`, {
+      cause: error,
+    })
   } finally {
     await server.stop()
     await removeDirectory(server.dataDir)
