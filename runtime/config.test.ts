@@ -31,7 +31,8 @@ describe('readConfig', () => {
     { name: 'TOLLGATE_ROLES', given: 'ingest,cook', says: 'some of ingest, aggregator, api' },
     { name: 'TOLLGATE_LOG_LEVEL', given: 'loud', says: 'one of fatal' },
     { name: 'DATABASE_URL', given: 'mysql://x', says: 'postgres://' },
-    { name: 'REDIS_URL', given: 'redis://h', says: 'is set, but is not in this version' },
+    { name: 'KAFKA_SASL_MECHANISM', given: 'plain', says: 'needs KAFKA_SASL_USER and KAFKA_SASL_PASSWORD too' },
+    { name: 'REDIS_KEY_PREFIX', given: 'a{b}', says: 'must have no braces' },
     { name: 'TOLLGATE_PROT', given: '1', says: 'not a setting' },
   ])('$name=$given is a problem', ({ name, given, says }) => {
     expect(readConfig({ [name]: given }).problems[0]).toMatch(new RegExp(`^${name} .*${says.replaceAll('.', '\\.')}`))

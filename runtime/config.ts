@@ -12,12 +12,7 @@ export const SETTINGS = {
     isSecret: true,
     minCharacters: 16,
   }),
-  partitions: wholeNumber(
-    'TOLLGATE_PARTITIONS',
-    4,
-    { min: 1, max: 1024 },
-    'Partitions of the event log; fixed when the data directory is made',
-  ),
+  partitions: wholeNumber('TOLLGATE_PARTITIONS', 4, { min: 1, max: 1024 }, 'Partitions of the event log; fixed when it is made'),
   roles: roles('TOLLGATE_ROLES', ['ingest', 'aggregator', 'api'], 'What this process does'),
   logLevel: oneOf('TOLLGATE_LOG_LEVEL', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info', 'Least level of log lines'),
   flushIntervalMs: wholeNumber(
@@ -64,10 +59,35 @@ export const SETTINGS = {
     { min: 0, max: 600_000 },
     'Longest wait for requests and flushes under way when stopping',
   ),
+  startWaitMs: wholeNumber(
+    'TOLLGATE_START_WAIT_MS',
+    30_000,
+    { min: 0, max: 3_600_000 },
+    'Longest wait at the start for servers that do not answer yet',
+  ),
   kafkaBrokers: optionalText('KAFKA_BROKERS', 'Event log on Kafka: `host:port,host:port`'),
+  kafkaTopic: text('KAFKA_TOPIC', 'tollgate-events', 'Its topic; made when it is not there'),
+  kafkaReplication: wholeNumber('KAFKA_REPLICATION', 3, { min: 1, max: 9 }, 'Copies of each partition of a topic that is made'),
+  kafkaTls: oneOf('KAFKA_TLS', ['off', 'on'], 'off', 'Whether the brokers speak TLS'),
+  kafkaCaFile: optionalText('KAFKA_CA_FILE', 'Certificate authority of the brokers, PEM; by default those of the system'),
+  kafkaSaslMechanism: oneOf(
+    'KAFKA_SASL_MECHANISM',
+    ['none', 'plain', 'scram-sha-256', 'scram-sha-512'],
+    'none',
+    'How to log in to the brokers',
+  ),
+  kafkaSaslUser: optionalText('KAFKA_SASL_USER', 'User for it'),
+  kafkaSaslPassword: optionalText('KAFKA_SASL_PASSWORD', 'Password for it', { isSecret: true }),
   clickhouseUrl: url('CLICKHOUSE_URL', ['http', 'https'], 'Usage store on ClickHouse: `http://user:password@host:8123/database`'),
   databaseUrl: url('DATABASE_URL', ['postgres', 'postgresql'], 'Catalog on PostgreSQL: `postgres://user:password@host:5432/database`'),
-  redisUrl: url('REDIS_URL', ['redis', 'rediss'], 'Counters on Redis or Valkey: `redis://host:6379`'),
+  redisUrl: url('REDIS_URL', ['redis', 'rediss'], 'Counters on Redis or Valkey, `rediss://` for TLS: `redis://user:password@host:6379/0`'),
+  redisKeyPrefix: text('REDIS_KEY_PREFIX', 'tollgate', 'Begins every key there'),
+  redisHoldReplicas: wholeNumber(
+    'REDIS_HOLD_REPLICAS',
+    0,
+    { min: 0, max: 9 },
+    'Replicas that must have a reservation before it is answered',
+  ),
   clientUrl: url('TOLLGATE_URL', ['http', 'https'], 'For commands that talk to a server: where it is; by default host and port above'),
   clientKey: optionalText('TOLLGATE_KEY', 'For commands that talk to a server: the key to use', { isSecret: true }),
 } as const satisfies Record<string, Setting<unknown>>
@@ -94,17 +114,23 @@ export function readConfig(environment: Environment): ConfigOutcome {
     if ('problem' in parsed) problems.push(`${setting.name} ${parsed.problem}${setting.isSecret ? '' : `, was ${JSON.stringify(given)}`}`)
     else values[key] = parsed.value
   }
-  problems.push(
-    ...LATER.filter((key) => values[key] !== null && values[key] !== undefined).map(
-      (key) => `${SETTINGS[key].name} is set, but is not in this version: unset it`,
-    ),
-  )
+  problems.push(...inconsistencies(values as Config))
   const [first, ...rest] = problems
   return first === undefined ? { config: values as Config, problems: [] } : { config: null, problems: [first, ...rest] }
 }
 
-/** Accepted by the table so that they are never ignored in silence. */
-const LATER = ['kafkaBrokers', 'redisUrl'] as const
+/** What each setting by itself cannot tell. A setting whose value is a problem has none here. */
+function inconsistencies({ kafkaSaslMechanism, kafkaSaslUser, kafkaSaslPassword, redisKeyPrefix }: Partial<Config>): string[] {
+  const problems: string[] = []
+  const isLoginGiven = kafkaSaslUser !== null && kafkaSaslPassword !== null
+  if (kafkaSaslMechanism !== undefined && kafkaSaslMechanism !== 'none' && !isLoginGiven) {
+    problems.push('KAFKA_SASL_MECHANISM is set, and needs KAFKA_SASL_USER and KAFKA_SASL_PASSWORD too')
+  }
+  if (redisKeyPrefix !== undefined && /[{}\s]/.test(redisKeyPrefix)) {
+    problems.push('REDIS_KEY_PREFIX must have no braces and no spaces: braces would move all keys to one node of a cluster')
+  }
+  return problems
+}
 
 /** A misspelt name would be ignored in silence. `TOLLGATE_TEST_` belongs to the test suites. */
 function unknownSettings(environment: Environment): string[] {

@@ -1,7 +1,8 @@
 import { Type } from 'typebox'
 import type { Aggregator } from '../aggregator/aggregator.ts'
 import type { HttpApp } from '../schemas/http/common.ts'
-import type { Stores } from './stores.ts'
+import type { Role } from './setting.ts'
+import type { RoleStores } from './stores.ts'
 
 export type SeamState = { readonly ok: boolean; readonly detail?: string }
 export type Readiness = {
@@ -19,21 +20,31 @@ type AggregatorState = {
 
 const PING_WAIT_MS_MAX = 3_000
 
-/** Ready: every seam answers, the aggregator moves, and the process is not about to stop. */
+/** What a role cannot do its work without. The api answers all but usage and invoices while the usage store is away. */
+const ESSENTIAL: Readonly<Record<Role, readonly Seam[]>> = {
+  ingest: ['catalog', 'eventLog'],
+  aggregator: ['catalog', 'eventLog', 'usageStore', 'counters'],
+  api: ['catalog', 'eventLog', 'counters'],
+}
+type Seam = keyof Omit<RoleStores, 'stop'>
+
+/** Ready: what the roles need answers, the aggregator moves, and the process is not about to stop. */
 export async function readReadiness(
-  stores: Stores,
+  roles: readonly Role[],
+  stores: Omit<RoleStores, 'stop'>,
   aggregator: Pick<Aggregator, 'health'> | null,
   isDraining: boolean,
 ): Promise<Readiness> {
   const seams: Record<string, SeamState> = { process: isDraining ? { ok: false, detail: 'stopping' } : { ok: true } }
-  const pings = { catalog: stores.catalog, eventLog: stores.eventLog, usageStore: stores.usageStore, counters: stores.counters }
+  const { catalog, eventLog, usageStore, counters } = stores
   await Promise.all(
-    Object.entries(pings).map(async ([name, store]) => {
-      seams[name] = await ping(store)
+    Object.entries({ catalog, eventLog, usageStore, counters }).map(async ([name, store]) => {
+      if (store !== null) seams[name] = await ping(store)
     }),
   )
   const state = aggregator === null ? null : aggregatorState(aggregator)
-  const isReady = Object.values(seams).every((seam) => seam.ok) && (state === null || state.ok)
+  const essential = ['process', ...roles.flatMap((role) => ESSENTIAL[role])]
+  const isReady = essential.every((name) => seams[name]?.ok !== false) && (state === null || state.ok)
   return { status: isReady ? 'ready' : 'not_ready', seams, aggregator: state }
 }
 
@@ -56,8 +67,8 @@ async function ping(store: { ping(): Promise<void> }): Promise<SeamState> {
     await Promise.race([store.ping(), late])
     return { ok: true }
   } catch (error) {
-    const { publicText, message } = error as { publicText?: string; message: string }
-    return { ok: false, detail: publicText ?? message }
+    // For operators: what, where and what to do. Messages of faults name addresses, and never passwords.
+    return { ok: false, detail: error instanceof Error ? error.message : String(error) }
   } finally {
     clearTimeout(timer)
   }
@@ -87,7 +98,8 @@ export function readinessRoutes(read: () => Promise<Readiness>): (app: HttpApp) 
           tags: ['operations'],
           summary: 'May this process be sent requests',
           operationId: 'getReadiness',
-          description: 'Every seam, how far the aggregator is behind, and whether it moves. 503 when one of them does not work.',
+          description:
+            'Every seam, how far the aggregator is behind, and whether it moves. 503 when one that the roles of this process need does not work.',
           response: { 200: ReadinessSchema, 503: ReadinessSchema },
         },
       },

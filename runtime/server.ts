@@ -9,7 +9,7 @@ import { createHttpApp } from './http/http-app.ts'
 import { createKeyRing } from './http/key-ring.ts'
 import { readinessRoutes, readReadiness } from './readiness.ts'
 import { type Stages, startStages } from './stages.ts'
-import { openStores, type Stores } from './stores.ts'
+import { openRoleStores, type RoleStores } from './stores.ts'
 
 export type Server = {
   readonly url: string
@@ -26,7 +26,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { config, clock, log } = options
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
-  const stores = await openStores({ config, clock, log, registry, doing: 'serve' })
+  const stores = await openRoleStores({ config, clock, log, registry, doing: 'serve' }, config.roles)
   const state: ServerState = { isDraining: false, app: null, stages: null, stores }
   try {
     const newAdminKey = await ensureAdminKey(stores.catalog, config.adminKey)
@@ -40,7 +40,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
 }
 
-type ServerState = { isDraining: boolean; app: HttpApp | null; stages: Stages | null; stores: Stores }
+type ServerState = { isDraining: boolean; app: HttpApp | null; stages: Stages | null; stores: RoleStores }
 
 function createApp({ config, clock, log, version }: ServerOptions, registry: Registry, state: ServerState): HttpApp {
   const { catalog } = state.stores
@@ -53,7 +53,7 @@ function createApp({ config, clock, log, version }: ServerOptions, registry: Reg
     bodyBytesMax: config.bodyBytesMax,
     version,
   })
-  app.register(readinessRoutes(() => readReadiness(state.stores, state.stages?.aggregator ?? null, state.isDraining)))
+  app.register(readinessRoutes(() => readReadiness(config.roles, state.stores, state.stages?.aggregator ?? null, state.isDraining)))
   return app
 }
 

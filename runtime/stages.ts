@@ -21,6 +21,7 @@ import { usageReportRoutes } from '../api/usage-report-routes.ts'
 import { createUsageReports } from '../api/usage-reports.ts'
 import { usageRoutes } from '../api/usage-routes.ts'
 import type { Clock } from '../domain/clock.ts'
+import { invariant } from '../domain/invariant.ts'
 import { appendEvents } from '../ingest/append-events.ts'
 import { createIngest, type Ingest } from '../ingest/ingest.ts'
 import { ingestRoutes } from '../ingest/ingest-routes.ts'
@@ -29,7 +30,7 @@ import type { HttpApp } from '../schemas/http/common.ts'
 import type { Config } from './config.ts'
 import { createSecret } from './first-key.ts'
 import { hashSecret } from './http/key-ring.ts'
-import type { Stores } from './stores.ts'
+import type { RoleStores, Stores } from './stores.ts'
 import { keepUndecodableRecords } from './undecodable-records.ts'
 
 /** What lives on behind the routes. The stages stop in the order of the pipeline, so that the last events are still aggregated. */
@@ -46,15 +47,17 @@ type StageEnvironment = {
   readonly clock: Clock
   readonly log: Logger
   readonly registry: Registry
-  readonly stores: Stores
+  readonly stores: RoleStores
 }
+
+type ViewEnvironment = Omit<StageEnvironment, 'stores'> & { readonly stores: Stores }
 
 /** Starts the stages of this process's roles. */
 export async function startStages(environment: StageEnvironment): Promise<Stages> {
   const { roles } = environment.config
   const ingest = roles.includes('ingest') ? startIngest(environment) : null
-  const aggregator = roles.includes('aggregator') ? await startAggregator(environment) : null
-  const settles = roles.includes('api') ? startApi(environment, ingest?.append ?? createAppend(environment)) : null
+  const aggregator = roles.includes('aggregator') ? await startAggregator(withViews(environment)) : null
+  const settles = roles.includes('api') ? startApi(withViews(environment), ingest?.append ?? createAppend(environment)) : null
   return {
     aggregator,
     async stop() {
@@ -63,6 +66,12 @@ export async function startStages(environment: StageEnvironment): Promise<Stages
       await aggregator?.stop()
     },
   }
+}
+
+function withViews(environment: StageEnvironment): ViewEnvironment {
+  const { usageStore, counters } = environment.stores
+  invariant(usageStore !== null && counters !== null, 'stores of the role are open')
+  return { ...environment, stores: { ...environment.stores, usageStore, counters } }
 }
 
 function startIngest({ app, config, clock, log, registry, stores }: StageEnvironment): Ingest {
@@ -87,7 +96,7 @@ function startIngest({ app, config, clock, log, registry, stores }: StageEnviron
   return ingest
 }
 
-async function startAggregator({ config, clock, log, registry, stores }: StageEnvironment): Promise<Aggregator> {
+async function startAggregator({ config, clock, log, registry, stores }: ViewEnvironment): Promise<Aggregator> {
   const aggregator = createAggregator({
     ...stores,
     clock,
@@ -113,7 +122,7 @@ function createAppend({ clock, stores }: StageEnvironment): ReportUsage {
   return (tenant, events) => appendEvents(writer, tenant, events)
 }
 
-function startApi(environment: StageEnvironment, reportUsage: ReportUsage): SettleReporter {
+function startApi(environment: ViewEnvironment, reportUsage: ReportUsage): SettleReporter {
   const { app, clock, log, registry, stores } = environment
   const { catalog, counters, eventLog, usageStore } = stores
   const { partitions } = eventLog

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { SASLOptions } from 'kafkajs'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import type { Catalog } from '../adapters/catalog/catalog.ts'
@@ -7,14 +9,19 @@ import { openPGliteCatalog } from '../adapters/catalog/pglite-catalog.ts'
 import { openPostgresCatalog } from '../adapters/catalog/postgres-catalog.ts'
 import type { Counters } from '../adapters/counters/counters.ts'
 import { createEmbeddedCounters } from '../adapters/counters/embedded-counters.ts'
+import { openRedisCounters } from '../adapters/counters/redis-counters.ts'
 import type { EventLog } from '../adapters/event-log/event-log.ts'
+import { createKafkaEventLog, type KafkaEventLogOptions } from '../adapters/event-log/kafka-event-log.ts'
 import { createLmdbEventLog } from '../adapters/event-log/lmdb-event-log.ts'
 import { openChdbUsageStore } from '../adapters/usage-store/chdb-usage-store.ts'
 import { openClickHouseUsageStore } from '../adapters/usage-store/clickhouse-server-usage-store.ts'
 import type { UsageStore } from '../adapters/usage-store/usage-store.ts'
 import type { Clock } from '../domain/clock.ts'
+import { invariant } from '../domain/invariant.ts'
 import type { Config } from './config.ts'
 import { type DataDirectoryLock, lockDataDirectory } from './data-directory-lock.ts'
+import { openPatiently } from './open-patiently.ts'
+import { ROLES, type Role } from './setting.ts'
 
 /** One implementation of each seam, open and migrated. */
 export type Stores = {
@@ -24,6 +31,12 @@ export type Stores = {
   readonly counters: Counters
   /** Last: what the views hold is durable when this resolves. */
   stop(): Promise<void>
+}
+
+/** Those that some roles need: null for one that none of them does. */
+export type RoleStores = Omit<Stores, 'usageStore' | 'counters'> & {
+  readonly usageStore: UsageStore | null
+  readonly counters: Counters | null
 }
 
 export type StoreEnvironment = {
@@ -40,6 +53,14 @@ const CHUNK_RECORDS = 1_024
 
 /** The only place that picks implementations: a set URL switches that seam alone. */
 export async function openStores(environment: StoreEnvironment): Promise<Stores> {
+  const stores = await openRoleStores(environment, ROLES)
+  const { usageStore, counters } = stores
+  invariant(usageStore !== null && counters !== null, 'all roles together need all stores')
+  return { ...stores, usageStore, counters }
+}
+
+/** What these roles need, so that ingest starts and goes on while the views are away. */
+export async function openRoleStores(environment: StoreEnvironment, roles: readonly Role[]): Promise<RoleStores> {
   const lock = holdDataDirectory(environment)
   // Whatever was opened before something failed is let go of, in reverse.
   const opened: { stop(): Promise<void> }[] = [{ stop: async () => lock?.release() }]
@@ -50,13 +71,16 @@ export async function openStores(environment: StoreEnvironment): Promise<Stores>
   const stop = async () => {
     for (const store of opened.splice(0)) await store.stop()
   }
+  const opening = { waitMs: environment.config.startWaitMs, log: environment.log }
+  const hasViews = roles.some((role) => role !== 'ingest')
   try {
-    const catalog = keep(await openCatalog(environment))
-    await catalog.migrate()
-    const eventLog = keep(await openEventLog(environment))
-    const usageStore = keep(await openUsageStore(environment))
-    await usageStore.migrate()
-    const counters = keep(await openCounters(environment))
+    const catalog = keep(await openPatiently('catalog', opening, () => openCatalog(environment)))
+    await openPatiently('catalog', opening, () => catalog.migrate())
+    const eventLog = keep(await openPatiently('event log', opening, () => openEventLog(environment)))
+    const usageStore = hasViews ? keep(await openUsageStore(environment)) : null
+    // Its tables are the aggregator's; the api answers what it can while the store is away.
+    if (roles.includes('aggregator')) await openPatiently('usage store', opening, async () => usageStore?.migrate())
+    const counters = hasViews ? keep(await openPatiently('counters', opening, () => openCounters(environment))) : null
     return { catalog, eventLog, usageStore, counters, stop }
   } catch (error) {
     await stop().catch(() => undefined)
@@ -96,7 +120,9 @@ function openCatalog({ config, clock, log }: StoreEnvironment): Promise<Catalog>
     : openPostgresCatalog({ ...options, url: config.databaseUrl })
 }
 
-function openEventLog({ config, log, registry }: StoreEnvironment): Promise<EventLog> {
+function openEventLog(environment: StoreEnvironment): Promise<EventLog> {
+  const { config, log, registry } = environment
+  if (config.kafkaBrokers !== null) return createKafkaEventLog(kafkaOptions(environment, config.kafkaBrokers))
   return createLmdbEventLog({
     path: join(config.dataDir, 'event-log'),
     partitions: config.partitions,
@@ -104,6 +130,24 @@ function openEventLog({ config, log, registry }: StoreEnvironment): Promise<Even
     registry,
     unacknowledgedBytesMax: config.pendingBytesMax,
   })
+}
+
+function kafkaOptions({ config, log, registry }: StoreEnvironment, brokers: string): KafkaEventLogOptions {
+  const { kafkaSaslMechanism: mechanism, kafkaSaslUser: username, kafkaSaslPassword: password } = config
+  const hasLogin = mechanism !== 'none' && username !== null && password !== null
+  const ssl = config.kafkaCaFile === null ? true : { ca: readFileSync(config.kafkaCaFile, 'utf8') }
+  return {
+    brokers: brokers.split(',').map((broker) => broker.trim()),
+    topic: config.kafkaTopic,
+    partitions: config.partitions,
+    replication: config.kafkaReplication,
+    clientId: 'tollgate',
+    ...(config.kafkaTls === 'on' ? { ssl } : {}),
+    ...(hasLogin ? { sasl: { mechanism, username, password } as SASLOptions } : {}),
+    log: log.child({ seam: 'event-log' }),
+    registry,
+    unacknowledgedBytesMax: config.pendingBytesMax,
+  }
 }
 
 async function openUsageStore({ config, log, registry }: StoreEnvironment): Promise<UsageStore> {
@@ -114,5 +158,13 @@ async function openUsageStore({ config, log, registry }: StoreEnvironment): Prom
 }
 
 function openCounters({ config, clock, log, registry }: StoreEnvironment): Promise<Counters> {
-  return createEmbeddedCounters({ path: join(config.dataDir, 'counters'), clock, log: log.child({ seam: 'counters' }), registry })
+  const options = { clock, log: log.child({ seam: 'counters' }), registry }
+  if (config.redisUrl === null) return createEmbeddedCounters({ ...options, path: join(config.dataDir, 'counters') })
+  return openRedisCounters({
+    ...options,
+    url: config.redisUrl,
+    randomBytes,
+    keyPrefix: config.redisKeyPrefix,
+    holdReplicas: config.redisHoldReplicas,
+  })
 }

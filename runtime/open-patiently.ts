@@ -1,0 +1,27 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import { Fault } from '../domain/fault.ts'
+
+/**
+ * Opens a store that may start later than we do: a fault that passes is tried again until the time is over, and each one is
+ * told, so that a wrong address shows at once. A fault that no retry mends ends the start.
+ */
+export async function openPatiently<Opened>(
+  seam: string,
+  { waitMs, log }: { readonly waitMs: number; readonly log: Logger },
+  open: () => Promise<Opened>,
+): Promise<Opened> {
+  const deadlineMs = performance.now() + waitMs
+  for (;;) {
+    try {
+      return await open()
+    } catch (error) {
+      const leftMs = deadlineMs - performance.now()
+      if (!(error instanceof Fault && error.canRetry) || leftMs <= 0) throw error
+      log.warn({ seam, reason: error.message, leftMs: Math.round(leftMs) }, 'store not open yet')
+      await delay(Math.min(RETRY_INTERVAL_MS, leftMs))
+    }
+  }
+}
+
+const RETRY_INTERVAL_MS = 1_000
