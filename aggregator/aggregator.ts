@@ -106,7 +106,7 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
 
   async function assigned(partition: Partition): Promise<Offset> {
     try {
-      const worker = await openPartition(partitionDeps, partition, meterBook.definitions())
+      const worker = await openPartition(partitionDeps, partition, meterBook.load)
       workers.set(partition, worker)
       flusher.add(worker.source)
       progress.opened(partition)
@@ -141,6 +141,7 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
       if (signal.aborted) return
       try {
         await progress.refresh()
+        meterBook.tend()
         for (const worker of workers.values()) serveTracking(worker.partition)
         boundFilterMemory([...workers.values()], options.dedupeMemoryBytesMax, log)
         if (clock.now() >= trimDueMs) await trim()
@@ -154,14 +155,16 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
   async function trim(): Promise<void> {
     const nowMs = clock.now()
     trimDueMs = nowMs + TRIM_INTERVAL_MS
+    const chunkRecords = usageStore.chunkRecords()
+    const limits = [...workers.values()].map((worker) => {
+      // While it folds again what is stored, for the counters or a new meter, the log is all that has it.
+      const neededFrom = Math.min(worker.next(), worker.storedNext())
+      return { partition: worker.partition, beforeOffset: (Math.floor(neededFrom / chunkRecords) * chunkRecords) as Offset }
+    })
     // Counters may be durable a little later than they are applied; what they would lose must stay in the log.
     await counters.flush()
-    const chunkRecords = usageStore.chunkRecords()
     const receivedBeforeMs = (nowMs - options.logRetentionMs) as InstantMs
-    for (const worker of workers.values()) {
-      const beforeOffset = (Math.floor(worker.storedNext() / chunkRecords) * chunkRecords) as Offset
-      await eventLog.trim(worker.partition, { beforeOffset, receivedBeforeMs })
-    }
+    for (const { partition, beforeOffset } of limits) await eventLog.trim(partition, { beforeOffset, receivedBeforeMs })
   }
 
   function serveTracking(partition: Partition): void {

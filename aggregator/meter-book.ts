@@ -5,6 +5,7 @@ import type { Meter } from '../domain/meter.ts'
 import type { AggregatorMetrics } from './aggregator-metrics.ts'
 import { backfill } from './backfill.ts'
 import type { Flusher } from './flusher.ts'
+import type { Unfilled } from './partition-meters.ts'
 import type { PartitionWorker } from './partition-worker.ts'
 import type { Retry } from './retry.ts'
 
@@ -13,11 +14,12 @@ import type { Retry } from './retry.ts'
  * counted for the events before, then what it replaces is dropped. One change at a time; each step may be done twice.
  */
 export type MeterBook = {
-  definitions(): readonly Meter[]
-  /** Reads the catalog for the first time. */
-  load(): Promise<void>
+  /** Reads the definitions in the catalog. */
+  load(): Promise<readonly Meter[]>
   /** The catalog or the set of partitions has changed: brings all in line in the background. */
   changed(): void
+  /** Called now and then: takes up what had to wait for the fold. */
+  tend(): void
   /** Resolves when nothing is under way. */
   idle(): Promise<void>
 }
@@ -34,19 +36,22 @@ export function createMeterBook(deps: {
   readonly signal: AbortSignal
 }): MeterBook {
   const { catalog, usageStore, workers, flusher, retry, metrics, log, signal } = deps
-  let definitions: readonly Meter[] = []
+  let reading: Promise<unknown> = Promise.resolve()
   let generation = 0
   let running: Promise<void> | null = null
 
-  async function load(): Promise<void> {
-    definitions = await retry.do('read the meters', null, () => catalog.allMeters(), signal)
+  /** One at a time: an answer that came late would take back what a later one has brought. */
+  function load(): Promise<readonly Meter[]> {
+    const read = reading.then(() => retry.do('read the meters', null, () => catalog.allMeters(), signal))
+    reading = read.catch(() => undefined)
+    return read
   }
 
   /** Starts over when something changed meanwhile. */
   async function bringInLine(): Promise<void> {
     for (let done = -1; done !== generation && !signal.aborted; ) {
       done = generation
-      await load()
+      const definitions = await load()
       await Promise.all(
         workers().map((worker) => retry.do('take up meters', worker.partition, () => worker.syncMeters(definitions), signal)),
       )
@@ -60,13 +65,15 @@ export function createMeterBook(deps: {
 
   async function fill(worker: PartitionWorker): Promise<void> {
     const { partition, meters } = worker
-    for (let unfilled = meters.unfilled(); unfilled.length > 0; unfilled = meters.unfilled()) {
-      const [first] = unfilled
-      const together = unfilled.filter(({ meter }) => meter.tenant === first?.meter.tenant && meter.eventType === first.meter.eventType)
-      const isWanted = () =>
-        !signal.aborted && workers().includes(worker) && together.some(({ activation }) => isUnfilled(worker, activation))
+    while (meters.unfilled().length > 0) {
       // The events below the activation must be in the store to be counted from there.
       await flusher.flush()
+      const unfilled = fillable(worker)
+      const [first] = unfilled
+      if (first === undefined) break
+      const together = unfilled.filter(({ meter }) => meter.tenant === first.meter.tenant && meter.eventType === first.meter.eventType)
+      const isWanted = () =>
+        !signal.aborted && workers().includes(worker) && together.some(({ activation }) => isUnfilled(worker, activation))
       const events = await retry.do(
         'backfill meters',
         partition,
@@ -104,23 +111,32 @@ export function createMeterBook(deps: {
     }
   }
 
+  function changed(): void {
+    generation++
+    running ??= bringInLine()
+      .catch((error: unknown) => {
+        if (!signal.aborted) log.error({ err: error }, 'meters could not be brought in line')
+      })
+      .finally(() => {
+        running = null
+      })
+  }
+
   return {
-    definitions: () => definitions,
     load,
-    changed() {
-      generation++
-      running ??= bringInLine()
-        .catch((error: unknown) => {
-          if (!signal.aborted) log.error({ err: error }, 'meters could not be brought in line')
-        })
-        .finally(() => {
-          running = null
-        })
+    changed,
+    tend() {
+      if (running === null && workers().some((worker) => fillable(worker).length > 0)) changed()
     },
     async idle() {
       await running
     },
   }
+}
+
+/** An earlier life may have activated a meter further on than this one has folded again: then not all events below are stored. */
+function fillable({ meters, storedNext }: PartitionWorker): readonly Unfilled[] {
+  return meters.unfilled().filter(({ activation }) => activation.fromOffset <= storedNext())
 }
 
 function isUnfilled(worker: PartitionWorker, wanted: MeterActivation): boolean {

@@ -15,7 +15,7 @@ import { createWindowFold, enterRecord } from './window-fold.ts'
 export async function openPartition(
   deps: PartitionDeps & { readonly eventLog: EventLog; readonly activationWriter: ActivationWriter },
   partition: Partition,
-  definitions: readonly Meter[],
+  readDefinitions: () => Promise<readonly Meter[]>,
 ): Promise<PartitionWorker> {
   const { usageStore, eventLog, log } = deps
   const storedNext = (await usageStore.positions()).get(partition) ?? (0 as Offset)
@@ -36,7 +36,8 @@ export async function openPartition(
   const counters = createConfirmedCounters(deps.counters, log, { partition, countersNext: foldsFrom })
   const activations = (await usageStore.activations()).filter((activation) => activation.partition === partition)
   const meters = createPartitionMeters(partition, activations, deps.activationWriter)
-  await meters.sync(definitions, point.from)
+  // Read after the activations, so that each of them counts from its offset on, and not from when this process heard of it.
+  await meters.sync(await readDefinitions(), point.from)
   const windows = createWindowFold({ partition, chunkRecords, chunkBase: 0 })
   const state = createFoldState(windows, point.from, storedNext, foldsFrom)
   const customers = createPartitionCustomers(partition, { ...deps, counters })
