@@ -12,9 +12,9 @@ import { MINUTE_MS } from './window-fold.ts'
 export type TrackingWork = { readonly customer: CustomerRef; readonly features: readonly TrackedFeature[] }
 
 /**
- * Computes counters from the usage store, which holds exactly the events below `at`: for each feature the periods that it keeps
- * way, the one before, and whatever has come in for later ones. Whole minutes are read from windows, the rest of a period
- * that does not begin on a minute from the events.
+ * Computes counters from the usage store, which holds exactly the events below `at`: for each feature the periods that it
+ * keeps, and whatever has come in for later ones. Whole minutes are read from windows, the rest of a period that does not
+ * begin on a minute from the events.
  */
 export async function computeCounters(
   usageStore: UsageStore,

@@ -1,15 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { Counter, type Registry } from 'prom-client'
-import type { CounterReading, Counters, CustomerRef } from '../adapters/counters/counters.ts'
-import { createPeriodCursor, type PeriodCursor } from '../domain/calendar.ts'
+import type { Catalog } from '../adapters/catalog/catalog.ts'
+import type { Cap, CounterReading, Counters, CustomerRef } from '../adapters/counters/counters.ts'
+import type { LedgerSnapshot } from '../domain/allowance-ledger.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { MeteredEntitlement } from '../domain/entitlements.ts'
 import { Fault } from '../domain/fault.ts'
-import type { CustomerKey, InstantMs, Period, TenantKey } from '../domain/identity.ts'
+import { type CustomerKey, END_OF_TIME_MS, type InstantMs, type Period, type TenantKey } from '../domain/identity.ts'
+import { invariant } from '../domain/invariant.ts'
 import { partitionOf } from '../domain/partitioning.ts'
-import type { TrackedFeature } from '../domain/tracked-feature.ts'
+import { countingBasis } from '../domain/tracked-feature.ts'
 import type { MeteredSpent } from './balance.ts'
+import { capOn, countedIn, createCountedPeriods } from './counted-periods.ts'
 import type { CountersCatchUp } from './counters-catch-up.ts'
 import type { EntitlementCache } from './entitlement-cache.ts'
 
@@ -20,7 +23,12 @@ export type BalanceReader = {
    * limit among them, counters that rebuild after a restart are waited for first (`CountersCatchUp`).
    */
   spent(tenant: TenantKey, customer: CustomerKey, entitlements: readonly MeteredEntitlement[]): Promise<readonly MeteredSpent[]>
-  /** The entitlement's period that holds the instant. */
+  /**
+   * How far the counters may let usage and holds go now, from one reading where it takes one; and what their answer comes to.
+   * Faults as `spent`.
+   */
+  cap(tenant: TenantKey, customer: CustomerKey, entitlement: MeteredEntitlement): Promise<CounterCap>
+  /** The entitlement's period that holds the instant: between resets, manual ones too. */
   periodAt(entitlement: MeteredEntitlement, atMs: InstantMs): Period
   /**
    * Has a customer's counters tracked before anyone asks for them; to be called when its subscriptions changed. Waits as
@@ -29,12 +37,21 @@ export type BalanceReader = {
   trackCustomer(tenant: TenantKey, customer: CustomerKey): Promise<void>
 }
 
+export type CounterCap = {
+  readonly cap: Cap
+  /** Half-open: from then on it is another one. */
+  readonly untilMs: InstantMs
+  /** From what `reserve` says of the capped period. */
+  readonly spentOf: (answer: Pick<CounterReading, 'usedUnits' | 'heldUnits'>) => MeteredSpent
+}
+
 export const TRACKING_WAIT_MAX_MS = 2000
 const POLL_INTERVAL_MS = 4
 /** The answer to a request may be of entitlements that have just changed again, or its taker may have died. */
 const REQUEST_AGAIN_MS = 250
 
 export function createBalanceReader(deps: {
+  readonly catalog: Pick<Catalog, 'saveOpening'>
   readonly entitlements: EntitlementCache
   readonly counters: Counters
   readonly catchUp: CountersCatchUp
@@ -44,40 +61,61 @@ export function createBalanceReader(deps: {
   readonly registry: Registry
   readonly trackingWaitMaxMs?: number
 }): BalanceReader {
-  const { entitlements: cache, counters, catchUp, clock, partitions, log, registry, trackingWaitMaxMs = TRACKING_WAIT_MAX_MS } = deps
+  const {
+    catalog,
+    entitlements: cache,
+    counters,
+    catchUp,
+    clock,
+    partitions,
+    log,
+    registry,
+    trackingWaitMaxMs = TRACKING_WAIT_MAX_MS,
+  } = deps
   const waits = new Counter({
     name: 'tollgate_tracking_waits_total',
     help: 'Waits for counters that were not tracked yet, by how they ended',
     labelNames: ['result'],
     registers: [registry],
   })
-  // Periods are compared, not computed, while one lasts. Goes with the cached entitlement.
-  const cursors = new WeakMap<TrackedFeature, PeriodCursor>()
+  const counted = createCountedPeriods()
   const waiting = new Map<string, Promise<void>>()
-  const cursorOf = (tracked: TrackedFeature): PeriodCursor => {
-    const known = cursors.get(tracked)
-    if (known !== undefined) return known
-    const cursor = createPeriodCursor(tracked.schedule)
-    cursors.set(tracked, cursor)
-    return cursor
-  }
+  const folding = new Set<string>()
 
   /** Undefined when one of the counters is not (yet) the one that the entitlement needs. */
-  async function tryRead(ref: CustomerRef, entitlements: readonly MeteredEntitlement[]): Promise<MeteredSpent[] | undefined> {
+  async function tryRead(ref: CustomerRef, entitlements: readonly MeteredEntitlement[]): Promise<Read[] | undefined> {
     const nowMs = clock.now()
-    const current = entitlements.map((entitlement) => ({ entitlement, period: cursorOf(entitlement.tracked).at(nowMs) }))
+    const wanted = entitlements.map((entitlement) => ({ entitlement, periods: counted.at(entitlement, nowMs) }))
     const readings = await counters.read(
       ref,
-      current.map(({ entitlement, period }) => ({ feature: entitlement.feature, periodStartMs: period.startMs })),
+      wanted.flatMap(({ entitlement, periods }) =>
+        periods.map(({ startMs }) => ({ feature: entitlement.feature, periodStartMs: startMs })),
+      ),
       nowMs,
     )
-    const found: MeteredSpent[] = []
-    for (const [index, { entitlement, period }] of current.entries()) {
-      const reading = readings[index]
-      if (!isComplete(reading, entitlement.tracked.definition, period.startMs)) return undefined
-      found.push({ entitlement, spent: { usedUnits: reading.usedUnits, heldUnits: reading.heldUnits, period } })
+    const found: Read[] = []
+    let next = 0
+    for (const { entitlement, periods } of wanted) {
+      const ofEntitlement = readings.slice(next, next + periods.length).filter((reading) => reading !== undefined)
+      next += periods.length
+      if (ofEntitlement.length < periods.length || !isComplete(ofEntitlement, entitlement.tracked.definition, periods)) return undefined
+      const { spent, folded } = countedIn(entitlement, periods, ofEntitlement, nowMs)
+      if (folded !== null) saveOpening(ref, entitlement, folded)
+      found.push({ entitlement, spent, periods, usedUnits: ofEntitlement.map(({ usedUnits }) => usedUnits), nowMs })
     }
     return found
+  }
+
+  /** In the background: until it is saved, all segments are added up each time. */
+  function saveOpening({ tenant, customer }: CustomerRef, { feature, tracked }: MeteredEntitlement, ledger: LedgerSnapshot): void {
+    const name = JSON.stringify([tenant, customer, feature])
+    if (folding.has(name)) return
+    folding.add(name)
+    const basis = countingBasis(tracked.meter, tracked.filter, tracked.schedule)
+    catalog
+      .saveOpening(tenant, customer, { feature, basis, ledger })
+      .catch((error: unknown) => log.warn({ err: error }, 'segments of a balance were not folded up'))
+      .finally(() => folding.delete(name))
   }
 
   async function waitUntilTracked(ref: CustomerRef, entitlements: readonly MeteredEntitlement[]): Promise<void> {
@@ -107,7 +145,7 @@ export function createBalanceReader(deps: {
     return started
   }
 
-  async function spent(tenant: TenantKey, customer: CustomerKey, entitlements: readonly MeteredEntitlement[]) {
+  async function read(tenant: TenantKey, customer: CustomerKey, entitlements: readonly MeteredEntitlement[]): Promise<readonly Read[]> {
     if (entitlements.length === 0) return []
     const ref = { tenant, customer, partition: partitionOf(tenant, customer, partitions) }
     if (entitlements.some(({ limit, limitType }) => limit !== null && limitType === 'hard')) await catchUp.wait(ref.partition)
@@ -120,12 +158,28 @@ export function createBalanceReader(deps: {
   }
 
   return {
-    spent,
-    periodAt: ({ tracked }, atMs) => cursorOf(tracked).at(atMs),
+    spent: read,
+    periodAt: counted.balancePeriodAt,
+    async cap(tenant, customer, entitlement) {
+      if (entitlement.account === null) {
+        const periods = counted.at(entitlement, clock.now())
+        const spentOf = (spent: HeldUnits) => ({ entitlement, spent: countedIn(entitlement, periods, [spent], clock.now()).spent })
+        return { cap: capOn(entitlement, periods, [], null), untilMs: endOf(periods), spentOf }
+      }
+      const [found] = await read(tenant, customer, [entitlement])
+      invariant(found !== undefined, 'a reading holds every entitlement asked for')
+      const { periods, usedUnits, nowMs } = found
+      const earlier = usedUnits.slice(0, -1)
+      const spentOf = (spent: HeldUnits) => {
+        const readings = [...earlier, spent.usedUnits].map((used) => ({ usedUnits: used, heldUnits: spent.heldUnits }))
+        return { entitlement, spent: countedIn(entitlement, periods, readings, nowMs).spent }
+      }
+      return { cap: capOn(entitlement, periods, earlier, found.spent), untilMs: endOf(periods), spentOf }
+    },
     async trackCustomer(tenant, customer) {
       try {
         const { entitlements } = await cache.entitlementsOf(tenant, customer)
-        await spent(
+        await read(
           tenant,
           customer,
           [...entitlements.values()].filter((entitlement) => entitlement.type === 'metered'),
@@ -138,8 +192,18 @@ export function createBalanceReader(deps: {
   }
 }
 
-function isComplete(reading: CounterReading | undefined, definition: string, periodStartMs: number): reading is CounterReading {
-  return reading !== undefined && reading.definition === definition && reading.trackedFromMs <= periodStartMs
+type HeldUnits = Pick<CounterReading, 'usedUnits' | 'heldUnits'>
+
+/** `usedUnits` is per period. */
+type Read = MeteredSpent & { readonly periods: readonly Period[]; readonly usedUnits: readonly bigint[]; readonly nowMs: InstantMs }
+
+function isComplete(readings: readonly CounterReading[], definition: string, [first]: readonly Period[]): boolean {
+  const [reading] = readings
+  return reading !== undefined && first !== undefined && reading.definition === definition && reading.trackedFromMs <= first.startMs
+}
+
+function endOf(periods: readonly Period[]): InstantMs {
+  return periods.at(-1)?.endMs ?? END_OF_TIME_MS
 }
 
 function unavailable(waitedMs: number): Fault {

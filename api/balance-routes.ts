@@ -5,7 +5,7 @@ import { invariant } from '../domain/invariant.ts'
 import { RefusalError, refuse } from '../domain/refusal.ts'
 import { type Balance, BalanceSchema, BalancesSchema } from '../schemas/http/balance.ts'
 import { type HttpApp, KeySchema, ProblemSchema } from '../schemas/http/common.ts'
-import { meteredBalance, missingBalance, unmeteredBalance } from './balance.ts'
+import { itemizedBalance, missingBalance, unmeteredBalance } from './balance.ts'
 import type { BalanceReader } from './balance-reader.ts'
 import type { EntitlementCache } from './entitlement-cache.ts'
 import { unknownFeature } from './unknown-feature.ts'
@@ -45,7 +45,7 @@ export function balanceRoutes(deps: BalanceRoutesDeps): (app: HttpApp) => Promis
           customer,
           all.filter((entitlement) => entitlement.type === 'metered'),
         )
-        const balanceOf = new Map(metered.map((spent) => [spent.entitlement.feature, meteredBalance(spent)]))
+        const balanceOf = new Map(metered.map((spent) => [spent.entitlement.feature, itemizedBalance(spent)]))
         const data: Balance[] = []
         for (const entitlement of all) {
           const balance = entitlement.type === 'metered' ? balanceOf.get(entitlement.feature) : unmeteredBalance(entitlement)
@@ -79,7 +79,7 @@ export function balanceRoutes(deps: BalanceRoutesDeps): (app: HttpApp) => Promis
         if (entitlement.type !== 'metered') return unmeteredBalance(entitlement)
         const [spent] = await balances.spent(tenant, customer, [entitlement])
         invariant(spent !== undefined, 'a reading holds every entitlement asked for')
-        return meteredBalance(spent)
+        return itemizedBalance(spent)
       },
     )
   }
@@ -87,7 +87,7 @@ export function balanceRoutes(deps: BalanceRoutesDeps): (app: HttpApp) => Promis
 
 async function entitlementsOfKnown({ catalog, entitlements }: BalanceRoutesDeps, tenant: TenantKey, customer: CustomerKey) {
   const resolved = await entitlements.entitlementsOf(tenant, customer)
-  if (!resolved.hasSubscriptions && (await catalog.customer(tenant, customer)) === null) {
+  if (!resolved.isKnown && (await catalog.customer(tenant, customer)) === null) {
     const detail = `There is no customer ${customer}; create it with PUT /v1/customers/${encodeURIComponent(customer)}, or send an event for it.`
     throw new RefusalError(refuse('unknown_customer', detail, { status: 404 }))
   }

@@ -1,10 +1,12 @@
+import type { BurnDown } from '../domain/burn-down.ts'
 import { formatQuantity } from '../domain/decimal.ts'
 import { allowanceOf, type Spent } from '../domain/decision.ts'
 import type { EffectiveEntitlement, MeteredEntitlement } from '../domain/entitlements.ts'
-import { END_OF_TIME_MS, type FeatureKey, type Period } from '../domain/identity.ts'
+import { PLAN_PRIORITY } from '../domain/grant.ts'
+import { END_OF_TIME_MS, type FeatureKey, type InstantMs, type Period } from '../domain/identity.ts'
 import { unreachable } from '../domain/invariant.ts'
 import type { FeatureType } from '../domain/plan.ts'
-import type { Balance } from '../schemas/http/balance.ts'
+import type { Balance, BalanceSource } from '../schemas/http/balance.ts'
 
 /** What was spent of a metered feature, and in which period. */
 export type PeriodSpent = Spent & { readonly period: Period }
@@ -27,6 +29,12 @@ export function meteredBalance({ entitlement, spent }: MeteredSpent): Balance {
   }
 }
 
+/** With what is left of each source, in the order that they burn. */
+export function itemizedBalance(metered: MeteredSpent): Balance {
+  const { burnDown } = metered.spent
+  return { ...meteredBalance(metered), sources: burnDown === undefined ? [planSource(metered)] : burnDown.sources.map(sourceOf) }
+}
+
 export function unmeteredBalance(entitlement: Exclude<EffectiveEntitlement, MeteredEntitlement>): Balance {
   const { feature, type } = entitlement
   switch (type) {
@@ -46,6 +54,51 @@ export function missingBalance(feature: FeatureKey, type: FeatureType): Balance 
 }
 
 const NOTHING_METERED = { limit: null, limitType: null, used: '0', held: '0', remaining: null, overage: '0', period: null } as const
+
+function planSource({ entitlement: { limit }, spent }: MeteredSpent): BalanceSource {
+  const left = limit === null ? null : limit - spent.usedUnits
+  return {
+    source: 'plan',
+    priority: PLAN_PRIORITY,
+    amount: limit === null ? null : formatQuantity(limit),
+    remaining: left === null ? null : formatQuantity(left > 0n ? left : 0n),
+    ...expiry(spent.period.endMs),
+  }
+}
+
+function sourceOf({ source, left }: BurnDown['sources'][number]): BalanceSource {
+  const remaining = left === null ? null : formatQuantity(left)
+  switch (source.kind) {
+    case 'plan':
+      return {
+        source: source.kind,
+        priority: PLAN_PRIORITY,
+        amount: source.amount === null ? null : formatQuantity(source.amount),
+        remaining,
+        ...expiry(source.expiresAtMs),
+      }
+    case 'rollover':
+      return {
+        source: source.kind,
+        priority: PLAN_PRIORITY,
+        amount: formatQuantity(source.amount),
+        remaining,
+        ...expiry(source.expiresAtMs),
+      }
+    case 'correction':
+      return { source: source.kind, amount: remaining, remaining, ...expiry(source.expiresAtMs) }
+    case 'grant': {
+      const { id, priority, amount, expiresAtMs } = source.grant
+      return { source: source.kind, id, priority, amount: formatQuantity(amount), remaining, ...expiry(expiresAtMs) }
+    }
+    default:
+      return unreachable(source)
+  }
+}
+
+function expiry(expiresAtMs: InstantMs | null): Pick<BalanceSource, 'expiresAt'> {
+  return expiresAtMs === null || expiresAtMs >= END_OF_TIME_MS ? {} : { expiresAt: new Date(expiresAtMs).toISOString() }
+}
 
 function isoPeriod({ startMs, endMs }: Period): Balance['period'] {
   if (endMs >= END_OF_TIME_MS) return null

@@ -1,7 +1,8 @@
 import { Counter, type Registry } from 'prom-client'
 import { parseQuantity } from '../domain/decimal.ts'
-import { type Decision, decide } from '../domain/decision.ts'
+import { type Decision, decide, decideUncertain } from '../domain/decision.ts'
 import type { EffectiveEntitlement, MeteredEntitlement } from '../domain/entitlements.ts'
+import { Fault } from '../domain/fault.ts'
 import type { CustomerKey, FeatureKey, TenantKey } from '../domain/identity.ts'
 import { invariant } from '../domain/invariant.ts'
 import { type Outcome, orThrow, RefusalError, refuse } from '../domain/refusal.ts'
@@ -20,7 +21,8 @@ export type DecisionRoutesDeps = {
 
 /**
  * May they? Reads cached entitlements and counters and nothing else. An unknown customer is not an error: it has no
- * entitlement. An unknown feature is a mistake in the caller's code and is 404.
+ * entitlement. An unknown feature is a mistake in the caller's code and is 404. Where counters or entitlements cannot be
+ * trusted, what the entitlement says for that case is answered; 503 only for a customer that nothing was ever known of.
  */
 export function decisionRoutes(deps: DecisionRoutesDeps): (app: HttpApp) => Promise<void> {
   const decisions = new Counter({
@@ -37,7 +39,9 @@ export function decisionRoutes(deps: DecisionRoutesDeps): (app: HttpApp) => Prom
         schema: {
           tags: ['decisions'],
           summary: 'May this customer use so much of this feature now?',
-          description: 'Reads only. A refusal is a 200 with `allowed: false`; an unknown customer has `no_entitlement`.',
+          description:
+            'Reads only. A refusal is a 200 with `allowed: false`; an unknown customer has `no_entitlement`. ' +
+            'While balances cannot be trusted the code is `uncertain_denied` or `uncertain_allowed`, as `onUncertain` of the entitlement says.',
           operationId: 'decide',
           body: DecisionRequestSchema,
           response: { 200: DecisionSchema, 400: ProblemSchema, 404: ProblemSchema, 503: ProblemSchema },
@@ -54,13 +58,32 @@ export function decisionRoutes(deps: DecisionRoutesDeps): (app: HttpApp) => Prom
   }
 }
 
+type Answer = Decision & { readonly balance?: Balance }
+
 async function answerDecision(
+  deps: DecisionRoutesDeps,
+  tenant: TenantKey,
+  customer: CustomerKey,
+  feature: FeatureKey,
+  units: bigint,
+): Promise<Answer> {
+  try {
+    return await answerCertain(deps, tenant, customer, feature, units)
+  } catch (error) {
+    if (!(error instanceof Fault && error.canRetry)) throw error
+    const lastKnown = deps.entitlements.lastKnown(tenant, customer)
+    if (lastKnown === undefined) throw error
+    return decideUncertain(lastKnown.entitlements.get(feature))
+  }
+}
+
+async function answerCertain(
   { entitlements, balances }: DecisionRoutesDeps,
   tenant: TenantKey,
   customer: CustomerKey,
   feature: FeatureKey,
   units: bigint,
-): Promise<Decision & { readonly balance: Balance }> {
+): Promise<Answer> {
   const cached = entitlements.entitlementsOf(tenant, customer)
   const entitlement = (cached instanceof Promise ? await cached : cached).entitlements.get(feature)
   if (entitlement?.type === 'metered') {

@@ -10,6 +10,7 @@ import { createEmbeddedCounters } from '../adapters/counters/embedded-counters.t
 import { NANO } from '../domain/decimal.ts'
 import { type EntitlementInputs, NO_ENTITLEMENT_INPUTS } from '../domain/entitlement-inputs.ts'
 import { trackedFeatures } from '../domain/entitlements.ts'
+import { Fault } from '../domain/fault.ts'
 import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey } from '../domain/identity.ts'
 import type { Entitlement, Feature } from '../domain/plan.ts'
 import { createHttpApp } from '../runtime/http/http-app.ts'
@@ -49,7 +50,7 @@ describe('decisions and balances over HTTP', () => {
     const { status, body } = await server.decide({ customer: 'acme', feature, quantity })
     expect(status).toBe(200)
     expect(body).toMatchObject({ allowed, code, balance: { feature } })
-    expect(body.balance).toEqual((await server.get(`/v1/customers/acme/balances/${feature}`)).body)
+    expect((await server.get(`/v1/customers/acme/balances/${feature}`)).body).toMatchObject(body.balance)
   })
 
   test.each([
@@ -70,11 +71,23 @@ describe('decisions and balances over HTTP', () => {
     const period = { start: '2024-02-29T00:00:00.000Z', end: '2024-03-31T00:00:00.000Z' }
     const none = { limit: null, limitType: null, used: '0', held: '0', remaining: null, overage: '0', period: null }
     const metered = { type: 'metered', hasAccess: true, used: '0', held: '0', overage: '0', period }
+    const plan = { source: 'plan', priority: 128, amount: '10', remaining: '10', expiresAt: period.end }
+    const unlimited = { source: 'plan', priority: 128, amount: null, remaining: null }
     expect(body).toEqual({
       data: [
-        { ...metered, feature: 'tokens', limit: '10', limitType: 'soft', remaining: '10' },
-        { ...metered, feature: 'runs', limit: '10', limitType: 'hard', hasAccess: false, used: '12', remaining: '0', overage: '2' },
-        { ...metered, feature: 'calls', limit: null, limitType: 'soft', remaining: null, period: null },
+        { ...metered, feature: 'tokens', limit: '10', limitType: 'soft', remaining: '10', sources: [plan] },
+        {
+          ...metered,
+          feature: 'runs',
+          limit: '10',
+          limitType: 'hard',
+          hasAccess: false,
+          used: '12',
+          remaining: '0',
+          overage: '2',
+          sources: [{ ...plan, remaining: '0' }],
+        },
+        { ...metered, feature: 'calls', limit: null, limitType: 'soft', remaining: null, period: null, sources: [unlimited] },
         { ...none, feature: 'sso', type: 'boolean', hasAccess: true },
         { ...none, feature: 'audit', type: 'boolean', hasAccess: false },
         { ...none, feature: 'region', type: 'config', hasAccess: true, value: { name: 'eu', zones: [1, 2] } },
@@ -125,15 +138,45 @@ describe('decisions and balances over HTTP', () => {
     expect(server.catalogReads()).toBe(1)
   })
 
-  test('while nobody tracks, the answer is a 503 with Retry-After, and then an answer', async () => {
+  test('while nobody tracks, a balance is a 503 with Retry-After and a decision goes by the policy; then there is an answer', async () => {
     server.pauseTracking()
-    const waiting = await server.decide({ customer: 'acme', feature: 'runs' })
+    const waiting = await server.get('/v1/customers/acme/balances/runs')
     expect(waiting).toMatchObject({ status: 503, body: { code: 'balance_unavailable' } })
     expect(Number(waiting.headers['retry-after'])).toBeGreaterThan(0)
+    const uncertain = (feature: string) => server.decide({ customer: 'acme', feature }).then(({ status, body }) => ({ status, body }))
+    const denied = { status: 200, body: { allowed: false, code: 'uncertain_denied' } }
+    const allowed = { status: 200, body: { allowed: true, code: 'uncertain_allowed' } }
+    expect(await uncertain('runs')).toEqual(denied)
+    expect(await uncertain('tokens')).toEqual(allowed)
+    server.changeEntitlement('runs', { onUncertain: 'allow' })
+    server.changeEntitlement('tokens', { onUncertain: 'deny' })
+    expect(await uncertain('runs')).toEqual(allowed)
+    expect(await uncertain('tokens')).toEqual(denied)
     await server.reader.trackCustomer(TENANT, 'acme' as CustomerKey)
     server.resumeTracking()
     await server.reader.trackCustomer(TENANT, 'acme' as CustomerKey)
-    expect((await server.decide({ customer: 'acme', feature: 'runs' })).status).toBe(200)
+    expect((await server.decide({ customer: 'acme', feature: 'runs' })).body.code).toBe('within_limit')
+  })
+
+  test('while the catalog is out of reach, what is known holds for ten seconds and then goes by the policy', async () => {
+    const decide = async (feature: string, customer = 'acme') => {
+      const { status, body } = await server.decide({ customer, feature })
+      return [status, body.code]
+    }
+    await decide('runs')
+    server.loseCatalog()
+    server.clock.nowMs += 10_000
+    expect(await decide('runs')).toEqual([200, 'within_limit'])
+    server.clock.nowMs += 1
+    expect(await decide('runs')).toEqual([200, 'uncertain_denied'])
+    expect(await decide('tokens')).toEqual([200, 'uncertain_allowed'])
+    expect(await decide('sso')).toEqual([200, 'uncertain_allowed'])
+    expect(await decide('audit')).toEqual([200, 'uncertain_denied'])
+    expect(await decide('unplanned')).toEqual([200, 'uncertain_denied'])
+    expect(await decide('runs', 'never-met')).toEqual([503, 'catalog_unavailable'])
+    server.findCatalog()
+    expect(await decide('runs')).toEqual([200, 'within_limit'])
+    expect(await decide('sso')).toEqual([200, 'feature_on'])
   })
 })
 
@@ -143,10 +186,11 @@ async function openServer() {
   const clock = { nowMs: NOW as number, now: () => clock.nowMs as InstantMs }
   const registry = new Registry()
   const counters = await createEmbeddedCounters({ path, clock, log, registry })
-  const catalog = createCatalogOf(acmeInputs())
+  const catalog = createCatalogOf(acmeInputs(), clock)
   const aggregator = serveTracking(counters, catalog, clock)
   const entitlements = createEntitlementCache({ catalog, clock, registry })
   const reader: BalanceReader = createBalanceReader({
+    catalog,
     entitlements,
     counters,
     catchUp: createCountersCatchUp({ counters, eventLog: { range: async () => ({ start: 0 as Offset, next: 0 as Offset }) } }),
@@ -171,6 +215,8 @@ async function openServer() {
     clock,
     catalogReads: catalog.reads,
     changeEntitlement: catalog.changeEntitlement,
+    loseCatalog: catalog.lose,
+    findCatalog: catalog.find,
     get: (url: string) => send('GET', url),
     decide: (payload: object) => send('POST', '/v1/decisions', payload),
     async count(feature: string, amount: bigint) {
@@ -228,17 +274,25 @@ function serveTracking(counters: Counters, catalog: ReturnType<typeof createCata
   }
 }
 
-function createCatalogOf(acme: EntitlementInputs) {
+function createCatalogOf(acme: EntitlementInputs, clock: { now(): InstantMs }) {
   const listeners: ((change: CatalogChange) => void)[] = []
   let current = acme
   let reads = 0
+  let lostAtMs: InstantMs | null = null
   const inputs = async (customer: CustomerKey) => (customer === 'acme' ? current : { ...acme, subscriptions: [] })
   return {
     inputs,
     reads: () => reads,
-    entitlementInputs: (_tenant: TenantKey, customer: CustomerKey) => {
+    entitlementInputs: async (_tenant: TenantKey, customer: CustomerKey) => {
+      if (lostAtMs !== null) throw new Fault('catalog_unavailable', 'lost', { canRetry: true, publicText: 'Lost.' })
       reads++
       return inputs(customer)
+    },
+    lose: () => {
+      lostAtMs = clock.now()
+    },
+    find: () => {
+      lostAtMs = null
     },
     feature: async (_tenant: TenantKey, key: FeatureKey) => acme.features.find((feature) => feature.key === key) ?? null,
     customer: async (_tenant: TenantKey, key: CustomerKey) =>
@@ -246,6 +300,8 @@ function createCatalogOf(acme: EntitlementInputs) {
     onChange: (listener: (change: CatalogChange) => void) => {
       listeners.push(listener)
     },
+    heardUpToMs: () => lostAtMs ?? clock.now(),
+    saveOpening: async () => {},
     changeEntitlement(feature: string, change: Partial<Entitlement>) {
       const planVersions = current.planVersions.map((version) => ({
         ...version,

@@ -23,6 +23,8 @@ test('a customer is read once, also by many at once, and then answered without a
 test.each([
   { kind: 'subscription', key: 'acme', isForgotten: true },
   { kind: 'customer', key: 'acme', isForgotten: true },
+  { kind: 'entitlement', key: 'acme', isForgotten: true },
+  { kind: 'entitlement', key: 'other', isForgotten: false },
   { kind: 'subscription', key: 'other', isForgotten: false },
   { kind: 'plan', key: 'pro', isForgotten: true },
   { kind: 'feature', key: 'runs', isForgotten: true },
@@ -67,6 +69,39 @@ test('it is read again when time alone changes it', async () => {
   expect((await again).entitlements.size).toBe(0)
 })
 
+test('it is all read again when changes may have been missed, and what was known is remembered until then', async () => {
+  const { cache, change, pending, answer } = openCache()
+  const loaded = cache.entitlementsOf(TENANT, ACME)
+  answer(inputs({ value: 'a' }))
+  await loaded
+  change({ tenant: '' as TenantKey, kind: 'everything', key: '' })
+  const again = cache.entitlementsOf(TENANT, ACME)
+  expect(pending).toHaveLength(1)
+  expect(regionOf(cache.lastKnown(TENANT, ACME) ?? { entitlements: new Map() })).toBe('a')
+  answer(inputs({ value: 'b' }))
+  expect(regionOf(await again)).toBe('b')
+  expect(regionOf(cache.lastKnown(TENANT, ACME) ?? { entitlements: new Map() })).toBe('b')
+})
+
+test('while changes go unheard it is read again at the age of ten seconds', async () => {
+  const { cache, clock, pending, answer } = openCache()
+  const loaded = cache.entitlementsOf(TENANT, ACME)
+  answer(inputs({ value: 'a' }))
+  await loaded
+  clock.nowMs = 10_000
+  expect(cache.entitlementsOf(TENANT, ACME)).not.toBeInstanceOf(Promise)
+  clock.nowMs = 10_001
+  const again = cache.entitlementsOf(TENANT, ACME)
+  expect(pending).toHaveLength(1)
+  answer(inputs({ value: 'b' }))
+  await again
+  clock.nowMs = 20_001
+  expect(cache.entitlementsOf(TENANT, ACME)).not.toBeInstanceOf(Promise)
+  clock.nowMs = 30_000
+  clock.heardUpToMs = 29_000
+  expect(cache.entitlementsOf(TENANT, ACME)).not.toBeInstanceOf(Promise)
+})
+
 test('a load that failed is tried again', async () => {
   const { cache, pending, answer } = openCache()
   const failed = cache.entitlementsOf(TENANT, ACME)
@@ -104,7 +139,7 @@ type Pending = { resolve(inputs: EntitlementInputs): void; reject(error: Error):
 
 /** The catalog's answers come when the test gives them, oldest first. */
 function openCache(customersMax = 100) {
-  const clock = { nowMs: 0, now: () => clock.nowMs as InstantMs }
+  const clock = { nowMs: 0, heardUpToMs: 0, now: () => clock.nowMs as InstantMs }
   const pending: Pending[] = []
   const listeners: ((change: CatalogChange) => void)[] = []
   const features = new Map<string, Feature>()
@@ -113,6 +148,7 @@ function openCache(customersMax = 100) {
       entitlementInputs: () => new Promise((resolve, reject) => pending.push({ resolve, reject })),
       feature: async (_tenant, key) => features.get(key) ?? null,
       onChange: (listener) => listeners.push(listener),
+      heardUpToMs: () => clock.heardUpToMs as InstantMs,
     },
     clock,
     registry: new Registry(),

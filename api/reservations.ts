@@ -1,5 +1,6 @@
 import type { Cap, Counters, CustomerRef, HoldOutcome, ReserveOutcome, SettleRequest } from '../adapters/counters/counters.ts'
 import type { Clock } from '../domain/clock.ts'
+import { allowanceOf } from '../domain/decision.ts'
 import type { EffectiveEntitlement, MeteredEntitlement } from '../domain/entitlements.ts'
 import { Fault } from '../domain/fault.ts'
 import type { Hold } from '../domain/hold.ts'
@@ -22,7 +23,7 @@ import {
   unknownReservation,
 } from '../domain/reservation.ts'
 import type { MeteredSpent } from './balance.ts'
-import type { BalanceReader } from './balance-reader.ts'
+import type { BalanceReader, CounterCap } from './balance-reader.ts'
 import type { CountersCatchUp } from './counters-catch-up.ts'
 import type { EntitlementCache } from './entitlement-cache.ts'
 import type { SettleReporter } from './settle-reporter.ts'
@@ -112,12 +113,13 @@ export function createReservations(deps: ReservationsDeps): Reservations {
         const known = ownId === null ? null : await counters.hold(tenant, ownId, clock.now())
         return known === null ? entitlement : repeated(known, request)
       }
-      const { outcome, period } = await reserveHold(deps, tenant, ownId ?? deps.createId(), entitlement, request)
+      const { outcome, spentOf } = await reserveHold(deps, tenant, ownId ?? deps.createId(), entitlement, request)
       if (outcome.status === 'exists') return repeated(outcome.hold, request)
-      const { hold, usedUnits, heldUnits } = outcome
-      if (outcome.status === 'held') return { hold, isNew: true, metered: { entitlement, spent: { usedUnits, heldUnits, period } } }
-      invariant(entitlement.limit !== null, 'only a limit refuses')
-      return hardLimitReached(hold, entitlement.limit, { usedUnits, heldUnits })
+      const metered = spentOf(outcome)
+      if (outcome.status === 'held') return { hold: outcome.hold, isNew: true, metered }
+      const { limit, usedUnits, heldUnits, overage } = allowanceOf(entitlement, metered.spent)
+      invariant(limit !== null, 'only a limit refuses')
+      return hardLimitReached(outcome.hold, limit, { usedUnits: entitlement.account === null ? usedUnits : usedUnits - overage, heldUnits })
     },
     async find(tenant, id) {
       return (await counters.hold(tenant, id, clock.now())) ?? unknownReservation(id)
@@ -139,7 +141,7 @@ export function createReservations(deps: ReservationsDeps): Reservations {
   }
 }
 
-type Decided = { readonly outcome: Exclude<ReserveOutcome, { status: 'untracked' }>; readonly period: Period }
+type Decided = { readonly outcome: Exclude<ReserveOutcome, { status: 'untracked' }>; readonly spentOf: CounterCap['spentOf'] }
 
 async function reserveHold(
   { counters, balances, catchUp, clock, partitions }: ReservationsDeps,
@@ -151,11 +153,12 @@ async function reserveHold(
   const ref: CustomerRef = { tenant, customer, partition: partitionOf(tenant, customer, partitions) }
   for (let attempt = 0; attempt < TRIES_MAX; attempt++) {
     if (hardLimitOf(entitlement) !== null) await catchUp.wait(ref.partition)
+    const { cap, untilMs, spentOf } = await balances.cap(tenant, customer, entitlement)
     const nowMs = clock.now()
-    const period = balances.periodAt(entitlement, nowMs)
-    const request = { id, feature, quantity, expiresAtMs: (nowMs + ttlMs) as InstantMs, cap: capOf(entitlement, period) }
+    if (nowMs >= untilMs) continue
+    const request = { id, feature, quantity, expiresAtMs: (nowMs + ttlMs) as InstantMs, cap }
     const outcome = await counters.reserve(ref, request, nowMs)
-    if (outcome.status !== 'untracked') return { outcome, period }
+    if (outcome.status !== 'untracked') return { outcome, spentOf }
     await balances.spent(tenant, customer, [entitlement])
   }
   throw notTracked()
@@ -172,9 +175,10 @@ async function settleHold(
   if (hardLimitOf(entitlement) === null) return counters.settleHold(hold, hold.id, { ...request, beyond: 'any' }, clock.now())
   const period = balances.periodAt(entitlement, request.occurredAtMs)
   for (let attempt = 0; attempt < TRIES_MAX; attempt++) {
+    if (request.quantity > hold.quantity || hold.expiresAtMs <= clock.now()) await catchUp.wait(hold.partition)
+    const beyond = await beyondHold(balances, hold, entitlement, period, request.occurredAtMs)
     const nowMs = clock.now()
-    if (request.quantity > hold.quantity || hold.expiresAtMs <= nowMs) await catchUp.wait(hold.partition)
-    const outcome = await counters.settleHold(hold, hold.id, { ...request, beyond: capOf(entitlement, period) }, nowMs)
+    const outcome = await counters.settleHold(hold, hold.id, { ...request, beyond }, nowMs)
     if (outcome.status !== 'untracked') return outcome
     await balances.spent(hold.tenant, hold.customer, [entitlement])
     // Of a period that counters keep no more, nobody knows what is left.
@@ -196,8 +200,19 @@ function outcomeHold(outcome: HoldOutcome, id: string): Outcome<Hold> {
   }
 }
 
-function capOf(entitlement: MeteredEntitlement, { startMs }: Period): Cap {
-  return { definition: entitlement.tracked.definition, periodStartMs: startMs, hardLimit: hardLimitOf(entitlement) }
+/** Of what was left before the last grant began or ended, or the last reset, nothing is given any more where grants count. */
+async function beyondHold(
+  balances: BalanceReader,
+  { tenant, customer }: Hold,
+  entitlement: MeteredEntitlement,
+  { startMs }: Period,
+  occurredAtMs: InstantMs,
+): Promise<Cap | 'none'> {
+  if (entitlement.account === null) {
+    return { definition: entitlement.tracked.definition, periodStartMs: startMs, hardLimit: hardLimitOf(entitlement) }
+  }
+  const { cap } = await balances.cap(tenant, customer, entitlement)
+  return occurredAtMs >= cap.periodStartMs ? cap : 'none'
 }
 
 function hardLimitOf({ limit, limitType }: MeteredEntitlement): bigint | null {

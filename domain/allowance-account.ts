@@ -2,7 +2,7 @@ import type { LedgerSnapshot } from './allowance-ledger.ts'
 import { type BurnDown, burnDown, openingAfter } from './burn-down.ts'
 import { periodAt } from './calendar.ts'
 import { type Grant, grantEndMs } from './grant.ts'
-import type { InstantMs } from './identity.ts'
+import type { InstantMs, Period } from './identity.ts'
 import { invariant } from './invariant.ts'
 import type { PlanAllowance } from './plan-allowance.ts'
 import type { ResetSchedule } from './reset-schedule.ts'
@@ -96,6 +96,19 @@ export function standingAt(account: AllowanceAccount, nowMs: InstantMs, usedBetw
     opening = grantsAlone(openingAfter(history, opening, segments, lastMs, usedIn))
   }
   invariant(false, 'an account has an era under way')
+}
+
+/** Adds up what was counted per period; `periods` in order and adjoining. */
+export function usedInPeriods(periods: readonly Period[], usedUnits: readonly bigint[]): UsedBetween {
+  const sums = [0n]
+  for (const [index, used] of usedUnits.entries()) sums.push((sums[index] ?? 0n) + used)
+  const placeOf = new Map(periods.map(({ startMs }, index) => [startMs, index]))
+  return (startMs, endMs) => {
+    const from = placeOf.get(startMs)
+    invariant(from !== undefined, 'a segment begins with a period that is counted')
+    const to = placeOf.get(endMs) ?? periods.length
+    return (sums[to] ?? 0n) - (sums[from] ?? 0n)
+  }
 }
 
 /** A new schedule takes over from the start of its own period that holds the change, so that usage in it is judged whole. */

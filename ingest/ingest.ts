@@ -49,6 +49,8 @@ export type Ingest = {
   append(tenant: TenantKey, events: readonly UsageEvent[]): Promise<void>
   /** To be called when a customer of the tenant has changed: subjects are resolved anew. */
   invalidateSubjects(tenant: TenantKey): void
+  /** Changes of customers may have gone unheard. */
+  invalidateAllSubjects(): void
   countRefusal(refusal: Refusal): void
   /** Resolves when all that was handed to the log is durable or has failed. */
   drain(): Promise<void>
@@ -97,6 +99,7 @@ export function createIngest(options: IngestOptions): Ingest {
     },
     append: (tenant, events) => appendEvents(writer, tenant, events),
     invalidateSubjects: (tenant) => subjects.invalidate(tenant),
+    invalidateAllSubjects: () => subjects.invalidateAll(),
     countRefusal: (refusal) => metrics.refused.inc({ reason: refusal.code }),
     drain: () => writer.drain(),
   }

@@ -58,6 +58,15 @@ describe('subject cache', () => {
     expect((await cache.load(TENANT, new Set(['seat']))).get('seat')).toBe(GLOBEX)
   })
 
+  test('forgets every tenant when changes may have gone unheard', async () => {
+    const catalog = createCatalog()
+    const cache = createSubjectCache({ ...catalog, entriesMax: 100 })
+    await cache.load(TENANT, new Set(['seat']))
+    catalog.seats.set('seat', GLOBEX)
+    cache.invalidateAll()
+    expect((await cache.load(TENANT, new Set(['seat']))).get('seat')).toBe(GLOBEX)
+  })
+
   test('answers in full even when it can remember only a few', async () => {
     const catalog = createCatalog()
     const cache = createSubjectCache({ ...catalog, entriesMax: 4 })

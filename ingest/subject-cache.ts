@@ -8,6 +8,8 @@ export type SubjectCache = {
   load(tenant: TenantKey, subjects: ReadonlySet<string>): Promise<ReadonlyMap<string, CustomerKey | null>>
   /** Forgets what is known of a tenant's subjects: one of its customers has changed. */
   invalidate(tenant: TenantKey): void
+  /** Forgets everything: changes may have gone unheard. */
+  invalidateAll(): void
 }
 
 /**
@@ -65,6 +67,12 @@ export function createSubjectCache(options: { readonly resolveSubjects: ResolveS
       youngEntries -= young.get(tenant)?.size ?? 0
       young.delete(tenant)
       old.delete(tenant)
+    },
+    invalidateAll() {
+      generation++
+      youngEntries = 0
+      young = new Map()
+      old = new Map()
     },
   }
 }

@@ -91,6 +91,7 @@ function startIngest({ app, config, clock, log, registry, stores }: StageEnviron
   })
   catalog.onChange((change) => {
     if (change.kind === 'customer') ingest.invalidateSubjects(change.tenant)
+    if (change.kind === 'everything') ingest.invalidateAllSubjects()
   })
   app.register(ingestRoutes({ ingest }))
   return ingest
@@ -128,7 +129,7 @@ function startApi(environment: ViewEnvironment, reportUsage: ReportUsage): Settl
   const { partitions } = eventLog
   const entitlements = createEntitlementCache({ catalog, clock, registry })
   const catchUp = createCountersCatchUp({ counters, eventLog })
-  const balances = createBalanceReader({ entitlements, counters, catchUp, clock, partitions, log, registry })
+  const balances = createBalanceReader({ catalog, entitlements, counters, catchUp, clock, partitions, log, registry })
   const reporter = createSettleReporter({ counters, catchUp, partitions, reportUsage, log: log.child({ stage: 'api' }), registry })
   const createId = () => `res_${randomUUID()}`
   const reservations = createReservations({ entitlements, balances, counters, catchUp, reporter, clock, partitions, createId })

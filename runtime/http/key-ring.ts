@@ -14,7 +14,7 @@ export function createKeyRing(catalog: Pick<Catalog, 'findKey' | 'onChange'>): F
   const principals = new Map<string, Principal>()
   let changes = 0
   catalog.onChange((change) => {
-    if (change.kind !== 'key') return
+    if (change.kind !== 'key' && change.kind !== 'everything') return
     changes += 1
     principals.clear()
   })

@@ -2,6 +2,18 @@ import { type Static, Type } from 'typebox'
 import { DECISION_CODES } from '../../domain/decision.ts'
 import { DecimalInputSchema, DecimalSchema, InstantSchema, KeySchema } from './common.ts'
 
+const BalanceSourceSchema = Type.Object({
+  source: Type.Enum(['plan', 'rollover', 'grant', 'correction'], {
+    description: 'correction: given back by negative usage, beyond what the period had used',
+  }),
+  id: Type.Optional(Type.String({ description: 'Of a grant' })),
+  priority: Type.Optional(Type.Integer({ description: 'Lower burns first, then the earliest expiry, then the oldest' })),
+  amount: Type.Union([DecimalSchema, Type.Null()], { description: 'Null when unlimited' }),
+  remaining: Type.Union([DecimalSchema, Type.Null()], { description: 'What is held is not taken off. Null when unlimited' }),
+  expiresAt: Type.Optional(InstantSchema),
+})
+export type BalanceSource = Static<typeof BalanceSourceSchema>
+
 export const BalanceSchema = Type.Object(
   {
     feature: KeySchema,
@@ -10,18 +22,25 @@ export const BalanceSchema = Type.Object(
       description:
         'Metered: with a hard limit, whether used + held is below it; with a soft limit or none, true. Boolean: whether it is on. Config: true. False without an entitlement.',
     }),
-    limit: Type.Union([DecimalSchema, Type.Null()], { description: 'Null when unlimited, and for boolean and config features' }),
+    limit: Type.Union([DecimalSchema, Type.Null()], {
+      description: 'With grants and what rolled over. Null when unlimited, and for boolean and config features',
+    }),
     limitType: Type.Union([Type.Literal('hard'), Type.Literal('soft'), Type.Null()], {
       description: 'Null for boolean and config features',
     }),
     used: DecimalSchema,
     held: Type.String({ description: 'Kept back by reservations' }),
-    remaining: Type.Union([DecimalSchema, Type.Null()], { description: 'limit − used − held, never below 0; null when there is no limit' }),
-    overage: Type.String({ description: 'Used beyond the limit' }),
+    remaining: Type.Union([DecimalSchema, Type.Null()], {
+      description: 'limit − used + overage − held, never below 0; null when there is no limit',
+    }),
+    overage: Type.String({ description: 'Used beyond the limit; a grant that comes later does not cover it' }),
     period: Type.Union([Type.Object({ start: InstantSchema, end: InstantSchema }), Type.Null()], {
       description: 'Half-open; null when the usage never resets, and for boolean and config features',
     }),
     value: Type.Optional(Type.Unknown({ description: 'Config features: the value that the plan gives' })),
+    sources: Type.Optional(
+      Type.Array(BalanceSourceSchema, { description: 'Of a metered feature, where a balance is asked for: what is left, in burn order' }),
+    ),
   },
   { description: 'What a customer has left of one feature, over all of its active subscriptions' },
 )
@@ -40,6 +59,8 @@ export const DecisionRequestSchema = Type.Object(
 
 export const DecisionSchema = Type.Object({
   allowed: Type.Boolean(),
-  code: Type.Enum([...DECISION_CODES]),
-  balance: BalanceSchema,
+  code: Type.Enum([...DECISION_CODES], {
+    description: 'uncertain_*: balances cannot be trusted at the moment, and the entitlement says what holds then (`onUncertain`)',
+  }),
+  balance: Type.Optional({ ...BalanceSchema, description: 'Absent when the decision is uncertain' }),
 })
