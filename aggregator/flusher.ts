@@ -102,7 +102,8 @@ export function createFlusher(deps: {
       .catch(() => undefined)
       .then(() => {
         following = null
-        return start()
+        // Whoever waited for room may have started one a moment before: two at once, and one without rows would be no proof.
+        return flush()
       })
     return following
   }
