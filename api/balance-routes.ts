@@ -1,13 +1,14 @@
 import { Type } from 'typebox'
 import type { Catalog } from '../adapters/catalog/catalog.ts'
-import type { CustomerKey, FeatureKey, TenantKey } from '../domain/identity.ts'
+import type { CustomerKey, FeatureKey } from '../domain/identity.ts'
 import { invariant } from '../domain/invariant.ts'
-import { RefusalError, refuse } from '../domain/refusal.ts'
+import { RefusalError } from '../domain/refusal.ts'
 import { type Balance, BalanceSchema, BalancesSchema } from '../schemas/http/balance.ts'
 import { type HttpApp, KeySchema, ProblemSchema } from '../schemas/http/common.ts'
 import { itemizedBalance, missingBalance, unmeteredBalance } from './balance.ts'
 import type { BalanceReader } from './balance-reader.ts'
 import type { EntitlementCache } from './entitlement-cache.ts'
+import { entitlementsOfKnown } from './entitlements-of-known.ts'
 import { unknownFeature } from './unknown-feature.ts'
 
 export type BalanceRoutesDeps = {
@@ -83,13 +84,4 @@ export function balanceRoutes(deps: BalanceRoutesDeps): (app: HttpApp) => Promis
       },
     )
   }
-}
-
-async function entitlementsOfKnown({ catalog, entitlements }: BalanceRoutesDeps, tenant: TenantKey, customer: CustomerKey) {
-  const resolved = await entitlements.entitlementsOf(tenant, customer)
-  if (!resolved.isKnown && (await catalog.customer(tenant, customer)) === null) {
-    const detail = `There is no customer ${customer}; create it with PUT /v1/customers/${encodeURIComponent(customer)}, or send an event for it.`
-    throw new RefusalError(refuse('unknown_customer', detail, { status: 404 }))
-  }
-  return resolved.entitlements
 }

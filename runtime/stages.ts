@@ -14,6 +14,7 @@ import { invoiceRoutes } from '../api/invoice-routes.ts'
 import { rateRoutes } from '../api/rate-routes.ts'
 import { reservationRoutes } from '../api/reservation-routes.ts'
 import { createReservations } from '../api/reservations.ts'
+import { resetRoutes } from '../api/reset-routes.ts'
 import { createSettleReporter, type ReportUsage, type SettleReporter } from '../api/settle-reporter.ts'
 import { createUsageAsOf } from '../api/usage-as-of.ts'
 import { createUsageReader } from '../api/usage-reader.ts'
@@ -145,6 +146,7 @@ function startApi(environment: ViewEnvironment, reportUsage: ReportUsage): Settl
     }),
   )
   app.register(balanceRoutes({ catalog, entitlements, balances }))
+  app.register(resetRoutes({ catalog, entitlements, balances, clock }))
   app.register(decisionRoutes({ entitlements, balances, registry }))
   app.register(reservationRoutes({ reservations, registry }))
   const usageReports = createUsageReports({ entitlements, catalog, balances, reportUsage })

@@ -74,7 +74,9 @@ function priceJson(price: Price): Static<typeof PlanSchema>['charges'][number]['
 }
 
 /** Metered features have no value, others always have one. What is answered can be put again. */
-function entitlementJson({ feature, value, rollover, ...metered }: Entitlement): Static<typeof PlanSchema>['entitlements'][number] {
-  if (value !== null) return { feature, value }
-  return { feature, ...metered, ...(rollover === null ? {} : { rollover }) }
+function entitlementJson(entitlement: Entitlement): Static<typeof PlanSchema>['entitlements'][number] {
+  const { feature, value, rollover, onUncertain, ...metered } = entitlement
+  const policy = onUncertain === undefined ? {} : { onUncertain }
+  if (value !== null) return { feature, ...policy, value }
+  return { feature, ...metered, ...(rollover === null ? {} : { rollover }), ...policy }
 }

@@ -1,14 +1,15 @@
 import type { Static } from 'typebox'
 import type { Catalog } from '../../adapters/catalog/catalog.ts'
-import { formatQuantity, parseQuantity } from '../../domain/decimal.ts'
 import type { FeatureKey, MeterKey, PlanKey, ProductKey, TenantKey } from '../../domain/identity.ts'
 import type { Meter } from '../../domain/meter.ts'
 import { formatAmount, minorUnitDigits, parseAmount } from '../../domain/money.ts'
 import type { Charge, Entitlement, Feature, PlanVersion } from '../../domain/plan.ts'
-import { type FieldError, isRefusal, type Outcome } from '../../domain/refusal.ts'
+import { isRefusal, type Outcome } from '../../domain/refusal.ts'
 import { validatePrice } from '../../rating/validate-price.ts'
 import type { PlanInputSchema } from '../../schemas/http/catalog.ts'
+import { createErrorList, type ErrorList } from './error-list.ts'
 import { filterErrors } from './filter-errors.ts'
+import { validateEntitlement } from './validate-entitlement.ts'
 import { refuseWrongFields } from './wrong-fields.ts'
 
 type PlanInput = Static<typeof PlanInputSchema>
@@ -60,31 +61,6 @@ async function loadReferences(catalog: Catalog, tenant: TenantKey, named: readon
   }
 }
 
-/** The code of the whole is that of the first error; of a price it is `invalid_price`, whatever is wrong with it. */
-type ErrorList = {
-  readonly fields: FieldError[]
-  add(field: string, code: string, detail: string): void
-  addAll(code: string, errors: readonly FieldError[]): void
-  code(): string | undefined
-}
-
-function createErrorList(): ErrorList {
-  const fields: FieldError[] = []
-  let firstCode: string | undefined
-  return {
-    fields,
-    add(field, code, detail) {
-      firstCode ??= code
-      fields.push({ field, code, detail })
-    },
-    addAll(code, errors) {
-      firstCode ??= code
-      fields.push(...errors)
-    },
-    code: () => firstCode,
-  }
-}
-
 function readBaseFee(input: string | number | null, errors: ErrorList): string | null {
   if (input === null) return null
   const pico = parseAmount(input)
@@ -117,80 +93,9 @@ function readCharge(input: ChargeInput, field: string, references: References, e
 
 function readEntitlement(input: EntitlementInput, field: string, references: References, errors: ErrorList): readonly Entitlement[] {
   const feature = references.feature(input.feature)
-  if (feature === undefined) {
-    addUnknownFeature(input.feature, field, errors)
-    return []
-  }
-  if (feature.type !== 'metered') return [readUnmetered(input, feature, field, errors)]
-  if (input.value !== undefined && input.value !== null) {
-    errors.add(`${field}.value`, 'value_not_taken', `${field}.value is for boolean and config features, and ${feature.key} is metered`)
-  }
-  return [
-    {
-      feature: feature.key,
-      limit: input.limit == null ? null : readUnits(input.limit, `${field}.limit`, errors),
-      limitType: input.limitType ?? 'hard',
-      reset: input.reset ?? 'interval',
-      anchor: input.anchor ?? 'subscription',
-      rollover: readRollover(input, field, errors),
-      value: null,
-    },
-  ]
-}
-
-const METERED_ONLY = ['limit', 'limitType', 'reset', 'anchor', 'rollover'] as const
-
-function readUnmetered(input: EntitlementInput, feature: Feature, field: string, errors: ErrorList): Entitlement {
-  for (const name of METERED_ONLY) {
-    if (input[name] === undefined || input[name] === null) continue
-    errors.add(`${field}.${name}`, 'not_metered', `${field}.${name} is for metered features, and ${feature.key} is ${feature.type}`)
-  }
-  const { value } = input
-  const shown = JSON.stringify(value)?.slice(0, SHOWN_CHARACTERS_MAX)
-  if (feature.type === 'boolean' && value !== undefined && typeof value !== 'boolean') {
-    errors.add(`${field}.value`, 'invalid_value', `${field}.value must be true or false as ${feature.key} is boolean, was ${shown}`)
-  }
-  if (feature.type === 'config' && (value === undefined || value === null)) {
-    errors.add(`${field}.value`, 'missing', `${field}.value is missing: ${feature.key} is config and needs one`)
-  }
-  // The limit and its fellows say nothing about these types; they hold what "no limit" is.
-  return {
-    feature: feature.key,
-    limit: null,
-    limitType: 'soft',
-    reset: 'never',
-    anchor: 'subscription',
-    rollover: null,
-    value: value ?? true,
-  }
-}
-
-const SHOWN_CHARACTERS_MAX = 64
-
-function readRollover({ rollover, limit }: EntitlementInput, field: string, errors: ErrorList): Entitlement['rollover'] {
-  if (rollover === undefined || rollover === null) return null
-  if (limit === undefined || limit === null) {
-    errors.add(
-      `${field}.rollover`,
-      'rollover_without_limit',
-      `${field}.rollover needs a limit: what is unlimited leaves nothing to roll over`,
-    )
-  }
-  const percent = readUnits(rollover.percent, `${field}.rollover.percent`, errors)
-  if ((parseQuantity(percent) ?? 0n) > PERCENT_MAX_NANO) {
-    errors.add(`${field}.rollover.percent`, 'invalid_percent', `${field}.rollover.percent must be 0 to 100, was ${percent}`)
-  }
-  return { percent, max: rollover.max == null ? null : readUnits(rollover.max, `${field}.rollover.max`, errors) }
-}
-
-const PERCENT_MAX_NANO = 100_000_000_000n
-
-function readUnits(input: string | number, field: string, errors: ErrorList): string {
-  const nano = parseQuantity(input)
-  if (nano !== null && nano >= 0n) return formatQuantity(nano)
-  const rule = 'must be an exact decimal from 0 to below 10^20 with at most 9 fractional digits'
-  errors.add(field, 'invalid_quantity', `${field} ${rule}, was ${JSON.stringify(input)}`)
-  return '0'
+  if (feature !== undefined) return [validateEntitlement(input, feature, `${field}.`, errors)]
+  addUnknownFeature(input.feature, field, errors)
+  return []
 }
 
 function addUnknownFeature(key: string, field: string, errors: ErrorList): void {

@@ -95,21 +95,28 @@ export const ProductSchema = Type.Object({ key: KeySchema, name: Type.String(), 
 export const CHARGES_MAX = 200
 export const ENTITLEMENTS_MAX = 500
 
-const EntitlementInputSchema = Type.Object(
-  {
-    feature: KeySchema,
-    limit: Type.Optional(Nullable(DecimalInputSchema)),
-    limitType: Type.Optional(OneOf(['hard', 'soft'])),
-    reset: Type.Optional(OneOf(RESET_INTERVALS)),
-    anchor: Type.Optional(OneOf(['subscription', 'calendar'])),
-    rollover: Type.Optional(
-      Nullable(Type.Object({ percent: DecimalInputSchema, max: Type.Optional(Nullable(DecimalInputSchema)) }, CLOSED)),
+/** Without the feature, and without when it resets. */
+export const ENTITLEMENT_TERMS = {
+  limit: Type.Optional(Nullable(DecimalInputSchema)),
+  limitType: Type.Optional(OneOf(['hard', 'soft'])),
+  anchor: Type.Optional(OneOf(['subscription', 'calendar'])),
+  rollover: Type.Optional(Nullable(Type.Object({ percent: DecimalInputSchema, max: Type.Optional(Nullable(DecimalInputSchema)) }, CLOSED))),
+  onUncertain: Type.Optional(
+    Nullable(
+      Type.Enum(['deny', 'allow'], {
+        description: 'What decisions answer while balances cannot be trusted. Default: deny with a hard limit, else allow',
+      }),
     ),
-    value: Type.Optional(Type.Unknown({ description: 'Config features: any JSON but null. Boolean features: true unless it says false' })),
-  },
+  ),
+  value: Type.Optional(Type.Unknown({ description: 'Config features: any JSON but null. Boolean features: true unless it says false' })),
+}
+
+const EntitlementInputSchema = Type.Object(
+  { feature: KeySchema, reset: Type.Optional(OneOf(RESET_INTERVALS)), ...ENTITLEMENT_TERMS },
   {
     ...CLOSED,
-    description: 'Metered features: limit (null or absent: unlimited), limitType (hard), reset (interval), anchor (subscription), rollover',
+    description:
+      'Metered features: limit (null or absent: unlimited), limitType (hard), reset (interval), anchor (subscription), rollover, onUncertain',
   },
 )
 
@@ -149,6 +156,7 @@ export const PlanSchema = Type.Object({
       reset: Type.Optional(OneOf(RESET_INTERVALS)),
       anchor: Type.Optional(OneOf(['subscription', 'calendar'])),
       rollover: Type.Optional(Type.Object({ percent: DecimalSchema, max: Nullable(DecimalSchema) })),
+      onUncertain: Type.Optional(OneOf(['deny', 'allow'])),
       value: Type.Optional(Type.Unknown()),
     }),
   ),
