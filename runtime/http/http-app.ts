@@ -43,6 +43,8 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
     http: { headersTimeout: HEADERS_TIMEOUT_MS },
     routerOptions: { maxParamLength: PARAM_CHARACTERS_MAX },
     genReqId: () => randomUUID(),
+    // What we log names the request itself; a child logger for each would be made and hardly ever used.
+    childLoggerFactory: (logger) => logger,
     return503OnClosing: false,
     clientErrorHandler: answerUnreadableRequest,
     frameworkErrors: (error, _request, reply) => sendProblem(reply as unknown as FastifyReply, problemOfError(error)),
@@ -136,7 +138,8 @@ function measureRequests(app: HttpApp, log: Logger, registry: Registry): void {
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
     registers: [registry],
   })
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
+    done()
     const tookMs = reply.elapsedTime
     const route = request.routeOptions.url ?? 'unknown'
     duration.observe({ method: request.method, route, status: reply.statusCode }, tookMs / 1000)
