@@ -2,9 +2,10 @@ import { BACKFILL_CHUNK_BASE, type StoredEvent, type UsageStore } from '../adapt
 import { eventTypesOf } from '../domain/event-reading.ts'
 import type { CustomerKey, Offset, Partition } from '../domain/identity.ts'
 import { invariant } from '../domain/invariant.ts'
+import { createEventPlans } from './event-plans.ts'
 import type { Unfilled } from './partition-meters.ts'
-import { countEvent, createFoldState, type FoldCustomer, type MeterLookup } from './record-fold.ts'
-import { closeChunk, createFoldMeter, createWindowFold, enterRecord, type FoldMeter, rowsWaiting, takeRows } from './window-fold.ts'
+import { countEvent, createFoldCustomer, createFoldState, type FoldCustomer } from './record-fold.ts'
+import { closeChunk, createWindowFold, enterRecord, rowsWaiting, takeRows } from './window-fold.ts'
 
 /**
  * Counts the stored events of one partition for meter revisions of one tenant and event type that were made after them,
@@ -24,13 +25,8 @@ export async function backfill(
   const toOffset = Math.max(...unfilled.map(({ activation }) => activation.fromOffset)) as Offset
   const windows = createWindowFold({ partition, chunkRecords: usageStore.chunkRecords(), chunkBase: BACKFILL_CHUNK_BASE })
   const state = createFoldState(windows, toOffset, toOffset, toOffset)
-  const meters = unfilled.map(({ meter }, slot) => createFoldMeter(meter, 0 as Offset, slot))
-  const metersAt = (offset: Offset): readonly FoldMeter[] =>
-    meters.filter((_, slot) => offset < (unfilled[slot]?.activation.fromOffset ?? 0))
-  const lookupAt = (offset: Offset): MeterLookup => ({
-    metersOf: () => metersAt(offset),
-    meterNamed: (_, key) => metersAt(offset).find(({ meter }) => meter.key === key),
-  })
+  const plans = createEventPlans()
+  plans.count(unfilled.map(({ meter, activation }) => ({ meter, fromOffset: 0 as Offset, toOffset: activation.fromOffset })))
   let customers = new Map<CustomerKey, FoldCustomer>()
   let eventsRead = 0
 
@@ -40,10 +36,10 @@ export async function backfill(
       enterRecord(windows, event.offset)
       let customer = customers.get(event.customer)
       if (customer === undefined) {
-        customer = { windows: [], counters: null }
+        customer = createFoldCustomer(null)
         customers.set(event.customer, customer)
       }
-      countEvent(state, event, lookupAt(event.offset), customer, [])
+      countEvent(state, event, plans, customer, [])
     }
     if (windows.closed.length >= ROWS_PER_WRITE_MIN) await writeRows()
   }

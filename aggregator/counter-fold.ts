@@ -1,7 +1,8 @@
 import type { CounterDelta } from '../adapters/counters/counters.ts'
+import type { StoredEvent } from '../adapters/usage-store/usage-store.ts'
 import type { PeriodCursor } from '../domain/calendar.ts'
 import type { CustomerKey, InstantMs, Offset, TenantKey } from '../domain/identity.ts'
-import { type CompiledMeter, type CompiledReading, compileMeter, counterStateOf } from '../domain/metering.ts'
+import { type CompiledMeter, compileMeter, counterStateOf, type Reading } from '../domain/metering.ts'
 import { createCounterPeriods, type TrackedFeature } from '../domain/tracked-feature.ts'
 import { addToTally, aggregateOfTally, createTally, type Tally } from './tally.ts'
 
@@ -17,12 +18,12 @@ export type FeatureCounter = {
   pending: PendingDelta | null
 }
 
-export type PendingDelta = {
+/** What one record adds to a counter's period. */
+export type PendingDelta = Tally & {
   readonly counter: FeatureCounter
   readonly customer: CustomerKey
   readonly periodStartMs: InstantMs
-  readonly offset: Offset
-  readonly tally: Tally
+  readonly record: Offset
 }
 
 export function createFeatureCounter(tracked: TrackedFeature, trackedFromMs: InstantMs): FeatureCounter {
@@ -49,28 +50,30 @@ export function passesFilter(counter: Pick<FeatureCounter, 'filter'>, dimensions
 export function countInFeature(
   counter: FeatureCounter,
   pending: PendingDelta[],
-  event: { readonly customer: CustomerKey; readonly occurredAtMs: InstantMs },
-  reading: CompiledReading,
+  event: StoredEvent,
+  reading: Reading,
   dimensions: readonly string[],
-  offset: Offset,
-  index: number,
 ): void {
-  if (reading.kind === 'unreadable' || event.occurredAtMs < counter.trackedFromMs || !passesFilter(counter, dimensions)) return
+  const { offset } = event
+  if (event.occurredAtMs < counter.trackedFromMs || !passesFilter(counter, dimensions)) return
   const { startMs } = counter.periods.at(event.occurredAtMs)
   let delta = counter.pending
-  if (delta === null || delta.offset !== offset || delta.periodStartMs !== startMs) {
-    delta = { counter, customer: event.customer, periodStartMs: startMs, offset, tally: createTally() }
+  if (delta === null || delta.record !== offset || delta.periodStartMs !== startMs) {
+    delta = { ...createTally(), counter, customer: event.customer, periodStartMs: startMs, record: offset }
     counter.pending = delta
     pending.push(delta)
   }
-  addToTally(delta.tally, counter.compiled.aggregation, reading, event.occurredAtMs, offset, index)
+  addToTally(delta, counter.compiled.aggregation, reading, event.occurredAtMs, offset, event.index)
 }
 
 export function deltasOf(tenant: TenantKey, pending: readonly PendingDelta[]): CounterDelta[] {
-  return pending.flatMap(({ counter, customer, periodStartMs, tally }) => {
+  const deltas: CounterDelta[] = []
+  for (const delta of pending) {
+    const { counter, customer, periodStartMs } = delta
     const { feature, definition, meter } = counter.tracked
     counter.pending = null
-    const update = counterStateOf(meter.aggregation, aggregateOfTally(tally, meter.aggregation))
-    return update === null ? [] : [{ tenant, customer, feature, definition, periodStartMs, update }]
-  })
+    const update = counterStateOf(meter.aggregation, aggregateOfTally(delta, meter.aggregation))
+    if (update !== null) deltas.push({ tenant, customer, feature, definition, periodStartMs, update })
+  }
+  return deltas
 }

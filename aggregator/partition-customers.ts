@@ -4,7 +4,7 @@ import { trackedFeatures } from '../domain/entitlements.ts'
 import type { CustomerKey, InstantMs, Partition, TenantKey } from '../domain/identity.ts'
 import { createFeatureCounter, type FeatureCounter } from './counter-fold.ts'
 import { type HashSeed, hashSeed } from './event-hash.ts'
-import type { FoldCustomer } from './record-fold.ts'
+import { createFoldCustomer, type FoldCustomer } from './record-fold.ts'
 
 /** What is kept of a customer between its events. */
 export type KnownCustomer = FoldCustomer & {
@@ -49,7 +49,7 @@ export function createPartitionCustomers(
     const customers = customersOf(tenant)
     let customer = customers.get(key)
     if (customer === undefined) {
-      customer = { ref: { tenant, customer: key, partition }, seed: hashSeed(tenant, key), windows: [], counters: null, isLoaded: false }
+      customer = { ...createFoldCustomer(null), ref: { tenant, customer: key, partition }, seed: hashSeed(tenant, key), isLoaded: false }
       customers.set(key, customer)
       fresh.push({ tenant, key })
       size++

@@ -1,8 +1,7 @@
 import type { MeterActivation, UsageStore } from '../adapters/usage-store/usage-store.ts'
-import type { MeterKey, Offset, Partition, TenantKey } from '../domain/identity.ts'
+import type { Offset, Partition, TenantKey } from '../domain/identity.ts'
 import type { Meter } from '../domain/meter.ts'
-import type { MeterLookup } from './record-fold.ts'
-import { createFoldMeter, type FoldMeter } from './window-fold.ts'
+import { type Counting, createEventPlans, LIVE_TO_OFFSET, type MeterLookup } from './event-plans.ts'
 
 /** A meter revision whose events below `fromOffset` are yet to be counted. */
 export type Unfilled = { readonly meter: Meter; readonly activation: MeterActivation }
@@ -24,36 +23,25 @@ export function createPartitionMeters(
 ): PartitionMeters {
   const known = new Map(activations.map((activation) => [keyOf(activation), activation]))
   let current = new Map<string, Meter>()
-  const foldMeters = new Map<string, FoldMeter>()
-  let byTenant = new Map<TenantKey, Map<string, FoldMeter[]>>()
-  let byName = new Map<string, FoldMeter>()
-  let slots = 0
+  const plans = createEventPlans()
 
   function activationOf(meter: Meter): MeterActivation | undefined {
     return known.get(keyOf({ tenant: meter.tenant, revision: meter.revision }))
   }
 
-  function rebuild(): void {
-    byTenant = new Map()
-    byName = new Map()
+  /** Each counts from its activation on. */
+  function countCurrent(): void {
+    const countings: Counting[] = []
     for (const [key, meter] of current) {
       const activation = known.get(key)
-      if (activation === undefined) continue
-      let foldMeter = foldMeters.get(key)
-      if (foldMeter === undefined) {
-        foldMeter = createFoldMeter(meter, activation.fromOffset, slots++)
-        foldMeters.set(key, foldMeter)
-      }
-      byName.set(nameOf(meter.tenant, meter.key), foldMeter)
-      const byType = byTenant.get(meter.tenant) ?? new Map<string, FoldMeter[]>()
-      byTenant.set(meter.tenant, byType.set(meter.eventType, [...(byType.get(meter.eventType) ?? []), foldMeter]))
+      if (activation !== undefined) countings.push({ meter, fromOffset: activation.fromOffset, toOffset: LIVE_TO_OFFSET })
     }
-    for (const key of foldMeters.keys()) if (!current.has(key)) foldMeters.delete(key)
+    plans.count(countings)
   }
 
   return {
-    metersOf: (tenant, eventType) => byTenant.get(tenant)?.get(eventType) ?? NONE,
-    meterNamed: (tenant, key) => byName.get(nameOf(tenant, key)),
+    planOf: plans.planOf,
+    meterNamed: plans.meterNamed,
     async sync(definitions, next) {
       const wanted = new Map(definitions.map((meter) => [keyOf(meter), meter]))
       const fresh = definitions
@@ -62,7 +50,7 @@ export function createPartitionMeters(
       if (fresh.length > 0) await write(fresh)
       for (const activation of fresh) known.set(keyOf(activation), activation)
       current = wanted
-      rebuild()
+      countCurrent()
     },
     unfilled() {
       return [...current.values()].flatMap((meter) => {
@@ -99,12 +87,6 @@ export function createActivationWriter(usageStore: UsageStore): ActivationWriter
       })
     return following
   }
-}
-
-const NONE: readonly FoldMeter[] = []
-
-function nameOf(tenant: TenantKey, key: MeterKey): string {
-  return `${key} ${tenant}`
 }
 
 function keyOf({ tenant, revision }: { readonly tenant: TenantKey; readonly revision: number }): string {

@@ -9,7 +9,7 @@ import { type Candidate, type Deduplicator, restoreDeduplicator } from './dedupl
 import type { Flusher, FlushSource } from './flusher.ts'
 import type { PartitionCustomers } from './partition-customers.ts'
 import type { PartitionMeters } from './partition-meters.ts'
-import { type FoldState, foldRecord, type SetResolution } from './record-fold.ts'
+import { createFoldCustomer, type FoldState, foldRecord, type SetResolution } from './record-fold.ts'
 import { createRecordIntake, type ReadyRecord, type RecordIntakeDeps } from './record-intake.ts'
 import { prepareSetReports } from './set-reports.ts'
 import { rowsWaiting, takeRows } from './window-fold.ts'
@@ -123,7 +123,7 @@ export function createPartitionWorker(
       state,
       { tenant, events, offset, receivedAtMs },
       {
-        metersOf: meters.metersOf,
+        planOf: meters.planOf,
         meterNamed: meters.meterNamed,
         customerAt: (index) => ready.customers[index] ?? NO_CUSTOMER,
         isRepeat: (index, event) =>
@@ -166,7 +166,7 @@ export function createPartitionWorker(
   }
 }
 
-const NO_CUSTOMER = { windows: [], counters: null }
+const NO_CUSTOMER = createFoldCustomer(null)
 
 function createFlushSource(state: FoldState, customers: PartitionCustomers): FlushSource {
   let takenNext = state.storedNext

@@ -11,8 +11,9 @@ import { createFeatureCounter } from './counter-fold.ts'
 import { createDedupeFilter } from './dedupe-filter.ts'
 import { createDeduplicator, type Deduplicator } from './deduplicator.ts'
 import { eventHash, hashSeed } from './event-hash.ts'
-import { createFoldState, type FoldCustomer, type FoldedRecord, type FoldRecord, foldRecord } from './record-fold.ts'
-import { createFoldMeter, createWindowFold, takeRows } from './window-fold.ts'
+import { createEventPlans, LIVE_TO_OFFSET } from './event-plans.ts'
+import { createFoldCustomer, createFoldState, type FoldCustomer, type FoldedRecord, type FoldRecord, foldRecord } from './record-fold.ts'
+import { createWindowFold, takeRows } from './window-fold.ts'
 
 const tenant = 'acme' as TenantKey
 const partition = 0 as Partition
@@ -23,7 +24,7 @@ const meters: Meter[] = AGGREGATIONS.map((aggregation, revision) => ({
   dimensions: revision % 2 === 0 ? { model: 'model' } : {},
 }))
 /** Revision 3 was made while the log went on. */
-const foldMeters = meters.map((meter, slot) => createFoldMeter(meter, (meter.revision === 3 ? 4 : 0) as Offset, slot))
+const countings = meters.map((meter) => ({ meter, fromOffset: (meter.revision === 3 ? 4 : 0) as Offset, toOffset: LIVE_TO_OFFSET }))
 const schedule = { interval: 'hour', anchor: 'calendar', anchorMs: 0 as InstantMs, fromMs: 0 as InstantMs, timezone: 'UTC' } as const
 
 /** What the stores hold: rows by what identifies them, the highest version. */
@@ -54,6 +55,8 @@ function live(log: readonly FoldRecord[], stores: Stores, life: Life): void {
     stores.countersNext,
   )
   const dedupe = restoredFrom(stores, from)
+  const plans = createEventPlans()
+  plans.count(countings)
   const customers = new Map<CustomerKey, FoldCustomer>()
   const flush = (crash: Life['crash']) => {
     const rows = takeRows(state.windows)
@@ -89,8 +92,7 @@ function live(log: readonly FoldRecord[], stores: Stores, life: Life): void {
         .map(({ event }) => event),
     )
     return foldRecord(state, record, {
-      metersOf: (_, type) => (type === 'call' ? foldMeters : []),
-      meterNamed: (_, key) => foldMeters.find(({ meter }) => meter.key === key),
+      ...plans,
       sets: null,
       customerAt: (index) => customerOf(known, record.events[index]?.customer ?? ('' as CustomerKey)),
       isRepeat: (index, event) => deduplicator.isRecentRepeat(tenant, event, hashes[index] ?? 0, record.receivedAtMs) || stored.has(event),
@@ -127,7 +129,7 @@ function customerOf(known: Map<CustomerKey, FoldCustomer>, key: CustomerKey): Fo
         0 as InstantMs,
       )
     })
-    customer = { windows: [], counters: new Map([['call', counters]]) }
+    customer = createFoldCustomer(new Map([['call', counters]]))
     known.set(key, customer)
   }
   return customer

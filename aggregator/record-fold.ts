@@ -1,12 +1,13 @@
 import type { CounterDelta, SettledHold } from '../adapters/counters/counters.ts'
 import type { StoredEvent } from '../adapters/usage-store/usage-store.ts'
-import type { InstantMs, MeterKey, Offset, Partition, TenantKey } from '../domain/identity.ts'
+import type { InstantMs, Offset, Partition, TenantKey } from '../domain/identity.ts'
 import { isAdditive } from '../domain/meter.ts'
-import type { CompiledMeter, CompiledReading } from '../domain/metering.ts'
+import type { CompiledMeter } from '../domain/metering.ts'
 import type { UsageEvent, UsageEventBatch } from '../domain/usage-event.ts'
 import { dimensionOfReport, readUsageReport, USAGE_REPORT_TYPE } from '../domain/usage-report.ts'
 import { countInFeature, deltasOf, type FeatureCounter, type PendingDelta } from './counter-fold.ts'
-import { type CustomerWindows, countInWindow, enterRecord, type FoldMeter, type WindowFold } from './window-fold.ts'
+import type { EventPlan, MeterLookup } from './event-plans.ts'
+import { type Cell, type CustomerWindows, cellOf, countInCell, enterRecord, type WindowFold } from './window-fold.ts'
 
 /** A record of the log, decoded. */
 export type FoldRecord = UsageEventBatch & { readonly offset: Offset; readonly receivedAtMs: InstantMs }
@@ -16,6 +17,12 @@ export type FoldCustomer = {
   readonly windows: CustomerWindows
   /** Features whose counters follow this customer, by event type; null when none do. */
   counters: ReadonlyMap<string, readonly FeatureCounter[]> | null
+  /** The same, ready for the meters of each plan. */
+  readonly following: Following[]
+}
+
+export function createFoldCustomer(counters: FoldCustomer['counters']): FoldCustomer {
+  return { windows: [], counters, following: [] }
 }
 
 /** Everything the fold of one partition holds between records. Changed in place: there is no other reference to it. */
@@ -43,12 +50,6 @@ export type FoldTally = {
 export function createFoldState(windows: WindowFold, next: Offset, storedNext: Offset, countersNext: Offset): FoldState {
   const tally = { accepted: 0, repeated: 0, unreadable: { missing: 0, not_a_number: 0, not_exact: 0 } }
   return { partition: windows.partition, windows, next, events: [], storedNext, countersNext, tally }
-}
-
-/** Finds the meters that count an event. */
-export type MeterLookup = {
-  metersOf(tenant: TenantKey, eventType: string): readonly FoldMeter[]
-  meterNamed(tenant: TenantKey, key: MeterKey): FoldMeter | undefined
 }
 
 /** What the fold asks of its surroundings for one record; all of it depends on the log and on activations alone. */
@@ -122,56 +123,102 @@ export function countEvent(
     countReport(state, event, lookup, customer, pending)
     return
   }
-  const meters = lookup.metersOf(event.tenant, event.type)
-  const counters = event.offset >= state.countersNext ? customer.counters?.get(event.type) : undefined
-  if (meters.length === 0 && counters === undefined) return
-  let data: object | null = null
-  let countersLeft = counters?.length ?? 0
-  for (const foldMeter of meters) {
-    const { compiled, meter } = foldMeter
-    if (data === null && compiled.needsData) data = parsedData(event.data)
-    const reading = compiled.read(data ?? NO_DATA)
-    const dimensions = compiled.readDimensions(data ?? NO_DATA)
-    if (event.offset >= foldMeter.fromOffset) {
-      const isCounted = countInWindow(state.windows, customer.windows, foldMeter, event, reading, dimensions, event.offset, event.index)
-      if (!isCounted) countUnreadable(state.tally, reading)
-    }
-    if (countersLeft === 0 || counters === undefined) continue
-    for (const counter of counters) {
-      if (counter.tracked.meter.revision !== meter.revision) continue
-      countInFeature(counter, pending, event, reading, dimensions, event.offset, event.index)
-      countersLeft--
+  const plan = lookup.planOf(event.tenant, event.type)
+  const following = event.offset < state.countersNext || customer.counters === null ? null : followingOf(customer, plan, event.type)
+  const data = plan === undefined ? NO_DATA : countInPlan(state, event, plan, customer, following, pending)
+  if (following === null || following.others.length === 0) return
+  const parsed = data === NO_DATA ? parsedData(event.data) : data
+  for (const counter of following.others) {
+    const { read, readDimensions } = counter.compiled
+    const reading = read(parsed)
+    if (typeof reading !== 'string') countInFeature(counter, pending, event, reading, readDimensions(parsed))
+  }
+}
+
+/** Returns the event's data when it was parsed. */
+function countInPlan(
+  state: FoldState,
+  event: StoredEvent,
+  plan: EventPlan,
+  customer: FoldCustomer,
+  following: Following | null,
+  pending: PendingDelta[],
+): object {
+  const { offset, index, occurredAtMs } = event
+  let data = NO_DATA
+  let at = 0
+  for (const group of plan.groups) {
+    if (group.needsData && data === NO_DATA) data = parsedData(event.data)
+    const dimensions = group.dimensions.read(data)
+    let cell: Cell | null = null
+    for (const foldMeter of group.meters) {
+      const reading = foldMeter.compiled.read(data)
+      const counters = following === null ? undefined : following.byMeter[at]
+      at++
+      const isCounted = offset >= foldMeter.fromOffset && offset < foldMeter.toOffset
+      if (typeof reading === 'string') {
+        if (isCounted) state.tally.unreadable[reading]++
+        continue
+      }
+      if (isCounted) {
+        cell ??= cellOf(state.windows, customer.windows, group, event.customer, occurredAtMs, dimensions)
+        countInCell(state.windows, cell, foldMeter, reading, occurredAtMs, offset, index)
+      }
+      if (counters === undefined) continue
+      for (const counter of counters) countInFeature(counter, pending, event, reading, dimensions.values)
     }
   }
-  if (countersLeft === 0 || counters === undefined) return
-  // A counter may follow a revision that the windows no longer do, until it is tracked anew.
-  for (const counter of counters) {
-    if (meters.some(({ meter }) => meter.revision === counter.tracked.meter.revision)) continue
-    data ??= parsedData(event.data)
-    const dimensions = counter.compiled.readDimensions(data)
-    countInFeature(counter, pending, event, counter.compiled.read(data), dimensions, event.offset, event.index)
-  }
+  return data
 }
 
 /** Usage that is said outright counts for the meter that it names, and for every counter of that meter whose filter it passes. */
 function countReport(state: FoldState, event: StoredEvent, lookup: MeterLookup, customer: FoldCustomer, pending: PendingDelta[]): void {
   const report = readUsageReport(parsedData(event.data))
   if (report === null || report.quantity === null) return
-  const { offset, index } = event
-  const reading = { kind: 'quantity', quantity: report.quantity } as const
-  const dimensionsFor = ({ dimensionNames }: CompiledMeter) => dimensionNames.map((name) => dimensionOfReport(report, name))
+  const { quantity } = report
+  const { offset, index, occurredAtMs } = event
+  const valuesFor = ({ dimensionNames }: CompiledMeter) => dimensionNames.map((name) => dimensionOfReport(report, name))
   const foldMeter = lookup.meterNamed(event.tenant, report.meter)
-  if (foldMeter !== undefined && offset >= foldMeter.fromOffset && isAdditive(foldMeter.meter.aggregation)) {
-    countInWindow(state.windows, customer.windows, foldMeter, event, reading, dimensionsFor(foldMeter.compiled), offset, index)
+  if (foldMeter !== undefined && offset >= foldMeter.fromOffset && offset < foldMeter.toOffset && isAdditive(foldMeter.meter.aggregation)) {
+    const { group, compiled } = foldMeter
+    const dimensions = group.dimensions.of(valuesFor(compiled))
+    const cell = cellOf(state.windows, customer.windows, group, event.customer, occurredAtMs, dimensions)
+    countInCell(state.windows, cell, foldMeter, quantity, occurredAtMs, offset, index)
   }
   if (customer.counters === null || offset < state.countersNext) return
   for (const ofType of customer.counters.values()) {
     for (const counter of ofType) {
       const { meter } = counter.tracked
       if (meter.key !== report.meter || !isAdditive(meter.aggregation)) continue
-      countInFeature(counter, pending, event, reading, dimensionsFor(counter.compiled), offset, index)
+      countInFeature(counter, pending, event, quantity, valuesFor(counter.compiled))
     }
   }
+}
+
+/** A customer's counters beside the meters of a plan. Worked out once, and again when either has changed. */
+type Following = {
+  readonly plan: EventPlan | undefined
+  readonly counters: FoldCustomer['counters']
+  /** In the order of the plan's meters. */
+  readonly byMeter: readonly (readonly FeatureCounter[] | undefined)[]
+  /** Of a revision that the windows no longer follow; until it is tracked anew. */
+  readonly others: readonly FeatureCounter[]
+}
+
+function followingOf(customer: FoldCustomer, plan: EventPlan | undefined, eventType: string): Following {
+  const slot = plan === undefined ? 0 : plan.slot + 1
+  const known = customer.following[slot]
+  if (known !== undefined && known.plan === plan && known.counters === customer.counters && plan !== undefined) return known
+  const counters = customer.counters?.get(eventType) ?? []
+  const meters = plan?.meters ?? []
+  const byMeter = meters.map(({ meter }) => {
+    const ofMeter = counters.filter(({ tracked }) => tracked.meter.revision === meter.revision)
+    return ofMeter.length === 0 ? undefined : ofMeter
+  })
+  const others = counters.filter(({ tracked }) => meters.every(({ meter }) => meter.revision !== tracked.meter.revision))
+  const following = { plan, counters: customer.counters, byMeter, others }
+  customer.following[slot] = following
+  return following
 }
 
 /** The data of an event as meters read it. What is no JSON object, which ingest lets nobody send, reads as empty. */
@@ -185,10 +232,6 @@ export function parsedData(text: string): object {
 }
 
 const NO_DATA: object = {}
-
-function countUnreadable(tally: FoldTally, reading: CompiledReading): void {
-  if (reading.kind === 'unreadable') tally.unreadable[reading.reason]++
-}
 
 function storedEvent(record: FoldRecord, event: UsageEvent, partition: Partition, index: number): StoredEvent {
   return {

@@ -10,11 +10,12 @@ import type { TrackedFeature } from '../domain/tracked-feature.ts'
 import type { UsageEvent } from '../domain/usage-event.ts'
 import { USAGE_REPORT_TYPE } from '../domain/usage-report.ts'
 import { createFeatureCounter } from './counter-fold.ts'
+import { createEventPlans, LIVE_TO_OFFSET } from './event-plans.ts'
 import type { Flusher } from './flusher.ts'
-import { createFoldState, type FoldCustomer, foldRecord } from './record-fold.ts'
+import { createFoldCustomer, createFoldState, type FoldCustomer, foldRecord } from './record-fold.ts'
 import type { ReadyRecord } from './record-intake.ts'
 import { prepareSetReports } from './set-reports.ts'
-import { createFoldMeter, createWindowFold, takeRows } from './window-fold.ts'
+import { createWindowFold, takeRows } from './window-fold.ts'
 
 const tenant = 'acme' as TenantKey
 const partition = 0 as Partition
@@ -162,7 +163,8 @@ async function live(log: readonly ReadyRecord[], isRepeat: (event: UsageEvent) =
   const from = (Math.floor(Math.min(storedNext, countersNext) / CHUNK_RECORDS) * CHUNK_RECORDS) as Offset
   const windows = createWindowFold({ partition, chunkRecords: CHUNK_RECORDS, chunkBase: 0 })
   const state = createFoldState(windows, from, storedNext, countersNext)
-  const foldMeters = meters.map((meter, slot) => createFoldMeter(meter, 0 as Offset, slot))
+  const plans = createEventPlans()
+  plans.count(meters.map((meter) => ({ meter, fromOffset: 0 as Offset, toOffset: LIVE_TO_OFFSET })))
   const customers = new Map<string, FoldCustomer>()
   const flush = async (crash: Life['crash']) => {
     const rows = takeRows(windows)
@@ -192,8 +194,7 @@ async function live(log: readonly ReadyRecord[], isRepeat: (event: UsageEvent) =
         state,
         { tenant, events, offset: record.offset, receivedAtMs: record.receivedAtMs },
         {
-          metersOf: (_, type) => (type === 'call' ? foldMeters : []),
-          meterNamed: (_, key) => foldMeters.find(({ meter }) => meter.key === key),
+          ...plans,
           customerAt: (index) => customerOf(customers, events[index]?.customer ?? ''),
           isRepeat: (_, event) => isRepeat(event),
           accepted: () => undefined,
@@ -212,10 +213,8 @@ async function live(log: readonly ReadyRecord[], isRepeat: (event: UsageEvent) =
 }
 
 function customerOf(known: Map<string, FoldCustomer>, key: string): FoldCustomer {
-  const customer = known.get(key) ?? {
-    windows: [],
-    counters: new Map([['call', meters.map((meter) => createFeatureCounter(tracked(meter), at(0)))]]),
-  }
+  const customer =
+    known.get(key) ?? createFoldCustomer(new Map([['call', meters.map((meter) => createFeatureCounter(tracked(meter), at(0)))]]))
   known.set(key, customer)
   return customer
 }

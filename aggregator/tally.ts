@@ -1,7 +1,7 @@
 import type { InstantMs, Offset } from '../domain/identity.ts'
 import { unreachable } from '../domain/invariant.ts'
 import type { Aggregation } from '../domain/meter.ts'
-import { type Aggregate, addQuantities, aggregateOf, type CompiledReading, isLess, type Quantity, toNano } from '../domain/metering.ts'
+import { type Aggregate, addQuantities, aggregateOf, isLess, type Quantity, type Reading, toNano } from '../domain/metering.ts'
 
 /** An `Aggregate` of one aggregation in the making, changed in place: one per open window, and per counter and record. */
 export type Tally = {
@@ -19,31 +19,28 @@ export function createTally(): Tally {
   return { events: 0, value: 0, occurredAtMs: 0 as InstantMs, offset: 0 as Offset, index: 0, unique: null }
 }
 
-export type Reading = Exclude<CompiledReading, { kind: 'unreadable' }>
-
 export function addToTally(tally: Tally, aggregation: Aggregation, reading: Reading, atMs: InstantMs, offset: Offset, index: number): void {
   const isFirst = tally.events++ === 0
-  if (reading.kind === 'text') {
+  if (typeof reading === 'object') {
     tally.unique ??= new Set()
     tally.unique.add(reading.text)
     return
   }
-  const { quantity } = reading
   switch (aggregation) {
     case 'sum':
     case 'count':
     case 'avg':
-      tally.value = addQuantities(tally.value, quantity)
+      tally.value = addQuantities(tally.value, reading)
       return
     case 'min':
-      if (isFirst || isLess(quantity, tally.value)) tally.value = quantity
+      if (isFirst || isLess(reading, tally.value)) tally.value = reading
       return
     case 'max':
-      if (isFirst || isLess(tally.value, quantity)) tally.value = quantity
+      if (isFirst || isLess(tally.value, reading)) tally.value = reading
       return
     case 'latest':
       if (!isFirst && !isLatest(tally, atMs, offset, index)) return
-      tally.value = quantity
+      tally.value = reading
       tally.occurredAtMs = atMs
       tally.offset = offset
       tally.index = index

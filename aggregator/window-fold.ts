@@ -1,19 +1,31 @@
 import type { WindowRow } from '../adapters/usage-store/usage-store.ts'
 import type { CustomerKey, InstantMs, Offset, Partition } from '../domain/identity.ts'
-import type { Meter } from '../domain/meter.ts'
-import { type CompiledMeter, type CompiledReading, compileMeter } from '../domain/metering.ts'
+import type { Reading } from '../domain/metering.ts'
+import { DIMENSION_IDS_MAX, type Dimensions } from './dimension-interning.ts'
+import type { FoldMeter, MeterGroup } from './event-plans.ts'
 import { addToTally, aggregateOfTally, createTally, type Tally } from './tally.ts'
 
-/** A meter revision as one partition counts it: from `fromOffset` on, live; below, backfilled. `slot` is its place in `CustomerWindows`. */
-export type FoldMeter = { readonly meter: Meter; readonly compiled: CompiledMeter; readonly fromOffset: Offset; readonly slot: number }
+/** The open windows of one customer, by the slot of the meter group. Kept with the customer, so that an event finds them without a key. */
+export type CustomerWindows = (GroupWindows | undefined)[]
 
-export function createFoldMeter(meter: Meter, fromOffset: Offset, slot: number): FoldMeter {
-  return { meter, compiled: compileMeter(meter), fromOffset, slot }
+/** Keys and cells go together. The last few are compared one by one; with more of them an index finds the others. */
+type GroupWindows = { readonly keys: number[]; readonly cells: Cell[]; index: Map<number, Cell> | null }
+
+/** The windows of one customer, minute and dimensions, by the place of the meter in its group. */
+export type Cell = {
+  readonly customer: CustomerKey
+  readonly startMs: InstantMs
+  readonly dimensions: Dimensions
+  readonly windows: (OpenWindow | undefined)[]
 }
 
-/** The open windows of one customer, by the slot of the meter. Kept with the customer, so that an event finds them without a key. */
-export type CustomerWindows = (MeterWindows | undefined)[]
-type MeterWindows = { readonly recent: OpenWindow[]; readonly all: Map<string, OpenWindow> }
+export type OpenWindow = Tally & {
+  readonly foldMeter: FoldMeter
+  readonly cell: Cell
+  /** The last record that changed it, which is the version of its row: the same wherever a flush or a crash falls. */
+  version: Offset
+  isChanged: boolean
+}
 
 /**
  * The windows of the chunk that a partition is in. Only these are in memory: a row is the chunk's own total, so the
@@ -30,23 +42,13 @@ export type WindowFold = {
   changed: OpenWindow[]
   /** Rows of chunks closed since the last `takeRows`. */
   closed: WindowRow[]
-  /** All `CustomerWindows` with a window in this chunk. */
+  /** All `CustomerWindows` with a window in this chunk, and the groups that they are of. */
   readonly customers: Set<CustomerWindows>
-}
-
-export type OpenWindow = {
-  readonly foldMeter: FoldMeter
-  readonly customer: CustomerKey
-  readonly startMs: InstantMs
-  readonly dimensions: readonly string[]
-  readonly tally: Tally
-  /** The last record that changed it, which is the version of its row: the same wherever a flush or a crash falls. */
-  version: Offset
-  isChanged: boolean
+  readonly groups: Set<MeterGroup>
 }
 
 export function createWindowFold(options: { partition: Partition; chunkRecords: number; chunkBase: number }): WindowFold {
-  return { ...options, chunk: -1, changed: [], closed: [], customers: new Set() }
+  return { ...options, chunk: -1, changed: [], closed: [], customers: new Set(), groups: new Set() }
 }
 
 /** Every record passes here before its events are counted: the first one of another chunk closes the chunk before. */
@@ -57,27 +59,51 @@ export function enterRecord(fold: WindowFold, offset: Offset): void {
   fold.chunk = chunk
 }
 
-/** Counts one event of one meter. False when its value is unreadable. */
-export function countInWindow(
+/** Where the meters of a group count an event. */
+export function cellOf(
   fold: WindowFold,
   windows: CustomerWindows,
+  group: MeterGroup,
+  customer: CustomerKey,
+  occurredAtMs: InstantMs,
+  dimensions: Dimensions,
+): Cell {
+  const minute = Math.floor(occurredAtMs / MINUTE_MS)
+  const key = minute * DIMENSION_IDS_MAX + dimensions.id
+  const ofGroup = windows[group.slot]
+  if (ofGroup !== undefined) {
+    const { keys, cells } = ofGroup
+    for (let at = keys.length - 1, first = Math.max(0, keys.length - COMPARED_MAX); at >= first; at--) {
+      if (keys[at] === key) return cells[at] as Cell
+    }
+    const known = ofGroup.index?.get(key)
+    if (known !== undefined) return known
+  }
+  const startMs = (minute * MINUTE_MS) as InstantMs
+  return addCell(fold, windows, group, key, { customer, startMs, dimensions, windows: [] })
+}
+
+/** Counts one event of one meter. */
+export function countInCell(
+  fold: WindowFold,
+  cell: Cell,
   foldMeter: FoldMeter,
-  event: { readonly customer: CustomerKey; readonly occurredAtMs: InstantMs },
-  reading: CompiledReading,
-  dimensions: readonly string[],
+  reading: Reading,
+  atMs: InstantMs,
   offset: Offset,
   index: number,
-): boolean {
-  if (reading.kind === 'unreadable') return false
-  const startMs = (Math.floor(event.occurredAtMs / MINUTE_MS) * MINUTE_MS) as InstantMs
-  const window = openWindow(fold, windows, foldMeter, event.customer, startMs, dimensions)
-  addToTally(window.tally, foldMeter.compiled.aggregation, reading, event.occurredAtMs, offset, index)
+): void {
+  let window = cell.windows[foldMeter.place]
+  if (window === undefined) {
+    window = { ...createTally(), foldMeter, cell, version: offset, isChanged: false }
+    cell.windows[foldMeter.place] = window
+  }
+  addToTally(window, foldMeter.compiled.aggregation, reading, atMs, offset, index)
   window.version = offset
   if (!window.isChanged) {
     window.isChanged = true
     fold.changed.push(window)
   }
-  return true
 }
 
 /** Rows of every window changed since the last call, each the chunk's total so far. */
@@ -101,59 +127,50 @@ export function rowsWaiting(fold: WindowFold): number {
 export function closeChunk(fold: WindowFold): void {
   fold.closed = takeRows(fold)
   for (const windows of fold.customers) windows.length = 0
+  for (const group of fold.groups) group.dimensions.clear()
   fold.customers.clear()
+  fold.groups.clear()
   fold.chunk = -1
 }
 
 export const MINUTE_MS = 60_000
-/** Windows of one customer and meter that are compared one by one before a key is made to look further. */
-const RECENT_MAX = 8
+/** Of one customer and group: its latest minutes, mostly. */
+const COMPARED_MAX = 16
 
-function openWindow(
-  fold: WindowFold,
-  windows: CustomerWindows,
-  foldMeter: FoldMeter,
-  customer: CustomerKey,
-  startMs: InstantMs,
-  dimensions: readonly string[],
-): OpenWindow {
-  let ofMeter = windows[foldMeter.slot]
-  if (ofMeter === undefined) {
-    ofMeter = { recent: [], all: new Map() }
-    windows[foldMeter.slot] = ofMeter
+function addCell(fold: WindowFold, windows: CustomerWindows, group: MeterGroup, key: number, cell: Cell): Cell {
+  let ofGroup = windows[group.slot]
+  if (ofGroup === undefined) {
+    ofGroup = { keys: [], cells: [], index: null }
+    windows[group.slot] = ofGroup
     fold.customers.add(windows)
+    fold.groups.add(group)
   }
-  for (const window of ofMeter.recent) {
-    if (window.startMs === startMs && isSame(window.dimensions, dimensions)) return window
-  }
-  const key = `${startMs}\n${JSON.stringify(dimensions)}`
-  let window = ofMeter.all.get(key)
-  if (window === undefined) {
-    window = { foldMeter, customer, startMs, dimensions, tally: createTally(), version: 0 as Offset, isChanged: false }
-    ofMeter.all.set(key, window)
-  }
-  if (ofMeter.recent.length >= RECENT_MAX) ofMeter.recent.shift()
-  ofMeter.recent.push(window)
-  return window
-}
-
-function isSame(a: readonly string[], b: readonly string[]): boolean {
-  for (let index = 0; index < a.length; index++) if (a[index] !== b[index]) return false
-  return true
+  const { keys, cells } = ofGroup
+  keys.push(key)
+  cells.push(cell)
+  if (ofGroup.index !== null) ofGroup.index.set(key, cell)
+  else if (keys.length > COMPARED_MAX) ofGroup.index = new Map(cells.map((each, at) => [keys[at] as number, each]))
+  return cell
 }
 
 function rowOf(fold: WindowFold, window: OpenWindow): WindowRow {
-  const { meter, compiled } = window.foldMeter
+  const { meter } = window.foldMeter
+  const { events, sum, min, max, latest, unique } = aggregateOfTally(window, meter.aggregation)
   return {
     tenant: meter.tenant,
     meter: meter.key,
     revision: meter.revision,
-    customer: window.customer,
-    windowStartMs: window.startMs,
-    dimensions: compiled.dimensionsOf(window.dimensions),
+    customer: window.cell.customer,
+    windowStartMs: window.cell.startMs,
+    dimensions: window.cell.dimensions.named,
     partition: fold.partition,
     chunk: fold.chunkBase + fold.chunk,
     version: window.version,
-    ...aggregateOfTally(window.tally, meter.aggregation),
+    events,
+    sum,
+    min,
+    max,
+    latest,
+    unique,
   }
 }

@@ -1,7 +1,8 @@
 import { createFeatureCounter, type FeatureCounter } from '../aggregator/counter-fold.ts'
 import { type HashSeed, hashSeed } from '../aggregator/event-hash.ts'
-import type { FoldCustomer } from '../aggregator/record-fold.ts'
-import type { CustomerKey, FeatureKey, InstantMs, MeterKey, TenantKey } from '../domain/identity.ts'
+import { createEventPlans, type EventPlans, LIVE_TO_OFFSET } from '../aggregator/event-plans.ts'
+import { createFoldCustomer, type FoldCustomer } from '../aggregator/record-fold.ts'
+import type { CustomerKey, FeatureKey, InstantMs, MeterKey, Offset, TenantKey } from '../domain/identity.ts'
 import type { Meter } from '../domain/meter.ts'
 import { isRefusal } from '../domain/refusal.ts'
 import type { TrackedFeature } from '../domain/tracked-feature.ts'
@@ -60,13 +61,19 @@ export const METERS: readonly Meter[] = [
   { tenant: TENANT, key: 'requests' as MeterKey, revision: 2, eventType: EVENT_TYPE, aggregation: 'count', value: [], dimensions: {} },
 ]
 
+export function createFoldPlans(): EventPlans {
+  const plans = createEventPlans()
+  plans.count(METERS.map((meter) => ({ meter, fromOffset: 0 as Offset, toOffset: LIVE_TO_OFFSET })))
+  return plans
+}
+
 /** One object per customer, as the partition keeps them; each with a counter on its tokens. */
 export function createFoldCustomers(): (customer: CustomerKey) => FoldCustomer & { readonly seed: HashSeed } {
   const known = new Map<CustomerKey, FoldCustomer & { readonly seed: HashSeed }>()
   return (key) => {
     let customer = known.get(key)
     if (customer === undefined) {
-      customer = { windows: [], counters: new Map([[EVENT_TYPE, [tokensCounter()]]]), seed: hashSeed(TENANT, key) }
+      customer = { ...createFoldCustomer(new Map([[EVENT_TYPE, [tokensCounter()]]])), seed: hashSeed(TENANT, key) }
       known.set(key, customer)
     }
     return customer

@@ -17,16 +17,8 @@ export type MeterReading = { readonly value: bigint; readonly text: string | nul
 /** Reads one event under a meter. `data` is the event's parsed data object. */
 export function readMeterValue(meter: MeterDefinition, data: object): MeterReading {
   const reading = compiledMeter(meter).read(data)
-  switch (reading.kind) {
-    case 'text':
-      return { value: 0n, text: reading.text }
-    case 'quantity':
-      return { value: toNano(reading.quantity), text: null }
-    case 'unreadable':
-      return { unreadable: reading.reason }
-    default:
-      return unreachable(reading)
-  }
+  if (typeof reading === 'string') return { unreadable: reading }
+  return typeof reading === 'object' ? { value: 0n, text: reading.text } : { value: toNano(reading), text: null }
 }
 
 /** Dimension names ascending. A missing property or an object is '', numbers and booleans are their text. */
@@ -47,10 +39,9 @@ export function matchesFilter(filter: DimensionFilter, dimensions: Readonly<Reco
 /** Whole units as a safe integer, which most events have and which adds fast; anything else in nano units. */
 export type Quantity = number | bigint
 
-export type CompiledReading =
-  | { readonly kind: 'quantity'; readonly quantity: Quantity }
-  | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'unreadable'; readonly reason: Unreadable }
+/** What an event adds: a quantity, or the text to tell apart. */
+export type Reading = Quantity | { readonly text: string }
+export type CompiledReading = Reading | Unreadable
 
 /** A meter made ready for a stream of events: paths are split once, dimension names sorted once. */
 export type CompiledMeter = {
@@ -61,6 +52,8 @@ export type CompiledMeter = {
   readonly needsData: boolean
   read(data: object): CompiledReading
   readDimensions(data: object): readonly string[]
+  /** One per dimension, in their order. */
+  readonly dimensionReaders: readonly ((data: object) => string)[]
   dimensionsOf(values: readonly string[]): Readonly<Record<string, string>>
 }
 
@@ -78,14 +71,17 @@ const compiledMeters = new WeakMap<MeterDefinition, CompiledMeter>()
 export function compileMeter(meter: MeterDefinition): CompiledMeter {
   const valuePaths = meter.value.map(compilePath)
   const dimensionNames = Object.keys(meter.dimensions).sort()
-  const dimensionPaths = dimensionNames.map((name) => compilePath(meter.dimensions[name] ?? name))
+  const dimensionReaders = dimensionNames.map((name) => {
+    const path = compilePath(meter.dimensions[name] ?? name)
+    return (data: object) => dimensionText(valueAt(data, path))
+  })
   return {
     aggregation: meter.aggregation,
     dimensionNames,
     needsData: meter.aggregation !== 'count' || dimensionNames.length > 0,
     read: readerOf(meter.aggregation, valuePaths),
-    readDimensions:
-      dimensionPaths.length === 0 ? () => NO_DIMENSIONS : (data) => dimensionPaths.map((path) => dimensionText(valueAt(data, path))),
+    readDimensions: (data) => dimensionReaders.map((read) => read(data)),
+    dimensionReaders,
     dimensionsOf: (values) => Object.fromEntries(dimensionNames.map((name, index) => [name, values[index] ?? ''])),
   }
 }
@@ -211,11 +207,6 @@ export function toNano(quantity: Quantity): bigint {
   return typeof quantity === 'number' ? BigInt(quantity) * NANO : quantity
 }
 
-const NO_DIMENSIONS: readonly string[] = []
-/** A count adds up units, so that usage said outright adds to it too. */
-const ONE: CompiledReading = { kind: 'quantity', quantity: 1 }
-const MISSING: CompiledReading = { kind: 'unreadable', reason: 'missing' }
-
 /** The literal key first, so that `{"a.b": 1}` is found too; then property by property. */
 type Path = { readonly key: string; readonly steps: readonly string[] }
 
@@ -234,25 +225,19 @@ function valueAt(data: object, path: Path): unknown {
   return value
 }
 
-/** Own only: a path such as `constructor` names nothing that every object has. */
+/** Own only: a path such as `constructor` names nothing that every object has. What every object has is no number or text. */
 function ownProperty(object: object, key: string): unknown {
-  return Object.hasOwn(object, key) ? (object as Readonly<Record<string, unknown>>)[key] : undefined
+  const value = (object as Readonly<Record<string, unknown>>)[key]
+  return typeof value === 'number' || typeof value === 'string' || Object.hasOwn(object, key) ? value : undefined
 }
 
 function readerOf(aggregation: Aggregation, paths: readonly Path[]): (data: object) => CompiledReading {
-  if (aggregation === 'count') return () => ONE
+  // A count adds up units, so that usage said outright adds to it too.
+  if (aggregation === 'count') return () => 1
   const [only] = paths
   if (aggregation === 'unique') return (data) => readText(data, paths)
-  if (paths.length === 1 && only !== undefined) return (data) => quantityReading(readQuantity(valueAt(data, only)))
+  if (paths.length === 1 && only !== undefined) return (data) => readQuantity(valueAt(data, only))
   return (data) => readSum(data, paths)
-}
-
-function quantityReading(quantity: Quantity | Unreadable): CompiledReading {
-  return typeof quantity === 'string' ? unreadable(quantity) : { kind: 'quantity', quantity }
-}
-
-function unreadable(reason: Unreadable): CompiledReading {
-  return reason === 'missing' ? MISSING : { kind: 'unreadable', reason }
 }
 
 function readQuantity(value: unknown): Quantity | Unreadable {
@@ -272,10 +257,10 @@ function readSum(data: object, paths: readonly Path[]): CompiledReading {
   for (const path of paths) {
     const quantity = readQuantity(valueAt(data, path))
     if (quantity === 'missing') continue
-    if (typeof quantity === 'string') return unreadable(quantity)
+    if (typeof quantity === 'string') return quantity
     sum = sum === null ? quantity : addQuantities(sum, quantity)
   }
-  return sum === null ? MISSING : { kind: 'quantity', quantity: sum }
+  return sum ?? 'missing'
 }
 
 export function addQuantities(a: Quantity, b: Quantity): Quantity {
@@ -293,9 +278,9 @@ export function isLess(a: Quantity, b: Quantity): boolean {
 /** Several properties are one value of several parts. */
 function readText(data: object, paths: readonly Path[]): CompiledReading {
   const parts = paths.map((path) => valueAt(data, path)).map((value) => (isScalar(value) ? String(value) : null))
-  if (parts.every((part) => part === null)) return MISSING
+  if (parts.every((part) => part === null)) return 'missing'
   const [only] = parts
-  return { kind: 'text', text: parts.length === 1 ? (only ?? '') : JSON.stringify(parts) }
+  return { text: parts.length === 1 ? (only ?? '') : JSON.stringify(parts) }
 }
 
 function dimensionText(value: unknown): string {

@@ -10,8 +10,8 @@ import type { StoredEvent, UsageStore, WindowRow } from '../../adapters/usage-st
 import { createDedupeFilter } from '../../aggregator/dedupe-filter.ts'
 import { createDeduplicator } from '../../aggregator/deduplicator.ts'
 import { eventHash } from '../../aggregator/event-hash.ts'
-import { createFoldState, foldRecord } from '../../aggregator/record-fold.ts'
-import { createFoldMeter, createWindowFold, takeRows } from '../../aggregator/window-fold.ts'
+import { createFoldCustomer, createFoldState, foldRecord } from '../../aggregator/record-fold.ts'
+import { createWindowFold, takeRows } from '../../aggregator/window-fold.ts'
 import type { InstantMs, Offset, Partition } from '../../domain/identity.ts'
 import { partitionOf } from '../../domain/partitioning.ts'
 import type { UsageEvent } from '../../domain/usage-event.ts'
@@ -19,7 +19,7 @@ import { parseUsageEvent } from '../../ingest/usage-event-parsing.ts'
 import { decodeUsageEventBatch, encodeUsageEventBatch } from '../../schemas/avro/usage-event-batch.ts'
 import { cpuMicrosPerItem } from '../cpu-meter.ts'
 import type { BenchContext, BenchPart, Figure } from '../part.ts'
-import { createFoldCustomers, METERS, parseContext, requestText, TENANT, usageEvents } from '../stage-fixture.ts'
+import { createFoldCustomers, createFoldPlans, parseContext, requestText, TENANT, usageEvents } from '../stage-fixture.ts'
 import { createWorkloadEvents } from '../usage-workload.ts'
 
 export const stagesPart: BenchPart = {
@@ -153,7 +153,7 @@ async function measureFold(measure: Measure, events: number, store: UsageStore):
       deduplicator.settle(++offset as Offset, receivedAtMs)
     }
   })
-  const meters = METERS.map((meter, slot) => createFoldMeter(meter, 0 as Offset, slot))
+  const plans = createFoldPlans()
   const state = createFoldState(
     createWindowFold({ partition: 0 as Partition, chunkRecords: 1_024, chunkBase: 0 }),
     0 as Offset,
@@ -169,9 +169,8 @@ async function measureFold(measure: Measure, events: number, store: UsageStore):
           state,
           { tenant: TENANT, events: record, offset: state.next, receivedAtMs },
           {
-            metersOf: () => meters,
-            meterNamed: () => undefined,
-            customerAt: (index) => ofEvents[index] ?? { windows: [], counters: null },
+            ...plans,
+            customerAt: (index) => ofEvents[index] ?? createFoldCustomer(null),
             isRepeat: () => false,
             accepted: () => undefined,
             sets: null,
@@ -214,7 +213,7 @@ async function measureEngine(measure: Measure, events: number, store: UsageStore
 
 function foldedRows(events: number): { readonly events: readonly StoredEvent[]; readonly windows: readonly WindowRow[] } {
   const customerOf = createFoldCustomers()
-  const meters = METERS.map((meter, slot) => createFoldMeter(meter, 0 as Offset, slot))
+  const plans = createFoldPlans()
   const fold = createWindowFold({ partition: 0 as Partition, chunkRecords: 1_024, chunkBase: 0 })
   const state = createFoldState(fold, 0 as Offset, 0 as Offset, 0 as Offset)
   const receivedAtMs = Date.now() as InstantMs
@@ -223,8 +222,7 @@ function foldedRows(events: number): { readonly events: readonly StoredEvent[]; 
       state,
       { tenant: TENANT, events: record, offset: state.next, receivedAtMs },
       {
-        metersOf: () => meters,
-        meterNamed: () => undefined,
+        ...plans,
         customerAt: (index) => customerOf((record[index] as UsageEvent).customer),
         isRepeat: () => false,
         accepted: () => undefined,
