@@ -4,8 +4,9 @@ import type { Logger } from 'pino'
 import type { Clock } from '../../domain/clock.ts'
 import type { CatalogTables } from '../../schemas/catalog/catalog-tables.ts'
 import type { Catalog } from './catalog.ts'
-import { catalogUnavailable, createCatalogSession } from './catalog-session.ts'
+import { createCatalogSession } from './catalog-session.ts'
 import { announceToChannel, listenToChannel } from './postgres-change-channel.ts'
+import { postgresFault } from './postgres-fault.ts'
 import type { RandomBytes } from './record-id.ts'
 import { createSqlCatalog } from './sql-catalog.ts'
 
@@ -37,7 +38,7 @@ export async function openPostgresCatalog({ url, clock, randomBytes, log }: Post
   const session = createCatalogSession(db, announceToChannel(processId))
   try {
     const channel = await listenToChannel({ url, processId, clock, log, connectTimeoutMs: CONNECT_TIMEOUT_MS, deliver: session.deliver })
-    return createSqlCatalog({
+    const catalog = createSqlCatalog({
       db,
       session,
       clock,
@@ -49,8 +50,16 @@ export async function openPostgresCatalog({ url, clock, randomBytes, log }: Post
         await db.destroy()
       },
     })
+    return {
+      ...catalog,
+      async ping() {
+        await catalog.ping().catch((error: unknown) => {
+          throw postgresFault(url, error)
+        })
+      },
+    }
   } catch (error) {
     await db.destroy()
-    throw catalogUnavailable(error as Error)
+    throw postgresFault(url, error)
   }
 }

@@ -43,13 +43,9 @@ const ADVICE: readonly { readonly when: RegExp; readonly nextMove: string; reado
   { when: /^LOADING|^MASTERDOWN|^BUSY|^CLUSTERDOWN|^TRYAGAIN|^ASK|^MOVED/, nextMove: 'This passes by itself.', canRetry: true },
   { when: /certificate|self.signed/i, nextMove: 'Check its certificate, and the authority in NODE_EXTRA_CA_CERTS.', canRetry: true },
   {
-    when: /wrong version number|SSL|TLS|packet length|disconnected before secure|Protocol error/i,
-    nextMove: 'Check whether it speaks TLS: rediss:// with it, redis:// without.',
-    canRetry: true,
-  },
-  {
-    when: /Socket closed|ECONNRESET|did not answer|Connection timeout/i,
-    nextMove: 'Check that REDIS_URL names a Redis that is up, and whether it wants TLS (rediss://).',
+    // A server that does not speak the same waits for more, or hangs up.
+    when: /wrong version number|SSL|TLS|packet length|Protocol error|Socket closed|ECONNRESET|did not answer|Connection timeout/i,
+    nextMove: 'Check that it is a Redis that is up, and whether it speaks TLS: rediss:// with it, redis:// without.',
     canRetry: true,
   },
   {

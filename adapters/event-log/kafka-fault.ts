@@ -84,7 +84,7 @@ function adviceFor(cause: unknown, why: string): { readonly nextMove: string; re
     return { nextMove: 'Check the SASL mechanism, user and password.', canRetry: false }
   }
   if (type.endsWith('AUTHORIZATION_FAILED')) return { nextMove: 'Give this user the right in the ACLs of the cluster.', canRetry: false }
-  if (type === 'INVALID_REPLICATION_FACTOR') return { nextMove: 'Start more brokers, or configure a lower replication.', canRetry: false }
+  if (type === 'INVALID_REPLICATION_FACTOR') return { nextMove: 'Start more brokers, or set a lower KAFKA_REPLICATION.', canRetry: false }
   if (type.startsWith('NOT_ENOUGH_REPLICAS')) return { nextMove: 'Bring back the brokers that are missing.', canRetry: true }
   if (type === 'KAFKA_STORAGE_ERROR') return { nextMove: 'Check the disks of its brokers.', canRetry: true }
   if (type !== '') return { nextMove: 'See the log of its brokers.', canRetry: isPassing(cause) }

@@ -27,17 +27,38 @@ export function toUsageStoreFault(error: unknown, address: string): Fault {
   const message = error instanceof Error ? error.message : String(error)
   const code = engineErrorCode(error)
   if (code !== null && !PASSING_ERROR_CODES.has(code)) {
-    return new Fault('usage_store_rejected', `the usage store at ${address} rejected a statement: ${message}`, {
-      canRetry: false,
-      publicText: 'The usage store could not answer this request.',
-      cause: error,
-    })
+    return new Fault(
+      'usage_store_rejected',
+      `the usage store at ${address} rejected a statement: ${message}${adviceFor(address, code, message)}`,
+      {
+        canRetry: false,
+        publicText: 'The usage store could not answer this request.',
+        cause: error,
+      },
+    )
   }
-  return new Fault('usage_store_unavailable', `the usage store at ${address} did not answer: ${message}`, {
-    canRetry: true,
-    publicText: 'The usage store is not available at the moment. Try again shortly.',
-    cause: error,
-  })
+  return new Fault(
+    'usage_store_unavailable',
+    `the usage store at ${address} did not answer: ${message}${adviceFor(address, code, message)}`,
+    {
+      canRetry: true,
+      publicText: 'The usage store is not available at the moment. Try again shortly.',
+      cause: error,
+    },
+  )
+}
+
+/** The next move for whoever set the address; a store in this process has none. */
+function adviceFor(address: string, code: string | null, message: string): string {
+  if (!/^https?:/.test(address)) return ''
+  if (code === '516' || code === '193') return '. Check the user and password in CLICKHOUSE_URL.'
+  if (code === '81') return '. Check the database at the end of CLICKHOUSE_URL.'
+  if (code === '497') return '. Give this user the rights to make and use the tables of the database.'
+  if (code !== null) return ''
+  if (/wrong version number|EPROTO|SSL|TLS|certificate|Parse Error|hang up/i.test(message)) {
+    return '. Check whether the server speaks TLS there: https:// with it, http:// without.'
+  }
+  return '. Check CLICKHOUSE_URL and that the server runs.'
 }
 
 /** Null when the engine never answered. Read by shape: the client and chDB each bring their own error classes. */

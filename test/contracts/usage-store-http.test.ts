@@ -1,0 +1,33 @@
+import { randomUUID } from 'node:crypto'
+import { pino } from 'pino'
+import { Registry } from 'prom-client'
+import { afterAll, describe, expect, test } from 'vitest'
+import { openClickHouseUsageStore } from '../../adapters/usage-store/clickhouse-server-usage-store.ts'
+import { startClickHouseFront } from '../support/clickhouse-front.ts'
+import { describeUsageStore } from './usage-store.ts'
+import { flushOf, offset, partition, storedEvent } from './usage-store-builders.ts'
+
+const front = await startClickHouseFront()
+afterAll(() => front.discard())
+
+const newDatabase = () => `usage_${randomUUID().replaceAll('-', '')}`
+const openStore = (url: string, chunkRecords = 1000) =>
+  openClickHouseUsageStore({ url, chunkRecords, log: pino({ level: 'silent' }), registry: new Registry() })
+
+describeUsageStore('clickhouse over http', async () => {
+  const database = newDatabase()
+  return { open: async (chunkRecords) => openStore(front.url(database), chunkRecords), remove: async () => undefined }
+})
+
+describe('the usage store over HTTP', () => {
+  test('away for a moment, it is a fault that passes, and what was written before is there', async () => {
+    const store = openStore(front.url(newDatabase()))
+    await store.migrate()
+    await store.write(flushOf({ events: [storedEvent()], positions: [{ partition: partition(0), next: offset(1) }] }))
+    await front.kill()
+    await expect(store.positions()).rejects.toMatchObject({ code: 'usage_store_unavailable', canRetry: true })
+    await front.start()
+    expect((await store.positions()).get(partition(0))).toBe(1)
+    await store.stop()
+  })
+})
