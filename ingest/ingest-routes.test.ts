@@ -140,7 +140,7 @@ describe('POST /v1/events', () => {
   })
 
   test.each([
-    { name: 'no key', body: event(0), sent: { key: '' }, status: 401, code: 'invalid_key' },
+    { name: 'no key', body: event(0), sent: { key: '' }, status: 401, code: 'missing_key' },
     { name: 'a key without the scope', body: event(0), sent: { key: 'reader' }, status: 403, code: 'missing_scope' },
     { name: 'backfill without admin', body: event(0), sent: { query: '?backfill=true' }, status: 403, code: 'missing_scope' },
     { name: 'a flag that is none', body: event(0), sent: { query: '?atomic=maybe' }, status: 400, code: 'invalid_request' },

@@ -4,6 +4,7 @@ import { Type } from 'typebox'
 import type { Principal } from '../domain/principal.ts'
 import { isRefusal, type Outcome, orThrow, type Refusal, refuse } from '../domain/refusal.ts'
 import { type HttpApp, ProblemSchema } from '../schemas/http/common.ts'
+import { discardRest } from './discard-rest.ts'
 import { type Ingest, tooManyEvents } from './ingest.ts'
 import { type IngestMode, refusalOfFault, type Verdicts } from './ingest-request.ts'
 import { linePieces } from './json-lines.ts'
@@ -29,7 +30,8 @@ export function ingestRoutes({ ingest }: { readonly ingest: Ingest }): (app: Htt
         })
         if (isRefusal(outcome)) {
           ingest.countRefusal(outcome)
-          // What is left of the body would have to be read before the connection could serve another request.
+          if (!request.raw.readableEnded) await discardRest(request.raw)
+          // What is still left would have to be read before the connection could serve another request.
           if (!request.raw.readableEnded) reply.header('connection', 'close')
         }
         const { accepted, rejected } = orThrow(outcome)

@@ -1,0 +1,26 @@
+import type { Readable } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** A refused sender is let finish up to here: one that is cut off while it sends sees a broken connection, not the answer. */
+const DISCARD_BYTES_MAX = 128 * 1024 * 1024
+const DISCARD_MS_MAX = 2_000
+
+/** Reads on and throws away what is left of a body, within bounds. Never rejects. */
+export async function discardRest(body: Readable): Promise<void> {
+  const stopping = new AbortController()
+  try {
+    await Promise.race([readAway(body, stopping.signal), delay(DISCARD_MS_MAX, undefined, { signal: stopping.signal })])
+  } catch {
+    // The sender went away; there is nobody left to answer.
+  } finally {
+    stopping.abort()
+  }
+}
+
+async function readAway(body: Readable, signal: AbortSignal): Promise<void> {
+  let bytes = 0
+  for await (const chunk of body.iterator({ destroyOnReturn: false })) {
+    bytes += (chunk as Buffer).length
+    if (bytes > DISCARD_BYTES_MAX || signal.aborted) return
+  }
+}
