@@ -6,7 +6,15 @@ import type { InstantMs, Period } from './identity.ts'
 import { invariant } from './invariant.ts'
 import type { PlanAllowance } from './plan-allowance.ts'
 import type { ResetSchedule } from './reset-schedule.ts'
-import { type AllowanceHistory, type CutFrom, cutSegments, type Segment, type SegmentCut, segmentAt } from './segment.ts'
+import {
+  type AllowanceHistory,
+  type CutFrom,
+  cutSegments,
+  type Segment,
+  type SegmentBounds,
+  type SegmentCut,
+  segmentAt,
+} from './segment.ts'
 
 /**
  * A metered feature of one customer of which the limit alone does not say what is left: it has grants, rolls over, or was
@@ -50,8 +58,10 @@ export function openAccount(inputs: AccountInputs, nowMs: InstantMs): AllowanceA
   let first = eras.length - 1
   let cut = cutEra(eras, first, nowMs)
   for (const boundaryMs of cut.boundariesMs) boundariesMs.add(boundaryMs)
-  const isPlain = first === 0 || !reachesBack(eras, first, cut)
-  if (isPlain && cut.boundariesMs.length === 0 && cut.segments.length === 1 && inputs.changes.at(-1)?.terms?.rollover === null) return null
+  const hasGrants = inputs.grants.some((grant) => grantEndMs(grant) > Math.max(grant.effectiveAtMs, firstOf(cut).startMs))
+  const isCut = cut.boundariesMs.length > 0 || cut.segments.length > 1
+  const goesOn = eraAt(eras, first).opening?.atMs === firstOf(cut).startMs
+  if (!hasGrants && !isCut && !goesOn && inputs.changes.at(-1)?.terms?.rollover === null) return null
   while (first > 0 && reachesBack(eras, first, cut)) {
     const endMs = eraAt(eras, first).fromMs
     boundariesMs.add(endMs)
@@ -59,8 +69,11 @@ export function openAccount(inputs: AccountInputs, nowMs: InstantMs): AllowanceA
     cut = cutEra(eras, first, (endMs - 1) as InstantMs)
     for (const startMs of startsOf(eraAt(eras, first), cut, endMs)) boundariesMs.add(startMs)
   }
+  const { opening, fromMs, history } = eraAt(eras, first)
+  // What was before the first era has nothing left in it.
+  const begun = { history, fromMs, opening: opening ?? (first === 0 ? null : grantsAlone(fromMs, [])) }
   return {
-    eras: eras.slice(first),
+    eras: [begun, ...eras.slice(first + 1)],
     keptFromMs: firstOf(cut).startMs,
     boundariesMs: [...boundariesMs].sort((a, b) => a - b),
   }
@@ -72,12 +85,12 @@ export type Standing = { readonly burnDown: BurnDown; readonly folded: LedgerSna
 /** Net usage by event time from one instant to another; both are boundaries or resets. */
 export type UsedBetween = (startMs: InstantMs, endMs: InstantMs) => bigint
 
-export function standingAt(account: AllowanceAccount, nowMs: InstantMs, usedBetween: UsedBetween): Standing {
+export function standingAt(account: AllowanceAccount, nowMs: InstantMs, usedBetween: UsedBetween, bounds?: SegmentBounds): Standing {
   let opening: LedgerSnapshot | null = null
   let hasFolded = false
   const fold = (history: AllowanceHistory, atMs: InstantMs): readonly Segment[] => {
-    let cut = cutSegments(history, opening, atMs)
-    for (; cut.mustFold; cut = cutSegments(history, opening, atMs)) {
+    let cut = cutSegments(history, opening, atMs, bounds)
+    for (; cut.mustFold; cut = cutSegments(history, opening, atMs, bounds)) {
       opening = openingAfter(history, opening, cut.segments, atMs, usedIn)
       hasFolded = true
     }
@@ -93,7 +106,7 @@ export function standingAt(account: AllowanceAccount, nowMs: InstantMs, usedBetw
     }
     const lastMs = (next.fromMs - 1) as InstantMs
     const segments = fold(history, lastMs).map((segment) => (segment.endMs > next.fromMs ? { ...segment, endMs: next.fromMs } : segment))
-    opening = grantsAlone(openingAfter(history, opening, segments, lastMs, usedIn))
+    opening = grantsAlone(next.fromMs, openingAfter(history, opening, segments, lastMs, usedIn).grants)
   }
   invariant(false, 'an account has an era under way')
 }
@@ -162,7 +175,7 @@ function startsOf({ history }: AllowanceEra, cut: SegmentCut, endMs: InstantMs):
 }
 
 /** What goes on into another schedule. */
-function grantsAlone({ atMs, grants }: LedgerSnapshot): LedgerSnapshot {
+function grantsAlone(atMs: InstantMs, grants: LedgerSnapshot['grants']): LedgerSnapshot {
   return {
     atMs,
     lastResetMs: atMs,

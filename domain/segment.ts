@@ -37,6 +37,8 @@ export type SegmentCut = {
   readonly mustFold: boolean
 }
 
+export type SegmentBounds = { readonly segmentsMax: number; readonly segmentsKept: number }
+
 export const SEGMENTS_MAX = 1000
 /** More than 35 days of hours: whatever the schedule, an event that is accepted late still finds its segment. */
 export const SEGMENTS_KEPT = 900
@@ -46,7 +48,7 @@ export function cutSegments(
   history: AllowanceHistory,
   from: CutFrom | null,
   nowMs: InstantMs,
-  bounds: { readonly segmentsMax: number; readonly segmentsKept: number } = { segmentsMax: SEGMENTS_MAX, segmentsKept: SEGMENTS_KEPT },
+  bounds: SegmentBounds = { segmentsMax: SEGMENTS_MAX, segmentsKept: SEGMENTS_KEPT },
 ): SegmentCut {
   invariant(nowMs >= history.schedule.fromMs, 'a balance is asked for once its schedule has begun')
   const startMs = earliestStartMs(history, from, nowMs)
