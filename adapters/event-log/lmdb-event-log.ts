@@ -7,6 +7,7 @@ import type { Offset, Partition } from '../../domain/identity.ts'
 import { invariant } from '../../domain/invariant.ts'
 import type { EventLog, LogHandler, LogRange, LogRecord } from './event-log.ts'
 import { createGroupCommit, type PlacedRecord } from './group-commit.ts'
+import { checkFileLength, fillUpFile } from './lmdb-file-length.ts'
 import { offsetOfKey, receivedAtOf, recordKey, recordOf, storedRecord } from './lmdb-record-layout.ts'
 import { type LmdbSubscription, startLmdbSubscription } from './lmdb-subscription.ts'
 
@@ -86,6 +87,12 @@ export async function createLmdbEventLog(options: LmdbEventLogOptions): Promise<
       throw await faultOf(error, options.path, bytes)
     }
     if (!isLatestOpening) throw unavailable(`another process has opened ${options.path} since; one directory serves one process`)
+    try {
+      fillUpFile(options.path, root)
+    } catch (error) {
+      // What was committed is durable all the same, and the next commit makes up for it.
+      log.warn({ err: error }, 'event log file not filled up')
+    }
   }
 
   function rangeOf(partition: Partition): LogRange {
@@ -195,6 +202,7 @@ const TRIM_RECORDS_MAX = 64
 
 function openStore(path: string): Store {
   try {
+    checkFileLength(path, null)
     const root = open<Buffer, Buffer>({
       path,
       noSubdir: false,
@@ -205,12 +213,14 @@ function openStore(path: string): Store {
       // Batches are ours. With lmdb's own ones a failed commit leaves a rejected promise behind that nobody can handle.
       eventTurnBatching: false,
     })
+    checkFileLength(path, root)
     return {
       root,
       records: root.openDB({ name: 'records', encoding: 'binary', keyEncoding: 'binary' }),
       meta: root.openDB({ name: 'meta', encoding: 'json', keyEncoding: 'ordered-binary', useVersions: true }),
     }
   } catch (cause) {
+    if (cause instanceof Fault) throw cause
     throw unavailable(`${path} could not be opened: ${cause instanceof Error ? cause.message : String(cause)}`, cause)
   }
 }
