@@ -81,13 +81,7 @@ async function periodsOf(
   const totals = new Map<InstantMs, Aggregate>()
   const add = (startMs: InstantMs, aggregate: Aggregate) =>
     void totals.set(startMs, mergeAggregates(totals.get(startMs) ?? emptyAggregate, aggregate))
-  const edges: Period[] = []
-  for (const { startMs, endMs } of span.whole) {
-    const fromMs = ceilMinute(startMs)
-    const toMs = floorMinute(endMs)
-    if (fromMs < toMs) add(startMs, await reader.windows(tracked, customer, fromMs, toMs))
-    if (fromMs > startMs) edges.push({ startMs: floorMinute(startMs), endMs: fromMs })
-  }
+  const edges = await addWindows(reader, customer, tracked, span, add)
   if (span.tailFromMs < END_OF_TIME_MS) edges.push({ startMs: span.tailFromMs, endMs: END_OF_TIME_MS })
   const counted = new Set<string>()
   for (const edge of edges) {
@@ -107,11 +101,47 @@ async function periodsOf(
   })
 }
 
+/** Adds what windows say, and returns the minutes that a period cuts: of these only the events say which belong to it. */
+async function addWindows(
+  reader: UsageReader,
+  customer: CustomerRef,
+  tracked: TrackedFeature,
+  { whole, fromMs: firstMs, tailFromMs }: Span,
+  add: (startMs: InstantMs, aggregate: Aggregate) => void,
+): Promise<Period[]> {
+  const edges: Period[] = []
+  if (whole.length > PERIODS_READ_SINGLY_MAX && tailFromMs - firstMs <= MINUTES_READ_MS_MAX) {
+    const counters = createCounterPeriods(tracked)
+    for (const { startMs, aggregate } of await reader.minutes(tracked, customer, floorMinute(firstMs), tailFromMs)) {
+      const period = counters.at(startMs)
+      const endMs = (startMs + MINUTE_MS) as InstantMs
+      if (startMs >= firstMs && endMs <= period.endMs) add(period.startMs, aggregate)
+      else edges.push({ startMs, endMs })
+    }
+    return edges
+  }
+  for (const { startMs, endMs } of whole) {
+    const fromMs = ceilMinute(startMs)
+    const toMs = floorMinute(endMs)
+    if (fromMs < toMs) add(startMs, await reader.windows(tracked, customer, fromMs, toMs))
+    if (fromMs > startMs) edges.push({ startMs: floorMinute(startMs), endMs: fromMs })
+  }
+  return edges
+}
+
+/** Beyond so many, one query for all their minutes costs less than one for each; up to as long as minutes are few enough. */
+const PERIODS_READ_SINGLY_MAX = 8
+const MINUTES_READ_MS_MAX = 90 * 86_400_000
+
 /** Reads what several features of a customer share once. */
 type UsageReader = {
   windows(tracked: TrackedFeature, customer: CustomerRef, fromMs: InstantMs, toMs: InstantMs): Promise<Aggregate>
+  /** Those with usage. */
+  minutes(tracked: TrackedFeature, customer: CustomerRef, fromMs: InstantMs, toMs: InstantMs): Promise<readonly Minute[]>
   events(customer: CustomerRef, meter: Meter, range: Period): Promise<readonly StoredEvent[]>
 }
+
+type Minute = { readonly startMs: InstantMs; readonly aggregate: Aggregate }
 
 function createUsageReader(usageStore: UsageStore, at: Offset): UsageReader {
   const scans = new Map<string, Promise<readonly StoredEvent[]>>()
@@ -119,6 +149,11 @@ function createUsageReader(usageStore: UsageStore, at: Offset): UsageReader {
     async windows(tracked, customer, fromMs, toMs) {
       const [row] = await usageStore.usage({ ...queryOf(tracked, [customer.customer]), fromMs, toMs })
       return row === undefined ? emptyAggregate : aggregateOfRow(row)
+    },
+    async minutes(tracked, customer, fromMs, toMs) {
+      const query = { ...queryOf(tracked, [customer.customer]), fromMs, toMs, window: 'minute', rowsMax: MINUTES_MAX } as const
+      const rows = await usageStore.usage(query)
+      return rows.flatMap((row) => (row.windowStartMs === null ? [] : [{ startMs: row.windowStartMs, aggregate: aggregateOfRow(row) }]))
     },
     events({ tenant, customer, partition }, meter, { startMs, endMs }) {
       const types = eventTypesOf(meter)
@@ -166,6 +201,7 @@ function aggregateOfRow(row: UsageRow): Aggregate {
 }
 
 const CUSTOMERS_PER_QUERY_MAX = 5_000
+const MINUTES_MAX = MINUTES_READ_MS_MAX / MINUTE_MS + 1
 
 function groupBy<Item>(items: readonly Item[], keyOf: (item: Item) => string): Item[][] {
   const groups = new Map<string, Item[]>()

@@ -78,6 +78,11 @@ export function createBalanceReader(deps: {
     labelNames: ['result'],
     registers: [registry],
   })
+  const folds = new Counter({
+    name: 'tollgate_allowance_folds_total',
+    help: 'Times that the oldest segments of a balance were too many and were folded into an opening',
+    registers: [registry],
+  })
   const counted = createCountedPeriods()
   const waiting = new Map<string, Promise<void>>()
   const folding = new Set<string>()
@@ -112,6 +117,7 @@ export function createBalanceReader(deps: {
     if (folding.has(name)) return
     folding.add(name)
     const basis = countingBasis(tracked.meter, tracked.filter, tracked.schedule)
+    folds.inc()
     catalog
       .saveOpening(tenant, customer, { feature, basis, ledger })
       .catch((error: unknown) => log.warn({ err: error }, 'segments of a balance were not folded up'))

@@ -35,11 +35,19 @@ describe('entitlements in full', () => {
       name: 'Plan',
       currency: 'EUR',
       interval: 'month',
-      entitlements: [{ feature: 'tokens', ...entitlement }, { feature: 'sso', value: false }, { feature: 'region', value: 'eu' }],
+      entitlements: [
+        { feature: 'tokens', ...entitlement },
+        { feature: 'sso', value: false },
+        { feature: 'region', value: 'eu' },
+      ],
     })
     await tollgate.ok('PUT', '/v1/plans/hundred', plan({ limit: '100', limitType: 'hard' }))
     await tollgate.ok('PUT', '/v1/plans/thousand', plan({ limit: '1000', limitType: 'hard' }))
-    await tollgate.ok('PUT', '/v1/plans/rolling', plan({ limit: '100', limitType: 'soft', reset: 'hour', rollover: { percent: 50, max: 30 } }))
+    await tollgate.ok(
+      'PUT',
+      '/v1/plans/rolling',
+      plan({ limit: '100', limitType: 'soft', reset: 'hour', rollover: { percent: 50, max: 30 } }),
+    )
   })
   afterAll(async () => {
     await tollgate.kill()
@@ -60,8 +68,10 @@ describe('entitlements in full', () => {
     await tollgate.ok('POST', '/v1/events', { id: `e${++events}`, type: 'llm.request', customer, data: { tokens, model: 'm' }, ...at })
     if (time === undefined) await waitFor(async () => (await balance(customer)).used !== before, 5_000)
   }
-  const grant = (customer: string, body: object) => tollgate.ok<Grant>('POST', `/v1/customers/${customer}/grants`, { feature: 'tokens', ...body })
-  const reserve = (customer: string, quantity: string) => tollgate.call('POST', '/v1/reservations', { customer, feature: 'tokens', quantity })
+  const grant = (customer: string, body: object) =>
+    tollgate.ok<Grant>('POST', `/v1/customers/${customer}/grants`, { feature: 'tokens', ...body })
+  const reserve = (customer: string, quantity: string) =>
+    tollgate.call('POST', '/v1/reservations', { customer, feature: 'tokens', quantity })
 
   test('an override counts at once, keeps the usage, and its removal returns to the plan', async () => {
     await subscribe('over')
@@ -174,6 +184,24 @@ describe('entitlements in full', () => {
       ['rollover', '20'],
       ['plan', '100'],
     ])
+  })
+
+  test('two months of hours that roll over are folded up, and the balance stays what it was', async () => {
+    const startMs = Math.floor(Date.now() / HOUR_MS) * HOUR_MS - 1_440 * HOUR_MS + 7_123
+    await tollgate.ok('PUT', '/v1/customers/folded', {})
+    const old = [1, 5, 30].map((days) => Date.now() - days * 24 * HOUR_MS)
+    for (const time of old) await use('folded', 70, time)
+    await subscribe('folded', 'rolling', { startAt: new Date(startMs).toISOString() })
+    const before = await balance('folded')
+    expect(before).toMatchObject({ limit: '130', used: '0', remaining: '130' })
+    await waitFor(
+      async () => Number(/^tollgate_allowance_folds_total (\d+)/m.exec((await tollgate.call('GET', '/metrics')).text)?.[1]) > 0,
+      5_000,
+    )
+    await use('folded', 40)
+    expect(await balance('folded')).toMatchObject({ limit: '130', used: '40', remaining: '90' })
+    await use('folded', 120, Date.now() - HOUR_MS)
+    await waitFor(async () => (await balance('folded')).limit === '105', 5_000)
   })
 
   test('a reset by hand gives the allowance back, stays on record, and leaves grants burned', async () => {
