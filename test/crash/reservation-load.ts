@@ -41,12 +41,13 @@ export function createReservationLoad(deps: Deps, sender: number): ReservationLo
       const quantity = exactOf(`${random.between(0, 9)}.${random.between(1, 999)}`)
       // The short ones expire within a run.
       const ttlMs = random.pick([1_000, 2_000, 600_000, 600_000, 600_000])
-      const customer = random.pick(customers)
+      // Most of them of two customers, who are at their limit soon.
+      const customer = random.pick(random.chance(0.6) ? customers.slice(0, 2) : customers)
       const hold = deps.holds.ask({ id: `r-${sender}-${counts.reservations}`, customer, quantity, ttlMs }, Date.now())
       await reserveUntilAnswered(deps, hold)
       if (hold.state === 'refused') counts.refusals++
       if (hold.state !== 'held') return
-      await delay(random.below(150))
+      await delay(random.below(60))
       const end = random.below(10)
       if (end < 6) await settle(deps, hold, random)
       else if (end < 8) await release(deps, hold)

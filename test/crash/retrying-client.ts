@@ -18,7 +18,7 @@ export type RetryingClient = {
 
 const ANSWER_WITHIN_MS = 20_000
 const STANDS_WITHIN_MS = 120_000
-const PAUSE_MS = 25
+const PAUSE_MS = 50
 
 export function createRetryingClient(url: string, key: string): RetryingClient {
   let retries = 0

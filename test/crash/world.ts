@@ -173,7 +173,7 @@ const PLANS: readonly PlanSpec[] = [
       { feature: 'users', limit: null, limitType: 'soft', reset: 'never' },
       { feature: 'seconds', limit: '500', limitType: 'hard', reset: 'never' },
       { feature: 'slowest', limit: '30', limitType: 'soft', reset: 'month' },
-      { feature: CREDITS, limit: '60', limitType: 'hard', reset: 'month' },
+      { feature: CREDITS, limit: '25', limitType: 'hard', reset: 'month' },
     ],
   },
   {
@@ -185,7 +185,7 @@ const PLANS: readonly PlanSpec[] = [
       { feature: 'tokens', limit: '5000', limitType: 'soft', reset: 'day', anchor: 'calendar' },
       { feature: 'requests', limit: '60', limitType: 'hard', reset: 'week' },
       { feature: 'seconds', limit: '200.5', limitType: 'hard', reset: 'month', anchor: 'calendar' },
-      { feature: CREDITS, limit: '25.5', limitType: 'hard', reset: 'never' },
+      { feature: CREDITS, limit: '12.5', limitType: 'hard', reset: 'never' },
     ],
   },
 ]
