@@ -7,6 +7,8 @@ export const ENGINE_SETTINGS = {
   // An insert has happened when it returns, and our rows may be written twice, so the engine need not look for repeats.
   async_insert: 0,
   insert_deduplicate: 0,
+  // Rewrites are hidden when they are read and go when parts merge; looking for them within each insert costs a sixth of it.
+  optimize_on_insert: 0,
   // Rows of dropped meters are gone to readers at once, though the engine removes them in its own time.
   apply_mutations_on_fly: 1,
 } as const

@@ -8,7 +8,7 @@ import type { MeterActivation, StoredEvent, WindowRow } from './usage-store.ts'
  * only for text formats; the engine reads both equally fast.
  */
 export function encodeEvents(events: readonly StoredEvent[]): Buffer {
-  const instantText = createInstantText()
+  const { ofInstant: instantText } = createInstantText()
   return encodeInSlices(events, (event) => {
     const subject = event.subject === null ? '\\N' : escapeText(event.subject)
     const attributes = event.attributes === null ? '\\N' : escapeText(event.attributes)
@@ -37,7 +37,7 @@ export const EVENT_COLUMNS = [
 ] as const
 
 export function encodeWindows(windows: readonly WindowRow[]): Buffer {
-  const instantText = createInstantText()
+  const { ofInstant: instantText, ofSecond: secondText } = createInstantText()
   return encodeInSlices(windows, (row) => {
     const { latest } = row
     const latestText =
@@ -48,7 +48,7 @@ export function encodeWindows(windows: readonly WindowRow[]): Buffer {
     invariant(Number.isInteger(startSeconds) && startSeconds % 60 === 0, 'a window starts on a whole minute')
     return (
       `${escapeText(row.tenant)}\t${escapeText(row.meter)}\t${row.revision}\t${escapeText(row.customer)}\t` +
-      `${instantText(row.windowStartMs).slice(0, SECOND_DIGITS)}\t${mapText(row.dimensions)}\t${row.events}\t` +
+      `${secondText(startSeconds)}\t${mapText(row.dimensions)}\t${row.events}\t` +
       `${quantityText(row.sum)}\t${optionalQuantity(row.min)}\t${optionalQuantity(row.max)}\t${latestText}\t` +
       `${arrayText(row.unique)}\t${row.partition}\t${row.chunk}\t${row.version}\n`
     )
@@ -149,27 +149,35 @@ function optionalQuantity(value: bigint | null): string {
   return value === null ? '\\N' : quantityText(value)
 }
 
-/** Length of `2023-11-16 18:17:03`. */
-const SECOND_DIGITS = 19
+/** Length of `1969-12-31 23:59:59`. */
+const CALENDAR_DIGITS = 19
 
 /**
- * `2023-11-16 18:17:03.979`. Events of one flush share a few hundred seconds, and formatting one costs more than the
- * rest of the row, so each is kept in the slot of its last bits.
+ * `1700158623.979`: seconds since 1970, which the engine reads twice as fast as a date; only those of ten digits, as it
+ * takes eight for a date. Events of one flush share a few hundred seconds, and writing one out costs more than the rest
+ * of the row, so each is kept in the slot of its last bits.
  */
-function createInstantText(): (instantMs: number) => string {
+function createInstantText(): { readonly ofInstant: (instantMs: number) => string; readonly ofSecond: (second: number) => string } {
   const knownSeconds = new Float64Array(SECOND_SLOTS).fill(Number.NaN)
   const secondTexts = new Array<string>(SECOND_SLOTS).fill('')
-  return (instantMs) => {
-    const second = Math.floor(instantMs / 1000)
+
+  function ofSecond(second: number): string {
     const slot = second & (SECOND_SLOTS - 1)
-    let text = secondTexts[slot] ?? ''
-    if (knownSeconds[slot] !== second) {
-      text = new Date(second * 1000).toISOString().slice(0, SECOND_DIGITS).replace('T', ' ')
-      knownSeconds[slot] = second
-      secondTexts[slot] = text
-    }
-    const milliseconds = instantMs - second * 1000
-    return `${text}.${milliseconds < 10 ? '00' : milliseconds < 100 ? '0' : ''}${milliseconds}`
+    if (knownSeconds[slot] === second) return secondTexts[slot] ?? ''
+    const hasTenDigits = second >= 1_000_000_000 && second <= 9_999_999_999
+    const text = hasTenDigits ? String(second) : new Date(second * 1000).toISOString().slice(0, CALENDAR_DIGITS).replace('T', ' ')
+    knownSeconds[slot] = second
+    secondTexts[slot] = text
+    return text
+  }
+
+  return {
+    ofSecond,
+    ofInstant(instantMs) {
+      const second = Math.floor(instantMs / 1000)
+      const milliseconds = instantMs - second * 1000
+      return `${ofSecond(second)}.${milliseconds < 10 ? '00' : milliseconds < 100 ? '0' : ''}${milliseconds}`
+    },
   }
 }
 

@@ -196,6 +196,24 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
         expect(await usageOf({ tenant: of })).toMatchObject([{ sum: 3n * most, min: -most, max: most, latest: -most }])
       })
 
+      // Stores read a date, or ten digits of seconds; each at the edge of the other.
+      test('instants from 1970 to 2200 come back to the millisecond', async () => {
+        const of = newTenant()
+        const instants = [0, 1, 999_999_999_999, 1_000_000_000_000, 1_700_158_623_009, 4_102_444_800_999, 7_258_118_399_999]
+        const events = instants.map((ms, index) => storedEvent({ tenant: of, occurredAtMs: instant(ms), id: `e${index}`, index }))
+        const windows = instants.slice(0, -1).map((ms, chunk) =>
+          windowRow({
+            tenant: of,
+            chunk,
+            windowStartMs: instant(ms - (ms % 60_000)),
+            latest: { value: 1n, occurredAtMs: instant(ms), offset: offset(chunk), index: 0 },
+          }),
+        )
+        await store.write(flushOf({ events, windows }))
+        expect(await scanned({ tenant: of })).toEqual(events)
+        expect((await windowsOf(of)).sort((a, b) => a.chunk - b.chunk)).toEqual(windows)
+      })
+
       test('numbers beyond 53 bits leave a query as strings', async () => {
         const rows = await store.query(
           "SELECT toUInt64('18446744073709551615') AS big, toDecimal128('1.1', 9) AS exact, {n:UInt8} AS given",
