@@ -52,7 +52,7 @@ describe('a running server', () => {
     expect(output).toMatch(/"allowed":true/)
     await waitFor(async () => {
       const { used } = await tollgate.ok<{ used: string }>('GET', '/v1/customers/acme/balances/tokens')
-      return used === '1540'
+      return used === '3270'
     }, 10_000)
   })
 })
