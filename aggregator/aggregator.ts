@@ -88,6 +88,8 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
   const { flushIntervalMs, flushRowsMax } = options
   const flusher = createFlusher({ usageStore, ensureCustomers, retry, metrics, clock, log, signal, flushIntervalMs, flushRowsMax })
   const workers = new Map<Partition, PartitionWorker>()
+  /** Ends what is still under way in a partition that was let go of: another process goes on from there. */
+  const letGo = new Map<Partition, AbortController>()
   const progress = createProgress({ eventLog, clock, retry, workers })
   const meterBook = createMeterBook({
     ...{ catalog, usageStore, flusher, retry, metrics, log, signal },
@@ -106,7 +108,10 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
 
   async function assigned(partition: Partition): Promise<Offset> {
     try {
-      const worker = await openPartition(partitionDeps, partition, meterBook.load)
+      const ending = new AbortController()
+      letGo.set(partition, ending)
+      const deps = { ...partitionDeps, signal: AbortSignal.any([signal, ending.signal]) }
+      const worker = await openPartition(deps, partition, meterBook.load)
       workers.set(partition, worker)
       flusher.add(worker.source)
       progress.opened(partition)
@@ -122,10 +127,12 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
   async function revoked(partition: Partition): Promise<void> {
     const worker = workers.get(partition)
     if (worker === undefined) return
-    const isDrained = await within(options.drainTimeoutMs, worker.idle().then(flusher.flush))
-    if (!isDrained) log.warn({ partition, next: worker.next(), stored: worker.storedNext() }, 'let go of a partition before its last flush')
-    flusher.remove(worker.source)
+    // Nothing more is asked of it; what was asked while the last rows were written ends too.
     workers.delete(partition)
+    const isDrained = await within(options.drainTimeoutMs, worker.idle().then(flusher.flush).then(worker.idle))
+    if (!isDrained) log.warn({ partition, next: worker.next(), stored: worker.storedNext() }, 'let go of a partition before its last flush')
+    letGo.get(partition)?.abort()
+    flusher.remove(worker.source)
     progress.closed(partition)
   }
 
@@ -168,12 +175,10 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
   }
 
   function serveTracking(partition: Partition): void {
-    workers
-      .get(partition)
-      ?.serveTracking()
-      .catch((error: unknown) => {
-        if (!signal.aborted) log.error({ err: error, partition }, 'tracking failed')
-      })
+    const worker = workers.get(partition)
+    worker?.serveTracking().catch((error: unknown) => {
+      if (!signal.aborted && workers.get(partition) === worker) log.error({ err: error, partition }, 'tracking failed')
+    })
   }
 
   metrics.observe(() => filterBytes([...workers.values()]))

@@ -68,6 +68,8 @@ export function createCustomerTracking(
     const computed = await computeCounters(usageStore, work, state.next, nowMs)
     for (const { customer, features } of work) {
       const tracked = computed.get(customer) ?? []
+      // Whoever has the partition by now would not know that it is to follow this customer.
+      signal.throwIfAborted()
       if (await counters.track(customer, tracked, state.next)) {
         customers.follow(
           customer,

@@ -18,7 +18,7 @@ export type MeterBook = {
   load(): Promise<readonly Meter[]>
   /** The catalog or the set of partitions has changed: brings all in line in the background. */
   changed(): void
-  /** Called now and then: takes up what had to wait for the fold. */
+  /** Called now and then: takes up what had to wait for the fold, or failed. */
   tend(): void
   /** Resolves when nothing is under way. */
   idle(): Promise<void>
@@ -38,6 +38,7 @@ export function createMeterBook(deps: {
   const { catalog, usageStore, workers, flusher, retry, metrics, log, signal } = deps
   let reading: Promise<unknown> = Promise.resolve()
   let generation = 0
+  let inLineGeneration = 0
   let running: Promise<void> | null = null
 
   /** One at a time: an answer that came late would take back what a later one has brought. */
@@ -49,17 +50,18 @@ export function createMeterBook(deps: {
 
   /** Starts over when something changed meanwhile. */
   async function bringInLine(): Promise<void> {
-    for (let done = -1; done !== generation && !signal.aborted; ) {
-      done = generation
+    while (inLineGeneration !== generation && !signal.aborted) {
+      const wanted = generation
       const definitions = await load()
       await Promise.all(
         workers().map((worker) => retry.do('take up meters', worker.partition, () => worker.syncMeters(definitions), signal)),
       )
       for (const worker of workers()) {
-        if (done !== generation) break
+        if (wanted !== generation) break
         await fill(worker)
       }
-      if (done === generation) await retry.do('drop replaced meters', null, dropReplaced, signal)
+      if (wanted === generation) await retry.do('drop replaced meters', null, dropReplaced, signal)
+      inLineGeneration = wanted
     }
   }
 
@@ -87,6 +89,7 @@ export function createMeterBook(deps: {
       }
       log.info({ partition, meters: together.length, events }, 'meters backfilled')
     }
+    if (!workers().includes(worker)) return
     worker.meterCompleted()
     await worker.serveTracking()
   }
@@ -113,6 +116,10 @@ export function createMeterBook(deps: {
 
   function changed(): void {
     generation++
+    run()
+  }
+
+  function run(): void {
     running ??= bringInLine()
       .catch((error: unknown) => {
         if (!signal.aborted) log.error({ err: error }, 'meters could not be brought in line')
@@ -126,7 +133,9 @@ export function createMeterBook(deps: {
     load,
     changed,
     tend() {
-      if (running === null && workers().some((worker) => fillable(worker).length > 0)) changed()
+      if (running !== null) return
+      if (workers().some((worker) => fillable(worker).length > 0)) changed()
+      else if (inLineGeneration !== generation) run()
     },
     async idle() {
       await running

@@ -35,7 +35,9 @@ export async function openPartition(
   const foldsFrom = resetsCounters ? point.from : countersNext
   const counters = createConfirmedCounters(deps.counters, log, { partition, countersNext: foldsFrom })
   const activations = (await usageStore.activations()).filter((activation) => activation.partition === partition)
-  const meters = createPartitionMeters(partition, activations, deps.activationWriter)
+  const isNew = storedNext === 0 && countersPosition === 0 && activations.length === 0
+  const activatableFrom = isNew ? point.from : logRange.next
+  const meters = createPartitionMeters(partition, activations, { activatableFrom, write: deps.activationWriter })
   // Read after the activations, so that each of them counts from its offset on, and not from when this process heard of it.
   await meters.sync(await readDefinitions(), point.from)
   const windows = createWindowFold({ partition, chunkRecords, chunkBase: 0 })

@@ -8,7 +8,7 @@ export type Unfilled = { readonly meter: Meter; readonly activation: MeterActiva
 
 /** The meters that one partition counts, and from where on: a revision counts live only once that is written down. */
 export type PartitionMeters = MeterLookup & {
-  /** Takes up new revisions at `next`, the first record not yet folded, and lets go of those that are no longer defined. */
+  /** Takes up new revisions when `next`, the first record not yet folded, is there, and lets go of those that are no longer defined. */
   sync(definitions: readonly Meter[], next: Offset): Promise<void>
   unfilled(): readonly Unfilled[]
   /** Is the revision complete in this partition? */
@@ -16,10 +16,15 @@ export type PartitionMeters = MeterLookup & {
   filled(activation: MeterActivation): Promise<void>
 }
 
+/**
+ * `activatableFrom`: the log's end when the partition was taken over, unless nobody had it before. Below it an earlier life,
+ * or a process that does not know yet that it lost the partition, may bring the store's position further than is folded
+ * here: a restart would go on from there, and what a revision counts live must not lie before.
+ */
 export function createPartitionMeters(
   partition: Partition,
   activations: readonly MeterActivation[],
-  write: ActivationWriter,
+  { activatableFrom, write }: { readonly activatableFrom: Offset; readonly write: ActivationWriter },
 ): PartitionMeters {
   const known = new Map(activations.map((activation) => [keyOf(activation), activation]))
   let current = new Map<string, Meter>()
@@ -44,9 +49,10 @@ export function createPartitionMeters(
     meterNamed: plans.meterNamed,
     async sync(definitions, next) {
       const wanted = new Map(definitions.map((meter) => [keyOf(meter), meter]))
+      const fromOffset = Math.max(next, activatableFrom) as Offset
       const fresh = definitions
         .filter((meter) => activationOf(meter) === undefined)
-        .map(({ tenant, key, revision }) => ({ tenant, meter: key, revision, partition, fromOffset: next, backfilled: next === 0 }))
+        .map(({ tenant, key, revision }) => ({ tenant, meter: key, revision, partition, fromOffset, backfilled: fromOffset === 0 }))
       if (fresh.length > 0) await write(fresh)
       for (const activation of fresh) known.set(keyOf(activation), activation)
       current = wanted
