@@ -276,5 +276,5 @@ test('Without its usage store it says that it is stalled and why, and goes on wh
   await settled()
   await vi.waitFor(() => expect(running.health()).toMatchObject({ isStalled: false, reasons: [] }), soon)
   expect(running.health().partitions.map(({ lagRecords }) => lagRecords)).toEqual([0, 0])
-  expect(await total('tokens')).toEqual({ events: 1, sum: units(1) })
+  await vi.waitFor(async () => expect(await total('tokens')).toEqual({ events: 1, sum: units(1) }), soon)
 })
