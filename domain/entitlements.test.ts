@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { NANO } from './decimal.ts'
 import { type EntitlementInputs, NO_ENTITLEMENT_INPUTS } from './entitlement-inputs.ts'
+import type { EntitlementOverride } from './entitlement-override.ts'
 import { entitlementsValidUntilMs, resolveEntitlements, trackedFeatures } from './entitlements.ts'
-import { END_OF_TIME_MS, type FeatureKey, type InstantMs } from './identity.ts'
+import type { Grant } from './grant.ts'
+import { type CustomerKey, END_OF_TIME_MS, type FeatureKey, type GrantId, type InstantMs } from './identity.ts'
 import type { Entitlement, Feature, PlanVersion } from './plan.ts'
 import type { Subscription, SubscriptionPhase } from './subscription.ts'
 
@@ -48,6 +50,112 @@ describe('several subscriptions to one feature', () => {
       timezone: 'UTC',
     })
     expect(scheduleOf(started('b', 'monthly', 10), started('a', 'daily', 10))?.interval).toBe('day')
+  })
+})
+
+describe('an override', () => {
+  const override = (change: Partial<EntitlementOverride> = {}): EntitlementOverride => ({
+    ...entitlement({ limit: '7', limitType: 'hard' }),
+    reset: null,
+    anchor: null,
+    beganMs: 900 as InstantMs,
+    fromMs: 900 as InstantMs,
+    untilMs: null,
+    ...change,
+  })
+  const withOverrides = (
+    overrides: EntitlementOverride[],
+    subscriptions = [subscription({ plan: 'p' }), subscription({ id: 'b', plan: 'p' })],
+  ) => resolveEntitlements({ ...inputs([plan('p', [entitlement({ limit: '100', reset: 'day' })])], subscriptions), overrides }, NOW)
+
+  test.each([
+    { when: 'in force', change: {}, limit: 7n },
+    { when: 'begun now', change: { fromMs: 1000 as InstantMs }, limit: 7n },
+    { when: 'ended now', change: { untilMs: 1000 as InstantMs }, limit: 200n },
+    { when: 'ending later', change: { untilMs: 1001 as InstantMs }, limit: 7n },
+  ])('$when', ({ change, limit }) => {
+    expect(withOverrides([override(change)]).get(TOKENS)).toMatchObject({ limit: limit * NANO, limitType: limit === 7n ? 'hard' : 'soft' })
+  })
+
+  test.each([
+    { why: 'says nothing: as the plan has it', change: {}, interval: 'day', anchor: 'subscription' },
+    { why: 'says so: by the override', change: { reset: 'week', anchor: 'calendar' } as const, interval: 'week', anchor: 'calendar' },
+  ])('when it resets, where it $why', ({ change, interval, anchor }) => {
+    const effective = withOverrides([override(change)]).get(TOKENS)
+    expect(effective).toMatchObject({ tracked: { schedule: { interval, anchor, fromMs: 0, anchorMs: 0 } } })
+  })
+
+  test('without any subscription counts its periods from when overrides began', () => {
+    const effective = withOverrides([override({ fromMs: 950 as InstantMs })], []).get(TOKENS)
+    expect(effective).toMatchObject({ limit: 7n * NANO, tracked: { schedule: { interval: 'month', fromMs: 900, anchorMs: 900 } } })
+    const lone = { ...inputs([], []), overrides: [override()] }
+    expect(trackedFeatures(lone, NOW)).toEqual([effective?.type === 'metered' ? effective.tracked : undefined])
+  })
+
+  test('turns a boolean on or off and gives a config its value', () => {
+    const of = (feature: string, value: unknown) => override({ feature: feature as FeatureKey, value })
+    const resolved = withOverrides([of('sso', false), of('region', 'us')])
+    expect(resolved.get('sso' as FeatureKey)).toMatchObject({ isOn: false })
+    expect(resolved.get('region' as FeatureKey)).toMatchObject({ value: 'us' })
+  })
+})
+
+describe('when counters of more than the period under way are kept', () => {
+  const grant = (effectiveAtMs: number, expiresAtMs: number | null = null): Grant => ({
+    id: 'g' as GrantId,
+    customer: 'acme' as CustomerKey,
+    feature: TOKENS,
+    amount: 1n,
+    priority: 100,
+    effectiveAtMs: effectiveAtMs as InstantMs,
+    expiresAtMs: expiresAtMs as InstantMs | null,
+    voidedAtMs: null,
+    createdAtMs: 0 as InstantMs,
+  })
+  const HOUR_MS = 3_600_000
+  const IN_THIRD_HOUR = (2.5 * HOUR_MS) as InstantMs
+  const trackedWith = (more: Partial<EntitlementInputs>, change: Partial<Entitlement> = {}, aggregation = 'sum') => {
+    const data = inputs([plan('p', [entitlement({ reset: 'hour', ...change })])], [subscription({ plan: 'p' })])
+    const meters = data.meters.map((meter) => ({ ...meter, aggregation })) as typeof data.meters
+    return trackedFeatures({ ...data, meters, ...more }, IN_THIRD_HOUR)[0]
+  }
+
+  test.each([
+    { why: 'nothing but a plan', more: {}, kept: null, boundaries: [] },
+    { why: 'a grant that is over', more: { grants: [grant(0, 1.5 * HOUR_MS)] }, kept: null, boundaries: [] },
+    { why: 'a grant from the start on', more: { grants: [grant(0)] }, kept: 0, boundaries: [] },
+    {
+      why: 'a grant that began and will end',
+      more: { grants: [grant(1.5 * HOUR_MS, 9 * HOUR_MS)] },
+      kept: HOUR_MS,
+      boundaries: [1.5 * HOUR_MS, 9 * HOUR_MS],
+    },
+    { why: 'a grant to come', more: { grants: [grant(5.5 * HOUR_MS)] }, kept: 2 * HOUR_MS, boundaries: [5.5 * HOUR_MS] },
+    { why: 'rollover', more: {}, change: { rollover: { percent: '50', max: null } }, kept: 0, boundaries: [] },
+    {
+      why: 'a reset by hand in this period',
+      more: { manualResets: [{ feature: TOKENS, atMs: (2.25 * HOUR_MS) as InstantMs }] },
+      kept: 2.25 * HOUR_MS,
+      boundaries: [2.25 * HOUR_MS],
+    },
+    {
+      why: 'a reset by hand in a period that is over',
+      more: { manualResets: [{ feature: TOKENS, atMs: 1 as InstantMs }] },
+      kept: null,
+      boundaries: [],
+    },
+    { why: 'a grant of a meter that does not add up', more: { grants: [grant(0)] }, aggregation: 'unique', kept: null, boundaries: [] },
+  ])('$why: from $kept', ({ more, change, aggregation, kept, boundaries }) => {
+    const tracked = trackedWith(more, change, aggregation)
+    expect([tracked?.keptFromMs, tracked?.boundariesMs]).toEqual([kept, boundaries])
+    expect(tracked?.definition === trackedWith({})?.definition).toBe(kept === null)
+  })
+
+  test('resolved entitlements stand until the next cut', () => {
+    const data = { ...inputs([plan('p', [entitlement({ reset: 'hour' })])], [subscription({ plan: 'p' })]) }
+    const untilMs = (grants: Grant[]) =>
+      entitlementsValidUntilMs({ ...data, grants }, resolveEntitlements({ ...data, grants }, IN_THIRD_HOUR), IN_THIRD_HOUR)
+    expect([untilMs([]), untilMs([grant(0)]), untilMs([grant(0, 2.75 * HOUR_MS)])]).toEqual([END_OF_TIME_MS, 3 * HOUR_MS, 2.75 * HOUR_MS])
   })
 })
 

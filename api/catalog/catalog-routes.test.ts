@@ -231,6 +231,26 @@ describe('the catalog over HTTP', () => {
       expect(await call('PUT', `/v1/plans/${key}`, again)).toEqual({ status: 200, body: { ...shown, version } })
     })
 
+    test('say what holds while balances cannot be trusted, and for what', async () => {
+      const policies = [
+        { feature: 'tokens', limit: '1', onUncertain: 'allow' },
+        { feature: 'sso', onUncertain: 'deny' },
+      ]
+      const body = { product: 'ai', name: 'Sure', currency: 'EUR', interval: 'month', entitlements: policies }
+      const put = await call('PUT', '/v1/plans/sure', body)
+      expect(put).toMatchObject({ status: 201, body: { entitlements: [policies[0], { ...policies[1], value: true }] } })
+      const shown = await ok('GET', '/v1/plans/sure')
+      const { key: _, version, ...again } = shown
+      expect(await call('PUT', '/v1/plans/sure', again)).toEqual({ status: 200, body: { ...shown, version } })
+      await expectRefused(
+        'PUT',
+        '/v1/plans/sure',
+        { ...body, entitlements: [{ feature: 'sso', onUncertain: 'maybe' }] },
+        'invalid_request',
+        /onUncertain/,
+      )
+    })
+
     test.each([
       { title: 'an unknown product', change: { product: 'none' }, code: 'unknown_product', says: /product none/ },
       { title: 'an unknown currency', change: { currency: 'EURO' }, code: 'unknown_currency', says: /EURO/ },

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { removeDirectory, startTollgate, type TollgateProcess, waitFor } from '../support/tollgate-process.ts'
+import { removeDirectory, runTollgate, startTollgate, type TollgateProcess, waitFor } from '../support/tollgate-process.ts'
 
 type Source = { source: string; id?: string; priority?: number; amount: string | null; remaining: string | null; expiresAt?: string }
 type Balance = {
@@ -316,5 +316,12 @@ describe('entitlements in full', () => {
     { method: 'GET', path: '/v1/customers/returning/entitlements/tokens', code: 'unknown_entitlement' },
   ])('$method $path is 404 $code', async ({ method, path, code }) => {
     expect(await tollgate.call(method, path)).toMatchObject({ status: 404, body: { code } })
+  })
+
+  test('the counters of all these stretches of time are what the events say', async () => {
+    expect(await tollgate.stop()).toBe(0)
+    const verify = await runTollgate(['verify'], { TOLLGATE_DATA_DIR: tollgate.dataDir })
+    expect(verify, verify.output).toMatchObject({ code: 0 })
+    expect(verify.output).toMatch(/no difference/i)
   })
 })
