@@ -39,7 +39,7 @@ export async function backfill(
         customer = createFoldCustomer(null)
         customers.set(event.customer, customer)
       }
-      countEvent(state, event, plans, customer, [])
+      countEvent(state, event, plans, customer)
     }
     if (windows.closed.length >= ROWS_PER_WRITE_MIN) await writeRows()
   }

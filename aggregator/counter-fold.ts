@@ -4,7 +4,7 @@ import type { PeriodCursor } from '../domain/calendar.ts'
 import type { CustomerKey, InstantMs, Offset, TenantKey } from '../domain/identity.ts'
 import { type CompiledMeter, compileMeter, counterStateOf, type Reading } from '../domain/metering.ts'
 import { createCounterPeriods, type TrackedFeature } from '../domain/tracked-feature.ts'
-import { addToTally, aggregateOfTally, createTally, type Tally } from './tally.ts'
+import { addToTally, aggregateAt, allot, clearTallies, createTallies, type Tallies, tallyNumbers } from './tally.ts'
 
 /** A tracked feature of one customer, made ready for a stream of events. */
 export type FeatureCounter = {
@@ -19,11 +19,20 @@ export type FeatureCounter = {
 }
 
 /** What one record adds to a counter's period. */
-export type PendingDelta = Tally & {
+export type PendingDelta = {
   readonly counter: FeatureCounter
   readonly customer: CustomerKey
   readonly periodStartMs: InstantMs
   readonly record: Offset
+  /** Of its tally. */
+  readonly place: number
+}
+
+/** Deltas of the record that is being folded. */
+export type PendingDeltas = { readonly deltas: PendingDelta[]; readonly tallies: Tallies }
+
+export function createPendingDeltas(): PendingDeltas {
+  return { deltas: [], tallies: createTallies() }
 }
 
 export function createFeatureCounter(tracked: TrackedFeature, trackedFromMs: InstantMs): FeatureCounter {
@@ -49,7 +58,7 @@ export function passesFilter(counter: Pick<FeatureCounter, 'filter'>, dimensions
 /** Counts one event for one feature; events of one record and period become one delta. */
 export function countInFeature(
   counter: FeatureCounter,
-  pending: PendingDelta[],
+  pending: PendingDeltas,
   event: StoredEvent,
   reading: Reading,
   dimensions: readonly string[],
@@ -59,21 +68,24 @@ export function countInFeature(
   const { startMs } = counter.periods.at(event.occurredAtMs)
   let delta = counter.pending
   if (delta === null || delta.record !== offset || delta.periodStartMs !== startMs) {
-    delta = { ...createTally(), counter, customer: event.customer, periodStartMs: startMs, record: offset }
+    const place = allot(pending.tallies, tallyNumbers(counter.compiled.aggregation))
+    delta = { counter, customer: event.customer, periodStartMs: startMs, record: offset, place }
     counter.pending = delta
-    pending.push(delta)
+    pending.deltas.push(delta)
   }
-  addToTally(delta, counter.compiled.aggregation, reading, event.occurredAtMs, offset, event.index)
+  addToTally(pending.tallies, delta.place, counter.compiled.aggregation, reading, event.occurredAtMs, offset, event.index)
 }
 
-export function deltasOf(tenant: TenantKey, pending: readonly PendingDelta[]): CounterDelta[] {
+/** What the record adds; nothing is pending afterwards. */
+export function takeDeltas(tenant: TenantKey, pending: PendingDeltas): CounterDelta[] {
   const deltas: CounterDelta[] = []
-  for (const delta of pending) {
-    const { counter, customer, periodStartMs } = delta
+  for (const { counter, customer, periodStartMs, place } of pending.deltas) {
     const { feature, definition, meter } = counter.tracked
     counter.pending = null
-    const update = counterStateOf(meter.aggregation, aggregateOfTally(delta, meter.aggregation))
+    const update = counterStateOf(meter.aggregation, aggregateAt(pending.tallies, place, meter.aggregation))
     if (update !== null) deltas.push({ tenant, customer, feature, definition, periodStartMs, update })
   }
+  pending.deltas.length = 0
+  clearTallies(pending.tallies)
   return deltas
 }

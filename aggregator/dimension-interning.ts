@@ -1,26 +1,25 @@
-import { invariant } from '../domain/invariant.ts'
 import type { CompiledMeter } from '../domain/metering.ts'
 
 /** One combination of dimension values, kept once for all windows of a chunk that have it. */
 export type Dimensions = {
-  /** From 0 without gaps, until the next `clear`. */
-  readonly id: number
   /** In the order of the meter's dimension names. */
   readonly values: readonly string[]
   readonly named: Readonly<Record<string, string>>
+  /** Numbers that the windows of the chunk give its minutes; beside them the last one asked for. */
+  readonly buckets: Map<number, number>
+  minute: number
+  bucket: number
 }
 
-/** Gives equal combinations of dimension values the same object: an event then finds its window by a number. */
+/**
+ * Gives equal combinations of dimension values the same object: an event then finds its window by numbers. What was given
+ * out in another epoch is not found again.
+ */
 export type DimensionInterning = {
   /** Of an event's parsed data. */
-  read(data: object): Dimensions
-  of(values: readonly string[]): Dimensions
-  /** What was given out before is not found again. */
-  clear(): void
+  read(data: object, epoch: number): Dimensions
+  of(values: readonly string[], epoch: number): Dimensions
 }
-
-/** In one chunk of one partition: far more windows than fit into memory. Keeps keys of windows exact. */
-export const DIMENSION_IDS_MAX = 2 ** 26
 
 /** Values are looked up one after the other, each in a map of its own: nothing is joined into a key. */
 type Level = { readonly next: Map<string, Level>; here: Dimensions | null }
@@ -28,11 +27,18 @@ type Level = { readonly next: Map<string, Level>; here: Dimensions | null }
 export function createDimensionInterning({ dimensionReaders, dimensionsOf }: CompiledMeter): DimensionInterning {
   const count = dimensionReaders.length
   let root: Level = { next: new Map(), here: null }
-  let ids = 0
+  let rootEpoch = 0
+
+  function rootIn(epoch: number): Level {
+    if (epoch !== rootEpoch) {
+      root = { next: new Map(), here: null }
+      rootEpoch = epoch
+    }
+    return root
+  }
 
   function add(level: Level, values: readonly string[]): Dimensions {
-    invariant(ids < DIMENSION_IDS_MAX, `a chunk has at most ${DIMENSION_IDS_MAX} combinations of dimension values`)
-    const added = { id: ids++, values, named: dimensionsOf(values) }
+    const added = { values, named: dimensionsOf(values), buckets: new Map(), minute: Number.NaN, bucket: 0 }
     level.here = added
     return added
   }
@@ -43,18 +49,17 @@ export function createDimensionInterning({ dimensionReaders, dimensionsOf }: Com
     return below
   }
 
-  function of(values: readonly string[]): Dimensions {
-    let level = root
-    for (let place = 0; place < count; place++) {
-      const value = values[place] ?? ''
-      level = level.next.get(value) ?? levelBelow(level, value)
-    }
-    return level.here ?? add(level, values)
-  }
-
   return {
-    read(data) {
-      let level = root
+    of(values, epoch) {
+      let level = rootIn(epoch)
+      for (let place = 0; place < count; place++) {
+        const value = values[place] ?? ''
+        level = level.next.get(value) ?? levelBelow(level, value)
+      }
+      return level.here ?? add(level, values)
+    },
+    read(data, epoch) {
+      let level = rootIn(epoch)
       for (let place = 0; place < count; place++) {
         const value = dimensionReaders[place]?.(data) ?? ''
         level = level.next.get(value) ?? levelBelow(level, value)
@@ -66,12 +71,6 @@ export function createDimensionInterning({ dimensionReaders, dimensionsOf }: Com
           dimensionReaders.map((read) => read(data)),
         )
       )
-    },
-    of,
-    clear() {
-      if (ids === 0) return
-      root = { next: new Map(), here: null }
-      ids = 0
     },
   }
 }

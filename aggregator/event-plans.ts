@@ -1,7 +1,10 @@
 import type { MeterKey, Offset, TenantKey } from '../domain/identity.ts'
+import { invariant } from '../domain/invariant.ts'
 import type { Meter } from '../domain/meter.ts'
 import { type CompiledMeter, compiledMeter } from '../domain/metering.ts'
 import { createDimensionInterning, type DimensionInterning } from './dimension-interning.ts'
+import { tallyNumbers } from './tally.ts'
+import { ENTRY_HEAD_NUMBERS } from './window-fold.ts'
 
 /**
  * How the events of one type are counted. Meters that read the same dimensions stand together, so that an event finds
@@ -14,11 +17,11 @@ export type EventPlan = {
   readonly meters: readonly FoldMeter[]
 }
 
-/** Meters of one event type with the same dimensions. `slot` is its place in `CustomerWindows`. */
+/** Meters of one event type with the same dimensions. Those made later are a group of their own: the entries of this one have no room for them. */
 export type MeterGroup = {
-  readonly slot: number
   readonly needsData: boolean
-  /** Of the chunk under way. */
+  /** What the windows of one customer, minute and dimensions take together. */
+  readonly entryNumbers: number
   readonly dimensions: DimensionInterning
   readonly meters: readonly FoldMeter[]
 }
@@ -30,8 +33,8 @@ export type FoldMeter = {
   readonly fromOffset: Offset
   readonly toOffset: Offset
   readonly group: MeterGroup
-  /** Within the group, and never another's. */
-  readonly place: number
+  /** In the group's entries. */
+  readonly tallyPlace: number
 }
 
 export type Counting = { readonly meter: Meter; readonly fromOffset: Offset; readonly toOffset: Offset }
@@ -50,63 +53,62 @@ export type EventPlans = MeterLookup & {
 export const LIVE_TO_OFFSET = Number.MAX_SAFE_INTEGER as Offset
 
 export function createEventPlans(): EventPlans {
-  const groups = new Map<string, Group>()
   let foldMeters = new Map<string, FoldMeter>()
   let plans = new Map<TenantKey, Map<string, EventPlan>>()
   let byName = new Map<string, FoldMeter>()
-  let planSlots = 0
-
-  function groupOf(meter: Meter): Group {
-    const compiled = compiledMeter(meter)
-    const paths = compiled.dimensionNames.map((name) => meter.dimensions[name])
-    const key = JSON.stringify([meter.tenant, meter.eventType, compiled.dimensionNames, paths])
-    const known = groups.get(key)
-    if (known !== undefined) return known
-    const group = {
-      slot: groups.size,
-      needsData: compiled.needsData,
-      dimensions: createDimensionInterning(compiled),
-      meters: [],
-      places: 0,
-    }
-    groups.set(key, group)
-    return group
-  }
-
-  function foldMeterOf(counting: Counting): FoldMeter {
-    const known = foldMeters.get(revisionKey(counting.meter))
-    if (known !== undefined) return known
-    const group = groupOf(counting.meter)
-    return { ...counting, compiled: compiledMeter(counting.meter), group, place: group.places++ }
-  }
-
-  function planFor(meters: readonly FoldMeter[]): EventPlan {
-    const ofGroups = Map.groupBy(meters, ({ group }) => group as Group)
-    for (const [group, members] of ofGroups) {
-      group.meters = members
-      group.needsData = members.some(({ compiled }) => compiled.needsData)
-    }
-    return { slot: planSlots++, groups: [...ofGroups.keys()], meters: [...ofGroups.values()].flat() }
-  }
 
   return {
     planOf: (tenant, eventType) => plans.get(tenant)?.get(eventType),
     meterNamed: (tenant, key) => byName.get(nameOf(tenant, key)),
     count(countings) {
-      const current = countings.map(foldMeterOf)
+      const fresh = countings.filter(({ meter }) => !foldMeters.has(revisionKey(meter)))
+      for (const together of Map.groupBy(fresh, groupKey).values()) {
+        for (const foldMeter of groupTogether(together)) foldMeters.set(revisionKey(foldMeter.meter), foldMeter)
+      }
+      const current = countings.flatMap(({ meter }) => foldMeters.get(revisionKey(meter)) ?? [])
+      for (const { group } of foldMeters.values()) (group as Group).meters = []
+      for (const [group, members] of Map.groupBy(current, ({ group }) => group as Group)) group.meters = members
       foldMeters = new Map(current.map((foldMeter) => [revisionKey(foldMeter.meter), foldMeter]))
       byName = new Map(current.map((foldMeter) => [nameOf(foldMeter.meter.tenant, foldMeter.meter.key), foldMeter]))
-      plans = new Map()
-      planSlots = 0
-      for (const [tenant, ofTenant] of Map.groupBy(current, ({ meter }) => meter.tenant)) {
-        const byType = Map.groupBy(ofTenant, ({ meter }) => meter.eventType)
-        plans.set(tenant, new Map([...byType].map(([eventType, ofType]) => [eventType, planFor(ofType)])))
-      }
+      plans = plansOf(current)
     },
   }
 }
 
-type Group = { -readonly [Key in keyof MeterGroup]: MeterGroup[Key] } & { places: number }
+type Group = { -readonly [Key in keyof MeterGroup]: MeterGroup[Key] }
+
+function groupTogether(countings: readonly Counting[]): FoldMeter[] {
+  const compiled = countings.map(({ meter }) => compiledMeter(meter))
+  const [first] = compiled
+  invariant(first !== undefined, 'a group has at least one meter')
+  const needsData = compiled.some((each) => each.needsData)
+  const group: Group = { needsData, entryNumbers: ENTRY_HEAD_NUMBERS, dimensions: createDimensionInterning(first), meters: [] }
+  const foldMeters = countings.map((counting, at) => {
+    const tallyPlace = group.entryNumbers
+    group.entryNumbers += tallyNumbers(counting.meter.aggregation)
+    return { ...counting, compiled: compiled[at] ?? first, group, tallyPlace }
+  })
+  return foldMeters
+}
+
+function plansOf(foldMeters: readonly FoldMeter[]): Map<TenantKey, Map<string, EventPlan>> {
+  const plans = new Map<TenantKey, Map<string, EventPlan>>()
+  let slot = 0
+  for (const [tenant, ofTenant] of Map.groupBy(foldMeters, ({ meter }) => meter.tenant)) {
+    const byType = new Map<string, EventPlan>()
+    for (const [eventType, ofType] of Map.groupBy(ofTenant, ({ meter }) => meter.eventType)) {
+      const groups = [...new Set(ofType.map(({ group }) => group))]
+      byType.set(eventType, { slot: slot++, groups, meters: groups.flatMap(({ meters }) => meters) })
+    }
+    plans.set(tenant, byType)
+  }
+  return plans
+}
+
+function groupKey({ meter }: Counting): string {
+  const { dimensionNames } = compiledMeter(meter)
+  return JSON.stringify([meter.tenant, meter.eventType, dimensionNames.map((name) => [name, meter.dimensions[name]])])
+}
 
 function nameOf(tenant: TenantKey, key: MeterKey): string {
   return `${key} ${tenant}`

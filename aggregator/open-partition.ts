@@ -61,7 +61,7 @@ async function restoreChunk(
   for await (const events of usageStore.scanEvents({ partition, fromOffset: chunkStart, toOffset: state.next })) {
     for (const event of events) {
       enterRecord(state.windows, event.offset)
-      countEvent(state, event, meters, customers.of(event.tenant, event.customer), [])
+      countEvent(state, event, meters, customers.of(event.tenant, event.customer))
     }
   }
 }

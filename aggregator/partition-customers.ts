@@ -105,7 +105,7 @@ export function createPartitionCustomers(
       if (size <= CUSTOMERS_MAX) return
       for (const [, customers] of byTenant) {
         for (const [key, customer] of customers) {
-          if (customer.windows.length > 0) continue
+          if (customer.number >= 0) continue
           customers.delete(key)
           size--
         }

@@ -5,16 +5,15 @@ import { isAdditive } from '../domain/meter.ts'
 import type { CompiledMeter } from '../domain/metering.ts'
 import type { UsageEvent, UsageEventBatch } from '../domain/usage-event.ts'
 import { dimensionOfReport, readUsageReport, USAGE_REPORT_TYPE } from '../domain/usage-report.ts'
-import { countInFeature, deltasOf, type FeatureCounter, type PendingDelta } from './counter-fold.ts'
+import { countInFeature, createPendingDeltas, type FeatureCounter, type PendingDeltas, takeDeltas } from './counter-fold.ts'
 import type { EventPlan, MeterLookup } from './event-plans.ts'
-import { type Cell, type CustomerWindows, cellOf, countInCell, enterRecord, type WindowFold } from './window-fold.ts'
+import { countInEntry, enterRecord, openEntry, type WindowCustomer, type WindowFold } from './window-fold.ts'
 
 /** A record of the log, decoded. */
 export type FoldRecord = UsageEventBatch & { readonly offset: Offset; readonly receivedAtMs: InstantMs }
 
 /** What a partition keeps of one customer. */
-export type FoldCustomer = {
-  readonly windows: CustomerWindows
+export type FoldCustomer = WindowCustomer & {
   /** Features whose counters follow this customer, by event type; null when none do. */
   counters: ReadonlyMap<string, readonly FeatureCounter[]> | null
   /** The same, ready for the meters of each plan. */
@@ -22,7 +21,7 @@ export type FoldCustomer = {
 }
 
 export function createFoldCustomer(counters: FoldCustomer['counters']): FoldCustomer {
-  return { windows: [], counters, following: [] }
+  return { number: -1, counters, following: [] }
 }
 
 /** Everything the fold of one partition holds between records. Changed in place: there is no other reference to it. */
@@ -37,6 +36,8 @@ export type FoldState = {
   storedNext: Offset
   /** Below this the counters have applied the deltas. */
   countersNext: Offset
+  /** Empty between records. */
+  readonly pending: PendingDeltas
   readonly tally: FoldTally
 }
 
@@ -49,7 +50,7 @@ export type FoldTally = {
 
 export function createFoldState(windows: WindowFold, next: Offset, storedNext: Offset, countersNext: Offset): FoldState {
   const tally = { accepted: 0, repeated: 0, unreadable: { missing: 0, not_a_number: 0, not_exact: 0 } }
-  return { partition: windows.partition, windows, next, events: [], storedNext, countersNext, tally }
+  return { partition: windows.partition, windows, next, events: [], storedNext, countersNext, pending: createPendingDeltas(), tally }
 }
 
 /** What the fold asks of its surroundings for one record; all of it depends on the log and on activations alone. */
@@ -78,7 +79,7 @@ export type FoldedRecord = { readonly deltas: readonly CounterDelta[]; readonly 
 export function foldRecord(state: FoldState, record: FoldRecord, context: FoldContext): FoldedRecord {
   const { offset, tenant, events } = record
   enterRecord(state.windows, offset)
-  const pending: PendingDelta[] = []
+  const { pending } = state
   let settles: SettledHold[] | null = null
   for (let index = 0; index < events.length; index++) {
     const event = events[index]
@@ -95,11 +96,11 @@ export function foldRecord(state: FoldState, record: FoldRecord, context: FoldCo
     context.sets?.counted(stored)
     state.tally.accepted++
     if (offset >= state.storedNext) state.events.push(stored)
-    countEvent(state, stored, context, context.customerAt(index), pending)
+    countEvent(state, stored, context, context.customerAt(index))
   }
   state.next = (offset + 1) as Offset
-  if (pending.length === 0 && settles === null) return NOTHING_FOLDED
-  return { deltas: deltasOf(tenant, pending), settles: settles ?? [] }
+  if (pending.deltas.length === 0 && settles === null) return NOTHING_FOLDED
+  return { deltas: takeDeltas(tenant, pending), settles: settles ?? [] }
 }
 
 const NOTHING_FOLDED: FoldedRecord = { deltas: [], settles: [] }
@@ -112,45 +113,32 @@ function withHold(settles: SettledHold[] | null, tenant: TenantKey, event: Usage
 }
 
 /** Counts one accepted event wherever it counts; also how a backfill counts events from the store. */
-export function countEvent(
-  state: FoldState,
-  event: StoredEvent,
-  lookup: MeterLookup,
-  customer: FoldCustomer,
-  pending: PendingDelta[],
-): void {
+export function countEvent(state: FoldState, event: StoredEvent, lookup: MeterLookup, customer: FoldCustomer): void {
   if (event.type === USAGE_REPORT_TYPE) {
-    countReport(state, event, lookup, customer, pending)
+    countReport(state, event, lookup, customer)
     return
   }
   const plan = lookup.planOf(event.tenant, event.type)
   const following = event.offset < state.countersNext || customer.counters === null ? null : followingOf(customer, plan, event.type)
-  const data = plan === undefined ? NO_DATA : countInPlan(state, event, plan, customer, following, pending)
+  const data = plan === undefined ? NO_DATA : countInPlan(state, event, plan, customer, following)
   if (following === null || following.others.length === 0) return
   const parsed = data === NO_DATA ? parsedData(event.data) : data
   for (const counter of following.others) {
     const { read, readDimensions } = counter.compiled
     const reading = read(parsed)
-    if (typeof reading !== 'string') countInFeature(counter, pending, event, reading, readDimensions(parsed))
+    if (typeof reading !== 'string') countInFeature(counter, state.pending, event, reading, readDimensions(parsed))
   }
 }
 
 /** Returns the event's data when it was parsed. */
-function countInPlan(
-  state: FoldState,
-  event: StoredEvent,
-  plan: EventPlan,
-  customer: FoldCustomer,
-  following: Following | null,
-  pending: PendingDelta[],
-): object {
+function countInPlan(state: FoldState, event: StoredEvent, plan: EventPlan, customer: FoldCustomer, following: Following | null): object {
   const { offset, index, occurredAtMs } = event
   let data = NO_DATA
   let at = 0
   for (const group of plan.groups) {
     if (group.needsData && data === NO_DATA) data = parsedData(event.data)
-    const dimensions = group.dimensions.read(data)
-    let cell: Cell | null = null
+    const dimensions = group.dimensions.read(data, state.windows.epoch)
+    let entry = NO_ENTRY
     for (const foldMeter of group.meters) {
       const reading = foldMeter.compiled.read(data)
       const counters = following === null ? undefined : following.byMeter[at]
@@ -161,18 +149,18 @@ function countInPlan(
         continue
       }
       if (isCounted) {
-        cell ??= cellOf(state.windows, customer.windows, group, event.customer, occurredAtMs, dimensions)
-        countInCell(state.windows, cell, foldMeter, reading, occurredAtMs, offset, index)
+        if (entry === NO_ENTRY) entry = openEntry(state.windows, group, customer, event, dimensions)
+        countInEntry(state.windows, entry, foldMeter, reading, occurredAtMs, offset, index)
       }
       if (counters === undefined) continue
-      for (const counter of counters) countInFeature(counter, pending, event, reading, dimensions.values)
+      for (const counter of counters) countInFeature(counter, state.pending, event, reading, dimensions.values)
     }
   }
   return data
 }
 
 /** Usage that is said outright counts for the meter that it names, and for every counter of that meter whose filter it passes. */
-function countReport(state: FoldState, event: StoredEvent, lookup: MeterLookup, customer: FoldCustomer, pending: PendingDelta[]): void {
+function countReport(state: FoldState, event: StoredEvent, lookup: MeterLookup, customer: FoldCustomer): void {
   const report = readUsageReport(parsedData(event.data))
   if (report === null || report.quantity === null) return
   const { quantity } = report
@@ -181,16 +169,16 @@ function countReport(state: FoldState, event: StoredEvent, lookup: MeterLookup, 
   const foldMeter = lookup.meterNamed(event.tenant, report.meter)
   if (foldMeter !== undefined && offset >= foldMeter.fromOffset && offset < foldMeter.toOffset && isAdditive(foldMeter.meter.aggregation)) {
     const { group, compiled } = foldMeter
-    const dimensions = group.dimensions.of(valuesFor(compiled))
-    const cell = cellOf(state.windows, customer.windows, group, event.customer, occurredAtMs, dimensions)
-    countInCell(state.windows, cell, foldMeter, quantity, occurredAtMs, offset, index)
+    const dimensions = group.dimensions.of(valuesFor(compiled), state.windows.epoch)
+    const entry = openEntry(state.windows, group, customer, event, dimensions)
+    countInEntry(state.windows, entry, foldMeter, quantity, occurredAtMs, offset, index)
   }
   if (customer.counters === null || offset < state.countersNext) return
   for (const ofType of customer.counters.values()) {
     for (const counter of ofType) {
       const { meter } = counter.tracked
       if (meter.key !== report.meter || !isAdditive(meter.aggregation)) continue
-      countInFeature(counter, pending, event, quantity, valuesFor(counter.compiled))
+      countInFeature(counter, state.pending, event, quantity, valuesFor(counter.compiled))
     }
   }
 }
@@ -232,6 +220,7 @@ export function parsedData(text: string): object {
 }
 
 const NO_DATA: object = {}
+const NO_ENTRY = -1
 
 function storedEvent(record: FoldRecord, event: UsageEvent, partition: Partition, index: number): StoredEvent {
   return {

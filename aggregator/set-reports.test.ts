@@ -329,6 +329,6 @@ test('Deltas and sets among events, in any order: all totals are the obvious one
       expect(readable(stores.counters)).toEqual(readable(expected))
       expect(readable(windows)).toEqual(readable(withoutHours(expected)))
     }),
-    { numRuns: 1_500 },
+    { numRuns: 500 },
   )
 })

@@ -3,47 +3,83 @@ import { unreachable } from '../domain/invariant.ts'
 import type { Aggregation } from '../domain/meter.ts'
 import { type Aggregate, addQuantities, aggregateOf, isLess, type Quantity, type Reading, toNano } from '../domain/metering.ts'
 
-/** An `Aggregate` of one aggregation in the making, changed in place: one per open window, and per counter and record. */
-export type Tally = {
-  events: number
-  /** The sum, the least, the greatest or the latest of what was counted, as the aggregation says. */
-  value: Quantity
-  /** Of the latest value. */
-  occurredAtMs: InstantMs
-  offset: Offset
-  index: number
-  unique: Set<string> | null
+/**
+ * Aggregates in the making, one beside the other in one array of numbers: of most events only these few numbers are
+ * touched, and there is nothing for the garbage collector. What no number holds exactly is kept on the side.
+ */
+export type Tallies = {
+  numbers: Float64Array
+  /** First place not yet given out. */
+  used: number
+  /** By place: quantities that are no safe integer. */
+  readonly exact: Map<number, bigint>
+  readonly unique: Map<number, Set<string>>
 }
 
-export function createTally(): Tally {
-  return { events: 0, value: 0, occurredAtMs: 0 as InstantMs, offset: 0 as Offset, index: 0, unique: null }
+export function createTallies(): Tallies {
+  return { numbers: new Float64Array(NUMBERS_MIN), used: 0, exact: new Map(), unique: new Map() }
 }
 
-export function addToTally(tally: Tally, aggregation: Aggregation, reading: Reading, atMs: InstantMs, offset: Offset, index: number): void {
-  const isFirst = tally.events++ === 0
+/** Numbers that the tally of an aggregation takes: how many events; the sum, least, greatest or latest quantity; when and where the latest. */
+export function tallyNumbers(aggregation: Aggregation): number {
+  return aggregation === 'latest' ? 5 : 2
+}
+
+/** Places so many numbers, all 0. */
+export function allot(tallies: Tallies, count: number): number {
+  const place = tallies.used
+  tallies.used += count
+  if (tallies.used > tallies.numbers.length) {
+    const grown = new Float64Array(Math.max(tallies.numbers.length * 2, tallies.used))
+    grown.set(tallies.numbers)
+    tallies.numbers = grown
+  }
+  return place
+}
+
+/** Forgets all. */
+export function clearTallies(tallies: Tallies): void {
+  tallies.numbers.fill(0, 0, tallies.used)
+  tallies.used = 0
+  tallies.exact.clear()
+  tallies.unique.clear()
+}
+
+export function addToTally(
+  tallies: Tallies,
+  place: number,
+  aggregation: Aggregation,
+  reading: Reading,
+  atMs: InstantMs,
+  offset: Offset,
+  index: number,
+): void {
+  const { numbers } = tallies
+  const events = (numbers[place] ?? 0) + 1
+  numbers[place] = events
   if (typeof reading === 'object') {
-    tally.unique ??= new Set()
-    tally.unique.add(reading.text)
+    addText(tallies, place, reading.text)
     return
   }
   switch (aggregation) {
     case 'sum':
     case 'count':
     case 'avg':
-      tally.value = addQuantities(tally.value, reading)
+      setQuantity(tallies, place, addQuantities(quantityAt(tallies, place), reading))
       return
     case 'min':
-      if (isFirst || isLess(reading, tally.value)) tally.value = reading
+      if (events === 1 || isLess(reading, quantityAt(tallies, place))) setQuantity(tallies, place, reading)
       return
     case 'max':
-      if (isFirst || isLess(tally.value, reading)) tally.value = reading
+      if (events === 1 || isLess(quantityAt(tallies, place), reading)) setQuantity(tallies, place, reading)
       return
     case 'latest':
-      if (!isFirst && !isLatest(tally, atMs, offset, index)) return
-      tally.value = reading
-      tally.occurredAtMs = atMs
-      tally.offset = offset
-      tally.index = index
+      if (events === 1 || isLatest(numbers, place, atMs, offset, index)) {
+        setQuantity(tallies, place, reading)
+        numbers[place + 2] = atMs
+        numbers[place + 3] = offset
+        numbers[place + 4] = index
+      }
       return
     case 'unique':
       return
@@ -52,14 +88,50 @@ export function addToTally(tally: Tally, aggregation: Aggregation, reading: Read
   }
 }
 
-export function aggregateOfTally(tally: Tally, aggregation: Aggregation): Aggregate {
-  const { events, value, occurredAtMs, offset, index, unique } = tally
-  const values = unique === null ? [] : [...unique]
-  return aggregateOf(aggregation, { events, value: toNano(value), occurredAtMs, offset, index, unique: values })
+export function eventsAt({ numbers }: Tallies, place: number): number {
+  return numbers[place] ?? 0
+}
+
+export function aggregateAt(tallies: Tallies, place: number, aggregation: Aggregation): Aggregate {
+  const { numbers, unique } = tallies
+  const isLatestKept = aggregation === 'latest'
+  return aggregateOf(aggregation, {
+    events: numbers[place] ?? 0,
+    value: toNano(quantityAt(tallies, place)),
+    occurredAtMs: (isLatestKept ? (numbers[place + 2] ?? 0) : 0) as InstantMs,
+    offset: (isLatestKept ? (numbers[place + 3] ?? 0) : 0) as Offset,
+    index: isLatestKept ? (numbers[place + 4] ?? 0) : 0,
+    unique: aggregation === 'unique' ? [...(unique.get(place) ?? [])] : [],
+  })
+}
+
+const NUMBERS_MIN = 1024
+
+/** NaN says that the quantity is among the exact ones. */
+function quantityAt({ numbers, exact }: Tallies, place: number): Quantity {
+  const number = numbers[place + 1] ?? 0
+  return Number.isNaN(number) ? (exact.get(place) ?? 0n) : number
+}
+
+function setQuantity({ numbers, exact }: Tallies, place: number, quantity: Quantity): void {
+  if (typeof quantity === 'number') {
+    numbers[place + 1] = quantity
+    return
+  }
+  numbers[place + 1] = Number.NaN
+  exact.set(place, quantity)
+}
+
+function addText({ unique }: Tallies, place: number, text: string): void {
+  const texts = unique.get(place)
+  if (texts === undefined) unique.set(place, new Set([text]))
+  else texts.add(text)
 }
 
 /** By event time, then by place in the log, as `isLater`; without an object per event. */
-function isLatest(tally: Tally, atMs: InstantMs, offset: Offset, index: number): boolean {
-  if (atMs !== tally.occurredAtMs) return atMs > tally.occurredAtMs
-  return offset !== tally.offset ? offset > tally.offset : index > tally.index
+function isLatest(numbers: Float64Array, place: number, atMs: InstantMs, offset: Offset, index: number): boolean {
+  const latestAtMs = numbers[place + 2] ?? 0
+  if (atMs !== latestAtMs) return atMs > latestAtMs
+  const latestOffset = numbers[place + 3] ?? 0
+  return offset !== latestOffset ? offset > latestOffset : index > (numbers[place + 4] ?? 0)
 }

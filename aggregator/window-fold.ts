@@ -1,35 +1,24 @@
 import type { WindowRow } from '../adapters/usage-store/usage-store.ts'
 import type { CustomerKey, InstantMs, Offset, Partition } from '../domain/identity.ts'
+import { invariant } from '../domain/invariant.ts'
 import type { Reading } from '../domain/metering.ts'
-import { DIMENSION_IDS_MAX, type Dimensions } from './dimension-interning.ts'
+import type { Dimensions } from './dimension-interning.ts'
 import type { FoldMeter, MeterGroup } from './event-plans.ts'
-import { addToTally, aggregateOfTally, createTally, type Tally } from './tally.ts'
+import { addToTally, aggregateAt, eventsAt } from './tally.ts'
+import { clearTable, createWindowTable, highOf, KEY_HALF_MAX, KEY_NUMBERS, lowOf, placeOf, type WindowTable } from './window-table.ts'
 
-/** The open windows of one customer, by the slot of the meter group. Kept with the customer, so that an event finds them without a key. */
-export type CustomerWindows = (GroupWindows | undefined)[]
-
-/** Keys and cells go together. The last few are compared one by one; with more of them an index finds the others. */
-type GroupWindows = { readonly keys: number[]; readonly cells: Cell[]; index: Map<number, Cell> | null }
-
-/** The windows of one customer, minute and dimensions, by the place of the meter in its group. */
-export type Cell = {
-  readonly customer: CustomerKey
-  readonly startMs: InstantMs
-  readonly dimensions: Dimensions
-  readonly windows: (OpenWindow | undefined)[]
-}
-
-export type OpenWindow = Tally & {
-  readonly foldMeter: FoldMeter
-  readonly cell: Cell
-  /** The last record that changed it, which is the version of its row: the same wherever a flush or a crash falls. */
-  version: Offset
-  isChanged: boolean
+/** A customer as the windows of one chunk know it. */
+export type WindowCustomer = {
+  /** Its number in the chunk under way; -1 when it has no windows there. */
+  number: number
 }
 
 /**
  * The windows of the chunk that a partition is in. Only these are in memory: a row is the chunk's own total, so the
  * next chunk starts from nothing. Knows no clock; what it makes depends on the events and their places alone.
+ *
+ * The windows of one customer, minute and dimensions are one entry of the table for all meters of a group: its key, the
+ * last record that changed it, whether it changed since the last flush, and a tally for each meter.
  */
 export type WindowFold = {
   readonly partition: Partition
@@ -38,17 +27,34 @@ export type WindowFold = {
   readonly chunkBase: number
   /** Of the offsets now folded; -1 before the first. */
   chunk: number
-  /** Windows changed since the last `takeRows`. */
-  changed: OpenWindow[]
+  /** Another in every chunk. */
+  epoch: number
+  readonly table: WindowTable
+  /** Entries changed since the last `takeRows`. */
+  changed: number[]
   /** Rows of chunks closed since the last `takeRows`. */
   closed: WindowRow[]
-  /** All `CustomerWindows` with a window in this chunk, and the groups that they are of. */
-  readonly customers: Set<CustomerWindows>
-  readonly groups: Set<MeterGroup>
+  /** By number. */
+  readonly customers: WindowCustomer[]
+  readonly customerKeys: CustomerKey[]
+  /** By number: minutes and dimensions that some customer of the chunk has windows in. */
+  readonly buckets: Bucket[]
 }
 
+type Bucket = { readonly group: MeterGroup; readonly startMs: InstantMs; readonly dimensions: Dimensions }
+
 export function createWindowFold(options: { partition: Partition; chunkRecords: number; chunkBase: number }): WindowFold {
-  return { ...options, chunk: -1, changed: [], closed: [], customers: new Set(), groups: new Set() }
+  return {
+    ...options,
+    chunk: -1,
+    epoch: 1,
+    table: createWindowTable(),
+    changed: [],
+    closed: [],
+    customers: [],
+    customerKeys: [],
+    buckets: [],
+  }
 }
 
 /** Every record passes here before its events are counted: the first one of another chunk closes the chunk before. */
@@ -59,66 +65,54 @@ export function enterRecord(fold: WindowFold, offset: Offset): void {
   fold.chunk = chunk
 }
 
-/** Where the meters of a group count an event. */
-export function cellOf(
+/** The entry in which the meters of a group count an event of this record. */
+export function openEntry(
   fold: WindowFold,
-  windows: CustomerWindows,
   group: MeterGroup,
-  customer: CustomerKey,
-  occurredAtMs: InstantMs,
+  customer: WindowCustomer,
+  event: { readonly customer: CustomerKey; readonly occurredAtMs: InstantMs; readonly offset: Offset },
   dimensions: Dimensions,
-): Cell {
-  const minute = Math.floor(occurredAtMs / MINUTE_MS)
-  const key = minute * DIMENSION_IDS_MAX + dimensions.id
-  const ofGroup = windows[group.slot]
-  if (ofGroup !== undefined) {
-    const { keys, cells } = ofGroup
-    for (let at = keys.length - 1, first = Math.max(0, keys.length - COMPARED_MAX); at >= first; at--) {
-      if (keys[at] === key) return cells[at] as Cell
-    }
-    const known = ofGroup.index?.get(key)
-    if (known !== undefined) return known
+): number {
+  const minute = Math.floor(event.occurredAtMs / MINUTE_MS)
+  const bucket = dimensions.minute === minute ? dimensions.bucket : bucketAt(fold, group, dimensions, minute)
+  if (customer.number < 0) enterCustomer(fold, customer, event.customer)
+  const entry = placeOf(fold.table, customer.number, bucket, group.entryNumbers)
+  const { numbers } = fold.table.tallies
+  numbers[entry + VERSION] = event.offset
+  if (numbers[entry + IS_CHANGED] === 0) {
+    numbers[entry + IS_CHANGED] = 1
+    fold.changed.push(entry)
   }
-  const startMs = (minute * MINUTE_MS) as InstantMs
-  return addCell(fold, windows, group, key, { customer, startMs, dimensions, windows: [] })
+  return entry
 }
 
-/** Counts one event of one meter. */
-export function countInCell(
+/** Counts one event of one meter of the entry's group. */
+export function countInEntry(
   fold: WindowFold,
-  cell: Cell,
-  foldMeter: FoldMeter,
+  entry: number,
+  { tallyPlace, compiled }: FoldMeter,
   reading: Reading,
   atMs: InstantMs,
   offset: Offset,
   index: number,
 ): void {
-  let window = cell.windows[foldMeter.place]
-  if (window === undefined) {
-    window = { ...createTally(), foldMeter, cell, version: offset, isChanged: false }
-    cell.windows[foldMeter.place] = window
-  }
-  addToTally(window, foldMeter.compiled.aggregation, reading, atMs, offset, index)
-  window.version = offset
-  if (!window.isChanged) {
-    window.isChanged = true
-    fold.changed.push(window)
-  }
+  addToTally(fold.table.tallies, entry + tallyPlace, compiled.aggregation, reading, atMs, offset, index)
 }
 
 /** Rows of every window changed since the last call, each the chunk's total so far. */
 export function takeRows(fold: WindowFold): WindowRow[] {
   const rows = fold.closed
-  for (const window of fold.changed) {
-    window.isChanged = false
-    rows.push(rowOf(fold, window))
+  const { numbers } = fold.table.tallies
+  for (const entry of fold.changed) {
+    numbers[entry + IS_CHANGED] = 0
+    addRows(fold, entry, rows)
   }
   fold.closed = []
   fold.changed = []
   return rows
 }
 
-/** How many rows `takeRows` would give. */
+/** About how many rows `takeRows` would give. */
 export function rowsWaiting(fold: WindowFold): number {
   return fold.closed.length + fold.changed.length
 }
@@ -126,51 +120,71 @@ export function rowsWaiting(fold: WindowFold): number {
 /** After `takeRows` nothing is left of the chunk: for a restart. */
 export function closeChunk(fold: WindowFold): void {
   fold.closed = takeRows(fold)
-  for (const windows of fold.customers) windows.length = 0
-  for (const group of fold.groups) group.dimensions.clear()
-  fold.customers.clear()
-  fold.groups.clear()
+  for (const customer of fold.customers) customer.number = -1
+  fold.customers.length = 0
+  fold.customerKeys.length = 0
+  fold.buckets.length = 0
+  clearTable(fold.table)
   fold.chunk = -1
+  fold.epoch++
 }
 
 export const MINUTE_MS = 60_000
-/** Of one customer and group: its latest minutes, mostly. */
-const COMPARED_MAX = 16
 
-function addCell(fold: WindowFold, windows: CustomerWindows, group: MeterGroup, key: number, cell: Cell): Cell {
-  let ofGroup = windows[group.slot]
-  if (ofGroup === undefined) {
-    ofGroup = { keys: [], cells: [], index: null }
-    windows[group.slot] = ofGroup
-    fold.customers.add(windows)
-    fold.groups.add(group)
-  }
-  const { keys, cells } = ofGroup
-  keys.push(key)
-  cells.push(cell)
-  if (ofGroup.index !== null) ofGroup.index.set(key, cell)
-  else if (keys.length > COMPARED_MAX) ofGroup.index = new Map(cells.map((each, at) => [keys[at] as number, each]))
-  return cell
+/** Places in an entry. */
+const VERSION = KEY_NUMBERS
+const IS_CHANGED = KEY_NUMBERS + 1
+export const ENTRY_HEAD_NUMBERS = KEY_NUMBERS + 2
+
+function enterCustomer({ customers, customerKeys }: WindowFold, customer: WindowCustomer, key: CustomerKey): void {
+  customer.number = customers.length
+  invariant(customer.number < KEY_HALF_MAX, `a chunk has events of at most ${KEY_HALF_MAX} customers`)
+  customers.push(customer)
+  customerKeys.push(key)
 }
 
-function rowOf(fold: WindowFold, window: OpenWindow): WindowRow {
-  const { meter } = window.foldMeter
-  const { events, sum, min, max, latest, unique } = aggregateOfTally(window, meter.aggregation)
-  return {
-    tenant: meter.tenant,
-    meter: meter.key,
-    revision: meter.revision,
-    customer: window.cell.customer,
-    windowStartMs: window.cell.startMs,
-    dimensions: window.cell.dimensions.named,
-    partition: fold.partition,
-    chunk: fold.chunkBase + fold.chunk,
-    version: window.version,
-    events,
-    sum,
-    min,
-    max,
-    latest,
-    unique,
+function bucketAt({ buckets }: WindowFold, group: MeterGroup, dimensions: Dimensions, minute: number): number {
+  let bucket = dimensions.buckets.get(minute)
+  if (bucket === undefined) {
+    bucket = buckets.length
+    invariant(bucket < KEY_HALF_MAX, `a chunk has at most ${KEY_HALF_MAX} minutes and combinations of dimensions`)
+    buckets.push({ group, startMs: (minute * MINUTE_MS) as InstantMs, dimensions })
+    dimensions.buckets.set(minute, bucket)
+  }
+  dimensions.minute = minute
+  dimensions.bucket = bucket
+  return bucket
+}
+
+/**
+ * One for each meter that counted something. That the version is the entry's, which another meter of the group may have
+ * moved on, does no harm: it grows with the row and is the same wherever a flush or a crash falls.
+ */
+function addRows(fold: WindowFold, entry: number, rows: WindowRow[]): void {
+  const { tallies } = fold.table
+  const key = tallies.numbers[entry] ?? 0
+  const bucket = fold.buckets[lowOf(key)]
+  const customer = fold.customerKeys[highOf(key)]
+  invariant(bucket !== undefined && customer !== undefined, 'the keys of a chunk are made of its customers and buckets')
+  for (const { meter, tallyPlace } of bucket.group.meters) {
+    if (eventsAt(tallies, entry + tallyPlace) === 0) continue
+    const { events, sum, min, max, latest, unique } = aggregateAt(tallies, entry + tallyPlace, meter.aggregation)
+    rows.push({
+      tenant: meter.tenant,
+      meter: meter.key,
+      revision: meter.revision,
+      customer,
+      windowStartMs: bucket.startMs,
+      dimensions: bucket.dimensions.named,
+      partition: fold.partition,
+      chunk: fold.chunkBase + fold.chunk,
+      version: (tallies.numbers[entry + VERSION] ?? 0) as Offset,
+      events,
+      sum,
+      min,
+      max,
+      latest,
+      unique,
+    })
   }
 }

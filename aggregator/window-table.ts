@@ -1,0 +1,84 @@
+import { allot, clearTallies, createTallies, type Tallies } from './tally.ts'
+
+/**
+ * Finds the numbers of a window by its key. Open addressing in typed arrays, with the numbers of one key in one place:
+ * an event of some customer or other mostly finds nothing of it in the processor's cache, so each step counts.
+ */
+export type WindowTable = {
+  readonly tallies: Tallies
+  /** Places; 0 is free. */
+  slots: Int32Array
+  size: number
+}
+
+/** Every entry begins with its key. */
+export const KEY_NUMBERS = 1
+
+export function createWindowTable(): WindowTable {
+  const tallies = createTallies()
+  // Place 0 is never given out, so that a free slot can be told.
+  allot(tallies, 1)
+  return { tallies, slots: new Int32Array(SLOTS_MIN), size: 0 }
+}
+
+/** The place of the entry with this key; made, with so many numbers all 0 but the key, when there is none. `high` and `low` are the key's halves. */
+export function placeOf(table: WindowTable, high: number, low: number, numbers: number): number {
+  const key = keyOf(high, low)
+  const { slots, tallies } = table
+  const mask = slots.length - 1
+  let slot = hashOf(high, low) & mask
+  for (let place = slots[slot] ?? 0; place !== 0; place = slots[slot] ?? 0) {
+    if (tallies.numbers[place] === key) return place
+    slot = (slot + 1) & mask
+  }
+  const place = allot(tallies, numbers)
+  tallies.numbers[place] = key
+  slots[slot] = place
+  if (++table.size * 2 > slots.length) grow(table)
+  return place
+}
+
+export function highOf(key: number): number {
+  return Math.floor(key / LOW_SPAN)
+}
+
+export function lowOf(key: number): number {
+  return key % LOW_SPAN
+}
+
+export function clearTable(table: WindowTable): void {
+  if (table.size === 0) return
+  table.slots.fill(0)
+  table.size = 0
+  clearTallies(table.tallies)
+  allot(table.tallies, 1)
+}
+
+/** Both halves stay below this, so that a key is exact. */
+export const KEY_HALF_MAX = 2 ** 26
+
+const LOW_SPAN = KEY_HALF_MAX
+const SLOTS_MIN = 1024
+
+function keyOf(high: number, low: number): number {
+  return high * LOW_SPAN + low
+}
+
+function hashOf(high: number, low: number): number {
+  const mixed = Math.imul(high, 0x9e3779b1) ^ Math.imul(low, 0x85ebca6b)
+  return mixed ^ (mixed >>> 15)
+}
+
+function grow(table: WindowTable): void {
+  const { slots: before, tallies } = table
+  const slots = new Int32Array(before.length * 2)
+  const mask = slots.length - 1
+  for (const place of before) {
+    if (place === 0) continue
+    const key = tallies.numbers[place] ?? 0
+    let slot = hashOf(highOf(key), lowOf(key)) & mask
+    while (slots[slot] !== 0) slot = (slot + 1) & mask
+    slots[slot] = place
+  }
+  table.slots = slots
+}
