@@ -18,7 +18,12 @@ export async function ensureAdminKey(catalog: Catalog, configured: string | null
   const create = (secret: string) =>
     catalog.createKey({ tenant: DEFAULT_TENANT, name: 'first admin key', scopes: ['admin'], secretHash: hashSecret(secret) })
   if (configured !== null) {
-    if ((await catalog.findKey(hashSecret(configured))) === null) await create(configured)
+    const isThere = async () => (await catalog.findKey(hashSecret(configured))) !== null
+    if (await isThere()) return null
+    await create(configured).catch(async (error: unknown) => {
+      // Another process that starts at the same time may have been first.
+      if (!(await isThere())) throw error
+    })
     return null
   }
   if (await catalog.hasKeys(DEFAULT_TENANT)) return null
