@@ -4,7 +4,7 @@ import type { Meter } from '../domain/meter.ts'
 import { type CompiledMeter, compiledMeter } from '../domain/metering.ts'
 import { createDimensionInterning, type DimensionInterning } from './dimension-interning.ts'
 import { tallyNumbers } from './tally.ts'
-import { ENTRY_HEAD_NUMBERS } from './window-fold.ts'
+import { ENTRY_HEAD_NUMBERS } from './window-table.ts'
 
 /**
  * How the events of one type are counted. Meters that read the same dimensions stand together, so that an event finds

@@ -134,7 +134,6 @@ export const MINUTE_MS = 60_000
 /** Places in an entry. */
 const VERSION = KEY_NUMBERS
 const IS_CHANGED = KEY_NUMBERS + 1
-export const ENTRY_HEAD_NUMBERS = KEY_NUMBERS + 2
 
 function enterCustomer({ customers, customerKeys }: WindowFold, customer: WindowCustomer, key: CustomerKey): void {
   customer.number = customers.length

@@ -13,6 +13,8 @@ export type WindowTable = {
 
 /** Every entry begins with its key. */
 export const KEY_NUMBERS = 1
+/** Then the fold's version and its mark of what changed; the tallies of the meters follow. */
+export const ENTRY_HEAD_NUMBERS = KEY_NUMBERS + 2
 
 export function createWindowTable(): WindowTable {
   const tallies = createTallies()

@@ -27,7 +27,6 @@ export type HttpApp = FastifyInstance<
 
 export const KEY_PATTERN = '^[A-Za-z0-9._:@/+-]{1,128}$'
 export const KeySchema = Type.String({ pattern: KEY_PATTERN, description: 'Chosen by the caller: 1 to 128 of A-Z a-z 0-9 . _ : @ / + -' })
-export const IdSchema = Type.String({ minLength: 1, maxLength: 128, description: 'Made by the server' })
 export const InstantSchema = Type.String({ format: 'date-time', description: 'ISO 8601, UTC' })
 export const DecimalSchema = Type.String({ description: 'Exact decimal', examples: ['12.5'] })
 /** In: a string or a JSON number. The exact rules are checked in the handler, which names the field. */
