@@ -54,7 +54,7 @@ export function createMeterBook(deps: {
       const wanted = generation
       const definitions = await load()
       await Promise.all(
-        workers().map((worker) => retry.do('take up meters', worker.partition, () => worker.syncMeters(definitions), signal)),
+        workers().map((worker) => retry.do('take up meters', worker.partition, () => takeUp(worker, definitions), signal)),
       )
       for (const worker of workers()) {
         if (wanted !== generation) break
@@ -63,6 +63,11 @@ export function createMeterBook(deps: {
       if (wanted === generation) await retry.do('drop replaced meters', null, dropReplaced, signal)
       inLineGeneration = wanted
     }
+  }
+
+  /** Asked again after a failure, the partition may be another's by now. */
+  async function takeUp(worker: PartitionWorker, definitions: readonly Meter[]): Promise<void> {
+    if (workers().includes(worker)) await worker.syncMeters(definitions)
   }
 
   async function fill(worker: PartitionWorker): Promise<void> {
