@@ -2,6 +2,7 @@ import type { CounterDelta } from '../adapters/counters/counters.ts'
 import type { StoredEvent } from '../adapters/usage-store/usage-store.ts'
 import type { PeriodCursor } from '../domain/calendar.ts'
 import type { CustomerKey, InstantMs, Offset, TenantKey } from '../domain/identity.ts'
+import type { Aggregation } from '../domain/meter.ts'
 import { type CompiledMeter, compileMeter, counterStateOf, type Reading } from '../domain/metering.ts'
 import { createCounterPeriods, type TrackedFeature } from '../domain/tracked-feature.ts'
 import { addToTally, aggregateAt, allot, clearTallies, createTallies, type Tallies, tallyNumbers } from './tally.ts'
@@ -11,10 +12,13 @@ export type FeatureCounter = {
   readonly tracked: TrackedFeature
   readonly compiled: CompiledMeter
   /** Per named dimension of the filter its place in the meter's dimensions, -1 for none, and the values that pass. */
-  readonly filter: readonly { readonly place: number; readonly values: ReadonlySet<string> }[]
+  readonly filter: readonly { readonly place: number; readonly values: ReadonlySet<string> }[] | null
   readonly periods: PeriodCursor
-  /** Events before this are not counted: the periods that they belong to are not kept. */
-  readonly trackedFromMs: InstantMs
+  /**
+   * In one array, as an event asks for all of them: when counting begins (periods before are not kept), and start and end
+   * of the period last counted in.
+   */
+  readonly boundsMs: [trackedFromMs: number, startMs: number, endMs: number]
   pending: PendingDelta | null
 }
 
@@ -37,22 +41,18 @@ export function createPendingDeltas(): PendingDeltas {
 
 export function createFeatureCounter(tracked: TrackedFeature, trackedFromMs: InstantMs): FeatureCounter {
   const compiled = compileMeter(tracked.meter)
+  const filter = Object.entries(tracked.filter).map(([name, values]) => ({
+    place: compiled.dimensionNames.indexOf(name),
+    values: new Set(values),
+  }))
   return {
     tracked,
     compiled,
-    filter: Object.entries(tracked.filter).map(([name, values]) => ({
-      place: compiled.dimensionNames.indexOf(name),
-      values: new Set(values),
-    })),
+    filter: filter.length === 0 ? null : filter,
     periods: createCounterPeriods(tracked),
-    trackedFromMs,
+    boundsMs: [trackedFromMs, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
     pending: null,
   }
-}
-
-export function passesFilter(counter: Pick<FeatureCounter, 'filter'>, dimensions: readonly string[]): boolean {
-  for (const { place, values } of counter.filter) if (!values.has(dimensions[place] ?? '')) return false
-  return true
 }
 
 /** Counts one event for one feature; events of one record and period become one delta. */
@@ -60,20 +60,27 @@ export function countInFeature(
   counter: FeatureCounter,
   pending: PendingDeltas,
   event: StoredEvent,
+  aggregation: Aggregation,
   reading: Reading,
   dimensions: readonly string[],
 ): void {
-  const { offset } = event
-  if (event.occurredAtMs < counter.trackedFromMs || !passesFilter(counter, dimensions)) return
-  const { startMs } = counter.periods.at(event.occurredAtMs)
+  const { offset, occurredAtMs } = event
+  const { boundsMs } = counter
+  if (occurredAtMs < boundsMs[0] || (counter.filter !== null && !passes(counter.filter, dimensions))) return
+  if (occurredAtMs < boundsMs[1] || occurredAtMs >= boundsMs[2]) {
+    const period = counter.periods.at(occurredAtMs)
+    boundsMs[1] = period.startMs
+    boundsMs[2] = period.endMs
+  }
+  const startMs = boundsMs[1] as InstantMs
   let delta = counter.pending
   if (delta === null || delta.record !== offset || delta.periodStartMs !== startMs) {
-    const place = allot(pending.tallies, tallyNumbers(counter.compiled.aggregation))
+    const place = allot(pending.tallies, tallyNumbers(aggregation))
     delta = { counter, customer: event.customer, periodStartMs: startMs, record: offset, place }
     counter.pending = delta
     pending.deltas.push(delta)
   }
-  addToTally(pending.tallies, delta.place, counter.compiled.aggregation, reading, event.occurredAtMs, offset, event.index)
+  addToTally(pending.tallies, delta.place, aggregation, reading, occurredAtMs, offset, event.index)
 }
 
 /** What the record adds; nothing is pending afterwards. */
@@ -88,4 +95,9 @@ export function takeDeltas(tenant: TenantKey, pending: PendingDeltas): CounterDe
   pending.deltas.length = 0
   clearTallies(pending.tallies)
   return deltas
+}
+
+function passes(filter: NonNullable<FeatureCounter['filter']>, dimensions: readonly string[]): boolean {
+  for (const { place, values } of filter) if (!values.has(dimensions[place] ?? '')) return false
+  return true
 }

@@ -16,12 +16,13 @@ export type FoldRecord = UsageEventBatch & { readonly offset: Offset; readonly r
 export type FoldCustomer = WindowCustomer & {
   /** Features whose counters follow this customer, by event type; null when none do. */
   counters: ReadonlyMap<string, readonly FeatureCounter[]> | null
-  /** The same, ready for the meters of each plan. */
-  readonly following: Following[]
+  /** The same, ready for the meters of each plan, and of the plan last used. */
+  readonly followingByPlan: Following[]
+  following: Following | null
 }
 
 export function createFoldCustomer(counters: FoldCustomer['counters']): FoldCustomer {
-  return { number: -1, counters, following: [] }
+  return { number: -1, counters, followingByPlan: [], following: null }
 }
 
 /** Everything the fold of one partition holds between records. Changed in place: there is no other reference to it. */
@@ -124,9 +125,9 @@ export function countEvent(state: FoldState, event: StoredEvent, lookup: MeterLo
   if (following === null || following.others.length === 0) return
   const parsed = data === NO_DATA ? parsedData(event.data) : data
   for (const counter of following.others) {
-    const { read, readDimensions } = counter.compiled
+    const { aggregation, read, readDimensions } = counter.compiled
     const reading = read(parsed)
-    if (typeof reading !== 'string') countInFeature(counter, state.pending, event, reading, readDimensions(parsed))
+    if (typeof reading !== 'string') countInFeature(counter, state.pending, event, aggregation, reading, readDimensions(parsed))
   }
 }
 
@@ -153,7 +154,8 @@ function countInPlan(state: FoldState, event: StoredEvent, plan: EventPlan, cust
         countInEntry(state.windows, entry, foldMeter, reading, occurredAtMs, offset, index)
       }
       if (counters === undefined) continue
-      for (const counter of counters) countInFeature(counter, state.pending, event, reading, dimensions.values)
+      for (const counter of counters)
+        countInFeature(counter, state.pending, event, foldMeter.compiled.aggregation, reading, dimensions.values)
     }
   }
   return data
@@ -178,7 +180,7 @@ function countReport(state: FoldState, event: StoredEvent, lookup: MeterLookup, 
     for (const counter of ofType) {
       const { meter } = counter.tracked
       if (meter.key !== report.meter || !isAdditive(meter.aggregation)) continue
-      countInFeature(counter, state.pending, event, quantity, valuesFor(counter.compiled))
+      countInFeature(counter, state.pending, event, meter.aggregation, quantity, valuesFor(counter.compiled))
     }
   }
 }
@@ -194,9 +196,15 @@ type Following = {
 }
 
 function followingOf(customer: FoldCustomer, plan: EventPlan | undefined, eventType: string): Following {
-  const slot = plan === undefined ? 0 : plan.slot + 1
-  const known = customer.following[slot]
-  if (known !== undefined && known.plan === plan && known.counters === customer.counters && plan !== undefined) return known
+  const last = customer.following
+  if (last !== null && last.plan === plan && last.counters === customer.counters && plan !== undefined) return last
+  const known = customer.followingByPlan[plan?.slot ?? 0]
+  const isCurrent = plan !== undefined && known?.plan === plan && known.counters === customer.counters
+  customer.following = isCurrent ? known : planFollowing(customer, plan, eventType)
+  return customer.following
+}
+
+function planFollowing(customer: FoldCustomer, plan: EventPlan | undefined, eventType: string): Following {
   const counters = customer.counters?.get(eventType) ?? []
   const meters = plan?.meters ?? []
   const byMeter = meters.map(({ meter }) => {
@@ -205,7 +213,7 @@ function followingOf(customer: FoldCustomer, plan: EventPlan | undefined, eventT
   })
   const others = counters.filter(({ tracked }) => meters.every(({ meter }) => meter.revision !== tracked.meter.revision))
   const following = { plan, counters: customer.counters, byMeter, others }
-  customer.following[slot] = following
+  if (plan !== undefined) customer.followingByPlan[plan.slot] = following
   return following
 }
 
