@@ -7,7 +7,8 @@ export type ProcessUsage = {
   /** Of the JavaScript thread alone; the rest is the engine, the garbage collector, the compiler and the thread pool. */
   readonly mainThreadCpuMs: number
   readonly residentBytes: number
-  readonly residentPeakBytes: number
+  /** Of these, what is no mapped file: the event log is read through a mapping, whose pages the system takes back at will. */
+  readonly privateBytes: number
 }
 
 export function readProcessUsage(pid: number): ProcessUsage {
@@ -16,7 +17,7 @@ export function readProcessUsage(pid: number): ProcessUsage {
     cpuMs: cpuMsOf(`/proc/${pid}/stat`),
     mainThreadCpuMs: cpuMsOf(`/proc/${pid}/task/${pid}/stat`),
     residentBytes: kilobytes(status, 'VmRSS') * 1024,
-    residentPeakBytes: kilobytes(status, 'VmHWM') * 1024,
+    privateBytes: kilobytes(status, 'RssAnon') * 1024,
   }
 }
 
@@ -38,11 +39,16 @@ export function readThreadCpuMs(pid: number): ReadonlyMap<string, number> {
   return byName
 }
 
+type MemorySample = { readonly atMs: number; readonly residentBytes: number; readonly privateBytes: number }
+
 /** Reads resident memory at an interval until it is stopped. */
-export function watchResidentMemory(pid: number, intervalMs: number): { stop(): readonly { atMs: number; bytes: number }[] } {
+export function watchResidentMemory(pid: number, intervalMs: number): { stop(): readonly MemorySample[] } {
   const startedMs = performance.now()
-  const samples: { atMs: number; bytes: number }[] = []
-  const sample = () => samples.push({ atMs: Math.round(performance.now() - startedMs), bytes: readProcessUsage(pid).residentBytes })
+  const samples: MemorySample[] = []
+  const sample = () => {
+    const { residentBytes, privateBytes } = readProcessUsage(pid)
+    samples.push({ atMs: Math.round(performance.now() - startedMs), residentBytes, privateBytes })
+  }
   sample()
   const timer = setInterval(sample, intervalMs)
   return {
