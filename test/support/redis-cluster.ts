@@ -9,6 +9,8 @@ import { waitFor } from './tollgate-process.ts'
 export type RedisClusterForTest = { readonly url: string; readonly urls: readonly string[]; discard(): Promise<void> }
 
 const SLOTS = 16_384
+/** Runs a command until it is ended, or the process that owns it is gone, however that ended. */
+const WHILE_OWNED = `owner=$1; shift; "$@" & node=$!; trap 'kill -9 $node' TERM; while kill -0 $owner && kill -0 $node; do sleep 1; done; kill -9 $node`
 const READY_WITHIN_MS = 30_000
 
 /** Redis Cluster of two primaries, each with half of the slots; null where there is no Redis to start. */
@@ -32,7 +34,7 @@ export async function startRedisCluster(): Promise<RedisClusterForTest | null> {
     url: first,
     urls,
     async discard() {
-      for (const node of nodes) node.kill('SIGKILL')
+      for (const node of nodes) node.kill('SIGTERM')
       await rm(dir, { recursive: true, force: true, maxRetries: 5 })
     },
   }
@@ -50,7 +52,7 @@ async function startNode(command: string, dir: string, port: number, busPort: nu
     dir,
   }
   const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)])
-  const node = spawn(command, args, { stdio: 'ignore' })
+  const node = spawn('sh', ['-c', WHILE_OWNED, 'redis-node', String(process.pid), command, ...args], { stdio: 'ignore' })
   await waitFor(async () => (await ask(`redis://127.0.0.1:${port}`, ['PING']).catch(() => null)) === 'PONG', READY_WITHIN_MS)
   return node
 }
