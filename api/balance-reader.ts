@@ -139,6 +139,7 @@ export function createBalanceReader(deps: {
       }
     }
     waits.inc({ result: 'timed_out' })
+    cache.doubt(ref.tenant, ref.customer)
   }
 
   /** Requests that want the same share one wait. */

@@ -26,6 +26,8 @@ export type EntitlementCache = {
   entitlementsOf(tenant: TenantKey, customer: CustomerKey): CustomerEntitlements | Promise<CustomerEntitlements>
   /** What was so once, for when the catalog cannot be asked. */
   lastKnown(tenant: TenantKey, customer: CustomerKey): CustomerEntitlements | undefined
+  /** Somebody goes by other entitlements than these: a change may have gone unheard here. */
+  doubt(tenant: TenantKey, customer: CustomerKey): void
   feature(tenant: TenantKey, key: FeatureKey): Feature | null | Promise<Feature | null>
 }
 
@@ -81,6 +83,7 @@ export function createEntitlementCache(deps: {
       return cached !== undefined && isGood(cached) ? cached : customers.load(tenant, customer)
     },
     lastKnown: (tenant, customer) => customers.lastKnown(tenant, customer),
+    doubt: (tenant, customer) => customers.forget(tenant, customer),
     feature(tenant, key) {
       const cached = features.get(tenant, key)
       return cached === undefined ? features.load(tenant, key) : cached

@@ -186,6 +186,8 @@ describe('what is active', () => {
       subscription({ id: 'later', plan: 'p', startMs: 4000 }),
     ]
     const data = inputs([plan('p', [])], subscriptions)
+    const overridden = { ...data, overrides: [{ ...entitlement({}), reset: null, anchor: null, beganMs: 0, fromMs: 6000, untilMs: null }] }
+    expect(entitlementsValidUntilMs(overridden as never, new Map(), 5000 as InstantMs)).toBe(6000)
     const untilMs = [-1, 0, 2999, 3000, 4000, 5000].map((nowMs) => entitlementsValidUntilMs(data, new Map(), nowMs as InstantMs))
     expect(untilMs).toEqual([0, 3000, 3000, 4000, 5000, END_OF_TIME_MS])
   })

@@ -75,10 +75,16 @@ export function entitlementsValidUntilMs(
   nowMs: InstantMs,
 ): InstantMs {
   let untilMs: InstantMs = END_OF_TIME_MS
-  for (const subscription of inputs.subscriptions) {
-    const edges = [subscription.startMs, subscription.endMs, ...subscription.phases.flatMap((phase) => [phase.startMs, phase.endMs])]
-    for (const edgeMs of edges) if (edgeMs !== null && edgeMs > nowMs && edgeMs < untilMs) untilMs = edgeMs
-  }
+  const edges = [
+    ...inputs.subscriptions.flatMap(({ startMs, endMs, phases }) => [
+      startMs,
+      endMs,
+      ...phases.flatMap((phase) => [phase.startMs, phase.endMs]),
+    ]),
+    // Made by a process whose clock is ahead of ours, it begins later here.
+    ...inputs.overrides.flatMap((override) => [override.fromMs, override.untilMs]),
+  ]
+  for (const edgeMs of edges) if (edgeMs !== null && edgeMs > nowMs && edgeMs < untilMs) untilMs = edgeMs
   for (const entitlement of entitlements.values()) {
     if (entitlement.type !== 'metered' || entitlement.account === null) continue
     const endMs = keptPeriods(entitlement.tracked, nowMs).at(-1)?.endMs ?? untilMs

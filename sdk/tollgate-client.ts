@@ -48,7 +48,8 @@ export type TrackInput = {
   readonly time?: Date
 }
 
-export type Decision = { readonly allowed: boolean; readonly code: string; readonly balance: Balance }
+/** Without a balance when nobody can say at the moment: `uncertain_denied` or `uncertain_allowed`, as the plan says for that case. */
+export type Decision = { readonly allowed: boolean; readonly code: string; readonly balance?: Balance }
 
 export type TollgateClient = ReservationCalls & {
   /** Queues an event and returns its id at once; it is sent in the background. Null when it was dropped (see `onDrop`). */
