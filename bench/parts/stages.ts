@@ -127,28 +127,21 @@ async function measureLog(measure: Measure, events: number, path: string, regist
 
 async function measureFold(measure: Measure, events: number, store: UsageStore): Promise<void> {
   const nowMs = Date.now()
-  const rounds = new Map<number, readonly UsageEvent[][]>()
-  // Made outside of the measured time.
-  const recordsOf = (round: number) => {
-    const made = rounds.get(round) ?? chunked(decodedEvents(events, round, nowMs), RECORD_EVENTS)
-    rounds.clear()
-    rounds.set(round, made)
-    return made
-  }
   const customerOf = createFoldCustomers()
   const deduplicator = createDeduplicator(store, createDedupeFilter((nowMs - 40 * 86_400_000) as InstantMs))
   const receivedAtMs = nowMs as InstantMs
-  const records = recordsOf(1)
+  const records = chunked(decodedEvents(events, 1, nowMs), RECORD_EVENTS)
+  // The fold makes them, and their cost is counted there.
+  const stored = records.map((record) => storedEvents(record, receivedAtMs))
   let offset = 0
   await measure('hash and dedupe', (round) => {
-    for (const record of records) {
-      for (const [index, event] of record.entries()) {
+    for (const record of stored) {
+      for (const event of record) {
         // The round in the seed makes the ids of every round new without making their events anew.
         const { seed } = customerOf(event.customer)
         const hash = eventHash({ high: seed.high ^ (round * 0x9e3779b1), low: seed.low ^ round }, event.source, event.id)
         deduplicator.needsLookUp(TENANT, event, hash, receivedAtMs)
-        if (deduplicator.isRecentRepeat(TENANT, event, hash, receivedAtMs)) continue
-        deduplicator.remember(hash, { ...event, tenant: TENANT, receivedAtMs, partition: 0 as Partition, offset: offset as Offset, index })
+        if (!deduplicator.isRecentRepeat(TENANT, event, hash, receivedAtMs)) deduplicator.remember(hash, event)
       }
       deduplicator.settle(++offset as Offset, receivedAtMs)
     }
@@ -183,6 +176,10 @@ async function measureFold(measure: Measure, events: number, store: UsageStore):
     },
     'two meters, one counter, no dedupe',
   )
+}
+
+function storedEvents(record: readonly UsageEvent[], receivedAtMs: InstantMs): StoredEvent[] {
+  return record.map((event, index) => ({ ...event, tenant: TENANT, receivedAtMs, partition: 0 as Partition, offset: 0 as Offset, index }))
 }
 
 async function measureEngine(measure: Measure, events: number, store: UsageStore): Promise<void> {
