@@ -127,7 +127,7 @@ test('Events become windows and rows, repeats count once, and new customers appe
   await send([usageEvent('a', { tokens: 5, model: 'x' }), usageEvent('a', { tokens: 5 }), usageEvent('b', { tokens: '0.5' })])
   await send([usageEvent('b', { tokens: 9 }), usageEvent('c', { tokens: 'many' }), usageEvent('a', {}, { customer: 'c2' as CustomerKey })])
   await settled()
-  expect(await total('tokens')).toEqual({ events: 2, sum: units(5) + 500_000_000n })
+  await vi.waitFor(async () => expect(await total('tokens')).toEqual({ events: 2, sum: units(5) + 500_000_000n }), soon)
   expect(await stores.usageStore.events({ tenant, limit: 100 })).toHaveLength(4)
   expect((await stores.catalog.customer(tenant, 'c2' as CustomerKey))?.key).toBe('c2')
 })
@@ -139,12 +139,12 @@ test('A meter made after its events answers for them, and a changed one is count
   await send([usageEvent('late', { tokens: 3, input: 1 })])
   await vi.waitFor(async () => expect(await isComplete(first)).toBe(true), soon)
   await settled()
-  expect(await total('tokens')).toEqual({ events: 21, sum: units(43) })
+  await vi.waitFor(async () => expect(await total('tokens')).toEqual({ events: 21, sum: units(43) }), soon)
   const second = await putMeter('tokens', { ...tokensMeter, value: ['tokens', 'input'] })
   expect(second.revision).not.toBe(first.revision)
   await vi.waitFor(async () => expect(await isComplete(second)).toBe(true), soon)
   await settled()
-  expect(await total('tokens')).toEqual({ events: 21, sum: units(64) })
+  await vi.waitFor(async () => expect(await total('tokens')).toEqual({ events: 21, sum: units(64) }), soon)
   await vi.waitFor(async () => {
     const ofTenant = (await stores.usageStore.activations()).filter((activation) => activation.tenant === tenant)
     const revisions = new Set(ofTenant.map(({ revision }) => revision))
@@ -174,7 +174,7 @@ test('A repeat is found across restarts, also when the flush before was cut shor
   await startAggregator()
   for (let record = 0; record < 11; record++) await send([usageEvent(`e${record}`), usageEvent(`g${record}`)])
   await settled()
-  expect(await total('tokens')).toEqual({ events: 22 + 11, sum: units(22 + 11) })
+  await vi.waitFor(async () => expect(await total('tokens')).toEqual({ events: 22 + 11, sum: units(22 + 11) }), soon)
 })
 
 test('A record that cannot be decoded is set aside and the next ones are counted', async () => {
@@ -184,7 +184,7 @@ test('A record that cannot be decoded is set aside and the next ones are counted
   await stores.eventLog.append(partition, new Uint8Array([1, 2, 3]), NOW_MS)
   await send([usageEvent('a')])
   await settled()
-  expect(await total('tokens')).toEqual({ events: 1, sum: units(1) })
+  await vi.waitFor(async () => expect(await total('tokens')).toEqual({ events: 1, sum: units(1) }), soon)
   expect(setAside.map(({ record }) => record.value)).toEqual([Buffer.from([1, 2, 3])])
 })
 
