@@ -53,9 +53,7 @@ export function createMeterBook(deps: {
     while (inLineGeneration !== generation && !signal.aborted) {
       const wanted = generation
       const definitions = await load()
-      await Promise.all(
-        workers().map((worker) => retry.do('take up meters', worker.partition, () => takeUp(worker, definitions), signal)),
-      )
+      await Promise.all(workers().map((worker) => retry.do('take up meters', worker.partition, () => takeUp(worker, definitions), signal)))
       for (const worker of workers()) {
         if (wanted !== generation) break
         await fill(worker)

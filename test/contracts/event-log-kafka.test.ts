@@ -145,7 +145,12 @@ if (kafka.server === null) {
       { wrong: 'no server', brokers: () => freeAddress(), more: {}, says: /ECONNREFUSED.*KAFKA_BROKERS/ },
       { wrong: 'TLS against plain', brokers: () => kafka.server?.url ?? '', more: { ssl: true }, says: /TLS/ },
       { wrong: 'plain against SASL', brokers: () => kafka.server?.saslUrl ?? '', more: {}, says: /SASL/ },
-      { wrong: 'more copies than brokers', brokers: () => kafka.server?.url ?? '', more: { replication: 5 }, says: /lower KAFKA_REPLICATION/ },
+      {
+        wrong: 'more copies than brokers',
+        brokers: () => kafka.server?.url ?? '',
+        more: { replication: 5 },
+        says: /lower KAFKA_REPLICATION/,
+      },
     ])('with $wrong the start names the address and what to do', async ({ brokers, more, says }) => {
       const address = await brokers()
       const fault = await openLog(newTopic(), { brokers: address.split(','), ...more }).catch((error: unknown) => error)
