@@ -1,0 +1,91 @@
+import type { Catalog, CatalogChange } from '../../adapters/catalog/catalog.ts'
+import { type EntitlementInputs, NO_ENTITLEMENT_INPUTS } from '../../domain/entitlement-inputs.ts'
+import type { CustomerKey, FeatureKey, InstantMs, MeterKey, PlanKey, ProductKey, SubscriptionId, TenantKey } from '../../domain/identity.ts'
+import type { Meter, MeterDefinition } from '../../domain/meter.ts'
+import type { Entitlement, Feature, PlanVersion } from '../../domain/plan.ts'
+import type { Caller, Network } from './network.ts'
+
+/** As much of a catalog as an aggregator reads: meters that come and change, and customers on one plan. */
+export type CatalogModel = {
+  readonly tenant: TenantKey
+  meters(): readonly Meter[]
+  putMeter(key: MeterKey, definition: MeterDefinition): void
+  deleteMeter(key: MeterKey): void
+  customers(): ReadonlySet<CustomerKey>
+  inputs(customer: CustomerKey): EntitlementInputs
+  portFor(caller: Caller, network: Network): Catalog
+}
+
+/** `subscribers`: customers on the plan, each since its own instant. */
+export function createCatalogModel(tenant: TenantKey, subscribers: ReadonlyMap<CustomerKey, InstantMs>): CatalogModel {
+  const meters = new Map<MeterKey, Meter>()
+  const customers = new Set<CustomerKey>()
+  const listeners: ((change: CatalogChange) => void)[] = []
+  let revision = 0
+
+  function inputs(customer: CustomerKey): EntitlementInputs {
+    const startMs = subscribers.get(customer)
+    if (startMs === undefined) return NO_ENTITLEMENT_INPUTS
+    const phases = [{ plan: PLAN.plan, planVersion: PLAN.version, startMs, endMs: null }]
+    const subscription = { id: `sub_${customer}` as SubscriptionId, customer, startMs, anchorMs: startMs, endMs: null, phases }
+    return {
+      ...NO_ENTITLEMENT_INPUTS,
+      subscriptions: [subscription],
+      planVersions: [PLAN],
+      features: FEATURES,
+      meters: [...meters.values()],
+    }
+  }
+
+  function changed(meter: MeterKey): void {
+    for (const listener of listeners) listener({ kind: 'meter', tenant, key: meter } as CatalogChange)
+  }
+
+  return {
+    tenant,
+    meters: () => [...meters.values()],
+    putMeter(key, definition) {
+      revision++
+      meters.set(key, { ...definition, tenant, key, revision })
+      changed(key)
+    },
+    deleteMeter(key) {
+      if (meters.delete(key)) changed(key)
+    },
+    customers: () => customers,
+    inputs,
+    portFor(caller, network) {
+      const port: Partial<Catalog> = {
+        allMeters: () => network.call(caller, () => [...meters.values()]),
+        meter: (_tenant, key) => network.call(caller, () => meters.get(key) ?? null),
+        entitlementInputs: (_tenant, customer) => network.call(caller, () => inputs(customer)),
+        ensureCustomers: (made) =>
+          network.call(caller, () => {
+            for (const { key } of made) customers.add(key)
+          }),
+        onChange: (listener) => void listeners.push((change) => caller.isAlive && listener(change)),
+      }
+      return port as Catalog
+    },
+  }
+}
+
+export const TOKENS = 'tokens' as MeterKey
+export const CALLS = 'calls' as MeterKey
+
+const ENTITLEMENT: Omit<Entitlement, 'feature' | 'reset' | 'anchor'> = { limit: '1000', limitType: 'hard', rollover: null, value: null }
+const FEATURE: Omit<Feature, 'key' | 'meter' | 'filter'> = { name: '', type: 'metered', unit: null }
+
+const FEATURES: readonly Feature[] = [
+  { ...FEATURE, key: 'tokens-ab' as FeatureKey, meter: TOKENS, filter: { model: ['a', 'b'] } },
+  { ...FEATURE, key: 'calls' as FeatureKey, meter: CALLS, filter: {} },
+]
+
+const PLAN: PlanVersion = {
+  ...{ plan: 'plan' as PlanKey, version: 1, product: 'product' as ProductKey, name: 'Plan', currency: 'USD', interval: 'month' },
+  ...{ baseFee: null, charges: [] },
+  entitlements: [
+    { ...ENTITLEMENT, feature: 'tokens-ab' as FeatureKey, reset: 'hour', anchor: 'subscription' },
+    { ...ENTITLEMENT, feature: 'calls' as FeatureKey, reset: 'day', anchor: 'calendar' },
+  ],
+}

@@ -1,0 +1,130 @@
+import { pino } from 'pino'
+import { Registry } from 'prom-client'
+import type { CounterFile } from '../../adapters/counters/counter-file.ts'
+import { LOADED_KINDS, readRow } from '../../adapters/counters/counter-rows.ts'
+import type { Counters } from '../../adapters/counters/counters.ts'
+import { createEmbeddedCounters } from '../../adapters/counters/embedded-counters.ts'
+import type { CounterRow, RowKey } from '../../adapters/counters/row.ts'
+import type { Clock } from '../../domain/clock.ts'
+import { isSwitchedOff } from './mutants.ts'
+import { assertOwner, type Caller, createCaller, type Network, unanswered } from './network.ts'
+
+/** The real embedded counters on a disk in memory. A crash loses what was not written yet. */
+export type CountersModel = {
+  /** The counters of this life. */
+  current(): Counters
+  start(): Promise<void>
+  crash(): void
+  portFor(caller: Caller): Counters
+}
+
+export function createCountersModel(network: Network, clock: Clock): CountersModel {
+  const rows = new Map<string, CounterRow>()
+  let life = createCaller()
+  let counters: Counters | null = null
+
+  function current(): Counters {
+    if (counters === null) throw new Error('the counters have not started')
+    return counters
+  }
+
+  return {
+    current,
+    async start() {
+      life = createCaller()
+      const of = life
+      diskToOpen = createDisk(rows, (effect) => network.call(of, effect))
+      counters = await createEmbeddedCounters({
+        path: '',
+        clock,
+        log: SILENT,
+        registry: new Registry(),
+        flushIntervalMs: FLUSH_INTERVAL_MS,
+      })
+    },
+    crash: () => network.crash(life, 'now'),
+    portFor(caller) {
+      // What was sent to counters that have crashed since does not arrive at those that were started after them.
+      const call = <Value>(effect: () => Promise<Value>) => {
+        const to = life
+        return network.call(caller, () => (to === life ? effect() : Promise.reject(unanswered())))
+      }
+      // All others are passed on as they are, to the counters of the life that they arrive in.
+      const passedOn = Object.fromEntries(
+        (Object.keys(current()) as (keyof Counters)[]).map((name) => [
+          name,
+          (...args: unknown[]) => call(() => Reflect.apply(current()[name], null, args) as Promise<unknown>),
+        ]),
+      ) as unknown as Counters
+      return {
+        ...passedOn,
+        apply: (partition, records) => call(() => appliedUnchecked(() => current().apply(partition, records))),
+        track: (customer, tracked, at) =>
+          call(async () => {
+            assertOwner(caller, customer.partition)
+            return await current().track(customer, tracked, at)
+          }),
+        onTrackingRequest: (listener) => current().onTrackingRequest((partition) => caller.isAlive && listener(partition)),
+        scan: () => {
+          throw new Error('an aggregator scans no counters')
+        },
+      }
+    },
+  }
+}
+
+/** In place of the real one, which opens a directory. */
+export function openDiskInMemory(): CounterFile {
+  if (diskToOpen === null) throw new Error('no simulation is running')
+  return diskToOpen
+}
+
+/** True while deltas are applied with their position check switched off. */
+export function isPositionUnchecked(): boolean {
+  return isApplyingUnchecked
+}
+
+/** Later than the aggregators flush, so that a crash mostly leaves the counters behind the usage store. */
+const FLUSH_INTERVAL_MS = 3_000
+const SILENT = pino({ level: 'silent' })
+let diskToOpen: CounterFile | null = null
+let isApplyingUnchecked = false
+
+/** The real `apply` does all of its work before it first waits. */
+function appliedUnchecked(apply: () => Promise<void>): Promise<void> {
+  isApplyingUnchecked = isSwitchedOff('position check of the counters')
+  const applied = apply()
+  isApplyingUnchecked = false
+  return applied
+}
+
+function createDisk(rows: Map<string, CounterRow>, call: (effect: () => void) => Promise<void>): CounterFile {
+  return {
+    *rows() {
+      for (const kind of LOADED_KINDS) {
+        const ofKind = [...rows.values()].filter(({ key }) => key[0] === kind).sort((a, b) => compareKeys(a.key, b.key))
+        for (const { key, value } of ofKind) if (value !== undefined) yield readRow(key, value)
+      }
+    },
+    get: (key) => rows.get(JSON.stringify(key))?.value,
+    dueForgetRows: () => [],
+    write: (written) =>
+      call(() => {
+        for (const row of written) {
+          if (row.value === undefined) rows.delete(JSON.stringify(row.key))
+          else rows.set(JSON.stringify(row.key), row)
+        }
+      }),
+    close: async () => undefined,
+  }
+}
+
+function compareKeys(a: RowKey, b: RowKey): number {
+  for (let part = 0; part < Math.max(a.length, b.length); part++) {
+    const [left, right] = [a[part], b[part]]
+    if (left === right) continue
+    if (left === undefined || right === undefined) return left === undefined ? -1 : 1
+    return left < right ? -1 : 1
+  }
+  return 0
+}

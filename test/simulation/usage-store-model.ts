@@ -1,0 +1,237 @@
+import type {
+  EventKey,
+  EventPosition,
+  EventScan,
+  MeterActivation,
+  StoredEvent,
+  UsageQuery,
+  UsageRow,
+  UsageStore,
+  WindowRow,
+} from '../../adapters/usage-store/usage-store.ts'
+import { BACKFILL_CHUNK_BASE } from '../../adapters/usage-store/usage-store.ts'
+import type { InstantMs, Offset, Partition } from '../../domain/identity.ts'
+import type { Meter } from '../../domain/meter.ts'
+import { type Aggregate, emptyAggregate, matchesFilter, mergeAggregates } from '../../domain/metering.ts'
+import { isSwitchedOff } from './mutants.ts'
+import { assertOwner, type Caller, type Network } from './network.ts'
+import type { SeededRandom } from './seeded-random.ts'
+
+/** A usage store in memory. Each insert is durable at once, or was cut short and holds the first part of its rows. */
+export type UsageStoreModel = {
+  events(partition: Partition): readonly StoredEvent[]
+  /** A window's total over its chunks, as a query reads it. */
+  windows(meter: Meter): ReadonlyMap<string, Aggregate>
+  next(partition: Partition): Offset
+  isComplete(meter: Meter, partition: Partition): boolean
+  portFor(caller: Caller, network: Network, random: SeededRandom): UsageStore
+}
+
+/** Names a window in comparisons. */
+export function windowName(customer: string, startMs: number, dimensions: Readonly<Record<string, string>>): string {
+  return `customer ${customer}, minute ${new Date(startMs).toISOString()}, dimensions ${JSON.stringify(dimensions)}`
+}
+
+export function createUsageStoreModel(chunkRecords: number): UsageStoreModel {
+  const tables: Tables = { events: new Map(), eventsByKey: new Map(), windows: new Map(), positions: new Map(), activations: new Map() }
+  return {
+    events: (partition) => scanEvents(tables, { partition }),
+    windows(meter) {
+      const totals = new Map<string, Aggregate>()
+      for (const row of tables.windows.get(revisionKey(meter.tenant, meter.key, meter.revision))?.values() ?? []) {
+        const name = windowName(row.customer, row.windowStartMs, row.dimensions)
+        totals.set(name, mergeAggregates(totals.get(name) ?? emptyAggregate, row))
+      }
+      return totals
+    },
+    next: (partition) => tables.positions.get(partition) ?? (0 as Offset),
+    isComplete: (meter, partition) => tables.activations.get(activationKey({ ...meter, meter: meter.key, partition }))?.backfilled === true,
+    portFor: (caller, network, random) => createPort(tables, chunkRecords, { caller, network, random }),
+  }
+}
+
+type Tables = {
+  readonly events: Map<Partition, Map<string, StoredEvent>>
+  readonly eventsByKey: Map<string, StoredEvent[]>
+  readonly windows: Map<string, Map<string, WindowRow>>
+  readonly positions: Map<Partition, Offset>
+  readonly activations: Map<string, MeterActivation>
+}
+
+type Connection = { readonly caller: Caller; readonly network: Network; readonly random: SeededRandom }
+
+function createPort(tables: Tables, chunkRecords: number, { caller, network, random }: Connection): UsageStore {
+  const call = <Value>(effect: () => Value) => network.call(caller, effect)
+
+  /** One insert. Its rows may become visible in two parts, with anything between: a crash for instance. */
+  async function insert<Row>(rows: readonly Row[], put: (row: Row) => void): Promise<void> {
+    if (rows.length === 0) return
+    const cut = random.integer(0, rows.length)
+    if (cut > 0) await call(() => rows.slice(0, cut).forEach(put))
+    await call(() => rows.slice(cut).forEach(put))
+  }
+
+  async function* pages<Row>(rows: () => readonly Row[]): AsyncGenerator<readonly Row[]> {
+    const all = await call(rows)
+    for (let from = 0; from < all.length; from += PAGE_ROWS) yield await call(() => all.slice(from, from + PAGE_ROWS))
+  }
+
+  return {
+    migrate: async () => undefined,
+    chunkRecords: () => chunkRecords,
+    positions: () => call(() => new Map(tables.positions)),
+    async write({ events, windows, positions }) {
+      const steps = [
+        () => insert(events, (event) => putEvent(tables, event)),
+        () => insert(windows, (row) => putWindow(tables, row)),
+        () => insert(positions, ({ partition, next }) => putPosition(tables, partition, next)),
+      ]
+      if (isSwitchedOff('order of events, windows, positions')) steps.reverse()
+      for (const step of steps) await step()
+    },
+    findEvents: (keys, receivedFromMs) => call(() => findEvents(tables, keys, receivedFromMs)),
+    scanEvents: (scan) => pages(() => scanEvents(tables, scan)),
+    scanEventKeys: ({ partition, toOffset, receivedFromMs }) => pages(() => scanEvents(tables, { partition, toOffset, receivedFromMs })),
+    events: () => Promise.reject(new Error('an aggregator lists no events')),
+    usage: (query) => call(() => usage(tables, query)),
+    scanWindows: () => {
+      throw new Error('an aggregator scans no windows')
+    },
+    activations: () => call(() => [...tables.activations.values()].map(readActivation)),
+    putActivations: (activations) =>
+      insert(activations, (activation) => {
+        assertOwner(caller, activation.partition)
+        putActivation(tables, activation)
+      }),
+    async dropWindows(tenant, meter, beforeRevision) {
+      await call(() => {
+        for (const [key, rows] of tables.windows) {
+          const [row] = rows.values()
+          if (row?.tenant === tenant && row.meter === meter && row.revision < beforeRevision) tables.windows.delete(key)
+        }
+      })
+      await call(() => {
+        for (const [key, each] of tables.activations) {
+          if (each.tenant === tenant && each.meter === meter && each.revision < beforeRevision) tables.activations.delete(key)
+        }
+      })
+    },
+    query: () => Promise.reject(new Error('an aggregator sends no SQL')),
+    ping: async () => undefined,
+    stop: async () => undefined,
+  }
+}
+
+const PAGE_ROWS = 100
+
+function putEvent(tables: Tables, event: StoredEvent): void {
+  const ofPartition = tables.events.get(event.partition) ?? new Map<string, StoredEvent>()
+  tables.events.set(event.partition, ofPartition)
+  const place = `${event.offset} ${event.index}`
+  const isRewrite = ofPartition.has(place)
+  ofPartition.set(place, event)
+  if (isRewrite) return
+  const key = eventKey(event)
+  const sameKey = tables.eventsByKey.get(key)
+  if (sameKey === undefined) tables.eventsByKey.set(key, [event])
+  else sameKey.push(event)
+}
+
+/** The highest version holds; of equal ones the last. */
+function putWindow(tables: Tables, row: WindowRow): void {
+  const revision = revisionKey(row.tenant, row.meter, row.revision)
+  const rows = tables.windows.get(revision) ?? new Map<string, WindowRow>()
+  tables.windows.set(revision, rows)
+  const key = JSON.stringify([row.customer, row.windowStartMs, row.dimensions, row.partition, row.chunk])
+  const known = rows.get(key)
+  if (known === undefined || row.version >= known.version || isSwitchedOff('version check')) rows.set(key, row)
+}
+
+function putPosition(tables: Tables, partition: Partition, next: Offset): void {
+  if (next > (tables.positions.get(partition) ?? 0)) tables.positions.set(partition, next)
+}
+
+function putActivation(tables: Tables, activation: MeterActivation): void {
+  const key = activationKey(activation)
+  const known = tables.activations.get(key)
+  if (known === undefined || !known.backfilled || activation.backfilled) tables.activations.set(key, activation)
+}
+
+function readActivation(activation: MeterActivation): MeterActivation {
+  return isSwitchedOff('activation offset') ? { ...activation, fromOffset: 0 as Offset } : activation
+}
+
+function findEvents(tables: Tables, keys: readonly EventKey[], receivedFromMs: InstantMs) {
+  const found = new Map<EventKey, EventPosition & { readonly receivedAtMs: InstantMs }>()
+  if (isSwitchedOff('dedupe look-up')) return found
+  for (const key of keys) {
+    const [first] = (tables.eventsByKey.get(eventKey(key)) ?? []).filter((event) => event.receivedAtMs >= receivedFromMs).sort(byPosition)
+    if (first === undefined) continue
+    const { partition, index, receivedAtMs } = first
+    // Without the rule a row found is a first one, wherever it stands.
+    found.set(key, isSwitchedOff('same position is itself') ? { partition, offset: -1 as Offset, index, receivedAtMs } : first)
+  }
+  return found
+}
+
+function scanEvents(tables: Tables, scan: EventScan): StoredEvent[] {
+  const { tenant, types, customers, partition, fromMs, toMs, fromOffset, toOffset, receivedFromMs } = scan
+  const all =
+    partition === undefined
+      ? [...tables.events.values()].flatMap((each) => [...each.values()])
+      : [...(tables.events.get(partition)?.values() ?? [])]
+  return all
+    .filter(
+      (event) =>
+        (tenant === undefined || event.tenant === tenant) &&
+        (types === undefined || types.includes(event.type)) &&
+        (customers === undefined || customers.includes(event.customer)) &&
+        event.occurredAtMs >= (fromMs ?? 0) &&
+        event.occurredAtMs < (toMs ?? Number.POSITIVE_INFINITY) &&
+        event.offset >= (fromOffset ?? 0) &&
+        event.offset < (toOffset ?? Number.POSITIVE_INFINITY) &&
+        event.receivedAtMs >= (receivedFromMs ?? 0),
+    )
+    .sort(byPosition)
+}
+
+function usage(tables: Tables, query: UsageQuery): UsageRow[] {
+  const groups = new Map<string, { readonly customer: WindowRow['customer'] | null; total: Aggregate }>()
+  const isByCustomer = query.groupBy.includes('customer')
+  for (const row of tables.windows.get(revisionKey(query.tenant, query.meter, query.revision))?.values() ?? []) {
+    if (row.windowStartMs < query.fromMs || row.windowStartMs >= query.toMs) continue
+    if (query.customers !== undefined && !query.customers.includes(row.customer)) continue
+    if (query.beforeChunk !== undefined && row.chunk % BACKFILL_CHUNK_BASE >= query.beforeChunk) continue
+    if (!matchesFilter(query.filter, row.dimensions)) continue
+    const key = isByCustomer ? row.customer : ''
+    const group = groups.get(key) ?? { customer: isByCustomer ? row.customer : null, total: emptyAggregate }
+    group.total = mergeAggregates(group.total, row)
+    groups.set(key, group)
+  }
+  return [...groups.values()].map(({ customer, total: { latest, ...total } }) => ({
+    windowStartMs: null,
+    customer,
+    dimensions: {},
+    ...total,
+    latest: latest?.value ?? null,
+    latestAtMs: latest?.occurredAtMs ?? null,
+    latestOffset: latest?.offset ?? null,
+    latestIndex: latest?.index ?? null,
+  }))
+}
+
+function byPosition(a: EventPosition, b: EventPosition): number {
+  return a.partition - b.partition || a.offset - b.offset || a.index - b.index
+}
+
+function eventKey({ tenant, customer, source, id }: EventKey): string {
+  return JSON.stringify([tenant, customer, source, id])
+}
+
+function revisionKey(tenant: string, meter: string, revision: number): string {
+  return JSON.stringify([tenant, meter, revision])
+}
+
+function activationKey({ tenant, meter, revision, partition }: Omit<MeterActivation, 'fromOffset' | 'backfilled'>): string {
+  return JSON.stringify([tenant, meter, revision, partition])
+}
