@@ -101,18 +101,18 @@ export function createMeterBook(deps: {
   async function dropReplaced(): Promise<void> {
     const activations = await usageStore.activations()
     const current = new Map((await catalog.allMeters()).map((meter) => [keyOf(meter.tenant, meter.key), meter]))
-    const revisions = new Map<string, { readonly item: (typeof activations)[number]; readonly complete: Set<number>; least: number }>()
-    for (const item of activations) {
-      const key = keyOf(item.tenant, item.meter)
-      const known = revisions.get(key) ?? { item, complete: new Set<number>(), least: item.revision }
-      revisions.set(key, known)
-      known.least = Math.min(known.least, item.revision)
-      if (item.backfilled && item.revision === current.get(key)?.revision) known.complete.add(item.partition)
-    }
-    for (const [key, { item, complete, least }] of revisions) {
+    const byMeter = Map.groupBy(activations, ({ tenant, meter }) => keyOf(tenant, meter))
+    for (const [key, ofMeter] of byMeter) {
+      const [item] = ofMeter
+      if (item === undefined) continue
       const meter = current.get(key)
-      if (meter !== undefined && (least >= meter.revision || complete.size < deps.partitions)) continue
-      await usageStore.dropWindows(item.tenant, item.meter, meter?.revision ?? Number.MAX_SAFE_INTEGER)
+      const revisions = ofMeter.map(({ revision }) => revision)
+      const complete = new Set(
+        ofMeter.filter(({ revision, backfilled }) => backfilled && revision === meter?.revision).map(({ partition }) => partition),
+      )
+      if (meter !== undefined && (Math.min(...revisions) >= meter.revision || complete.size < deps.partitions)) continue
+      // Of a deleted one, what was seen and no more: it may be made again before this arrives.
+      await usageStore.dropWindows(item.tenant, item.meter, meter?.revision ?? Math.max(...revisions) + 1)
       log.info({ tenant: item.tenant, meter: item.meter }, 'windows of a replaced meter dropped')
     }
   }
