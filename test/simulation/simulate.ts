@@ -62,7 +62,8 @@ async function run(seed: number, stepsMax: number, timers: VirtualTimers): Promi
       steps++
     }
     const restSteps = await comeToRest(world, cluster, traffic, timers)
-    if (restSteps === null) return result(`it did not come to rest: ${restlessness(world, cluster, traffic)}`)
+    if (restSteps === null)
+      return result(`it did not come to rest: ${restlessness(world, cluster, traffic) ?? 'counters that were asked for are not tracked'}`)
     steps += restSteps
     quietPoints++
     const failure = cluster.failure() ?? (await firstDifference(world))
