@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { NodeFS } from '@electric-sql/pglite/nodefs'
 import { invariant } from '../../domain/invariant.ts'
+import { createPanicGuard, type PanicGuard } from './engine-panic.ts'
 
 /** PostgreSQL's own default is 128 MB; a catalog fits into far less, and the process has other tenants. */
 const SETTINGS = {
@@ -39,23 +40,35 @@ class FsyncingNodeFS extends NodeFS {
   override async init(...args: Parameters<NodeFS['init']>): ReturnType<NodeFS['init']> {
     const initialised = await super.init(...args)
     const { emscriptenOpts } = initialised
-    return { ...initialised, emscriptenOpts: { ...emscriptenOpts, preRun: [...[emscriptenOpts.preRun ?? []].flat(), makeFsyncHonest] } }
+    const guard = createPanicGuard()
+    const preRun = [...[emscriptenOpts.preRun ?? []].flat(), (module: object) => makeFsyncHonest(module, guard)]
+    const postRun = [...[emscriptenOpts.postRun ?? []].flat(), guard.watch]
+    return { ...initialised, emscriptenOpts: { ...emscriptenOpts, preRun, postRun } }
   }
 }
 
 type OpenFile = { readonly nfd?: number; readonly node: object }
-type NodeFileSystem = { readonly stream_ops: { fsync?: (file: OpenFile) => number }; realPath(node: object): string }
+type WriteFile = (file: OpenFile, ...given: readonly unknown[]) => number
+type NodeFileSystem = { readonly stream_ops: { fsync?: (file: OpenFile) => number; write: WriteFile }; realPath(node: object): string }
 
-/** Emscripten calls this hook of a file system on fsync, and its file system over Node's has none. Directories have no descriptor there. */
-function makeFsyncHonest(module: object): void {
+/** Emscripten calls `fsync` of a file system, and its file system over Node's has none. Directories have no descriptor there. */
+function makeFsyncHonest(module: object, { orPanic }: PanicGuard): void {
   const fileSystem = (module as { NODEFS?: NodeFileSystem }).NODEFS
   invariant(fileSystem !== undefined, 'PGlite hands out its file system over Node as NODEFS')
-  fileSystem.stream_ops.fsync = (file) => {
-    if (file.nfd === undefined) fsyncPath(fileSystem.realPath(file.node))
-    else fsyncSync(file.nfd)
+  const { stream_ops: operations } = fileSystem
+  const { write } = operations
+  operations.fsync = (file) => {
+    const path = fileSystem.realPath(file.node)
+    orPanic(`fsync ${path}`, () => (file.nfd === undefined ? fsyncPath(path) : fsyncSync(file.nfd)))
     return 0
   }
+  operations.write = (file, ...given) => {
+    const path = fileSystem.realPath(file.node)
+    return path.includes(WRITE_AHEAD_LOG) ? orPanic(`write ${path}`, () => write(file, ...given)) : write(file, ...given)
+  }
 }
+
+const WRITE_AHEAD_LOG = '/pg_wal/'
 
 function fsyncPath(path: string): void {
   const descriptor = openSync(path, 'r')

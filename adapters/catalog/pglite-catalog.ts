@@ -4,8 +4,8 @@ import type { Clock } from '../../domain/clock.ts'
 import type { CatalogTables } from '../../schemas/catalog/catalog-tables.ts'
 import type { Catalog } from './catalog.ts'
 import { createCatalogSession } from './catalog-session.ts'
-import { openDurablePGlite } from './durable-pglite.ts'
 import type { RandomBytes } from './record-id.ts'
+import { openRestartingPGlite } from './restarting-pglite.ts'
 import { createSqlCatalog } from './sql-catalog.ts'
 
 export type PGliteCatalogOptions = {
@@ -22,7 +22,7 @@ const STATEMENTS_PER_CHECKPOINT = 10_000
 /** The catalog in PostgreSQL compiled to WebAssembly, in this process. What a promise resolved for survives kill -9 and loss of power. */
 export async function openPGliteCatalog({ path, clock, randomBytes, log }: PGliteCatalogOptions): Promise<Catalog> {
   const startedAtMs = clock.now()
-  const pglite = await openDurablePGlite(path)
+  const pglite = await openRestartingPGlite({ path, clock, log })
   let statements = 0
   const db: Kysely<CatalogTables> = new Kysely({
     dialect: new PGliteDialect({ pglite }),
