@@ -17,7 +17,8 @@ test('A run holds exactly the keys that were put in, alone and merged', () => {
   const keys = fc.uniqueArray(fc.integer({ min: 0, max: 2 ** KEY_BITS - 1 }), { maxLength: 300 }).map((list) => list.sort((a, b) => a - b))
   fc.assert(
     fc.property(keys, keys, fc.array(fc.integer({ min: 0, max: 2 ** KEY_BITS - 1 })), (some, others, absent) => {
-      const merged = mergeKeyRuns(runOf(some), runOf(others))
+      const merge = mergeKeyRuns(runOf(some), runOf(others))
+      const merged = merge.step(1) ?? merge.step(1) ?? runOf([])
       const all = new Set([...some, ...others])
       const read: number[] = []
       const reader = merged.reader()
@@ -37,6 +38,7 @@ test('A million remembered events are all found, others rarely, in 2 bytes each 
     for (const hash of hashesOf(`remembered-${index}`, batch)) filter.add(hash, NOW_MS)
   }
   filter.pack()
+  while (!filter.tidy(100_000)) expect(filter.mayHold(hashesOf('remembered-3', 1)[0] ?? 0, NOW_MS - DEDUPE_HORIZON_MS)).toBe(true)
   expect(filter.size()).toBeGreaterThan(batch * batches - 100)
   expect(filter.bytes()).toBeLessThanOrEqual(filter.size() * 2 + 256 * 1024)
   let missing = 0

@@ -1,11 +1,12 @@
 import type { InstantMs } from '../domain/identity.ts'
 import { DEDUPE_HORIZON_MS } from '../domain/usage-event.ts'
 import { HASH_BITS } from './event-hash.ts'
-import { encodeKeyRun, KEY_BITS, type KeyRun, mergeKeyRuns } from './key-run.ts'
+import { encodeKeyRun, KEY_BITS, type KeyRun, type KeyRunMerge, mergeKeyRuns } from './key-run.ts'
 
 /**
- * Says of an event hash "certainly not among the remembered" or "maybe". Remembers hashes by week of receipt, each week
- * as a few sorted runs that merge as they grow, so that an old week is dropped whole. It never says "certainly not" of
+ * Says of an event hash "certainly not among the remembered" or "maybe". Remembers hashes by week of receipt, so that an
+ * old week is dropped whole: as a few sorted runs, which merge bit by bit as hashes are added, and to one run in the end.
+ * It never says "certainly not" of
  * something it may have forgotten: where receipts from before `oldestMs` matter everything is a maybe.
  *
  * Memory: at most 2 bytes per hash, beyond 256 KiB per week and 512 KiB for each week that is being added to. A false
@@ -15,8 +16,10 @@ export type DedupeFilter = {
   /** Could one with this hash have been received at or after `receivedFromMs`? */
   mayHold(hash: number, receivedFromMs: number): boolean
   add(hash: number, receivedAtMs: number): void
-  /** Packs what was added; for when much was, and not much more comes. */
+  /** Packs what was added; for when much was, and not much more comes. To be followed by `tidy` until it is done. */
   pack(): void
+  /** Merges about so many keys; true when there is nothing more to merge. */
+  tidy(keysMax: number): boolean
   /** Forgets weeks that no event received from now on can reach. */
   advance(receivedAtMs: number): void
   /** Forgets the oldest week to save memory; false when only the newest is left. What it held becomes a maybe. */
@@ -31,6 +34,8 @@ export function createDedupeFilter(floorMs: InstantMs): DedupeFilter {
   let rememberedFromMs: number = floorMs
   /** Ascending by end; at most 7 are live at a time. */
   let weeks: Week[] = []
+  let merging: Merging | null = null
+  let addedSinceTidy = 0
 
   function weekOf(receivedAtMs: number): Week {
     const number = Math.floor(receivedAtMs / WEEK_MS)
@@ -38,7 +43,7 @@ export function createDedupeFilter(floorMs: InstantMs): DedupeFilter {
     if (newest?.number === number) return newest
     let week = weeks.find((candidate) => candidate.number === number)
     if (week === undefined) {
-      week = { number, endMs: (number + 1) * WEEK_MS, fresh: null, runs: [] }
+      week = { number, endMs: (number + 1) * WEEK_MS, isOpen: true, fresh: null, runs: [] }
       weeks = [...weeks, week].sort((a, b) => a.number - b.number)
     }
     return week
@@ -47,6 +52,21 @@ export function createDedupeFilter(floorMs: InstantMs): DedupeFilter {
   function forget(week: Week): void {
     rememberedFromMs = Math.max(rememberedFromMs, week.endMs)
     weeks = weeks.filter((other) => other !== week)
+    if (merging?.week === week) merging = null
+  }
+
+  function tidy(keysMax: number): boolean {
+    addedSinceTidy = 0
+    merging ??= nextMerge(weeks)
+    if (merging === null) return true
+    const { week, at, merge } = merging
+    const merged = merge.step(keysMax)
+    if (merged !== null) {
+      // Runs that were added meanwhile stand behind these two.
+      week.runs.splice(at, 2, merged)
+      merging = null
+    }
+    return false
   }
 
   return {
@@ -62,17 +82,20 @@ export function createDedupeFilter(floorMs: InstantMs): DedupeFilter {
     add(hash, receivedAtMs) {
       if (receivedAtMs < rememberedFromMs) return
       const week = weekOf(receivedAtMs)
+      week.isOpen = true
       week.fresh ??= createFreshKeys()
       week.fresh.add(keyOf(hash))
       if (week.fresh.size() >= FRESH_KEYS_MAX) packWeek(week)
+      if (++addedSinceTidy === TIDY_EVERY_KEYS) tidy(TIDY_EVERY_KEYS * TIDIED_PER_KEY)
     },
     pack() {
-      for (const week of weeks) packWeek(week)
+      for (const week of weeks) closeWeek(week)
     },
+    tidy,
     advance(receivedAtMs) {
       for (const week of weeks) {
         if (week.endMs <= receivedAtMs - DEDUPE_HORIZON_MS - RECEIPT_SKEW_MS) forget(week)
-        else if (week.endMs <= receivedAtMs - RECEIPT_SKEW_MS) packWeek(week)
+        else if (week.endMs <= receivedAtMs - RECEIPT_SKEW_MS) closeWeek(week)
       }
     },
     forgetOldest() {
@@ -90,13 +113,22 @@ export function createDedupeFilter(floorMs: InstantMs): DedupeFilter {
 /** Receipts are stamped by several gateways: how far their clocks may differ before a repeat costs a query for every event. */
 export const RECEIPT_SKEW_MS = 86_400_000
 const FRESH_KEYS_MAX = 2 ** 15
-/** Beyond this a run merges no more: merging 4 million keys holds the process up for about 0.1 s. */
-const RUN_KEYS_MAX = 2 ** 22
-/** Sizes grow by this from run to run: more runs cost each look-up, fewer cost more rewriting. */
-const RUN_GROWTH = 3
+/** A run merges with a newer one that has become about as large, so a key is rewritten each time its run doubles. */
+const RUN_GROWTH = 1.5
+/** Merging per key added: a week of 2^15 x 2^12 keys doubles so many times. */
+const TIDIED_PER_KEY = 12
+/** Some 12,000 keys merged at a time take well under a millisecond. */
+const TIDY_EVERY_KEYS = 1024
 const WEEK_MS = 7 * 86_400_000
 
-type Week = { readonly number: number; readonly endMs: number; fresh: FreshKeys | null; readonly runs: KeyRun[] }
+type Week = {
+  readonly number: number
+  readonly endMs: number
+  /** Until nothing more is expected to be added. */
+  isOpen: boolean
+  fresh: FreshKeys | null
+  readonly runs: KeyRun[]
+}
 
 /** The high bits: the low ones place the event in the exact table of recent events. */
 function keyOf(hash: number): number {
@@ -111,14 +143,29 @@ function weekHas({ fresh, runs }: Week, key: number): boolean {
 
 function packWeek(week: Week): void {
   if (week.fresh === null) return
-  let newest = encodeKeyRun(week.fresh.sorted())
+  week.runs.push(encodeKeyRun(week.fresh.sorted()))
   week.fresh = null
-  for (let last = week.runs.at(-1); last !== undefined && last.size < newest.size * RUN_GROWTH; last = week.runs.at(-1)) {
-    if (last.size + newest.size > RUN_KEYS_MAX) break
-    week.runs.pop()
-    newest = mergeKeyRuns(last, newest)
+}
+
+function closeWeek(week: Week): void {
+  packWeek(week)
+  week.isOpen = false
+}
+
+/** Of the runs at `at` and behind it. Both answer until the merged one takes their place. */
+type Merging = { readonly week: Week; readonly at: number; readonly merge: KeyRunMerge }
+
+/** The newest week first, its newest runs first. A closed week ends as one run. */
+function nextMerge(weeks: readonly Week[]): Merging | null {
+  for (const week of weeks.toReversed()) {
+    const growth = week.isOpen ? RUN_GROWTH : Number.POSITIVE_INFINITY
+    for (let at = week.runs.length - 2; at >= 0; at--) {
+      const [older, newer] = [week.runs[at], week.runs[at + 1]]
+      if (older === undefined || newer === undefined || older.size >= newer.size * growth) continue
+      return { week, at, merge: mergeKeyRuns(older, newer) }
+    }
   }
-  week.runs.push(newest)
+  return null
 }
 
 function bytesOf({ fresh, runs }: Week): number {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { EventKey, StoredEvent, UsageStore } from '../adapters/usage-store/usage-store.ts'
 import type { InstantMs, Offset, TenantKey } from '../domain/identity.ts'
 import { DEDUPE_HORIZON_MS } from '../domain/usage-event.ts'
@@ -55,6 +56,7 @@ export async function restoreDeduplicator(
     }
   }
   filter.pack()
+  while (!filter.tidy(TIDY_KEYS)) await setImmediate()
   return createDeduplicator(usageStore, filter)
 }
 
@@ -111,6 +113,8 @@ export function createDeduplicator(usageStore: UsageStore, filter: DedupeFilter)
 
 /** Of each of the two tables of a partition: ordinary retries come within so many events. Not yet stored events come on top. */
 const RECENT_EVENTS_MAX = 4096
+/** Merged at a time: some 20 ms. */
+const TIDY_KEYS = 500_000
 /** Receipts are not quite in order: how far the filter reaches below the first one seen. */
 const FLOOR_SLACK_MS = 86_400_000
 

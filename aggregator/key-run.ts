@@ -19,23 +19,31 @@ export const KEY_BITS = 34
 
 /** `keys` ascend and differ. */
 export function encodeKeyRun(keys: Float64Array): KeyRun {
-  let isRead = false
-  return encode(
-    keys.length,
-    (into) => {
-      if (isRead) return 0
-      isRead = true
-      into.set(keys)
-      return keys.length
-    },
-    keys.length,
-  )
+  const encoder = createEncoder(keys.length)
+  encoder.push(keys, keys.length)
+  return encoder.finish()
 }
 
-/** A key in both is in the result once. */
-export function mergeKeyRuns(a: KeyRun, b: KeyRun): KeyRun {
+/** A merge done bit by bit, as one of millions of keys would hold the process up. */
+export type KeyRunMerge = {
+  /** Takes in about so many keys; the merged run once that was the last of them. A key in both is in it once. */
+  step(keysMax: number): KeyRun | null
+}
+
+export function mergeKeyRuns(a: KeyRun, b: KeyRun): KeyRunMerge {
   const [left, right] = [createHead(a.reader()), createHead(b.reader())]
-  return encode(a.size + b.size, (into) => mergeInto(into, left, right), BUFFER_KEYS)
+  const encoder = createEncoder(a.size + b.size)
+  const buffer = new Float64Array(BUFFER_KEYS)
+  return {
+    step(keysMax) {
+      for (let taken = 0; taken < keysMax; taken += BUFFER_KEYS) {
+        const count = mergeInto(buffer, left, right)
+        if (count === 0) return encoder.finish()
+        encoder.push(buffer, count)
+      }
+      return null
+    },
+  }
 }
 
 const BUFFER_KEYS = 2048
@@ -51,16 +59,34 @@ function mergeInto(into: Float64Array, left: Head, right: Head): number {
   while (filled < into.length) {
     if (left.at === left.count) refill(left)
     if (right.at === right.count) refill(right)
-    const hasLeft = left.at < left.count
-    const hasRight = right.at < right.count
-    if (!hasLeft && !hasRight) break
-    const leftKey = hasLeft ? (left.keys[left.at] ?? 0) : Number.POSITIVE_INFINITY
-    const rightKey = hasRight ? (right.keys[right.at] ?? 0) : Number.POSITIVE_INFINITY
-    if (leftKey <= rightKey) left.at++
-    if (rightKey <= leftKey) right.at++
-    into[filled++] = Math.min(leftKey, rightKey)
+    if (left.count === 0 && right.count === 0) break
+    if (left.count === 0 || right.count === 0) filled = copyRest(into, filled, left.count === 0 ? right : left)
+    else filled = mergeHeads(into, filled, left, right)
   }
   return filled
+}
+
+/** Until one of the heads is used up. */
+function mergeHeads(into: Float64Array, from: number, left: Head, right: Head): number {
+  let filled = from
+  let leftKey = left.keys[left.at] ?? 0
+  let rightKey = right.keys[right.at] ?? 0
+  while (filled < into.length) {
+    const isLeft = leftKey <= rightKey
+    const isRight = rightKey <= leftKey
+    into[filled++] = isLeft ? leftKey : rightKey
+    if (isLeft) leftKey = left.keys[++left.at] ?? 0
+    if (isRight) rightKey = right.keys[++right.at] ?? 0
+    if (left.at === left.count || right.at === right.count) break
+  }
+  return filled
+}
+
+function copyRest(into: Float64Array, from: number, head: Head): number {
+  const count = Math.min(into.length - from, head.count - head.at)
+  into.set(head.keys.subarray(head.at, head.at + count), from)
+  head.at += count
+  return from + count
 }
 
 function refill(head: Head): void {
@@ -72,30 +98,35 @@ function refill(head: Head): void {
 const BUCKET_HIGHS = 32
 const LOW_BITS_MAX = 30
 
-function encode(sizeMax: number, read: KeyReader, bufferKeys: number): KeyRun {
+type Encoder = { push(keys: Float64Array, count: number): void; finish(): KeyRun }
+
+function createEncoder(sizeMax: number): Encoder {
   const lowBits = Math.max(0, Math.min(LOW_BITS_MAX, Math.floor(KEY_BITS - Math.log2(Math.max(1, sizeMax)))))
   const lowSpan = 2 ** lowBits
   const highs = 2 ** (KEY_BITS - lowBits)
   const upper = new Uint32Array(Math.ceil((sizeMax + highs) / 32) + 1)
   const lower = new Uint32Array(Math.ceil((sizeMax * lowBits) / 32) + 1)
   const ranks = new Uint32Array(Math.ceil(highs / BUCKET_HIGHS))
-  const buffer = new Float64Array(Math.max(1, bufferKeys))
   let size = 0
   let bucket = 0
-  for (let count = read(buffer); count > 0; count = read(buffer)) {
-    for (let index = 0; index < count; index++) {
-      const key = buffer[index] ?? 0
-      const high = Math.floor(key / lowSpan)
-      const bucketOfKey = high >>> 5
-      while (bucket < bucketOfKey) ranks[++bucket] = size
-      const one = size + high
-      upper[one >>> 5] = (upper[one >>> 5] ?? 0) | (1 << (one & 31))
-      putBits(lower, size * lowBits, lowBits, key - high * lowSpan)
-      size++
-    }
+  return {
+    push(keys, count) {
+      for (let index = 0; index < count; index++) {
+        const key = keys[index] ?? 0
+        const high = Math.floor(key / lowSpan)
+        const bucketOfKey = high >>> 5
+        while (bucket < bucketOfKey) ranks[++bucket] = size
+        const one = size + high
+        upper[one >>> 5] = (upper[one >>> 5] ?? 0) | (1 << (one & 31))
+        putBits(lower, size * lowBits, lowBits, key - high * lowSpan)
+        size++
+      }
+    },
+    finish() {
+      while (bucket < ranks.length - 1) ranks[++bucket] = size
+      return keyRunOf(size, upper, lower.slice(0, Math.ceil((size * lowBits) / 32) + 1), ranks, lowBits)
+    },
   }
-  while (bucket < ranks.length - 1) ranks[++bucket] = size
-  return keyRunOf(size, upper, lower.slice(0, Math.ceil((size * lowBits) / 32) + 1), ranks, lowBits)
 }
 
 function keyRunOf(size: number, upper: Uint32Array, lower: Uint32Array, ranks: Uint32Array, lowBits: number): KeyRun {

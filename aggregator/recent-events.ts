@@ -23,6 +23,9 @@ export function createRecentEvents(): RecentEvents {
   let hashes = new Float64Array(SLOTS_MIN / 2)
   let slots = new Int32Array(SLOTS_MIN)
   let mask = SLOTS_MIN - 1
+  /** Where an event that was looked for and not found belongs: it is mostly put in next. */
+  let missedHash = Number.NaN
+  let missedSlot = 0
 
   /** The slot that holds this key, or the free one where it belongs. Slots hold index + 1; 0 is free. */
   function slotOf(hash: number, tenant: TenantKey, wanted: EventIdentity): number {
@@ -36,6 +39,7 @@ export function createRecentEvents(): RecentEvents {
   }
 
   function grow(): void {
+    missedHash = Number.NaN
     const grown = new Float64Array(hashes.length * 2)
     grown.set(hashes)
     hashes = grown
@@ -53,11 +57,18 @@ export function createRecentEvents(): RecentEvents {
       return events.length
     },
     find(hash, tenant, event) {
-      return events[(slots[slotOf(hash, tenant, event)] ?? 0) - 1]
+      const slot = slotOf(hash, tenant, event)
+      const held = slots[slot] ?? 0
+      if (held === 0) {
+        missedHash = hash
+        missedSlot = slot
+      }
+      return events[held - 1]
     },
     put(hash, event) {
       if (events.length >= hashes.length) grow()
-      const slot = slotOf(hash, event.tenant, event)
+      const slot = hash === missedHash ? missedSlot : slotOf(hash, event.tenant, event)
+      missedHash = Number.NaN
       const held = slots[slot] ?? 0
       if (held !== 0) {
         events[held - 1] = event
