@@ -31,6 +31,7 @@ import type { HttpApp } from '../schemas/http/common.ts'
 import type { Config } from './config.ts'
 import { createSecret } from './first-key.ts'
 import { hashSecret } from './http/key-ring.ts'
+import { observeLag } from './lag-metrics.ts'
 import type { RoleStores, Stores } from './stores.ts'
 import { keepUndecodableRecords } from './undecodable-records.ts'
 
@@ -112,6 +113,7 @@ async function startAggregator({ config, clock, log, registry, stores }: ViewEnv
       drainTimeoutMs: config.drainMaxMs,
     },
   })
+  observeLag(registry, aggregator)
   await aggregator.start()
   return aggregator
 }

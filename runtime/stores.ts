@@ -5,7 +5,6 @@ import type { SASLOptions } from 'kafkajs'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import type { Catalog } from '../adapters/catalog/catalog.ts'
-import { openPGliteCatalog } from '../adapters/catalog/pglite-catalog.ts'
 import { openPostgresCatalog } from '../adapters/catalog/postgres-catalog.ts'
 import type { Counters } from '../adapters/counters/counters.ts'
 import { createEmbeddedCounters } from '../adapters/counters/embedded-counters.ts'
@@ -13,7 +12,6 @@ import { openRedisCounters } from '../adapters/counters/redis-counters.ts'
 import type { EventLog } from '../adapters/event-log/event-log.ts'
 import { createKafkaEventLog, type KafkaEventLogOptions } from '../adapters/event-log/kafka-event-log.ts'
 import { createLmdbEventLog } from '../adapters/event-log/lmdb-event-log.ts'
-import { openChdbUsageStore } from '../adapters/usage-store/chdb-usage-store.ts'
 import { openClickHouseUsageStore } from '../adapters/usage-store/clickhouse-server-usage-store.ts'
 import type { UsageStore } from '../adapters/usage-store/usage-store.ts'
 import type { Clock } from '../domain/clock.ts'
@@ -113,11 +111,12 @@ function holdDataDirectory({ config, doing }: StoreEnvironment): DataDirectoryLo
   return isAllElsewhere ? null : lockDataDirectory(config.dataDir, { pid: process.pid, doing })
 }
 
-function openCatalog({ config, clock, log }: StoreEnvironment): Promise<Catalog> {
+/** The embedded engines are loaded only where they are used: they are large, and an image for servers goes without. */
+async function openCatalog({ config, clock, log }: StoreEnvironment): Promise<Catalog> {
   const options = { clock, randomBytes, log: log.child({ seam: 'catalog' }) }
-  return config.databaseUrl === null
-    ? openPGliteCatalog({ ...options, path: join(config.dataDir, 'catalog') })
-    : openPostgresCatalog({ ...options, url: config.databaseUrl })
+  if (config.databaseUrl !== null) return openPostgresCatalog({ ...options, url: config.databaseUrl })
+  const { openPGliteCatalog } = await import('../adapters/catalog/pglite-catalog.ts')
+  return openPGliteCatalog({ ...options, path: join(config.dataDir, 'catalog') })
 }
 
 function openEventLog(environment: StoreEnvironment): Promise<EventLog> {
@@ -152,9 +151,9 @@ function kafkaOptions({ config, log, registry }: StoreEnvironment, brokers: stri
 
 async function openUsageStore({ config, log, registry }: StoreEnvironment): Promise<UsageStore> {
   const options = { chunkRecords: CHUNK_RECORDS, log: log.child({ seam: 'usage-store' }), registry }
-  return config.clickhouseUrl === null
-    ? await openChdbUsageStore({ ...options, path: join(config.dataDir, 'usage-store') })
-    : openClickHouseUsageStore({ ...options, url: config.clickhouseUrl })
+  if (config.clickhouseUrl !== null) return openClickHouseUsageStore({ ...options, url: config.clickhouseUrl })
+  const { openChdbUsageStore } = await import('../adapters/usage-store/chdb-usage-store.ts')
+  return openChdbUsageStore({ ...options, path: join(config.dataDir, 'usage-store') })
 }
 
 function openCounters({ config, clock, log, registry }: StoreEnvironment): Promise<Counters> {
