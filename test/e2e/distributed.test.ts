@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openDistributedStack } from '../support/distributed-stack.ts'
 import { realTrace, type TraceTotals } from '../support/real-trace.ts'
@@ -108,6 +109,23 @@ describe.skipIf(stack === null)(`roles apart, twice each${missing === null ? '' 
       false,
     )
   }, 60_000)
+
+  test('every metric of the dashboard and the alerts is one that the processes have', async () => {
+    const running = [...ingests, ...apis, ...aggregators.slice(1)]
+    const known = new Set<string>()
+    for (const { url } of running) {
+      const metrics = await (await fetch(`${url}/metrics`)).text()
+      for (const [, name = '', type] of metrics.matchAll(/^# TYPE (\S+) (\S+)$/gm)) {
+        for (const suffix of type === 'histogram' ? ['_bucket', '_count', '_sum'] : ['']) known.add(`${name}${suffix}`)
+      }
+    }
+    for (const file of ['grafana/tollgate.json', 'prometheus/alerts.yaml']) {
+      const text = await readFile(new URL(`../../deploy/${file}`, import.meta.url), 'utf8')
+      const named = new Set(text.match(/\b(tollgate|process)_[a-z_]+\b/g))
+      expect(named.size).toBeGreaterThan(5)
+      expect([...named].filter((name) => !known.has(name))).toEqual([])
+    }
+  })
 
   test('every process stops cleanly, and verify finds no difference', async () => {
     for (const each of [...ingests, ...apis, ...aggregators.slice(1)]) expect(await each.stop(), each.output().slice(-2_000)).toBe(0)
