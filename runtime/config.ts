@@ -67,6 +67,10 @@ export const SETTINGS = {
   ),
   kafkaBrokers: optionalText('KAFKA_BROKERS', 'Event log on Kafka: `host:port,host:port`'),
   kafkaTopic: text('KAFKA_TOPIC', 'tollgate-events', 'Its topic; made when it is not there'),
+  kafkaDeadLetterTopic: optionalText(
+    'KAFKA_DEAD_LETTER_TOPIC',
+    'Topic for records that cannot be decoded; by default the name of the other and `-dead-letters`',
+  ),
   kafkaReplication: wholeNumber('KAFKA_REPLICATION', 3, { min: 1, max: 9 }, 'Copies of each partition of a topic that is made'),
   kafkaTls: oneOf('KAFKA_TLS', ['off', 'on'], 'off', 'Whether the brokers speak TLS'),
   kafkaCaFile: optionalText('KAFKA_CA_FILE', 'Certificate authority of the brokers, PEM; by default those of the system'),

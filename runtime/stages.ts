@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import { type Aggregator, createAggregator } from '../aggregator/aggregator.ts'
@@ -33,7 +32,6 @@ import { createSecret } from './first-key.ts'
 import { hashSecret } from './http/key-ring.ts'
 import { observeLag } from './lag-metrics.ts'
 import type { RoleStores, Stores } from './stores.ts'
-import { keepUndecodableRecords } from './undecodable-records.ts'
 
 /** What lives on behind the routes. The stages stop in the order of the pipeline, so that the last events are still aggregated. */
 export type Stages = {
@@ -105,7 +103,7 @@ async function startAggregator({ config, clock, log, registry, stores }: ViewEnv
     clock,
     log: log.child({ stage: 'aggregator' }),
     registry,
-    onUndecodable: keepUndecodableRecords(join(config.dataDir, 'undecodable')),
+    onUndecodable: (record, reason) => stores.eventLog.setAside(record, reason),
     options: {
       flushIntervalMs: config.flushIntervalMs,
       logRetentionMs: config.logRetentionDays * DAY_MS,

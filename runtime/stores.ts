@@ -124,6 +124,7 @@ function openEventLog(environment: StoreEnvironment): Promise<EventLog> {
   if (config.kafkaBrokers !== null) return createKafkaEventLog(kafkaOptions(environment, config.kafkaBrokers))
   return createLmdbEventLog({
     path: join(config.dataDir, 'event-log'),
+    undecodablePath: join(config.dataDir, 'undecodable'),
     partitions: config.partitions,
     log: log.child({ seam: 'event-log' }),
     registry,
@@ -138,6 +139,7 @@ function kafkaOptions({ config, log, registry }: StoreEnvironment, brokers: stri
   return {
     brokers: brokers.split(',').map((broker) => broker.trim()),
     topic: config.kafkaTopic,
+    ...(config.kafkaDeadLetterTopic === null ? {} : { deadLetterTopic: config.kafkaDeadLetterTopic }),
     partitions: config.partitions,
     replication: config.kafkaReplication,
     clientId: 'tollgate',

@@ -49,6 +49,11 @@ export type EventLog = {
   subscribe(group: string, handler: LogHandler): Promise<LogSubscription>
   /** May drop records below `beforeOffset` received before `receivedBeforeMs`. A no-op where the log's own retention does it. */
   trim(partition: Partition, limits: { readonly beforeOffset: Offset; readonly receivedBeforeMs: InstantMs }): Promise<void>
+  /**
+   * Keeps a record that its reader cannot decode, with the reason and its place in the log, for a person to look at;
+   * durable when it resolves. The same record may come again after a crash: it is kept under the same name.
+   */
+  setAside(record: LogRecord, reason: string): Promise<void>
   /** Rejects with the fault that keeps the log from working, naming its address and the next move. */
   ping(): Promise<void>
   /** Waits for appends under way, then lets go of files and connections. */

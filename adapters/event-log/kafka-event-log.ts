@@ -8,6 +8,7 @@ import { invariant } from '../../domain/invariant.ts'
 import type { EventLog, LogRecord } from './event-log.ts'
 import { createKafkaClient, type KafkaCluster, leaderOf, openKafkaCluster } from './kafka-cluster.ts'
 import { bestCompression } from './kafka-compression.ts'
+import { createKafkaDeadLetters } from './kafka-dead-letters.ts'
 import { isPassing, type KafkaAddress, kafkaFault, stoppedFault } from './kafka-fault.ts'
 import { fetchPartitions, kafkaRange, recordsFrom } from './kafka-fetcher.ts'
 import { createKafkaLogMetrics } from './kafka-metrics.ts'
@@ -20,6 +21,8 @@ export type KafkaEventLogOptions = {
   readonly brokers: readonly string[]
   readonly topic: string
   readonly partitions: number
+  /** Where records go that cannot be decoded; by default `<topic>-dead-letters`. */
+  readonly deadLetterTopic?: string
   /** Copies of each partition when we make the topic. */
   readonly replication: number
   readonly clientId: string
@@ -56,6 +59,14 @@ export async function createKafkaEventLog(options: KafkaEventLogOptions): Promis
     appendMsMax: options.appendMsMax ?? 30_000,
     unacknowledgedBytesMax: options.unacknowledgedBytesMax ?? 64 * MiB,
     metrics,
+    log,
+  })
+  const deadLetters = createKafkaDeadLetters({
+    client,
+    address,
+    topic: options.deadLetterTopic ?? `${topic}-dead-letters`,
+    replication: options.replication,
+    retentionMs: options.retentionMs ?? RETENTION_MS,
     log,
   })
   let subscription: KafkaSubscription | null = null
@@ -131,6 +142,7 @@ export async function createKafkaEventLog(options: KafkaEventLogOptions): Promis
     read,
     async subscribe(group, handler) {
       invariant(subscription === null, 'a process has one subscription of the event log')
+      await deadLetters.prepare()
       try {
         const started = await startKafkaSubscription({
           client,
@@ -157,6 +169,7 @@ export async function createKafkaEventLog(options: KafkaEventLogOptions): Promis
     },
     // The topic's own retention does it, by the same time of receipt.
     trim: async () => undefined,
+    setAside: (record, reason) => deadLetters.put(record, reason),
     async ping() {
       if (isStopping) throw stoppedFault(address)
       const fault = subscription?.fault() ?? null
@@ -170,7 +183,7 @@ export async function createKafkaEventLog(options: KafkaEventLogOptions): Promis
       isStopping = true
       await subscription?.stop()
       await producer.drain()
-      await Promise.all([writing.disconnect(), reading.disconnect()])
+      await Promise.all([writing.disconnect(), reading.disconnect(), deadLetters.stop()])
     },
   }
 }

@@ -13,11 +13,25 @@ export type KafkaTopicOptions = {
 
 /** Makes the topic when it is not there, and refuses one with another number of partitions. */
 export async function ensureKafkaTopic(admin: Admin, options: KafkaTopicOptions, address: KafkaAddress): Promise<'created' | 'found'> {
-  const { topic, partitions, replication, retentionMs } = options
+  const { topic, partitions } = options
   const held = await partitionsHeld(admin, topic)
   if (held !== null && held !== partitions) throw partitionsDifferFault(address, held, partitions)
   if (held !== null) return 'found'
-  const isCreated = await admin.createTopics({
+  const isCreated = await createTopic(admin, options)
+  // Another process may have made it in between, with other settings.
+  const made = isCreated ? partitions : await partitionsHeld(admin, topic)
+  if (made !== partitions) throw partitionsDifferFault(address, made ?? 0, partitions)
+  return isCreated ? 'created' : 'found'
+}
+
+/** One partition: there are few dead letters, and each says where it was. A topic that is there is taken as it is. */
+export async function ensureDeadLetterTopic(admin: Admin, options: Omit<KafkaTopicOptions, 'partitions'>): Promise<void> {
+  if ((await partitionsHeld(admin, options.topic)) === null) await createTopic(admin, { ...options, partitions: 1 })
+}
+
+/** False when another process was faster. */
+async function createTopic(admin: Admin, { topic, partitions, replication, retentionMs }: KafkaTopicOptions): Promise<boolean> {
+  return await admin.createTopics({
     waitForLeaders: true,
     timeout: CREATE_MS_MAX,
     topics: [
@@ -26,7 +40,7 @@ export async function ensureKafkaTopic(admin: Admin, options: KafkaTopicOptions,
         numPartitions: partitions,
         replicationFactor: replication,
         configEntries: [
-          // The time of receipt that we hand in is the record's time, and retention goes by it.
+          // The time that we hand in is the record's time, and retention goes by it.
           { name: 'message.timestamp.type', value: 'CreateTime' },
           { name: 'cleanup.policy', value: 'delete' },
           { name: 'retention.ms', value: String(retentionMs) },
@@ -38,10 +52,6 @@ export async function ensureKafkaTopic(admin: Admin, options: KafkaTopicOptions,
       },
     ],
   })
-  // Another process may have made it in between, with other settings.
-  const made = isCreated ? partitions : await partitionsHeld(admin, topic)
-  if (made !== partitions) throw partitionsDifferFault(address, made ?? 0, partitions)
-  return isCreated ? 'created' : 'found'
 }
 
 async function partitionsHeld(admin: Admin, topic: string): Promise<number | null> {

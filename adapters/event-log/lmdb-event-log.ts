@@ -1,4 +1,5 @@
 import { statfs } from 'node:fs/promises'
+import { join } from 'node:path'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import type { Logger } from 'pino'
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
@@ -10,11 +11,14 @@ import { createGroupCommit, type PlacedRecord } from './group-commit.ts'
 import { checkFileLength, fillUpFile } from './lmdb-file-length.ts'
 import { offsetOfKey, receivedAtOf, recordKey, recordOf, storedRecord } from './lmdb-record-layout.ts'
 import { type LmdbSubscription, startLmdbSubscription } from './lmdb-subscription.ts'
+import { writeRecordFiles } from './record-files.ts'
 
 export type LmdbEventLogOptions = {
   /** Directory of the log; made when it is not there. */
   readonly path: string
   readonly partitions: number
+  /** Directory for records that cannot be decoded; by default `undecodable` in that of the log. */
+  readonly undecodablePath?: string
   readonly log: Logger
   readonly registry: Registry
   /** What its records may take on disk; beyond, appends are the Fault `log_full`. */
@@ -174,6 +178,7 @@ export async function createLmdbEventLog(options: LmdbEventLogOptions): Promise<
         log.info({ partition, records: doomed.length }, 'trimmed the event log')
       }
     },
+    setAside: (record, reason) => writeRecordFiles(options.undecodablePath ?? join(options.path, 'undecodable'), record, reason),
     async ping() {
       if (isStopping) throw unavailable('it is stopping')
       const fault = writeFault ?? subscription?.fault() ?? null

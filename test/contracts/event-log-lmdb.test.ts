@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -9,7 +9,7 @@ import { Registry } from 'prom-client'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createLmdbEventLog, type LmdbEventLogOptions } from '../../adapters/event-log/lmdb-event-log.ts'
 import type { InstantMs, Offset, Partition } from '../../domain/identity.ts'
-import { describeEventLog } from './event-log.ts'
+import { describeEventLog, type SetAsideRecord } from './event-log.ts'
 
 const silent = pino({ level: 'silent' })
 const newDirectory = () => mkdtemp(join(tmpdir(), 'tollgate-event-log-'))
@@ -21,8 +21,21 @@ describeEventLog('lmdb', async () => {
   return {
     open: (partitions) => openLog(path, { partitions }),
     remove: () => rm(path, { recursive: true, force: true }),
+    readSetAside: () => readRecordFiles(join(path, 'undecodable')),
   }
 })
+
+async function readRecordFiles(directory: string): Promise<readonly SetAsideRecord[]> {
+  const names = (await readdir(directory)).filter((name) => name.endsWith('.avro')).map((name) => name.slice(0, -'.avro'.length))
+  return await Promise.all(
+    names.map(async (name) => {
+      const [partition = '', offset = ''] = name.split('-')
+      const [, reason = ''] = (await readFile(join(directory, `${name}.txt`), 'utf8')).split('\n')
+      const value = [...(await readFile(join(directory, `${name}.avro`)))]
+      return { partition: Number(partition), offset: Number(offset), reason, value }
+    }),
+  )
+}
 
 describe('the log on lmdb', () => {
   const P0 = 0 as Partition

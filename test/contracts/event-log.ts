@@ -7,6 +7,15 @@ export type EventLogPlace = {
   open(partitions: number): Promise<EventLog>
   /** Throws away what is there. */
   remove(): Promise<void>
+  /** What was set aside, read by means of the technology. */
+  readSetAside(): Promise<readonly SetAsideRecord[]>
+}
+
+export type SetAsideRecord = {
+  readonly partition: number
+  readonly offset: number
+  readonly reason: string
+  readonly value: readonly number[]
 }
 
 const P0 = 0 as Partition
@@ -126,6 +135,20 @@ export function describeEventLog(name: string, openPlace: () => Promise<EventLog
       await log.trim(P0, { beforeOffset: offset(4), receivedBeforeMs: instant(40) })
       expect(await readTexts(P0, 3, 9)).toEqual(['3:r3'])
       expect((await log.range(P0)).next).toBe(4)
+    })
+
+    test('what is set aside is there with reason and place once that resolves, and may be set aside again', async () => {
+      const [undecodable, other] = [new Uint8Array([0, 255, 1, 10, 13]), new Uint8Array()]
+      const place1 = { partition: P1, offset: await log.append(P1, undecodable, instant(1)) }
+      await log.setAside({ ...place1, receivedAtMs: instant(1), value: undecodable }, 'it is no batch: ünknown')
+      await log.setAside({ partition: P0, offset: offset(7), receivedAtMs: instant(2), value: other }, 'it is empty')
+      await log.setAside({ ...place1, receivedAtMs: instant(1), value: undecodable }, 'it is no batch: ünknown')
+      await close()
+      const found = new Map((await place.readSetAside()).map((record) => [`${record.partition}/${record.offset}`, record]))
+      expect([...found.values()].toSorted((a, b) => a.partition - b.partition)).toEqual([
+        { partition: 0, offset: 7, reason: 'it is empty', value: [] },
+        { partition: 1, offset: 0, reason: 'it is no batch: ünknown', value: [...undecodable] },
+      ])
     })
 
     describe('a subscription', () => {

@@ -57,6 +57,7 @@ export function createEventLogModel(partitions: number): EventLogModel {
         subscribe: async (_group, handler) => onSubscribe(handler),
         trim: (partition, { beforeOffset, receivedBeforeMs }) =>
           network.call(caller, () => trim(partition, beforeOffset, receivedBeforeMs)),
+        setAside: () => Promise.reject(new Error('every record of this log can be decoded')),
         ping: async () => undefined,
         stop: async () => undefined,
       }

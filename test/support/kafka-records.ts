@@ -1,0 +1,43 @@
+import { Kafka, logLevel } from 'kafkajs'
+import { vi } from 'vitest'
+
+export type KafkaTestRecord = { readonly key: string; readonly value: Buffer; readonly headers: Readonly<Record<string, string>> }
+
+/** All that a topic holds, by kafkajs's own consumer. What it ends with must not be written to meanwhile. */
+export async function readKafkaRecords(brokers: string, topic: string): Promise<readonly KafkaTestRecord[]> {
+  const client = openClient(brokers)
+  const admin = client.admin()
+  await admin.connect()
+  const ends = await admin.fetchTopicOffsets(topic)
+  await admin.disconnect()
+  const count = ends.reduce((sum, { high }) => sum + Number(high), 0)
+  const found: KafkaTestRecord[] = []
+  const consumer = client.consumer({ groupId: `read-${topic}-${count}` })
+  await consumer.connect()
+  await consumer.subscribe({ topic, fromBeginning: true })
+  await consumer.run({
+    async eachMessage({ message: { key, value, headers = {} } }) {
+      const texts = Object.entries(headers).map(([name, header]) => [name, String(header)])
+      found.push({ key: String(key), value: value ?? Buffer.alloc(0), headers: Object.fromEntries(texts) })
+    },
+  })
+  await vi.waitFor(() => {
+    if (found.length < count) throw new Error(`${found.length} of ${count} records of ${topic}`)
+  }, WAIT)
+  await consumer.disconnect()
+  return found
+}
+
+/** One record to each partition, past everything that this project writes. */
+export async function produceToEachPartition(brokers: string, topic: string, partitions: number, value: Buffer): Promise<void> {
+  const producer = openClient(brokers).producer({ allowAutoTopicCreation: false })
+  await producer.connect()
+  await producer.send({ topic, messages: Array.from({ length: partitions }, (_, partition) => ({ partition, value })) })
+  await producer.disconnect()
+}
+
+const WAIT = { timeout: 60_000, interval: 20 }
+
+function openClient(brokers: string): Kafka {
+  return new Kafka({ brokers: brokers.split(','), logLevel: logLevel.NOTHING })
+}
