@@ -5,14 +5,16 @@ import { startServerLife } from './server-life.ts'
 export type CrashRunOptions = Omit<JudgedRunOptions, 'disturb'> & {
   /** How long it goes on killing. */
   readonly seconds: number
+  /** Told of each before it begins, so that a run that fails can say how it came there. */
+  readonly onDeath?: (death: Death) => void
 }
-export type CrashRun = JudgedRun & { readonly deaths: readonly Death['during'][]; readonly tookMs: number }
+export type CrashRun = JudgedRun & { readonly deaths: readonly Death[]; readonly tookMs: number }
 
 /** One seed: the server is killed at moments of the seed's choice, and started again. Throws the first difference. */
-export async function crashRun({ seconds, ...options }: CrashRunOptions): Promise<CrashRun> {
+export async function crashRun({ seconds, onDeath, ...options }: CrashRunOptions): Promise<CrashRun> {
   const startedMs = performance.now()
   const isNew = options.template === null
-  const deaths: Death['during'][] = []
+  const deaths: Death[] = []
   const run = await judgedRun({
     ...options,
     async disturb({ place, random, load }) {
@@ -21,7 +23,8 @@ export async function crashRun({ seconds, ...options }: CrashRunOptions): Promis
         begunMs = Math.min(begunMs, performance.now())
       })
       const die = async (death: Death) => {
-        deaths.push(death.during)
+        deaths.push(death)
+        onDeath?.(death)
         await liveAndDie(place, death, { begun, startBackfill: () => void load.then(({ changeNextMeter }) => changeNextMeter()) })
       }
       if (isNew || random.chance(0.2)) await die(drawFirstDeath(random, isNew))

@@ -1,0 +1,26 @@
+import { afterAll, beforeAll, test } from 'vitest'
+import { removeDirectory, temporaryDirectory } from '../support/tollgate-process.ts'
+import { crashSeed } from './crash-seed.ts'
+import { createTemplate } from './template.ts'
+
+/** Few, as each takes some 15 seconds; `npm run test:crash -- --runs 200` is the real thing. */
+const SEEDS = [1, 2, 3, 4]
+const SECONDS = 2
+
+let base: string
+let template: string
+
+beforeAll(async () => {
+  base = await temporaryDirectory()
+  template = await createTemplate(base)
+})
+
+afterAll(() => removeDirectory(base))
+
+test.each(SEEDS)(
+  'killed and started again, seed %i: nothing is lost, nothing is doubled',
+  async (seed) => {
+    await crashSeed({ seed, seconds: SECONDS, base, template })
+  },
+  240_000,
+)
