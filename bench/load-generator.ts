@@ -69,6 +69,7 @@ function createRun(spec: LoadSpec) {
         cpuMs,
         latencyMs: {
           p50: percentile(latencies, 0.5),
+          p95: percentile(latencies, 0.95),
           p99: percentile(latencies, 0.99),
           p999: percentile(latencies, 0.999),
           max: percentile(latencies, 1),

@@ -40,7 +40,7 @@ export type LoadResult = {
   readonly elapsedMs: number
   /** Of the generator itself, building of bodies not included. */
   readonly cpuMs: number
-  readonly latencyMs: { readonly p50: number; readonly p99: number; readonly p999: number; readonly max: number }
+  readonly latencyMs: { readonly p50: number; readonly p95: number; readonly p99: number; readonly p999: number; readonly max: number }
 }
 
 /** Runs a load in a process of its own. `started` is called when the bodies are built and the first request goes out. */

@@ -25,6 +25,26 @@ export function usageBetween(before: ProcessUsage, after: ProcessUsage): { cpuMs
   return { cpuMs: after.cpuMs - before.cpuMs, mainThreadCpuMs: after.mainThreadCpuMs - before.mainThreadCpuMs }
 }
 
+/** CPU time of a process, its children alive now, and those it has waited for: a database works in a process per connection. */
+export function readTreeCpuMs(pid: number): number {
+  const children = childrenOf(pid)
+  try {
+    return cpuMsOf(`/proc/${pid}/stat`, true) + children.reduce((sum, child) => sum + readTreeCpuMs(child), 0)
+  } catch {
+    // It has ended since it was listed: its parent has counted it by now.
+    return 0
+  }
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    return text.split(' ').filter(Boolean).map(Number)
+  } catch {
+    return []
+  }
+}
+
 /** CPU time by thread name, of the threads alive now. */
 export function readThreadCpuMs(pid: number): ReadonlyMap<string, number> {
   const byName = new Map<string, number>()
@@ -78,11 +98,12 @@ const SETTLED_CPU_MS = 60
 
 const TICK_MS = 1_000 / Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
 
-function cpuMsOf(statFile: string): number {
+function cpuMsOf(statFile: string, withChildren = false): number {
   const stat = readFileSync(statFile, 'utf8')
   // The name in brackets may hold spaces: fields are counted from behind it.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) * TICK_MS
+  const ticks = fields.slice(11, withChildren ? 15 : 13)
+  return ticks.reduce((sum, count) => sum + Number(count), 0) * TICK_MS
 }
 
 function kilobytes(status: string, name: string): number {

@@ -1,0 +1,136 @@
+import type { TollgateProcess } from '../test/support/tollgate-process.ts'
+import { type LoadResult, runLoad } from './load.ts'
+import { metricOf, portOf, whenQueryable } from './measured-server.ts'
+import type { Figure } from './part.ts'
+import { readProcessUsage, readThreadCpuMs, readTreeCpuMs, usageBetween, whenSettled } from './process-usage.ts'
+import { DEFAULT_WORKLOAD } from './usage-workload.ts'
+
+/** One load of events of one size of batch, from its first request until all of it is queryable. */
+export type Leg = {
+  readonly load: LoadResult
+  readonly queryableMs: number
+  readonly cpuMicros: number
+  readonly mainThreadCpuMicros: number
+  readonly settledCpuMicros: number
+  readonly threads: ReadonlyMap<string, number>
+  readonly flushes: number
+  /** µs per event of processes that are not the server, by name. */
+  readonly besideCpuMicros: ReadonlyMap<string, number>
+}
+
+/** Processes whose CPU is stated apart: brokers and databases on the same machine. */
+export type ProcessesBeside = Readonly<Record<string, readonly number[]>>
+
+/** Small requests come from many callers: only what is under way together can share a record and a sync. */
+const CONNECTIONS: Readonly<Record<number, number>> = { 1: 128, 10: 64 }
+const CONNECTIONS_OF_LARGE = 16
+const SETTLED_WITHIN_MS = 60_000
+export const QUERYABLE_WITHIN_MS = 120_000
+
+export async function measureLeg(
+  server: TollgateProcess,
+  batchEvents: number,
+  durationMs: number,
+  sinceMs: number,
+  eventsBefore: number,
+  beside: ProcessesBeside = {},
+): Promise<Leg> {
+  await whenSettled(server.pid, SETTLED_WITHIN_MS)
+  let before = readProcessUsage(server.pid)
+  let threadsBefore = readThreadCpuMs(server.pid)
+  let startedMs = performance.now()
+  let besideBefore = besideCpuMs(beside)
+  const flushesBefore = await metricOf(server, 'tollgate_aggregator_flush_seconds_count')
+  const load = await sendEvents(server, batchEvents, `b${batchEvents}`, durationMs, () => {
+    before = readProcessUsage(server.pid)
+    threadsBefore = readThreadCpuMs(server.pid)
+    startedMs = performance.now()
+    besideBefore = besideCpuMs(beside)
+  })
+  if (load.succeeded !== load.requests) throw new Error(`requests were refused: ${JSON.stringify(load.byStatus)}`)
+  await whenQueryable(server, sinceMs, eventsBefore + load.newEvents, QUERYABLE_WITHIN_MS)
+  const queryableMs = performance.now() - startedMs
+  const { cpuMs, mainThreadCpuMs } = usageBetween(before, readProcessUsage(server.pid))
+  const besideNow = besideCpuMs(beside)
+  const threadsNow = readThreadCpuMs(server.pid)
+  const threads = new Map([...threadsNow].map(([name, ms]) => [name, ((ms - (threadsBefore.get(name) ?? 0)) * 1_000) / load.events]))
+  const flushes = (await metricOf(server, 'tollgate_aggregator_flush_seconds_count')) - flushesBefore
+  await whenSettled(server.pid, SETTLED_WITHIN_MS)
+  const settled = usageBetween(before, readProcessUsage(server.pid))
+  const perEvent = 1_000 / load.events
+  return {
+    load,
+    queryableMs,
+    cpuMicros: cpuMs * perEvent,
+    mainThreadCpuMicros: mainThreadCpuMs * perEvent,
+    settledCpuMicros: settled.cpuMs * perEvent,
+    threads,
+    flushes,
+    besideCpuMicros: new Map([...besideNow].map(([name, ms]) => [name, (ms - (besideBefore.get(name) ?? 0)) * perEvent])),
+  }
+}
+
+function besideCpuMs(beside: ProcessesBeside): ReadonlyMap<string, number> {
+  return new Map(Object.entries(beside).map(([name, pids]) => [name, pids.reduce((sum, pid) => sum + readTreeCpuMs(pid), 0)]))
+}
+
+/** New ids and times at every call with another prefix. */
+export function sendEvents(
+  server: TollgateProcess,
+  batchEvents: number,
+  idPrefix: string,
+  durationMs: number,
+  started?: () => void,
+): Promise<LoadResult> {
+  const workload = { ...DEFAULT_WORKLOAD, poolEvents: batchEvents === 1 ? 50_000 : DEFAULT_WORKLOAD.poolEvents }
+  const spec = {
+    port: portOf(server),
+    key: server.adminKey,
+    connections: CONNECTIONS[batchEvents] ?? CONNECTIONS_OF_LARGE,
+    requests: { kind: 'events' as const, batchEvents, workload, idPrefix, spreadMs: 0 },
+    durationMs,
+    requestsPerSecond: null,
+  }
+  return runLoad(spec, started)
+}
+
+export type LegBudget = { readonly eventsPerSecondMin: number; readonly cpuMicrosMax: number | null }
+
+/** With a budget where it is the leg that has one. */
+export function legFigures(batchEvents: number, leg: Leg, budget: LegBudget | null): Figure[] {
+  const { load } = leg
+  const label = `batches of ${batchEvents}: `
+  const topThreads = [...leg.threads]
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, 6)
+    .map(([name, micros]) => `${name} ${micros.toFixed(2)}`)
+  const eventsPerSecond = load.events / (leg.queryableMs / 1_000)
+  return [
+    {
+      what: `${label}HTTP to queryable`,
+      value: eventsPerSecond,
+      unit: 'events/s',
+      ...(budget === null ? {} : { budget: { min: budget.eventsPerSecondMin } }),
+      note: `answered at ${Math.round(load.events / (load.elapsedMs / 1_000)).toLocaleString('en')}/s, p50 ${load.latencyMs.p50.toFixed(1)} ms, p99 ${load.latencyMs.p99.toFixed(1)} ms; generator ${((load.cpuMs * 1_000) / load.events).toFixed(2)} µs/event of its own`,
+    },
+    {
+      what: `${label}server CPU`,
+      value: leg.cpuMicros,
+      unit: 'µs/event',
+      ...(budget?.cpuMicrosMax == null ? {} : { budget: { max: budget.cpuMicrosMax } }),
+      note: `main thread ${leg.mainThreadCpuMicros.toFixed(2)}; ${leg.flushes} flushes; settled with merges ${leg.settledCpuMicros.toFixed(2)}`,
+    },
+    {
+      what: `${label}by thread`,
+      value: leg.cpuMicros - leg.mainThreadCpuMicros,
+      unit: 'µs/event beside main',
+      note: topThreads.join(', '),
+    },
+    ...[...leg.besideCpuMicros].map(([name, micros]) => ({
+      what: `${label}CPU of ${name}`,
+      value: micros,
+      unit: 'µs/event',
+      note: 'not in the server CPU',
+    })),
+  ]
+}
