@@ -23,7 +23,11 @@ function measureOnRedis(context: BenchContext): Promise<readonly Figure[]> {
   context.progress('Kafka, PostgreSQL, Redis and a ClickHouse')
   return withDevServers(['kafka', 'postgres', 'redis'], async (servers) => {
     const clickhouse = await startClickHouseFront()
-    const env = { ...serverEnvironment(context), ...serverSettings(servers), CLICKHOUSE_URL: clickhouse.url('bench') }
+    const env: Record<string, string> = {
+      ...serverEnvironment(context),
+      ...serverSettings(servers),
+      CLICKHOUSE_URL: clickhouse.url('bench'),
+    }
     const started: TollgateProcess[] = []
     const start = async (role: string, more: Record<string, string> = {}) => {
       const process = await startTollgate({ env: { ...env, ...more }, args: ['--roles', role] })
