@@ -77,6 +77,7 @@ export function createFlusher(deps: {
     }
     const newCustomers = parts.flatMap(({ part }) => part.newCustomers)
     const startedAtMs = clock.now()
+    log.debug({ events: flush.events.length, windows: flush.windows.length }, 'flush begun')
     // Before the positions: a crash between makes the customer again, and never loses it.
     if (newCustomers.length > 0) await retry.do('make new customers', null, () => deps.ensureCustomers(newCustomers), signal)
     await retry.do('flush to the usage store', null, () => usageStore.write(flush, signal), signal)

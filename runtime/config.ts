@@ -13,6 +13,12 @@ export const SETTINGS = {
     minCharacters: 16,
   }),
   partitions: wholeNumber('TOLLGATE_PARTITIONS', 4, { min: 1, max: 1024 }, 'Partitions of the event log; fixed when it is made'),
+  chunkRecords: wholeNumber(
+    'TOLLGATE_CHUNK_RECORDS',
+    1_024,
+    { min: 1, max: 65_536 },
+    'Log records of a partition that share their rows of usage; fixed when the usage store is made',
+  ),
   roles: roles('TOLLGATE_ROLES', ['ingest', 'aggregator', 'api'], 'What this process does'),
   logLevel: oneOf('TOLLGATE_LOG_LEVEL', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info', 'Least level of log lines'),
   flushIntervalMs: wholeNumber(

@@ -46,9 +46,6 @@ export type StoreEnvironment = {
   readonly doing: string
 }
 
-/** Records of a partition per chunk, for stores that are born now; a store keeps the one it was born with. */
-const CHUNK_RECORDS = 1_024
-
 /** The only place that picks implementations: a set URL switches that seam alone. */
 export async function openStores(environment: StoreEnvironment): Promise<Stores> {
   const stores = await openRoleStores(environment, ROLES)
@@ -152,7 +149,7 @@ function kafkaOptions({ config, log, registry }: StoreEnvironment, brokers: stri
 }
 
 async function openUsageStore({ config, log, registry }: StoreEnvironment): Promise<UsageStore> {
-  const options = { chunkRecords: CHUNK_RECORDS, log: log.child({ seam: 'usage-store' }), registry }
+  const options = { chunkRecords: config.chunkRecords, log: log.child({ seam: 'usage-store' }), registry }
   if (config.clickhouseUrl !== null) return openClickHouseUsageStore({ ...options, url: config.clickhouseUrl })
   const { openChdbUsageStore } = await import('../adapters/usage-store/chdb-usage-store.ts')
   return openChdbUsageStore({ ...options, path: join(config.dataDir, 'usage-store') })

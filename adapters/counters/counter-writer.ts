@@ -34,6 +34,7 @@ export function createCounterWriter(deps: {
     queued = null
     const unwritten = table.takeUnwritten()
     if (unwritten === null) return
+    log.debug({ rows: unwritten.rows.length }, 'write of counters begun')
     try {
       await file.write(unwritten.rows)
       table.wrote(unwritten)

@@ -27,7 +27,7 @@ export async function crashRun({ seconds, onDeath, ...options }: CrashRunOptions
         onDeath?.(death)
         await liveAndDie(place, death, { begun, startBackfill: () => void load.then(({ changeNextMeter }) => changeNextMeter()) })
       }
-      if (isNew || random.chance(0.2)) await die(drawFirstDeath(random, isNew))
+      for (let more = isNew ? 1 : 0.2; random.chance(more); more /= 3) await die(drawFirstDeath(random, isNew))
       do await die(drawDeath(random))
       while (!(performance.now() - begunMs > seconds * 1_000))
       const last = startServerLife(place)

@@ -36,6 +36,8 @@ export type JudgedRun = { readonly load: LoadCounts; readonly compared: Compared
 
 /** Of load on the last life, so that what is under way then goes on over the last disturbance too. */
 const LAST_LOAD_MS = 500
+/** Chunks so short that a run has many, in every partition. */
+export const CRASH_ENV = { TOLLGATE_CHUNK_RECORDS: '8' } as const
 const ADMIN_KEY = 'tg_crash_admin_key_0123456789abcdef'
 
 /** Load, disturbance, comparison with the sender's own record, `tollgate verify`. Throws the first difference. */
@@ -47,7 +49,7 @@ export async function judgedRun({ seed, directory, template, dataDir, disturb }:
     port: await freePort(),
     adminKey: ADMIN_KEY,
     // Short flushes, so that many of them are disturbed; and the lines that deaths are timed by.
-    env: { TOLLGATE_FLUSH_INTERVAL_MS: String(random.pick([20, 100, 400])), TOLLGATE_LOG_LEVEL: 'debug' },
+    env: { ...CRASH_ENV, TOLLGATE_FLUSH_INTERVAL_MS: String(random.pick([20, 100, 400])), TOLLGATE_LOG_LEVEL: 'debug' },
   }
   if (template !== null) await cp(template, place.dataDir, { recursive: true })
   const client = createRetryingClient(`http://127.0.0.1:${place.port}`, ADMIN_KEY)
@@ -80,8 +82,8 @@ async function untilAllIsCounted(client: RetryingClient): Promise<void> {
   })
 }
 
-async function verify({ dataDir }: ServerPlace): Promise<void> {
-  const { code, output } = await runTollgate(['verify'], { TOLLGATE_DATA_DIR: dataDir })
+async function verify({ dataDir, env }: ServerPlace): Promise<void> {
+  const { code, output } = await runTollgate(['verify'], { ...env, TOLLGATE_LOG_LEVEL: 'warn', TOLLGATE_DATA_DIR: dataDir })
   if (code !== 0) throw new Difference('tollgate verify', 'exit code 0', `${code}:\n${output}`)
   const undecodable = await readdir(join(dataDir, 'undecodable')).catch(() => [])
   if (undecodable.length > 0) throw new Difference('undecodable records', 'none', undecodable)

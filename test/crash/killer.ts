@@ -5,27 +5,35 @@ import { type Exit, type ServerLife, type ServerPlace, startServerLife } from '.
 
 /** When a life ends: so long after something. */
 export type Death = {
-  readonly during: 'first start' | 'migration' | 'set-up' | 'start' | 'load' | 'flush' | 'backfill' | 'stop'
+  readonly during: FirstMoment | 'set-up' | 'start' | 'load' | 'flush' | 'write of counters' | 'backfill' | 'stop'
   /** Of load before that. */
   readonly loadMs: number
   readonly afterMs: number
 }
 
+/** Of a server on an empty directory. */
+type FirstMoment = 'first start' | 'migration of the catalog' | 'migration of the usage store'
+
 /** Lines that tell where the server is just now. */
-const MOMENTS = {
-  migration: /migrated the (catalog|usage store)/,
-  flush: /"msg":"flushed"/,
-} as const
+const MOMENTS: Readonly<Partial<Record<Death['during'], RegExp>>> = {
+  'migration of the catalog': /opened the embedded catalog/,
+  'migration of the usage store': /migrated the catalog/,
+  flush: /"msg":"flush begun"/,
+  'write of counters': /"msg":"write of counters begun"/,
+}
+const ONLY_STARTING: readonly Death['during'][] = ['first start', 'migration of the catalog', 'migration of the usage store', 'start']
 
 /** The next one of a server that is under load. */
 export function drawDeath(random: SeededRandom): Death {
-  const during = random.pick(['start', 'load', 'load', 'load', 'flush', 'flush', 'backfill', 'stop'] as const)
+  const during = random.pick(['start', 'load', 'load', 'load', 'flush', 'flush', 'write of counters', 'backfill', 'stop'] as const)
   const loadMs = random.between(100, 900)
   switch (during) {
     case 'start':
       return { during, loadMs: 0, afterMs: random.between(0, 1_800) }
     case 'flush':
-      return { during, loadMs, afterMs: random.below(15) }
+      return { during, loadMs, afterMs: random.below(25) }
+    case 'write of counters':
+      return { during, loadMs, afterMs: random.below(6) }
     case 'backfill':
       return { during, loadMs, afterMs: random.below(120) }
     case 'stop':
@@ -38,9 +46,8 @@ export function drawDeath(random: SeededRandom): Death {
 /** Of a server that nothing was sent to yet. */
 export function drawFirstDeath(random: SeededRandom, isNew: boolean): Death {
   if (!isNew) return { during: 'set-up', loadMs: 0, afterMs: random.between(0, 600) }
-  return random.chance(0.5)
-    ? { during: 'first start', loadMs: 0, afterMs: random.between(0, 5_000) }
-    : { during: 'migration', loadMs: 0, afterMs: random.below(60) }
+  const during = random.pick(['first start', 'migration of the catalog', 'migration of the usage store'] as const)
+  return { during, loadMs: 0, afterMs: random.below(during === 'first start' ? 5_000 : 400) }
 }
 
 export type UnderLoad = {
@@ -53,7 +60,7 @@ export type UnderLoad = {
 /** Lives and dies; resolves when the process is gone. Throws when it ends by itself or does not get ready. */
 export async function liveAndDie(place: ServerPlace, death: Death, load: UnderLoad): Promise<void> {
   const life = startServerLife(place)
-  const isReadyNeeded = !['first start', 'start', 'migration'].includes(death.during)
+  const isReadyNeeded = !ONLY_STARTING.includes(death.during)
   if (isReadyNeeded) await untilReady(life)
   if (isReadyNeeded && death.during !== 'set-up') {
     await Promise.race([load.begun, life.exited])
@@ -82,9 +89,10 @@ const MOMENT_WITHIN_MS = 1_500
 
 async function momentOf(life: ServerLife, { during, afterMs }: Death): Promise<void> {
   if (during === 'stop') life.kill('SIGTERM')
-  if (during === 'flush' || during === 'migration') {
-    const boundMs = during === 'migration' ? READY_WITHIN_MS : MOMENT_WITHIN_MS
-    await Promise.race([life.seen(MOMENTS[during]), delay(boundMs, undefined, { ref: false })])
+  const line = MOMENTS[during]
+  if (line !== undefined) {
+    const boundMs = ONLY_STARTING.includes(during) ? READY_WITHIN_MS : MOMENT_WITHIN_MS
+    await Promise.race([life.seen(line), delay(boundMs, undefined, { ref: false })])
   }
   await delay(afterMs)
 }

@@ -29,6 +29,7 @@ export type ServerLife = {
 }
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+const COMPILE_CACHE = join(ROOT, 'node_modules/.cache/tollgate-crash')
 const OUTPUT_CHARS_MAX = 20_000
 /** Printed when all of it works: the port is open and requests are served. */
 const READY = /is ready after/
@@ -39,6 +40,8 @@ export function startServerLife(place: ServerPlace, launcher: readonly string[] 
     cwd: ROOT,
     env: {
       ...process.env,
+      // A third of the processor time of a start is compiling.
+      NODE_COMPILE_CACHE: COMPILE_CACHE,
       TOLLGATE_HOST: '127.0.0.1',
       TOLLGATE_PORT: String(place.port),
       TOLLGATE_DATA_DIR: place.dataDir,

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { freePort } from './free-port.ts'
+import { CRASH_ENV } from './judged-run.ts'
 import { untilReady } from './killer.ts'
 import { startServerLife } from './server-life.ts'
 
@@ -10,6 +11,7 @@ export async function createTemplate(directory: string): Promise<string> {
     dataDir,
     logFile: join(directory, 'template.log'),
     port: await freePort(),
+    env: CRASH_ENV,
     adminKey: 'tg_template_key_0123456789',
   })
   await untilReady(life)
