@@ -1,11 +1,11 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createChdbConnection } from 'chdb/connection'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { openChdbUsageStore } from '../adapters/usage-store/chdb-usage-store.ts'
 import { ENGINE_SETTINGS } from '../adapters/usage-store/engine-settings.ts'
-import { EVENT_COLUMNS, WINDOW_COLUMNS } from '../adapters/usage-store/tab-separated-rows.ts'
+import { encodeEvents, encodeWindows } from '../adapters/usage-store/native-rows.ts'
 import { whenSettled } from './process-usage.ts'
 
 /** Takes rows out of a server's usage store, or puts them into an empty one with nothing but the engine running. */
@@ -39,9 +39,9 @@ async function takeRows({ storePath, rowsDir, idPrefix, eventsPerFlush }: Extrac
   for (let flush = 0; flush < flushes; flush++) {
     const ofFlush = `${ofLeg} ORDER BY log_offset, log_partition, log_index LIMIT ${share} OFFSET ${flush * share}`
     const file = join(rowsDir, String(flush).padStart(6, '0'))
-    writeFileSync(`${file}-events`, await text(`SELECT ${EVENT_COLUMNS.join(', ')} ${ofFlush}`))
-    const windows = await Promise.all(METERS.map((meter) => text(windowsSql(meter, `SELECT * ${ofFlush}`))))
-    writeFileSync(`${file}-usage_windows`, windows.join(''))
+    await text(`SELECT ${columnsOf('events')} ${ofFlush} INTO OUTFILE '${file}-events' FORMAT Native`)
+    const windows = METERS.map((meter) => windowsSql(meter, `SELECT * ${ofFlush}`)).join(' UNION ALL ')
+    await text(`SELECT * FROM (${windows}) INTO OUTFILE '${file}-usage_windows' FORMAT Native`)
   }
   return { events, windowRows: 0, inserts: 0, insertCpuMs: 0, settledCpuMs: 0 }
 }
@@ -52,7 +52,7 @@ const METERS = [
   { meter: 'requests', dimensions: 'map()', value: '0', hasQuantity: false },
 ] as const
 
-/** The columns of WINDOW_COLUMNS, in their order. */
+/** The columns of the table, in their order. */
 function windowsSql({ meter, dimensions, value, hasQuantity }: (typeof METERS)[number], events: string): string {
   const quantity = (sql: string) => (hasQuantity ? sql : 'NULL')
   return `SELECT tenant, '${meter}', 1, customer, toStartOfMinute(occurred_at) AS minute, ${dimensions} AS dims, count(), sum(${value}),
@@ -69,30 +69,27 @@ async function insertRows({ storePath, rowsDir }: Extract<FloorRequest, { step: 
   for (const [name, value] of Object.entries(ENGINE_SETTINGS)) await chdb.queryAsync(`SET ${name} = ${value}`)
   const inserts = readdirSync(rowsDir)
     .sort()
-    .map((file) => ({ file, rows: readFileSync(join(rowsDir, file)), table: file.endsWith('events') ? 'events' : 'usage_windows' }))
+    .map((name) => ({ file: join(rowsDir, name), table: name.endsWith('events') ? ('events' as const) : ('usage_windows' as const) }))
   await whenSettled(process.pid, 10_000)
   const cpuMs = (since: NodeJS.CpuUsage) => (process.cpuUsage(since).user + process.cpuUsage(since).system) / 1_000
   const before = process.cpuUsage()
-  for (const { table, rows } of inserts) {
-    if (rows.length > 0)
-      await chdb.rawInsert({ table, columns: table === 'events' ? EVENT_COLUMNS : WINDOW_COLUMNS, values: rows, format: 'TabSeparated' })
+  for (const { table, file } of inserts) {
+    await chdb.queryAsync(`INSERT INTO ${table} (${columnsOf(table)}) SELECT * FROM file('${file}', Native)`)
   }
   const insertCpuMs = cpuMs(before)
   await whenSettled(process.pid, 60_000)
-  const rowsOf = (table: string) => inserts.filter((insert) => insert.table === table).reduce((sum, { rows }) => sum + linesIn(rows), 0)
+  const rowsIn = async (table: string) => Number((await chdb.queryAsync(`SELECT count() FROM ${table}`, { format: 'TabSeparated' })).text())
   return {
-    events: rowsOf('events'),
-    windowRows: rowsOf('usage_windows'),
+    events: await rowsIn('events'),
+    windowRows: await rowsIn('usage_windows'),
     inserts: inserts.length,
     insertCpuMs,
     settledCpuMs: cpuMs(before),
   }
 }
 
-function linesIn(rows: Buffer): number {
-  let lines = 0
-  for (let at = rows.indexOf(10); at >= 0; at = rows.indexOf(10, at + 1)) lines++
-  return lines
+function columnsOf(table: 'events' | 'usage_windows'): string {
+  return (table === 'events' ? encodeEvents([]) : encodeWindows([])).columns.join(', ')
 }
 
 const request = JSON.parse(process.argv[2] ?? '{}') as FloorRequest

@@ -1,11 +1,13 @@
-import { mkdirSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { mkdirSync, rmSync } from 'node:fs'
+import { rm, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { type ClickHouseClientConfigOptions, ClickHouseLogLevel, createClient } from '@clickhouse/client'
 import { drainPending } from 'chdb'
 import { type ChdbConnection, createChdbConnection } from 'chdb/connection'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import { Fault } from '../../domain/fault.ts'
+import type { InsertRows } from './clickhouse-executor.ts'
 import { createClickHouseUsageStore } from './clickhouse-usage-store.ts'
 import { ENGINE_SETTINGS } from './engine-settings.ts'
 import type { UsageStore } from './usage-store.ts'
@@ -45,16 +47,9 @@ export async function openChdbUsageStore(options: ChdbUsageStoreOptions): Promis
     chunkRecords: options.chunkRecords,
     log: options.log,
     registry: options.registry,
-    // The buffer goes to the engine as it is; the client's own insert would turn it into a string and back.
-    async insertRows(table, columns, rows, signal) {
-      await writeConnection.chdb.rawInsert({
-        table,
-        columns,
-        values: rows,
-        format: 'TabSeparated',
-        ...(signal === undefined ? {} : { signal }),
-      })
-    },
+    insertRows: insertThroughFile(join(path, 'incoming'), async (sql, signal) => {
+      await writeConnection.chdb.queryAsync(sql, signal === undefined ? {} : { signal })
+    }),
     async prepare() {
       for (const client of [reader, writer]) {
         for (const [name, value] of Object.entries(ENGINE_SETTINGS)) await client.command({ query: `SET ${name} = ${value}` })
@@ -69,6 +64,31 @@ export async function openChdbUsageStore(options: ChdbUsageStoreOptions): Promis
       openPath = null
     },
   })
+}
+
+/**
+ * Rows reach the engine through a file, which is gone before the disk has it. Within the statement they would be text that the
+ * engine searches before it parses it, for half of the cost of an insert.
+ */
+function insertThroughFile(directory: string, run: (sql: string, signal: AbortSignal | undefined) => Promise<void>): InsertRows {
+  // What a killed process left.
+  rmSync(directory, { recursive: true, force: true })
+  mkdirSync(directory)
+  let files = 0
+  return async (table, { columns, block }, signal) => {
+    const file = join(directory, `${++files}.native`)
+    const names = columns.join(', ')
+    try {
+      await writeFile(file, block)
+      await run(`INSERT INTO ${table} (${names}) SELECT ${names} FROM file('${quoted(file)}', Native)`, signal)
+    } finally {
+      await rm(file, { force: true })
+    }
+  }
+}
+
+function quoted(text: string): string {
+  return text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")
 }
 
 function connect(path: string) {

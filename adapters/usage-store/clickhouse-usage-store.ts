@@ -6,16 +6,7 @@ import { invariant } from '../../domain/invariant.ts'
 import { createClickHouseExecutor, type InsertRows } from './clickhouse-executor.ts'
 import { createEventQueries } from './event-queries.ts'
 import { migrateUsageStore, settleChunkRecords } from './migrate-usage-store.ts'
-import {
-  ACTIVATION_COLUMNS,
-  EVENT_COLUMNS,
-  encodeActivations,
-  encodeEvents,
-  encodePositions,
-  encodeWindows,
-  POSITION_COLUMNS,
-  WINDOW_COLUMNS,
-} from './tab-separated-rows.ts'
+import { encodeActivations, encodeEvents, encodePositions, encodeWindows, type NativeRows } from './native-rows.ts'
 import type { UsageStore } from './usage-store.ts'
 import { createWindowQueries } from './window-queries.ts'
 
@@ -55,10 +46,9 @@ export function createClickHouseUsageStore(options: ClickHouseUsageStoreOptions)
   })
   let chunkRecords: number | undefined
 
-  async function writeRows(table: string, columns: readonly string[], rows: Buffer, count: number, signal?: AbortSignal): Promise<void> {
-    if (count === 0) return
-    await executor.insert(table, columns, rows, signal)
-    writtenRows.inc({ table }, count)
+  async function writeRows(table: string, rows: NativeRows, signal?: AbortSignal): Promise<void> {
+    await executor.insert(table, rows, signal)
+    writtenRows.inc({ table }, rows.rows)
   }
 
   return {
@@ -83,9 +73,9 @@ export function createClickHouseUsageStore(options: ClickHouseUsageStoreOptions)
 
     // Positions last: a crash in between leaves rows that the replay writes again, the same.
     async write({ events, windows, positions }, signal) {
-      await writeRows('events', EVENT_COLUMNS, encodeEvents(events), events.length, signal)
-      await writeRows('usage_windows', WINDOW_COLUMNS, encodeWindows(windows), windows.length, signal)
-      await writeRows('positions', POSITION_COLUMNS, encodePositions(positions), positions.length, signal)
+      if (events.length > 0) await writeRows('events', encodeEvents(events), signal)
+      if (windows.length > 0) await writeRows('usage_windows', encodeWindows(windows), signal)
+      if (positions.length > 0) await writeRows('positions', encodePositions(positions), signal)
     },
 
     async activations() {
@@ -102,7 +92,9 @@ export function createClickHouseUsageStore(options: ClickHouseUsageStoreOptions)
       }))
     },
 
-    putActivations: (activations) => writeRows('meter_activations', ACTIVATION_COLUMNS, encodeActivations(activations), activations.length),
+    async putActivations(activations) {
+      if (activations.length > 0) await writeRows('meter_activations', encodeActivations(activations))
+    },
 
     // Activations last: while they stand, a drop cut off half-way is seen and done again.
     async dropWindows(tenant, meter, beforeRevision) {

@@ -1,6 +1,6 @@
 import type { CustomerKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
 import type { ClickHouseExecutor, QueryParams, ResultRow } from './clickhouse-executor.ts'
-import { textRow } from './tab-separated-rows.ts'
+import { textRow } from './text-row.ts'
 import type { EventKey, EventPosition, EventQuery, EventScan, StoredEvent, UsageStore } from './usage-store.ts'
 
 /** The reading half of the store's events. Rewrites are equal rows of one position, so skipping neighbours hides them. */

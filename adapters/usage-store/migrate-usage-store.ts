@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import type { Logger } from 'pino'
 import { Fault } from '../../domain/fault.ts'
 import type { ClickHouseExecutor } from './clickhouse-executor.ts'
-import { textRow } from './tab-separated-rows.ts'
+import { encodeTexts } from './native-rows.ts'
 
 const MIGRATIONS_DIRECTORY = new URL('../../schemas/usage-store/', import.meta.url)
 
@@ -34,7 +34,7 @@ export async function migrateUsageStore(executor: ClickHouseExecutor, log: Logge
     if (applied.has(name)) continue
     const text = await readFile(new URL(name, MIGRATIONS_DIRECTORY), 'utf8')
     for (const statement of statementsOf(text)) await executor.command(statement)
-    await executor.insert('schema_migrations', ['name'], Buffer.from(textRow([name])))
+    await executor.insert('schema_migrations', encodeTexts({ name }))
     log.info({ migration: name }, 'migrated the usage store')
   }
 }
@@ -61,7 +61,7 @@ export async function settleChunkRecords(executor: ClickHouseExecutor, chunkReco
   }
   let stored = await read()
   if (stored === undefined) {
-    await executor.insert('store_settings', ['name', 'value'], Buffer.from(textRow(['chunk_records', String(chunkRecords)])))
+    await executor.insert('store_settings', encodeTexts({ name: 'chunk_records', value: String(chunkRecords) }))
     stored = await read()
   }
   if (stored === chunkRecords) return stored

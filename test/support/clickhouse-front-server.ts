@@ -1,5 +1,7 @@
 import { mkdirSync } from 'node:fs'
+import { rm, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { join } from 'node:path'
 import { Session } from 'chdb'
 
 /**
@@ -17,14 +19,16 @@ const NOT_SETTINGS = new Set([
   ...['send_progress_in_http_headers', 'http_headers_progress_interval_ms', 'http_write_exception_in_output_format'],
 ])
 
-mkdirSync(dir, { recursive: true })
+const incoming = join(dir, 'incoming')
+let files = 0
+mkdirSync(incoming, { recursive: true })
 /** A session runs one statement at a time. */
 const idle = Array.from({ length: SESSIONS }, () => new Session(dir))
 // Parameters become part of the statement here; over HTTP they are beside it.
 for (const session of idle) await session.queryAsync('SET max_query_size = 268435456')
 const waiting: ((session: Session) => void)[] = []
 
-type Statement = { readonly text: string; readonly data: string | null; readonly settings: URLSearchParams }
+type Statement = { readonly text: string; readonly data: Buffer | null; readonly settings: URLSearchParams }
 
 const server = createServer((request, response) => {
   answer(request, response).catch((error: unknown) => fail(response, error))
@@ -55,15 +59,17 @@ function isKnown({ headers }: IncomingMessage): boolean {
 }
 
 /** A statement in the URL has its data in the body. */
-function statementOf({ searchParams }: URL, body: string, contentType: string): Statement {
+function statementOf({ searchParams }: URL, body: Buffer, contentType: string): Statement {
   const boundary = /boundary=(.*)$/.exec(contentType)?.[1]
   if (boundary !== undefined) {
-    const parts = partsOf(body, boundary)
+    const parts = partsOf(body.toString(), boundary)
     for (const [name, value] of parts) if (name !== 'query') searchParams.set(name, value)
     return { text: parts.get('query') ?? '', data: null, settings: searchParams }
   }
   const inUrl = searchParams.get('query')
-  return inUrl === null ? { text: body, data: null, settings: searchParams } : { text: inUrl, data: body, settings: searchParams }
+  return inUrl === null
+    ? { text: body.toString(), data: null, settings: searchParams }
+    : { text: inUrl, data: body, settings: searchParams }
 }
 
 function partsOf(body: string, boundary: string): Map<string, string> {
@@ -80,15 +86,25 @@ async function run({ text, data, settings }: Statement): Promise<Uint8Array> {
   const database = settings.get('database')
   before.push(`USE ${database === null ? 'default' : `\`${database.replaceAll('`', '\\`')}\``}`)
   for (const [name, value] of settings) if (!NOT_SETTINGS.has(name)) before.push(`SET ${name} = ${literal(value)}`)
+  const file = data === null || data.length === 0 ? null : join(incoming, `${++files}`)
   const session = await takeSession()
   try {
-    const statement = `${before.join('; ')}; ${text}${data === null || data === '' ? '' : `\n${data}`}`
-    return (await session.queryAsync(statement, { format: 'TabSeparated' })).bytes()
+    if (file !== null) await writeFile(file, data ?? '')
+    const statement = file === null ? text : readingFrom(file, text)
+    return (await session.queryAsync(`${before.join('; ')}; ${statement}`, { format: 'TabSeparated' })).bytes()
   } finally {
+    if (file !== null) await rm(file, { force: true })
     const next = waiting.shift()
     if (next === undefined) idle.push(session)
     else next(session)
   }
+}
+
+/** `INSERT INTO table (columns) FORMAT name` with its data in a file. */
+function readingFrom(file: string, text: string): string {
+  const [, into, columns, format] = /^\s*INSERT INTO (\S+) \(([^)]*)\)\s+FORMAT (\w+)\s*$/i.exec(text) ?? []
+  if (into === undefined) throw new Error(`Code: 62. DB::Exception: data for what is no insert: ${text.slice(0, 200)} (SYNTAX_ERROR)`)
+  return `INSERT INTO ${into} (${columns}) SELECT ${columns} FROM file(${literal(file)}, ${format})`
 }
 
 async function takeSession(): Promise<Session> {
@@ -107,8 +123,8 @@ function fail(response: ServerResponse, error: unknown): void {
   response.end(`${message.startsWith('Code:') ? message : `Code: ${code}. DB::Exception: ${message} (UNKNOWN_EXCEPTION)`}\n`)
 }
 
-async function readBody(request: IncomingMessage): Promise<string> {
+async function readBody(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = []
   for await (const chunk of request) chunks.push(chunk as Buffer)
-  return Buffer.concat(chunks).toString()
+  return Buffer.concat(chunks)
 }
