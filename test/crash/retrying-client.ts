@@ -20,11 +20,13 @@ const ANSWER_WITHIN_MS = 20_000
 const STANDS_WITHIN_MS = 120_000
 const PAUSE_MS = 50
 
-export function createRetryingClient(url: string, key: string): RetryingClient {
+/** A function is asked for the address before each try, so that another server may be tried next. */
+export function createRetryingClient(address: string | (() => string), key: string): RetryingClient {
   let retries = 0
 
   async function once(method: string, path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}) {
     let answer: ClientAnswer
+    const url = typeof address === 'string' ? address : address()
     try {
       const response = await fetch(`${url}${path}`, {
         method,

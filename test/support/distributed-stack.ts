@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Client } from 'pg'
 import { type ClickHouseFront, startClickHouseFront } from './clickhouse-front.ts'
+import { DEV_SERVER_NAMES, type DevServerName, startDevServers, stopDevServers } from '../../deploy/dev/servers.ts'
 import { type DevServerForTest, devServerForTest } from './dev-servers.ts'
 import { removeDirectory, startTollgate, type TollgateProcess, temporaryDirectory } from './tollgate-process.ts'
 
@@ -9,17 +10,36 @@ export type DistributedStack = {
   /** What every process on this stack has in its environment. */
   readonly env: Readonly<Record<string, string>>
   readonly clickhouse: ClickHouseFront
-  start(role: 'ingest' | 'aggregator' | 'api'): Promise<TollgateProcess>
+  /** Of a stack with servers of its own, as nobody else may miss them. */
+  readonly servers: DistributedServers
+  start(role: StackRole): Promise<TollgateProcess>
   discard(): Promise<void>
+}
+
+export type StackRole = 'ingest' | 'aggregator' | 'api'
+
+export type DistributedServers = {
+  readonly urls: Readonly<Record<DevServerName, string>>
+  /** SIGKILL; of several processes the one at `index`. Its data stays. */
+  kill(name: DevServerName, index?: number): void
+  /** As an operator stops it, all its processes. */
+  stop(name: DevServerName): Promise<void>
+  /** Those of its processes that do not run, on their ports and data. */
+  start(name: DevServerName): Promise<void>
 }
 
 /** Null and the reason where a server cannot be had. Each stack has a topic, a database and keys of its own on shared servers. */
 export async function openDistributedStack(
-  options: { readonly isOwn?: boolean; readonly partitions?: number } = {},
+  options: {
+    readonly isOwn?: boolean
+    readonly partitions?: number
+    readonly brokers?: 1 | 3
+    readonly env?: Readonly<Record<string, string>>
+  } = {},
 ): Promise<{ readonly stack: DistributedStack; readonly missing: null } | { readonly stack: null; readonly missing: string }> {
-  const own = options.isOwn === true ? { isOwn: true } : {}
+  const { isOwn = false, brokers = 1 } = options
   const servers: DevServerForTest[] = []
-  for (const name of ['kafka', 'postgres', 'redis'] as const) servers.push(await devServerForTest(name, own))
+  for (const name of ['kafka', 'postgres', 'redis'] as const) servers.push(await devServerForTest(name, { isOwn, brokers }))
   const discardServers = async () => {
     for (const server of servers) await server.discard()
   }
@@ -36,12 +56,13 @@ export async function openDistributedStack(
   const env = {
     KAFKA_BROKERS: kafka.url,
     KAFKA_TOPIC: name,
-    KAFKA_REPLICATION: '1',
+    KAFKA_REPLICATION: String(brokers),
     DATABASE_URL: databaseUrl.href,
     REDIS_URL: redis.url,
     REDIS_KEY_PREFIX: name,
     CLICKHOUSE_URL: clickhouse.url(name),
     TOLLGATE_PARTITIONS: String(options.partitions ?? 4),
+    ...options.env,
   }
   const started: TollgateProcess[] = []
   return {
@@ -49,6 +70,7 @@ export async function openDistributedStack(
     stack: {
       env,
       clickhouse,
+      servers: serversOf({ kafka: servers[0], postgres: servers[1], redis: servers[2] }, isOwn),
       async start(role) {
         const process = await startTollgate({ dataDir: await temporaryDirectory(), env, args: ['--roles', role] })
         started.push(process)
@@ -62,9 +84,35 @@ export async function openDistributedStack(
           }),
         )
         await clickhouse.discard()
-        await administer(postgres.url, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
+        if (!isOwn) await administer(postgres.url, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
         await discardServers()
       },
+    },
+  }
+}
+
+function serversOf(servers: Readonly<Record<DevServerName, DevServerForTest | undefined>>, isOwn: boolean): DistributedServers {
+  const own = (name: DevServerName) => {
+    const found = servers[name]
+    if (!isOwn || !found || found.server === null) throw new Error(`this stack has no ${name} of its own`)
+    return found
+  }
+  const urlOf = (name: DevServerName) => servers[name]?.server?.url ?? ''
+  /** Since the last start; the first ones are known from it. */
+  const running = new Map(DEV_SERVER_NAMES.map((name) => [name, servers[name]?.server?.processes ?? []]))
+  return {
+    urls: { kafka: urlOf('kafka'), postgres: urlOf('postgres'), redis: urlOf('redis') },
+    kill(name, index = 0) {
+      own(name)
+      const victim = running.get(name)?.[index]
+      if (victim === undefined) throw new Error(`${name} has no process ${index}`)
+      process.kill(victim.pid, 'SIGKILL')
+    },
+    stop: (name) => stopDevServers({ dir: own(name).dir, names: [name] }),
+    async start(name) {
+      const { servers: started, missing } = await startDevServers({ dir: own(name).dir, names: [name] })
+      if (missing[name] !== undefined) throw new Error(missing[name])
+      running.set(name, started[name]?.processes ?? [])
     },
   }
 }
