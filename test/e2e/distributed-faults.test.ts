@@ -6,8 +6,8 @@ import { openDistributedStack } from '../support/distributed-stack.ts'
 import { createFaultRun, type FaultRun } from '../support/fault-run.ts'
 import { realTrace } from '../support/real-trace.ts'
 import { createTraceCatalog, subscribeTraceCustomers } from '../support/real-trace-catalog.ts'
-import { readTraceDelivery } from '../support/trace-delivery.ts'
 import { runTollgate, waitFor } from '../support/tollgate-process.ts'
+import { readTraceDelivery } from '../support/trace-delivery.ts'
 
 const SEED = Number(process.env.TOLLGATE_TEST_SEED ?? 1)
 /** Long enough that flushes fail, are retried and stall; a minute and more changes nothing but the lag. */
@@ -79,12 +79,26 @@ describe.skipIf(stack === null)(`faults of a distributed stack${missing === null
   }
 
   test('a broker is killed and brought back: the load goes on meanwhile', async () => {
-    await under('a broker of three killed', async () => servers().kill('kafka', 0), () => servers().start('kafka'), movesOn)
+    await under(
+      'a broker of three killed',
+      async () => servers().kill('kafka', 0),
+      () => servers().start('kafka'),
+      movesOn,
+    )
   }, 180_000)
 
-  test.each(['aggregator', 'ingest', 'api'] as const)('%s: one of two is killed, and another one started later', async (role) => {
-    await under(`${role} killed`, () => run.killOne(role), () => run.startOne(role), movesOn)
-  }, 180_000)
+  test.each(['aggregator', 'ingest', 'api'] as const)(
+    '%s: one of two is killed, and another one started later',
+    async (role) => {
+      await under(
+        `${role} killed`,
+        () => run.killOne(role),
+        () => run.startOne(role),
+        movesOn,
+      )
+    },
+    180_000,
+  )
 
   test('Redis is flushed: what was used is known again before it is answered from', async () => {
     const flush = async () => {
@@ -105,22 +119,30 @@ describe.skipIf(stack === null)(`faults of a distributed stack${missing === null
   }, 180_000)
 
   test('PostgreSQL is restarted', async () => {
-    await under('PostgreSQL restarted', () => servers().stop('postgres'), () => servers().start('postgres'))
+    await under(
+      'PostgreSQL restarted',
+      () => servers().stop('postgres'),
+      () => servers().start('postgres'),
+    )
   }, 180_000)
 
-  test('ClickHouse is away: events and decisions go on, the aggregators say why they do not, and catch up', async () => {
-    const { clickhouse } = stack ?? {}
-    const [aggregator] = run.processes.aggregator
-    if (!clickhouse || !aggregator) throw new Error('they run')
-    await under(`ClickHouse away for ${CLICKHOUSE_AWAY_MS} ms`, clickhouse.kill, clickhouse.start, async () => {
-      await Promise.all([delay(CLICKHOUSE_AWAY_MS), movesOn()])
-      await waitFor(async () => {
-        const { status, body } = await aggregator.call('GET', '/readyz')
-        const { ok, reasons } = (body as { aggregator: { ok: boolean; reasons: string[] } }).aggregator
-        return status === 503 && !ok && reasons.some((reason) => /usage store at http/.test(reason))
-      }, MOVES_ON_WITHIN_MS)
-    })
-  }, 180_000 + CLICKHOUSE_AWAY_MS)
+  test(
+    'ClickHouse is away: events and decisions go on, the aggregators say why they do not, and catch up',
+    async () => {
+      const { clickhouse } = stack ?? {}
+      const [aggregator] = run.processes.aggregator
+      if (!clickhouse || !aggregator) throw new Error('they run')
+      await under(`ClickHouse away for ${CLICKHOUSE_AWAY_MS} ms`, clickhouse.kill, clickhouse.start, async () => {
+        await Promise.all([delay(CLICKHOUSE_AWAY_MS), movesOn()])
+        await waitFor(async () => {
+          const { status, body } = await aggregator.call('GET', '/readyz')
+          const { ok, reasons } = (body as { aggregator: { ok: boolean; reasons: string[] } }).aggregator
+          return status === 503 && !ok && reasons.some((reason) => /usage store at http/.test(reason))
+        }, MOVES_ON_WITHIN_MS)
+      })
+    },
+    180_000 + CLICKHOUSE_AWAY_MS,
+  )
 
   test('no acknowledged event is lost and none doubled, no hard limit was passed', async () => {
     await whileLoadHolds(() => deliver(delivery.slice(delivered)))
@@ -128,7 +150,12 @@ describe.skipIf(stack === null)(`faults of a distributed stack${missing === null
     await run.untilWell()
     await load.compare()
     expect(load.counts.refused).toBeGreaterThan(0)
-    console.log([JSON.stringify({ seed: SEED, ...load.counts, retries: run.ingest.retries() + run.api.retries() }), ...run.figures.map((each) => JSON.stringify(each))].join('\n'))
+    console.log(
+      [
+        JSON.stringify({ seed: SEED, ...load.counts, retries: run.ingest.retries() + run.api.retries() }),
+        ...run.figures.map((each) => JSON.stringify(each)),
+      ].join('\n'),
+    )
   }, 120_000)
 
   test('usage per month and model and every invoice equal the known ones to the cent', async () => {

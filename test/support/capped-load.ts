@@ -9,7 +9,15 @@ import { createSeededRandom, type SeededRandom } from '../crash/seeded-random.ts
 export type CappedLoad = {
   /** Holds of before may be gone: the store of the counters has lost what it had, or some of it. Usage is not. */
   holdsMayBeLost(): void
-  readonly counts: { events: number; reservations: number; settled: number; refused: number; lost: number; decisions: number; uncertain: number }
+  readonly counts: {
+    events: number
+    reservations: number
+    settled: number
+    refused: number
+    lost: number
+    decisions: number
+    uncertain: number
+  }
   /** Resolves when every sender has the answer to its last request. */
   end(): Promise<void>
   /** Rejects with the first difference. */
@@ -242,7 +250,11 @@ export function startCappedLoad(deps: {
 }
 
 /** Without a balance where none could be trusted. */
-type DecisionBody = { readonly allowed: boolean; readonly code: string; readonly balance?: { readonly used: string; readonly held: string } }
+type DecisionBody = {
+  readonly allowed: boolean
+  readonly code: string
+  readonly balance?: { readonly used: string; readonly held: string }
+}
 
 function limitOf(customer: string): bigint {
   return exactOf(LIMITS[customer as keyof typeof LIMITS])

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Client } from 'pg'
-import { type ClickHouseFront, startClickHouseFront } from './clickhouse-front.ts'
 import { DEV_SERVER_NAMES, type DevServerName, startDevServers, stopDevServers } from '../../deploy/dev/servers.ts'
+import { type ClickHouseFront, startClickHouseFront } from './clickhouse-front.ts'
 import { type DevServerForTest, devServerForTest } from './dev-servers.ts'
 import { removeDirectory, startTollgate, type TollgateProcess, temporaryDirectory } from './tollgate-process.ts'
 
