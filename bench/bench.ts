@@ -1,10 +1,12 @@
 import { fork } from 'node:child_process'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { loadavg } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { Command } from 'commander'
+import { type PartResult, readBenchResults, writeBenchResults } from './bench-results.ts'
 import { figureTable } from './figure-table.ts'
 import { describeMachine } from './machine.ts'
+import { withTables } from './markdown-tables.ts'
 import type { BenchOptions, Figure } from './part.ts'
 import { PARTS } from './parts.ts'
 
@@ -19,9 +21,10 @@ const command = new Command('bench')
   .option('--events <number>', 'stored events for queries, recovery and rating', Number)
   .option('--cpu-prof <dir>', 'the server writes CPU profiles there')
   .option('--json <file>', 'where the JSON goes; by default under bench/results/')
-  .action(runBench)
+  .option('--markdown <files...>', 'measures nothing: puts the tables of these JSON files into docs/performance.md and README.md')
+  .action((names: readonly string[], flags: Flags) => (flags.markdown === undefined ? runBench(names, flags) : writeTables(flags.markdown)))
 
-type Flags = { quick: boolean; large: boolean; events?: number; cpuProf?: string; json?: string }
+type Flags = { quick: boolean; large: boolean; events?: number; cpuProf?: string; json?: string; markdown?: readonly string[] }
 
 async function runBench(names: readonly string[], flags: Flags): Promise<void> {
   const unknown = names.filter((name) => !PARTS.some((part) => part.name === name))
@@ -39,18 +42,18 @@ async function runBench(names: readonly string[], flags: Flags): Promise<void> {
   }
   const machine = describeMachine(startedAt, loadBefore)
   const file = flags.json ?? join(import.meta.dirname, 'results', `${startedAt.toISOString().replaceAll(':', '-')}.json`)
-  await mkdir(dirname(file), { recursive: true })
-  await writeFile(file, `${JSON.stringify({ machine, options, parts: results }, null, 2)}\n`)
+  await writeBenchResults(file, { machine, options, parts: results })
   const { cpu, cores, node, commit } = machine
   console.log(`\n${cpu}, ${cores} cores, load ${loadBefore.toFixed(1)} before; Node ${node}; commit ${commit.slice(0, 7)}\n${file}`)
   if (results.some(({ failure }) => failure !== null)) process.exitCode = 1
 }
 
-type PartResult = {
-  readonly part: string
-  readonly figures: readonly Figure[]
-  readonly failure: string | null
-  readonly tookSeconds: number
+async function writeTables(files: readonly string[]): Promise<void> {
+  const runs = await Promise.all(files.map(readBenchResults))
+  for (const page of ['docs/performance.md', 'README.md']) {
+    const path = join(import.meta.dirname, '..', page)
+    await writeFile(path, withTables(await readFile(path, 'utf8'), runs))
+  }
 }
 
 /** A heap and compiled code of its own, so that one part cannot slow down or speed up the next. */

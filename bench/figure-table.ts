@@ -11,7 +11,8 @@ export function figureTable(figures: readonly Figure[]): string {
     .join('\n')
 }
 
-function budgetText(figure: Figure): string {
+/** `≤ 8 met`, `≥ 100,000 MISSED`; empty without a budget. */
+export function budgetText(figure: Figure): string {
   const { budget } = figure
   if (budget === undefined) return ''
   const bound = 'max' in budget ? `≤ ${numberText(budget.max)}` : `≥ ${numberText(budget.min)}`
@@ -19,7 +20,7 @@ function budgetText(figure: Figure): string {
 }
 
 /** Three significant digits below 1,000, thousands marked above. */
-function numberText(value: number): string {
+export function numberText(value: number): string {
   if (Number.isNaN(value)) return '–'
   return Math.abs(value) >= 1_000 ? Math.round(value).toLocaleString('en') : String(Number(value.toPrecision(3)))
 }

@@ -3,7 +3,7 @@ import { type LoadResult, runLoad } from './load.ts'
 import { metricOf, portOf, whenQueryable } from './measured-server.ts'
 import type { Figure } from './part.ts'
 import { readProcessUsage, readThreadCpuMs, readTreeCpuMs, usageBetween, whenSettled } from './process-usage.ts'
-import { DEFAULT_WORKLOAD } from './usage-workload.ts'
+import { DEFAULT_WORKLOAD, type UsageWorkload } from './usage-workload.ts'
 
 /** One load of events of one size of batch, from its first request until all of it is queryable. */
 export type Leg = {
@@ -27,10 +27,19 @@ const CONNECTIONS_OF_LARGE = 16
 const SETTLED_WITHIN_MS = 60_000
 export const QUERYABLE_WITHIN_MS = 120_000
 
+export type LegSpec = {
+  readonly batchEvents: number
+  readonly durationMs: number
+  /** Of its own for every load on one server. */
+  readonly idPrefix: string
+  /** Ends the load when so many were sent, if that is before its time. */
+  readonly eventsMax?: number
+  readonly workload?: UsageWorkload
+}
+
 export async function measureLeg(
   server: TollgateProcess,
-  batchEvents: number,
-  durationMs: number,
+  spec: LegSpec,
   sinceMs: number,
   eventsBefore: number,
   beside: ProcessesBeside = {},
@@ -41,7 +50,7 @@ export async function measureLeg(
   let startedMs = performance.now()
   let besideBefore = besideCpuMs(beside)
   const flushesBefore = await metricOf(server, 'tollgate_aggregator_flush_seconds_count')
-  const load = await sendEvents(server, batchEvents, `b${batchEvents}`, durationMs, () => {
+  const load = await sendEvents(server, spec, () => {
     before = readProcessUsage(server.pid)
     threadsBefore = readThreadCpuMs(server.pid)
     startedMs = performance.now()
@@ -74,21 +83,19 @@ function besideCpuMs(beside: ProcessesBeside): ReadonlyMap<string, number> {
   return new Map(Object.entries(beside).map(([name, pids]) => [name, pids.reduce((sum, pid) => sum + readTreeCpuMs(pid), 0)]))
 }
 
-/** New ids and times at every call with another prefix. */
 export function sendEvents(
   server: TollgateProcess,
-  batchEvents: number,
-  idPrefix: string,
-  durationMs: number,
+  { batchEvents, durationMs, idPrefix, eventsMax, workload = DEFAULT_WORKLOAD }: LegSpec,
   started?: () => void,
 ): Promise<LoadResult> {
-  const workload = { ...DEFAULT_WORKLOAD, poolEvents: batchEvents === 1 ? 50_000 : DEFAULT_WORKLOAD.poolEvents }
+  const poolEvents = batchEvents === 1 ? 50_000 : workload.poolEvents
   const spec = {
     port: portOf(server),
     key: server.adminKey,
     connections: CONNECTIONS[batchEvents] ?? CONNECTIONS_OF_LARGE,
-    requests: { kind: 'events' as const, batchEvents, workload, idPrefix, spreadMs: 0 },
+    requests: { kind: 'events' as const, batchEvents, workload: { ...workload, poolEvents }, idPrefix, spreadMs: 0 },
     durationMs,
+    ...(eventsMax === undefined ? {} : { requestsMax: Math.ceil(eventsMax / batchEvents) }),
     requestsPerSecond: null,
   }
   return runLoad(spec, started)

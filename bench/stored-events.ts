@@ -2,7 +2,7 @@ import type { TollgateProcess } from '../test/support/tollgate-process.ts'
 import { runLoad } from './load.ts'
 import { portOf, whenQueryable } from './measured-server.ts'
 import type { BenchContext } from './part.ts'
-import { DEFAULT_WORKLOAD } from './usage-workload.ts'
+import { DEFAULT_WORKLOAD, type UsageWorkload } from './usage-workload.ts'
 
 const BATCH_EVENTS = 1_000
 const SPREAD_DAYS = 30
@@ -10,25 +10,52 @@ const DAY_MS = 86_400_000
 /** Slower than any machine that this is worth running on. */
 const EVENTS_PER_SECOND_MIN = 2_000
 
-/** Sends this many events over HTTP, with times that run evenly over the last 30 days, and waits until all are queryable. */
+/** What a server holds of them; all of it since `sinceMs`. */
+export type StoredEvents = { readonly sinceMs: number; readonly stored: number }
+
+/** Sends events over HTTP, with times that run evenly over the last 30 days, until about `events` are stored and queryable. */
 export async function storeEvents(
   server: TollgateProcess,
   events: number,
   context: BenchContext,
-): Promise<{ sinceMs: number; stored: number }> {
+  before: StoredEvents = { sinceMs: Date.now() - (SPREAD_DAYS + 1) * DAY_MS, stored: 0 },
+  workload: UsageWorkload = DEFAULT_WORKLOAD,
+): Promise<StoredEvents> {
   context.progress(`${events.toLocaleString('en')} events of ${SPREAD_DAYS} days`)
-  const sinceMs = Date.now() - (SPREAD_DAYS + 1) * DAY_MS
-  const withinMs = (events / EVENTS_PER_SECOND_MIN) * 1_000
+  const missing = events - before.stored
+  const withinMs = Math.max(FILLED_WITHIN_MS_LEAST, (missing / EVENTS_PER_SECOND_MIN) * 1_000)
   const load = await runLoad({
     port: portOf(server),
     key: server.adminKey,
     connections: 8,
-    requests: { kind: 'events', batchEvents: BATCH_EVENTS, workload: DEFAULT_WORKLOAD, idPrefix: 'stored', spreadMs: SPREAD_DAYS * DAY_MS },
+    requests: {
+      kind: 'events',
+      batchEvents: BATCH_EVENTS,
+      workload,
+      idPrefix: `stored${before.stored}`,
+      spreadMs: SPREAD_DAYS * DAY_MS,
+    },
     durationMs: withinMs,
-    requestsMax: Math.ceil(events / BATCH_EVENTS),
+    requestsMax: Math.ceil(missing / BATCH_EVENTS),
     requestsPerSecond: null,
   })
   if (load.succeeded !== load.requests) throw new Error(`requests were refused: ${JSON.stringify(load.byStatus)}`)
-  await whenQueryable(server, sinceMs, load.newEvents, withinMs)
-  return { sinceMs, stored: load.newEvents }
+  const stored = before.stored + load.newEvents
+  await whenQueryable(server, before.sinceMs, stored, withinMs)
+  return { sinceMs: before.sinceMs, stored }
 }
+
+/** How many events a part looks at, one size after the other on the same server. */
+export function storedSizes({ events, isQuick, isLarge }: BenchContext): readonly number[] {
+  if (events !== null) return [events]
+  if (isQuick) return [50_000, 100_000]
+  return isLarge ? [MILLION, 10 * MILLION, 100 * MILLION] : [MILLION, 10 * MILLION]
+}
+
+/** `10 M: `, before what was measured among so many. */
+export function sizeLabel(events: number): string {
+  return `${Number((events / MILLION).toPrecision(2))} M: `
+}
+
+const MILLION = 1_000_000
+const FILLED_WITHIN_MS_LEAST = 60_000

@@ -4,6 +4,8 @@ export type UsageWorkload = {
   /** Events before this index are the same in every round but for id and time. */
   readonly poolEvents: number
   readonly repeatShare: number
+  /** Every customer in turn, rather than some much more than others. */
+  readonly isEven?: boolean
 }
 
 export const DEFAULT_WORKLOAD: UsageWorkload = { customers: 5_000, poolEvents: 200_000, repeatShare: 0.01 }
@@ -36,7 +38,7 @@ export function createWorkloadEvents(workload: UsageWorkload): WorkloadEvent[] {
       continue
     }
     events.push({
-      customer: customerKey(skewed(random(), workload.customers)),
+      customer: customerKey(workload.isEven === true ? index % workload.customers : skewed(random(), workload.customers)),
       model: MODELS[Math.floor(random() * MODELS.length)] ?? MODELS[0],
       inputTokens: 1 + Math.floor(random() * random() * 8_000),
       outputTokens: 1 + Math.floor(random() * random() * 2_000),

@@ -20,6 +20,7 @@ function measureDistributed(context: BenchContext): Promise<readonly Figure[]> {
   context.progress('Kafka, PostgreSQL, Redis')
   return withDevServers(['kafka', 'postgres', 'redis'], async (servers) => {
     const server = await startTollgate({ env: { ...serverEnvironment(context), ...serverSettings(servers) } })
+    const beside = serversBeside(Object.values(servers))
     try {
       context.progress('catalog and subscriptions')
       await createBenchCatalog(server)
@@ -27,13 +28,13 @@ function measureDistributed(context: BenchContext): Promise<readonly Figure[]> {
       const sinceMs = Date.now() - 60_000
       const memory = watchResidentMemory(server.pid, 500)
       context.progress('warm-up')
-      let { newEvents } = await sendEvents(server, 1_000, 'warm', 3_000)
+      let { newEvents } = await sendEvents(server, { batchEvents: 1_000, idPrefix: 'warm', durationMs: 3_000 })
       await whenQueryable(server, sinceMs, newEvents, QUERYABLE_WITHIN_MS)
       const figures: Figure[] = []
       for (const batchEvents of BATCHES) {
         context.progress(`batches of ${batchEvents}`)
         const durationMs = context.isQuick ? 2_000 : batchEvents === 1_000 ? 30_000 : 10_000
-        const leg = await measureLeg(server, batchEvents, durationMs, sinceMs, newEvents, serversBeside(Object.values(servers)))
+        const leg = await measureLeg(server, { batchEvents, idPrefix: `b${batchEvents}`, durationMs }, sinceMs, newEvents, beside)
         newEvents += leg.load.newEvents
         figures.push(...legFigures(batchEvents, leg, batchEvents === 1_000 ? BUDGET : null))
       }

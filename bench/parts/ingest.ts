@@ -35,14 +35,14 @@ async function measureIngest(context: BenchContext): Promise<readonly Figure[]> 
     const memory = watchResidentMemory(server.pid, 500)
     // The first seconds of a process are spent on compiling.
     context.progress('warm-up')
-    newEvents += (await sendEvents(server, 1_000, 'warm', 3_000)).newEvents
+    newEvents += (await sendEvents(server, { batchEvents: 1_000, idPrefix: 'warm', durationMs: 3_000 })).newEvents
     await whenQueryable(server, sinceMs, newEvents, QUERYABLE_WITHIN_MS)
 
     let large: Leg | null = null
     for (const batchEvents of BATCHES) {
       context.progress(`batches of ${batchEvents}`)
       const durationMs = context.isQuick ? 3_000 : batchEvents === 1_000 ? 30_000 : 10_000
-      const leg = await measureLeg(server, batchEvents, durationMs, sinceMs, newEvents)
+      const leg = await measureLeg(server, { batchEvents, idPrefix: `b${batchEvents}`, durationMs }, sinceMs, newEvents)
       newEvents += leg.load.newEvents
       if (batchEvents === 1_000) large = leg
       figures.push(...legFigures(batchEvents, leg, batchEvents === 1_000 ? BUDGET : null))
