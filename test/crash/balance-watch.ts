@@ -15,10 +15,13 @@ export type BalanceBody = {
   readonly overage: string
   readonly period: { readonly start: string; readonly end: string } | null
 }
-type DecisionBody = { readonly allowed: boolean; readonly code: string; readonly balance: BalanceBody }
+type CertainBody = { readonly allowed: boolean; readonly code: string; readonly balance: BalanceBody }
+/** After a start, until the counters are known again, the plan's word for it is answered, and no balance. */
+type UncertainBody = { readonly allowed: boolean; readonly code: 'uncertain_denied' | 'uncertain_allowed'; readonly balance?: undefined }
+type DecisionBody = CertainBody | UncertainBody
 
 /** Asks for decisions all the while, and holds every answer against what can be true at that moment. */
-export type BalanceWatch = { decide(): Promise<void>; readonly counts: { decisions: number } }
+export type BalanceWatch = { decide(): Promise<void>; readonly counts: { decisions: number; uncertain: number } }
 
 export function createBalanceWatch(deps: {
   readonly client: RetryingClient
@@ -28,7 +31,7 @@ export function createBalanceWatch(deps: {
   readonly random: SeededRandom
 }): BalanceWatch {
   const { client, ledger, holds, world, random } = deps
-  const counts = { decisions: 0 }
+  const counts = { decisions: 0, uncertain: 0 }
   /** The most that was told to be used, of a feature with a hard limit in a period. */
   const told = new Map<string, bigint>()
 
@@ -49,6 +52,11 @@ export function createBalanceWatch(deps: {
       const before = new Map(told)
       const body = { customer, feature: entitlement.feature, quantity }
       const decision = await client.expect<DecisionBody>('POST', '/v1/decisions', body, [200])
+      if (decision.balance === undefined) {
+        counts.uncertain++
+        checkUncertain(customer, entitlement, decision)
+        return
+      }
       checkNotTooMuch(customer, decision.balance)
       checkRule(customer, entitlement, quantity, decision)
       if (entitlement.limitType !== 'hard') return
@@ -91,8 +99,15 @@ export function usedBySender(
   return underWay.reduce((sum, { requested }) => sum + requested, total?.value ?? 0n)
 }
 
+/** Without a word of the plan: a hard limit denies, a soft one allows. */
+function checkUncertain(customer: string, { feature, limitType }: EntitlementSpec, decision: UncertainBody): void {
+  const code = limitType === 'hard' ? 'uncertain_denied' : 'uncertain_allowed'
+  if (decision.code !== code || decision.allowed !== (code === 'uncertain_allowed'))
+    throw new Difference(`decision of ${customer} on ${feature} without a balance`, code, decision)
+}
+
 /** The answer must follow from the balance that it carries. */
-function checkRule(customer: string, { limit, limitType }: EntitlementSpec, quantity: string, decision: DecisionBody): void {
+function checkRule(customer: string, { limit, limitType }: EntitlementSpec, quantity: string, decision: CertainBody): void {
   const { used, held } = decision.balance
   const isWithin = limit === null || exactOf(used) + exactOf(held) + exactOf(quantity) <= exactOf(limit)
   const isAllowed = limitType === 'soft' || isWithin

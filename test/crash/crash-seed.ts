@@ -1,55 +1,78 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type CrashRun, crashRun } from './crash-run.ts'
+import type { DevServerForTest } from '../support/dev-servers.ts'
+import { openDistributedStack } from '../support/distributed-stack.ts'
+import { crashRun } from './crash-run.ts'
 import { Difference } from './difference.ts'
+import { distributedCrashRun } from './distributed-crash-run.ts'
 import type { Death } from './killer.ts'
+import type { Verdict } from './trial.ts'
 
 export type CrashSeedOptions = {
   readonly seed: number
-  readonly seconds: number
+  /** Under load; before it there may be more. */
+  readonly deathsMax: number
   /** The run makes a directory of its own in it. */
   readonly base: string
-  /** A data directory that was set up before; of some seeds the server is killed while it sets up one itself. */
-  readonly template: string
+  /** Embedded: a data directory that was set up before; of some seeds the server is killed while it sets up one itself. */
+  readonly on: { readonly template: string } | { readonly servers: readonly DevServerForTest[] }
   /** Keeps the directory of a run without a difference too. */
   readonly keep?: boolean
 }
+type NamedDeath = Death & { readonly who?: string }
+export type CrashedRun = Verdict & { readonly deaths: readonly NamedDeath[]; readonly tookMs: number }
 
 /** One run by its seed. Throws an error whose text is all that is needed to look into the first difference. */
-export async function crashSeed({ seed, seconds, base, template, keep = false }: CrashSeedOptions): Promise<CrashRun> {
+export async function crashSeed(options: CrashSeedOptions): Promise<CrashedRun> {
+  const { seed, base, keep = false } = options
   const directory = await mkdtemp(join(base, `seed-${seed}-`))
-  const deaths: Death[] = []
+  const deaths: NamedDeath[] = []
   try {
-    const onDeath = (death: Death) => void deaths.push(death)
-    const run = await crashRun({ seed, seconds, directory, template: isFirstStart(seed) ? null : template, onDeath })
+    const run = await runOn(options, directory, (death) => void deaths.push(death))
     if (!keep) await rm(directory, { recursive: true, force: true })
     return run
   } catch (error) {
-    throw new Error(failureText({ seed, seconds, directory, deaths }, error), { cause: error })
+    throw new Error(failureText(options, { directory, deaths }, error), { cause: error })
   }
 }
 
 /** Of so many runs one sets up its data directory itself, and is killed while it does. */
 const RUNS_PER_FIRST_START = 4
 
-function isFirstStart(seed: number): boolean {
-  return seed % RUNS_PER_FIRST_START === 0
+async function runOn(
+  { seed, deathsMax, on }: CrashSeedOptions,
+  directory: string,
+  onDeath: (death: NamedDeath) => void,
+): Promise<CrashedRun> {
+  if ('template' in on) {
+    const template = seed % RUNS_PER_FIRST_START === 0 ? null : on.template
+    return await crashRun({ seed, deathsMax, directory, template, onDeath })
+  }
+  const { stack, missing } = await openDistributedStack({ on: on.servers })
+  if (stack === null) throw new Error(missing)
+  try {
+    return await distributedCrashRun({ seed, deathsMax, directory, stack, onDeath })
+  } finally {
+    await stack.discard()
+  }
 }
 
-type Failure = { readonly seed: number; readonly seconds: number; readonly directory: string; readonly deaths: readonly Death[] }
-
-function failureText({ seed, seconds, directory, deaths }: Failure, error: unknown): string {
+function failureText(
+  { seed, deathsMax, on }: CrashSeedOptions,
+  { directory, deaths }: { readonly directory: string; readonly deaths: readonly NamedDeath[] },
+  error: unknown,
+): string {
   const where = error instanceof Error && !(error instanceof Difference) ? error.stack : String(error)
   return [
     `seed ${seed}  FAILED`,
     `  first difference: ${where}`,
     '  the way to it:',
     ...deaths.map(
-      ({ during, loadMs, afterMs }, life) => `    life ${life + 1}: killed in ${during}, ${loadMs} ms of load and ${afterMs} ms after`,
+      ({ who = 'server', during, answers, afterMs }, index) =>
+        `    ${index + 1}. ${who} killed in ${during}, after ${answers} answers and ${afterMs} ms`,
     ),
-    `    life ${deaths.length + 1}: the last`,
-    `  data directory and server.log: ${directory}`,
-    `  again: npm run test:crash -- --runs 1 --seed ${seed} --seconds ${seconds}`,
-    '  A seed repeats what is sent and when the server is killed; what the machine does meanwhile it does not: try it some times.',
+    `  data and logs: ${directory}`,
+    `  again: npm run test:crash -- --runs 1 --seed ${seed} --deaths ${deathsMax}${'servers' in on ? ' --distributed' : ''}`,
+    '  A seed repeats what is sent and when who is killed; what the machine does meanwhile it does not: try it some times.',
   ].join('\n')
 }

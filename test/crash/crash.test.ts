@@ -5,7 +5,7 @@ import { createTemplate } from './template.ts'
 
 /** Few, as each takes some 15 seconds; `npm run test:crash -- --runs 200` is the real thing. */
 const SEEDS = [1, 2, 3, 4]
-const SECONDS = 2
+const DEATHS_MAX = 3
 
 let base: string
 let template: string
@@ -20,7 +20,7 @@ afterAll(() => removeDirectory(base))
 test.each(SEEDS)(
   'killed and started again, seed %i: nothing is lost, nothing is doubled',
   async (seed) => {
-    await crashSeed({ seed, seconds: SECONDS, base, template })
+    await crashSeed({ seed, deathsMax: DEATHS_MAX, base, on: { template } })
   },
   240_000,
 )

@@ -3,11 +3,12 @@ import { Difference } from './difference.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import { type Exit, type ServerLife, type ServerPlace, startServerLife } from './server-life.ts'
 
-/** When a life ends: so long after something. */
+/** When a life ends. */
 export type Death = {
   readonly during: FirstMoment | 'set-up' | 'start' | 'load' | 'flush' | 'write of counters' | 'backfill' | 'stop'
-  /** Of load before that. */
-  readonly loadMs: number
+  /** Requests that it answers before: not a time, so that a slow machine does not make a run small. */
+  readonly answers: number
+  /** From there, or from the line that tells where the server is. */
   readonly afterMs: number
 }
 
@@ -26,45 +27,50 @@ const ONLY_STARTING: readonly Death['during'][] = ['first start', 'migration of 
 /** The next one of a server that is under load. */
 export function drawDeath(random: SeededRandom): Death {
   const during = random.pick(['start', 'load', 'load', 'load', 'flush', 'flush', 'write of counters', 'backfill', 'stop'] as const)
-  const loadMs = random.between(100, 900)
+  const answers = random.between(10, 250)
   switch (during) {
     case 'start':
-      return { during, loadMs: 0, afterMs: random.between(0, 1_800) }
+      return { during, answers: 0, afterMs: random.between(0, 1_800) }
     case 'flush':
-      return { during, loadMs, afterMs: random.below(25) }
+      return { during, answers, afterMs: random.below(25) }
     case 'write of counters':
-      return { during, loadMs, afterMs: random.below(6) }
+      return { during, answers, afterMs: random.below(6) }
     case 'backfill':
-      return { during, loadMs, afterMs: random.below(120) }
+      return { during, answers, afterMs: random.below(120) }
     case 'stop':
-      return { during, loadMs, afterMs: random.below(400) }
+      return { during, answers, afterMs: random.below(400) }
     case 'load':
-      return { during, loadMs, afterMs: 0 }
+      return { during, answers, afterMs: 0 }
   }
 }
 
 /** Of a server that nothing was sent to yet. */
 export function drawFirstDeath(random: SeededRandom, isNew: boolean): Death {
-  if (!isNew) return { during: 'set-up', loadMs: 0, afterMs: random.between(0, 600) }
+  if (!isNew) return { during: 'set-up', answers: 0, afterMs: random.between(0, 600) }
   const during = random.pick(['first start', 'migration of the catalog', 'migration of the usage store'] as const)
-  return { during, loadMs: 0, afterMs: random.below(during === 'first start' ? 5_000 : 400) }
+  return { during, answers: 0, afterMs: random.below(during === 'first start' ? 5_000 : 400) }
 }
 
 export type UnderLoad = {
   /** Resolves when requests are being sent. */
   readonly begun: Promise<unknown>
+  /** Answers so far. */
+  answers(): number
   /** Has a meter made over events that are there already. */
   startBackfill(): void
 }
 
 /** Lives and dies; resolves when the process is gone. Throws when it ends by itself or does not get ready. */
 export async function liveAndDie(place: ServerPlace, death: Death, load: UnderLoad): Promise<void> {
-  const life = startServerLife(place)
+  await die(startServerLife(place), death, load)
+}
+
+export async function die(life: ServerLife, death: Death, load: UnderLoad): Promise<void> {
   const isReadyNeeded = !ONLY_STARTING.includes(death.during)
   if (isReadyNeeded) await untilReady(life)
   if (isReadyNeeded && death.during !== 'set-up') {
     await Promise.race([load.begun, life.exited])
-    await Promise.race([delay(death.loadMs), life.exited])
+    await answered(life, load, death.answers)
   }
   if (death.during === 'backfill') load.startBackfill()
   const early = await Promise.race([life.exited, momentOf(life, death).then(() => null)])
@@ -82,6 +88,19 @@ export async function untilReady(life: ServerLife): Promise<void> {
     ? new Difference('start', `ready within ${READY_WITHIN_MS} ms`, life.output())
     : endedByItself(life, await life.exited)
 }
+
+/** Or until the life is over, or no more answers come: every sender may have sent all of its own. */
+async function answered(life: ServerLife, { answers }: UnderLoad, wanted: number): Promise<void> {
+  const from = answers()
+  const deadlineMs = performance.now() + ANSWERED_WITHIN_MS
+  const isOver = life.exited.then(() => true)
+  while (answers() < from + wanted && performance.now() < deadlineMs) {
+    if (await Promise.race([isOver, delay(POLL_MS, false)])) return
+  }
+}
+
+const ANSWERED_WITHIN_MS = 8_000
+const POLL_MS = 2
 
 const READY_WITHIN_MS = 90_000
 /** A moment that never comes, as when nothing is left to flush, is as good as any other. */

@@ -15,6 +15,7 @@ export type LoadCounts = {
   readonly reservations: number
   readonly refusals: number
   readonly decisions: number
+  readonly uncertain: number
 }
 
 /** All senders of one run at once: events, reservations, decisions and meters. */
@@ -93,7 +94,7 @@ export function startLoad(deps: {
         late: total(events, 'late'),
         reservations: total(reservations, 'reservations'),
         refusals: total(reservations, 'refusals'),
-        decisions: watch.counts.decisions,
+        ...watch.counts,
       }
     },
   }

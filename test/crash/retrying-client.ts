@@ -14,19 +14,24 @@ export type RetryingClient = {
   /** Tries until true, with a pause between. */
   until(isDone: () => Promise<boolean>): Promise<void>
   retries(): number
+  /** Answers that stand. */
+  answers(): number
 }
 
 const ANSWER_WITHIN_MS = 20_000
 const STANDS_WITHIN_MS = 120_000
-const PAUSE_MS = 50
+/** Longer each time. */
+const PAUSE_MS = 30
+const PAUSE_MS_MAX = 300
 
 /** A function is asked for the address before each try, so that another server may be tried next. */
-export function createRetryingClient(address: string | (() => string), key: string): RetryingClient {
+export function createRetryingClient(address: string | ((method: string, path: string) => string), key: string): RetryingClient {
   let retries = 0
+  let answers = 0
 
   async function once(method: string, path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}) {
     let answer: ClientAnswer
-    const url = typeof address === 'string' ? address : address()
+    const url = typeof address === 'string' ? address : address(method, path)
     try {
       const response = await fetch(`${url}${path}`, {
         method,
@@ -42,15 +47,16 @@ export function createRetryingClient(address: string | (() => string), key: stri
     }
     if (answer.status === 503 || answer.status === 429) return null
     if (answer.status >= 500) throw new Difference(`${method} ${path}`, 'no 5xx but 503', `${answer.status} ${answer.text.slice(0, 500)}`)
+    answers++
     return answer
   }
 
   async function until(isDone: () => Promise<boolean>): Promise<void> {
     const deadlineMs = performance.now() + STANDS_WITHIN_MS
-    while (!(await isDone())) {
+    for (let tries = 1; !(await isDone()); tries++) {
       if (performance.now() > deadlineMs) throw new Difference('a request', `an answer within ${STANDS_WITHIN_MS} ms`, 'none')
       retries++
-      await delay(PAUSE_MS)
+      await delay(Math.min(PAUSE_MS * tries, PAUSE_MS_MAX))
     }
   }
 
@@ -74,6 +80,7 @@ export function createRetryingClient(address: string | (() => string), key: stri
       throw new Difference(`${method} ${path}`, statuses.join(' or '), `${answer.status} ${answer.text.slice(0, 500)}`)
     },
     retries: () => retries,
+    answers: () => answers,
   }
 }
 

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { freePort } from './free-port.ts'
-import { CRASH_ENV } from './judged-run.ts'
 import { untilReady } from './killer.ts'
 import { startServerLife } from './server-life.ts'
+import { CRASH_ENV } from './trial.ts'
 
 /** A data directory as the first start leaves it, to be copied: setting one up takes longer than a run. */
 export async function createTemplate(directory: string): Promise<string> {

@@ -28,6 +28,13 @@ export type DistributedServers = {
   start(name: DevServerName): Promise<void>
 }
 
+/** Kafka, PostgreSQL and Redis, in this order. */
+export async function openDevServers(options: { readonly isOwn?: boolean; readonly brokers?: number } = {}): Promise<DevServerForTest[]> {
+  const servers: DevServerForTest[] = []
+  for (const name of ['kafka', 'postgres', 'redis'] as const) servers.push(await devServerForTest(name, options))
+  return servers
+}
+
 /** Null and the reason where a server cannot be had. Each stack has a topic, a database and keys of its own on shared servers. */
 export async function openDistributedStack(
   options: {
@@ -35,13 +42,14 @@ export async function openDistributedStack(
     readonly partitions?: number
     readonly brokers?: 1 | 3
     readonly env?: Readonly<Record<string, string>>
+    /** Servers that outlive the stack, instead of some that it finds or starts itself. */
+    readonly on?: readonly DevServerForTest[]
   } = {},
 ): Promise<{ readonly stack: DistributedStack; readonly missing: null } | { readonly stack: null; readonly missing: string }> {
   const { isOwn = false, brokers = 1 } = options
-  const servers: DevServerForTest[] = []
-  for (const name of ['kafka', 'postgres', 'redis'] as const) servers.push(await devServerForTest(name, { isOwn, brokers }))
+  const servers = options.on ?? (await openDevServers({ isOwn, brokers }))
   const discardServers = async () => {
-    for (const server of servers) await server.discard()
+    if (options.on === undefined) for (const server of servers) await server.discard()
   }
   const [kafka, postgres, redis] = servers.map(({ server }) => server)
   if (!kafka || !postgres || !redis) {

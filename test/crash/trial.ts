@@ -1,0 +1,79 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { CommandResult } from '../support/tollgate-process.ts'
+import { type Compared, compare } from './comparison.ts'
+import { Difference } from './difference.ts'
+import { createHoldRecords } from './hold-record.ts'
+import { createLedger } from './ledger.ts'
+import { type Load, type LoadCounts, startLoad } from './load.ts'
+import type { RetryingClient } from './retrying-client.ts'
+import type { SeededRandom } from './seeded-random.ts'
+import { createWorld, setUpWorld } from './world.ts'
+
+/** What is put to the test: servers of ours that serve the client's requests, and what befalls them. */
+export type Trial = {
+  readonly random: SeededRandom
+  readonly client: RetryingClient
+  /** Of every process that aggregates. */
+  readonly aggregatorUrls: readonly string[]
+  /** Resolves when all of them run and are well. */
+  disturb(run: {
+    readonly random: SeededRandom
+    /** Resolves when the catalog is set up and requests are being sent. */
+    readonly load: Promise<Load>
+    /** That the client has so far. */
+    readonly answers: () => number
+  }): Promise<void>
+  /** Ends every process. */
+  end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void>
+  /** `tollgate verify` on what they left. */
+  verify(): Promise<CommandResult>
+}
+
+export type Verdict = { readonly load: LoadCounts; readonly compared: Compared; readonly retries: number }
+
+/** Of load on the last lives, so that what is under way then goes on over the last disturbance too. */
+const LAST_LOAD_MS = 500
+export const ADMIN_KEY = 'tg_crash_admin_key_0123456789abcdef'
+/** Chunks so short that a run has many, in every partition; and the lines that deaths are timed by. */
+export const CRASH_ENV = { TOLLGATE_CHUNK_RECORDS: '8', TOLLGATE_LOG_LEVEL: 'debug' } as const
+
+/** Load, disturbance, comparison with the sender's own record, `tollgate verify`. Throws the first difference. */
+export async function judge({ random, client, ...trial }: Trial): Promise<Verdict> {
+  const startedAtMs = Date.now()
+  const world = createWorld(random.fork('world'), startedAtMs)
+  const record = { ledger: createLedger(), holds: createHoldRecords(), world }
+
+  // The catalog is set up by whatever lives serve the requests for it; the load begins after that.
+  const load = setUpWorld(client, world).then(() => startLoad({ client, ...record, random: random.fork('load'), startedAtMs }))
+  const failed = load.then((started) => started.failed)
+  failed.catch(() => undefined)
+  await Promise.race([failed, trial.disturb({ random: random.fork('disturbance'), load, answers: client.answers })])
+  await Promise.race([failed, delay(LAST_LOAD_MS)])
+  const counts = await (await load).end()
+  await untilAllIsCounted(client, trial.aggregatorUrls)
+  const compared = await compare({ client, ...record })
+  await trial.end(random.pick(['SIGKILL', 'SIGTERM'] as const))
+  const { code, output } = await trial.verify()
+  if (code !== 0) throw new Difference('tollgate verify', 'exit code 0', `${code}:\n${output}`)
+  return { load: counts, compared, retries: client.retries() }
+}
+
+/** The servers' own word for it: usage is complete up to `asOf`, and the aggregators are at the end of the log. */
+async function untilAllIsCounted(client: RetryingClient, aggregatorUrls: readonly string[]): Promise<void> {
+  const sentMs = Date.now()
+  await client.until(async () => {
+    const { asOf } = await client.expect<{ asOf: string }>('GET', '/v1/meters/requests/usage', undefined, [200])
+    const lags = await Promise.all(aggregatorUrls.map(lagOf))
+    return Date.parse(asOf) >= sentMs && lags.every((lag) => lag === 0)
+  })
+}
+
+/** Null when there is no answer. */
+async function lagOf(url: string): Promise<number | null> {
+  try {
+    const { aggregator } = (await (await fetch(`${url}/readyz`)).json()) as { readonly aggregator: { readonly lagRecords: number } | null }
+    return aggregator?.lagRecords ?? null
+  } catch {
+    return null
+  }
+}
