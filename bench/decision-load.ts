@@ -7,6 +7,8 @@ import { readProcessUsage, usageBetween } from './process-usage.ts'
 import { customerKey } from './usage-workload.ts'
 
 const CONNECTIONS = 32
+/** The one published figure of a peer that names its resources: limit checks on one core, p95 under 10 ms. */
+const PUBLISHED_PER_SECOND = 1_200
 /** Each measures every route once, in turn, so that what else runs on the machine falls on all of them. */
 const ROUNDS = 5
 
@@ -39,7 +41,10 @@ export async function measureDecisions(server: TollgateProcess, context: BenchCo
     const half = median((measured.get(name) ?? []).map(({ perSecond }) => perSecond)) / 2
     figures.push(...(await measureLatency(server, name, requests, half, context)))
   }
-  return figures
+  const decisions = routes.get('decision')
+  if (decisions === undefined) return figures
+  context.progress(`decision, latency at ${PUBLISHED_PER_SECOND}/s`)
+  return [...figures, ...(await measureLatency(server, 'decision', decisions, PUBLISHED_PER_SECOND, context))]
 }
 
 function reservationOf(customer: string): string {
@@ -110,7 +115,7 @@ async function measureLatency(
     requestsPerSecond,
   })
   const label = `${name} at ${Math.round(requestsPerSecond).toLocaleString('en')}/s: `
-  const isBudget = name === 'decision'
+  const isBudget = name === 'decision' && requestsPerSecond !== PUBLISHED_PER_SECOND
   return [
     { what: `${label}p50`, value: latencyMs.p50, unit: 'ms' },
     { what: `${label}p95`, value: latencyMs.p95, unit: 'ms' },

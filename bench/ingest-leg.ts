@@ -1,6 +1,6 @@
 import type { TollgateProcess } from '../test/support/tollgate-process.ts'
 import { type LoadResult, runLoad } from './load.ts'
-import { metricOf, portOf, whenQueryable } from './measured-server.ts'
+import { countQueryable, metricOf, portOf, whenQueryable } from './measured-server.ts'
 import type { Figure } from './part.ts'
 import { readProcessUsage, readThreadCpuMs, readTreeCpuMs, usageBetween, whenSettled } from './process-usage.ts'
 import { DEFAULT_WORKLOAD, type UsageWorkload } from './usage-workload.ts'
@@ -37,14 +37,11 @@ export type LegSpec = {
   readonly workload?: UsageWorkload
 }
 
-export async function measureLeg(
-  server: TollgateProcess,
-  spec: LegSpec,
-  sinceMs: number,
-  eventsBefore: number,
-  beside: ProcessesBeside = {},
-): Promise<Leg> {
+export async function measureLeg(server: TollgateProcess, spec: LegSpec, beside: ProcessesBeside = {}): Promise<Leg> {
   await whenSettled(server.pid, SETTLED_WITHIN_MS)
+  // Asked for the last minutes only: what the question costs must not grow with what is stored.
+  const sinceMs = Date.now() - 60_000
+  const countedBefore = await countQueryable(server, sinceMs)
   let before = readProcessUsage(server.pid)
   let threadsBefore = readThreadCpuMs(server.pid)
   let startedMs = performance.now()
@@ -57,7 +54,7 @@ export async function measureLeg(
     besideBefore = besideCpuMs(beside)
   })
   if (load.succeeded !== load.requests) throw new Error(`requests were refused: ${JSON.stringify(load.byStatus)}`)
-  await whenQueryable(server, sinceMs, eventsBefore + load.newEvents, QUERYABLE_WITHIN_MS)
+  await whenQueryable(server, sinceMs, countedBefore + load.newEvents, QUERYABLE_WITHIN_MS)
   const queryableMs = performance.now() - startedMs
   const { cpuMs, mainThreadCpuMs } = usageBetween(before, readProcessUsage(server.pid))
   const besideNow = besideCpuMs(beside)

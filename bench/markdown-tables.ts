@@ -86,6 +86,7 @@ const SHORT: readonly ShortRow[] = [
   { part: 'decisions', what: /^decision at .*p99$/, label: 'decision, p99 at half load' },
   { part: 'decisions-redis', what: /^decision$/, label: 'decisions on Redis, one core and 512 MB', beside: EMPTY_ROUTE },
   { part: 'decisions-redis', what: /^decision at .*p99$/, label: 'the same, p99 at half load' },
+  { part: 'decisions-redis', what: /^decision at 1,200\/s: p95$/, label: 'the same, p95 at 1,200 requests/s' },
   { part: 'freshness', what: /^half load.*balance, p99$/, label: 'from the 202 to the balance, p99 at half load' },
   { part: 'freshness', what: /^half load.*usage store, p99$/, label: 'from the 202 to the usage store, p99 at half load' },
   { part: 'dedupe', what: /^10 M: memory beyond/, label: 'memory per remembered event, dedupe of 10 million' },

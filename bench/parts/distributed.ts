@@ -34,7 +34,7 @@ function measureDistributed(context: BenchContext): Promise<readonly Figure[]> {
       for (const batchEvents of BATCHES) {
         context.progress(`batches of ${batchEvents}`)
         const durationMs = context.isQuick ? 2_000 : batchEvents === 1_000 ? 30_000 : 10_000
-        const leg = await measureLeg(server, { batchEvents, idPrefix: `b${batchEvents}`, durationMs }, sinceMs, newEvents, beside)
+        const leg = await measureLeg(server, { batchEvents, idPrefix: `b${batchEvents}`, durationMs }, beside)
         newEvents += leg.load.newEvents
         figures.push(...legFigures(batchEvents, leg, batchEvents === 1_000 ? BUDGET : null))
       }

@@ -42,7 +42,7 @@ async function measureIngest(context: BenchContext): Promise<readonly Figure[]> 
     for (const batchEvents of BATCHES) {
       context.progress(`batches of ${batchEvents}`)
       const durationMs = context.isQuick ? 3_000 : batchEvents === 1_000 ? 30_000 : 10_000
-      const leg = await measureLeg(server, { batchEvents, idPrefix: `b${batchEvents}`, durationMs }, sinceMs, newEvents)
+      const leg = await measureLeg(server, { batchEvents, idPrefix: `b${batchEvents}`, durationMs })
       newEvents += leg.load.newEvents
       if (batchEvents === 1_000) large = leg
       figures.push(...legFigures(batchEvents, leg, batchEvents === 1_000 ? BUDGET : null))
