@@ -89,6 +89,10 @@ export const SETTINGS = {
   kafkaSaslUser: optionalText('KAFKA_SASL_USER', 'User for it'),
   kafkaSaslPassword: optionalText('KAFKA_SASL_PASSWORD', 'Password for it', { isSecret: true }),
   clickhouseUrl: url('CLICKHOUSE_URL', ['http', 'https'], 'Usage store on ClickHouse: `http://user:password@host:8123/database`'),
+  clickhouseCluster: optionalText(
+    'CLICKHOUSE_CLUSTER',
+    'Its cluster, as `remote_servers` there names it: tables are replicated and sharded by customer; without it on one server',
+  ),
   databaseUrl: url('DATABASE_URL', ['postgres', 'postgresql'], 'Catalog on PostgreSQL: `postgres://user:password@host:5432/database`'),
   redisUrl: url('REDIS_URL', ['redis', 'rediss'], 'Counters on Redis or Valkey, `rediss://` for TLS: `redis://user:password@host:6379/0`'),
   redisKeyPrefix: text('REDIS_KEY_PREFIX', 'tollgate', 'Begins every key there'),

@@ -150,7 +150,8 @@ function kafkaOptions({ config, log, registry }: StoreEnvironment, brokers: stri
 
 async function openUsageStore({ config, log, registry }: StoreEnvironment): Promise<UsageStore> {
   const options = { chunkRecords: config.chunkRecords, log: log.child({ seam: 'usage-store' }), registry }
-  if (config.clickhouseUrl !== null) return openClickHouseUsageStore({ ...options, url: config.clickhouseUrl })
+  if (config.clickhouseUrl !== null)
+    return openClickHouseUsageStore({ ...options, url: config.clickhouseUrl, cluster: config.clickhouseCluster })
   const { openChdbUsageStore } = await import('../adapters/usage-store/chdb-usage-store.ts')
   return openChdbUsageStore({ ...options, path: join(config.dataDir, 'usage-store') })
 }

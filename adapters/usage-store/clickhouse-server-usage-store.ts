@@ -2,6 +2,7 @@ import { ClickHouseLogLevel, createClient } from '@clickhouse/client'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import { createClickHouseUsageStore } from './clickhouse-usage-store.ts'
+import { CLUSTER_SETTINGS, type ClickHouseCluster, onCluster } from './cluster-statements.ts'
 import { ENGINE_SETTINGS } from './engine-settings.ts'
 import type { UsageStore } from './usage-store.ts'
 import { toUsageStoreFault } from './usage-store-fault.ts'
@@ -9,6 +10,8 @@ import { toUsageStoreFault } from './usage-store-fault.ts'
 export type ClickHouseServerUsageStoreOptions = {
   /** `http://user:password@host:8123/database`; the database is made when it is not there. */
   readonly url: string
+  /** One of its `remote_servers`, to hold the tables together; null for that server alone. */
+  readonly cluster?: string | null
   readonly chunkRecords: number
   readonly log: Logger
   readonly registry: Registry
@@ -33,19 +36,23 @@ export function openClickHouseUsageStore(options: ClickHouseServerUsageStoreOpti
     // Look-ups of thousands of keys do not fit a URL.
     use_multipart_params_auto: true,
   }
-  const client = createClient({ ...shared, database, clickhouse_settings: ENGINE_SETTINGS })
+  const cluster: ClickHouseCluster | null = options.cluster ? { name: options.cluster, database } : null
+  const settings = cluster === null ? ENGINE_SETTINGS : { ...ENGINE_SETTINGS, ...CLUSTER_SETTINGS }
+  const client = createClient({ ...shared, database, clickhouse_settings: settings })
   const address = `${url.protocol}//${url.host}/${database}`
 
   return createClickHouseUsageStore({
     client,
     address,
+    cluster,
     chunkRecords: options.chunkRecords,
     log: options.log,
     registry: options.registry,
     async prepare() {
       const outside = createClient(shared)
       try {
-        await outside.command({ query: 'CREATE DATABASE IF NOT EXISTS {database:Identifier}', query_params: { database } })
+        const query = `CREATE DATABASE IF NOT EXISTS {database:Identifier}${cluster === null ? '' : ` ${onCluster(cluster)}`}`
+        await outside.command({ query, query_params: { database } })
       } catch (error) {
         throw toUsageStoreFault(error, address)
       } finally {

@@ -4,8 +4,9 @@ import { Counter, type Registry } from 'prom-client'
 import type { MeterKey, Offset, Partition, TenantKey } from '../../domain/identity.ts'
 import { invariant } from '../../domain/invariant.ts'
 import { createClickHouseExecutor, type InsertRows } from './clickhouse-executor.ts'
+import { type ClickHouseCluster, storedTable } from './cluster-statements.ts'
 import { createEventQueries } from './event-queries.ts'
-import { migrateUsageStore, settleChunkRecords } from './migrate-usage-store.ts'
+import { migrateUsageStore, settleChunkRecords, settleShards } from './migrate-usage-store.ts'
 import { encodeActivations, encodeEvents, encodePositions, encodeWindows, type NativeRows } from './native-rows.ts'
 import type { UsageStore } from './usage-store.ts'
 import { createWindowQueries } from './window-queries.ts'
@@ -16,6 +17,8 @@ export type ClickHouseUsageStoreOptions = {
   readonly writer?: ClickHouseClient
   /** How rows get in; through the writer when undefined. */
   readonly insertRows?: InsertRows
+  /** Null for one server, or the engine in this process. */
+  readonly cluster?: ClickHouseCluster | null
   /** Run first in `migrate`. */
   readonly prepare?: () => Promise<void>
   readonly close: () => Promise<void>
@@ -29,7 +32,7 @@ export type ClickHouseUsageStoreOptions = {
 
 /** The usage store on a ClickHouse engine. The same SQL text serves chDB in this process and a server over HTTP. */
 export function createClickHouseUsageStore(options: ClickHouseUsageStoreOptions): UsageStore {
-  const { log, registry } = options
+  const { log, registry, cluster = null } = options
   const executor = createClickHouseExecutor({
     reader: options.client,
     writer: options.writer ?? options.client,
@@ -57,7 +60,8 @@ export function createClickHouseUsageStore(options: ClickHouseUsageStoreOptions)
 
     async migrate() {
       await options.prepare?.()
-      await migrateUsageStore(executor, log)
+      await migrateUsageStore(executor, log, cluster)
+      if (cluster !== null) await settleShards(executor, cluster)
       chunkRecords = await settleChunkRecords(executor, options.chunkRecords)
     },
 
@@ -101,7 +105,7 @@ export function createClickHouseUsageStore(options: ClickHouseUsageStoreOptions)
       const params = { tenant, meter, beforeRevision }
       for (const table of ['usage_windows', 'meter_activations']) {
         await executor.command(
-          `DELETE FROM ${table} WHERE tenant = {tenant:String} AND meter = {meter:String} AND revision < {beforeRevision:UInt64} SETTINGS lightweight_deletes_sync = 0`,
+          `DELETE FROM ${storedTable(table, cluster)} WHERE tenant = {tenant:String} AND meter = {meter:String} AND revision < {beforeRevision:UInt64} SETTINGS lightweight_deletes_sync = 0`,
           params,
         )
       }

@@ -15,7 +15,10 @@ const PASSING_ERROR_CODES: ReadonlySet<string> = new Set([
   '242', // TABLE_IS_READ_ONLY
   '243', // NOT_ENOUGH_SPACE
   '252', // TOO_MANY_PARTS
+  '279', // ALL_CONNECTION_TRIES_FAILED: a shard is away
   '285', // TOO_FEW_LIVE_REPLICAS
+  '286', // UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE: another insert is under way
+  '289', // REPLICA_IS_NOT_IN_QUORUM: it lags
   '319', // UNKNOWN_STATUS_OF_INSERT
   '394', // QUERY_WAS_CANCELLED
   '425', // SYSTEM_ERROR
@@ -53,6 +56,7 @@ function adviceFor(address: string, code: string | null, message: string): strin
   if (!/^https?:/.test(address)) return ''
   if (code === '516' || code === '193') return '. Check the user and password in CLICKHOUSE_URL.'
   if (code === '81') return '. Check the database at the end of CLICKHOUSE_URL.'
+  if (code === '701') return '. CLICKHOUSE_CLUSTER must be one of the remote_servers in its configuration.'
   if (code === '497') return '. Give this user the rights to make and use the tables of the database.'
   if (code !== null) return ''
   if (/wrong version number|EPROTO|SSL|TLS|certificate|Parse Error|hang up/i.test(message)) {

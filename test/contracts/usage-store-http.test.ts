@@ -30,4 +30,19 @@ describe('the usage store over HTTP', () => {
     expect((await store.positions()).get(partition(0))).toBe(1)
     await store.stop()
   })
+
+  test('a cluster that it does not know is named, with what to do', async () => {
+    const store = openClickHouseUsageStore({
+      url: front.url(newDatabase()),
+      cluster: 'unknown',
+      chunkRecords: 1000,
+      log: pino({ level: 'silent' }),
+      registry: new Registry(),
+    })
+    await expect(store.migrate()).rejects.toMatchObject({
+      code: 'usage_store_rejected',
+      message: expect.stringMatching(/'unknown' not found.*CLICKHOUSE_CLUSTER must be one of the remote_servers/),
+    })
+    await store.stop()
+  })
 })

@@ -7,9 +7,9 @@ import { Session } from 'chdb'
 /**
  * The ClickHouse engine behind the part of ClickHouse's HTTP interface that @clickhouse/client speaks: statements in body, URL
  * or multipart; `param_`s, settings, database, basic authentication, error codes. Run as: clickhouse-front-server DIR PORT
- * PASSWORD; prints `ready`. Parameters arrive as text and are handed to the engine as that text, as the real server does.
+ * PASSWORD [CONFIG]; prints `ready`. Parameters arrive as text and are handed to the engine as that text, as the real server does.
  */
-const [dir = '', port = '', password = ''] = process.argv.slice(2)
+const [dir = '', port = '', password = '', configFile] = process.argv.slice(2)
 
 const USER = 'tollgate'
 const SESSIONS = 4
@@ -23,7 +23,10 @@ const incoming = join(dir, 'incoming')
 let files = 0
 mkdirSync(incoming, { recursive: true })
 /** A session runs one statement at a time. */
-const idle = Array.from({ length: SESSIONS }, () => new Session(dir))
+const idle = Array.from(
+  { length: SESSIONS },
+  () => new Session(dir, configFile === undefined ? {} : { connectionArgs: [`--config-file=${configFile}`] }),
+)
 // Parameters become part of the statement here; over HTTP they are beside it.
 for (const session of idle) await session.queryAsync('SET max_query_size = 268435456')
 const waiting: ((session: Session) => void)[] = []

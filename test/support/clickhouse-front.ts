@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -22,14 +22,19 @@ export type ClickHouseFront = {
 
 const PASSWORD = 'tollgate-dev'
 
-export async function startClickHouseFront(): Promise<ClickHouseFront> {
+/** `config` is a configuration file of the engine, XML. */
+export async function startClickHouseFront(config?: string): Promise<ClickHouseFront> {
   const dir = await mkdtemp(join(tmpdir(), 'tollgate-clickhouse-'))
   const port = await freePort()
+  const configFile = join(dir, 'config.xml')
+  if (config !== undefined) await writeFile(configFile, config)
   let child: ChildProcess | null = null
 
   async function start(): Promise<void> {
     const script = join(import.meta.dirname, 'clickhouse-front-server.ts')
-    const started = spawn(process.execPath, [script, dir, String(port), PASSWORD], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const started = spawn(process.execPath, [script, dir, String(port), PASSWORD, ...(config === undefined ? [] : [configFile])], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     child = started
     for await (const line of createInterface({ input: started.stdout })) if (line === 'ready') return
     throw new Error('the ClickHouse front ended while starting')

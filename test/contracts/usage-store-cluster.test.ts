@@ -1,0 +1,70 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { afterAll, expect, test } from 'vitest'
+import { CLUSTER_SETTINGS, clusterStatements, onCluster, storedTable } from '../../adapters/usage-store/cluster-statements.ts'
+import { ENGINE_SETTINGS } from '../../adapters/usage-store/engine-settings.ts'
+import { statementsOf } from '../../adapters/usage-store/migrate-usage-store.ts'
+import { startClickHouseFront } from '../support/clickhouse-front.ts'
+
+/**
+ * The engine in process has no other servers to talk to. It knows the cluster by its configuration and has a keeper in memory,
+ * so it can make every table, but neither pass a statement on nor take rows through them.
+ */
+const CONFIG = `<clickhouse>
+  <zookeeper><implementation>testkeeper</implementation></zookeeper>
+  <interserver_http_host>localhost</interserver_http_host>
+  <macros><shard>1</shard><replica>a</replica></macros>
+  <remote_servers><main>
+    <shard><internal_replication>true</internal_replication><replica><host>127.0.0.1</host><port>1</port></replica></shard>
+    <shard><internal_replication>true</internal_replication><replica><host>127.0.0.1</host><port>2</port></replica></shard>
+  </main></remote_servers>
+</clickhouse>`
+const CLUSTER = { name: 'main', database: 'tollgate' }
+const MIGRATIONS = new URL('../../schemas/usage-store/', import.meta.url)
+
+const front = await startClickHouseFront(CONFIG)
+// Killed, because the engine waits for a replica that is still looking for the others.
+afterAll(() => front.discard())
+
+/** Of one connection nothing is remembered: settings and database go with each statement. */
+async function run(sql: string, settings: Readonly<Record<string, unknown>> = {}): Promise<string> {
+  const url = new URL(front.url(''))
+  const authorization = `Basic ${Buffer.from(`${url.username}:${url.password}`).toString('base64')}`
+  const query = new URLSearchParams(Object.entries(settings).map(([name, value]): [string, string] => [name, String(value)]))
+  const answer = await fetch(`${url.origin}/?${query}`, { method: 'POST', body: sql, headers: { authorization } })
+  const text = await answer.text()
+  if (!answer.ok) throw new Error(text)
+  return text
+}
+
+test('the engine knows every setting, understands every statement as it is sent, and makes every table on its side', async () => {
+  await run('CREATE DATABASE tollgate')
+  const settings = { ...ENGINE_SETTINGS, ...CLUSTER_SETTINGS, database: 'tollgate' }
+  for (const name of (await readdir(MIGRATIONS)).sort()) {
+    for (const statement of statementsOf(await readFile(new URL(name, MIGRATIONS), 'utf8'))) {
+      for (const each of clusterStatements(statement, CLUSTER)) {
+        expect(Number(await run(`SELECT length(formatQuery(${quoted(each)}))`))).toBeGreaterThan(0)
+        await run(each.replace(` ${onCluster(CLUSTER)}`, ''), settings)
+      }
+    }
+  }
+  const made = await run("SELECT name, engine FROM system.tables WHERE database = 'tollgate' ORDER BY name")
+  expect(made.trim().split('\n')).toEqual([
+    ...['events\tDistributed', 'events_local\tReplicatedReplacingMergeTree'],
+    ...['meter_activations\tDistributed', 'meter_activations_local\tReplicatedReplacingMergeTree'],
+    ...['positions\tDistributed', 'positions_local\tReplicatedReplacingMergeTree'],
+    ...['store_settings\tDistributed', 'store_settings_local\tReplicatedMergeTree'],
+    ...['usage\tView', 'usage_events\tView'],
+    ...['usage_windows\tDistributed', 'usage_windows_local\tReplicatedReplacingMergeTree'],
+  ])
+  const replicas = await run("SELECT zookeeper_path FROM system.replicas WHERE table = 'events_local'")
+  expect(replicas.trim()).toBe('/clickhouse/tables/1/tollgate/events_local')
+})
+
+test('the engine understands what changes rows in place', async () => {
+  const sql = `DELETE FROM ${storedTable('usage_windows', CLUSTER)} WHERE tenant = 'a' SETTINGS lightweight_deletes_sync = 0`
+  expect(await run(`SELECT formatQuery(${quoted(sql)})`)).toContain('ON CLUSTER main')
+})
+
+function quoted(text: string): string {
+  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
+}
