@@ -15,7 +15,9 @@ async function generateLoad(spec: LoadSpec): Promise<LoadResult> {
   const source = createRequestSource(spec)
   const run = createRun(spec)
   const connections: HttpConnection[] = []
-  for (let count = 0; count < spec.connections; count++) connections.push(await openHttpConnection(spec.port, run.fail))
+  // No more of them than are used once a second: the server closes a connection that is silent for some seconds.
+  const used = Math.max(1, Math.min(spec.connections, Math.floor(spec.requestsPerSecond ?? spec.connections)))
+  for (let count = 0; count < used; count++) connections.push(await openHttpConnection(spec.port, run.fail))
   process.send?.({ started: true })
   run.begin()
   const cpuBefore = process.cpuUsage()
@@ -94,6 +96,7 @@ function sendOnAnswer(run: Run, source: RequestSource, connection: HttpConnectio
 
 /** A request that finds no free connection waits, and its wait counts. */
 function sendAtRate(run: Run, source: RequestSource, connections: readonly HttpConnection[], requestsPerSecond: number): void {
+  // Taken in turn, so that each is used.
   const free = [...connections]
   const intervalMs = 1_000 / requestsPerSecond
   let due = 0
@@ -101,7 +104,7 @@ function sendAtRate(run: Run, source: RequestSource, connections: readonly HttpC
     while (free.length > 0 && !run.isOver()) {
       const dueMs = run.startedMs() + due * intervalMs
       if (dueMs > performance.now()) return
-      const connection = free.pop()
+      const connection = free.shift()
       if (connection === undefined) return
       due++
       run.sent()
