@@ -18,7 +18,7 @@ const INVOICES_AT = '2023-11-30T12:00:00Z'
 /** Acknowledged while something is down, where the load goes on without it. */
 const EVENTS_MEANWHILE = 20
 const MOVES_ON_WITHIN_MS = 60_000
-const FAULTS = 8
+const FAULTS = 9
 
 const { stack, missing } = realTrace.isPresent
   ? await openDistributedStack({ isOwn: true, brokers: 3, env: { TOLLGATE_STALLED_AFTER_MS: '2000', TOLLGATE_START_WAIT_MS: '120000' } })
@@ -143,6 +143,17 @@ describe.skipIf(stack === null)(`faults of a distributed stack${missing === null
     },
     180_000 + CLICKHOUSE_AWAY_MS,
   )
+
+  test('every process is stopped and another one started, one at a time: what a client sends again is answered', async () => {
+    const codes: (number | null)[] = []
+    const roll = async () => {
+      for (const role of ['ingest', 'aggregator', 'api'] as const) {
+        for (const order of ['start first', 'stop first'] as const) codes.push(await run.roll(role, order))
+      }
+    }
+    await under('rolling restart of all six', roll, nothing)
+    expect(codes).toEqual([0, 0, 0, 0, 0, 0])
+  }, 240_000)
 
   test('no acknowledged event is lost and none doubled, no hard limit was passed', async () => {
     await whileLoadHolds(() => deliver(delivery.slice(delivered)))

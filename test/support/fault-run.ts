@@ -24,6 +24,8 @@ export type FaultRun = {
   killOne(role: StackRole): Promise<void>
   /** Another one, in the place of one that was killed. */
   startOne(role: StackRole): Promise<void>
+  /** SIGTERM of the longest-running one, and a new one before it or after it. Resolves with its exit code. */
+  roll(role: StackRole, order: 'start first' | 'stop first'): Promise<number | null>
   /** Hurts, does what is asked meanwhile, mends, and waits until all is well again. */
   disturb(fault: string, hurt: () => Promise<void>, mend: () => Promise<void>, meanwhile?: () => Promise<void>): Promise<void>
   /** Every process is ready, and a new event is in the usage that each api answers. */
@@ -87,6 +89,15 @@ export function createFaultRun(stack: DistributedStack): FaultRun {
     },
     async startOne(role) {
       processes[role].splice(0, 1, await stack.start(role))
+    },
+    async roll(role, order) {
+      const [old] = processes[role]
+      if (old === undefined) throw new Error(`there is no ${role} to restart`)
+      if (order === 'start first') processes[role].push(await stack.start(role))
+      const code = await old.stop()
+      processes[role].splice(processes[role].indexOf(old), 1)
+      if (order === 'stop first') processes[role].push(await stack.start(role))
+      return code
     },
     async disturb(fault, hurt, mend, meanwhile) {
       const retriesBefore = ingest.retries() + api.retries()
