@@ -278,3 +278,35 @@ test('Without its usage store it says that it is stalled and why, and goes on wh
   expect(running.health().partitions.map(({ lagRecords }) => lagRecords)).toEqual([0, 0])
   await vi.waitFor(async () => expect(await total('tokens')).toEqual({ events: 1, sum: units(1) }), soon)
 })
+
+test('A usage store that gives no answer at all is a stall too, with what waits for it', async () => {
+  await putMeter('tokens', tokensMeter)
+  const hanging = Promise.withResolvers<void>()
+  const slow: UsageStore = {
+    ...stores.usageStore,
+    async write(flush, signal) {
+      await hanging.promise
+      await stores.usageStore.write(flush, signal)
+    },
+  }
+  let nowMs: number = NOW_MS
+  const running = createAggregator({
+    ...{ ...stores, usageStore: slow, clock: { now: () => nowMs as InstantMs }, log, registry: new Registry() },
+    onUndecodable: async () => undefined,
+    options: { flushIntervalMs: 10, stalledAfterMs: 5_000 },
+  })
+  aggregator = running
+  await running.start()
+  await send([usageEvent('a')])
+  await vi.waitFor(() => expect(running.health().partitions.some(({ next, storedNext }) => storedNext < next)).toBe(true), soon)
+  // Seen by the housekeeping at one time and at a later one.
+  await vi.waitFor(() => {
+    nowMs += 1_000
+    expect(running.health().isStalled).toBe(true)
+  }, soon)
+  expect(running.health().reasons).toEqual([
+    expect.stringMatching(/^partition \d: records from \d+ on are folded and wait for the usage store, for \d+ s$/),
+  ])
+  hanging.resolve()
+  await vi.waitFor(() => expect(running.health()).toMatchObject({ isStalled: false, reasons: [] }), soon)
+})

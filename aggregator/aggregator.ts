@@ -90,7 +90,7 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
   const workers = new Map<Partition, PartitionWorker>()
   /** Ends what is still under way in a partition that was let go of: another process goes on from there. */
   const letGo = new Map<Partition, AbortController>()
-  const progress = createProgress({ eventLog, clock, retry, workers })
+  const progress = createProgress({ eventLog, clock, retry, workers, flushIntervalMs, stalledAfterMs: options.stalledAfterMs })
   const meterBook = createMeterBook({
     ...{ catalog, usageStore, flusher, retry, metrics, log, signal },
     partitions: eventLog.partitions,

@@ -13,7 +13,7 @@ export type PartitionHealth = {
   /** End of the log when last asked, about a second ago. */
   readonly logNext: Offset
   readonly lagRecords: number
-  /** How long records have waited without one being folded, or a step has failed; 0 when all is well. */
+  /** How long records have waited without one being folded or stored, or a step has failed; 0 when all is well. */
   readonly stalledForMs: number
 }
 
@@ -28,23 +28,52 @@ export type Progress = {
   reasons(): readonly string[]
 }
 
+/** As far as a partition was when last looked at, and since when it has been there although there was more to do. */
+type Seen = {
+  readonly logNext: Offset
+  readonly next: Offset
+  readonly movedAtMs: InstantMs
+  readonly storedNext: Offset
+  readonly storedAtMs: InstantMs
+}
+
+type Wait = { readonly sinceMs: number; readonly reason: string }
+
 export function createProgress(deps: {
   readonly eventLog: Pick<EventLog, 'range'>
   readonly clock: Clock
   readonly retry: Retry
   readonly workers: ReadonlyMap<Partition, PartitionWorker>
+  /** So long rows wait even when all is well. */
+  readonly flushIntervalMs: number
+  /** A wait is told once it is that long. */
+  readonly stalledAfterMs: number
 }): Progress {
-  const { eventLog, clock, retry, workers } = deps
-  const seen = new Map<Partition, { logNext: Offset; next: Offset; movedAtMs: InstantMs }>()
+  const { eventLog, clock, retry, workers, flushIntervalMs, stalledAfterMs } = deps
+  const seen = new Map<Partition, Seen>()
   const closedDoors = new Map<Partition, { readonly sinceMs: InstantMs; readonly reason: string }>()
 
   function stalledForMs(partition: Partition, nowMs: InstantMs): number {
     const failing = retry.stalls().filter((stall) => stall.partition === null || stall.partition === partition)
-    const since = failing.map(({ sinceMs }) => sinceMs)
+    const since = [...failing, ...waitsOf(partition)].map(({ sinceMs }) => sinceMs)
+    return since.length === 0 ? 0 : Math.max(0, nowMs - Math.min(...since))
+  }
+
+  /** What gives no answer at all fails nowhere: it is seen by what does not move. */
+  function waitsOf(partition: Partition): Wait[] {
     const at = seen.get(partition)
     const worker = workers.get(partition)
-    if (at !== undefined && worker !== undefined && worker.next() === at.next && at.next < at.logNext) since.push(at.movedAtMs)
-    return since.length === 0 ? 0 : Math.max(0, nowMs - Math.min(...since))
+    if (at === undefined || worker === undefined) return []
+    const waits: Wait[] = []
+    if (worker.next() === at.next && at.next < at.logNext) {
+      const reason = `partition ${partition}: ${at.logNext - at.next} records from ${at.next} on wait to be folded`
+      waits.push({ sinceMs: at.movedAtMs, reason })
+    }
+    if (worker.storedNext() === at.storedNext && at.storedNext < at.next) {
+      const reason = `partition ${partition}: records from ${at.storedNext} on are folded and wait for the usage store`
+      waits.push({ sinceMs: at.storedAtMs + flushIntervalMs, reason })
+    }
+    return waits
   }
 
   return {
@@ -63,9 +92,16 @@ export function createProgress(deps: {
         [...workers.values()].map(async (worker) => {
           const { next: logNext } = await eventLog.range(worker.partition)
           const next = worker.next()
+          const storedNext = worker.storedNext()
           const before = seen.get(worker.partition)
+          const nowMs = clock.now()
           const hasMoved = before === undefined || next !== before.next || before.next >= before.logNext
-          seen.set(worker.partition, { logNext, next, movedAtMs: hasMoved ? clock.now() : before.movedAtMs })
+          const hasStored = before === undefined || storedNext !== before.storedNext || before.storedNext >= before.next
+          seen.set(worker.partition, {
+            ...{ logNext, next, storedNext },
+            movedAtMs: hasMoved ? nowMs : before.movedAtMs,
+            storedAtMs: hasStored ? nowMs : before.storedAtMs,
+          })
         }),
       )
     },
@@ -92,8 +128,13 @@ export function createProgress(deps: {
       return [...open, ...shut].sort((a, b) => a.partition - b.partition)
     },
     reasons() {
+      const nowMs = clock.now()
+      const ofWaits = [...workers.keys()].flatMap(waitsOf).flatMap(({ sinceMs, reason }) => {
+        const waitedMs = nowMs - sinceMs
+        return waitedMs >= stalledAfterMs ? [`${reason}, for ${Math.floor(waitedMs / 1_000)} s`] : []
+      })
       const ofSteps = retry.stalls().map(({ operation, reason }) => `could not ${operation}: ${reason}`)
-      return [...new Set([...ofSteps, ...[...closedDoors.values()].map(({ reason }) => reason)])]
+      return [...new Set([...ofSteps, ...ofWaits, ...[...closedDoors.values()].map(({ reason }) => reason)])]
     },
   }
 }

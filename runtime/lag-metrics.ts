@@ -16,7 +16,7 @@ export function observeLag(registry: Registry, aggregator: Pick<Aggregator, 'hea
   })
   new Gauge({
     name: 'tollgate_aggregator_stalled_seconds',
-    help: 'For how long records have waited without one being folded, or a step has failed; 0 when all is well',
+    help: 'For how long records have waited without one being folded or stored, or a step has failed; 0 when all is well',
     labelNames,
     registers: [registry],
     collect() {
