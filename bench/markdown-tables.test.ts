@@ -56,8 +56,15 @@ test('a smoke run says that it is one, a shared machine that it was', () => {
     { ...quick, machine: { ...quick.machine, loadBefore: 3 }, options: { ...quick.options, isQuick: true } },
   ])
   expect(text).toContain('Smoke run')
-  expect(text).toContain('shared with other work (load 3.0 before)')
+  expect(text).toContain('shared with other work, load 3.0 before')
   expect(withTables(block('rating'), [quick])).not.toMatch(/Smoke|shared/)
+})
+
+test('runs on one machine are said once, with the commits of each', () => {
+  const first = run('rating', [])
+  const second = run('dedupe', [])
+  const text = withTables(block('short'), [first, { ...second, machine: { ...second.machine, commit: 'fedcba9876543210' } }])
+  expect(text).toContain('some CPU, 2 cores, 8 GiB, Node v24.0.0, 2026-01-02, commit 0123456, fedcba9.')
 })
 
 test('docs/performance.md has a table for every part', () => {

@@ -40,7 +40,7 @@ function tableOf(name: string, measured: ReadonlyMap<string, MeasuredPart>): str
 
 function partTable({ run, result }: MeasuredPart): string {
   const rows = result.figures.map((figure) => [figure.what, valueText(figure), budgetText(figure), figure.note ?? ''])
-  return `${markdownTable(['what', 'figure', 'budget', 'to read it'], rows)}\n\n${provenance(run)}; took ${result.tookSeconds} s.`
+  return `${markdownTable(['what', 'figure', 'budget', 'to read it'], rows)}\n\n${provenance([run])}; took ${result.tookSeconds} s.`
 }
 
 function budgetTable(measured: ReadonlyMap<string, MeasuredPart>): string {
@@ -59,8 +59,8 @@ function shortTable(measured: ReadonlyMap<string, MeasuredPart>): string {
     const floor = beside === undefined ? undefined : figures.find((candidate) => beside.what.test(candidate.what))
     return [[label, valueText(figure), budgetText(figure), floor === undefined ? '' : `${beside?.label}: ${valueText(floor)}`]]
   })
-  const runs = [...new Set([...measured.values()].map(({ run }) => provenance(run)))]
-  return `${markdownTable(['what', 'figure', 'budget', 'beside it'], rows)}\n\n${runs.join('; ')}.`
+  const runs = [...new Set([...measured.values()].map(({ run }) => run))]
+  return `${markdownTable(['what', 'figure', 'budget', 'beside it'], rows)}\n\n${provenance(runs)}.`
 }
 
 type ShortRow = {
@@ -93,11 +93,16 @@ const SHORT: readonly ShortRow[] = [
   { part: 'recovery', what: /^10,.*killed at rest: to ready/, label: 'kill -9 to ready, 10 million events behind' },
 ]
 
-function provenance({ machine, options }: BenchResults): string {
-  const shared = machine.loadBefore > SHARED_LOAD ? `, shared with other work (load ${machine.loadBefore.toFixed(1)} before)` : ''
-  const kind = options.isQuick ? 'Smoke run (`--quick`), not a measurement: ' : ''
-  const { cpu, cores, memoryGiB, node, startedAt, commit } = machine
-  return `${kind}${cpu}, ${cores} cores, ${memoryGiB} GiB, Node ${node}, ${startedAt.slice(0, 10)}, commit ${commit.slice(0, 7)}${shared}`
+/** Of runs on one machine, as they are published; what differs between them is named of each. */
+function provenance(runs: readonly BenchResults[]): string {
+  const distinct = (of: (run: BenchResults) => string) => [...new Set(runs.map(of))].join(', ')
+  const kind = runs.some(({ options }) => options.isQuick) ? 'Smoke run (`--quick`), not a measurement: ' : ''
+  const loadBefore = Math.max(...runs.map(({ machine }) => machine.loadBefore))
+  const shared = loadBefore > SHARED_LOAD ? `; the machine was shared with other work, load ${loadBefore.toFixed(1)} before` : ''
+  const machine = distinct(({ machine: { cpu, cores, memoryGiB } }) => `${cpu}, ${cores} cores, ${memoryGiB} GiB`)
+  const node = distinct((run) => run.machine.node)
+  const days = distinct((run) => run.machine.startedAt.slice(0, 10))
+  return `${kind}${machine}, Node ${node}, ${days}, commit ${distinct((run) => run.machine.commit.slice(0, 7))}${shared}`
 }
 
 /** Above it something else ran: wall-clock figures suffer, CPU figures hardly. */
