@@ -19,6 +19,7 @@ export default defineConfig({
       { test: { ...shared, name: 'contracts', include: ['test/contracts/**/*.test.ts'] } },
       { test: { ...shared, name: 'simulation', include: ['test/simulation/**/*.test.ts'] } },
       { test: { ...shared, name: 'crash', include: ['test/crash/**/*.test.ts'] } },
+      { test: { ...shared, name: 'fuzz', include: ['test/fuzz/**/*.test.ts'] } },
       { test: { ...shared, name: 'e2e', include: ['test/e2e/**/*.test.ts'] } },
     ],
   },

@@ -4,7 +4,7 @@ import type { Reporter, TestCase, TestModule } from 'vitest/node'
 export default class SuitesReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     const lines = ['', 'Suites and implementations']
-    for (const project of ['unit', 'contracts', 'simulation', 'crash', 'e2e']) {
+    for (const project of ['unit', 'contracts', 'simulation', 'crash', 'fuzz', 'e2e']) {
       const ofProject = modules.filter((module) => module.project.name === project)
       if (ofProject.length === 0) {
         lines.push(`  ${project.padEnd(10)} did not run: not asked for, or there is none`)

@@ -1,0 +1,217 @@
+import type { Scope } from '../../domain/principal.ts'
+import type { TenantWorld } from './tenant-world.ts'
+
+export type RouteRow = {
+  /** As the OpenAPI document names it. */
+  readonly route: string
+  /** The scope that a key needs; null: open to all, without a key. */
+  readonly scope: Scope | null
+  /** A valid request of the tenant of this world. */
+  readonly request: (world: TenantWorld) => { readonly path: string; readonly body?: unknown }
+  /** Its status with a key of this scope. */
+  readonly own: number
+  /** The status of the very same request with an admin key of another tenant, which has nothing. */
+  readonly ofOther: number
+}
+
+const at = (path: string, body?: unknown) => () => (body === undefined ? { path } : { path, body })
+const meter = { eventType: 'llm.request', aggregation: 'sum', value: 'input_tokens' }
+const event = { id: 'request-2', type: 'llm.request', customer: 'acme', data: { model: 'small', input_tokens: 3, output_tokens: 1 } }
+const price = {
+  model: 'tiered',
+  tiers: [
+    { upTo: '1000', unitAmount: '0' },
+    { upTo: null, unitAmount: '0.002' },
+  ],
+}
+const plan = {
+  product: 'assistant',
+  name: 'Team',
+  currency: 'USD',
+  interval: 'month',
+  charges: [{ key: 'tokens', feature: 'tokens', price }],
+  entitlements: [{ feature: 'tokens', limit: '900000', limitType: 'soft', reset: 'day', rollover: { percent: '50', max: '100' } }],
+}
+const usage = { customer: 'acme', feature: 'tokens', quantity: '5' }
+
+/** Who may call what. A route that is not here fails the key matrix: a new one has to be thought about. */
+export const ROUTE_SCOPES: readonly RouteRow[] = [
+  { route: 'GET /healthz', scope: null, request: at('/healthz'), own: 200, ofOther: 200 },
+  { route: 'GET /readyz', scope: null, request: at('/readyz'), own: 200, ofOther: 200 },
+  { route: 'GET /metrics', scope: null, request: at('/metrics'), own: 200, ofOther: 200 },
+
+  { route: 'POST /v1/events', scope: 'ingest', request: at('/v1/events', event), own: 202, ofOther: 202 },
+  { route: 'POST /v1/usage', scope: 'ingest', request: at('/v1/usage', { ...usage, behaviour: 'delta' }), own: 202, ofOther: 404 },
+
+  { route: 'GET /v1/events', scope: 'read', request: at('/v1/events?customer=acme&limit=10'), own: 200, ofOther: 200 },
+  { route: 'GET /v1/events/{id}', scope: 'read', request: at('/v1/events/request-1?customer=acme'), own: 200, ofOther: 404 },
+  { route: 'GET /v1/meters', scope: 'read', request: at('/v1/meters'), own: 200, ofOther: 200 },
+  { route: 'GET /v1/meters/{key}', scope: 'read', request: at('/v1/meters/tokens'), own: 200, ofOther: 404 },
+  {
+    route: 'GET /v1/meters/{key}/usage',
+    scope: 'read',
+    request: () => ({ path: `/v1/meters/tokens/usage?customer=acme&window=hour&groupBy=model&${lastDay()}` }),
+    own: 200,
+    ofOther: 404,
+  },
+  { route: 'GET /v1/features', scope: 'read', request: at('/v1/features'), own: 200, ofOther: 200 },
+  { route: 'GET /v1/features/{key}', scope: 'read', request: at('/v1/features/tokens'), own: 200, ofOther: 404 },
+  { route: 'GET /v1/products', scope: 'read', request: at('/v1/products'), own: 200, ofOther: 200 },
+  { route: 'GET /v1/products/{key}', scope: 'read', request: at('/v1/products/assistant'), own: 200, ofOther: 404 },
+  { route: 'GET /v1/plans', scope: 'read', request: at('/v1/plans'), own: 200, ofOther: 200 },
+  { route: 'GET /v1/plans/{key}', scope: 'read', request: at('/v1/plans/pro?version=1'), own: 200, ofOther: 404 },
+  { route: 'GET /v1/customers', scope: 'read', request: at('/v1/customers'), own: 200, ofOther: 200 },
+  { route: 'GET /v1/customers/{key}', scope: 'read', request: at('/v1/customers/acme'), own: 200, ofOther: 404 },
+  { route: 'GET /v1/customers/{key}/balances', scope: 'read', request: at('/v1/customers/acme/balances'), own: 200, ofOther: 404 },
+  {
+    route: 'GET /v1/customers/{key}/balances/{feature}',
+    scope: 'read',
+    request: at('/v1/customers/acme/balances/tokens'),
+    own: 200,
+    ofOther: 404,
+  },
+  {
+    route: 'GET /v1/customers/{key}/balances/{feature}/resets',
+    scope: 'read',
+    request: at('/v1/customers/acme/balances/tokens/resets'),
+    own: 200,
+    ofOther: 200,
+  },
+  {
+    route: 'GET /v1/customers/{key}/entitlements/{feature}',
+    scope: 'read',
+    request: at('/v1/customers/acme/entitlements/region'),
+    own: 200,
+    ofOther: 404,
+  },
+  { route: 'GET /v1/customers/{key}/grants', scope: 'read', request: at('/v1/customers/acme/grants'), own: 200, ofOther: 404 },
+  { route: 'GET /v1/subscriptions', scope: 'read', request: at('/v1/subscriptions?customer=acme'), own: 200, ofOther: 200 },
+  {
+    route: 'GET /v1/subscriptions/{id}',
+    scope: 'read',
+    request: ({ subscription }) => ({ path: `/v1/subscriptions/${subscription}` }),
+    own: 200,
+    ofOther: 404,
+  },
+  {
+    route: 'GET /v1/subscriptions/{id}/upcoming-invoice',
+    scope: 'read',
+    request: ({ subscription }) => ({ path: `/v1/subscriptions/${subscription}/upcoming-invoice` }),
+    own: 200,
+    ofOther: 404,
+  },
+  { route: 'POST /v1/rate', scope: 'read', request: at('/v1/rate', { price, quantity: '1500', currency: 'USD' }), own: 200, ofOther: 200 },
+
+  { route: 'POST /v1/decisions', scope: 'decide', request: at('/v1/decisions', usage), own: 200, ofOther: 404 },
+  {
+    route: 'POST /v1/reservations',
+    scope: 'decide',
+    request: at('/v1/reservations', { ...usage, id: 'hold-4', ttlMs: 60_000 }),
+    own: 201,
+    ofOther: 404,
+  },
+  { route: 'GET /v1/reservations/{id}', scope: 'decide', request: at('/v1/reservations/hold-1'), own: 200, ofOther: 404 },
+  {
+    route: 'POST /v1/reservations/{id}/settle',
+    scope: 'decide',
+    request: at('/v1/reservations/hold-1/settle', { quantity: '1', data: { model: 'small' } }),
+    own: 200,
+    ofOther: 404,
+  },
+  { route: 'POST /v1/reservations/{id}/release', scope: 'decide', request: at('/v1/reservations/hold-2/release'), own: 200, ofOther: 404 },
+  {
+    route: 'POST /v1/reservations/{id}/extend',
+    scope: 'decide',
+    request: at('/v1/reservations/hold-3/extend', { ttlMs: 90_000 }),
+    own: 200,
+    ofOther: 404,
+  },
+
+  { route: 'PUT /v1/meters/{key}', scope: 'admin', request: at('/v1/meters/more', meter), own: 201, ofOther: 201 },
+  { route: 'DELETE /v1/meters/{key}', scope: 'admin', request: at('/v1/meters/spare'), own: 204, ofOther: 404 },
+  {
+    route: 'PUT /v1/features/{key}',
+    scope: 'admin',
+    request: at('/v1/features/more', { type: 'metered', meter: 'tokens', filter: { model: ['a', 'b'] } }),
+    own: 201,
+    ofOther: 400,
+  },
+  {
+    route: 'PUT /v1/products/{key}',
+    scope: 'admin',
+    request: at('/v1/products/more', { name: 'More', description: null }),
+    own: 201,
+    ofOther: 201,
+  },
+  { route: 'PUT /v1/plans/{key}', scope: 'admin', request: at('/v1/plans/team', plan), own: 201, ofOther: 400 },
+  {
+    route: 'PUT /v1/customers/{key}',
+    scope: 'admin',
+    request: at('/v1/customers/globex', { name: 'Globex', subjects: ['seat-9'], metadata: { since: 2020 } }),
+    own: 201,
+    ofOther: 201,
+  },
+  {
+    route: 'POST /v1/subscriptions',
+    scope: 'admin',
+    request: at('/v1/subscriptions', { customer: 'acme', plan: 'pro' }),
+    own: 201,
+    ofOther: 400,
+  },
+  {
+    route: 'POST /v1/subscriptions/{id}/change',
+    scope: 'admin',
+    request: ({ subscription }) => ({ path: `/v1/subscriptions/${subscription}/change`, body: { plan: 'pro', at: 'periodEnd' } }),
+    own: 200,
+    ofOther: 400,
+  },
+  {
+    route: 'POST /v1/subscriptions/{id}/cancel',
+    scope: 'admin',
+    request: ({ subscription }) => ({ path: `/v1/subscriptions/${subscription}/cancel`, body: { at: 'periodEnd' } }),
+    own: 200,
+    ofOther: 404,
+  },
+  {
+    route: 'PUT /v1/customers/{key}/entitlements/{feature}',
+    scope: 'admin',
+    request: at('/v1/customers/acme/entitlements/tokens', { limit: '70000', limitType: 'hard', reset: 'day' }),
+    own: 201,
+    ofOther: 404,
+  },
+  {
+    route: 'DELETE /v1/customers/{key}/entitlements/{feature}',
+    scope: 'admin',
+    request: at('/v1/customers/acme/entitlements/tokens'),
+    own: 204,
+    ofOther: 404,
+  },
+  {
+    route: 'POST /v1/customers/{key}/grants',
+    scope: 'admin',
+    request: at('/v1/customers/acme/grants', { feature: 'tokens', amount: '10', priority: 5, expiresAt: null }),
+    own: 201,
+    ofOther: 400,
+  },
+  {
+    route: 'POST /v1/grants/{id}/void',
+    scope: 'admin',
+    request: ({ grant }) => ({ path: `/v1/grants/${grant}/void` }),
+    own: 200,
+    ofOther: 404,
+  },
+  {
+    route: 'POST /v1/customers/{key}/balances/{feature}/reset',
+    scope: 'admin',
+    request: at('/v1/customers/acme/balances/tokens/reset', { reason: 'asked for' }),
+    own: 201,
+    ofOther: 404,
+  },
+  { route: 'POST /v1/keys', scope: 'admin', request: at('/v1/keys', { name: 'more', scopes: ['read', 'decide'] }), own: 201, ofOther: 201 },
+  { route: 'GET /v1/keys', scope: 'admin', request: at('/v1/keys'), own: 200, ofOther: 200 },
+]
+
+function lastDay(): string {
+  const dayMs = 86_400_000
+  return `from=${new Date(Date.now() - dayMs).toISOString()}&to=${new Date(Date.now() + dayMs).toISOString()}`
+}

@@ -1,0 +1,97 @@
+import { runTollgate, type TollgateProcess, temporaryDirectory } from '../support/tollgate-process.ts'
+
+/** What a tenant is filled with. Its keys are chosen alike for every tenant; `marker` is in every text that it alone may read. */
+export type TenantWorld = {
+  readonly adminKey: string
+  readonly marker: string
+  readonly subscription: string
+  readonly grant: string
+}
+
+export type CallAs = <Body = unknown>(method: string, path: string, body?: unknown) => Promise<Body>
+
+/** A directory in which `other` has an admin key too: the contract makes keys of the caller's own tenant only. */
+export async function directoryOfTwoTenants(): Promise<{ readonly dataDir: string; readonly otherAdminKey: string }> {
+  const dataDir = await temporaryDirectory()
+  const args = ['keys', 'create', '--name', 'other admin', '--scopes', 'admin', '--tenant', 'other']
+  const { code, output } = await runTollgate(args, { TOLLGATE_DATA_DIR: dataDir })
+  const otherAdminKey = /tg_[\w-]{43}/.exec(output)?.[0]
+  if (code !== 0 || otherAdminKey === undefined) throw new Error(`no key for the second tenant:\n${output}`)
+  return { dataDir, otherAdminKey }
+}
+
+export function callerOf(tollgate: Pick<TollgateProcess, 'ok'>, key: string): CallAs {
+  return (method, path, body) => tollgate.ok(method, path, body, { authorization: `Bearer ${key}` })
+}
+
+/** `quantity` is used of feature tokens, so that a number of one tenant can be told from those of another. */
+export async function fillTenant(call: CallAs, adminKey: string, marker: string, quantity: string): Promise<TenantWorld> {
+  const meter = { eventType: 'llm.request', aggregation: 'sum', value: ['input_tokens', 'output_tokens'], dimensions: { model: 'model' } }
+  await call('PUT', '/v1/meters/tokens', meter)
+  await call('PUT', '/v1/meters/spare', { eventType: 'spare', aggregation: 'count' })
+  await call('PUT', '/v1/features/tokens', { name: `Tokens ${marker}`, type: 'metered', meter: 'tokens', unit: 'token' })
+  await call('PUT', '/v1/features/region', { name: `Region ${marker}`, type: 'config' })
+  await call('PUT', '/v1/products/assistant', { name: `Assistant ${marker}`, description: marker })
+  await call('PUT', '/v1/plans/pro', planOf(marker))
+  await call('PUT', '/v1/customers/acme', {
+    name: `Acme ${marker}`,
+    email: `${marker}@example.test`,
+    subjects: ['seat-1'],
+    metadata: { note: marker },
+  })
+  const { id: subscription } = await call<{ id: string }>('POST', '/v1/subscriptions', { customer: 'acme', plan: 'pro' })
+  const { id: grant } = await call<{ id: string }>('POST', '/v1/customers/acme/grants', { feature: 'tokens', amount: quantity })
+  await call('PUT', '/v1/customers/acme/entitlements/region', { value: { note: marker } })
+  await call('POST', '/v1/events', {
+    id: 'request-1',
+    type: 'llm.request',
+    customer: 'acme',
+    note: marker,
+    data: { model: `model-${marker}`, input_tokens: quantity, output_tokens: 1 },
+  })
+  for (const id of ['hold-1', 'hold-2', 'hold-3']) {
+    await call('POST', '/v1/reservations', { id, customer: 'acme', feature: 'tokens', quantity: '2', ttlMs: 86_400_000 })
+  }
+  await call('POST', '/v1/customers/acme/balances/tokens/reset', { reason: marker })
+  await call('POST', '/v1/keys', { name: `reader of ${marker}`, scopes: ['read'] })
+  return { adminKey, marker, subscription, grant }
+}
+
+function planOf(marker: string) {
+  return {
+    product: 'assistant',
+    name: `Pro ${marker}`,
+    currency: 'USD',
+    interval: 'month',
+    baseFee: '20.00',
+    charges: [{ key: 'tokens', feature: 'tokens', price: { model: 'flat', unitAmount: '2.50', per: '1000000' } }],
+    entitlements: [
+      { feature: 'tokens', limit: '5000000', limitType: 'hard', reset: 'month' },
+      { feature: 'region', value: { note: marker } },
+    ],
+  }
+}
+
+/** What the tenant reads of itself; two of them are equal when nobody else wrote there meanwhile. */
+export async function readTenant(call: CallAs, { subscription }: TenantWorld): Promise<Readonly<Record<string, unknown>>> {
+  const paths = [
+    '/v1/meters',
+    '/v1/features',
+    '/v1/products',
+    '/v1/plans',
+    '/v1/customers',
+    '/v1/customers/acme/grants',
+    '/v1/customers/acme/entitlements/region',
+    '/v1/customers/acme/balances',
+    '/v1/subscriptions',
+    `/v1/subscriptions/${subscription}/upcoming-invoice`,
+    '/v1/reservations/hold-1',
+    '/v1/reservations/hold-2',
+    '/v1/keys',
+    '/v1/events?customer=acme',
+    '/v1/events/request-1?customer=acme',
+  ]
+  const found: Record<string, unknown> = {}
+  for (const path of paths) found[path] = await call('GET', path)
+  return found
+}
