@@ -36,7 +36,7 @@ export type Deduplicator = {
 
 /** Builds the filter from the store: everything below `toOffset` that an event received at `receivedAtMs` or later can repeat. */
 export async function restoreDeduplicator(
-  usageStore: UsageStore,
+  usageStore: Pick<UsageStore, 'scanEventKeys' | 'findEvents'>,
   scan: { readonly partition: StoredEvent['partition']; readonly toOffset: Offset; readonly receivedAtMs: InstantMs },
 ): Promise<Deduplicator> {
   const floorMs = (scan.receivedAtMs - DEDUPE_HORIZON_MS - FLOOR_SLACK_MS) as InstantMs
@@ -60,7 +60,7 @@ export async function restoreDeduplicator(
   return createDeduplicator(usageStore, filter)
 }
 
-export function createDeduplicator(usageStore: UsageStore, filter: DedupeFilter): Deduplicator {
+export function createDeduplicator(usageStore: Pick<UsageStore, 'findEvents'>, filter: DedupeFilter): Deduplicator {
   let current = createRecentEvents()
   let previous = createRecentEvents()
 

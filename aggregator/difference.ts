@@ -2,7 +2,7 @@ import type { CounterState } from '../domain/counter-state.ts'
 
 /** One place where a view disagrees with the events. */
 export type Difference = {
-  readonly view: 'events' | 'usage_windows' | 'counters' | 'positions'
+  readonly view: 'event_log' | 'events' | 'dedupe_filter' | 'usage_windows' | 'counters' | 'positions'
   readonly where: string
   readonly expected: string
   readonly found: string

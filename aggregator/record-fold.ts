@@ -230,7 +230,7 @@ export function parsedData(text: string): object {
 const NO_DATA: object = {}
 const NO_ENTRY = -1
 
-function storedEvent(record: FoldRecord, event: UsageEvent, partition: Partition, index: number): StoredEvent {
+export function storedEvent(record: FoldRecord, event: UsageEvent, partition: Partition, index: number): StoredEvent {
   return {
     tenant: record.tenant,
     id: event.id,

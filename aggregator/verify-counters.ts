@@ -10,9 +10,14 @@ import { createCounterPeriods, type TrackedFeature } from '../domain/tracked-fea
 import { type Difference, showState } from './difference.ts'
 
 export type CounterCheck = {
-  readonly counters: number
+  /** Those that can be compared. */
+  counters(): number
   addTracked(customer: CustomerRef, tracked: readonly TrackedCounter[], inputs: EntitlementInputs, nowMs: InstantMs): void
   addEvent(event: StoredEvent, data: object): void
+  /** An event that may or may not be in the customer's counters, as they were read while it was counted: they are not compared. */
+  addUncertain(event: StoredEvent): void
+  /** Customers that were left out. */
+  uncertain(): number
   differences(): Iterable<Difference>
 }
 
@@ -27,11 +32,9 @@ type CheckedCounter = {
 /** The counters of one partition as they stand beside the same computed from its events. */
 export function createCounterCheck(): CounterCheck {
   const byCustomer = new Map<string, CheckedCounter[]>()
-  let counters = 0
+  const uncertain = new Set<string>()
   return {
-    get counters() {
-      return counters
-    },
+    counters: () => [...byCustomer].reduce((sum, [customer, checked]) => sum + (uncertain.has(customer) ? 0 : checked.length), 0),
     addTracked(customer, tracked, inputs, nowMs) {
       const current = new Map(trackedFeatures(inputs, nowMs).map((feature) => [feature.definition, feature]))
       const checked: CheckedCounter[] = []
@@ -41,14 +44,18 @@ export function createCounterCheck(): CounterCheck {
         if (feature === undefined || feature.feature !== found.feature) continue
         checked.push({ customer, feature, found, periods: createCounterPeriods(feature), expected: new Map() })
       }
-      counters += checked.length
       byCustomer.set(`${customer.tenant}\0${customer.customer}`, checked)
     },
     addEvent(event, data) {
       for (const counter of byCustomer.get(`${event.tenant}\0${event.customer}`) ?? []) count(counter, event, data)
     },
+    addUncertain({ tenant, customer }) {
+      const key = `${tenant}\0${customer}`
+      if (byCustomer.has(key)) uncertain.add(key)
+    },
+    uncertain: () => uncertain.size,
     *differences() {
-      for (const checked of byCustomer.values()) for (const counter of checked) yield* differencesOf(counter)
+      for (const [customer, checked] of byCustomer) if (!uncertain.has(customer)) for (const counter of checked) yield* differencesOf(counter)
     },
   }
 }

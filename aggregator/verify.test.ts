@@ -199,6 +199,16 @@ describe('counters', () => {
     const later = storedEvent(9, 1, { occurredAtMs: 3_600_000 as InstantMs })
     expect(counterDifferences(5n, [...events, later])).toHaveLength(1)
   })
+  test('a customer whose events may or may not be counted is not compared', () => {
+    const check = createCounterCheck()
+    const counter = { feature: 'tokens' as FeatureKey, definition, trackedFromMs: 0 as InstantMs, periods: [] }
+    check.addTracked({ tenant, customer: 'acme' as CustomerKey, partition }, [counter], inputs, 0 as InstantMs)
+    check.addUncertain(storedEvent(1, 2, { customer: 'other' as CustomerKey }))
+    expect([check.counters(), check.uncertain()]).toEqual([1, 0])
+    check.addEvent(storedEvent(1, 2), { tokens: 2, model: 'm' })
+    check.addUncertain(storedEvent(2, 3))
+    expect([check.counters(), check.uncertain(), [...check.differences()]]).toEqual([0, 1, []])
+  })
   test('a counter under a definition of before is read by nobody', () => {
     expect(counterDifferences(6n, events, 'older')).toEqual([])
   })
@@ -207,6 +217,8 @@ describe('counters', () => {
 test('an event stands once within the horizon', () => {
   const repeats = createRepeatCheck(1_000)
   const at = (offset: number, receivedAtMs: number) => storedEvent(offset, 1, { id: 'same', receivedAtMs: receivedAtMs as InstantMs })
+  expect(repeats.add(at(1, 0))).toBeNull()
+  // A row that a restart wrote again.
   expect(repeats.add(at(1, 0))).toBeNull()
   expect(repeats.add(at(2, 1_000))).toMatchObject({ view: 'events', expected: 'once, at (1, 0)', found: 'again at (2, 0)' })
   expect(repeats.add(at(3, 2_001))).toBeNull()

@@ -104,8 +104,12 @@ export async function openCatalogAlone(environment: StoreEnvironment): Promise<C
 
 /** Nothing is embedded when all four are elsewhere. */
 function holdDataDirectory({ config, doing }: StoreEnvironment): DataDirectoryLock | null {
-  const isAllElsewhere = [config.kafkaBrokers, config.clickhouseUrl, config.databaseUrl, config.redisUrl].every((each) => each !== null)
-  return isAllElsewhere ? null : lockDataDirectory(config.dataDir, { pid: process.pid, doing })
+  return isAllElsewhere(config) ? null : lockDataDirectory(config.dataDir, { pid: process.pid, doing })
+}
+
+/** Then other processes may use the stores at the same time; else the lock on the data directory keeps them out. */
+export function isAllElsewhere(config: Config): boolean {
+  return [config.kafkaBrokers, config.clickhouseUrl, config.databaseUrl, config.redisUrl].every((each) => each !== null)
 }
 
 /** The embedded engines are loaded only where they are used: they are large, and an image for servers goes without. */
