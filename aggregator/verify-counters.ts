@@ -55,7 +55,8 @@ export function createCounterCheck(): CounterCheck {
     },
     uncertain: () => uncertain.size,
     *differences() {
-      for (const [customer, checked] of byCustomer) if (!uncertain.has(customer)) for (const counter of checked) yield* differencesOf(counter)
+      for (const [customer, checked] of byCustomer)
+        if (!uncertain.has(customer)) for (const counter of checked) yield* differencesOf(counter)
     },
   }
 }

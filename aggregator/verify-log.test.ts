@@ -111,7 +111,10 @@ describe('events beside the log', () => {
   })
 
   test('what the log has let go of is not compared', async () => {
-    const { differences, totals } = await check({ start: 7, records: [[logged('b')]] }, [stored(3, 0, logged('a')), stored(7, 0, logged('b'))])
+    const { differences, totals } = await check({ start: 7, records: [[logged('b')]] }, [
+      stored(3, 0, logged('a')),
+      stored(7, 0, logged('b')),
+    ])
     expect([differences, totals.fromOffset]).toEqual([[], 7])
   })
 })

@@ -3,8 +3,8 @@ import type { StoredEvent, UsageStore } from '../adapters/usage-store/usage-stor
 import type { InstantMs, Offset, Partition } from '../domain/identity.ts'
 import { DEDUPE_HORIZON_MS, type UsageEventBatch } from '../domain/usage-event.ts'
 import { USAGE_REPORT_TYPE } from '../domain/usage-report.ts'
-import { type Candidate, createDeduplicator } from './deduplicator.ts'
 import { createDedupeFilter } from './dedupe-filter.ts'
+import { type Candidate, createDeduplicator } from './deduplicator.ts'
 import type { Difference } from './difference.ts'
 import { type FoldRecord, parsedData, storedEvent } from './record-fold.ts'
 
@@ -71,7 +71,12 @@ export async function createLogCheck(options: LogCheckOptions): Promise<LogCheck
       return { ...decode(value), offset, receivedAtMs }
     } catch (error) {
       const found = error instanceof Error ? error.message : String(error)
-      onDifference({ view: 'event_log', where: `partition ${partition}, offset ${offset}`, expected: 'a record that can be decoded', found })
+      onDifference({
+        view: 'event_log',
+        where: `partition ${partition}, offset ${offset}`,
+        expected: 'a record that can be decoded',
+        found,
+      })
       return null
     }
   }

@@ -1,15 +1,36 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { LogRange } from '../adapters/event-log/event-log.ts'
+import type { Catalog } from '../adapters/catalog/catalog.ts'
+import type { Counters } from '../adapters/counters/counters.ts'
+import type { EventLog, LogRange } from '../adapters/event-log/event-log.ts'
+import type { UsageStore } from '../adapters/usage-store/usage-store.ts'
+import type { Clock } from '../domain/clock.ts'
 import type { InstantMs, Offset, Partition } from '../domain/identity.ts'
-import { DEDUPE_HORIZON_MS } from '../domain/usage-event.ts'
+import type { Meter } from '../domain/meter.ts'
+import { DEDUPE_HORIZON_MS, type UsageEventBatch } from '../domain/usage-event.ts'
 import type { Difference } from './difference.ts'
 import { parsedData } from './record-fold.ts'
-import type { VerifyOptions } from './verify.ts'
 import { type CounterCheck, createCounterCheck } from './verify-counters.ts'
 import { createFilterCheck } from './verify-filter.ts'
 import { createLogCheck } from './verify-log.ts'
 import { createRepeatCheck, repeatedKeys } from './verify-repeats.ts'
 import { createWindowCheck, type WindowCheck } from './verify-windows.ts'
+
+export type VerifyOptions = {
+  readonly eventLog: Pick<EventLog, 'partitions' | 'range' | 'read'>
+  readonly usageStore: Pick<
+    UsageStore,
+    'positions' | 'chunkRecords' | 'activations' | 'scanEvents' | 'scanEventKeys' | 'findEvents' | 'scanWindows' | 'query'
+  >
+  readonly counters: Pick<Counters, 'position' | 'scan'>
+  readonly catalog: Pick<Catalog, 'allMeters' | 'entitlementInputs'>
+  readonly decode: (value: Uint8Array) => UsageEventBatch
+  readonly clock: Clock
+  /** Whether others may write meanwhile. Then what was written when a partition's turn came is compared. */
+  readonly isLive: boolean
+  /** Whether these meters' windows are compared; all when undefined. */
+  readonly isWanted?: (meter: Meter) => boolean
+  readonly onDifference: (difference: Difference) => void
+}
 
 /** What was compared in one partition. */
 export type PartitionReport = {
