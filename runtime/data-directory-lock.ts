@@ -14,23 +14,36 @@ export class DataDirectoryInUse extends Error {
   }
 }
 
+export class DataDirectoryNotWritable extends Error {
+  constructor(dataDir: string, cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    super(
+      `The data directory ${dataDir} cannot be written: ${why}. Nothing was changed: make space on its disk, or give this user the right to write there, and start again.`,
+      { cause },
+    )
+    this.name = 'DataDirectoryNotWritable'
+  }
+}
+
 /**
  * Holds a data directory for this process. The lock is the operating system's own file lock, taken through an empty
  * SQLite file as Node has no call for it: the kernel drops it with the process, so kill -9 leaves nothing stale.
  */
 export function lockDataDirectory(dataDir: string, holder: { readonly pid: number; readonly doing: string }): DataDirectoryLock {
-  mkdirSync(dataDir, { recursive: true })
   const holderFile = join(dataDir, 'holder.txt')
-  const lock = new DatabaseSync(join(dataDir, 'lock.sqlite'), { timeout: LOCK_WAIT_MS_MAX })
+  let lock: DatabaseSync | null = null
   try {
+    mkdirSync(dataDir, { recursive: true })
+    lock = new DatabaseSync(join(dataDir, 'lock.sqlite'), { timeout: LOCK_WAIT_MS_MAX })
     lock.exec('BEGIN EXCLUSIVE')
+    writeFileSync(holderFile, `process ${holder.pid} (${holder.doing})`)
   } catch (error) {
-    lock.close()
-    if ((error as { errcode?: unknown }).errcode !== SQLITE_BUSY) throw error
-    throw new DataDirectoryInUse(dataDir, readHolder(holderFile))
+    lock?.close()
+    const isHeld = (error as { errcode?: unknown }).errcode === SQLITE_BUSY
+    throw isHeld ? new DataDirectoryInUse(dataDir, readHolder(holderFile)) : new DataDirectoryNotWritable(dataDir, error)
   }
-  writeFileSync(holderFile, `process ${holder.pid} (${holder.doing})`)
-  return { release: () => lock.close() }
+  const held = lock
+  return { release: () => held.close() }
 }
 
 const SQLITE_BUSY = 5

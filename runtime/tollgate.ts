@@ -11,7 +11,7 @@ import { migrateCommand } from './commands/migrate.ts'
 import { serveCommand } from './commands/serve.ts'
 import { verifyCommand } from './commands/verify.ts'
 import { configTableText } from './config-table.ts'
-import { DataDirectoryInUse } from './data-directory-lock.ts'
+import { DataDirectoryInUse, DataDirectoryNotWritable } from './data-directory-lock.ts'
 
 const program = new Command('tollgate')
   .description(packageJson.description)
@@ -36,5 +36,5 @@ try {
 
 /** What a person can act on is told without a stack trace; anything else is a bug and shows one. */
 function isForPeople(error: unknown): error is Error {
-  return error instanceof CommandFailed || error instanceof DataDirectoryInUse || error instanceof Fault
+  return [CommandFailed, DataDirectoryInUse, DataDirectoryNotWritable, Fault].some((kind) => error instanceof kind)
 }

@@ -1,6 +1,8 @@
-import { open } from 'lmdb'
+import { open, type RootDatabase } from 'lmdb'
 import { Fault } from '../../domain/fault.ts'
 import type { InstantMs } from '../../domain/identity.ts'
+import { lmdbFailure } from '../lmdb/lmdb-failure.ts'
+import { type CutOffFile, fillUpFile, findCutOffFile } from '../lmdb/lmdb-file-length.ts'
 import { FORMAT_KEY, LOADED_KINDS, type ReadRow, ROWS_FORMAT, readRow } from './counter-rows.ts'
 import { type ForgetRow, readForgetKey } from './hold-rows.ts'
 import type { CounterRow, RowKey, RowValue } from './row.ts'
@@ -21,7 +23,7 @@ export type CounterFile = {
 export function openCounterFile(path: string): CounterFile {
   const database = openDatabase(path)
   const format = database.get(FORMAT_KEY as (string | number)[])
-  if (format === undefined) database.putSync(FORMAT_KEY as (string | number)[], [ROWS_FORMAT])
+  if (format === undefined) writeFormat(database, path)
   else if (format[0] !== ROWS_FORMAT) throw otherFormat(path, format[0])
   return {
     *rows() {
@@ -41,13 +43,13 @@ export function openCounterFile(path: string): CounterFile {
             else void database.put(key as (string | number)[], value)
           }
         })
-        await database.flushed
-      } catch (cause) {
-        throw new Fault('counters_unavailable', `the counters in ${path} could not be written: ${String(cause)}`, {
-          canRetry: true,
-          publicText: 'Counters cannot be written at the moment; try again.',
-          cause,
-        })
+      } catch (error) {
+        throw await notWritten(error, path)
+      }
+      try {
+        fillUpFile(path, database)
+      } catch {
+        // What was committed is durable all the same, and the next write makes up for it.
       }
     },
     close: () => database.close(),
@@ -59,14 +61,55 @@ const afterAllOf = (kind: string): string => `${kind}~`
 
 function openDatabase(path: string) {
   try {
-    return open<RowValue, (string | number)[]>({ path, encoding: 'json' })
-  } catch (cause) {
-    throw new Fault('counters_unavailable', `the counters in ${path} could not be opened: ${String(cause)}`, {
-      canRetry: true,
-      publicText: 'Counters cannot be opened at the moment; try again.',
-      cause,
+    refuseCutOff(path, null)
+    const database = open<RowValue, (string | number)[]>({
+      path,
+      encoding: 'json',
+      // A commit ends after its fsync, and none begins on pages that could not be fsynced: with overlapping syncs one would.
+      overlappingSync: false,
+      // With lmdb's own batches a failed commit leaves a rejected promise behind that nobody can handle, which ends the process.
+      eventTurnBatching: false,
     })
+    refuseCutOff(path, database)
+    return database
+  } catch (cause) {
+    if (cause instanceof Fault) throw cause
+    throw notOpened(path, cause)
   }
+}
+
+function writeFormat(database: RootDatabase<RowValue, (string | number)[]>, path: string): void {
+  try {
+    database.putSync(FORMAT_KEY as (string | number)[], [ROWS_FORMAT])
+  } catch (cause) {
+    throw notOpened(path, cause)
+  }
+}
+
+function notOpened(path: string, cause: unknown): Fault {
+  return new Fault('counters_unavailable', `the counters in ${path} could not be opened: ${String(cause)}`, {
+    canRetry: true,
+    publicText: 'Counters cannot be opened at the moment; try again.',
+    cause,
+  })
+}
+
+function refuseCutOff(path: string, database: RootDatabase<RowValue, (string | number)[]> | null): void {
+  const cutOff = findCutOffFile(path, database)
+  if (cutOff !== null) throw cutOffFault(path, cutOff)
+}
+
+async function notWritten(error: unknown, path: string): Promise<Fault> {
+  const { cause, isFull, text } = await lmdbFailure(error, path, 0)
+  const publicText = isFull
+    ? 'There is no space to keep reservations. Try again later, with the same id.'
+    : 'Counters cannot be written at the moment; try again.'
+  return new Fault('counters_unavailable', `the counters in ${path} could not be written: ${text}`, { canRetry: true, publicText, cause })
+}
+
+function cutOffFault(path: string, { file, foundBytes, pagesBytes }: CutOffFile): Fault {
+  const text = `the counters are cut off: ${file} has ${foundBytes} bytes and its pages take ${pagesBytes}, so reservations under way may be missing. Nothing was changed. Restore the file from a copy; or remove ${path}, which loses the reservations under way: what was used is counted again from the log`
+  return new Fault('counters_truncated', text, { canRetry: false, publicText: 'Counters are damaged.' })
 }
 
 function otherFormat(path: string, found: unknown): Fault {

@@ -72,6 +72,8 @@ export function createCounterWriter(deps: {
     assertOpen,
     async ping() {
       assertOpen()
+      // A disk that does not answer keeps the ping waiting, and whoever asked gives up on it.
+      await writing.catch(() => undefined)
       if (failure !== null) throw failure
     },
     async stop() {

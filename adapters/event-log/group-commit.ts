@@ -15,6 +15,8 @@ export type GroupCommit = {
   /** The next offset of a partition as far as records are durable; readers must not go beyond. */
   durableNext(partition: Partition): Offset
   unacknowledgedBytes(): number
+  /** Resolves when the commit under way has ended, well or not; at once when there is none. */
+  committed(): Promise<void>
   /** Resolves when nothing is queued or under way. */
   drain(): Promise<void>
 }
@@ -35,6 +37,7 @@ export function createGroupCommit(options: {
   let queue: Append[] = []
   let unacknowledgedBytes = 0
   let running: Promise<void> | null = null
+  let commit: Promise<void> = Promise.resolve()
 
   async function commitQueued(): Promise<void> {
     // Appends made in this same turn belong into the first group.
@@ -42,7 +45,8 @@ export function createGroupCommit(options: {
     while (queue.length > 0) {
       const group = queue
       queue = []
-      await commitGroup(group)
+      commit = commitGroup(group)
+      await commit
     }
     running = null
   }
@@ -89,6 +93,7 @@ export function createGroupCommit(options: {
     },
     durableNext: (partition) => next[partition] as Offset,
     unacknowledgedBytes: () => unacknowledgedBytes,
+    committed: () => commit,
     async drain() {
       while (running !== null) await running
     },

@@ -1,4 +1,3 @@
-import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import type { Logger } from 'pino'
@@ -6,9 +5,10 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import { Fault } from '../../domain/fault.ts'
 import type { Offset, Partition } from '../../domain/identity.ts'
 import { invariant } from '../../domain/invariant.ts'
+import { lmdbFailure } from '../lmdb/lmdb-failure.ts'
+import { type CutOffFile, fillUpFile, findCutOffFile } from '../lmdb/lmdb-file-length.ts'
 import type { EventLog, LogHandler, LogRange, LogRecord } from './event-log.ts'
 import { createGroupCommit, type PlacedRecord } from './group-commit.ts'
-import { checkFileLength, fillUpFile } from './lmdb-file-length.ts'
 import { offsetOfKey, receivedAtOf, recordKey, recordOf, storedRecord } from './lmdb-record-layout.ts'
 import { type LmdbSubscription, startLmdbSubscription } from './lmdb-subscription.ts'
 import { writeRecordFiles } from './record-files.ts'
@@ -35,13 +35,13 @@ export async function createLmdbEventLog(options: LmdbEventLogOptions): Promise<
   const { log, partitions, storedBytesMax = 256 * GiB, readRecordsMax = 64, readBytesMax = 4 * MiB } = options
   const store = openStore(options.path)
   const { root, records, meta } = store
-  try {
-    await checkPartitions(store, options)
-  } catch (fault) {
-    await root.close()
-    throw fault
-  }
-  const opening = await nextOpening(meta)
+  const opening = await checkPartitions(store, options)
+    .then(() => nextOpening(meta))
+    .catch(async (error: unknown) => {
+      const fault = error instanceof Fault ? error : await faultOf(error, options.path, 0)
+      await root.close()
+      throw fault
+    })
   const metrics = createMetrics(options.registry, () => appends.unacknowledgedBytes())
   let subscription: LmdbSubscription | null = null
   let isStopping = false
@@ -181,6 +181,8 @@ export async function createLmdbEventLog(options: LmdbEventLogOptions): Promise<
     setAside: (record, reason) => writeRecordFiles(options.undecodablePath ?? join(options.path, 'undecodable'), record, reason),
     async ping() {
       if (isStopping) throw unavailable('it is stopping')
+      // A disk that does not answer keeps the ping waiting, and whoever asked gives up on it.
+      await appends.committed()
       const fault = writeFault ?? subscription?.fault() ?? null
       if (fault !== null) throw fault
     },
@@ -207,7 +209,7 @@ const TRIM_RECORDS_MAX = 64
 
 function openStore(path: string): Store {
   try {
-    checkFileLength(path, null)
+    refuseCutOff(path, null)
     const root = open<Buffer, Buffer>({
       path,
       noSubdir: false,
@@ -218,7 +220,7 @@ function openStore(path: string): Store {
       // Batches are ours. With lmdb's own ones a failed commit leaves a rejected promise behind that nobody can handle.
       eventTurnBatching: false,
     })
-    checkFileLength(path, root)
+    refuseCutOff(path, root)
     return {
       root,
       records: root.openDB({ name: 'records', encoding: 'binary', keyEncoding: 'binary' }),
@@ -271,21 +273,23 @@ function heldBytes(records: Store['records']): number {
   return (stats.treeBranchPageCount + stats.treeLeafPageCount + stats.overflowPages) * stats.pageSize
 }
 
-/** lmdb rejects with a bare 'Commit failed' that carries a promise of the cause, and reports a full disk as an I/O error. */
-async function faultOf(error: unknown, path: string, bytes: number): Promise<Fault> {
-  const carried = (error as { commitError?: Promise<never> }).commitError
-  const cause: unknown = carried === undefined ? error : await carried.catch((reason: unknown) => reason)
-  const text = cause instanceof Error ? cause.message : String(cause)
-  const disk = await statfs(path).catch(() => null)
-  const freeBytes = disk === null ? Number.POSITIVE_INFINITY : disk.bavail * disk.bsize
-  if ((cause as { code?: unknown }).code === MDB_MAP_FULL || freeBytes < bytes + FREE_BYTES_MIN) {
-    return full(`${text}; its disk has ${freeBytes} bytes free`, cause)
-  }
-  return unavailable(text, cause)
+function refuseCutOff(path: string, root: RootDatabase<Buffer, Buffer> | null): void {
+  const cutOff = findCutOffFile(path, root)
+  if (cutOff !== null) throw cutOffFault(cutOff)
 }
 
-const MDB_MAP_FULL = -30792
-const FREE_BYTES_MIN = MiB
+function cutOffFault({ file, foundBytes, pagesBytes }: CutOffFile): Fault {
+  return new Fault(
+    'log_truncated',
+    `The event log is cut off: ${file} has ${foundBytes} bytes and its pages take ${pagesBytes}, so events that were acknowledged may be missing. Nothing was changed. Restore the file from a copy; docs/guarantees.md says what else can be done.`,
+    { canRetry: false, publicText: 'The event log is damaged.' },
+  )
+}
+
+async function faultOf(error: unknown, path: string, bytes: number): Promise<Fault> {
+  const { cause, isFull, text } = await lmdbFailure(error, path, bytes)
+  return isFull ? full(text, cause) : unavailable(text, cause)
+}
 
 function full(why: string, cause?: unknown): Fault {
   return new Fault('log_full', `The event log is full: ${why}. Make space, or shorten its retention.`, {

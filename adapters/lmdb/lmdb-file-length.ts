@@ -1,29 +1,25 @@
 import { statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
-import type { RootDatabase } from 'lmdb'
-import { Fault } from '../../domain/fault.ts'
+import type { Key, RootDatabase } from 'lmdb'
+
+export type CutOffFile = { readonly file: string; readonly foundBytes: number; readonly pagesBytes: number }
 
 /**
  * LMDB maps its file into memory, so a page that is missing at the file's end does not fail to be read: it ends the
  * process without a word. So a file that is cut off is told by its length, before anything is read from it. Without
- * `root` it is not open yet, and only told to have both of the pages that LMDB begins with.
+ * `root` it is not open yet, and only told to have both of the pages that LMDB begins with. Null when it is whole, or new.
  */
-export function checkFileLength(path: string, root: RootDatabase<Buffer, Buffer> | null): void {
+export function findCutOffFile(path: string, root: RootDatabase<unknown, Key> | null): CutOffFile | null {
   const foundBytes = fileBytes(path)
   const pagesBytes = root === null ? FIRST_PAGES_BYTES : bytesOfPages(root)
-  if (foundBytes === 0 || foundBytes >= pagesBytes) return
-  throw new Fault(
-    'log_truncated',
-    `The event log is cut off: ${fileOf(path)} has ${foundBytes} bytes and its pages take ${pagesBytes}, so events that were acknowledged may be missing. Nothing was changed. Restore the file from a copy; docs/guarantees.md says what else can be done.`,
-    { canRetry: false, publicText: 'The event log is damaged.' },
-  )
+  return foundBytes === 0 || foundBytes >= pagesBytes ? null : { file: fileOf(path), foundBytes, pagesBytes }
 }
 
 /**
  * LMDB does not write a last page that the same commit took and gave back. Makes up for it, so that a file that is too
  * short is always one that was cut off.
  */
-export function fillUpFile(path: string, root: RootDatabase<Buffer, Buffer>): void {
+export function fillUpFile(path: string, root: RootDatabase<unknown, Key>): void {
   const pagesBytes = bytesOfPages(root)
   if (fileBytes(path) < pagesBytes) truncateSync(fileOf(path), pagesBytes)
 }
@@ -37,7 +33,7 @@ function fileBytes(path: string): number {
   return statSync(fileOf(path), { throwIfNoEntry: false })?.size ?? 0
 }
 
-function bytesOfPages(root: RootDatabase<Buffer, Buffer>): number {
+function bytesOfPages(root: RootDatabase<unknown, Key>): number {
   const { pageSize, lastPageNumber } = root.getStats() as Readonly<Record<'pageSize' | 'lastPageNumber', number>>
   return (lastPageNumber + 1) * pageSize
 }

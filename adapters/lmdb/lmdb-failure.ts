@@ -1,0 +1,22 @@
+import { statfs } from 'node:fs/promises'
+
+export type LmdbFailure = { readonly cause: unknown; readonly text: string; readonly isFull: boolean }
+
+/**
+ * Why a write failed. lmdb rejects with a bare 'Commit failed' that carries a promise of the cause (left alone, that one ends
+ * the process as an unhandled rejection), and reports a full disk as an I/O error: the free space tells it from a broken one.
+ */
+export async function lmdbFailure(error: unknown, path: string, bytes: number): Promise<LmdbFailure> {
+  const carried = (error as { commitError?: Promise<never> }).commitError
+  const cause: unknown = carried === undefined ? error : await carried.catch((reason: unknown) => reason)
+  const disk = await statfs(path).catch(() => null)
+  const freeBytes = disk === null ? Number.POSITIVE_INFINITY : disk.bavail * disk.bsize
+  const { code } = (cause ?? {}) as { code?: unknown }
+  const isFull = code === MDB_MAP_FULL || code === ENOSPC || freeBytes < bytes + FREE_BYTES_MIN
+  const text = cause instanceof Error ? cause.message : String(cause)
+  return { cause, isFull, text: isFull ? `${text}; its disk has ${freeBytes} bytes free` : text }
+}
+
+const MDB_MAP_FULL = -30792
+const ENOSPC = 28
+const FREE_BYTES_MIN = 1024 * 1024
