@@ -39,7 +39,7 @@ module.exports = {
       comment: 'Any mix of implementations works, so no seam may lean on another.',
       severity: 'error',
       from: { path: '^adapters/([^/]+)/', pathNot: TEST },
-      to: { path: '^adapters/', pathNot: '^adapters/$1/' },
+      to: { path: '^adapters/', pathNot: '^adapters/($1|lmdb)/' },
     },
     {
       name: 'stages-see-ports-only',
