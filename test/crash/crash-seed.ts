@@ -15,7 +15,7 @@ export type CrashSeedOptions = {
   /** The run makes a directory of its own in it. */
   readonly base: string
   /** Embedded: a data directory that was set up before; of some seeds the server is killed while it sets up one itself. */
-  readonly on: { readonly template: string } | { readonly servers: readonly DevServerForTest[] }
+  readonly on: { readonly template: string; readonly mutant?: string } | { readonly servers: readonly DevServerForTest[] }
   /** Keeps the directory of a run without a difference too. */
   readonly keep?: boolean
 }
@@ -46,7 +46,7 @@ async function runOn(
 ): Promise<CrashedRun> {
   if ('template' in on) {
     const template = seed % RUNS_PER_FIRST_START === 0 ? null : on.template
-    return await crashRun({ seed, deathsMax, directory, template, onDeath })
+    return await crashRun({ seed, deathsMax, directory, template, onDeath, ...(on.mutant === undefined ? {} : { mutant: on.mutant }) })
   }
   const { stack, missing } = await openDistributedStack({ on: on.servers })
   if (stack === null) throw new Error(missing)

@@ -17,6 +17,8 @@ export type JudgedRunOptions = {
   readonly template: string | null
   /** Where the data are, when not in `directory`. */
   readonly dataDir?: string
+  /** One of CRASH_MUTANTS, which the server is started with. */
+  readonly mutant?: string
   readonly disturb: Disturb
 }
 
@@ -31,7 +33,7 @@ export type Disturb = (run: {
 }) => Promise<ServerLife>
 
 /** One process on one directory, disturbed and judged. Throws the first difference. */
-export async function judgedRun({ seed, directory, template, dataDir, disturb }: JudgedRunOptions): Promise<Verdict> {
+export async function judgedRun({ seed, directory, template, dataDir, mutant, disturb }: JudgedRunOptions): Promise<Verdict> {
   const random = createSeededRandom(seed)
   const place: ServerPlace = {
     dataDir: dataDir ?? join(directory, 'data'),
@@ -39,7 +41,11 @@ export async function judgedRun({ seed, directory, template, dataDir, disturb }:
     port: await freePort(),
     adminKey: ADMIN_KEY,
     // Short flushes, so that many of them are disturbed.
-    env: { ...CRASH_ENV, TOLLGATE_FLUSH_INTERVAL_MS: String(random.pick([20, 100, 400])) },
+    env: {
+      ...CRASH_ENV,
+      ...(mutant === undefined ? {} : { CRASH_MUTANT: mutant }),
+      TOLLGATE_FLUSH_INTERVAL_MS: String(random.pick([20, 100, 400])),
+    },
   }
   if (template !== null) await cp(template, place.dataDir, { recursive: true })
   const url = `http://127.0.0.1:${place.port}`

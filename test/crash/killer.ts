@@ -102,7 +102,7 @@ async function answered(life: ServerLife, { answers }: UnderLoad, wanted: number
 const ANSWERED_WITHIN_MS = 8_000
 const POLL_MS = 2
 
-const READY_WITHIN_MS = 90_000
+const READY_WITHIN_MS = 180_000
 /** A moment that never comes, as when nothing is left to flush, is as good as any other. */
 const MOMENT_WITHIN_MS = 1_500
 

@@ -35,7 +35,8 @@ const OUTPUT_CHARS_MAX = 20_000
 const READY = /is ready after/
 
 export function startServerLife(place: ServerPlace, launcher: readonly string[] = []): ServerLife {
-  const [command = process.execPath, ...args] = [...launcher, process.execPath, join(ROOT, 'runtime/tollgate.ts'), 'serve']
+  const loaded = place.env?.CRASH_MUTANT === undefined ? [] : ['--import', join(ROOT, 'test/crash/mutate.ts')]
+  const [command = process.execPath, ...args] = [...launcher, process.execPath, ...loaded, join(ROOT, 'runtime/tollgate.ts'), 'serve']
   const child = spawn(command, args, {
     cwd: ROOT,
     env: {

@@ -1,0 +1,30 @@
+/** Something that holds exactness together, by a piece of the source that is replaced when a server is started with it. */
+export type CrashMutant = { readonly file: string; readonly source: string; readonly replacement: string; readonly what: string }
+
+/** Each must be found by a few runs, or the harness proves nothing. Only ever applied to servers that `mutate.ts` is loaded into. */
+export const CRASH_MUTANTS: Readonly<Record<string, CrashMutant>> = {
+  'acknowledged before it is written': {
+    what: 'events are acknowledged when their write to the log begins',
+    file: 'adapters/event-log/group-commit.ts',
+    source: '    let fault: unknown = null\n',
+    replacement: '    let fault: unknown = null\n    group.forEach(({ resolve }, index) => resolve(placed[index]?.offset as Offset))\n',
+  },
+  'chunk restart': {
+    what: 'a restart goes on from the stored position, not from the start of its chunk',
+    file: 'aggregator/resume-point.ts',
+    source: 'const chunkStart = startOfChunk(storedNext)',
+    replacement: 'const chunkStart = storedNext',
+  },
+  'dedupe look-up': {
+    what: 'events stored before are not looked for',
+    file: 'aggregator/deduplicator.ts',
+    source: 'if (!filter.mayHold(hash, receivedFromMs)) return false',
+    replacement: 'return false',
+  },
+  'reservation answered before it is written': {
+    what: 'a reservation is answered when its write begins',
+    file: 'adapters/counters/embedded-holds.ts',
+    source: "      await writer.flush()\n      return { status: 'held'",
+    replacement: "      void writer.flush()\n      return { status: 'held'",
+  },
+}
