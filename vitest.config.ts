@@ -1,4 +1,9 @@
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
+
+// Test files say in this file what they ran on; the reporter reads it at the end.
+process.env.TOLLGATE_TEST_IMPLEMENTATIONS ??= join(tmpdir(), `tollgate-implementations-${process.pid}`)
 
 // Forks, not threads: one process may hold one chDB directory, and the engine must not outlive a worker thread.
 const shared = { pool: 'forks', testTimeout: 60_000, hookTimeout: 120_000 } as const
@@ -21,6 +26,7 @@ export default defineConfig({
       { test: { ...shared, name: 'crash', include: ['test/crash/**/*.test.ts'] } },
       { test: { ...shared, name: 'fuzz', include: ['test/fuzz/**/*.test.ts'] } },
       { test: { ...shared, name: 'e2e', include: ['test/e2e/**/*.test.ts'] } },
+      { test: { ...shared, name: 'containers', include: ['test/containers/**/*.test.ts'] } },
     ],
   },
 })

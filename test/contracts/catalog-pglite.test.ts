@@ -8,6 +8,7 @@ import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openPGliteCatalog } from '../../adapters/catalog/pglite-catalog.ts'
 import type { CustomerKey, InstantMs, TenantKey } from '../../domain/identity.ts'
+import { reportEmbedded } from '../support/implementations.ts'
 import { type CatalogPlace, describeCatalog } from './catalog.ts'
 import { describeCatalogAllowances } from './catalog-allowances.ts'
 
@@ -22,6 +23,8 @@ const makePlace = async (): Promise<CatalogPlace> => {
     remove: () => rm(path, { recursive: true, force: true }),
   }
 }
+reportEmbedded('@electric-sql/pglite')
+
 describeCatalog('pglite', makePlace)
 describeCatalogAllowances('pglite', makePlace)
 

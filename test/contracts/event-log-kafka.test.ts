@@ -9,8 +9,8 @@ import { DEV_SASL } from '../../deploy/dev/kafka.ts'
 import { startDevServers } from '../../deploy/dev/servers.ts'
 import type { InstantMs, Offset, Partition } from '../../domain/identity.ts'
 import { devServerForTest } from '../support/dev-servers.ts'
-import { readKafkaRecords } from '../support/kafka-records.ts'
-import { describeEventLog, type SetAsideRecord } from './event-log.ts'
+import { readDeadLetters } from '../support/kafka-records.ts'
+import { describeEventLog } from './event-log.ts'
 
 const kafka = await devServerForTest('kafka')
 afterAll(() => kafka.discard())
@@ -38,7 +38,7 @@ if (kafka.server === null) {
     return {
       open: (partitions) => openLog(topic, { partitions }),
       remove: async () => undefined,
-      readSetAside: () => readDeadLetters(`${topic}-dead-letters`),
+      readSetAside: () => readDeadLetters(kafka.server?.url ?? '', `${topic}-dead-letters`),
     }
   })
 
@@ -202,15 +202,6 @@ const NOW = 1_750_000_000_000 as InstantMs
 
 function bytesOf(text: string): Uint8Array {
   return new TextEncoder().encode(text)
-}
-
-async function readDeadLetters(topic: string): Promise<readonly SetAsideRecord[]> {
-  return (await readKafkaRecords(kafka.server?.url ?? '', topic)).map(({ value, headers }) => ({
-    partition: Number(headers['tollgate-partition']),
-    offset: Number(headers['tollgate-offset']),
-    reason: headers['tollgate-reason'] ?? '',
-    value: [...value],
-  }))
 }
 
 /** An address that nobody listens on. */

@@ -9,6 +9,7 @@ import { Registry } from 'prom-client'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createLmdbEventLog, type LmdbEventLogOptions } from '../../adapters/event-log/lmdb-event-log.ts'
 import type { InstantMs, Offset, Partition } from '../../domain/identity.ts'
+import { reportEmbedded } from '../support/implementations.ts'
 import { describeEventLog, type SetAsideRecord } from './event-log.ts'
 
 const silent = pino({ level: 'silent' })
@@ -36,6 +37,8 @@ async function readRecordFiles(directory: string): Promise<readonly SetAsideReco
     }),
   )
 }
+
+reportEmbedded('lmdb')
 
 describe('the log on lmdb', () => {
   const P0 = 0 as Partition

@@ -3,12 +3,13 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { drainPending, Session } from 'chdb'
+import { drainPending, Session, version } from 'chdb'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openChdbUsageStore } from '../../adapters/usage-store/chdb-usage-store.ts'
 import type { StoredEvent, UsageStore } from '../../adapters/usage-store/usage-store.ts'
+import { reportImplementation } from '../support/implementations.ts'
 import { describeUsageStore } from './usage-store.ts'
 import { flushOf, instant, meter, partition, storedEvent, tenant } from './usage-store-builders.ts'
 
@@ -20,6 +21,8 @@ describeUsageStore('chdb', async () => {
   const path = await newDirectory()
   return { open: (chunkRecords) => openStore(path, chunkRecords), remove: () => rm(path, { recursive: true, force: true }) }
 })
+
+reportImplementation({ name: 'ClickHouse engine (chDB)', version: version().libchdb.replaceAll('"', ''), missing: null })
 
 describe('the usage store on chdb', () => {
   let path: string

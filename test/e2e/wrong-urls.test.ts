@@ -137,6 +137,14 @@ describe.each([
     address: hostOf(clickhouseUrl),
     next: /https:\/\/ with it, http:\/\/ without/,
   },
+  // A database that is not there is made, so what can be wrong is the cluster that it is to be made on.
+  {
+    ...CLICKHOUSE,
+    wrong: 'a cluster that it does not know',
+    env: { CLICKHOUSE_URL: clickhouseUrl, CLICKHOUSE_CLUSTER: 'absent' },
+    address: hostOf(clickhouseUrl),
+    next: /CLICKHOUSE_CLUSTER must be one of the remote_servers/,
+  },
 ])('$setting with $wrong', ({ server, seam, env, address, next }) => {
   test('ends the start with the seam, the address without its password, and what to do', async ({ skip }) => {
     skip(server !== null && server.server === null, server?.missing ?? '')

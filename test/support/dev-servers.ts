@@ -10,6 +10,7 @@ import {
   readDevServers,
   startDevServers,
 } from '../../deploy/dev/servers.ts'
+import { reportImplementation } from './implementations.ts'
 
 /** A real server for a test file, or why there is none. */
 export type DevServerForTest =
@@ -29,13 +30,18 @@ export async function devServerForTest(
   const brokers = options.brokers ?? 1
   const isShared =
     options.isOwn !== true && shared !== undefined && shared.processes.length >= brokers && (await isDevServerRunning(shared))
+  if (isShared) reportImplementation({ name, version: shared.version, missing: null })
   if (isShared) return { server: shared, dir: DEV_SERVERS_DIR, missing: null, discard: async () => undefined }
   const dir = await mkdtemp(join(tmpdir(), `tollgate-${name}-`))
   const { servers, missing } = await startDevServers({ dir, names: [name], brokers, ownerPid: process.pid })
   const server = servers[name]
-  if (server !== undefined && missing[name] === undefined) return { server, dir, missing: null, discard: () => discardDevServers(dir) }
+  if (server !== undefined && missing[name] === undefined) {
+    reportImplementation({ name, version: server.version, missing: null })
+    return { server, dir, missing: null, discard: () => discardDevServers(dir) }
+  }
   await discardDevServers(dir)
   const reason = missing[name] ?? 'it did not start'
+  reportImplementation({ name, version: null, missing: reason })
   if (process.env.CI === 'true') throw new Error(`${name} must be there in CI, and is not: ${reason}`)
   return { server: null, missing: reason, discard: async () => undefined }
 }

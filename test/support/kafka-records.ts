@@ -1,5 +1,6 @@
 import { Kafka, logLevel } from 'kafkajs'
 import { vi } from 'vitest'
+import type { SetAsideRecord } from '../contracts/event-log.ts'
 
 export type KafkaTestRecord = { readonly key: string; readonly value: Buffer; readonly headers: Readonly<Record<string, string>> }
 
@@ -26,6 +27,16 @@ export async function readKafkaRecords(brokers: string, topic: string): Promise<
   }, WAIT)
   await consumer.disconnect()
   return found
+}
+
+/** What is set aside, as the contract of the event log asks for it. */
+export async function readDeadLetters(brokers: string, topic: string): Promise<readonly SetAsideRecord[]> {
+  return (await readKafkaRecords(brokers, topic)).map(({ value, headers }) => ({
+    partition: Number(headers['tollgate-partition']),
+    offset: Number(headers['tollgate-offset']),
+    reason: headers['tollgate-reason'] ?? '',
+    value: [...value],
+  }))
 }
 
 /** One record to each partition, past everything that this project writes. */

@@ -1,10 +1,11 @@
 import type { Reporter, TestCase, TestModule } from 'vitest/node'
+import { type Implementation, takeImplementations } from './implementations.ts'
 
 /** Closes a run by saying what ran and what did not, and why, so that a green line cannot hide a suite that was left out. */
 export default class SuitesReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     const lines = ['', 'Suites and implementations']
-    for (const project of ['unit', 'contracts', 'simulation', 'crash', 'fuzz', 'e2e']) {
+    for (const project of ['unit', 'contracts', 'simulation', 'crash', 'fuzz', 'e2e', 'containers']) {
       const ofProject = modules.filter((module) => module.project.name === project)
       if (ofProject.length === 0) {
         lines.push(`  ${project.padEnd(10)} did not run: not asked for, or there is none`)
@@ -14,7 +15,7 @@ export default class SuitesReporter implements Reporter {
       if (project === 'unit') continue
       for (const module of ofProject) lines.push(`    ${nameOf(module).padEnd(28)} ${tally(testsOf(module))}`)
     }
-    lines.push(...skipped(modules))
+    lines.push(...skipped(modules), ...implementations(takeImplementations()))
     console.log(lines.join('\n'))
   }
 }
@@ -31,6 +32,13 @@ function skipped(modules: readonly TestModule[]): string[] {
     ([where, tests]) => `    ${where} (${tests.length} tests)`,
   )
   return lines.length === 0 ? ['  Nothing was skipped.'] : ['  Skipped:', ...lines.slice(0, SKIPS_SHOWN_MAX)]
+}
+
+function implementations(reported: readonly Implementation[]): string[] {
+  const ran = reported.flatMap(({ name, version }) => (version === null ? [] : [`${name} (${version})`]))
+  const missing = reported.flatMap(({ name, missing: reason }) => (reason === null ? [] : [`${name}: ${reason}`]))
+  const lines = [`  Ran on: ${ran.join(', ') || 'nothing that has a version'}`]
+  return missing.length === 0 ? lines : [...lines, '  Not run:', ...missing.map((each) => `    ${each}`)]
 }
 
 function noteOf(test: TestCase): string | undefined {

@@ -1,0 +1,37 @@
+import { appendFileSync, readFileSync, rmSync } from 'node:fs'
+import packageJson from '../../package.json' with { type: 'json' }
+
+const { dependencies } = packageJson
+
+/** An implementation of a seam that a test file ran on, or could not, and why. */
+export type Implementation =
+  | { readonly name: string; readonly version: string; readonly missing: null }
+  | { readonly name: string; readonly version: null; readonly missing: string }
+
+/** Test files run in processes of their own, and say through a file that the run names what they stand on. */
+export function reportImplementation(implementation: Implementation): void {
+  const path = process.env.TOLLGATE_TEST_IMPLEMENTATIONS
+  if (path !== undefined) appendFileSync(path, `${JSON.stringify(implementation)}\n`)
+}
+
+/** An engine in this process: it comes with a package of ours. */
+export function reportEmbedded(dependency: keyof typeof dependencies): void {
+  reportImplementation({ name: dependency, version: dependencies[dependency], missing: null })
+}
+
+/** What was reported so far, each once; an implementation that ran somewhere is not missing. Forgets it. */
+export function takeImplementations(): readonly Implementation[] {
+  const path = process.env.TOLLGATE_TEST_IMPLEMENTATIONS
+  if (path === undefined) return []
+  let lines: readonly string[]
+  try {
+    lines = readFileSync(path, 'utf8').trim().split('\n')
+  } catch {
+    // Nothing that ran stands on anything.
+    return []
+  }
+  rmSync(path)
+  const reported = [...new Set(lines)].map((line) => JSON.parse(line) as Implementation)
+  const ran = new Set(reported.filter(({ missing }) => missing === null).map(({ name }) => name))
+  return reported.filter(({ name, missing }) => missing === null || !ran.has(name)).toSorted((a, b) => a.name.localeCompare(b.name))
+}
