@@ -28,7 +28,7 @@ export async function distributedCrashRun(options: DistributedCrashRunOptions): 
   const { seed, deathsMax, stack, onDeath } = options
   const startedMs = performance.now()
   const random = createSeededRandom(seed)
-  const env = { ...stack.env, ...CRASH_ENV, TOLLGATE_FLUSH_INTERVAL_MS: String(random.pick([20, 100, 400])) }
+  const env = { ...stack.env, ...CRASH_ENV, TOLLGATE_FLUSH_INTERVAL_MS: String(random.pick([40, 100, 400])) }
   const places = await Promise.all(ROLES.map((role, index) => placeOf(options, env, role, index)))
   const deaths: FleetDeath[] = []
   const fleet = createFleet(places, (death) => {

@@ -44,7 +44,7 @@ export async function judgedRun({ seed, directory, template, dataDir, mutant, di
     env: {
       ...CRASH_ENV,
       ...(mutant === undefined ? {} : { CRASH_MUTANT: mutant }),
-      TOLLGATE_FLUSH_INTERVAL_MS: String(random.pick([20, 100, 400])),
+      TOLLGATE_FLUSH_INTERVAL_MS: String(random.pick([40, 100, 400])),
     },
   }
   if (template !== null) await cp(template, place.dataDir, { recursive: true })
