@@ -24,6 +24,7 @@ export default defineConfig({
       { test: { ...shared, name: 'contracts', include: ['test/contracts/**/*.test.ts'] } },
       { test: { ...shared, name: 'simulation', include: ['test/simulation/**/*.test.ts'] } },
       { test: { ...shared, name: 'crash', include: ['test/crash/**/*.test.ts'] } },
+      { test: { ...shared, name: 'faults', include: ['test/faults/**/*.test.ts'] } },
       { test: { ...shared, name: 'fuzz', include: ['test/fuzz/**/*.test.ts'] } },
       { test: { ...shared, name: 'e2e', include: ['test/e2e/**/*.test.ts'] } },
       { test: { ...shared, name: 'containers', include: ['test/containers/**/*.test.ts'] } },

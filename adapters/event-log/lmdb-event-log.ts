@@ -68,9 +68,10 @@ export async function createLmdbEventLog(options: LmdbEventLogOptions): Promise<
         for (const { key, stored } of rows) records.put(key, stored)
       }, bytes)
       writeFault = null
-    } catch (fault) {
+    } catch (error) {
+      const fault = error instanceof Fault ? error : await faultOf(error, options.path, bytes)
       writeFault = fault
-      metrics.failures.inc({ reason: fault instanceof Fault ? fault.code : 'bug' })
+      metrics.failures.inc({ reason: fault.code })
       log.error({ err: fault, records: rows.length, bytes }, 'event log failed to commit')
       throw fault
     }

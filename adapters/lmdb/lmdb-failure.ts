@@ -14,9 +14,12 @@ export async function lmdbFailure(error: unknown, path: string, bytes: number): 
   const { code } = (cause ?? {}) as { code?: unknown }
   const isFull = code === MDB_MAP_FULL || code === ENOSPC || freeBytes < bytes + FREE_BYTES_MIN
   const text = cause instanceof Error ? cause.message : String(cause)
+  if (text.includes('MDB_PANIC')) return { cause, isFull: false, text: `${text}. ${AFTER_PANIC}` }
   return { cause, isFull, text: isFull ? `${text}; its disk has ${freeBytes} bytes free` : text }
 }
 
+/** LMDB says this for ever once the page that ends a commit could not be written. */
+const AFTER_PANIC = 'This process cannot write the file any more; what was acknowledged is in it: start the process again'
 const MDB_MAP_FULL = -30792
 const ENOSPC = 28
 const FREE_BYTES_MIN = 1024 * 1024

@@ -1,13 +1,18 @@
 import { Fault } from '../../domain/fault.ts'
 
 /**
- * Errors of the engine that pass: overload, limits of the moment, lost replicas. What is not an answer of the engine at
+ * Errors of the engine that pass: overload, limits of the moment, a disk in trouble, lost replicas. What is not an answer of the engine at
  * all (no route, reset, timeout) passes too. Everything else is a statement that will fail again.
  */
 const PASSING_ERROR_CODES: ReadonlySet<string> = new Set([
+  '74', // CANNOT_READ_FROM_FILE_DESCRIPTOR
+  '75', // CANNOT_WRITE_TO_FILE_DESCRIPTOR: among others a full disk
+  '76', // CANNOT_OPEN_FILE
   '159', // TIMEOUT_EXCEEDED
   '164', // READONLY: a replica that is catching up
+  '172', // CANNOT_CREATE_DIRECTORY
   '202', // TOO_MANY_SIMULTANEOUS_QUERIES
+  '204', // CANNOT_FSYNC
   '209', // SOCKET_TIMEOUT
   '210', // NETWORK_ERROR
   '236', // ABORTED
@@ -19,9 +24,11 @@ const PASSING_ERROR_CODES: ReadonlySet<string> = new Set([
   '285', // TOO_FEW_LIVE_REPLICAS
   '286', // UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE: another insert is under way
   '289', // REPLICA_IS_NOT_IN_QUORUM: it lags
+  '294', // CANNOT_WRITE_TO_FILE
   '319', // UNKNOWN_STATUS_OF_INSERT
   '394', // QUERY_WAS_CANCELLED
   '425', // SYSTEM_ERROR
+  '586', // CANNOT_CREATE_FILE
   '999', // KEEPER_EXCEPTION
 ])
 

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { runTollgate } from '../support/tollgate-process.ts'
 import { Difference } from './difference.ts'
 import { freePort } from './free-port.ts'
+import type { Ledger } from './ledger.ts'
 import type { Load } from './load.ts'
 import { createRetryingClient } from './retrying-client.ts'
 import { createSeededRandom, type SeededRandom } from './seeded-random.ts'
@@ -30,6 +31,8 @@ export type Disturb = (run: {
   readonly load: Promise<Load>
   /** That the client has so far. */
   readonly answers: () => number
+  /** For events that the disturbance sends itself. */
+  readonly ledger: Ledger
 }) => Promise<ServerLife>
 
 /** One process on one directory, disturbed and judged. Throws the first difference. */

@@ -3,7 +3,7 @@ import type { CommandResult } from '../support/tollgate-process.ts'
 import { type Compared, compare } from './comparison.ts'
 import { Difference } from './difference.ts'
 import { createHoldRecords } from './hold-record.ts'
-import { createLedger } from './ledger.ts'
+import { createLedger, type Ledger } from './ledger.ts'
 import { type Load, type LoadCounts, startLoad } from './load.ts'
 import type { RetryingClient } from './retrying-client.ts'
 import type { SeededRandom } from './seeded-random.ts'
@@ -22,6 +22,8 @@ export type Trial = {
     readonly load: Promise<Load>
     /** That the client has so far. */
     readonly answers: () => number
+    /** For events that the disturbance sends itself. */
+    readonly ledger: Ledger
   }): Promise<void>
   /** Ends every process. */
   end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void>
@@ -47,7 +49,7 @@ export async function judge({ random, client, ...trial }: Trial): Promise<Verdic
   const load = setUpWorld(client, world).then(() => startLoad({ client, ...record, random: random.fork('load'), startedAtMs }))
   const failed = load.then((started) => started.failed)
   failed.catch(() => undefined)
-  await Promise.race([failed, trial.disturb({ random: random.fork('disturbance'), load, answers: client.answers })])
+  await Promise.race([failed, trial.disturb({ random: random.fork('disturbance'), load, answers: client.answers, ledger: record.ledger })])
   await Promise.race([failed, delay(LAST_LOAD_MS)])
   const counts = await (await load).end()
   await untilAllIsCounted(client, trial.aggregatorUrls)
