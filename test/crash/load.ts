@@ -72,13 +72,16 @@ export function startLoad(deps: {
     ...reservations.map((load, sender) => repeatedly(random.fork(`rests ${sender}`), load.reserve)),
     repeatedly(random.fork('looks'), watch.decide),
   ]
-  const failed = new Promise<never>((_resolve, reject) => underWay.map((work) => work.catch(reject)))
+  const { promise: failed, reject } = Promise.withResolvers<never>()
   failed.catch(() => undefined)
+  for (const work of underWay) work.catch(reject)
   return {
     failed,
     changeNextMeter() {
       if (meterChanges.length === 0) return false
-      underWay.push(changeMeter())
+      const change = changeMeter()
+      change.catch(reject)
+      underWay.push(change)
       return true
     },
     async end() {
