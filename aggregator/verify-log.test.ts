@@ -45,7 +45,7 @@ async function check({ start = 0, records }: Log, events: readonly StoredEvent[]
     toOffset: (start + records.length) as Offset,
     onDifference: (difference) => void differences.push(difference),
     onMissing: async (events) => void missing.push(...events),
-    onWrong: (...pair) => void wrong.push(pair),
+    onWrong: async (...pair) => void wrong.push(pair),
   })
   await logCheck.add(events)
   return { totals: await logCheck.end(), differences, missing, wrong }

@@ -36,7 +36,7 @@ export type LogCheckOptions = {
   /** Events of the log that should be stored and are not, in bounded numbers. */
   readonly onMissing?: (events: readonly StoredEvent[]) => Promise<void>
   /** A stored event that the log does not have, or has otherwise: then as it is there. */
-  readonly onWrong?: (stored: StoredEvent, logged: StoredEvent | null) => void
+  readonly onWrong?: (stored: StoredEvent, logged: StoredEvent | null) => Promise<void>
 }
 
 export async function createLogCheck(options: LogCheckOptions): Promise<LogCheck> {
@@ -101,20 +101,20 @@ export async function createLogCheck(options: LogCheckOptions): Promise<LogCheck
     if (event !== undefined) await repeats.ask(storedEvent(record, event, partition, at))
   }
 
-  function compare(stored: StoredEvent): void {
+  /** What is to be waited for, when they differ. */
+  function compare(stored: StoredEvent): Promise<void> | undefined {
     const at = index
     const record = current?.offset === stored.offset && at === stored.index ? current : null
     const event = record?.events[at]
     if (record === null || event === undefined) {
       onDifference({ view: 'events', where: whereOf(stored), expected: 'nothing: the log has no such event', found: 'an event' })
-      options.onWrong?.(stored, null)
-      return
+      return options.onWrong?.(stored, null)
     }
     index++
     const logged = storedEvent(record, event, partition, at)
-    if (isSame(stored, logged)) return
+    if (isSame(stored, logged)) return undefined
     onDifference({ view: 'events', where: whereOf(logged), expected: contentText(logged), found: contentText(stored) })
-    options.onWrong?.(stored, logged)
+    return options.onWrong?.(stored, logged)
   }
 
   return {
@@ -122,7 +122,8 @@ export async function createLogCheck(options: LogCheckOptions): Promise<LogCheck
       for (const event of events) {
         if (event.offset < from || event.offset >= toOffset) continue
         if (current !== null && (current.offset !== event.offset || index !== event.index)) await moveTo(event.offset, event.index)
-        compare(event)
+        const handled = compare(event)
+        if (handled !== undefined) await handled
       }
     },
     async end() {

@@ -8,6 +8,7 @@ import { demoCommand } from './commands/demo.ts'
 import { importCommand } from './commands/import.ts'
 import { keysCommand } from './commands/keys.ts'
 import { migrateCommand } from './commands/migrate.ts'
+import { replayCommand } from './commands/replay.ts'
 import { serveCommand } from './commands/serve.ts'
 import { verifyCommand } from './commands/verify.ts'
 import { configTableText } from './config-table.ts'
@@ -21,6 +22,7 @@ const program = new Command('tollgate')
   .addCommand(demoCommand())
   .addCommand(importCommand())
   .addCommand(verifyCommand())
+  .addCommand(replayCommand())
   .addCommand(keysCommand())
   .addCommand(configCommand())
   .addCommand(migrateCommand())

@@ -71,6 +71,10 @@ export type Catalog = {
   meters(tenant: TenantKey, page: PageRequest): Promise<Page<Meter>>
   /** Of every tenant, for the fold. */
   allMeters(): Promise<readonly Meter[]>
+  /** Revisions that no meter has or will get, for `reviseMeters`. */
+  reserveMeterRevisions(count: number): Promise<readonly number[]>
+  /** Gives these meters, as they stand, new revisions: all in one step, or none (false) when one of them has changed or is gone. */
+  reviseMeters(changes: readonly { readonly meter: Meter; readonly revision: number }[]): Promise<boolean>
   /** Refused `meter_in_use` while a feature reads it; null when there is none. */
   deleteMeter(tenant: TenantKey, key: MeterKey): Promise<Outcome<Meter | null>>
 

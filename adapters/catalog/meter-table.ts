@@ -9,7 +9,7 @@ import { refuseMissingDimensions } from './dimensions-in-use.ts'
 import { keyAfter, pageOf } from './page.ts'
 import { hasSameContent } from './same-content.ts'
 
-type Meters = Pick<Catalog, 'putMeter' | 'meter' | 'meters' | 'allMeters' | 'deleteMeter'>
+type Meters = Pick<Catalog, 'putMeter' | 'meter' | 'meters' | 'allMeters' | 'reserveMeterRevisions' | 'reviseMeters' | 'deleteMeter'>
 
 export function meterTable(session: CatalogSession): Meters {
   return {
@@ -74,6 +74,32 @@ export function meterTable(session: CatalogSession): Meters {
       }),
 
     allMeters: () => session.run(async (db) => (await db.selectFrom('meters').selectAll().orderBy('revision').execute()).map(meterOf)),
+
+    reserveMeterRevisions: (count) =>
+      session.run(async (db) => {
+        const { rows } = await sql<{
+          revision: number
+        }>`SELECT nextval('meter_revisions')::integer AS revision FROM generate_series(1, ${count}::integer)`.execute(db)
+        return rows.map(({ revision }) => revision)
+      }),
+
+    reviseMeters: (changes) =>
+      session.write(async (trx, announce) => {
+        const revisions = changes.map(({ meter }) => meter.revision)
+        const found = await trx
+          .selectFrom('meters')
+          .select('revision')
+          .where('revision', 'in', revisions)
+          .orderBy('revision')
+          .forUpdate()
+          .execute()
+        if (found.length < changes.length) return false
+        for (const { meter, revision } of changes) {
+          await trx.updateTable('meters').set({ revision }).where('revision', '=', meter.revision).execute()
+          announce({ tenant: meter.tenant, kind: 'meter', key: meter.key })
+        }
+        return true
+      }),
 
     deleteMeter: (tenant, key) =>
       session.write(async (trx, announce) => {

@@ -30,6 +30,8 @@ export type ClickHouseUsageStoreOptions = {
   readonly registry: Registry
 }
 
+const REMOVED_TOGETHER = 1_000
+
 /** The usage store on a ClickHouse engine. The same SQL text serves chDB in this process and a server over HTTP. */
 export function createClickHouseUsageStore(options: ClickHouseUsageStoreOptions): UsageStore {
   const { log, registry, cluster = null } = options
@@ -80,6 +82,17 @@ export function createClickHouseUsageStore(options: ClickHouseUsageStoreOptions)
       if (events.length > 0) await writeRows('events', encodeEvents(events), signal)
       if (windows.length > 0) await writeRows('usage_windows', encodeWindows(windows), signal)
       if (positions.length > 0) await writeRows('positions', encodePositions(positions), signal)
+    },
+
+    async removeEvents(partition, places) {
+      for (let from = 0; from < places.length; from += REMOVED_TOGETHER) {
+        const some = places.slice(from, from + REMOVED_TOGETHER)
+        await executor.command(
+          `DELETE FROM events WHERE log_partition = {partition:UInt32} AND log_offset IN {offsets:Array(UInt64)}
+             AND concat(toString(log_offset), ' ', toString(log_index)) IN {places:Array(String)}`,
+          { partition, offsets: some.map(({ offset }) => offset), places: some.map(({ offset, index }) => `${offset} ${index}`) },
+        )
+      }
     },
 
     async activations() {

@@ -138,6 +138,8 @@ export type UsageStore = {
   /** Next offset to read, by partition; a partition never flushed is absent. */
   positions(): Promise<ReadonlyMap<Partition, Offset>>
   write(flush: Flush, signal?: AbortSignal): Promise<void>
+  /** Takes events that the log does not have out of `events`: for a replay from the log only. Gone to readers when it resolves. */
+  removeEvents(partition: Partition, places: readonly Pick<EventPosition, 'offset' | 'index'>[]): Promise<void>
   /** The lowest position of each of these keys among events received at or after `receivedFromMs`; unknown keys are absent from the result. `key` is the very object passed in. */
   findEvents(
     keys: readonly EventKey[],

@@ -119,6 +119,24 @@ export function describeCatalog(name: string, makePlace: () => Promise<CatalogPl
         for (const { value } of put) expect(revisionOf.get(`${tenant} ${value.key}`)).toBe(value.revision)
       })
 
+      test('meters get reserved revisions all together, or none when one has changed', async () => {
+        const meters = [(await putMeter(TOKENS)).value, (await putMeter('calls' as MeterKey)).value]
+        const revisions = await catalog.reserveMeterRevisions(2)
+        expect(Math.min(...revisions)).toBeGreaterThan(Math.max(...meters.map(({ revision }) => revision)))
+        const changes = meters.map((meter, at) => ({ meter, revision: revisions[at] ?? 0 }))
+        heard.length = 0
+        expect(await catalog.reviseMeters(changes)).toBe(true)
+        expect(await catalog.meter(tenant, TOKENS)).toEqual({ ...meters[0], revision: revisions[0] })
+        expect(heard.map(({ kind, key }) => `${kind} ${key}`)).toEqual(['meter tokens', 'meter calls'])
+        expect(await catalog.reviseMeters(changes)).toBe(false)
+        const [third] = await catalog.reserveMeterRevisions(1)
+        const stale = { meter: changes[1]?.meter ?? meters[1], revision: (third ?? 0) + 1 }
+        const current = await catalog.meter(tenant, TOKENS)
+        if (current === null || stale.meter === undefined) throw new Error('the meters were put above')
+        expect(await catalog.reviseMeters([{ meter: current, revision: third ?? 0 }, { ...stale, meter: stale.meter }])).toBe(false)
+        expect(await catalog.meter(tenant, TOKENS)).toEqual(current)
+      })
+
       test('a meter that a feature reads stays', async () => {
         await putMeter(TOKENS)
         orThrow(await putFeature())

@@ -89,6 +89,7 @@ function createPort(tables: Tables, chunkRecords: number, { caller, network, ran
       if (isSwitchedOff('order of events, windows, positions')) steps.reverse()
       for (const step of steps) await step()
     },
+    removeEvents: () => Promise.reject(new Error('an aggregator removes no events')),
     findEvents: (keys, receivedFromMs) => call(() => findEvents(tables, keys, receivedFromMs)),
     scanEvents: (scan) => pages(() => scanEvents(tables, scan)),
     scanEventKeys: ({ partition, toOffset, receivedFromMs }) => pages(() => scanEvents(tables, { partition, toOffset, receivedFromMs })),

@@ -1,0 +1,83 @@
+import type { EventLog } from '../adapters/event-log/event-log.ts'
+import type { StoredEvent, UsageStore } from '../adapters/usage-store/usage-store.ts'
+import type { Offset, Partition } from '../domain/identity.ts'
+import type { UsageEventBatch } from '../domain/usage-event.ts'
+import { readUsageReport, USAGE_REPORT_TYPE } from '../domain/usage-report.ts'
+import { parsedData } from './record-fold.ts'
+import { createLogCheck } from './verify-log.ts'
+
+export type MendedEvents = {
+  /** Written, as the log has them and `events` had not. */
+  readonly restored: number
+  /** Taken out, as the log has not got them there, or has them otherwise. */
+  readonly removed: number
+  /** Reports that set usage and are missing: what they added is known to the stored row alone. */
+  readonly lost: number
+}
+
+/**
+ * Makes `events` of a partition what the log says, as far as the log reaches. Each step leaves more of it right, so that one
+ * cut off half-way is gone on with by the next.
+ */
+export async function mendEvents(
+  deps: {
+    readonly eventLog: Pick<EventLog, 'range' | 'read'>
+    readonly usageStore: Pick<UsageStore, 'findEvents' | 'scanEvents' | 'write' | 'removeEvents'>
+    readonly decode: (value: Uint8Array) => UsageEventBatch
+  },
+  { partition, toOffset }: { readonly partition: Partition; readonly toOffset: Offset },
+): Promise<MendedEvents> {
+  const { usageStore } = deps
+  const mended = { restored: 0, removed: 0, lost: 0 }
+  let wrong: { readonly stored: StoredEvent; readonly right: StoredEvent | null }[] = []
+
+  async function restore(events: readonly StoredEvent[]): Promise<void> {
+    const complete = events.filter((event) => !lacksDelta(event))
+    mended.lost += events.length - complete.length
+    mended.restored += complete.length
+    if (complete.length > 0) await usageStore.write({ events: complete, windows: [], positions: [] })
+  }
+
+  /** Out before in: a row that is written afterwards is not taken out with them. */
+  async function replaceWrong(): Promise<void> {
+    const replaced = wrong
+    wrong = []
+    if (replaced.length === 0) return
+    await usageStore.removeEvents(
+      partition,
+      replaced.map(({ stored }) => stored),
+    )
+    mended.removed += replaced.length
+    await restore(replaced.flatMap(({ right }) => right ?? []))
+  }
+
+  const check = await createLogCheck({
+    ...deps,
+    partition,
+    toOffset,
+    onDifference: () => undefined,
+    onMissing: restore,
+    async onWrong(stored, logged) {
+      wrong.push({ stored, right: logged === null ? null : withDeltaOf(stored, logged) })
+      if (wrong.length >= REPLACED_TOGETHER) await replaceWrong()
+    },
+  })
+  for await (const events of usageStore.scanEvents({ partition, toOffset })) await check.add(events)
+  await replaceWrong()
+  await check.end()
+  return mended
+}
+
+const REPLACED_TOGETHER = 1_000
+
+function withDeltaOf(stored: StoredEvent, logged: StoredEvent): StoredEvent {
+  const { delta } = parsedData(stored.data) as { delta?: unknown }
+  if (logged.type !== USAGE_REPORT_TYPE || stored.id !== logged.id || typeof delta !== 'string') return logged
+  return { ...logged, data: JSON.stringify({ ...parsedData(logged.data), delta }) }
+}
+
+function lacksDelta({ type, data }: StoredEvent): boolean {
+  if (type !== USAGE_REPORT_TYPE) return false
+  const report = readUsageReport(parsedData(data))
+  return report !== null && report.set !== null && report.quantity === null
+}
