@@ -133,7 +133,12 @@ export function describeCatalog(name: string, makePlace: () => Promise<CatalogPl
         const stale = { meter: changes[1]?.meter ?? meters[1], revision: (third ?? 0) + 1 }
         const current = await catalog.meter(tenant, TOKENS)
         if (current === null || stale.meter === undefined) throw new Error('the meters were put above')
-        expect(await catalog.reviseMeters([{ meter: current, revision: third ?? 0 }, { ...stale, meter: stale.meter }])).toBe(false)
+        expect(
+          await catalog.reviseMeters([
+            { meter: current, revision: third ?? 0 },
+            { ...stale, meter: stale.meter },
+          ]),
+        ).toBe(false)
         expect(await catalog.meter(tenant, TOKENS)).toEqual(current)
       })
 
