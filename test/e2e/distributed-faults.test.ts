@@ -23,7 +23,7 @@ const FAULTS = 9
 const { stack, missing } = realTrace.isPresent
   ? await openDistributedStack({ isOwn: true, brokers: 3, env: { TOLLGATE_STALLED_AFTER_MS: '2000', TOLLGATE_START_WAIT_MS: '120000' } })
   : { stack: null, missing: 'the real trace is not there' }
-afterAll(() => stack?.discard(), 60_000)
+afterAll(() => stack?.discard(), 180_000)
 
 /**
  * Two processes of each role on three brokers. The hostile trace is delivered through whichever gateway answers, a part of it

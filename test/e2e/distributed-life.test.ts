@@ -4,7 +4,7 @@ import { openDistributedStack } from '../support/distributed-stack.ts'
 import { type TollgateProcess, waitFor } from '../support/tollgate-process.ts'
 
 const { stack, missing } = await openDistributedStack({ isOwn: true, env: { TOLLGATE_STALLED_AFTER_MS: '2000' } })
-afterAll(() => stack?.discard(), 60_000)
+afterAll(() => stack?.discard(), 180_000)
 
 /** Far below the 10 s after which an api would ask the catalog anew by itself. What it takes in truth is shown by the test. */
 const NOTICED_WITHIN_MS = 5_000

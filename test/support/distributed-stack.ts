@@ -72,7 +72,8 @@ export async function openDistributedStack(
     TOLLGATE_PARTITIONS: String(options.partitions ?? 4),
     ...options.env,
   }
-  const started: TollgateProcess[] = []
+  /** Also those that are not ready yet: a test that fails while they start must not leave them behind. */
+  const started: Promise<TollgateProcess>[] = []
   return {
     missing: null,
     stack: {
@@ -80,15 +81,16 @@ export async function openDistributedStack(
       clickhouse,
       servers: serversOf({ kafka: servers[0], postgres: servers[1], redis: servers[2] }, isOwn),
       async start(role) {
-        const process = await startTollgate({ dataDir: await temporaryDirectory(), env, args: ['--roles', role] })
-        started.push(process)
-        return process
+        const starting = temporaryDirectory().then((dataDir) => startTollgate({ dataDir, env, args: ['--roles', role] }))
+        started.push(starting)
+        return await starting
       },
       async discard() {
         await Promise.all(
-          started.map(async (process) => {
-            await process.kill()
-            await removeDirectory(process.dataDir)
+          started.map(async (starting) => {
+            const process = await starting.catch(() => null)
+            await process?.kill()
+            if (process !== null) await removeDirectory(process.dataDir)
           }),
         )
         await clickhouse.discard()
