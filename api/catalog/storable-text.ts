@@ -11,7 +11,7 @@ export function refuseUnstorableText(body: unknown): void {
   orThrow(refuse('invalid_text', detail, { errors: [{ field, code: 'invalid_text', detail }] }))
 }
 
-/** The path of the first such string or property name. The depth is bounded by the JSON parser's own stack, the size by the body limit. */
+/** The path of the first such string or property name. Depth and size are bounded before, for every body. */
 function findUnstorable(value: unknown, field: string): string | null {
   if (typeof value === 'string') return isStorable(value) ? null : field
   if (Array.isArray(value)) return firstOf(value.map((item, index) => [`${field}[${index}]`, item] as const))

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect } from 'node:net'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { Type } from 'typebox'
@@ -86,7 +88,7 @@ beforeAll(async () => {
     clock: { now: () => 0 as InstantMs },
     log: pino({ level: 'silent' }),
     registry: new Registry(),
-    bodyBytesMax: 1000,
+    bodyBytesMax: 50_000,
   })
   app.register(thingRoutes)
   await app.ready()
@@ -118,7 +120,13 @@ describe('every error is a problem of its own', () => {
     { name: 'empty', request: boss(''), status: 400, code: 'invalid_json' },
     { name: '__proto__', request: boss('{"__proto__":{"a":1}}'), status: 400, code: 'invalid_json' },
     { name: 'text', request: boss('hello', { 'content-type': 'text/plain' }), status: 415, code: 'unsupported_media_type' },
-    { name: 'too large', request: boss(`{"mode":"${'x'.repeat(1000)}"}`), status: 413, code: 'payload_too_large' },
+    { name: 'too large', request: boss(`{"mode":"${'x'.repeat(50_000)}"}`), status: 413, code: 'payload_too_large' },
+    {
+      name: 'nested without end',
+      request: boss(`{"price":${'['.repeat(20_000)}${']'.repeat(20_000)}}`),
+      status: 400,
+      code: 'body_too_deep',
+    },
     { name: 'query', request: { url: '/v1/things/a?limit=11', headers: reader }, status: 400, code: 'invalid_request' },
   ])('$name', async ({ request, status, code, retryAfter }) => {
     const answer = await app.inject(request)
@@ -132,6 +140,24 @@ describe('every error is a problem of its own', () => {
   test('a wrong method names the right ones', async () => {
     const answer = await app.inject({ method: 'DELETE', url: '/v1/things/a' })
     expect(answer.headers.allow).toBe('GET, HEAD')
+  })
+})
+
+describe('what Node would answer without a body is a problem too', () => {
+  test.each([
+    { name: 'no host', head: 'GET /healthz HTTP/1.1\r\n\r\n', status: 400, code: 'missing_host' },
+    { name: 'an expectation', head: 'GET /healthz HTTP/1.1\r\nHost: a\r\nExpect: more\r\n\r\n', status: 417, code: 'unmet_expectation' },
+    { name: 'no HTTP', head: 'hello\r\n\r\n', status: 400, code: 'bad_request' },
+  ])('$name', async ({ head, status, code }) => {
+    if (!app.server.listening) await app.listen({ port: 0, host: '127.0.0.1' })
+    const { port } = app.server.address() as AddressInfo
+    const socket = connect({ port, host: '127.0.0.1' })
+    socket.write(head)
+    const text = (await once(socket, 'data')).toString()
+    socket.destroy()
+    expect(text).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+    expect(text).toMatch(/content-type: application\/problem\+json/i)
+    expect(text).toContain(`"code":"${code}"`)
   })
 })
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyBaseLogger, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
@@ -6,8 +7,10 @@ import type { Logger } from 'pino'
 import { Histogram, type Registry } from 'prom-client'
 import { Type } from 'typebox'
 import type { Clock } from '../../domain/clock.ts'
+import { RefusalError, refuse } from '../../domain/refusal.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { authenticateRequests, type FindPrincipal } from './authentication.ts'
+import { refuseDeepBodies } from './body-depth.ts'
 import { honourIdempotencyKeys, type IdempotencyStore } from './idempotency.ts'
 import { createKnownPaths, type KnownPaths } from './known-paths.ts'
 import { describeApi } from './openapi.ts'
@@ -40,7 +43,8 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
     bodyLimit: options.bodyBytesMax,
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    http: { headersTimeout: HEADERS_TIMEOUT_MS },
+    // Node's own refusal of a request without Host has no body; ours is a problem like any other.
+    http: { headersTimeout: HEADERS_TIMEOUT_MS, requireHostHeader: false },
     routerOptions: { maxParamLength: PARAM_CHARACTERS_MAX },
     genReqId: () => randomUUID(),
     // What we log names the request itself; a child logger for each would be made and hardly ever used.
@@ -53,6 +57,9 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   const paths = createKnownPaths()
   app.addHook('onRoute', (route) => paths.add(route.url, [route.method].flat()))
   app.removeContentTypeParser('text/plain')
+  app.server.on('checkExpectation', answerUnmetExpectation)
+  requireHost(app)
+  refuseDeepBodies(app)
   validateRequests(app)
   measureRequests(app, log, registry)
   authenticateRequests(app, options.findPrincipal)
@@ -109,6 +116,20 @@ function sendProblem(reply: FastifyReply, { problem, retryAfterSeconds }: Proble
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(Math.max(1, Math.ceil(retryAfterSeconds))))
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
   return reply.code(problem.status).type(PROBLEM_CONTENT_TYPE).send(JSON.stringify(problem))
+}
+
+/** RFC 9112, section 3.2. */
+function requireHost(app: HttpApp): void {
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (request.headers.host !== undefined || request.raw.httpVersion !== '1.1') return done()
+    done(new RefusalError(refuse('missing_host', 'A request of HTTP/1.1 names its host; send a Host header.')))
+  })
+}
+
+/** Of what `Expect` may ask for, Node itself answers 100-continue. */
+function answerUnmetExpectation(_request: IncomingMessage, response: ServerResponse): void {
+  const body = JSON.stringify(problem('unmet_expectation', 417, 'Expect may be 100-continue and nothing else; leave it out.'))
+  response.writeHead(417, { 'content-type': PROBLEM_CONTENT_TYPE, connection: 'close' }).end(body)
 }
 
 /** What is not even HTTP never reaches a route. */

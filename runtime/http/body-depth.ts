@@ -1,0 +1,28 @@
+import { RefusalError, refuse } from '../../domain/refusal.ts'
+import type { HttpApp } from '../../schemas/http/common.ts'
+
+/** More than any body of ours has. The parser takes any depth, but what follows it goes down by calls, and would run out of stack. */
+const BODY_DEPTH_MAX = 64
+
+/** Before the schema, so that neither it nor what it says of a wrong value meets a body without a bottom. */
+export function refuseDeepBodies(app: HttpApp): void {
+  app.addHook('preValidation', (request, _reply, done) => {
+    const { body } = request
+    // A stream is read by its handler, which has a bound of its own.
+    if (!isJsonContainer(body) || isWithin(body, BODY_DEPTH_MAX)) return done()
+    const detail = `The body is nested more than ${BODY_DEPTH_MAX} levels deep; flatten it.`
+    done(new RefusalError(refuse('body_too_deep', detail)))
+  })
+}
+
+function isJsonContainer(value: unknown): value is object {
+  return Array.isArray(value) || (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype)
+}
+
+function isWithin(value: object, levels: number): boolean {
+  if (levels === 0) return false
+  for (const item of Object.values(value)) {
+    if (typeof item === 'object' && item !== null && !isWithin(item, levels - 1)) return false
+  }
+  return true
+}
