@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest'
+import { fuzzRun } from './fuzz-run.ts'
+
+const MIB = 2 ** 20
+/** What a run may add to a server that is warm: what it keeps of the keys, customers and events that came. */
+const HEAP_GROWTH_BYTES_MAX = 128 * MIB
+const RESIDENT_GROWTH_BYTES_MAX = 512 * MIB
+
+test('hostile requests are answered by the contract, and leave the server and the other tenant as they were', async () => {
+  const report = await fuzzRun({ seed: 1, requests: 1_000, connections: 16, idle: 1_000, slow: 10 })
+  expect(report.failures.join('\n\n')).toBe('')
+  expect(report.sent).toBe(1_000)
+  // Those that the server ended come again, so how many are there at the end is a matter of the moment.
+  expect(report.crowdHeld).toBeGreaterThan(0)
+  expect(report.memory.end.heapBytes - report.memory.warm.heapBytes).toBeLessThan(HEAP_GROWTH_BYTES_MAX)
+  expect(report.memory.end.residentBytes - report.memory.warm.residentBytes).toBeLessThan(RESIDENT_GROWTH_BYTES_MAX)
+}, 240_000)
