@@ -5,7 +5,7 @@ export type ClientAnswer = { readonly status: number; readonly body: unknown; re
 
 /** Sends as a careful app does: the same request again and again until there is an answer that stands. */
 export type RetryingClient = {
-  /** One try. Null when there was no answer, or one that says to come again (429, 503). */
+  /** One try. Null when there was no answer, or one that says to come again (429, 503, a meter that is backfilling). */
   once(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<ClientAnswer | null>
   /** Tries until there is an answer that stands. */
   send(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<ClientAnswer>
@@ -46,7 +46,7 @@ export function createRetryingClient(address: string | ((method: string, path: s
       if (error instanceof Error) return null
       throw error
     }
-    if (answer.status === 503 || answer.status === 429) return null
+    if (answer.status === 503 || answer.status === 429 || isBackfilling(answer)) return null
     if (answer.status >= 500) throw new Difference(`${method} ${path}`, 'no 5xx but 503', `${answer.status} ${answer.text.slice(0, 500)}`)
     answers++
     return answer
@@ -83,6 +83,11 @@ export function createRetryingClient(address: string | ((method: string, path: s
     retries: () => retries,
     answers: () => answers,
   }
+}
+
+/** A meter that was changed a moment ago, and whose answer says to come again. */
+function isBackfilling({ status, body }: ClientAnswer): boolean {
+  return status === 409 && (body as { readonly code?: string }).code === 'meter_backfilling'
 }
 
 function requestOf(body: unknown, headers: Readonly<Record<string, string>>): RequestInit {
