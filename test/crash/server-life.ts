@@ -34,6 +34,12 @@ const OUTPUT_CHARS_MAX = 20_000
 /** Printed when all of it works: the port is open and requests are served. */
 const READY = /is ready after/
 
+/** A run that ends with a difference leaves its servers as they are; they end with this process. */
+const living = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of living) child.kill('SIGKILL')
+})
+
 export function startServerLife(place: ServerPlace, launcher: readonly string[] = []): ServerLife {
   const loaded = place.env?.CRASH_MUTANT === undefined ? [] : ['--import', join(ROOT, 'test/crash/mutate.ts')]
   const [command = process.execPath, ...args] = [...launcher, process.execPath, ...loaded, join(ROOT, 'runtime/tollgate.ts'), 'serve']
@@ -51,6 +57,8 @@ export function startServerLife(place: ServerPlace, launcher: readonly string[] 
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  living.add(child)
+  child.once('exit', () => living.delete(child))
   const log = createWriteStream(place.logFile, { flags: 'a' })
   const exited = new Promise<Exit>((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })))
   const lines = watchLines(child, log, exited)
