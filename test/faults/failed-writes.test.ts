@@ -4,7 +4,7 @@ import { diskFaultsMissing, injectDiskFault } from '../support/disk-fault.ts'
 import { type Answer, type Asking, detailOf, untilAnswer } from './asking.ts'
 import { faultyRun } from './faulty-run.ts'
 
-const missing = diskFaultsMissing()
+const missing = await diskFaultsMissing()
 
 const isRefused = ({ status }: Answer) => status === 503
 const isWell = async (asking: Asking) => {

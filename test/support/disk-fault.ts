@@ -1,5 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { installPackage } from '../../deploy/dev/apt.ts'
+import { findCommand } from '../../deploy/dev/server-process.ts'
 
 export type DiskFault = {
   readonly pid: number
@@ -10,9 +12,10 @@ export type DiskFault = {
   readonly what: { readonly error: 'EIO' | 'ENOSPC' } | { readonly delayMs: number }
 }
 
-/** Why faults cannot be put into calls here; null when they can. With CI=true that is a failure. */
-export function diskFaultsMissing(): string | null {
+/** Why faults cannot be put into calls here; null when they can. With CI=true that is a failure. As root it brings strace. */
+export async function diskFaultsMissing(): Promise<string | null> {
   try {
+    if ((await findCommand('strace')) === undefined) await installPackage('strace')
     execFileSync('strace', ['-qq', '-o', '/dev/null', '-e', 'trace=fsync', '-e', 'inject=fsync:error=EIO', 'true'], { stdio: 'pipe' })
     return null
   } catch (error) {
