@@ -55,10 +55,12 @@ const METERS = [
 /** The columns of the table, in their order. */
 function windowsSql({ meter, dimensions, value, hasQuantity }: (typeof METERS)[number], events: string): string {
   const quantity = (sql: string) => (hasQuantity ? sql : 'NULL')
-  return `SELECT tenant, '${meter}', 1, customer, toStartOfMinute(occurred_at) AS minute, ${dimensions} AS dims, count(), sum(${value}),
-    ${quantity(`min(${value})`)}, ${quantity(`max(${value})`)}, ${quantity(`argMax(${value}, occurred_at)`)}, ${quantity('max(occurred_at)')},
-    max(log_offset), max(log_index), [], log_partition, intDiv(log_offset, 1024) AS chunk, max(log_offset)
-    FROM (${events}) GROUP BY tenant, customer, minute, dims, log_partition, chunk`
+  return `SELECT tenant, '${meter}' AS meter, 1 AS revision, customer, toStartOfMinute(occurred_at) AS window_start, ${dimensions} AS dimensions,
+    count() AS events, sum(${value}) AS value_sum, ${quantity(`min(${value})`)} AS value_min, ${quantity(`max(${value})`)} AS value_max,
+    ${quantity(`argMax(${value}, occurred_at)`)} AS value_latest, ${quantity('max(occurred_at)')} AS latest_occurred_at,
+    max(log_offset) AS latest_log_offset, max(log_index) AS latest_log_index, [] AS unique_values, log_partition,
+    intDiv(log_offset, 1024) AS chunk, max(log_offset) AS version
+    FROM (${events}) GROUP BY tenant, customer, window_start, dimensions, log_partition, chunk`
 }
 
 async function insertRows({ storePath, rowsDir }: Extract<FloorRequest, { step: 'insert' }>): Promise<FloorResult> {
