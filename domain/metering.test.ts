@@ -76,6 +76,7 @@ test('Dimensions are text, empty where there is none, and names ascend', () => {
   expect(matchesFilter({ model: ['b'] }, dimensions)).toBe(false)
   expect(matchesFilter({ color: [''] }, dimensions)).toBe(true)
   expect(matchesFilter({}, dimensions)).toBe(true)
+  expect(matchesFilter({ constructor: [''] }, dimensions)).toBe(true)
 })
 
 type Moment = { value: bigint; text: string; atMs: number; offset: number }

@@ -31,7 +31,8 @@ export function readDimensions(meter: MeterDefinition, data: object): Readonly<R
 export function matchesFilter(filter: DimensionFilter, dimensions: Readonly<Record<string, string>>): boolean {
   for (const name in filter) {
     const wanted = filter[name]
-    if (wanted !== undefined && !wanted.includes(dimensions[name] ?? '')) return false
+    const value = Object.hasOwn(dimensions, name) ? dimensions[name] : ''
+    if (wanted !== undefined && !wanted.includes(value ?? '')) return false
   }
   return true
 }

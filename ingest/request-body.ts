@@ -13,19 +13,19 @@ export type BodyLimits = { readonly packedBytesMax: number; readonly unpackedByt
 /** What the headers say that the body is. */
 export function bodyKindOf(headers: IncomingHttpHeaders): Outcome<{ readonly shape: BodyShape; readonly coding: BodyCoding }> {
   const [mediaType = '', ...parameters] = (headers['content-type'] ?? '').toLowerCase().split(';')
-  const shape = SHAPES[mediaType.trim()]
+  const shape = SHAPES.get(mediaType.trim())
   const charset = parameters
     .map((parameter) => /^\s*charset\s*=\s*"?([^"\s]+)"?\s*$/.exec(parameter)?.[1])
     .find((name) => name !== undefined)
   if (shape === undefined || (charset !== undefined && charset !== 'utf-8' && charset !== 'utf8')) {
     const what =
       headers['content-type'] === undefined ? 'no content type' : `content type ${JSON.stringify(headers['content-type'].slice(0, 80))}`
-    return refuse('unsupported_media_type', `The request has ${what}. Send one of ${Object.keys(SHAPES).join(', ')}, in UTF-8.`, {
+    return refuse('unsupported_media_type', `The request has ${what}. Send one of ${[...SHAPES.keys()].join(', ')}, in UTF-8.`, {
       status: 415,
     })
   }
   const named = (headers['content-encoding'] ?? 'identity').trim().toLowerCase()
-  const coding = CODINGS[named]
+  const coding = CODINGS.get(named)
   if (coding === undefined) {
     return refuse(
       'unsupported_content_encoding',
@@ -58,20 +58,21 @@ export function utf8TextOf(bytes: Buffer): string | undefined {
   return isUtf8(bytes) ? bytes.toString('utf8') : undefined
 }
 
-const SHAPES: Readonly<Record<string, BodyShape>> = {
-  'application/json': 'object_or_array',
-  'application/cloudevents+json': 'object',
-  'application/cloudevents-batch+json': 'array',
-  'application/x-ndjson': 'lines',
-}
-const CODINGS: Readonly<Record<string, BodyCoding>> = {
-  identity: 'identity',
-  '': 'identity',
-  gzip: 'gzip',
-  'x-gzip': 'gzip',
-  br: 'br',
-  zstd: 'zstd',
-}
+// Maps, as the caller names the key: every object has a `constructor`.
+const SHAPES: ReadonlyMap<string, BodyShape> = new Map([
+  ['application/json', 'object_or_array'],
+  ['application/cloudevents+json', 'object'],
+  ['application/cloudevents-batch+json', 'array'],
+  ['application/x-ndjson', 'lines'],
+])
+const CODINGS: ReadonlyMap<string, BodyCoding> = new Map([
+  ['identity', 'identity'],
+  ['', 'identity'],
+  ['gzip', 'gzip'],
+  ['x-gzip', 'gzip'],
+  ['br', 'br'],
+  ['zstd', 'zstd'],
+])
 
 /** A zstd frame may ask its reader for a window of 128 MiB; this is what `zstd -19` needs. */
 const ZSTD_WINDOW_LOG_MAX = 23

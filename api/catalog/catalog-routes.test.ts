@@ -346,6 +346,14 @@ describe('the catalog over HTTP', () => {
       expect((await call('GET', '/v1/plans/bad')).status).toBe(404)
     })
 
+    test.each([
+      { version: '2147483647', status: 404, code: 'unknown_plan' },
+      { version: '2147483648', status: 400, code: 'invalid_request' },
+      { version: '9'.repeat(64), status: 400, code: 'invalid_request' },
+    ])('version $version is $status $code', async ({ version, status, code }) => {
+      expect(await call('GET', `/v1/plans/pro?version=${version}`)).toMatchObject({ status, body: { code } })
+    })
+
     test('every wrong field is named at once', async () => {
       const { body } = await call('PUT', '/v1/plans/bad', { ...plan(), product: 'none', baseFee: 'x', entitlements: [{ feature: 'none' }] })
       expect((body.errors as { field: string }[]).map(({ field }) => field)).toEqual(['product', 'baseFee', 'entitlements[0].feature'])

@@ -161,7 +161,11 @@ export const PlanSchema = Type.Object({
     }),
   ),
 })
-export const PlanQuerySchema = Type.Object({ version: Type.Optional(Type.Integer({ minimum: 1, description: 'The latest when absent' })) })
+/** What an `integer` of PostgreSQL holds. */
+const PLAN_VERSION_MAX = 2_147_483_647
+export const PlanQuerySchema = Type.Object({
+  version: Type.Optional(Type.Integer({ minimum: 1, maximum: PLAN_VERSION_MAX, description: 'The latest when absent' })),
+})
 
 export const SUBJECTS_MAX = 1_000
 const METADATA_PROPERTIES_MAX = 50
