@@ -5,7 +5,11 @@ import { RefusalError, refuse } from '../../domain/refusal.ts'
 import type { ClickHouseExecutor, ResultRow } from './clickhouse-executor.ts'
 import { BACKFILL_CHUNK_BASE, type UsageQuery, type UsageRow, type UsageStore, type UsageWindow, type WindowRow } from './usage-store.ts'
 
-/** The reading half of the store's usage windows. `FINAL` takes the latest version of each chunk's row. */
+/**
+ * The reading half of the store's usage windows. `FINAL` takes the latest version of each chunk's row. Every condition is on
+ * columns that all versions of a row share, so it may come before `FINAL` (`PREWHERE`), which then has only the rows asked for
+ * to compare, and not all that the index could not skip.
+ */
 export type WindowQueries = Pick<UsageStore, 'usage' | 'scanWindows'>
 
 /** Windows in one answer of a scan. */
@@ -87,7 +91,7 @@ function usageStatement(query: UsageQuery): { sql: string; params: Record<string
       maxIf((toUnixTimestamp64Milli(assumeNotNull(latest_occurred_at)), latest_log_offset, latest_log_index), ${HAS_LATEST}),
       groupUniqArrayArray(unique_values)
     FROM usage_windows FINAL
-    WHERE ${where.join(' AND ')}
+    PREWHERE ${where.join(' AND ')}
     GROUP BY ${keys.join(', ')}
     ORDER BY ${keys.join(', ')}
     LIMIT {rowsLimit:UInt64}
@@ -180,7 +184,7 @@ async function* scanRevision(
          log_partition, chunk, version, events, toString(value_sum), toString(value_min), toString(value_max),
          toString(value_latest), toUnixTimestamp64Milli(latest_occurred_at), latest_log_offset, latest_log_index, unique_values
        FROM usage_windows FINAL
-       WHERE tenant = {tenant:String} AND meter = {meter:String} AND revision = {revision:UInt64} AND ${ofPartition} AND ${next}
+       PREWHERE tenant = {tenant:String} AND meter = {meter:String} AND revision = {revision:UInt64} AND ${ofPartition} AND ${next}
        ORDER BY customer, window_start LIMIT {pageWindows:UInt64} WITH TIES
        ${WITHOUT_CROSSING_MONTHS}`,
       { ...params, ...after, pageWindows: SCAN_PAGE_WINDOWS },
