@@ -6,7 +6,7 @@ const { values } = parseArgs({
   options: {
     requests: { type: 'string', default: '20000' },
     seed: { type: 'string', default: '1' },
-    connections: { type: 'string', default: '24' },
+    connections: { type: 'string', default: '64' },
     idle: { type: 'string', default: '2000' },
     slow: { type: 'string', default: '20' },
     only: { type: 'string' },

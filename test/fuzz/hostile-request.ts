@@ -54,8 +54,15 @@ const MAKERS: readonly { kind: string; weight: number; make: (random: SeededRand
   { kind: 'broken off', weight: 2, make: brokenOff },
 ]
 
-/** Each of these leaves more to do for every later one, so a run has few. */
-const SELDOM = new Set(['POST /v1/keys', 'PUT /v1/meters/{key}', 'POST /v1/subscriptions', 'POST /v1/customers/{key}/grants'])
+/** Each of these leaves more to do for every later one, or, like the metrics, takes no input and much time; so a run has few. */
+const SELDOM = new Set([
+  'POST /v1/keys',
+  'PUT /v1/meters/{key}',
+  'POST /v1/subscriptions',
+  'POST /v1/customers/{key}/grants',
+  'POST /v1/customers/{key}/balances/{feature}/reset',
+  'GET /metrics',
+])
 const SELDOM_SHARE = 0.1
 
 function validCall(random: SeededRandom, { worlds, keys }: RequestSources): Call {
