@@ -8,31 +8,32 @@ import { createWireClient, type ExchangeResult } from './wire-client.ts'
 
 export type FuzzOptions = {
   readonly seed: number
+  /** Number of the first request of the seed that is sent; 0 when undefined. */
+  readonly from?: number
   readonly requests: number
   readonly connections: number
   /** Connections that say nothing, and bodies that come byte by byte, all the while. */
   readonly idle: number
   readonly slow: number
-  /** Only the request of this number. */
-  readonly only?: number
   readonly onProgress?: (sent: number, counts: Counts) => void
 }
 /** Answers by route, then by status; `none` where the server closed instead, which only a broken request may get. */
 export type Counts = ReadonlyMap<string, ReadonlyMap<string, number>>
-export type Memory = { readonly heapBytes: number; readonly residentBytes: number }
+export type Memory = { readonly sent: number; readonly heapBytes: number; readonly residentBytes: number }
 export type FuzzReport = {
   readonly sent: number
   readonly counts: Counts
   /** Each with the seed, the number and the bytes of its request. */
   readonly failures: readonly string[]
-  /** Once warm, and after the last request; both behind a collection of garbage. */
-  readonly memory: { readonly warm: Memory; readonly end: Memory }
+  /** First once warm, last after the last request; each behind a collection of garbage. */
+  readonly memory: readonly Memory[]
   readonly crowdHeld: number
 }
 
 const FAILURES_MAX = 10
 /** Caches and pools have their size by then. */
 const WARM_AFTER_REQUESTS = 500
+const MEMORY_EVERY_REQUESTS = 100_000
 export const OTHERS_MARKER = 'quiet-heron-83'
 const OTHERS_QUANTITY = '2718281.5'
 
@@ -68,8 +69,9 @@ async function fuzz(options: FuzzOptions, tollgate: TollgateProcess, otherAdminK
   const crowd = await gatherCrowd(port, tollgate.adminKey, options)
   const failures: string[] = []
   const counts = new Map<string, Map<string, number>>()
-  const until = options.only === undefined ? options.requests : options.only + 1
-  let next = options.only ?? 0
+  const memory: Memory[] = []
+  const from = options.from ?? 0
+  let next = from
   let sent = 0
 
   async function sendUntil(limit: number): Promise<void> {
@@ -101,14 +103,14 @@ async function fuzz(options: FuzzOptions, tollgate: TollgateProcess, otherAdminK
     return judged(request, result)
   }
 
-  await sendUntil(Math.min(until, Math.max(next, WARM_AFTER_REQUESTS)))
-  const warm = await memoryOf(tollgate)
-  await sendUntil(until)
+  for (let legEnd = WARM_AFTER_REQUESTS; sent < options.requests && failures.length < FAILURES_MAX; legEnd += MEMORY_EVERY_REQUESTS) {
+    await sendUntil(from + Math.min(legEnd, options.requests))
+    memory.push({ sent, ...(await memoryOf(tollgate)) })
+  }
   const crowdHeld = crowd.held()
   crowd.leave()
-  const end = await memoryOf(tollgate)
 
-  const report = { sent, counts, failures, memory: { warm, end }, crowdHeld }
+  const report = { sent, counts, failures, memory, crowdHeld }
   failures.push(...(await wrongAfterwards(tollgate, callOwn, callOther, other, otherBefore)))
   return report
 }
@@ -139,10 +141,10 @@ function judged(request: HostileRequest, { answers, isClosed, restBytes }: Excha
 
 function failureText(seed: number, index: number, { kind, route, bytes }: HostileRequest, wrong: string): string {
   const sent = JSON.stringify(Buffer.concat([...bytes]).toString('latin1')).slice(0, 3_000)
-  return `seed ${seed}, request ${index} (${kind}, ${route}): ${wrong}\n  sent: ${sent}\n  again: npm run test:fuzz -- --seed ${seed} --only ${index}`
+  return `seed ${seed}, request ${index} (${kind}, ${route}): ${wrong}\n  sent: ${sent}\n  again: npm run test:fuzz -- --seed ${seed} --from ${index} --requests 1`
 }
 
-async function memoryOf(tollgate: TollgateProcess): Promise<Memory> {
+async function memoryOf(tollgate: TollgateProcess): Promise<Omit<Memory, 'sent'>> {
   const collections = async () =>
     sumOf((await tollgate.call('GET', '/metrics')).text, /^nodejs_gc_duration_seconds_count\{.*major.*\} (\S+)$/gm)
   const before = await collections()

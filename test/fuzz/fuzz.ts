@@ -1,35 +1,28 @@
 import { parseArgs } from 'node:util'
 import { type Counts, fuzzRun } from './fuzz-run.ts'
 
-/** `npm run test:fuzz -- --requests 1000000 --seed 1`; `--only N` sends that one request of the seed alone. Exit code 1 when something is wrong. */
+/** `npm run test:fuzz -- --requests 1000000 --seed 1`; `--from N` begins at that number of the seed. Exit code 1 when something is wrong. */
 const { values } = parseArgs({
   options: {
-    requests: { type: 'string', default: '20000' },
     seed: { type: 'string', default: '1' },
+    from: { type: 'string', default: '0' },
+    requests: { type: 'string', default: '20000' },
     connections: { type: 'string', default: '64' },
     idle: { type: 'string', default: '2000' },
     slow: { type: 'string', default: '20' },
-    only: { type: 'string' },
   },
 })
-const { only, ...numbers } = values
-const [requests = 0, seed = 0, connections = 0, idle = 0, slow = 0] = [
-  numbers.requests,
-  numbers.seed,
-  numbers.connections,
-  numbers.idle,
-  numbers.slow,
-].map(wholeNumber)
+const seed = wholeNumber(values.seed)
 
 const PROGRESS_EVERY_REQUESTS = 10_000
 const startedMs = performance.now()
 const report = await fuzzRun({
   seed,
-  requests,
-  connections,
-  idle,
-  slow,
-  ...(only === undefined ? {} : { only: wholeNumber(only) }),
+  from: wholeNumber(values.from),
+  requests: wholeNumber(values.requests),
+  connections: wholeNumber(values.connections),
+  idle: wholeNumber(values.idle),
+  slow: wholeNumber(values.slow),
   onProgress(sent, counts) {
     if (sent % PROGRESS_EVERY_REQUESTS === 0) console.log(`${seconds()} s  ${sent} requests  ${statusLine(counts)}`)
   },
@@ -39,8 +32,9 @@ const { counts, failures, memory } = report
 console.log(`\nseed ${seed}: ${report.sent} requests in ${seconds()} s, ${report.crowdHeld} idle and slow connections held to the end`)
 console.log(`by status  ${statusLine(counts)}`)
 for (const [route, byStatus] of [...counts].sort(([a], [b]) => (a < b ? -1 : 1))) console.log(`  ${route.padEnd(55)} ${line(byStatus)}`)
-console.log(`heap ${mib(memory.warm.heapBytes)} MiB once warm, ${mib(memory.end.heapBytes)} at the end`)
-console.log(`resident ${mib(memory.warm.residentBytes)} MiB once warm, ${mib(memory.end.residentBytes)} at the end`)
+for (const { sent, heapBytes, residentBytes } of memory) {
+  console.log(`after ${sent} requests  heap ${mib(heapBytes)} MiB  resident ${mib(residentBytes)} MiB`)
+}
 for (const failure of failures) console.log(`\n${failure}`)
 console.log(failures.length === 0 ? '\nnothing wrong' : `\n${failures.length} wrong`)
 process.exit(failures.length === 0 ? 0 : 1)

@@ -42,7 +42,7 @@ type Call = { readonly method: string; readonly target: string; readonly route: 
 
 const MAKERS: readonly { kind: string; weight: number; make: (random: SeededRandom, sources: RequestSources) => Made }[] = [
   { kind: 'valid', weight: 6, make: (random, sources) => answered(validCall(random, sources)) },
-  { kind: 'mutated', weight: 34, make: (random, sources) => answered(mutatedCall(validCall(random, sources), random)) },
+  { kind: 'mutated', weight: 34, make: (random, sources) => answered(mutatedCall(changeableCall(random, sources), random)) },
   { kind: 'generated', weight: 16, make: (random, sources) => answered(generatedCall(random, sources)) },
   { kind: 'path', weight: 7, make: oddPath },
   { kind: 'headers', weight: 11, make: oddHeaders },
@@ -71,6 +71,17 @@ function validCall(random: SeededRandom, { worlds, keys }: RequestSources): Call
   const { path, body } = row.request(random.chance(0.8) ? worlds.own : worlds.other)
   return { method: methodOf(row.route), target: path, route: row.route, json: body, key: random.pick(keys) }
 }
+
+/** Mostly one with a body: of the others there is only the query to change. */
+function changeableCall(random: SeededRandom, sources: RequestSources): Call {
+  const wantsBody = random.chance(BODY_SHARE)
+  for (;;) {
+    const call = validCall(random, sources)
+    if (call.json !== undefined || !wantsBody) return call
+  }
+}
+
+const BODY_SHARE = 0.75
 
 function mutatedCall(call: Call, random: SeededRandom): Call {
   let json = call.json
@@ -269,7 +280,7 @@ function noise(random: SeededRandom, sources: RequestSources): Made {
 
 /** Several in one write: answered in their order, whatever one of them is. */
 function pipelined(random: SeededRandom, sources: RequestSources): Made {
-  const calls = Array.from({ length: random.between(2, 8) }, () => answered(mutatedCall(validCall(random, sources), random)))
+  const calls = Array.from({ length: random.between(2, 8) }, () => answered(mutatedCall(changeableCall(random, sources), random)))
   return {
     route: '-',
     bytes: [Buffer.concat(calls.flatMap(({ bytes }) => bytes))],
