@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { Counters } from '../adapters/counters/counters.ts'
 import { Fault } from '../domain/fault.ts'
 import type { Offset, Partition } from '../domain/identity.ts'
+import type { MaybePromise } from '../domain/maybe-promise.ts'
 
 /**
  * The counters as one partition's aggregator uses them. It knows how far it brought them, so it is the one to say whether a
@@ -23,7 +24,7 @@ export function createConfirmedCounters(
     log.warn({ partition, next }, 'counters were lost and start anew')
   }
 
-  async function confirmed<Value>(attempt: () => Promise<Value>): Promise<Value> {
+  async function confirmed<Value>(attempt: () => MaybePromise<Value>): Promise<Value> {
     try {
       return await attempt()
     } catch (error) {

@@ -9,6 +9,7 @@ import type { MeteredEntitlement } from '../domain/entitlements.ts'
 import { Fault } from '../domain/fault.ts'
 import { type CustomerKey, END_OF_TIME_MS, type InstantMs, type Period, type TenantKey } from '../domain/identity.ts'
 import { invariant } from '../domain/invariant.ts'
+import { type MaybePromise, whenKnown } from '../domain/maybe-promise.ts'
 import { partitionOf } from '../domain/partitioning.ts'
 import { countingBasis } from '../domain/tracked-feature.ts'
 import type { MeteredSpent } from './balance.ts'
@@ -20,9 +21,10 @@ export type BalanceReader = {
   /**
    * What was spent of each entitlement in the period under way, in one reading. Counters that are not tracked yet, or under another definition,
    * are asked for and waited for: at most `TRACKING_WAIT_MAX_MS`, then Fault `balance_unavailable` (canRetry). With a hard
-   * limit among them, counters that rebuild after a restart are waited for first (`CountersCatchUp`).
+   * limit among them, counters that rebuild after a restart are waited for first (`CountersCatchUp`). Not a promise where
+   * nothing is waited for; may throw where others reject.
    */
-  spent(tenant: TenantKey, customer: CustomerKey, entitlements: readonly MeteredEntitlement[]): Promise<readonly MeteredSpent[]>
+  spent(tenant: TenantKey, customer: CustomerKey, entitlements: readonly MeteredEntitlement[]): MaybePromise<readonly MeteredSpent[]>
   /**
    * How far the counters may let usage and holds go now, from one reading where it takes one; and what their answer comes to.
    * Faults as `spent`.
@@ -88,16 +90,25 @@ export function createBalanceReader(deps: {
   const folding = new Set<string>()
 
   /** Undefined when one of the counters is not (yet) the one that the entitlement needs. */
-  async function tryRead(ref: CustomerRef, entitlements: readonly MeteredEntitlement[]): Promise<Read[] | undefined> {
+  function tryRead(ref: CustomerRef, entitlements: readonly MeteredEntitlement[]): MaybePromise<Read[] | undefined> {
     const nowMs = clock.now()
     const wanted = entitlements.map((entitlement) => ({ entitlement, periods: counted.at(entitlement, nowMs) }))
-    const readings = await counters.read(
+    const readings = counters.read(
       ref,
       wanted.flatMap(({ entitlement, periods }) =>
         periods.map(({ startMs }) => ({ feature: entitlement.feature, periodStartMs: startMs })),
       ),
       nowMs,
     )
+    return whenKnown(readings, (known) => completed(ref, wanted, known, nowMs))
+  }
+
+  function completed(
+    ref: CustomerRef,
+    wanted: readonly Wanted[],
+    readings: readonly (CounterReading | undefined)[],
+    nowMs: InstantMs,
+  ): Read[] | undefined {
     const found: Read[] = []
     let next = 0
     for (const { entitlement, periods } of wanted) {
@@ -152,16 +163,20 @@ export function createBalanceReader(deps: {
     return started
   }
 
-  async function read(tenant: TenantKey, customer: CustomerKey, entitlements: readonly MeteredEntitlement[]): Promise<readonly Read[]> {
+  function read(tenant: TenantKey, customer: CustomerKey, entitlements: readonly MeteredEntitlement[]): MaybePromise<readonly Read[]> {
     if (entitlements.length === 0) return []
     const ref = { tenant, customer, partition: partitionOf(tenant, customer, partitions) }
-    if (entitlements.some(({ limit, limitType }) => limit !== null && limitType === 'hard')) await catchUp.wait(ref.partition)
-    const found = await tryRead(ref, entitlements)
-    if (found !== undefined) return found
+    const isHard = entitlements.some(({ limit, limitType }) => limit !== null && limitType === 'hard')
+    const catchingUp = isHard ? catchUp.wait(ref.partition) : null
+    const found = catchingUp === null ? tryRead(ref, entitlements) : catchingUp.then(() => tryRead(ref, entitlements))
+    return whenKnown(found, (known) => known ?? readOnceTracked(ref, entitlements))
+  }
+
+  async function readOnceTracked(ref: CustomerRef, entitlements: readonly MeteredEntitlement[]): Promise<readonly Read[]> {
     await sharedWait(ref, entitlements)
-    const foundLater = await tryRead(ref, entitlements)
-    if (foundLater === undefined) throw unavailable(trackingWaitMaxMs)
-    return foundLater
+    const found = await tryRead(ref, entitlements)
+    if (found === undefined) throw unavailable(trackingWaitMaxMs)
+    return found
   }
 
   return {
@@ -199,6 +214,7 @@ export function createBalanceReader(deps: {
   }
 }
 
+type Wanted = { readonly entitlement: MeteredEntitlement; readonly periods: readonly Period[] }
 type HeldUnits = Pick<CounterReading, 'usedUnits' | 'heldUnits'>
 
 /** `usedUnits` is per period. */

@@ -28,6 +28,7 @@ export function balanceRoutes(deps: BalanceRoutesDeps): (app: HttpApp) => Promis
       '/v1/customers/:key/balances',
       {
         config: { scope: 'read' },
+        serializerCompiler: () => JSON.stringify,
         schema: {
           tags: ['balances'],
           summary: 'Balances of every feature that the customer is entitled to',
@@ -59,6 +60,7 @@ export function balanceRoutes(deps: BalanceRoutesDeps): (app: HttpApp) => Promis
       '/v1/customers/:key/balances/:feature',
       {
         config: { scope: 'read' },
+        serializerCompiler: () => JSON.stringify,
         schema: {
           tags: ['balances'],
           summary: 'Balance of one feature',

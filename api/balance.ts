@@ -102,5 +102,18 @@ function expiry(expiresAtMs: InstantMs | null): Pick<BalanceSource, 'expiresAt'>
 
 function isoPeriod({ startMs, endMs }: Period): Balance['period'] {
   if (endMs >= END_OF_TIME_MS) return null
-  return { start: new Date(startMs).toISOString(), end: new Date(endMs).toISOString() }
+  return { start: isoOf(startMs), end: isoOf(endMs) }
+}
+
+/** Many customers share few period bounds, and writing one out costs more than the rest of a balance. */
+const isoTexts = new Map<InstantMs, string>()
+const ISO_TEXTS_MAX = 20_000
+
+function isoOf(atMs: InstantMs): string {
+  const known = isoTexts.get(atMs)
+  if (known !== undefined) return known
+  if (isoTexts.size >= ISO_TEXTS_MAX) isoTexts.clear()
+  const text = new Date(atMs).toISOString()
+  isoTexts.set(atMs, text)
+  return text
 }

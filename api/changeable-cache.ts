@@ -1,4 +1,5 @@
 import type { TenantKey } from '../domain/identity.ts'
+import { createAgingMap } from './aging-map.ts'
 
 /** Copies by tenant and key of what may change under them. */
 export type ChangeableCache<Value> = {
@@ -12,12 +13,12 @@ export type ChangeableCache<Value> = {
   forgetAll(): void
 }
 
-/** Least recently used goes first. A load that a change overtook answers those who waited for it before, and is not kept. */
+/** The longest unused go first, half of them at once: no hit has to note itself in an order. A load that a change overtook answers those who waited for it before, and is not kept. */
 export function createChangeableCache<Value>(
   entriesMax: number,
   fetch: (tenant: TenantKey, key: string) => Promise<Value>,
 ): ChangeableCache<Value> {
-  const entries = new Map<string, { readonly value: Value; readonly epoch: number }>()
+  const entries = createAgingMap<string, { readonly value: Value; readonly epoch: number }>(entriesMax)
   const loading = new Map<string, { readonly promise: Promise<Value>; readonly epoch: number }>()
   // A change of a whole tenant, or of everything, moves its epoch on: entries and loads of an older one are as good as gone.
   const epochs = new Map<TenantKey, number>()
@@ -25,23 +26,10 @@ export function createChangeableCache<Value>(
   const epochOf = (tenant: TenantKey) => epochOfAll + (epochs.get(tenant) ?? 0)
   const nameOf = (tenant: TenantKey, key: string) => `${tenant}\0${key}`
 
-  function keep(name: string, value: Value, epoch: number): void {
-    entries.delete(name)
-    entries.set(name, { value, epoch })
-    for (const oldest of entries.keys()) {
-      if (entries.size <= entriesMax) break
-      entries.delete(oldest)
-    }
-  }
-
   return {
     get(tenant, key) {
-      const name = nameOf(tenant, key)
-      const entry = entries.get(name)
-      if (entry === undefined || entry.epoch !== epochOf(tenant)) return undefined
-      entries.delete(name)
-      entries.set(name, entry)
-      return entry.value
+      const entry = entries.get(nameOf(tenant, key))
+      return entry === undefined || entry.epoch !== epochOf(tenant) ? undefined : entry.value
     },
     lastKnown: (tenant, key) => entries.get(nameOf(tenant, key))?.value,
     load(tenant, key) {
@@ -54,7 +42,7 @@ export function createChangeableCache<Value>(
       const isCurrent = () => loading.get(name) === started && epochOf(tenant) === epoch
       started.promise.then(
         (value) => {
-          if (isCurrent()) keep(name, value, epoch)
+          if (isCurrent()) entries.set(name, { value, epoch })
           if (loading.get(name) === started) loading.delete(name)
         },
         () => {

@@ -1,10 +1,11 @@
 import { Counter, type Registry } from 'prom-client'
 import { parseQuantity } from '../domain/decimal.ts'
-import { type Decision, decide, decideUncertain } from '../domain/decision.ts'
+import { DECISION_CODES, type Decision, decide, decideUncertain } from '../domain/decision.ts'
 import type { EffectiveEntitlement, MeteredEntitlement } from '../domain/entitlements.ts'
 import { Fault } from '../domain/fault.ts'
 import type { CustomerKey, FeatureKey, TenantKey } from '../domain/identity.ts'
 import { invariant } from '../domain/invariant.ts'
+import { type MaybePromise, whenKnown } from '../domain/maybe-promise.ts'
 import { type Outcome, orThrow, RefusalError, refuse } from '../domain/refusal.ts'
 import { type Balance, DecisionRequestSchema, DecisionSchema } from '../schemas/http/balance.ts'
 import { type HttpApp, ProblemSchema } from '../schemas/http/common.ts'
@@ -31,11 +32,18 @@ export function decisionRoutes(deps: DecisionRoutesDeps): (app: HttpApp) => Prom
     labelNames: ['code'],
     registers: [deps.registry],
   })
+  const byCode = new Map(DECISION_CODES.map((code) => [code, decisions.labels(code)]))
+  function counted(answer: Answer): Answer {
+    byCode.get(answer.code)?.inc()
+    return answer
+  }
   return async (app) => {
     app.post(
       '/v1/decisions',
       {
         config: { scope: 'decide' },
+        // Answers are of the schema's shape already; the serializer made from it tries each of their nullable fields first.
+        serializerCompiler: () => JSON.stringify,
         schema: {
           tags: ['decisions'],
           summary: 'May this customer use so much of this feature now?',
@@ -47,12 +55,11 @@ export function decisionRoutes(deps: DecisionRoutesDeps): (app: HttpApp) => Prom
           response: { 200: DecisionSchema, 400: ProblemSchema, 404: ProblemSchema, 503: ProblemSchema },
         },
       },
-      async (request) => {
+      (request) => {
         const { customer, feature, quantity = '1' } = request.body
         const units = orThrow(parseDecisionQuantity(quantity))
-        const answer = await answerDecision(deps, request.principal.tenant, customer as CustomerKey, feature as FeatureKey, units)
-        decisions.inc({ code: answer.code })
-        return answer
+        const answer = answerDecision(deps, request.principal.tenant, customer as CustomerKey, feature as FeatureKey, units)
+        return whenKnown(answer, counted)
       },
     )
   }
@@ -60,38 +67,46 @@ export function decisionRoutes(deps: DecisionRoutesDeps): (app: HttpApp) => Prom
 
 type Answer = Decision & { readonly balance?: Balance }
 
-async function answerDecision(
+function answerDecision(
   deps: DecisionRoutesDeps,
   tenant: TenantKey,
   customer: CustomerKey,
   feature: FeatureKey,
   units: bigint,
-): Promise<Answer> {
-  try {
-    return await answerCertain(deps, tenant, customer, feature, units)
-  } catch (error) {
+): MaybePromise<Answer> {
+  const answerUncertain = (error: unknown): Answer => {
     if (!(error instanceof Fault && error.canRetry)) throw error
     const lastKnown = deps.entitlements.lastKnown(tenant, customer)
     if (lastKnown === undefined) throw error
     return decideUncertain(lastKnown.entitlements.get(feature))
   }
+  try {
+    const answer = answerCertain(deps, tenant, customer, feature, units)
+    return answer instanceof Promise ? answer.catch(answerUncertain) : answer
+  } catch (error) {
+    return answerUncertain(error)
+  }
 }
 
-async function answerCertain(
+function answerCertain(
   { entitlements, balances }: DecisionRoutesDeps,
   tenant: TenantKey,
   customer: CustomerKey,
   feature: FeatureKey,
   units: bigint,
-): Promise<Answer> {
-  const cached = entitlements.entitlementsOf(tenant, customer)
-  const entitlement = (cached instanceof Promise ? await cached : cached).entitlements.get(feature)
-  if (entitlement?.type === 'metered') {
-    const [metered] = await balances.spent(tenant, customer, [entitlement])
-    invariant(metered !== undefined, 'a reading holds every entitlement asked for')
-    return { ...decide(entitlement, metered.spent, units), balance: meteredBalance(metered) }
-  }
-  return { ...decide(entitlement, NOTHING_SPENT, units), balance: await unspentBalance(entitlements, tenant, feature, entitlement) }
+): MaybePromise<Answer> {
+  return whenKnown(entitlements.entitlementsOf(tenant, customer), (resolved): MaybePromise<Answer> => {
+    const entitlement = resolved.entitlements.get(feature)
+    if (entitlement?.type !== 'metered') {
+      const decision = decide(entitlement, NOTHING_SPENT, units)
+      return unspentBalance(entitlements, tenant, feature, entitlement).then((balance) => ({ ...decision, balance }))
+    }
+    return whenKnown(balances.spent(tenant, customer, [entitlement]), ([metered]) => {
+      invariant(metered !== undefined, 'a reading holds every entitlement asked for')
+      const { allowed, code } = decide(entitlement, metered.spent, units)
+      return { allowed, code, balance: meteredBalance(metered) }
+    })
+  })
 }
 
 const NOTHING_SPENT = { usedUnits: 0n, heldUnits: 0n } as const

@@ -3,6 +3,7 @@ import type { Catalog, CatalogChange } from '../adapters/catalog/catalog.ts'
 import type { Clock } from '../domain/clock.ts'
 import { type EffectiveEntitlement, entitlementsValidUntilMs, resolveEntitlements } from '../domain/entitlements.ts'
 import type { CustomerKey, FeatureKey, InstantMs, TenantKey } from '../domain/identity.ts'
+import type { MaybePromise } from '../domain/maybe-promise.ts'
 import type { Feature } from '../domain/plan.ts'
 import { createChangeableCache } from './changeable-cache.ts'
 
@@ -23,12 +24,12 @@ export type CustomerEntitlements = {
  */
 export type EntitlementCache = {
   /** Rejects with the catalog's fault when it must be asked and cannot be. */
-  entitlementsOf(tenant: TenantKey, customer: CustomerKey): CustomerEntitlements | Promise<CustomerEntitlements>
+  entitlementsOf(tenant: TenantKey, customer: CustomerKey): MaybePromise<CustomerEntitlements>
   /** What was so once, for when the catalog cannot be asked. */
   lastKnown(tenant: TenantKey, customer: CustomerKey): CustomerEntitlements | undefined
   /** Somebody goes by other entitlements than these: a change may have gone unheard here. */
   doubt(tenant: TenantKey, customer: CustomerKey): void
-  feature(tenant: TenantKey, key: FeatureKey): Feature | null | Promise<Feature | null>
+  feature(tenant: TenantKey, key: FeatureKey): MaybePromise<Feature | null>
 }
 
 export const CUSTOMERS_CACHED_MAX = 100_000

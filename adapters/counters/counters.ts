@@ -1,6 +1,7 @@
 import type { CounterState } from '../../domain/counter-state.ts'
 import type { Hold } from '../../domain/hold.ts'
 import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
+import type { MaybePromise } from '../../domain/maybe-promise.ts'
 
 export type CustomerRef = { readonly tenant: TenantKey; readonly customer: CustomerKey; readonly partition: Partition }
 
@@ -102,12 +103,12 @@ export type Counters = {
   track(customer: CustomerRef, counters: readonly TrackedCounter[], at: Offset): Promise<boolean>
   /** What is tracked for a customer: feature to definition. */
   tracked(customer: CustomerRef): Promise<ReadonlyMap<FeatureKey, string>>
-  /** One atomic reading per call, with what is held at `nowMs`. Undefined for a feature that is not tracked. */
+  /** One atomic reading per call, with what is held at `nowMs`. Undefined for a feature that is not tracked. May throw where others reject. */
   read(
     customer: CustomerRef,
     wanted: readonly { readonly feature: FeatureKey; readonly periodStartMs: InstantMs }[],
     nowMs: InstantMs,
-  ): Promise<readonly (CounterReading | undefined)[]>
+  ): MaybePromise<readonly (CounterReading | undefined)[]>
   /** Holds the quantity if used + held + quantity stays within the cap. Like every change of a hold: one atomic step, durable once resolved. */
   reserve(customer: CustomerRef, request: HoldRequest, nowMs: InstantMs): Promise<ReserveOutcome>
   /** Null when there was none, or it ended longer ago than `HOLD_MEMORY_MS`. */

@@ -84,7 +84,7 @@ export async function createEmbeddedCounters(options: EmbeddedCountersOptions): 
     async tracked(customer) {
       return new Map([...(table.of(customer) ?? [])].map(([feature, { definition }]) => [feature, definition]))
     },
-    async read(customer, wanted, nowMs) {
+    read(customer, wanted, nowMs) {
       writer.assertOpen()
       if (holds.expire(nowMs) > 0) writer.schedule()
       const counters = table.of(customer)

@@ -34,11 +34,11 @@ export function authenticateRequests(app: HttpApp, findPrincipal: FindPrincipal)
 
 /** Null when it cannot be one of ours. */
 function secretOf(header: string | undefined): string | null {
-  if (header === undefined || !/^Bearer +\S/i.test(header)) {
+  const secret = header === undefined ? undefined : /^Bearer +(\S.*?) *$/i.exec(header)?.[1]
+  if (secret === undefined) {
     throw new RefusalError(refuse('missing_key', 'This route needs a key; send Authorization: Bearer <key>.', { status: 401 }))
   }
-  const secret = /^Bearer +(\S+) *$/i.exec(header)?.[1]
-  return secret === undefined || secret.length > SECRET_CHARACTERS_MAX ? null : secret
+  return secret.length > SECRET_CHARACTERS_MAX || /\s/.test(secret) ? null : secret
 }
 
 function admitted(principal: Principal | null, scope: Scope): Principal {

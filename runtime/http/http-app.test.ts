@@ -9,7 +9,7 @@ import type { InstantMs, TenantKey } from '../../domain/identity.ts'
 import type { Principal } from '../../domain/principal.ts'
 import { RefusalError, refuse } from '../../domain/refusal.ts'
 import { DecimalInputSchema, type HttpApp, ProblemSchema } from '../../schemas/http/common.ts'
-import { createHttpApp } from './http-app.ts'
+import { createHttpApp, type HttpAppOptions } from './http-app.ts'
 import type { IdempotencyStore } from './idempotency.ts'
 
 const principals = new Map<string, Principal>([
@@ -80,16 +80,18 @@ async function thingRoutes(app: HttpApp): Promise<void> {
   )
 }
 
+const options = (): HttpAppOptions => ({
+  findPrincipal: (secret) => principals.get(secret) ?? null,
+  idempotency: createMemoryIdempotency(),
+  clock: { now: () => 0 as InstantMs },
+  log: pino({ level: 'silent' }),
+  registry: new Registry(),
+  bodyBytesMax: 50_000,
+})
+
 let app: HttpApp
 beforeAll(async () => {
-  app = createHttpApp({
-    findPrincipal: (secret) => principals.get(secret) ?? null,
-    idempotency: createMemoryIdempotency(),
-    clock: { now: () => 0 as InstantMs },
-    log: pino({ level: 'silent' }),
-    registry: new Registry(),
-    bodyBytesMax: 50_000,
-  })
+  app = createHttpApp(options())
   app.register(thingRoutes)
   await app.ready()
 })
@@ -101,6 +103,24 @@ const boss = (payload: unknown, more: Record<string, string> = {}) => ({
   url: '/v1/things',
   headers: { authorization: 'Bearer boss', 'content-type': 'application/json', ...more },
   payload: typeof payload === 'string' ? payload : JSON.stringify(payload),
+})
+
+test('answers that become ready in one turn of the event loop go out at its end, in their order', async () => {
+  const steps: string[] = []
+  const turn = createHttpApp(options())
+  turn.addHook('preHandler', (request, _reply, done) => {
+    steps.push(`handled ${request.url}`)
+    done()
+  })
+  turn.addHook('onResponse', (request, _reply, done) => {
+    steps.push(`sent ${request.url}`)
+    done()
+  })
+  const paths = ['/healthz?1', '/healthz?2', '/healthz?3']
+  const answers = await Promise.all(paths.map((url) => turn.inject({ url })))
+  expect(answers.map(({ statusCode }) => statusCode)).toEqual([200, 200, 200])
+  expect(steps).toEqual([...paths.map((path) => `handled ${path}`), ...paths.map((path) => `sent ${path}`)])
+  await turn.close()
 })
 
 describe('every error is a problem of its own', () => {

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
@@ -9,6 +9,7 @@ import { Type } from 'typebox'
 import type { Clock } from '../../domain/clock.ts'
 import { RefusalError, refuse } from '../../domain/refusal.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
+import { sendAnswersTogether } from './answers-together.ts'
 import { authenticateRequests, type FindPrincipal } from './authentication.ts'
 import { refuseDeepBodies } from './body-depth.ts'
 import { honourIdempotencyKeys, type IdempotencyStore } from './idempotency.ts'
@@ -46,7 +47,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
     // Node's own refusal of a request without Host has no body; ours is a problem like any other.
     http: { headersTimeout: HEADERS_TIMEOUT_MS, requireHostHeader: false },
     routerOptions: { maxParamLength: PARAM_CHARACTERS_MAX },
-    genReqId: () => randomUUID(),
+    genReqId: createRequestIds(),
     // What we log names the request itself; a child logger for each would be made and hardly ever used.
     childLoggerFactory: (logger) => logger,
     return503OnClosing: false,
@@ -62,12 +63,20 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   refuseDeepBodies(app)
   validateRequests(app)
   measureRequests(app, log, registry)
+  sendAnswersTogether(app)
   authenticateRequests(app, options.findPrincipal)
   honourIdempotencyKeys(app, options.idempotency, options.clock, log)
   answerErrors(app, log, paths)
   describeApi(app, options.version ?? '0.0.0')
   app.register(async (routes) => observeRoutes(routes, registry))
   return app
+}
+
+/** Random for the process, counted in it. */
+function createRequestIds(): () => string {
+  const ofProcess = randomBytes(8).toString('hex')
+  let requests = 0
+  return () => `${ofProcess}-${(++requests).toString(36)}`
 }
 
 function observeRoutes(app: HttpApp, registry: Registry): void {
@@ -159,11 +168,21 @@ function measureRequests(app: HttpApp, log: Logger, registry: Registry): void {
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
     registers: [registry],
   })
+  // Found by what they are of, and not made anew from their labels for each request. As many as routes and their answers.
+  const series = new Map<string, Map<number, ReturnType<typeof duration.labels>>>()
+  function seriesOf(method: string, route: string, status: number): ReturnType<typeof duration.labels> {
+    const name = `${method} ${route}`
+    const byStatus = series.get(name) ?? new Map<number, ReturnType<typeof duration.labels>>()
+    series.set(name, byStatus)
+    const known = byStatus.get(status) ?? duration.labels({ method, route, status })
+    byStatus.set(status, known)
+    return known
+  }
   app.addHook('onResponse', (request, reply, done) => {
     done()
     const tookMs = reply.elapsedTime
     const route = request.routeOptions.url ?? 'unknown'
-    duration.observe({ method: request.method, route, status: reply.statusCode }, tookMs / 1000)
+    seriesOf(request.method, route, reply.statusCode).observe(tookMs / 1000)
     if (reply.statusCode < 400 && !log.isLevelEnabled('debug')) return
     const fields = {
       requestId: request.id,

@@ -1,0 +1,35 @@
+/** A map of at most so many entries, which drops those that were not looked at for longest. */
+export type AgingMap<Key, Value> = {
+  get(key: Key): Value | undefined
+  set(key: Key, value: Value): void
+}
+
+/**
+ * Entries are young or old. What is set or found is young; when half of the room is young, the young become the old, and
+ * those that were old until then are gone. So a hit on a young entry, which nearly all are, is one look into a map.
+ */
+export function createAgingMap<Key, Value>(entriesMax: number): AgingMap<Key, Value> {
+  const youngMax = Math.max(1, Math.floor(entriesMax / 2))
+  let young = new Map<Key, Value>()
+  let old = new Map<Key, Value>()
+
+  function set(key: Key, value: Value): void {
+    if (young.size >= youngMax && !young.has(key)) {
+      old = young
+      young = new Map()
+    }
+    young.set(key, value)
+    old.delete(key)
+  }
+
+  return {
+    get(key) {
+      const found = young.get(key)
+      if (found !== undefined) return found
+      const aged = old.get(key)
+      if (aged !== undefined) set(key, aged)
+      return aged
+    },
+    set,
+  }
+}

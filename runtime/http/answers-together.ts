@@ -1,0 +1,19 @@
+import type { HttpApp } from '../../schemas/http/common.ts'
+
+/**
+ * Answers that become ready in one turn of the event loop are written at its end, in one go. A write that wakes a client
+ * which sleeps costs several times one to a client that is awake; so a burst of answers wakes it once.
+ */
+export function sendAnswersTogether(app: HttpApp): void {
+  let ready: (() => void)[] = []
+
+  function sendAll(): void {
+    const sending = ready
+    ready = []
+    for (const send of sending) send()
+  }
+
+  app.addHook('onSend', (_request, _reply, _payload, done) => {
+    if (ready.push(done) === 1) setImmediate(sendAll)
+  })
+}
