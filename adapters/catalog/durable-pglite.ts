@@ -1,6 +1,7 @@
 import { closeSync, fsyncSync, openSync } from 'node:fs'
 import { mkdir, open, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
 import { PGlite } from '@electric-sql/pglite'
 import { NodeFS } from '@electric-sql/pglite/nodefs'
 import { invariant } from '../../domain/invariant.ts'
@@ -13,6 +14,13 @@ const SETTINGS = {
   // fdatasync does nothing in the WebAssembly build; fsync reaches the file system, which we make honest below.
   wal_sync_method: 'fsync',
 }
+
+/**
+ * Else every start optimizes, among others, PostgreSQL's interpreter of expressions: 600 MB of memory and most of a second of
+ * processor time for that one function. A catalog's statements are short and take about a tenth more without; nothing else
+ * in this process is WebAssembly. Read when a module is compiled, so it is set before.
+ */
+setFlagsFromString('--no-wasm-tier-up --no-wasm-dynamic-tiering')
 
 /**
  * PGlite as durable as a PostgreSQL server. As it comes it runs with fsync off (`-F`), and its file system ignores fsync

@@ -41,14 +41,16 @@ describe('the catalog on pglite', () => {
   })
 
   /** Writes in another process until `acknowledgedMin` were acknowledged, then kills it. */
-  const writeAndKill = async (prefix: string, acknowledgedMin: number) => {
-    const writer = spawn(process.execPath, [new URL('./catalog-child.ts', import.meta.url).pathname, path, prefix], {
+  const writeAndKill = async (prefix: string, acknowledgedMin: number, onLine?: (line: string) => void) => {
+    const flags = onLine === undefined ? [] : ['--trace-wasm-compilation-times']
+    const writer = spawn(process.execPath, [...flags, new URL('./catalog-child.ts', import.meta.url).pathname, path, prefix], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     child = writer
     const exited = new Promise((resolve) => writer.once('exit', resolve))
     const acknowledged: string[] = []
     for await (const line of createInterface({ input: writer.stdout })) {
+      onLine?.(line)
       // The last line may be cut: whole ones end with a full stop.
       const key = /^(\S+)\.$/.exec(line)?.[1]
       if (key !== undefined) acknowledged.push(key)
@@ -69,6 +71,16 @@ describe('the catalog on pglite', () => {
     )
     expect([...owners.values()].sort()).toEqual([...acknowledged].sort())
     await catalog.stop()
+  })
+
+  test('no function of the engine takes hundreds of megabytes to be compiled, at a start or later', async () => {
+    const bytes: number[] = []
+    await writeAndKill('first', 300, (line) => {
+      const [, used] = /^Compiled function .* using (?:Liftoff|TurboFan), took \d+ ms and (\d+)/.exec(line) ?? []
+      if (used !== undefined) bytes.push(Number(used))
+    })
+    expect(bytes.length).toBeGreaterThan(1_000)
+    expect(Math.max(...bytes)).toBeLessThan(50_000_000)
   })
 
   test('a first start that was killed halfway is started over', async () => {
