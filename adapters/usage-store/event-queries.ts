@@ -23,11 +23,13 @@ export function createEventQueries(executor: ClickHouseExecutor): EventQueries {
     },
 
     async *scanEvents(scan) {
+      // The engine makes no table of an empty text.
+      if (scan.minutes?.length === 0) return
       const where = scanConditions(scan)
       for await (const range of offsetRanges(executor, where, SCAN_PAGE_EVENTS)) {
         const rows = await executor.select(
-          `SELECT ${EVENT_FIELDS} FROM events WHERE ${where.sql} AND ${IN_RANGE} ORDER BY log_offset, log_index`,
-          { ...where.params, ...range },
+          `SELECT ${EVENT_FIELDS} FROM events WHERE ${where.sql} AND ${range.sql} ORDER BY log_partition, log_offset, log_index`,
+          { ...where.params, ...range.params },
         )
         const events = withoutRewrites(rows.map(toStoredEvent))
         for (let from = 0; from < events.length; from += SCAN_PAGE_EVENTS) yield events.slice(from, from + SCAN_PAGE_EVENTS)
@@ -38,8 +40,8 @@ export function createEventQueries(executor: ClickHouseExecutor): EventQueries {
       const where = scanConditions({ partition, toOffset, receivedFromMs })
       for await (const range of offsetRanges(executor, where, SCAN_PAGE_KEYS)) {
         const rows = await executor.select(
-          `SELECT tenant, customer, source, id, toUnixTimestamp64Milli(received_at) FROM events WHERE ${where.sql} AND ${IN_RANGE}`,
-          { ...where.params, ...range },
+          `SELECT tenant, customer, source, id, toUnixTimestamp64Milli(received_at) FROM events WHERE ${where.sql} AND ${range.sql}`,
+          { ...where.params, ...range.params },
         )
         for (let from = 0; from < rows.length; from += SCAN_PAGE_KEYS) yield rows.slice(from, from + SCAN_PAGE_KEYS).map(toEventKey)
       }
@@ -154,6 +156,13 @@ function scanConditions(scan: EventScan): Conditions {
     ['tenant = {tenant:String}', 'tenant', scan.tenant],
     ['type IN {types:Array(String)}', 'types', scan.types],
     ['customer IN {customers:Array(String)}', 'customers', scan.customers],
+    // The index takes a set of key prefixes, where as many conditions beside each other would each be tried on every mark.
+    [
+      `(customer, toStartOfMinute(occurred_at)) IN (
+        SELECT customer, toDateTime(start_seconds, 'UTC') FROM format(TSV, 'customer String, start_seconds UInt32', {minutes:String}))`,
+      'minutes',
+      scan.minutes?.map(({ customer, startMs }) => textRow([customer, String(startMs / 1000)])).join(''),
+    ],
     ['log_partition = {partition:UInt32}', 'partition', scan.partition],
     ["occurred_at >= fromUnixTimestamp64Milli({fromMs:Int64}, 'UTC')", 'fromMs', scan.fromMs],
     ["occurred_at < fromUnixTimestamp64Milli({toMs:Int64}, 'UTC')", 'toMs', scan.toMs],
@@ -163,23 +172,32 @@ function scanConditions(scan: EventScan): Conditions {
   ])
 }
 
-const IN_RANGE = 'log_partition = {rangePartition:UInt32} AND log_offset >= {rangeFrom:UInt64} AND log_offset < {rangeTo:UInt64}'
-
-type OffsetRange = { readonly rangePartition: number; readonly rangeFrom: number; readonly rangeTo: number }
+const EVERYTHING: Conditions = { sql: '1', params: {} }
 
 /**
- * Cuts what a scan will read into ranges of offsets of about `pageEvents` events, partition by partition, because chDB
- * holds a whole answer in memory. The events are counted in buckets of offsets four times finer than a page.
+ * Cuts what a scan will read into ranges of about `pageEvents` events, because chDB holds a whole answer in memory: all at
+ * once when it is no more, else ranges of offsets, partition by partition. The events of a partition are counted in buckets
+ * of offsets four times finer than a page.
  */
-async function* offsetRanges(executor: ClickHouseExecutor, where: Conditions, pageEvents: number): AsyncIterable<OffsetRange> {
-  const extents = await executor.select(
+async function* offsetRanges(executor: ClickHouseExecutor, where: Conditions, pageEvents: number): AsyncIterable<Conditions> {
+  const rows = await executor.select(
     `SELECT log_partition, count(), min(log_offset), max(log_offset) FROM events WHERE ${where.sql} GROUP BY log_partition ORDER BY log_partition`,
     where.params,
   )
-  for (const [rangePartition, events, first, last] of extents.map((row) => row.map(Number))) {
+  const extents = rows.map((row) => row.map(Number))
+  const all = extents.reduce((sum, [, events = 0]) => sum + events, 0)
+  if (all <= pageEvents) {
+    if (all > 0) yield EVERYTHING
+    return
+  }
+  for (const [rangePartition, events, first, last] of extents) {
     if (rangePartition === undefined || events === undefined || first === undefined || last === undefined) continue
+    const range = (rangeFrom: number, rangeTo: number): Conditions => ({
+      sql: 'log_partition = {rangePartition:UInt32} AND log_offset >= {rangeFrom:UInt64} AND log_offset < {rangeTo:UInt64}',
+      params: { rangePartition, rangeFrom, rangeTo },
+    })
     if (events <= pageEvents) {
-      yield { rangePartition, rangeFrom: first, rangeTo: last + 1 }
+      yield range(first, last + 1)
       continue
     }
     const bucketOffsets = Math.max(1, Math.floor(((last - first + 1) * pageEvents) / events / 4))
@@ -194,13 +212,13 @@ async function* offsetRanges(executor: ClickHouseExecutor, where: Conditions, pa
       const bucketFrom = Number(row[0]) * bucketOffsets
       const inBucket = Number(row[1])
       if (inRange > 0 && inRange + inBucket > pageEvents) {
-        yield { rangePartition, rangeFrom, rangeTo: bucketFrom }
+        yield range(rangeFrom, bucketFrom)
         rangeFrom = bucketFrom
         inRange = 0
       }
       inRange += inBucket
     }
-    yield { rangePartition, rangeFrom, rangeTo: last + 1 }
+    yield range(rangeFrom, last + 1)
   }
 }
 

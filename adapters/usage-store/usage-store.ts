@@ -1,4 +1,4 @@
-import type { CustomerKey, InstantMs, MeterKey, Offset, Partition, TenantKey } from '../../domain/identity.ts'
+import type { CustomerKey, InstantMs, MeterKey, Offset, Partition, Period, TenantKey } from '../../domain/identity.ts'
 import type { UsageEvent } from '../../domain/usage-event.ts'
 
 /** Place of an event: `index` counts within its record. Order of the log = order of (offset, index) in one partition. */
@@ -34,6 +34,9 @@ export type WindowRow = {
 }
 
 export const BACKFILL_CHUNK_BASE = 2 ** 48
+
+/** Event times end here, in 2106: seconds since 1970 have 32 bits. */
+export const DATE_TIME_END_MS = 2 ** 32 * 1000
 
 /** Written in this order: events, windows, positions. A crash between leaves rows that the replay writes again, the same. */
 export type Flush = {
@@ -99,6 +102,21 @@ export type UsageRow = {
   readonly unique: readonly string[]
 }
 
+/** Totals of a meter for many customers, each over a time of its own, to the millisecond. */
+export type CustomerUsageQuery = Pick<UsageQuery, 'tenant' | 'meter' | 'revision' | 'filter'> & {
+  readonly periods: ReadonlyMap<CustomerKey, Period>
+  /** Dimensions of the meter. */
+  readonly groupBy: readonly string[]
+  /** Rows at most, of all customers together. */
+  readonly rowsMax: number
+}
+
+/**
+ * `cutMinuteMs` is null for the sum of the minutes that lie in the customer's period as a whole. Otherwise the row is that of
+ * a minute that the period cuts: what of it lies within, only its events can tell.
+ */
+export type CustomerUsageRow = UsageRow & { readonly customer: CustomerKey; readonly cutMinuteMs: InstantMs | null }
+
 export type EventQuery = {
   readonly tenant: TenantKey
   readonly customer?: CustomerKey
@@ -116,6 +134,8 @@ export type EventScan = {
   /** Any of these; all when undefined. */
   readonly types?: readonly string[]
   readonly customers?: readonly CustomerKey[]
+  /** Only what these customers did in these minutes of event time. */
+  readonly minutes?: readonly { readonly customer: CustomerKey; readonly startMs: InstantMs }[]
   readonly partition?: Partition
   /** Half-open bounds on event time. */
   readonly fromMs?: InstantMs
@@ -156,6 +176,8 @@ export type UsageStore = {
   /** Newest first by event time, then position; rewrites hidden. */
   events(query: EventQuery): Promise<readonly StoredEvent[]>
   usage(query: UsageQuery): Promise<readonly UsageRow[]>
+  /** By customer and group; a customer without usage has no row. Null when there are more than `rowsMax`. */
+  usageOfCustomers(query: CustomerUsageQuery): Promise<readonly CustomerUsageRow[] | null>
   /** Live rows of windows as stored (latest version of each, all chunks), for verify. */
   scanWindows(scan: { readonly tenant?: TenantKey; readonly partition?: Partition }): AsyncIterable<readonly WindowRow[]>
   activations(): Promise<readonly MeterActivation[]>

@@ -1,16 +1,34 @@
-import { parseDecimal } from '../../domain/decimal.ts'
 import type { CustomerKey, InstantMs, MeterKey, Offset, Partition, TenantKey } from '../../domain/identity.ts'
 import { invariant, unreachable } from '../../domain/invariant.ts'
 import { RefusalError, refuse } from '../../domain/refusal.ts'
 import type { ClickHouseExecutor, ResultRow } from './clickhouse-executor.ts'
-import { BACKFILL_CHUNK_BASE, type UsageQuery, type UsageRow, type UsageStore, type UsageWindow, type WindowRow } from './usage-store.ts'
+import { createCustomerUsageQuery } from './customer-usage-query.ts'
+import {
+  BACKFILL_CHUNK_BASE,
+  DATE_TIME_END_MS,
+  type UsageQuery,
+  type UsageRow,
+  type UsageStore,
+  type UsageWindow,
+  type WindowRow,
+} from './usage-store.ts'
+import {
+  filterConditions,
+  optionalQuantityOf,
+  quantityOf,
+  USAGE_TOTALS,
+  usageGroupOf,
+  usageGroups,
+  usageTotalsOf,
+  WITHOUT_CROSSING_MONTHS,
+} from './usage-totals.ts'
 
 /**
  * The reading half of the store's usage windows. `FINAL` takes the latest version of each chunk's row. Every condition is on
  * columns that all versions of a row share, so it may come before `FINAL` (`PREWHERE`), which then has only the rows asked for
  * to compare, and not all that the index could not skip.
  */
-export type WindowQueries = Pick<UsageStore, 'usage' | 'scanWindows'>
+export type WindowQueries = Pick<UsageStore, 'usage' | 'usageOfCustomers' | 'scanWindows'>
 
 /** Windows in one answer of a scan. */
 const SCAN_PAGE_WINDOWS = 20_000
@@ -31,6 +49,8 @@ export function createWindowQueries(executor: ClickHouseExecutor): WindowQueries
       return rows.map((row) => toUsageRow(row, query))
     },
 
+    usageOfCustomers: createCustomerUsageQuery(executor),
+
     async *scanWindows({ tenant, partition }) {
       const ofTenant = tenant === undefined ? '1' : 'tenant = {tenant:String}'
       const ofPartition = partition === undefined ? '1' : 'log_partition = {partition:UInt32}'
@@ -46,8 +66,6 @@ export function createWindowQueries(executor: ClickHouseExecutor): WindowQueries
     },
   }
 }
-
-const WITHOUT_CROSSING_MONTHS = 'SETTINGS do_not_merge_across_partitions_select_final = 1'
 
 function usageStatement(query: UsageQuery): { sql: string; params: Record<string, unknown> } {
   const params: Record<string, unknown> = {
@@ -72,35 +90,21 @@ function usageStatement(query: UsageQuery): { sql: string; params: Record<string
     params.backfillChunkBase = BACKFILL_CHUNK_BASE
     params.beforeChunk = query.beforeChunk
   }
-  for (const [at, [dimension, values]] of Object.entries(query.filter).entries()) {
-    where.push(`dimensions[{filterName${at}:String}] IN {filterValues${at}:Array(String)}`)
-    params[`filterName${at}`] = dimension
-    params[`filterValues${at}`] = values
-  }
-  const groups = query.groupBy.map((group, at) => {
-    if (group === 'customer') return `customer AS group${at}`
-    params[`groupName${at}`] = group
-    return `dimensions[{groupName${at}:String}] AS group${at}`
-  })
-  const keys = ['window', ...groups.map((_, at) => `group${at}`)]
+  const filter = filterConditions(query.filter)
+  const groups = usageGroups(query.groupBy)
+  const keys = ['window', ...groups.names]
   const sql = `SELECT
       ${query.window === undefined ? 'NULL' : `toUnixTimestamp(${windowStart(query.window)})`} AS window,
-      [${groups.join(', ')}]::Array(String),
-      sum(events), toString(sum(toDecimal256(value_sum, 9))), toString(min(value_min)), toString(max(value_max)),
-      toString(argMaxIf(value_latest, ${LATEST_ORDER}, ${HAS_LATEST})),
-      maxIf((toUnixTimestamp64Milli(assumeNotNull(latest_occurred_at)), latest_log_offset, latest_log_index), ${HAS_LATEST}),
-      groupUniqArrayArray(unique_values)
+      [${groups.columns.join(', ')}]::Array(String),
+      ${USAGE_TOTALS}
     FROM usage_windows FINAL
-    PREWHERE ${where.join(' AND ')}
+    PREWHERE ${[...where, ...filter.conditions].join(' AND ')}
     GROUP BY ${keys.join(', ')}
     ORDER BY ${keys.join(', ')}
     LIMIT {rowsLimit:UInt64}
     ${WITHOUT_CROSSING_MONTHS}`
-  return { sql, params }
+  return { sql, params: { ...params, ...filter.params, ...groups.params } }
 }
-
-const LATEST_ORDER = '(latest_occurred_at, latest_log_offset, latest_log_index)'
-const HAS_LATEST = 'isNotNull(latest_occurred_at)'
 
 /** A calendar window of the zone, as an instant. Months come out of the engine as dates, which have no zone. */
 function windowStart(window: UsageWindow): string {
@@ -118,53 +122,19 @@ function windowStart(window: UsageWindow): string {
   }
 }
 
-/** The engine's DateTime ends in 2106; a bound beyond it, such as the end of a period that never resets, is that end. */
-const DATE_TIME_MAX_SECONDS = 2 ** 32 - 1
-
 function wholeMinuteSeconds(instantMs: InstantMs): number {
   invariant(instantMs % 60_000 === 0, 'usage is asked for whole minutes')
-  return Math.max(0, Math.min(instantMs / 1000, DATE_TIME_MAX_SECONDS))
+  // A bound beyond, such as the end of a period that never resets, is the engine's last second.
+  return Math.max(0, Math.min(instantMs / 1000, DATE_TIME_END_MS / 1000 - 1))
 }
 
 function toUsageRow(row: ResultRow, query: UsageQuery): UsageRow {
-  const [window, groups, events, sum, min, max, latest, latestAt, unique] = row
-  const values = (groups as ResultRow).map(String)
-  const dimensions: Record<string, string> = {}
-  let customer: CustomerKey | null = null
-  for (const [at, group] of query.groupBy.entries()) {
-    const value = values[at] ?? ''
-    if (group === 'customer') customer = value as CustomerKey
-    else Object.defineProperty(dimensions, group, { value, enumerable: true })
-  }
-  const [latestAtMs, latestOffset, latestIndex] = (latestAt as ResultRow).map(Number)
-  const hasLatest = latest !== null
+  const [window, groups, ...totals] = row
   return {
     windowStartMs: window === null ? null : ((Number(window) * 1000) as InstantMs),
-    customer,
-    dimensions,
-    events: Number(events),
-    sum: quantityOf(sum),
-    min: optionalQuantityOf(min),
-    max: optionalQuantityOf(max),
-    latest: optionalQuantityOf(latest),
-    latestAtMs: hasLatest ? (latestAtMs as InstantMs) : null,
-    latestOffset: hasLatest ? (latestOffset as Offset) : null,
-    latestIndex: hasLatest ? (latestIndex ?? null) : null,
-    unique: (unique as ResultRow).map(String).sort(),
+    ...usageGroupOf(query.groupBy, groups),
+    ...usageTotalsOf(totals),
   }
-}
-
-/** Digits of a Decimal256 before its nine fractional ones. */
-const DECIMAL_INTEGER_DIGITS_MAX = 67
-
-function quantityOf(text: unknown): bigint {
-  const quantity = parseDecimal(String(text), DECIMAL_INTEGER_DIGITS_MAX, 9)
-  invariant(quantity !== null, 'the engine prints decimals in plain notation')
-  return quantity
-}
-
-function optionalQuantityOf(text: unknown): bigint | null {
-  return text === null ? null : quantityOf(text)
 }
 
 /** Pages along (customer, window_start); `WITH TIES` keeps the rows of one such pair in one page. */

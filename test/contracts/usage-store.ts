@@ -1,8 +1,15 @@
 import fc from 'fast-check'
 import { DateTime } from 'luxon'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { StoredEvent, UsageQuery, UsageRow, UsageStore, WindowRow } from '../../adapters/usage-store/usage-store.ts'
-import type { TenantKey } from '../../domain/identity.ts'
+import type {
+  CustomerUsageQuery,
+  StoredEvent,
+  UsageQuery,
+  UsageRow,
+  UsageStore,
+  WindowRow,
+} from '../../adapters/usage-store/usage-store.ts'
+import { END_OF_TIME_MS, type TenantKey } from '../../domain/identity.ts'
 import { type Aggregate, emptyAggregate, mergeAggregates } from '../../domain/metering.ts'
 import { customer, flushOf, instant, meter, NOON, offset, partition, storedEvent, tenant, windowRow } from './usage-store-builders.ts'
 
@@ -418,6 +425,71 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
       })
     })
 
+    describe('usage of many customers', () => {
+      const usageOfCustomers = (about: Partial<CustomerUsageQuery>) =>
+        store.usageOfCustomers({
+          tenant: tenant('default'),
+          meter: meter('tokens'),
+          revision: 1,
+          periods: new Map(),
+          groupBy: [],
+          filter: {},
+          rowsMax: 1000,
+          ...about,
+        })
+
+      test('each over a period of its own: its whole minutes, and apart the ones it cuts', async () => {
+        // Few minutes, so that periods cut the very ones that hold something.
+        const drafts = fc.array(fc.record({ ...windowFields, windowStartMs: minuteArbitrary(6) }), { minLength: 1, maxLength: 40 })
+        const bound = fc.integer({ min: -MINUTE, max: 7 * MINUTE }).map((ms) => instant(NOON + ms))
+        const period = fc
+          .tuple(fc.oneof(bound, minuteArbitrary(6)), fc.oneof(bound, minuteArbitrary(6), fc.constant(END_OF_TIME_MS)))
+          .map(([a, b]) => ({ startMs: instant(Math.min(a, b)), endMs: instant(Math.max(a, b)) }))
+        const periods = fc.dictionary(fc.constantFrom('acme', 'globex', 'nobody'), period, { minKeys: 1 })
+        await fc.assert(
+          fc.asyncProperty(drafts, periods, fc.subarray(['model', '10']), async (windows, byCustomer, groupBy) => {
+            const tenantOf = newTenant()
+            const rows = windows.map((draft, chunk) => windowRow({ ...draft, tenant: tenantOf, chunk, version: offset(chunk) }))
+            const others = windowRow({ ...rows[0], revision: 2, chunk: 99 })
+            await store.write(flushOf({ windows: [...rows.slice(1), others] }))
+            await store.write(flushOf({ windows: rows }))
+            const expected = Object.entries(byCustomer).flatMap(([key, { startMs, endMs }]) => {
+              const near = rows.filter((row) => row.customer === key && row.windowStartMs + MINUTE > startMs && row.windowStartMs < endMs)
+              const parts = Map.groupBy(near, ({ windowStartMs }) =>
+                windowStartMs < startMs || windowStartMs + MINUTE > endMs ? windowStartMs : null,
+              )
+              return [...parts].flatMap(([cutMinuteMs, part]) =>
+                mergedRows(part, { groupBy, timezone: 'UTC' }).map((row) => ({ ...row, customer: key, cutMinuteMs })),
+              )
+            })
+            const asked = new Map(Object.entries(byCustomer).map(([key, ofKey]) => [customer(key), ofKey]))
+            const found = await usageOfCustomers({ tenant: tenantOf, periods: asked, groupBy })
+            expect(found).toHaveLength(expected.length)
+            expect(found).toEqual(expect.arrayContaining(expected))
+          }),
+          { numRuns: 60 },
+        )
+      })
+
+      test('filtered, and null where there are more rows than wanted', async () => {
+        const of = newTenant()
+        const keys = ODD_TEXTS.map((text) => customer(`c${text}`))
+        await store.write(
+          flushOf({
+            windows: keys.flatMap((key, chunk) => [
+              windowRow({ tenant: of, customer: key, chunk, dimensions: { model: 'a' }, sum: BigInt(chunk) }),
+              windowRow({ tenant: of, customer: key, chunk, dimensions: { model: 'b' }, sum: 1000n }),
+            ]),
+          }),
+        )
+        const periods = new Map(keys.map((key) => [key, { startMs: NOON, endMs: instant(NOON + MINUTE) }]))
+        const ofA = await usageOfCustomers({ tenant: of, periods, filter: { model: ['a'] }, rowsMax: keys.length })
+        expect(new Map(ofA?.map((row) => [row.customer, row.sum]))).toEqual(new Map(keys.map((key, at) => [key, BigInt(at)])))
+        expect(await usageOfCustomers({ tenant: of, periods, filter: { model: ['a'] }, rowsMax: keys.length - 1 })).toBeNull()
+        expect(await usageOfCustomers({ tenant: of, periods: new Map() })).toEqual([])
+      })
+    })
+
     describe('finding events', () => {
       test('the lowest position of the very key, among those received late enough', async () => {
         const of = newTenant()
@@ -521,6 +593,26 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
         )
         await store.write(flushOf({ events }))
         expect((await scanned({ tenant: of, ...scan })).map(({ id }) => id)).toEqual(ids)
+      })
+
+      test('scans by minutes of customers, to their last millisecond, whatever the key', async () => {
+        const of = newTenant()
+        const instants = [NOON - 1, NOON, NOON + MINUTE - 1, NOON + MINUTE].map(instant)
+        const keys = ODD_TEXTS.map((text) => customer(`c${text}`))
+        const events = keys.flatMap((key, at) =>
+          instants.map((occurredAtMs, n) => storedEvent({ tenant: of, customer: key, occurredAtMs, offset: offset(at), index: n })),
+        )
+        await store.write(flushOf({ events }))
+        for (const [startMs, indexes] of [
+          [NOON, [1, 2]],
+          [instant(NOON + MINUTE), [3]],
+          [instant(NOON + 2 * MINUTE), []],
+        ] as const) {
+          const wanted = keys.slice(1).map((key) => ({ customer: key, startMs }))
+          const found = await scanned({ tenant: of, minutes: wanted })
+          expect(found).toEqual(events.filter((event) => event.customer !== keys[0] && indexes.some((index) => index === event.index)))
+        }
+        expect(await scanned({ tenant: of, minutes: [] })).toEqual([])
       })
 
       test('more windows than fit one page, each once', async () => {
@@ -642,9 +734,10 @@ async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
 }
 
 const quantity = fc.bigInt({ min: -(10n ** 29n), max: 10n ** 29n })
-const windowArbitrary = fc.record({
+const minuteArbitrary = (minutesMax: number) => fc.integer({ min: 0, max: minutesMax }).map((minutes) => instant(NOON + minutes * MINUTE))
+const windowFields = {
   customer: fc.constantFrom(customer('acme'), customer('globex')),
-  windowStartMs: fc.integer({ min: 0, max: 60 * 24 * 200 }).map((minutes) => instant(NOON + minutes * MINUTE)),
+  windowStartMs: minuteArbitrary(60 * 24 * 200),
   dimensions: fc.record({ model: fc.constantFrom('', 'a', 'b'), 10: fc.constantFrom('x', 'y') }),
   events: fc.integer({ min: 1, max: 1000 }),
   sum: quantity,
@@ -659,7 +752,8 @@ const windowArbitrary = fc.record({
     }),
   ),
   unique: fc.uniqueArray(fc.constantFrom('p', 'q', 'r', "'", '\\')),
-})
+}
+const windowArbitrary = fc.record(windowFields)
 
 type Grouping = Pick<UsageQuery, 'groupBy'> & { readonly window?: 'day' | 'month'; readonly timezone: string }
 const groupingArbitrary: fc.Arbitrary<Grouping> = fc.record(

@@ -95,6 +95,7 @@ function createPort(tables: Tables, chunkRecords: number, { caller, network, ran
     scanEventKeys: ({ partition, toOffset, receivedFromMs }) => pages(() => scanEvents(tables, { partition, toOffset, receivedFromMs })),
     events: () => Promise.reject(new Error('an aggregator lists no events')),
     usage: (query) => call(() => usage(tables, query)),
+    usageOfCustomers: () => Promise.reject(new Error('an aggregator bills nobody')),
     scanWindows: () => {
       throw new Error('an aggregator scans no windows')
     },
