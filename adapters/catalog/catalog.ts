@@ -12,6 +12,7 @@ import type {
   SubscriptionId,
   TenantKey,
 } from '../../domain/identity.ts'
+import type { InvoiceInputs } from '../../domain/invoice-inputs.ts'
 import type { ManualReset } from '../../domain/manual-reset.ts'
 import type { Meter, MeterDefinition } from '../../domain/meter.ts'
 import type { Feature, PlanVersion } from '../../domain/plan.ts'
@@ -140,6 +141,8 @@ export type Catalog = {
   saveOpening(tenant: TenantKey, customer: CustomerKey, opening: AllowanceOpening): Promise<void>
 
   entitlementInputs(tenant: TenantKey, customer: CustomerKey): Promise<EntitlementInputs>
+  /** Of many subscriptions at once: they share their plans. */
+  invoiceInputs(tenant: TenantKey, ids: readonly SubscriptionId[]): Promise<InvoiceInputs>
 
   /**
    * `Idempotency-Key` of POSTs that create. Claims the key: null when it is new; the stored answer when the same request

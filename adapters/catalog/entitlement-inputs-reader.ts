@@ -1,10 +1,8 @@
-import { sql } from 'kysely'
 import { NO_ENTITLEMENT_INPUTS } from '../../domain/entitlement-inputs.ts'
 import type { Catalog } from './catalog.ts'
 import type { CatalogSession } from './catalog-session.ts'
-import { featureOf } from './feature-table.ts'
+import { featuresWithMeters } from './features-with-meters.ts'
 import { grantsOf } from './grant-table.ts'
-import { meterOf } from './meter-table.ts'
 import { openingsOf } from './opening-table.ts'
 import { overridesOf } from './override-table.ts'
 import { resetInstantsOf } from './reset-table.ts'
@@ -28,24 +26,12 @@ export function entitlementInputsReader(session: CatalogSession): Pick<Catalog, 
         const subscriptions = await withPhases(trx, tenant, rows)
         const planVersions = await planVersionsOf(trx, tenant, subscriptions)
         const ofPlans = planVersions.flatMap(({ entitlements }) => entitlements.map(({ feature }) => feature))
-        const featureKeys = [...new Set([...ofPlans, ...overrides.map(({ feature }) => feature)])]
-        const features = await trx
-          .selectFrom('features')
-          .selectAll()
-          .where('tenant', '=', tenant)
-          .where('key', '=', sql<string>`ANY(${featureKeys})`)
-          .execute()
-        const meters = await trx
-          .selectFrom('meters')
-          .selectAll()
-          .where('tenant', '=', tenant)
-          .where('key', '=', sql<string>`ANY(${features.flatMap(({ meter }) => (meter === null ? [] : [meter]))})`)
-          .execute()
+        const { features, meters } = await featuresWithMeters(trx, tenant, [...ofPlans, ...overrides.map(({ feature }) => feature)])
         return {
           subscriptions,
           planVersions,
-          features: features.map(featureOf),
-          meters: meters.map(meterOf),
+          features,
+          meters,
           overrides,
           grants: await grantsOf(trx, tenant, customer),
           manualResets: await resetInstantsOf(trx, tenant, customer),

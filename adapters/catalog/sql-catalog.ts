@@ -10,6 +10,7 @@ import { entitlementInputsReader } from './entitlement-inputs-reader.ts'
 import { featureTable } from './feature-table.ts'
 import { grantTable } from './grant-table.ts'
 import { idempotencyTable } from './idempotency-table.ts'
+import { invoiceInputsReader } from './invoice-inputs-reader.ts'
 import { meterTable } from './meter-table.ts'
 import { migrateCatalog } from './migrate-catalog.ts'
 import { openingTable } from './opening-table.ts'
@@ -47,6 +48,7 @@ export function createSqlCatalog({ db, session, clock, randomBytes, heardUpToMs,
     ...resetTable(session, randomBytes),
     ...openingTable(session),
     ...entitlementInputsReader(session),
+    ...invoiceInputsReader(session),
     ...idempotencyTable(session),
     onChange: session.onChange,
     heardUpToMs,

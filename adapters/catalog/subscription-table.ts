@@ -147,7 +147,10 @@ export async function planVersionsOf(
   tenant: TenantKey,
   subscriptions: readonly Subscription[],
 ): Promise<readonly PlanVersion[]> {
-  const phases = subscriptions.flatMap((subscription) => subscription.phases)
+  // Many subscriptions are on few versions.
+  const phases = [
+    ...new Map(subscriptions.flatMap(({ phases }) => phases.map((phase) => [`${phase.planVersion} ${phase.plan}`, phase]))).values(),
+  ]
   const rows = await db
     .selectFrom('plan_versions')
     .selectAll('plan_versions')

@@ -367,6 +367,26 @@ export function describeCatalog(name: string, makePlace: () => Promise<CatalogPl
       })
     })
 
+    test('invoice inputs hold what many subscriptions are billed by, of those that there are', async () => {
+      const first = await withSubscription()
+      orThrow(await putPlan({ baseFee: '30' }))
+      const second = await subscribe()
+      const third = await subscribe()
+      const ids = [second.id, 'sub_none' as SubscriptionId, first.id]
+      const inputs = await catalog.invoiceInputs(tenant, ids)
+      expect(inputs.subscriptions).toEqual(new Map([first, second].map((subscription) => [subscription.id, subscription])))
+      expect(inputs.planVersions.toSorted((a, b) => a.version - b.version)).toEqual([
+        { ...PRO, version: 1 },
+        { ...PRO, version: 2, baseFee: '30' },
+      ])
+      expect(inputs.features).toEqual([TOKENS_FEATURE])
+      expect(inputs.meters).toEqual([await catalog.meter(tenant, TOKENS)])
+      expect((await catalog.invoiceInputs(tenant, [third.id])).planVersions.map(({ version }) => version)).toEqual([2])
+      const nothing = { subscriptions: new Map(), planVersions: [], features: [], meters: [] }
+      expect(await catalog.invoiceInputs('other' as TenantKey, ids)).toEqual(nothing)
+      expect(await catalog.invoiceInputs(tenant, [])).toEqual(nothing)
+    })
+
     describe('idempotency keys', () => {
       const claim = (requestHash = 'hash-1', key = 'k') => catalog.claimIdempotencyKey(tenant, key, requestHash, at(nowMs))
 

@@ -1,0 +1,29 @@
+import { sql } from 'kysely'
+import type { Catalog } from './catalog.ts'
+import type { CatalogSession } from './catalog-session.ts'
+import { featuresWithMeters } from './features-with-meters.ts'
+import { planVersionsOf, withPhases } from './subscription-table.ts'
+
+/** Everything from one moment, so that no charge names a feature that the same answer lacks. */
+export function invoiceInputsReader(session: CatalogSession): Pick<Catalog, 'invoiceInputs'> {
+  return {
+    invoiceInputs: (tenant, ids) =>
+      session.snapshot(async (trx) => {
+        const rows = await trx
+          .selectFrom('subscriptions')
+          .selectAll()
+          .where('tenant', '=', tenant)
+          .where('id', '=', sql<string>`ANY(${ids})`)
+          .execute()
+        if (rows.length === 0) return { subscriptions: new Map(), planVersions: [], features: [], meters: [] }
+        const subscriptions = await withPhases(trx, tenant, rows)
+        const planVersions = await planVersionsOf(trx, tenant, subscriptions)
+        const charged = planVersions.flatMap(({ charges }) => charges.map(({ feature }) => feature))
+        return {
+          subscriptions: new Map(subscriptions.map((subscription) => [subscription.id, subscription])),
+          planVersions,
+          ...(await featuresWithMeters(trx, tenant, charged)),
+        }
+      }),
+  }
+}
