@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Catalog } from '../adapters/catalog/catalog.ts'
 import { openPGliteCatalog } from '../adapters/catalog/pglite-catalog.ts'
 import { openChdbUsageStore } from '../adapters/usage-store/chdb-usage-store.ts'
-import type { UsageQuery, UsageStore, WindowRow } from '../adapters/usage-store/usage-store.ts'
+import type { CustomerUsageQuery, UsageStore, WindowRow } from '../adapters/usage-store/usage-store.ts'
 import { NANO } from '../domain/decimal.ts'
 import type {
   CustomerKey,
@@ -27,6 +27,7 @@ import { isRefusal, orThrow } from '../domain/refusal.ts'
 import { cancelSubscription, changePlan } from '../domain/subscription.ts'
 import { createHttpApp } from '../runtime/http/http-app.ts'
 import type { HttpApp } from '../schemas/http/common.ts'
+import { createCustomerUsage } from './customer-usage.ts'
 import { invoiceRoutes } from './invoice-routes.ts'
 import { createUsageReader } from './usage-reader.ts'
 
@@ -41,7 +42,7 @@ describe('the upcoming invoice', () => {
   let catalog: Catalog
   let usageStore: UsageStore
   let app: HttpApp
-  const queries: UsageQuery[] = []
+  const queries: CustomerUsageQuery[] = []
 
   beforeAll(async () => {
     path = await mkdtemp(join(tmpdir(), 'tollgate-invoice-'))
@@ -60,12 +61,13 @@ describe('the upcoming invoice', () => {
     })
     const counted: UsageStore = {
       ...usageStore,
-      usage: (query) => {
+      usageOfCustomers: (query) => {
         queries.push(query)
-        return usageStore.usage(query)
+        return usageStore.usageOfCustomers(query)
       },
     }
-    app.register(invoiceRoutes({ catalog, clock, usageReader: createUsageReader({ usageStore: counted, partitions: 1 }) }))
+    const usageReader = createUsageReader({ usageStore, partitions: 1 })
+    app.register(invoiceRoutes({ catalog, clock, usageReader, customerUsage: createCustomerUsage({ usageStore: counted, clock }) }))
     await setUp()
   })
   afterAll(async () => {

@@ -2,8 +2,9 @@ import { Type } from 'typebox'
 import type { Catalog } from '../adapters/catalog/catalog.ts'
 import type { UsageRow } from '../adapters/usage-store/usage-store.ts'
 import type { Clock } from '../domain/clock.ts'
-import type { CustomerKey, MeterKey, Period, SubscriptionId, TenantKey } from '../domain/identity.ts'
+import type { CustomerKey, Period, SubscriptionId, TenantKey } from '../domain/identity.ts'
 import { invariant } from '../domain/invariant.ts'
+import type { InvoiceInputs } from '../domain/invoice-inputs.ts'
 import type { Meter } from '../domain/meter.ts'
 import { aggregateValue, matchesFilter, mergeAggregates } from '../domain/metering.ts'
 import type { Charge, DimensionFilter, PlanVersion } from '../domain/plan.ts'
@@ -14,37 +15,60 @@ import { InvoiceSchema, REFUSALS, SubscriptionParamsSchema } from '../schemas/ht
 import { type HttpApp, InstantSchema } from '../schemas/http/common.ts'
 import { parseInstant, periodJson } from './catalog/instants.ts'
 import { unknownSubscription } from './catalog/subscription-routes.ts'
-import { aggregateOfRow, type UsageReader } from './usage-reader.ts'
+import type { CustomerUsage } from './customer-usage.ts'
+import { createGatheredReads } from './gathered-reads.ts'
+import type { UsageReader } from './usage-reader.ts'
+import { aggregateOfRow } from './usage-rows.ts'
 
 export type InvoiceRoutesDeps = {
-  readonly catalog: Pick<Catalog, 'subscription' | 'plan' | 'feature' | 'meter'>
-  readonly usageReader: UsageReader
+  readonly catalog: Pick<Catalog, 'invoiceInputs'>
+  readonly usageReader: Pick<UsageReader, 'requireComplete'>
+  readonly customerUsage: CustomerUsage
   readonly clock: Clock
 }
 
-/** Groups of one meter in one period: combinations of the dimensions that its charges filter on. */
-const USAGE_ROWS_MAX = 50_000
+const SUBSCRIPTIONS_PER_READ_MAX = 200
+const WAITING_MAX = 10_000
 
 /**
  * What the billing period at `at` comes to so far. The whole period is billed under the plan version in force at `at`;
- * a period in which the plan changed is not split.
+ * a period in which the plan changed is not split. A run over many subscriptions asks for many at a time, and what is asked
+ * for together is read together, from catalog and usage store.
  */
-export function invoiceRoutes({ catalog, usageReader, clock }: InvoiceRoutesDeps): (app: HttpApp) => Promise<void> {
+export function invoiceRoutes({ catalog, usageReader, customerUsage, clock }: InvoiceRoutesDeps): (app: HttpApp) => Promise<void> {
+  const inputs = createGatheredReads<{ readonly tenant: TenantKey; readonly id: SubscriptionId }, InvoiceInputs>({
+    read: (asked) => readInputs(catalog, asked),
+    itemsMax: SUBSCRIPTIONS_PER_READ_MAX,
+    waitingMax: WAITING_MAX,
+    clock,
+  })
   return async (app) => {
     app.get('/v1/subscriptions/:id/upcoming-invoice', { config: { scope: 'read' }, schema: UPCOMING_INVOICE }, async (request) => {
       const { tenant } = request.principal
       const id = request.params.id as SubscriptionId
       const atMs = request.query.at === undefined ? clock.now() : orThrow(parseInstant(request.query.at, 'at'))
-      const subscription = orThrow((await catalog.subscription(tenant, id)) ?? unknownSubscription(id))
+      const billedBy = await inputs.read(tenant, { tenant, id })
+      const subscription = orThrow(billedBy.subscriptions.get(id) ?? unknownSubscription(id))
       const { plan, planVersion: version } = phaseAt(subscription, atMs)
-      const planVersion = await catalog.plan(tenant, plan, version)
-      invariant(planVersion !== null, `version ${version} of plan ${plan} is kept as a subscription is on it`)
+      const planVersion = billedBy.planVersions.find((each) => each.plan === plan && each.version === version)
+      invariant(planVersion !== undefined, `version ${version} of plan ${plan} is kept as a subscription is on it`)
       const period = subscriptionPeriodAt(subscription, planVersion.interval, atMs)
-      const usage = await usageByCharge({ catalog, usageReader }, tenant, subscription.customer, planVersion, period)
+      const usage = await usageByCharge({ usageReader, customerUsage }, billedBy, subscription.customer, planVersion, period)
       const { currency, lines, total } = rateInvoice({ planVersion, period, usage })
       return { subscription: id, plan, planVersion: version, currency, period: periodJson(period), lines: lines.map(lineJson), total }
     })
   }
+}
+
+/** All of one tenant. */
+async function readInputs(
+  catalog: InvoiceRoutesDeps['catalog'],
+  asked: readonly { readonly tenant: TenantKey; readonly id: SubscriptionId }[],
+): Promise<readonly InvoiceInputs[]> {
+  const [first] = asked
+  invariant(first !== undefined, 'a read is of something')
+  const inputs = await catalog.invoiceInputs(first.tenant, [...new Set(asked.map(({ id }) => id))])
+  return asked.map(() => inputs)
 }
 
 const UPCOMING_INVOICE = {
@@ -63,41 +87,34 @@ type FilteredCharge = { readonly key: string; readonly filters: readonly Dimensi
 
 /** Nano units by charge key. One read per meter, however many charges share it. */
 async function usageByCharge(
-  { catalog, usageReader }: Pick<InvoiceRoutesDeps, 'catalog' | 'usageReader'>,
-  tenant: TenantKey,
+  { usageReader, customerUsage }: Pick<InvoiceRoutesDeps, 'usageReader' | 'customerUsage'>,
+  inputs: InvoiceInputs,
   customer: CustomerKey,
   { charges }: PlanVersion,
-  { startMs, endMs }: Period,
+  period: Period,
 ): Promise<ReadonlyMap<string, bigint>> {
   const usage = new Map<string, bigint>()
-  if (startMs >= endMs) return usage
-  for (const [meterKey, ofMeter] of await chargesByMeter(catalog, tenant, charges)) {
-    const meter = await catalog.meter(tenant, meterKey)
-    invariant(meter !== null, `meter ${meterKey} is kept as a feature reads it`)
-    const rows = await usageReader.read(meter, {
-      customers: [customer],
-      fromMs: startMs,
-      toMs: endMs,
-      groupBy: [...new Set(ofMeter.flatMap(({ filters }) => filters.flatMap((filter) => Object.keys(filter))))],
-      filter: filterOfAll(ofMeter),
-      rowsMax: USAGE_ROWS_MAX,
-    })
-    for (const charge of ofMeter) usage.set(charge.key, quantityOf(charge, rows, meter))
-  }
+  if (period.startMs >= period.endMs) return usage
+  await Promise.all(
+    [...chargesByMeter(inputs, charges)].map(async ([meter, ofMeter]) => {
+      await usageReader.requireComplete(meter)
+      const groupBy = [...new Set(ofMeter.flatMap(({ filters }) => filters.flatMap((filter) => Object.keys(filter))))]
+      const rows = await customerUsage.totals({ meter, groupBy, filter: filterOfAll(ofMeter) }, customer, period)
+      for (const charge of ofMeter) usage.set(charge.key, quantityOf(charge, rows, meter))
+    }),
+  )
   return usage
 }
 
-async function chargesByMeter(
-  catalog: InvoiceRoutesDeps['catalog'],
-  tenant: TenantKey,
-  charges: readonly Charge[],
-): Promise<ReadonlyMap<MeterKey, readonly FilteredCharge[]>> {
-  const byMeter = new Map<MeterKey, FilteredCharge[]>()
+function chargesByMeter({ features, meters }: InvoiceInputs, charges: readonly Charge[]): ReadonlyMap<Meter, readonly FilteredCharge[]> {
+  const byMeter = new Map<Meter, FilteredCharge[]>()
   for (const charge of charges) {
-    const feature = await catalog.feature(tenant, charge.feature)
-    invariant(feature !== null && feature.meter !== null, `feature ${charge.feature} is metered as a charge is on it`)
-    const ofMeter = byMeter.get(feature.meter) ?? []
-    byMeter.set(feature.meter, [...ofMeter, { key: charge.key, filters: [feature.filter, charge.filter] }])
+    const feature = features.find(({ key }) => key === charge.feature)
+    invariant(feature !== undefined && feature.meter !== null, `feature ${charge.feature} is metered as a charge is on it`)
+    const meter = meters.find(({ key }) => key === feature.meter)
+    invariant(meter !== undefined, `meter ${feature.meter} is kept as a feature reads it`)
+    const ofMeter = byMeter.get(meter) ?? []
+    byMeter.set(meter, [...ofMeter, { key: charge.key, filters: [feature.filter, charge.filter] }])
   }
   return byMeter
 }

@@ -6,6 +6,7 @@ import { createBalanceReader } from '../api/balance-reader.ts'
 import { balanceRoutes } from '../api/balance-routes.ts'
 import { catalogRoutes } from '../api/catalog/catalog-routes.ts'
 import { createCountersCatchUp } from '../api/counters-catch-up.ts'
+import { createCustomerUsage } from '../api/customer-usage.ts'
 import { decisionRoutes } from '../api/decision-routes.ts'
 import { createEntitlementCache } from '../api/entitlement-cache.ts'
 import { eventRoutes } from '../api/event-routes.ts'
@@ -153,7 +154,7 @@ function startApi(environment: ViewEnvironment, reportUsage: ReportUsage): Settl
   app.register(usageReportRoutes({ usageReports, clock, registry, createId: () => randomUUID() }))
   app.register(rateRoutes())
   app.register(usageRoutes({ catalog, usageReader, asOf: createUsageAsOf({ eventLog, usageStore, clock }), clock }))
-  app.register(invoiceRoutes({ catalog, usageReader, clock }))
+  app.register(invoiceRoutes({ catalog, usageReader, customerUsage: createCustomerUsage({ usageStore, clock }), clock }))
   app.register(eventRoutes({ catalog, usageStore }))
   reporter.resumeSettles().catch((error: unknown) => log.error({ err: error }, 'settled reservations not appended again'))
   return reporter
