@@ -19,6 +19,7 @@ import { type Aggregate, addToAggregate, aggregateValue, emptyAggregate, readDim
 import { orThrow } from '../domain/refusal.ts'
 import { createHttpApp } from '../runtime/http/http-app.ts'
 import type { HttpApp } from '../schemas/http/common.ts'
+import { createCustomerUsage } from './customer-usage.ts'
 import { eventRoutes } from './event-routes.ts'
 import { createUsageAsOf } from './usage-as-of.ts'
 import { createUsageReader, type UsageReader } from './usage-reader.ts'
@@ -176,6 +177,47 @@ describe('usage and events over HTTP', () => {
         },
       ),
       { numRuns: 60 },
+    )
+  })
+
+  test('customers asked for at the same time, each over a period of its own, have each the fold of their events', async () => {
+    const customerUsage = createCustomerUsage({ usageStore, clock })
+    const customers = [...EVENTS.map(({ customer }) => customer), 'nobody' as CustomerKey]
+    const near = fc.tuple(fc.constantFrom(...EVENTS), fc.integer({ min: -61_000, max: 61_000 })).map(([e, ms]) => e.occurredAtMs + ms)
+    const asked = fc.record({
+      customer: fc.constantFrom(...customers),
+      bounds: fc.tuple(near, near).filter(([a, b]) => a !== b),
+      aggregation: fc.constantFrom(...AGGREGATIONS),
+      groupBy: fc.subarray(['model', 'region']),
+      models: fc.constantFrom<(readonly string[] | null)[]>(null, ['large'], ['small', '']),
+    })
+    await fc.assert(
+      fc.asyncProperty(fc.array(asked, { minLength: 1, maxLength: 12 }), async (together) => {
+        const answers = await Promise.all(
+          together.map(async ({ customer, bounds, aggregation, groupBy, models }) => {
+            const meter = orPresent(meters.get(`tokens_${aggregation}`))
+            const period = { startMs: Math.min(...bounds) as InstantMs, endMs: Math.max(...bounds) as InstantMs }
+            const shape = { meter, groupBy, filter: models === null ? {} : { model: models } }
+            const rows = await customerUsage.totals(shape, customer, period)
+            return rows.map((row) => [
+              JSON.stringify([null, ...groupBy.map((name) => row.dimensions[name])]),
+              aggregateValue(aggregation, row),
+            ])
+          }),
+        )
+        for (const [index, { customer, bounds, aggregation, groupBy, models }] of together.entries()) {
+          const meter = orPresent(meters.get(`tokens_${aggregation}`))
+          const counted = EVENTS.filter(
+            (event) =>
+              event.customer === customer &&
+              event.occurredAtMs >= Math.min(...bounds) &&
+              event.occurredAtMs < Math.max(...bounds) &&
+              (models === null || models.includes(readDimensions(meter, JSON.parse(event.data)).model ?? '')),
+          )
+          expect(new Map(answers[index] as [string, bigint][])).toEqual(foldGroups(meter, counted, groupBy, undefined, 'UTC'))
+        }
+      }),
+      { numRuns: 40 },
     )
   })
 
