@@ -249,6 +249,42 @@ test('Counters are computed on request from what was used before, and then follo
   await vi.waitFor(async () => expect((await used(hourMs))?.usedUnits).toBe(units(4)), soon)
 })
 
+test('However many ask for counters, records are folded in between', async () => {
+  const partition = partitionOf(tenant, 'c1' as CustomerKey, PARTITIONS)
+  const asked = Promise.withResolvers<void>()
+  const served = Promise.withResolvers<void>()
+  let ask = (_partition: Partition): void => undefined
+  let turns = 0
+  let turnsBeforeFold: number | null = null
+  const counters: Counters = {
+    ...stores.counters,
+    onTrackingRequest(listener) {
+      ask = listener
+    },
+    async takeTrackingRequests(of) {
+      if (of !== partition) return []
+      turns++
+      asked.resolve()
+      await served.promise
+      return []
+    },
+    async apply(of, records) {
+      if (of === partition) turnsBeforeFold ??= turns
+      await stores.counters.apply(of, records)
+    },
+  }
+  await startAggregator({ counters })
+  ask(partition)
+  await asked.promise
+  for (let request = 0; request < 100; request++) ask(partition)
+  await send([usageEvent('a')])
+  served.resolve()
+  await settled()
+  // The turn under way, one for all that asked meanwhile, and one for each second that has passed.
+  expect(turnsBeforeFold).toBeGreaterThan(0)
+  expect(turnsBeforeFold).toBeLessThan(50)
+})
+
 test('Without its usage store it says that it is stalled and why, and goes on when the store is back', async () => {
   await putMeter('tokens', tokensMeter)
   let isDown = true

@@ -29,7 +29,7 @@ export type PartitionWorker = {
   dedupe(): Deduplicator | null
   fold(records: readonly LogRecord[]): Promise<void>
   syncMeters(definitions: readonly Meter[]): Promise<void>
-  /** Computes the counters of customers that were asked for. */
+  /** Computes the counters of customers that were asked for, of all together that asked while one thing was under way. */
   serveTracking(): Promise<void>
   /** Those that waited for it are tracked at the next turn. */
   meterCompleted(): void
@@ -53,6 +53,7 @@ export function createPartitionWorker(
   const source = createFlushSource(state, customers)
   let dedupe: Deduplicator | null = null
   let turn: Promise<unknown> = Promise.resolve()
+  let waitingTracking: Promise<void> | null = null
   let broken: unknown = null
 
   function inTurn<Value>(work: () => Promise<Value>): Promise<Value> {
@@ -158,7 +159,15 @@ export function createPartitionWorker(
       await flusher.room()
     },
     syncMeters: (definitions) => inTurn(() => meters.sync(definitions, state.next)),
-    serveTracking: () => inTurn(tracking.serve),
+    serveTracking() {
+      // One waiting turn takes all that asked until then. With one for each, records waited behind as many turns as there
+      // were requests, and as more came in during each, a busy customer kept its partition from folding for minutes.
+      waitingTracking ??= inTurn(() => {
+        waitingTracking = null
+        return tracking.serve()
+      })
+      return waitingTracking
+    },
     meterCompleted: tracking.meterCompleted,
     async idle() {
       await turn
