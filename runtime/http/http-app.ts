@@ -9,6 +9,7 @@ import { Type } from 'typebox'
 import type { Clock } from '../../domain/clock.ts'
 import { RefusalError, refuse } from '../../domain/refusal.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
+import { serializeAnswers } from './answer-serialization.ts'
 import { sendAnswersTogether } from './answers-together.ts'
 import { authenticateRequests, type FindPrincipal } from './authentication.ts'
 import { refuseDeepBodies } from './body-depth.ts'
@@ -62,6 +63,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   requireHost(app)
   refuseDeepBodies(app)
   validateRequests(app)
+  serializeAnswers(app)
   measureRequests(app, log, registry)
   sendAnswersTogether(app)
   authenticateRequests(app, options.findPrincipal)

@@ -1,5 +1,6 @@
-import { Ajv, type ErrorObject } from 'ajv'
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import ajvFormats from 'ajv-formats'
+import type { FastifySchemaValidationError } from 'fastify'
 import { type FieldError, RefusalError, refuse } from '../../domain/refusal.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { fieldErrors } from './validation-errors.ts'
@@ -10,11 +11,26 @@ export function validateRequests(app: HttpApp): void {
   // into a string could lose digits.
   const forUrl = createAjv({ coerceTypes: 'array' })
   const forBody = createAjv({ coerceTypes: false })
-  app.setValidatorCompiler(({ schema, httpPart }) => (httpPart === 'body' ? forBody : forUrl).compile(schema as object))
+  app.setValidatorCompiler(({ schema, httpPart }) =>
+    compiledWhenUsed(() => (httpPart === 'body' ? forBody : forUrl).compile(schema as object)),
+  )
   app.setSchemaErrorFormatter((errors, httpPart) => {
     const fields = fieldErrors(errors as unknown as ErrorObject[], httpPart)
     return new RefusalError(refuse('invalid_request', `The request is not valid: ${detailOf(fields)}.`, { errors: fields }))
   })
+}
+
+/** By the first request that needs it: all of them at the start would be a tenth of its processor time. */
+function compiledWhenUsed(compile: () => ValidateFunction) {
+  let validate: ValidateFunction | null = null
+  const check = (value: unknown): boolean => {
+    validate ??= compile()
+    const isValid = validate(value) === true
+    check.errors = validate.errors as FastifySchemaValidationError[] | null
+    return isValid
+  }
+  check.errors = null as FastifySchemaValidationError[] | null
+  return check
 }
 
 function createAjv(options: { coerceTypes: 'array' | false }): Ajv {
