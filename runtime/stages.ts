@@ -133,7 +133,8 @@ function startApi(environment: ViewEnvironment, reportUsage: ReportUsage): Settl
   const catchUp = createCountersCatchUp({ counters, eventLog })
   const balances = createBalanceReader({ catalog, entitlements, counters, catchUp, clock, partitions, log, registry })
   const reporter = createSettleReporter({ counters, catchUp, partitions, reportUsage, log: log.child({ stage: 'api' }), registry })
-  const createId = () => `res_${randomUUID()}`
+  // Sorted by time, so that holds made together are written together: with random ids each changed a page of its own, 165 KB a hold.
+  const createId = () => `res_${clock.now().toString(36).padStart(9, '0')}${randomUUID()}`
   const reservations = createReservations({ entitlements, balances, counters, catchUp, reporter, clock, partitions, createId })
   const usageReader = createUsageReader({ usageStore, partitions })
   app.register(

@@ -2,7 +2,7 @@ import type { Balance } from './balance.ts'
 import { TollgateError, UnsettledError } from './errors.ts'
 import type { CallOptions, HttpCaller } from './http-caller.ts'
 import { type Quantity, quantityJson } from './quantity.ts'
-import { randomId } from './random-id.ts'
+import { uuidV7 } from './uuid-v7.ts'
 
 export type ReservationRequest = {
   readonly customer: string
@@ -64,7 +64,7 @@ export function createReservations(deps: {
   const { call, decideOptions, onError } = deps
 
   async function reserve(request: ReservationRequest, options: { readonly signal?: AbortSignal } = {}): Promise<Reservation> {
-    const { id = randomId(), quantity, customer, feature, ttlMs } = request
+    const { id = uuidV7(), quantity, customer, feature, ttlMs } = request
     const json = JSON.stringify({ id, customer, feature, quantity: quantityJson(quantity), ttlMs })
     const held = await call<ReservationAnswer>('/v1/reservations', json, { ...decideOptions, ...options })
     const path = `/v1/reservations/${encodeURIComponent(held.id)}`

@@ -4,9 +4,9 @@ import { createEventQueue, type DroppedEvents } from './event-queue.ts'
 import { onExitNotice } from './exit-notice.ts'
 import { type CallOptions, createHttpCaller } from './http-caller.ts'
 import { type Quantity, quantityJson } from './quantity.ts'
-import { randomId } from './random-id.ts'
 import { createReservations, type ReservationCalls } from './reservation.ts'
 import { type Sleep, sleep } from './sleep.ts'
+import { uuidV7 } from './uuid-v7.ts'
 
 export type TollgateClientOptions = {
   /** Where Tollgate answers: `https://meter.example.com`. */
@@ -91,7 +91,7 @@ export function createTollgateClient(options: TollgateClientOptions): TollgateCl
 
   return {
     ...createReservations({ call, decideOptions, onError }),
-    track({ type, customer, data, id = randomId(), source, time = new Date() }) {
+    track({ type, customer, data, id = uuidV7(), source, time = new Date() }) {
       const event = { id, type, customer, time: time.toISOString(), ...(source === undefined ? {} : { source }), ...(data ? { data } : {}) }
       return queue.add(event) ? id : null
     },

@@ -54,7 +54,7 @@ describe('what is sent', () => {
     expect(server.kept).toEqual([
       { id, type: 'llm.request', customer: 'acme', source: 'chat', time: '1970-01-01T00:00:00.000Z', data: { tokens: 12 } },
     ])
-    expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+    expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
   })
 
   test('the data as it was when it was tracked', async () => {
