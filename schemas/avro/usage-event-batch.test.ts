@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { Fault } from '../../domain/fault.ts'
 import type { CustomerKey, InstantMs, TenantKey } from '../../domain/identity.ts'
 import type { UsageEvent, UsageEventBatch } from '../../domain/usage-event.ts'
+import { usageEventBatches } from '../../test/support/usage-event-batches.ts'
 import { schemaFingerprint } from './schema-fingerprint.ts'
 import { createSingleObjectCodec } from './single-object-codec.ts'
 import { decodeUsageEventBatch, encodeUsageEventBatch } from './usage-event-batch.ts'
@@ -36,23 +37,9 @@ const codeOf = (action: () => unknown): string => {
 
 describe('usage event batch', () => {
   test('comes back as it was, whatever its strings hold', () => {
-    const text = fc.string({ unit: 'grapheme', maxLength: 80 })
-    const events = fc.array(
-      fc.record({
-        id: text,
-        source: text,
-        type: text,
-        customer: text as fc.Arbitrary<CustomerKey>,
-        subject: fc.option(text),
-        occurredAtMs: fc.integer({ min: -62_135_596_800_000, max: 253_402_300_799_999 }) as fc.Arbitrary<InstantMs>,
-        data: text,
-        attributes: fc.option(text),
-      }),
-      { maxLength: 20 },
-    )
     fc.assert(
-      fc.property(events, (list) => {
-        expect(decodeUsageEventBatch(encodeUsageEventBatch(batchOf(...list)))).toEqual(batchOf(...list))
+      fc.property(usageEventBatches({ eventsMax: 20, textMax: 80 }), (batch) => {
+        expect(decodeUsageEventBatch(encodeUsageEventBatch(batch))).toEqual(batch)
       }),
     )
   })

@@ -8,31 +8,16 @@ import { createPartitionCustomers } from '../../aggregator/partition-customers.t
 import { createRecordIntake } from '../../aggregator/record-intake.ts'
 import { createRetry } from '../../aggregator/retry.ts'
 import { Fault } from '../../domain/fault.ts'
-import type { CustomerKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
+import type { InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
 import type { UsageEventBatch } from '../../domain/usage-event.ts'
 import { decodeUsageEventBatch, encodeUsageEventBatch } from '../../schemas/avro/usage-event-batch.ts'
+import { usageEventBatches } from '../support/usage-event-batches.ts'
 
 const HEADER_BYTES = 10
 /** Each is at least six lengths, a time and the places of three unions. */
 const EVENT_BYTES_MIN = 8
 
-const text = fc.string({ unit: 'grapheme', maxLength: 30 })
-const batches: fc.Arbitrary<UsageEventBatch> = fc.record({
-  tenant: text as fc.Arbitrary<TenantKey>,
-  events: fc.array(
-    fc.record({
-      id: text,
-      source: text,
-      type: text,
-      customer: text as fc.Arbitrary<CustomerKey>,
-      subject: fc.option(text),
-      occurredAtMs: fc.integer({ min: -62_135_596_800_000, max: 253_402_300_799_999 }) as fc.Arbitrary<InstantMs>,
-      data: text,
-      attributes: fc.option(text),
-    }),
-    { maxLength: 12 },
-  ),
-})
+const batches = usageEventBatches({ eventsMax: 12, textMax: 30 })
 const records = batches.map((batch) => Buffer.from(encodeUsageEventBatch(batch)))
 const header = Buffer.from(encodeUsageEventBatch({ tenant: '' as TenantKey, events: [] })).subarray(0, HEADER_BYTES)
 

@@ -26,7 +26,7 @@ function skipped(modules: readonly TestModule[]): string[] {
   const reasons = modules.flatMap((module) =>
     testsOf(module)
       .filter((test) => test.result().state === 'skipped')
-      .map((test) => ({ module, reason: noteOf(test) ?? 'no reason given' })),
+      .map((test) => ({ module, reason: noteOf(test) ?? titledReason(test) ?? 'no reason given' })),
   )
   const lines = [...Map.groupBy(reasons, ({ module, reason }) => `${nameOf(module)}: ${reason}`)].map(
     ([where, tests]) => `    ${where} (${tests.length} tests)`,
@@ -44,6 +44,15 @@ function implementations(reported: readonly Implementation[]): string[] {
 function noteOf(test: TestCase): string | undefined {
   const result = test.result()
   return result.state === 'skipped' ? result.note : undefined
+}
+
+/** Of a group that is skipped as a whole, which takes no note: its title ends with `(not run: …)`. */
+function titledReason(test: TestCase): string | undefined {
+  for (let group = test.parent; group.type === 'suite'; group = group.parent) {
+    const reason = /\(not run: (.+)\)$/s.exec(group.name)?.[1]
+    if (reason !== undefined) return reason
+  }
+  return undefined
 }
 
 function testsOf(module: TestModule): TestCase[] {
