@@ -5,14 +5,9 @@ import type { SASLOptions } from 'kafkajs'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import type { Catalog } from '../adapters/catalog/catalog.ts'
-import { openPostgresCatalog } from '../adapters/catalog/postgres-catalog.ts'
 import type { Counters } from '../adapters/counters/counters.ts'
-import { createEmbeddedCounters } from '../adapters/counters/embedded-counters.ts'
-import { openRedisCounters } from '../adapters/counters/redis-counters.ts'
 import type { EventLog } from '../adapters/event-log/event-log.ts'
-import { createKafkaEventLog, type KafkaEventLogOptions } from '../adapters/event-log/kafka-event-log.ts'
-import { createLmdbEventLog } from '../adapters/event-log/lmdb-event-log.ts'
-import { openClickHouseUsageStore } from '../adapters/usage-store/clickhouse-server-usage-store.ts'
+import type { KafkaEventLogOptions } from '../adapters/event-log/kafka-event-log.ts'
 import type { UsageStore } from '../adapters/usage-store/usage-store.ts'
 import type { Clock } from '../domain/clock.ts'
 import { invariant } from '../domain/invariant.ts'
@@ -112,17 +107,24 @@ export function isAllElsewhere(config: Config): boolean {
   return [config.kafkaBrokers, config.clickhouseUrl, config.databaseUrl, config.redisUrl].every((each) => each !== null)
 }
 
-/** The embedded engines are loaded only where they are used: they are large, and an image for servers goes without. */
+/** An implementation is loaded only where it is used: most are large, and an image for servers goes without the embedded engines. */
 async function openCatalog({ config, clock, log }: StoreEnvironment): Promise<Catalog> {
   const options = { clock, randomBytes, log: log.child({ seam: 'catalog' }) }
-  if (config.databaseUrl !== null) return openPostgresCatalog({ ...options, url: config.databaseUrl })
+  if (config.databaseUrl !== null) {
+    const { openPostgresCatalog } = await import('../adapters/catalog/postgres-catalog.ts')
+    return openPostgresCatalog({ ...options, url: config.databaseUrl })
+  }
   const { openPGliteCatalog } = await import('../adapters/catalog/pglite-catalog.ts')
   return openPGliteCatalog({ ...options, path: join(config.dataDir, 'catalog') })
 }
 
-function openEventLog(environment: StoreEnvironment): Promise<EventLog> {
+async function openEventLog(environment: StoreEnvironment): Promise<EventLog> {
   const { config, log, registry } = environment
-  if (config.kafkaBrokers !== null) return createKafkaEventLog(kafkaOptions(environment, config.kafkaBrokers))
+  if (config.kafkaBrokers !== null) {
+    const { createKafkaEventLog } = await import('../adapters/event-log/kafka-event-log.ts')
+    return createKafkaEventLog(kafkaOptions(environment, config.kafkaBrokers))
+  }
+  const { createLmdbEventLog } = await import('../adapters/event-log/lmdb-event-log.ts')
   return createLmdbEventLog({
     path: join(config.dataDir, 'event-log'),
     undecodablePath: join(config.dataDir, 'undecodable'),
@@ -154,15 +156,21 @@ function kafkaOptions({ config, log, registry }: StoreEnvironment, brokers: stri
 
 async function openUsageStore({ config, log, registry }: StoreEnvironment): Promise<UsageStore> {
   const options = { chunkRecords: config.chunkRecords, log: log.child({ seam: 'usage-store' }), registry }
-  if (config.clickhouseUrl !== null)
+  if (config.clickhouseUrl !== null) {
+    const { openClickHouseUsageStore } = await import('../adapters/usage-store/clickhouse-server-usage-store.ts')
     return openClickHouseUsageStore({ ...options, url: config.clickhouseUrl, cluster: config.clickhouseCluster })
+  }
   const { openChdbUsageStore } = await import('../adapters/usage-store/chdb-usage-store.ts')
   return openChdbUsageStore({ ...options, path: join(config.dataDir, 'usage-store') })
 }
 
-function openCounters({ config, clock, log, registry }: StoreEnvironment): Promise<Counters> {
+async function openCounters({ config, clock, log, registry }: StoreEnvironment): Promise<Counters> {
   const options = { clock, log: log.child({ seam: 'counters' }), registry }
-  if (config.redisUrl === null) return createEmbeddedCounters({ ...options, path: join(config.dataDir, 'counters') })
+  if (config.redisUrl === null) {
+    const { createEmbeddedCounters } = await import('../adapters/counters/embedded-counters.ts')
+    return createEmbeddedCounters({ ...options, path: join(config.dataDir, 'counters') })
+  }
+  const { openRedisCounters } = await import('../adapters/counters/redis-counters.ts')
   return openRedisCounters({
     ...options,
     url: config.redisUrl,
