@@ -16,6 +16,8 @@ export type FuzzOptions = {
   readonly idle: number
   readonly slow: number
   readonly onProgress?: (sent: number, counts: Counts) => void
+  /** At once, so that a long run need not end first. */
+  readonly onFailure?: (failure: string) => void
 }
 /** Answers by route, then by status; `none` where the server closed instead, which only a broken request may get. */
 export type Counts = ReadonlyMap<string, ReadonlyMap<string, number>>
@@ -86,7 +88,11 @@ async function fuzz(options: FuzzOptions, tollgate: TollgateProcess, otherAdminK
             (error: unknown) => String(error),
           )
           sent++
-          if (failed !== null) failures.push(failureText(options.seed, index, request, failed))
+          if (failed !== null) {
+            const failure = failureText(options.seed, index, request, failed)
+            failures.push(failure)
+            options.onFailure?.(failure)
+          }
           options.onProgress?.(sent, counts)
         }
         client.close()

@@ -23,6 +23,7 @@ const report = await fuzzRun({
   connections: wholeNumber(values.connections),
   idle: wholeNumber(values.idle),
   slow: wholeNumber(values.slow),
+  onFailure: (failure) => console.log(`${seconds()} s  ${failure}`),
   onProgress(sent, counts) {
     if (sent % PROGRESS_EVERY_REQUESTS === 0) console.log(`${seconds()} s  ${sent} requests  ${statusLine(counts)}`)
   },
