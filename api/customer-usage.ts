@@ -81,6 +81,7 @@ async function readSome(
     tenant: meter.tenant,
     meter: meter.key,
     revision: meter.revision,
+    aggregation: meter.aggregation,
     periods: new Map(some.map(({ customer, period }) => [customer, period])),
     groupBy,
     filter,

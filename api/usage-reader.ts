@@ -115,6 +115,7 @@ function windowQuery(meter: Meter, request: UsageRequest, fromMs: number, toMs: 
     tenant: meter.tenant,
     meter: meter.key,
     revision: meter.revision,
+    aggregation: meter.aggregation,
     fromMs: fromMs as InstantMs,
     toMs: toMs as InstantMs,
   }

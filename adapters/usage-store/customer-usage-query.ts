@@ -2,7 +2,7 @@ import type { CustomerKey, InstantMs } from '../../domain/identity.ts'
 import { invariant } from '../../domain/invariant.ts'
 import type { ClickHouseExecutor } from './clickhouse-executor.ts'
 import { DATE_TIME_END_MS, type UsageStore } from './usage-store.ts'
-import { filterConditions, USAGE_TOTALS, usageGroupOf, usageGroups, usageTotalsOf, WITHOUT_CROSSING_MONTHS } from './usage-totals.ts'
+import { filterConditions, usageGroupOf, usageGroups, usageTotals, usageTotalsOf, WITHOUT_CROSSING_MONTHS } from './usage-totals.ts'
 
 const MINUTE_MS = 60_000
 
@@ -11,7 +11,7 @@ const MINUTE_MS = 60_000
  * part. Each customer's own bounds are looked up by key while the rows are read.
  */
 export function createCustomerUsageQuery(executor: ClickHouseExecutor): UsageStore['usageOfCustomers'] {
-  return async ({ tenant, meter, revision, periods, groupBy, filter, rowsMax }) => {
+  return async ({ tenant, meter, revision, aggregation, periods, groupBy, filter, rowsMax }) => {
     if (periods.size === 0) return []
     const fromMs = [...periods.values()].map(({ startMs }) => storedInstantMs(startMs))
     const toMs = [...periods.values()].map(({ endMs }) => storedInstantMs(endMs))
@@ -26,7 +26,7 @@ export function createCustomerUsageQuery(executor: ClickHouseExecutor): UsageSto
       SELECT
         customer, if(start_ms < from_ms OR start_ms + ${MINUTE_MS} > to_ms, start_ms, NULL) AS cut_minute,
         [${groups.columns.join(', ')}]::Array(String),
-        ${USAGE_TOTALS}
+        ${usageTotals(aggregation)}
       FROM usage_windows FINAL
       PREWHERE ${[
         'tenant = {tenant:String} AND meter = {meter:String} AND revision = {revision:UInt64} AND customer IN {customers:Array(String)}',

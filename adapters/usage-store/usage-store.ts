@@ -1,4 +1,5 @@
 import type { CustomerKey, InstantMs, MeterKey, Offset, Partition, Period, TenantKey } from '../../domain/identity.ts'
+import type { Aggregation } from '../../domain/meter.ts'
 import type { UsageEvent } from '../../domain/usage-event.ts'
 
 /** Place of an event: `index` counts within its record. Order of the log = order of (offset, index) in one partition. */
@@ -68,6 +69,8 @@ export type UsageQuery = {
   readonly tenant: TenantKey
   readonly meter: MeterKey
   readonly revision: number
+  /** The meter's: of a row only what answers it is read, the rest is 0, null and empty. All of it when undefined. */
+  readonly aggregation?: Aggregation
   /** Any of these; all when undefined. */
   readonly customers?: readonly CustomerKey[]
   readonly fromMs: InstantMs
@@ -103,7 +106,7 @@ export type UsageRow = {
 }
 
 /** Totals of a meter for many customers, each over a time of its own, to the millisecond. */
-export type CustomerUsageQuery = Pick<UsageQuery, 'tenant' | 'meter' | 'revision' | 'filter'> & {
+export type CustomerUsageQuery = Pick<UsageQuery, 'tenant' | 'meter' | 'revision' | 'aggregation' | 'filter'> & {
   readonly periods: ReadonlyMap<CustomerKey, Period>
   /** Dimensions of the meter. */
   readonly groupBy: readonly string[]

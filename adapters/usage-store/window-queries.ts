@@ -16,9 +16,9 @@ import {
   filterConditions,
   optionalQuantityOf,
   quantityOf,
-  USAGE_TOTALS,
   usageGroupOf,
   usageGroups,
+  usageTotals,
   usageTotalsOf,
   WITHOUT_CROSSING_MONTHS,
 } from './usage-totals.ts'
@@ -96,7 +96,7 @@ function usageStatement(query: UsageQuery): { sql: string; params: Record<string
   const sql = `SELECT
       ${query.window === undefined ? 'NULL' : `toUnixTimestamp(${windowStart(query.window)})`} AS window,
       [${groups.columns.join(', ')}]::Array(String),
-      ${USAGE_TOTALS}
+      ${usageTotals(query.aggregation)}
     FROM usage_windows FINAL
     PREWHERE ${[...where, ...filter.conditions].join(' AND ')}
     GROUP BY ${keys.join(', ')}

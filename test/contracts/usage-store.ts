@@ -410,6 +410,23 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
         ])
       })
 
+      test.each([
+        { aggregation: 'sum' as const, about: { sum: 9n } },
+        { aggregation: 'count' as const, about: { sum: 9n } },
+        { aggregation: 'avg' as const, about: { sum: 9n } },
+        { aggregation: 'min' as const, about: { min: 1n } },
+        { aggregation: 'max' as const, about: { max: 5n } },
+        { aggregation: 'latest' as const, about: { latest: 3n, latestAtMs: NOON, latestOffset: 7, latestIndex: 2 } },
+        { aggregation: 'unique' as const, about: { unique: ['p', 'q'] } },
+      ])('asked for $aggregation, a row has what answers it and nothing else', async ({ aggregation, about }) => {
+        const tenantOf = newTenant()
+        const latest = { value: 3n, occurredAtMs: NOON, offset: offset(7), index: 2 }
+        await store.write(flushOf({ windows: [windowRow({ tenant: tenantOf, sum: 9n, min: 1n, max: 5n, latest, unique: ['p', 'q'] })] }))
+        const nothing = { sum: 0n, min: null, max: null, latest: null, latestAtMs: null, latestOffset: null, latestIndex: null, unique: [] }
+        const row = { windowStartMs: null, customer: null, dimensions: {}, events: 1, ...nothing, ...about }
+        expect(await usageOf({ tenant: tenantOf, aggregation })).toEqual([row])
+      })
+
       test('any rows, cut into chunks and written in any order, answer as their merge', async () => {
         await fc.assert(
           fc.asyncProperty(fc.array(windowArbitrary, { minLength: 1, maxLength: 40 }), groupingArbitrary, async (drafts, grouping) => {
