@@ -1,7 +1,14 @@
 import { DateTime } from 'luxon'
-import type { UsageQuery, UsageRow, UsageStore, UsageWindow } from '../adapters/usage-store/usage-store.ts'
+import {
+  DATE_TIME_END_MS,
+  type EventScan,
+  type UsageQuery,
+  type UsageRow,
+  type UsageStore,
+  type UsageWindow,
+} from '../adapters/usage-store/usage-store.ts'
 import { eventTypesOf } from '../domain/event-reading.ts'
-import type { CustomerKey, InstantMs, MeterKey } from '../domain/identity.ts'
+import type { CustomerKey, InstantMs, MeterKey, Period } from '../domain/identity.ts'
 import type { Meter } from '../domain/meter.ts'
 import { RefusalError, refuse } from '../domain/refusal.ts'
 import { createEdgeFold } from './edge-fold.ts'
@@ -62,20 +69,18 @@ export function createUsageReader(options: UsageReaderOptions): UsageReader {
       const wholeFromMs = Math.ceil(fromMs / MINUTE_MS) * MINUTE_MS
       const wholeToMs = Math.floor(toMs / MINUTE_MS) * MINUTE_MS
       const hasWhole = wholeFromMs < wholeToMs
-      const edges =
+      const cut: readonly (readonly [number, number])[] =
         wholeFromMs > wholeToMs
           ? [[fromMs, toMs]]
           : [
               [fromMs, wholeFromMs],
               [wholeToMs, toMs],
             ]
+      const edges = cut.flatMap(([startMs, endMs]) =>
+        startMs < endMs ? [{ startMs: startMs as InstantMs, endMs: endMs as InstantMs }] : [],
+      )
       const whole = hasWhole ? await usageStore.usage(windowQuery(meter, request, wholeFromMs, wholeToMs)) : []
-      const rest: UsageRow[] = []
-      for (const [startMs, endMs] of edges) {
-        if (startMs !== undefined && endMs !== undefined && startMs < endMs) {
-          rest.push(...(await readEdge(usageStore, meter, request, startMs as InstantMs, endMs as InstantMs)))
-        }
-      }
+      const rest = await foldEdges(usageStore, meter, request, edges)
       if (rest.length === 0) return whole
       const rows = mergeUsageRows([...whole, ...rest], request.groupBy)
       refuseTooManyRows(rows.length, request.rowsMax)
@@ -122,20 +127,30 @@ function windowQuery(meter: Meter, request: UsageRequest, fromMs: number, toMs: 
 }
 
 /** At most two minutes of the meter's events. */
-async function readEdge(
+async function foldEdges(
   usageStore: UsageReaderOptions['usageStore'],
   meter: Meter,
   request: UsageRequest,
-  fromMs: InstantMs,
-  toMs: InstantMs,
+  edges: readonly Period[],
 ): Promise<readonly UsageRow[]> {
   const fold = createEdgeFold(meter, request)
-  const scan = { tenant: meter.tenant, types: eventTypesOf(meter), fromMs, toMs }
-  const { customers } = request
-  for await (const events of usageStore.scanEvents(customers === undefined ? scan : { ...scan, customers })) {
-    for (const event of events) fold.add(event)
+  const isWithin = (instantMs: InstantMs) => edges.some(({ startMs, endMs }) => instantMs >= startMs && instantMs < endMs)
+  for (const scan of edgeScans(edges, request.customers)) {
+    for await (const events of usageStore.scanEvents({ tenant: meter.tenant, types: eventTypesOf(meter), ...scan })) {
+      for (const event of events) if (isWithin(event.occurredAtMs)) fold.add(event)
+    }
   }
   return fold.rows()
+}
+
+/** Minutes of known customers are one look-up by key, however many they are; else each edge is a scan by time. */
+function edgeScans(edges: readonly Period[], customers: readonly CustomerKey[] | undefined): readonly EventScan[] {
+  if (customers === undefined) return edges.map(({ startMs, endMs }) => ({ fromMs: startMs, toMs: endMs }))
+  if (edges.length === 0) return []
+  const starts = new Set(edges.map(({ startMs }) => (Math.floor(startMs / MINUTE_MS) * MINUTE_MS) as InstantMs))
+  // No event is of a time that the store cannot keep.
+  const stored = [...starts].filter((startMs) => startMs >= 0 && startMs < DATE_TIME_END_MS)
+  return [{ minutes: customers.flatMap((customer) => stored.map((startMs) => ({ customer, startMs }))) }]
 }
 
 /** Where the window that starts here ends. */

@@ -162,22 +162,32 @@ describe('usage and events over HTTP', () => {
         fc.subarray(['customer', 'model']),
         fc.constantFrom(undefined, 'day' as const, 'hour' as const),
         fc.constantFrom('UTC', 'Asia/Kolkata', 'America/New_York'),
-        async ([a, b], aggregation, groupBy, window, timezone) => {
+        fc.constantFrom(undefined, ['acme' as CustomerKey], ['globex' as CustomerKey, 'acme' as CustomerKey]),
+        async ([a, b], aggregation, groupBy, window, timezone, customers) => {
           const meter = orPresent(meters.get(`tokens_${aggregation}`))
           const [fromMs, toMs] = [Math.min(a, b) as InstantMs, Math.max(a, b) as InstantMs]
           const request = { fromMs, toMs, timezone, groupBy, filter: {}, rowsMax: 1000, ...(window === undefined ? {} : { window }) }
-          const rows = await usageReader.read(meter, request)
+          const rows = await usageReader.read(meter, { ...request, ...(customers === undefined ? {} : { customers }) })
           const answer = rows.map((row) => [
             JSON.stringify([row.windowStartMs, ...groupBy.map((name) => (name === 'customer' ? row.customer : row.dimensions[name]))]),
             aggregateValue(aggregation, row),
           ])
-          const inside = EVENTS.filter((event) => event.occurredAtMs >= fromMs && event.occurredAtMs < toMs)
+          const inside = EVENTS.filter(
+            ({ customer, occurredAtMs }) => occurredAtMs >= fromMs && occurredAtMs < toMs && (customers?.includes(customer) ?? true),
+          )
           expect(new Map(answer as [string, bigint][])).toEqual(foldGroups(meter, inside, groupBy, window, timezone))
           expect(answer.length).toBe(new Set(answer.map(([name]) => name)).size)
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 100 },
     )
+  })
+
+  test('times that no event can be of hold none', async () => {
+    for (const customer of ['', '&customer=acme']) {
+      const { status, body } = await usage('tokens_sum', `from=1900-01-01T00:00:00.001Z&to=9999-12-31T23:59:59.999Z${customer}`)
+      expect({ status, value: body.data[0].value }).toEqual({ status: 200, value: customer === '' ? '143.5' : '43.5' })
+    }
   })
 
   test('customers asked for at the same time, each over a period of its own, have each the fold of their events', async () => {
