@@ -2,6 +2,7 @@ import type { EventLog } from '../adapters/event-log/event-log.ts'
 import type { UsageStore } from '../adapters/usage-store/usage-store.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { InstantMs, Partition } from '../domain/identity.ts'
+import { createGatheredReads } from './gathered-reads.ts'
 
 export type UsageAsOfDeps = {
   readonly eventLog: Pick<EventLog, 'partitions' | 'range'>
@@ -15,7 +16,18 @@ export type UsageAsOfDeps = {
  */
 export function createUsageAsOf({ eventLog, usageStore, clock }: UsageAsOfDeps): () => Promise<InstantMs> {
   const partitions = Array.from({ length: eventLog.partitions }, (_, partition) => partition as Partition)
-  return async () => {
+  // Callers that come together share one look: it begins after each of them has asked.
+  const looks = createGatheredReads<null, InstantMs>({
+    read: async (asked) => {
+      const asOfMs = await look()
+      return asked.map(() => asOfMs)
+    },
+    itemsMax: WAITING_MAX,
+    waitingMax: WAITING_MAX,
+    clock,
+  })
+
+  async function look(): Promise<InstantMs> {
     const nowMs = clock.now()
     // The log first: what is appended after this is received after `nowMs`.
     const ranges = await Promise.all(partitions.map((partition) => eventLog.range(partition)))
@@ -25,7 +37,11 @@ export function createUsageAsOf({ eventLog, usageStore, clock }: UsageAsOfDeps):
     const latest = await latestReceipts(usageStore, behind, nowMs)
     return Math.min(nowMs, ...behind.map((partition) => latest.get(partition) ?? 0)) as InstantMs
   }
+
+  return () => looks.read('', null)
 }
+
+const WAITING_MAX = 10_000
 
 /** Looks at the last minutes first, which the store finds without reading the rest. */
 const RECENT_MS = 600_000
