@@ -29,7 +29,8 @@ export type ServerLife = {
 }
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
-const COMPILE_CACHE = join(ROOT, 'node_modules/.cache/tollgate-crash')
+/** A third of the processor time of a start is compiling. */
+export const COMPILED_ONCE = { NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/tollgate-crash') } as const
 const OUTPUT_CHARS_MAX = 20_000
 /** Printed when all of it works: the port is open and requests are served. */
 const READY = /is ready after/
@@ -47,8 +48,7 @@ export function startServerLife(place: ServerPlace, launcher: readonly string[] 
     cwd: ROOT,
     env: {
       ...process.env,
-      // A third of the processor time of a start is compiling.
-      NODE_COMPILE_CACHE: COMPILE_CACHE,
+      ...COMPILED_ONCE,
       TOLLGATE_HOST: '127.0.0.1',
       TOLLGATE_PORT: String(place.port),
       TOLLGATE_DATA_DIR: place.dataDir,
