@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import type { Flush } from '../adapters/usage-store/usage-store.ts'
+import { eventsIn, type Flush } from '../adapters/usage-store/usage-store.ts'
 import type { FoldTally } from './record-fold.ts'
 
 export type AggregatorMetrics = {
@@ -53,7 +53,7 @@ export function createAggregatorMetrics(registry: Registry): AggregatorMetrics {
       if (count > repeats) lookUps.inc({ result: 'new' }, count - repeats)
     },
     flushed(flush, tookMs) {
-      written.inc({ table: 'events' }, flush.events.length)
+      written.inc({ table: 'events' }, eventsIn(flush))
       written.inc({ table: 'usage_windows' }, flush.windows.length)
       flushSeconds.observe(tookMs / 1000)
     },

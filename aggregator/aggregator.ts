@@ -24,6 +24,8 @@ export type AggregatorOptions = {
   readonly flushIntervalMs: number
   /** Or when so many rows wait. As many more may gather while it is written. */
   readonly flushRowsMax: number
+  /** So many events of a partition are encoded ahead of their flush: enough for a block of the engine's to be worth its columns. */
+  readonly encodedTogether: number
   /** Of all partitions' filters together. Beyond it old weeks are forgotten, and more events are looked up in the store. */
   readonly dedupeMemoryBytesMax: number
   /** Records that are stored and older than this may leave the log. */
@@ -38,6 +40,7 @@ export const AGGREGATOR_DEFAULTS: AggregatorOptions = {
   group: 'tollgate',
   flushIntervalMs: 1000,
   flushRowsMax: 50_000,
+  encodedTogether: 1_024,
   dedupeMemoryBytesMax: 256 * 1024 * 1024,
   logRetentionMs: 7 * 86_400_000,
   stalledAfterMs: 10_000,
@@ -97,6 +100,7 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
     workers: () => [...workers.values()],
   })
   const partitionDeps = {
+    encodedTogether: options.encodedTogether,
     ...{ eventLog, usageStore, counters, catalog, clock, log, retry, metrics, flusher, signal },
     activationWriter: createActivationWriter(usageStore),
     decode: decodeUsageEventBatch,

@@ -4,7 +4,7 @@ import type { InstantMs, Offset, TenantKey } from '../domain/identity.ts'
 import { DEDUPE_HORIZON_MS } from '../domain/usage-event.ts'
 import { createDedupeFilter, type DedupeFilter } from './dedupe-filter.ts'
 import { eventHash, hashSeed } from './event-hash.ts'
-import { createRecentEvents, type EventIdentity, type RecentEvents } from './recent-events.ts'
+import { createRecentEvents, type EventIdentity, type RecentEvent, type RecentEvents } from './recent-events.ts'
 
 /** An event about to be folded. */
 export type Candidate = {
@@ -28,7 +28,7 @@ export type Deduplicator = {
   lookUp(candidates: readonly Candidate[]): Promise<ReadonlySet<Candidate>>
   /** Is one with this key among the events accepted lately? Asked in order, right before the event is counted. */
   isRecentRepeat(tenant: TenantKey, event: EventIdentity, hash: number, receivedAtMs: InstantMs): boolean
-  remember(hash: number, event: StoredEvent): void
+  remember(hash: number, event: RecentEvent): void
   /** Records below `storedNext` are in the store: hands what is old enough from the exact table to the filter. */
   settle(storedNext: Offset, receivedAtMs: InstantMs): void
   readonly filter: DedupeFilter
@@ -64,7 +64,7 @@ export function createDeduplicator(usageStore: Pick<UsageStore, 'findEvents'>, f
   let current = createRecentEvents()
   let previous = createRecentEvents()
 
-  function recent(hash: number, tenant: TenantKey, event: EventIdentity): StoredEvent | undefined {
+  function recent(hash: number, tenant: TenantKey, event: EventIdentity): InstantMs | undefined {
     return current.find(hash, tenant, event) ?? previous.find(hash, tenant, event)
   }
 
@@ -73,8 +73,8 @@ export function createDeduplicator(usageStore: Pick<UsageStore, 'findEvents'>, f
     needsLookUp(tenant, event, hash, receivedAtMs) {
       const receivedFromMs = receivedAtMs - DEDUPE_HORIZON_MS
       if (!filter.mayHold(hash, receivedFromMs)) return false
-      const known = recent(hash, tenant, event)
-      return known === undefined || known.receivedAtMs < receivedFromMs
+      const knownAtMs = recent(hash, tenant, event)
+      return knownAtMs === undefined || knownAtMs < receivedFromMs
     },
     async lookUp(candidates) {
       const keys = new Map(candidates.map((candidate) => [keyOf(candidate), candidate]))
@@ -93,8 +93,8 @@ export function createDeduplicator(usageStore: Pick<UsageStore, 'findEvents'>, f
       return repeats
     },
     isRecentRepeat(tenant, event, hash, receivedAtMs) {
-      const known = recent(hash, tenant, event)
-      return known !== undefined && receivedAtMs - known.receivedAtMs <= DEDUPE_HORIZON_MS
+      const knownAtMs = recent(hash, tenant, event)
+      return knownAtMs !== undefined && receivedAtMs - knownAtMs <= DEDUPE_HORIZON_MS
     },
     remember(hash, event) {
       current.put(hash, event)
@@ -102,8 +102,8 @@ export function createDeduplicator(usageStore: Pick<UsageStore, 'findEvents'>, f
     settle(storedNext, receivedAtMs) {
       filter.advance(receivedAtMs)
       if (current.size < RECENT_EVENTS_MAX) return
-      const last = previous.events().at(-1)
-      if (last !== undefined && last.offset >= storedNext) return
+      const last = previous.lastOffset()
+      if (last !== null && last >= storedNext) return
       retire(previous, filter)
       previous = current
       current = createRecentEvents()
@@ -120,8 +120,8 @@ const FLOOR_SLACK_MS = 86_400_000
 
 function retire(table: RecentEvents, filter: DedupeFilter): void {
   const hashes = table.hashes()
-  const events = table.events()
-  for (let index = 0; index < hashes.length; index++) filter.add(hashes[index] ?? 0, events[index]?.receivedAtMs ?? 0)
+  const receivedAtMs = table.receivedAtMs()
+  for (let index = 0; index < hashes.length; index++) filter.add(hashes[index] ?? 0, receivedAtMs[index] ?? 0)
 }
 
 function keyOf({ tenant, event }: Candidate): EventKey {

@@ -1,5 +1,12 @@
 import type { Logger } from 'pino'
-import type { Flush, StoredEvent, UsageStore, WindowRow } from '../adapters/usage-store/usage-store.ts'
+import {
+  type EncodedEvents,
+  eventsIn,
+  type Flush,
+  type StoredEvent,
+  type UsageStore,
+  type WindowRow,
+} from '../adapters/usage-store/usage-store.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { CustomerKey, Offset, Partition, TenantKey } from '../domain/identity.ts'
 import type { AggregatorMetrics } from './aggregator-metrics.ts'
@@ -16,6 +23,7 @@ export type FlushSource = {
 
 export type FlushPart = {
   readonly events: readonly StoredEvent[]
+  readonly encodedEvents: readonly EncodedEvents[]
   readonly windows: readonly WindowRow[]
   readonly next: Offset
   readonly newCustomers: readonly { readonly tenant: TenantKey; readonly key: CustomerKey }[]
@@ -72,19 +80,20 @@ export function createFlusher(deps: {
     if (parts.length === 0) return
     const flush: Flush = {
       events: parts.flatMap(({ part }) => part.events),
+      encodedEvents: parts.flatMap(({ part }) => part.encodedEvents),
       windows: parts.flatMap(({ part }) => part.windows),
       positions: parts.map(({ source, part }) => ({ partition: source.partition, next: part.next })),
     }
     const newCustomers = parts.flatMap(({ part }) => part.newCustomers)
     const startedAtMs = clock.now()
-    log.debug({ events: flush.events.length, windows: flush.windows.length }, 'flush begun')
+    log.debug({ events: eventsIn(flush), windows: flush.windows.length }, 'flush begun')
     // Before the positions: a crash between makes the customer again, and never loses it.
     if (newCustomers.length > 0) await retry.do('make new customers', null, () => deps.ensureCustomers(newCustomers), signal)
     await retry.do('flush to the usage store', null, () => usageStore.write(flush, signal), signal)
     for (const { source, part } of parts) source.written(part.next)
     const tookMs = clock.now() - startedAtMs
     metrics.flushed(flush, tookMs)
-    log.debug({ events: flush.events.length, windows: flush.windows.length, tookMs }, 'flushed')
+    log.debug({ events: eventsIn(flush), windows: flush.windows.length, tookMs }, 'flushed')
   }
 
   /** Only `aggregator_stopped` rejects it. */

@@ -6,16 +6,23 @@ import type { Offset, Partition } from '../domain/identity.ts'
 import type { Meter } from '../domain/meter.ts'
 import type { CustomerTracking, TrackingDeps } from './customer-tracking.ts'
 import { type Candidate, type Deduplicator, restoreDeduplicator } from './deduplicator.ts'
+import { createFlushSource } from './flush-source.ts'
 import type { Flusher, FlushSource } from './flusher.ts'
 import type { PartitionCustomers } from './partition-customers.ts'
 import type { PartitionMeters } from './partition-meters.ts'
 import { createFoldCustomer, type FoldState, foldRecord, type SetResolution } from './record-fold.ts'
 import { createRecordIntake, type ReadyRecord, type RecordIntakeDeps } from './record-intake.ts'
 import { prepareSetReports } from './set-reports.ts'
-import { rowsWaiting, takeRows } from './window-fold.ts'
 
 export type PartitionDeps = RecordIntakeDeps &
-  TrackingDeps & { readonly usageStore: UsageStore; readonly counters: Counters; readonly catalog: Catalog; readonly flusher: Flusher }
+  TrackingDeps & {
+    readonly usageStore: UsageStore
+    readonly counters: Counters
+    readonly catalog: Catalog
+    readonly flusher: Flusher
+    /** Events, see `AggregatorOptions`. */
+    readonly encodedTogether: number
+  }
 
 /** Everything of one partition that this process folds. One thing at a time: each call waits for the one before. */
 export type PartitionWorker = {
@@ -50,7 +57,7 @@ export function createPartitionWorker(
   const { state, meters, customers, tracking } = parts
   const { partition } = state
   const intake = createRecordIntake(deps, partition, customers)
-  const source = createFlushSource(state, customers)
+  const source = createFlushSource(state, customers, usageStore, deps.encodedTogether)
   let dedupe: Deduplicator | null = null
   let turn: Promise<unknown> = Promise.resolve()
   let waitingTracking: Promise<void> | null = null
@@ -103,7 +110,11 @@ export function createPartitionWorker(
     sets: SetResolution | null,
   ) {
     try {
-      return ready.map((record) => foldOne(record, deduplicator, repeats, sets))
+      return ready.map((record) => {
+        const folded = foldOne(record, deduplicator, repeats, sets)
+        source.folded()
+        return folded
+      })
     } catch (error) {
       broken = error
       flusher.remove(source)
@@ -176,24 +187,3 @@ export function createPartitionWorker(
 }
 
 const NO_CUSTOMER = createFoldCustomer(null)
-
-function createFlushSource(state: FoldState, customers: PartitionCustomers): FlushSource {
-  let takenNext = state.storedNext
-  return {
-    partition: state.partition,
-    rowsWaiting: () => state.events.length + rowsWaiting(state.windows),
-    take() {
-      // While a chunk is folded again the position stays where it was.
-      const next = Math.max(state.next, state.storedNext) as Offset
-      const { events } = state
-      const windows = takeRows(state.windows)
-      if (next === takenNext && events.length === 0 && windows.length === 0) return null
-      state.events = []
-      takenNext = next
-      return { events, windows, next, newCustomers: customers.takeNew() }
-    },
-    written(next) {
-      if (next > state.storedNext) state.storedNext = next
-    },
-  }
-}

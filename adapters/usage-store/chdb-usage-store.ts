@@ -75,11 +75,11 @@ function insertThroughFile(directory: string, run: (sql: string, signal: AbortSi
   rmSync(directory, { recursive: true, force: true })
   mkdirSync(directory)
   let files = 0
-  return async (table, { columns, block }, signal) => {
+  return async (table, { columns, blocks }, signal) => {
     const file = join(directory, `${++files}.native`)
     const names = columns.join(', ')
     try {
-      await writeFile(file, block)
+      await writeFile(file, blocks)
       await run(`INSERT INTO ${table} (${names}) SELECT ${names} FROM file('${quoted(file)}', Native)`, signal)
     } finally {
       await rm(file, { force: true })

@@ -95,7 +95,10 @@ export function createClickHouseExecutor(options: ClickHouseExecutorOptions): Cl
           if (!(error instanceof Fault) || !error.canRetry || attempt === INSERT_ATTEMPTS_MAX) throw error
           const waitMs = Math.min(FIRST_BACKOFF_MS * 2 ** (attempt - 1), BACKOFF_MAX_MS)
           retries.inc({ table })
-          log.warn({ table, attempt, waitMs, rowsBytes: rows.block.length, err: error }, 'insert failed and is tried again')
+          log.warn(
+            { table, attempt, waitMs, rowsBytes: rows.blocks.reduce((sum, { length }) => sum + length, 0), err: error },
+            'insert failed and is tried again',
+          )
           await sleep(waitMs, undefined, signal === undefined ? {} : { signal })
         }
       }
@@ -116,10 +119,10 @@ export function createClickHouseExecutor(options: ClickHouseExecutorOptions): Cl
 
 /** As a statement of its own: the client's insert knows no Native. */
 function insertThroughClient(client: ClickHouseClient): InsertRows {
-  return async (table, { columns, block }, signal) => {
+  return async (table, { columns, blocks }, signal) => {
     const result = await client.exec({
       query: `INSERT INTO ${table} (${columns.join(', ')}) FORMAT Native`,
-      values: Readable.from([block], { objectMode: false }),
+      values: Readable.from(blocks, { objectMode: false }),
       ...(signal === undefined ? {} : { abort_signal: signal }),
     })
     for await (const answer of result.stream) void answer

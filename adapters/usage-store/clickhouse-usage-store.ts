@@ -7,7 +7,7 @@ import { createClickHouseExecutor, type InsertRows } from './clickhouse-executor
 import { type ClickHouseCluster, storedTable } from './cluster-statements.ts'
 import { createEventQueries } from './event-queries.ts'
 import { migrateUsageStore, settleChunkRecords, settleShards } from './migrate-usage-store.ts'
-import { encodeActivations, encodeEvents, encodePositions, encodeWindows, type NativeRows } from './native-rows.ts'
+import { encodeActivations, encodeEvents, encodePositions, encodeWindows, joinedRows, type NativeRows } from './native-rows.ts'
 import type { UsageStore } from './usage-store.ts'
 import { createWindowQueries } from './window-queries.ts'
 
@@ -77,9 +77,12 @@ export function createClickHouseUsageStore(options: ClickHouseUsageStoreOptions)
       return new Map(rows.map(([partition, next]) => [Number(partition) as Partition, Number(next) as Offset]))
     },
 
+    encodeEvents,
+
     // Positions last: a crash in between leaves rows that the replay writes again, the same.
-    async write({ events, windows, positions }, signal) {
-      if (events.length > 0) await writeRows('events', encodeEvents(events), signal)
+    async write({ events, encodedEvents = [], windows, positions }, signal) {
+      const eventRows = [...(encodedEvents as readonly NativeRows[]), ...(events.length > 0 ? [encodeEvents(events)] : [])]
+      if (eventRows.length > 0) await writeRows('events', joinedRows(eventRows), signal)
       if (windows.length > 0) await writeRows('usage_windows', encodeWindows(windows), signal)
       if (positions.length > 0) await writeRows('positions', encodePositions(positions), signal)
     },

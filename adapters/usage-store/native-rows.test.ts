@@ -48,9 +48,9 @@ const { chdb } = createChdbConnection({ path: join(directory, 'engine') })
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
 /** As the engine reads them. */
-async function readBack({ block }: NativeRows, columns = '*'): Promise<unknown[][]> {
+async function readBack({ blocks }: NativeRows, columns = '*'): Promise<unknown[][]> {
   const file = join(directory, 'rows.native')
-  writeFileSync(file, block)
+  writeFileSync(file, Buffer.concat(blocks))
   const settings = 'output_format_json_quote_64bit_integers = 1, output_format_json_quote_decimals = 1'
   const sql = `SELECT ${columns} FROM file('${file}', Native) SETTINGS ${settings}`
   const text = (await chdb.queryAsync(sql, { format: 'JSONCompactEachRow' })).text()

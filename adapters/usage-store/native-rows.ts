@@ -14,8 +14,8 @@ import {
 } from './native-columns.ts'
 import type { Flush, MeterActivation, StoredEvent, WindowRow } from './usage-store.ts'
 
-/** Rows for one table, as one block of ClickHouse's Native format. */
-export type NativeRows = { readonly rows: number; readonly columns: readonly string[]; readonly block: Buffer }
+/** Rows for one table, as blocks of ClickHouse's Native format. */
+export type NativeRows = { readonly rows: number; readonly columns: readonly string[]; readonly blocks: readonly Buffer[] }
 
 /** Every accepted event passes here once: its text goes from the event to the engine's own layout in one step. */
 export function encodeEvents(events: readonly StoredEvent[]): NativeRows {
@@ -139,8 +139,17 @@ export function encodeTexts(values: Readonly<Record<string, string>>): NativeRow
   return nativeRows(1, columns)
 }
 
+/** Of one table, in this order. */
+export function joinedRows(parts: readonly NativeRows[]): NativeRows {
+  return {
+    rows: parts.reduce((sum, { rows }) => sum + rows, 0),
+    columns: parts[0]?.columns ?? [],
+    blocks: parts.flatMap(({ blocks }) => blocks),
+  }
+}
+
 function nativeRows(rows: number, columns: readonly NativeColumn[]): NativeRows {
-  return { rows, columns: columns.map(({ name }) => name), block: nativeBlock(rows, columns) }
+  return { rows, columns: columns.map(({ name }) => name), blocks: [nativeBlock(rows, columns)] }
 }
 
 const INSTANT = "DateTime64(3, 'UTC')"

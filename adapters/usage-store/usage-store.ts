@@ -39,12 +39,22 @@ export const BACKFILL_CHUNK_BASE = 2 ** 48
 /** Event times end here, in 2106: seconds since 1970 have 32 bits. */
 export const DATE_TIME_END_MS = 2 ** 32 * 1000
 
+/** Events as the store takes them in; only the store that encoded them can read them. */
+export type EncodedEvents = { readonly rows: number }
+
 /** Written in this order: events, windows, positions. A crash between leaves rows that the replay writes again, the same. */
 export type Flush = {
   readonly events: readonly StoredEvent[]
+  /** More of them, which `encodeEvents` has taken before. */
+  readonly encodedEvents?: readonly EncodedEvents[]
   readonly windows: readonly WindowRow[]
   /** Next offset to read, per partition in this flush. */
   readonly positions: readonly { readonly partition: Partition; readonly next: Offset }[]
+}
+
+/** Events of both kinds. */
+export function eventsIn({ events, encodedEvents = [] }: Flush): number {
+  return encodedEvents.reduce((sum, { rows }) => sum + rows, events.length)
 }
 
 export type EventKey = { readonly tenant: TenantKey; readonly customer: CustomerKey; readonly source: string; readonly id: string }
@@ -160,6 +170,8 @@ export type UsageStore = {
   chunkRecords(): number
   /** Next offset to read, by partition; a partition never flushed is absent. */
   positions(): Promise<ReadonlyMap<Partition, Offset>>
+  /** Ahead of the flush that they go into: as bytes they weigh a fifth, and no collection of garbage looks through them. */
+  encodeEvents(events: readonly StoredEvent[]): EncodedEvents
   write(flush: Flush, signal?: AbortSignal): Promise<void>
   /** Takes events that the log does not have out of `events`: for a replay from the log only. Gone to readers when it resolves. */
   removeEvents(partition: Partition, places: readonly Pick<EventPosition, 'offset' | 'index'>[]): Promise<void>

@@ -131,6 +131,24 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
         expect(await usageOf({ tenant: of })).toMatchObject([{ events: 3, sum: 3n }])
       })
 
+      test('events encoded before their flush are stored with those that were not, each once', async () => {
+        const of = newTenant()
+        const events = Array.from({ length: 9 }, (_, index) =>
+          storedEvent({
+            tenant: of,
+            id: `e${index}`,
+            subject: index % 2 === 0 ? null : `s${index}`,
+            data: `{"n":"${'ü'.repeat(index)}"}`,
+            index,
+          }),
+        )
+        const encodedEvents = [store.encodeEvents(events.slice(0, 4)), store.encodeEvents(events.slice(4, 7))]
+        expect(encodedEvents.map(({ rows }) => rows)).toEqual([4, 3])
+        const flush = { ...flushOf({ events: events.slice(7) }), encodedEvents }
+        for (let time = 0; time < 2; time++) await store.write(flush)
+        expect(await scanned({ tenant: of })).toEqual(events)
+      })
+
       test('of a chunk written in part and in full, in any order, the full one holds', async () => {
         const part = { events: 1, sum: 10n, max: 10n, version: offset(4) }
         const full = { events: 3, sum: 35n, max: 20n, version: offset(9) }

@@ -89,6 +89,7 @@ export function createCluster(world: World): Cluster {
         options: {
           flushIntervalMs: 500,
           flushRowsMax: random.integer(20, 200),
+          encodedTogether: random.integer(1, 40),
           // With next to nothing all weeks but the newest are forgotten, and whatever these could hold is looked up.
           dedupeMemoryBytesMax: random.pick([1, 256 * 1024 * 1024]),
           // The clock jumps by days while calls are under way, which no drain is to notice.

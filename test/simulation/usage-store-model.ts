@@ -1,4 +1,5 @@
 import type {
+  EncodedEvents,
   EventKey,
   EventPosition,
   EventScan,
@@ -58,6 +59,7 @@ type Tables = {
   readonly activations: Map<string, MeterActivation>
 }
 
+type EncodedByModel = EncodedEvents & { readonly events: readonly StoredEvent[] }
 type Connection = { readonly caller: Caller; readonly network: Network; readonly random: SeededRandom }
 
 function createPort(tables: Tables, chunkRecords: number, { caller, network, random }: Connection): UsageStore {
@@ -80,9 +82,11 @@ function createPort(tables: Tables, chunkRecords: number, { caller, network, ran
     migrate: async () => undefined,
     chunkRecords: () => chunkRecords,
     positions: () => call(() => new Map(tables.positions)),
-    async write({ events, windows, positions }) {
+    encodeEvents: (events) => ({ rows: events.length, events }) as EncodedByModel,
+    async write({ events, encodedEvents = [], windows, positions }) {
+      const allEvents = [...(encodedEvents as readonly EncodedByModel[]).flatMap((encoded) => encoded.events), ...events]
       const steps = [
-        () => insert(events, (event) => putEvent(tables, event)),
+        () => insert(allEvents, (event) => putEvent(tables, event)),
         () => insert(windows, (row) => putWindow(tables, row)),
         () => insert(positions, ({ partition, next }) => putPosition(tables, partition, next)),
       ]
