@@ -8,7 +8,7 @@ import type { BenchContext, BenchPart, Figure } from '../part.ts'
 import { readProcessUsage, usageBetween } from '../process-usage.ts'
 import { storeEvents } from '../stored-events.ts'
 import { subscribeInBulk } from '../subscribe-in-bulk.ts'
-import { DEFAULT_WORKLOAD } from '../usage-workload.ts'
+import { createRandom, DEFAULT_WORKLOAD } from '../usage-workload.ts'
 
 export const ratingPart: BenchPart = {
   name: 'rating',
@@ -47,8 +47,8 @@ async function measureUpcoming(
 ): Promise<readonly Figure[]> {
   const workload = { ...DEFAULT_WORKLOAD, customers: subscriptions.length }
   const { stored } = await storeEvents(server, context.events ?? (context.isQuick ? 50_000 : 1_000_000), context, undefined, workload)
-  // Not twice the same one within a run: as one pass over all of them does.
-  const paths = subscriptions.map((id) => `/v1/subscriptions/${id}/upcoming-invoice`)
+  // Not twice the same one within a run, as one pass over all of them does, and not in the order in which usage is stored.
+  const paths = shuffled(subscriptions).map((id) => `/v1/subscriptions/${id}/upcoming-invoice`)
   const figures: Figure[] = []
   for (const connections of AT_A_TIME) {
     context.progress(`upcoming invoices, ${connections} at a time`)
@@ -80,6 +80,14 @@ async function measureUpcoming(
     )
   }
   return figures
+}
+
+function shuffled<Value>(values: readonly Value[]): readonly Value[] {
+  const random = createRandom(values.length)
+  return values
+    .map((value) => ({ value, rank: random() }))
+    .sort((a, b) => a.rank - b.rank)
+    .map(({ value }) => value)
 }
 
 /** Somebody who looks at one, a few callers, and a run over all of them. */
