@@ -10,21 +10,24 @@ import { customerKey } from './usage-workload.ts'
 export async function subscribeInBulk(dataDir: string, count: number): Promise<readonly string[]> {
   const pglite = await openDurablePGlite(join(dataDir, 'catalog'))
   try {
-    const startAt = new Date(Date.now() - SUBSCRIBED_FOR_MS).toISOString()
+    const firstStartMs = Date.now() - SUBSCRIBED_FOR_MS
     const prefix = `sub_${randomBytes(6).toString('hex')}`
     for (let from = 0; from < count; from += ROWS_AT_ONCE) {
       const keys = Array.from({ length: Math.min(ROWS_AT_ONCE, count - from) }, (_, at) => customerKey(from + at))
       const ids = keys.map((_, at) => subscriptionId(prefix, from + at))
+      // Each at an instant of its own within a day, as subscriptions are made: no two have the same period.
+      const starts = keys.map((_, at) => new Date(firstStartMs + Math.floor(((from + at) * DAY_MS) / count)).toISOString())
       await pglite.query(`INSERT INTO customers (tenant, key, metadata) SELECT 'default', unnest($1::text[]), '{}'`, [keys])
       await pglite.query(
         `INSERT INTO subscriptions (tenant, id, customer, start_at, anchor_at)
-         SELECT 'default', id, customer, $3::timestamptz, $3::timestamptz FROM unnest($1::text[], $2::text[]) AS rows (id, customer)`,
-        [ids, keys, startAt],
+         SELECT 'default', id, customer, start_at, start_at
+         FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS rows (id, customer, start_at)`,
+        [ids, keys, starts],
       )
       await pglite.query(
         `INSERT INTO subscription_phases (tenant, subscription, position, plan, plan_version, start_at)
-         SELECT 'default', unnest($1::text[]), 0, 'pro', 1, $2::timestamptz`,
-        [ids, startAt],
+         SELECT 'default', id, 0, 'pro', 1, start_at FROM unnest($1::text[], $2::timestamptz[]) AS rows (id, start_at)`,
+        [ids, starts],
       )
     }
     return Array.from({ length: count }, (_, index) => subscriptionId(prefix, index))
@@ -33,8 +36,9 @@ export async function subscribeInBulk(dataDir: string, count: number): Promise<r
   }
 }
 
+const DAY_MS = 86_400_000
 /** So that the period under way holds all of the stored events. */
-const SUBSCRIBED_FOR_MS = 20 * 86_400_000
+const SUBSCRIBED_FOR_MS = 20 * DAY_MS
 const ROWS_AT_ONCE = 5_000
 
 function subscriptionId(prefix: string, index: number): string {
