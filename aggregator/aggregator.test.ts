@@ -18,9 +18,11 @@ import type { CustomerKey, FeatureKey, InstantMs, MeterKey, Partition, PlanKey, 
 import type { Meter, MeterDefinition } from '../domain/meter.ts'
 import { partitionOf } from '../domain/partitioning.ts'
 import { orThrow } from '../domain/refusal.ts'
+import { trackedDefinition } from '../domain/tracked-feature.ts'
 import type { UsageEvent } from '../domain/usage-event.ts'
 import { encodeUsageEventBatch } from '../schemas/avro/usage-event-batch.ts'
 import { type Aggregator, createAggregator } from './aggregator.ts'
+import { computeCounters } from './tracking.ts'
 
 const NOW_MS = Date.UTC(2025, 5, 15, 12) as InstantMs
 const clock = { now: () => NOW_MS }
@@ -247,6 +249,38 @@ test('Counters are computed on request from what was used before, and then follo
   await startAggregator()
   await send([at('10', hourMs + 5), at('7', hourMs + 5)])
   await vi.waitFor(async () => expect((await used(hourMs))?.usedUnits).toBe(units(4)), soon)
+})
+
+test('A customer that was reset often is counted in as many queries as one that was not', async () => {
+  const customer = 'c1' as CustomerKey
+  const meter = await putMeter('tokens', tokensMeter)
+  const resetsMs = Array.from({ length: 20 }, (_, reset) => (NOW_MS - (reset + 1) * 120_000 + 30_000) as InstantMs).reverse()
+  await startAggregator()
+  // In the minute of each reset one event before it and two after.
+  await send(
+    resetsMs.flatMap((resetMs) =>
+      [-1, 0, 1].map((afterMs) => usageEvent(`${resetMs} ${afterMs}`, { tokens: 1 }, { occurredAtMs: (resetMs + afterMs) as InstantMs })),
+    ),
+  )
+  await settled()
+  const partition = partitionOf(tenant, customer, PARTITIONS)
+  const scan = vi.fn(stores.usageStore.scanEvents)
+  const usage = vi.fn(stores.usageStore.usage)
+  const fromMs = (NOW_MS - 86_400_000) as InstantMs
+  const schedule = { interval: 'never', anchor: 'subscription', anchorMs: fromMs, fromMs, timezone: 'UTC' } as const
+  const basis = { feature: 'tokens' as FeatureKey, meter, filter: {}, schedule, boundariesMs: resetsMs, keptFromMs: fromMs }
+  const tracked = { ...basis, definition: trackedDefinition(basis) }
+  const ref = { tenant, customer, partition }
+  const { next } = await stores.eventLog.range(partition)
+  const store = { ...stores.usageStore, scanEvents: scan, usage }
+  const computed = await computeCounters(store, [{ customer: ref, features: [tracked] }], next, NOW_MS)
+  const periods = computed.get(ref)?.[0]?.periods ?? []
+  const ofReset = (tokens: number) => ({ kind: 'add', amount: units(tokens) })
+  expect(periods.map(({ startMs }) => startMs).sort()).toEqual([fromMs, ...resetsMs])
+  expect(periods.find(({ startMs }) => startMs === fromMs)?.state).toEqual(ofReset(1))
+  expect(periods.find(({ startMs }) => startMs === resetsMs[3])?.state).toEqual(ofReset(3))
+  expect(periods.find(({ startMs }) => startMs === resetsMs.at(-1))?.state).toEqual(ofReset(2))
+  expect(scan.mock.calls.length + usage.mock.calls.length).toBeLessThan(5)
 })
 
 test('However many ask for counters, records are folded in between', async () => {

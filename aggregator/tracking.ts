@@ -1,5 +1,5 @@
 import type { CustomerRef, TrackedCounter } from '../adapters/counters/counters.ts'
-import type { StoredEvent, UsageRow, UsageStore } from '../adapters/usage-store/usage-store.ts'
+import type { EventScan, StoredEvent, UsageRow, UsageStore } from '../adapters/usage-store/usage-store.ts'
 import { eventTypesOf, readEvent } from '../domain/event-reading.ts'
 import { type CustomerKey, END_OF_TIME_MS, type InstantMs, type Offset, type Period } from '../domain/identity.ts'
 import { invariant } from '../domain/invariant.ts'
@@ -7,6 +7,7 @@ import type { Meter } from '../domain/meter.ts'
 import { type Aggregate, addToAggregate, counterStateOf, emptyAggregate, matchesFilter, mergeAggregates } from '../domain/metering.ts'
 import { createCounterPeriods, keptPeriods, type TrackedFeature } from '../domain/tracked-feature.ts'
 import { parsedData } from './record-fold.ts'
+import { LATEST_MS } from './usage-before.ts'
 import { MINUTE_MS } from './window-fold.ts'
 
 export type TrackingWork = { readonly customer: CustomerRef; readonly features: readonly TrackedFeature[] }
@@ -81,20 +82,20 @@ async function periodsOf(
   const totals = new Map<InstantMs, Aggregate>()
   const add = (startMs: InstantMs, aggregate: Aggregate) =>
     void totals.set(startMs, mergeAggregates(totals.get(startMs) ?? emptyAggregate, aggregate))
-  const edges = await addWindows(reader, customer, tracked, span, add)
-  if (span.tailFromMs < END_OF_TIME_MS) edges.push({ startMs: span.tailFromMs, endMs: END_OF_TIME_MS })
-  const counted = new Set<string>()
-  for (const edge of edges) {
-    for (const event of await reader.events(customer, meter, edge)) {
-      const position = `${event.offset} ${event.index}`
-      if (event.occurredAtMs < span.fromMs || counted.has(position)) continue
-      counted.add(position)
+  const cutMinutesMs = await addWindows(reader, customer, tracked, span, add)
+  const addEvents = (events: readonly StoredEvent[]) => {
+    for (const event of events) {
+      if (event.occurredAtMs < span.fromMs) continue
       const read = readEvent(meter, event, parsedData(event.data))
       if (read === null || !matchesFilter(filter, read.dimensions)) continue
       const period = counters.at(event.occurredAtMs)
       add(period.startMs, addToAggregate(emptyAggregate, meter.aggregation, read.reading, event))
     }
   }
+  const toMs = Math.min(span.tailFromMs, LATEST_MS)
+  const storedMinutesMs = cutMinutesMs.filter((startMs) => startMs >= 0 && startMs < toMs)
+  addEvents(await reader.eventsOfMinutes(customer, meter, storedMinutesMs))
+  if (span.tailFromMs < END_OF_TIME_MS) addEvents(await reader.eventsFrom(customer, meter, span.tailFromMs))
   return [...totals].flatMap(([startMs, aggregate]) => {
     const state = counterStateOf(meter.aggregation, aggregate)
     return state === null ? [] : [{ startMs, state }]
@@ -106,31 +107,34 @@ async function addWindows(
   reader: UsageReader,
   customer: CustomerRef,
   tracked: TrackedFeature,
-  { whole, fromMs: firstMs, tailFromMs }: Span,
+  { whole, fromMs: firstMs }: Span,
   add: (startMs: InstantMs, aggregate: Aggregate) => void,
-): Promise<Period[]> {
-  const edges: Period[] = []
-  if (whole.length > PERIODS_READ_SINGLY_MAX && tailFromMs - firstMs <= MINUTES_READ_MS_MAX) {
+): Promise<readonly InstantMs[]> {
+  const cutMinutesMs = new Set<InstantMs>()
+  const lastStartMs = whole.at(-1)?.startMs ?? firstMs
+  let singly = whole
+  if (whole.length > PERIODS_READ_SINGLY_MAX && lastStartMs - firstMs <= MINUTES_READ_MS_MAX) {
     const counters = createCounterPeriods(tracked)
-    for (const { startMs, aggregate } of await reader.minutes(tracked, customer, floorMinute(firstMs), tailFromMs)) {
+    for (const { startMs, aggregate } of await reader.minutes(tracked, customer, floorMinute(firstMs), ceilMinute(lastStartMs))) {
       const period = counters.at(startMs)
       const endMs = (startMs + MINUTE_MS) as InstantMs
       if (startMs >= firstMs && endMs <= period.endMs) add(period.startMs, aggregate)
-      else edges.push({ startMs, endMs })
+      else cutMinutesMs.add(startMs)
     }
-    return edges
+    singly = whole.slice(-1)
   }
-  for (const { startMs, endMs } of whole) {
+  for (const { startMs, endMs } of singly) {
     const fromMs = ceilMinute(startMs)
     const toMs = floorMinute(endMs)
     if (fromMs < toMs) add(startMs, await reader.windows(tracked, customer, fromMs, toMs))
-    if (fromMs > startMs) edges.push({ startMs: floorMinute(startMs), endMs: fromMs })
+    if (fromMs > startMs) cutMinutesMs.add(floorMinute(startMs))
   }
-  return edges
+  return [...cutMinutesMs]
 }
 
-/** Beyond so many, one query for all their minutes costs less than one for each; up to as long as minutes are few enough. */
+/** Beyond so many, one query for all their minutes costs less than one for each. The last may be long, and is read singly. */
 const PERIODS_READ_SINGLY_MAX = 8
+/** As long as minutes are few enough. */
 const MINUTES_READ_MS_MAX = 90 * 86_400_000
 
 /** Reads what several features of a customer share once. */
@@ -138,13 +142,26 @@ type UsageReader = {
   windows(tracked: TrackedFeature, customer: CustomerRef, fromMs: InstantMs, toMs: InstantMs): Promise<Aggregate>
   /** Those with usage. */
   minutes(tracked: TrackedFeature, customer: CustomerRef, fromMs: InstantMs, toMs: InstantMs): Promise<readonly Minute[]>
-  events(customer: CustomerRef, meter: Meter, range: Period): Promise<readonly StoredEvent[]>
+  /** All in one scan: a customer that was reset by hand a hundred times has a hundred minutes that a period cuts. */
+  eventsOfMinutes(customer: CustomerRef, meter: Meter, minutesMs: readonly InstantMs[]): Promise<readonly StoredEvent[]>
+  eventsFrom(customer: CustomerRef, meter: Meter, fromMs: InstantMs): Promise<readonly StoredEvent[]>
 }
 
 type Minute = { readonly startMs: InstantMs; readonly aggregate: Aggregate }
 
 function createUsageReader(usageStore: UsageStore, at: Offset): UsageReader {
   const scans = new Map<string, Promise<readonly StoredEvent[]>>()
+
+  function eventsOf({ tenant, customer, partition }: CustomerRef, meter: Meter, times: EventTimes): Promise<readonly StoredEvent[]> {
+    const types = eventTypesOf(meter)
+    const key = JSON.stringify([tenant, customer, types, times])
+    const known = scans.get(key)
+    if (known !== undefined) return known
+    const scan = collect(usageStore.scanEvents({ tenant, customers: [customer], types, partition, toOffset: at, ...times }))
+    scans.set(key, scan)
+    return scan
+  }
+
   return {
     async windows(tracked, customer, fromMs, toMs) {
       const [row] = await usageStore.usage({ ...queryOf(tracked, [customer.customer]), fromMs, toMs })
@@ -155,19 +172,16 @@ function createUsageReader(usageStore: UsageStore, at: Offset): UsageReader {
       const rows = await usageStore.usage(query)
       return rows.flatMap((row) => (row.windowStartMs === null ? [] : [{ startMs: row.windowStartMs, aggregate: aggregateOfRow(row) }]))
     },
-    events({ tenant, customer, partition }, meter, { startMs, endMs }) {
-      const types = eventTypesOf(meter)
-      const key = JSON.stringify([tenant, customer, types, startMs, endMs])
-      const known = scans.get(key)
-      if (known !== undefined) return known
-      const scan = collect(
-        usageStore.scanEvents({ tenant, customers: [customer], types, partition, toOffset: at, fromMs: startMs, toMs: endMs }),
-      )
-      scans.set(key, scan)
-      return scan
+    eventsOfMinutes(ref, meter, minutesMs) {
+      if (minutesMs.length === 0) return Promise.resolve([])
+      const { customer } = ref
+      return eventsOf(ref, meter, { minutes: minutesMs.map((startMs) => ({ customer, startMs })) })
     },
+    eventsFrom: (ref, meter, fromMs) => eventsOf(ref, meter, { fromMs, toMs: END_OF_TIME_MS }),
   }
 }
+
+type EventTimes = Pick<EventScan, 'minutes' | 'fromMs' | 'toMs'>
 
 async function collect(pages: AsyncIterable<readonly StoredEvent[]>): Promise<readonly StoredEvent[]> {
   const events: StoredEvent[] = []
@@ -201,7 +215,7 @@ function aggregateOfRow(row: UsageRow): Aggregate {
 }
 
 const CUSTOMERS_PER_QUERY_MAX = 5_000
-const MINUTES_MAX = MINUTES_READ_MS_MAX / MINUTE_MS + 1
+const MINUTES_MAX = MINUTES_READ_MS_MAX / MINUTE_MS + 2
 
 function groupBy<Item>(items: readonly Item[], keyOf: (item: Item) => string): Item[][] {
   const groups = new Map<string, Item[]>()

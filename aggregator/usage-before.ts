@@ -65,7 +65,7 @@ function partsOf(wanted: UsageWanted, toOffset: Offset, windowsTo: number): { wi
 }
 
 /** The store keeps no minute from here on, and ingest takes no event. */
-const LATEST_MS = Date.UTC(2106, 0, 1)
+export const LATEST_MS = Date.UTC(2106, 0, 1)
 
 async function addWindows(usageStore: UsageStore, parts: readonly WindowsPart[], beforeChunk: number, add: Add): Promise<void> {
   const [first] = parts

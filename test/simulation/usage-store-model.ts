@@ -181,7 +181,7 @@ function findEvents(tables: Tables, keys: readonly EventKey[], receivedFromMs: I
 }
 
 function scanEvents(tables: Tables, scan: EventScan): StoredEvent[] {
-  const { tenant, types, customers, partition, fromMs, toMs, fromOffset, toOffset, receivedFromMs } = scan
+  const { tenant, types, customers, minutes, partition, fromMs, toMs, fromOffset, toOffset, receivedFromMs } = scan
   const all =
     partition === undefined
       ? [...tables.events.values()].flatMap((each) => [...each.values()])
@@ -192,6 +192,8 @@ function scanEvents(tables: Tables, scan: EventScan): StoredEvent[] {
         (tenant === undefined || event.tenant === tenant) &&
         (types === undefined || types.includes(event.type)) &&
         (customers === undefined || customers.includes(event.customer)) &&
+        (minutes === undefined ||
+          minutes.some((minute) => minute.customer === event.customer && minute.startMs === startOfMinute(event))) &&
         event.occurredAtMs >= (fromMs ?? 0) &&
         event.occurredAtMs < (toMs ?? Number.POSITIVE_INFINITY) &&
         event.offset >= (fromOffset ?? 0) &&
@@ -199,6 +201,10 @@ function scanEvents(tables: Tables, scan: EventScan): StoredEvent[] {
         event.receivedAtMs >= (receivedFromMs ?? 0),
     )
     .sort(byPosition)
+}
+
+function startOfMinute({ occurredAtMs }: StoredEvent): number {
+  return Math.floor(occurredAtMs / 60_000) * 60_000
 }
 
 function usage(tables: Tables, query: UsageQuery): UsageRow[] {
