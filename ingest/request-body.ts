@@ -39,18 +39,10 @@ export function bodyKindOf(headers: IncomingHttpHeaders): Outcome<{ readonly sha
 }
 
 /** The body's bytes, unpacked, piece by piece. Throws a RefusalError as soon as a limit is passed, not when all is read. */
-export async function* unpackedBody(
-  body: Readable,
-  headers: IncomingHttpHeaders,
-  coding: BodyCoding,
-  limits: BodyLimits,
-): AsyncGenerator<Buffer> {
-  const wireBytesMax = coding === 'identity' ? limits.unpackedBytesMax : limits.packedBytesMax
+export function unpackedBody(body: Readable, headers: IncomingHttpHeaders, coding: BodyCoding, limits: BodyLimits): AsyncGenerator<Buffer> {
   const declaredBytes = Number(headers['content-length'] ?? 0)
-  if (declaredBytes > wireBytesMax) throw new RefusalError(tooLarge(`${declaredBytes} bytes`, wireBytesMax))
-  const wire = bounded(wireChunks(body), wireBytesMax, () => tooLarge('more bytes', wireBytesMax))
-  if (coding === 'identity') yield* wire
-  else yield* bounded(unpack(wire, coding), limits.unpackedBytesMax, () => tooLarge('more bytes once unpacked', limits.unpackedBytesMax))
+  if (coding === 'identity') return wireChunks(body, declaredBytes, limits.unpackedBytesMax)
+  return unpackedChunks(unpack(wireChunks(body, declaredBytes, limits.packedBytesMax), coding), limits.unpackedBytesMax)
 }
 
 /** The text of bytes that must be UTF-8; undefined when they are not. */
@@ -79,19 +71,26 @@ const ZSTD_WINDOW_LOG_MAX = 23
 const UNPACK_CHUNK_BYTES = 64 * 1024
 
 /** Leaves the request open when we stop in the middle: destroying it would cut the connection before our answer. */
-async function* wireChunks(body: Readable): AsyncGenerator<Buffer> {
+async function* wireChunks(body: Readable, declaredBytes: number, bytesMax: number): AsyncGenerator<Buffer> {
+  if (declaredBytes > bytesMax) throw new RefusalError(tooLarge(`${declaredBytes} bytes`, bytesMax))
+  let bytes = 0
   try {
-    for await (const chunk of body.iterator({ destroyOnReturn: false })) yield chunk as Buffer
+    for await (const chunk of body.iterator({ destroyOnReturn: false })) {
+      bytes += (chunk as Buffer).length
+      if (bytes > bytesMax) throw new RefusalError(tooLarge('more bytes', bytesMax))
+      yield chunk as Buffer
+    }
   } catch (cause) {
+    if (cause instanceof RefusalError) throw cause
     throw new RefusalError(refuse('body_cut_short', `The body ended before it was whole: ${textOf(cause)}. Send it again.`))
   }
 }
 
-async function* bounded(chunks: AsyncIterable<Buffer>, bytesMax: number, tooMany: () => Refusal): AsyncGenerator<Buffer> {
+async function* unpackedChunks(chunks: AsyncIterable<Buffer>, bytesMax: number): AsyncGenerator<Buffer> {
   let bytes = 0
   for await (const chunk of chunks) {
     bytes += chunk.length
-    if (bytes > bytesMax) throw new RefusalError(tooMany())
+    if (bytes > bytesMax) throw new RefusalError(tooLarge('more bytes once unpacked', bytesMax))
     yield chunk
   }
 }
