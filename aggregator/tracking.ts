@@ -3,7 +3,6 @@ import type { EventScan, StoredEvent, UsageRow, UsageStore } from '../adapters/u
 import { eventTypesOf, readEvent } from '../domain/event-reading.ts'
 import { type CustomerKey, END_OF_TIME_MS, type InstantMs, type Offset, type Period } from '../domain/identity.ts'
 import { invariant } from '../domain/invariant.ts'
-import type { Meter } from '../domain/meter.ts'
 import { type Aggregate, addToAggregate, counterStateOf, emptyAggregate, matchesFilter, mergeAggregates } from '../domain/metering.ts'
 import { createCounterPeriods, keptPeriods, type TrackedFeature } from '../domain/tracked-feature.ts'
 import { parsedData } from './record-fold.ts'
@@ -23,7 +22,8 @@ export async function computeCounters(
   at: Offset,
   nowMs: InstantMs,
 ): Promise<ReadonlyMap<CustomerRef, readonly TrackedCounter[]>> {
-  const reader = createUsageReader(usageStore, at)
+  const types = new Set(work.flatMap(({ features }) => features.flatMap(({ meter }) => eventTypesOf(meter))))
+  const reader = createUsageReader(usageStore, at, [...types])
   const wanted = work.flatMap(({ customer, features }) => features.map((tracked) => ({ customer, tracked, span: spanOf(tracked, nowMs) })))
   const used = await customersWithUsage(usageStore, wanted)
   const counters = new Map<CustomerRef, TrackedCounter[]>(work.map(({ customer }) => [customer, []]))
@@ -94,8 +94,8 @@ async function periodsOf(
   }
   const toMs = Math.min(span.tailFromMs, LATEST_MS)
   const storedMinutesMs = cutMinutesMs.filter((startMs) => startMs >= 0 && startMs < toMs)
-  addEvents(await reader.eventsOfMinutes(customer, meter, storedMinutesMs))
-  if (span.tailFromMs < END_OF_TIME_MS) addEvents(await reader.eventsFrom(customer, meter, span.tailFromMs))
+  addEvents(await reader.eventsOfMinutes(customer, storedMinutesMs))
+  if (span.tailFromMs < END_OF_TIME_MS) addEvents(await reader.eventsFrom(customer, span.tailFromMs))
   return [...totals].flatMap(([startMs, aggregate]) => {
     const state = counterStateOf(meter.aggregation, aggregate)
     return state === null ? [] : [{ startMs, state }]
@@ -137,24 +137,24 @@ const PERIODS_READ_SINGLY_MAX = 8
 /** As long as minutes are few enough. */
 const MINUTES_READ_MS_MAX = 90 * 86_400_000
 
-/** Reads what several features of a customer share once. */
+/** Reads what several features of a customer share once: those of one subscription begin their periods at the same instant. */
 type UsageReader = {
   windows(tracked: TrackedFeature, customer: CustomerRef, fromMs: InstantMs, toMs: InstantMs): Promise<Aggregate>
   /** Those with usage. */
   minutes(tracked: TrackedFeature, customer: CustomerRef, fromMs: InstantMs, toMs: InstantMs): Promise<readonly Minute[]>
   /** All in one scan: a customer that was reset by hand a hundred times has a hundred minutes that a period cuts. */
-  eventsOfMinutes(customer: CustomerRef, meter: Meter, minutesMs: readonly InstantMs[]): Promise<readonly StoredEvent[]>
-  eventsFrom(customer: CustomerRef, meter: Meter, fromMs: InstantMs): Promise<readonly StoredEvent[]>
+  eventsOfMinutes(customer: CustomerRef, minutesMs: readonly InstantMs[]): Promise<readonly StoredEvent[]>
+  eventsFrom(customer: CustomerRef, fromMs: InstantMs): Promise<readonly StoredEvent[]>
 }
 
 type Minute = { readonly startMs: InstantMs; readonly aggregate: Aggregate }
 
-function createUsageReader(usageStore: UsageStore, at: Offset): UsageReader {
+/** `types` are those of the meters that are read. */
+function createUsageReader(usageStore: UsageStore, at: Offset, types: readonly string[]): UsageReader {
   const scans = new Map<string, Promise<readonly StoredEvent[]>>()
 
-  function eventsOf({ tenant, customer, partition }: CustomerRef, meter: Meter, times: EventTimes): Promise<readonly StoredEvent[]> {
-    const types = eventTypesOf(meter)
-    const key = JSON.stringify([tenant, customer, types, times])
+  function eventsOf({ tenant, customer, partition }: CustomerRef, times: EventTimes): Promise<readonly StoredEvent[]> {
+    const key = JSON.stringify([tenant, customer, times])
     const known = scans.get(key)
     if (known !== undefined) return known
     const scan = collect(usageStore.scanEvents({ tenant, customers: [customer], types, partition, toOffset: at, ...times }))
@@ -172,12 +172,12 @@ function createUsageReader(usageStore: UsageStore, at: Offset): UsageReader {
       const rows = await usageStore.usage(query)
       return rows.flatMap((row) => (row.windowStartMs === null ? [] : [{ startMs: row.windowStartMs, aggregate: aggregateOfRow(row) }]))
     },
-    eventsOfMinutes(ref, meter, minutesMs) {
+    eventsOfMinutes(ref, minutesMs) {
       if (minutesMs.length === 0) return Promise.resolve([])
       const { customer } = ref
-      return eventsOf(ref, meter, { minutes: minutesMs.map((startMs) => ({ customer, startMs })) })
+      return eventsOf(ref, { minutes: minutesMs.map((startMs) => ({ customer, startMs })) })
     },
-    eventsFrom: (ref, meter, fromMs) => eventsOf(ref, meter, { fromMs, toMs: END_OF_TIME_MS }),
+    eventsFrom: (ref, fromMs) => eventsOf(ref, { fromMs, toMs: END_OF_TIME_MS }),
   }
 }
 

@@ -49,7 +49,9 @@ export function meterRoutes(deps: MeterRoutesDeps): (app: HttpApp) => Promise<vo
 
 const LIMIT_DEFAULT = 100
 const METER_READY_WAIT_MAX_MS = 10_000
-const METER_READY_POLL_MS = 20
+/** Doubled each time: a look is a query, and a meter over many events takes seconds. */
+const METER_READY_POLL_MS_MIN = 20
+const METER_READY_POLL_MS_MAX = 320
 const TAGS = { tags: ['meters'] }
 
 const PUT_METER = {
@@ -86,9 +88,9 @@ const DELETE_METER = {
 /** False when it was not by the end of the wait. */
 async function untilTrue(isTrue: () => Promise<boolean>, waitMaxMs: number): Promise<boolean> {
   const waited = AbortSignal.timeout(waitMaxMs)
-  while (!(await isTrue())) {
+  for (let pauseMs = METER_READY_POLL_MS_MIN; !(await isTrue()); pauseMs = Math.min(2 * pauseMs, METER_READY_POLL_MS_MAX)) {
     if (waited.aborted) return false
-    await delay(METER_READY_POLL_MS)
+    await delay(pauseMs)
   }
   return true
 }
