@@ -1,4 +1,5 @@
-import { cp, readdir } from 'node:fs/promises'
+import { cpSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runTollgate } from '../support/tollgate-process.ts'
 import { Difference } from './difference.ts'
@@ -50,7 +51,8 @@ export async function judgedRun({ seed, directory, template, dataDir, mutant, di
       TOLLGATE_FLUSH_INTERVAL_MS: String(random.pick([40, 100, 400])),
     },
   }
-  if (template !== null) await cp(template, place.dataDir, { recursive: true })
+  // Of more than two thousand files the asynchronous copy takes a second of processor time, this one a tenth of it.
+  if (template !== null) cpSync(template, place.dataDir, { recursive: true })
   const url = `http://127.0.0.1:${place.port}`
   let last: ServerLife | null = null
   const verdict = await judge({
