@@ -9,11 +9,12 @@ export function invoiceInputsReader(session: CatalogSession): Pick<Catalog, 'inv
   return {
     invoiceInputs: (tenant, ids) =>
       session.snapshot(async (trx) => {
+        // As a join each id is one look-up in the primary key. Of a condition that names them all the planner, which has no
+        // statistics within PGlite, made a walk through the index by customer: 110 ms among 100,000 subscriptions, instead of 1.
         const rows = await trx
-          .selectFrom('subscriptions')
-          .selectAll()
-          .where('tenant', '=', tenant)
-          .where('id', '=', sql<string>`ANY(${ids})`)
+          .selectFrom(sql<{ id: string }>`unnest(${ids}::text[])`.as<'wanted'>(sql`wanted (id)`))
+          .innerJoin('subscriptions', (join) => join.onRef('subscriptions.id', '=', 'wanted.id').on('subscriptions.tenant', '=', tenant))
+          .selectAll('subscriptions')
           .execute()
         if (rows.length === 0) return { subscriptions: new Map(), planVersions: [], features: [], meters: [] }
         const subscriptions = await withPhases(trx, tenant, rows)
