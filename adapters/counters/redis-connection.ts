@@ -32,6 +32,8 @@ export async function connectToRedis(url: URL): Promise<RedisConnection> {
     url: url.href,
     maintNotifications: 'disabled',
     disableOfflineQueue: true,
+    // Ours is below. The client's own makes a signal for each command, which fires even when the answer has come: 6.7 µs a command, not 2.1.
+    commandOptions: { timeout: 0 },
     socket: { connectTimeout: CONNECT_MS_MAX, reconnectStrategy: false, noDelay: true },
   })
   // Whoever waits for an answer is told; nobody else needs to be.
