@@ -5,7 +5,7 @@ import { removeDirectory, startTollgate, type TollgateProcess } from '../../test
 import { runLoad } from '../load.ts'
 import { createBenchCatalog, portOf, serverEnvironment } from '../measured-server.ts'
 import type { BenchContext, BenchPart, Figure } from '../part.ts'
-import { readProcessUsage, usageBetween } from '../process-usage.ts'
+import { readProcessUsage, usageBetween, whenSettled } from '../process-usage.ts'
 import { storeEvents } from '../stored-events.ts'
 import { subscribeInBulk } from '../subscribe-in-bulk.ts'
 import { createRandom, DEFAULT_WORKLOAD } from '../usage-workload.ts'
@@ -17,6 +17,7 @@ export const ratingPart: BenchPart = {
 }
 
 const RATED = 100_000
+const MERGED_WITHIN_MS = 120_000
 
 async function measureRating(context: BenchContext): Promise<readonly Figure[]> {
   const env = serverEnvironment(context)
@@ -49,6 +50,8 @@ async function measureUpcoming(
   const { stored } = await storeEvents(server, context.events ?? (context.isQuick ? 50_000 : 1_000_000), context, undefined, workload)
   // Not twice the same one within a run, as one pass over all of them does, and not in the order in which usage is stored.
   const paths = shuffled(subscriptions).map((id) => `/v1/subscriptions/${id}/upcoming-invoice`)
+  context.progress('merges')
+  await whenSettled(server.pid, MERGED_WITHIN_MS)
   const figures: Figure[] = []
   for (const connections of AT_A_TIME) {
     context.progress(`upcoming invoices, ${connections} at a time`)
