@@ -1,9 +1,13 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { afterAll, expect, test } from 'vitest'
+import type { ClickHouseExecutor, QueryParams } from '../../adapters/usage-store/clickhouse-executor.ts'
 import { CLUSTER_SETTINGS, clusterStatements, onCluster, storedTable } from '../../adapters/usage-store/cluster-statements.ts'
 import { ENGINE_SETTINGS } from '../../adapters/usage-store/engine-settings.ts'
+import { createEventQueries } from '../../adapters/usage-store/event-queries.ts'
 import { statementsOf } from '../../adapters/usage-store/migrate-usage-store.ts'
+import { createWindowQueries } from '../../adapters/usage-store/window-queries.ts'
 import { startClickHouseFront } from '../support/clickhouse-front.ts'
+import { customer, instant, meter, NOON, tenant } from './usage-store-builders.ts'
 
 /**
  * The engine in process has no other servers to talk to. It knows the cluster by its configuration and has a keeper in memory,
@@ -64,6 +68,33 @@ test('the engine understands what changes rows in place', async () => {
   const sql = `DELETE FROM ${storedTable('usage_windows', CLUSTER)} WHERE tenant = 'a' SETTINGS lightweight_deletes_sync = 0`
   expect(await run(`SELECT formatQuery(${quoted(sql)})`)).toContain('ON CLUSTER main')
 })
+
+test('the engine plans the reads of usage and of minutes over all shards, bounds of customers and rewrites included', async () => {
+  const asked: string[] = []
+  const explain = async (sql: string, params: QueryParams = {}) => {
+    asked.push(sql)
+    const given = Object.fromEntries(Object.entries(params).map(([name, value]) => [`param_${name}`, parameterText(value)]))
+    const plan = await run(`EXPLAIN ${sql}`, { ...ENGINE_SETTINGS, ...CLUSTER_SETTINGS, database: 'tollgate', ...given })
+    expect(plan).toContain('ReadFromRemote')
+    return []
+  }
+  const executor = { select: explain } as unknown as ClickHouseExecutor
+  const usage = { tenant: tenant('a'), meter: meter('m'), revision: 1, filter: { model: ['x'] }, groupBy: ['model'], rowsMax: 9 }
+  const [startMs, endMs] = [instant(NOON + 1), instant(NOON + 90_000)]
+  const keys = [customer('b'), customer('c')]
+  const windows = createWindowQueries(executor)
+  await windows.usage({ ...usage, customers: keys, fromMs: NOON, toMs: instant(NOON + 60_000), beforeChunk: 3 })
+  await windows.usageOfCustomers({ ...usage, periods: new Map(keys.map((key, at) => [key, { startMs: instant(startMs - at), endMs }])) })
+  const minutes = keys.map((key) => ({ customer: key, startMs: NOON }))
+  for await (const events of createEventQueries(executor).scanEvents({ tenant: tenant('a'), minutes })) expect(events).toEqual([])
+  expect(asked).toHaveLength(3)
+})
+
+/** As a parameter of a request is written. */
+function parameterText(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map((each) => (typeof each === 'string' ? quoted(each) : String(each))).join(',')}]`
+  return String(value).replaceAll('\\', '\\\\').replaceAll('\t', '\\t').replaceAll('\n', '\\n')
+}
 
 function quoted(text: string): string {
   return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
