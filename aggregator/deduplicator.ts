@@ -111,8 +111,8 @@ export function createDeduplicator(usageStore: Pick<UsageStore, 'findEvents'>, f
   }
 }
 
-/** Of each of the two tables of a partition: ordinary retries come within so many events. Not yet stored events come on top. */
-const RECENT_EVENTS_MAX = 4096
+/** Of each of the two tables of a partition, some 2 MB: a retry within so many events costs no query. Not yet stored events come on top. */
+const RECENT_EVENTS_MAX = 16_384
 /** Merged at a time: some 20 ms. */
 const TIDY_KEYS = 500_000
 /** Receipts are not quite in order: how far the filter reaches below the first one seen. */
