@@ -13,6 +13,7 @@ import type { Clock } from '../domain/clock.ts'
 import { invariant } from '../domain/invariant.ts'
 import type { Config } from './config.ts'
 import { type DataDirectoryLock, lockDataDirectory } from './data-directory-lock.ts'
+import { endOnPanic } from './end-on-panic.ts'
 import { openPatiently } from './open-patiently.ts'
 import { ROLES, type Role } from './setting.ts'
 
@@ -132,6 +133,7 @@ async function openEventLog(environment: StoreEnvironment): Promise<EventLog> {
     log: log.child({ seam: 'event-log' }),
     registry,
     unacknowledgedBytesMax: config.pendingBytesMax,
+    onPanic: endOnPanic(log),
   })
 }
 
@@ -168,7 +170,7 @@ async function openCounters({ config, clock, log, registry }: StoreEnvironment):
   const options = { clock, log: log.child({ seam: 'counters' }), registry }
   if (config.redisUrl === null) {
     const { createEmbeddedCounters } = await import('../adapters/counters/embedded-counters.ts')
-    return createEmbeddedCounters({ ...options, path: join(config.dataDir, 'counters') })
+    return createEmbeddedCounters({ ...options, path: join(config.dataDir, 'counters'), onPanic: endOnPanic(log) })
   }
   const { openRedisCounters } = await import('../adapters/counters/redis-counters.ts')
   return openRedisCounters({

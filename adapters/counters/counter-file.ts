@@ -1,7 +1,7 @@
 import { open, type RootDatabase } from 'lmdb'
 import { Fault } from '../../domain/fault.ts'
 import type { InstantMs } from '../../domain/identity.ts'
-import { lmdbFailure } from '../lmdb/lmdb-failure.ts'
+import { lmdbFailure, type OnPanic } from '../lmdb/lmdb-failure.ts'
 import { type CutOffFile, fillUpFile, findCutOffFile } from '../lmdb/lmdb-file-length.ts'
 import { FORMAT_KEY, LOADED_KINDS, type ReadRow, ROWS_FORMAT, readRow } from './counter-rows.ts'
 import { type ForgetRow, readForgetKey } from './hold-rows.ts'
@@ -20,7 +20,7 @@ export type CounterFile = {
 }
 
 /** Opens or creates the directory at `path`. */
-export function openCounterFile(path: string): CounterFile {
+export function openCounterFile(path: string, onPanic?: OnPanic): CounterFile {
   const database = openDatabase(path)
   const format = database.get(FORMAT_KEY as (string | number)[])
   if (format === undefined) writeFormat(database, path)
@@ -44,7 +44,7 @@ export function openCounterFile(path: string): CounterFile {
           }
         })
       } catch (error) {
-        throw await notWritten(error, path)
+        throw await notWritten(error, path, onPanic)
       }
       try {
         fillUpFile(path, database)
@@ -99,12 +99,15 @@ function refuseCutOff(path: string, database: RootDatabase<RowValue, (string | n
   if (cutOff !== null) throw cutOffFault(path, cutOff)
 }
 
-async function notWritten(error: unknown, path: string): Promise<Fault> {
-  const { cause, isFull, text } = await lmdbFailure(error, path, 0)
+async function notWritten(error: unknown, path: string, onPanic: OnPanic | undefined): Promise<Fault> {
+  const { cause, isFull, isPanic, text } = await lmdbFailure(error, path, 0)
   const publicText = isFull
     ? 'There is no space to keep reservations. Try again later, with the same id.'
     : 'Counters cannot be written at the moment; try again.'
-  return new Fault('counters_unavailable', `the counters in ${path} could not be written: ${text}`, { canRetry: true, publicText, cause })
+  const message = `the counters in ${path} could not be written: ${text}`
+  const fault = new Fault('counters_unavailable', message, { canRetry: true, publicText, cause })
+  if (isPanic) onPanic?.(fault)
+  return fault
 }
 
 function cutOffFault(path: string, { file, foundBytes, pagesBytes }: CutOffFile): Fault {

@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { Clock } from '../../domain/clock.ts'
 import type { Offset } from '../../domain/identity.ts'
+import type { OnPanic } from '../lmdb/lmdb-failure.ts'
 import { openCounterFile } from './counter-file.ts'
 import { CounterTable, type DropReason } from './counter-table.ts'
 import { createCounterWriter } from './counter-writer.ts'
@@ -15,6 +16,7 @@ import { createTrackingRequests } from './tracking-requests.ts'
 export type EmbeddedCountersOptions = {
   /** A directory of its own; made when it is not there. */
   readonly path: string
+  readonly onPanic?: OnPanic
   readonly clock: Clock
   readonly log: Logger
   readonly registry: Registry
@@ -32,8 +34,8 @@ const FORGOTTEN_PER_SWEEP_MAX = 10_000
  * with the positions they reach, so a crash loses only what the log gives again.
  */
 export async function createEmbeddedCounters(options: EmbeddedCountersOptions): Promise<Counters> {
-  const { path, clock, log, flushIntervalMs = 1000 } = options
-  const file = openCounterFile(path)
+  const { path, clock, log, flushIntervalMs = 1000, onPanic } = options
+  const file = openCounterFile(path, onPanic)
   const metrics = createMetrics(options.registry, () => table)
   const holds = new HoldTable(
     (name) => file.get(endedHoldKey(name)),

@@ -5,7 +5,7 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import { Fault } from '../../domain/fault.ts'
 import type { Offset, Partition } from '../../domain/identity.ts'
 import { invariant } from '../../domain/invariant.ts'
-import { lmdbFailure } from '../lmdb/lmdb-failure.ts'
+import { lmdbFailure, type OnPanic } from '../lmdb/lmdb-failure.ts'
 import { type CutOffFile, fillUpFile, findCutOffFile } from '../lmdb/lmdb-file-length.ts'
 import type { EventLog, LogHandler, LogRange, LogRecord } from './event-log.ts'
 import { createGroupCommit, type PlacedRecord } from './group-commit.ts'
@@ -28,6 +28,7 @@ export type LmdbEventLogOptions = {
   /** A handler gets at most this many records or bytes at once (one record may be larger). */
   readonly readRecordsMax?: number
   readonly readBytesMax?: number
+  readonly onPanic?: OnPanic
 }
 
 /** The event log in one directory, for one process. See README.md for what is durable when. */
@@ -38,7 +39,7 @@ export async function createLmdbEventLog(options: LmdbEventLogOptions): Promise<
   const opening = await checkPartitions(store, options)
     .then(() => nextOpening(meta))
     .catch(async (error: unknown) => {
-      const fault = error instanceof Fault ? error : await faultOf(error, options.path, 0)
+      const fault = error instanceof Fault ? error : await faultOf(error, options, 0)
       await root.close()
       throw fault
     })
@@ -69,7 +70,7 @@ export async function createLmdbEventLog(options: LmdbEventLogOptions): Promise<
       }, bytes)
       writeFault = null
     } catch (error) {
-      const fault = error instanceof Fault ? error : await faultOf(error, options.path, bytes)
+      const fault = error instanceof Fault ? error : await faultOf(error, options, bytes)
       writeFault = fault
       metrics.failures.inc({ reason: fault.code })
       log.error({ err: fault, records: rows.length, bytes }, 'event log failed to commit')
@@ -89,7 +90,7 @@ export async function createLmdbEventLog(options: LmdbEventLogOptions): Promise<
     try {
       isLatestOpening = await meta.ifVersion(OPENING, opening, operations)
     } catch (error) {
-      throw await faultOf(error, options.path, bytes)
+      throw await faultOf(error, options, bytes)
     }
     if (!isLatestOpening) throw unavailable(`another process has opened ${options.path} since; one directory serves one process`)
     try {
@@ -287,9 +288,11 @@ function cutOffFault({ file, foundBytes, pagesBytes }: CutOffFile): Fault {
   )
 }
 
-async function faultOf(error: unknown, path: string, bytes: number): Promise<Fault> {
-  const { cause, isFull, text } = await lmdbFailure(error, path, bytes)
-  return isFull ? full(text, cause) : unavailable(text, cause)
+async function faultOf(error: unknown, { path, onPanic }: Pick<LmdbEventLogOptions, 'path' | 'onPanic'>, bytes: number): Promise<Fault> {
+  const { cause, isFull, isPanic, text } = await lmdbFailure(error, path, bytes)
+  const fault = isFull ? full(text, cause) : unavailable(text, cause)
+  if (isPanic) onPanic?.(fault)
+  return fault
 }
 
 function full(why: string, cause?: unknown): Fault {

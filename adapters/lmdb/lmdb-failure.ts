@@ -1,6 +1,15 @@
 import { statfs } from 'node:fs/promises'
+import type { Fault } from '../../domain/fault.ts'
 
-export type LmdbFailure = { readonly cause: unknown; readonly text: string; readonly isFull: boolean }
+export type LmdbFailure = {
+  readonly cause: unknown
+  readonly text: string
+  readonly isFull: boolean
+  /** No write of this process to the file will succeed again. */
+  readonly isPanic: boolean
+}
+/** Told of a fault that only another process can get over. What was acknowledged is in the file. */
+export type OnPanic = (fault: Fault) => void
 
 /**
  * Why a write failed. lmdb rejects with a bare 'Commit failed' that carries a promise of the cause (left alone, that one ends
@@ -14,8 +23,8 @@ export async function lmdbFailure(error: unknown, path: string, bytes: number): 
   const { code } = (cause ?? {}) as { code?: unknown }
   const isFull = code === MDB_MAP_FULL || code === ENOSPC || freeBytes < bytes + FREE_BYTES_MIN
   const text = cause instanceof Error ? cause.message : String(cause)
-  if (text.includes('MDB_PANIC')) return { cause, isFull: false, text: `${text}. ${AFTER_PANIC}` }
-  return { cause, isFull, text: isFull ? `${text}; its disk has ${freeBytes} bytes free` : text }
+  if (text.includes('MDB_PANIC')) return { cause, isFull: false, isPanic: true, text: `${text}. ${AFTER_PANIC}` }
+  return { cause, isFull, isPanic: false, text: isFull ? `${text}; its disk has ${freeBytes} bytes free` : text }
 }
 
 /** LMDB says this for ever once the page that ends a commit could not be written. */
