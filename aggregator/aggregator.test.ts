@@ -264,7 +264,7 @@ test('A customer that was reset often is counted in as many queries as one that 
   )
   await settled()
   // The meter may have come after the events, and count them a moment later.
-  await vi.waitFor(async () => expect((await total('tokens')).events).toBe(3 * resetsMs.length), soon)
+  await vi.waitFor(async () => expect((await total('tokens'))?.events).toBe(3 * resetsMs.length), soon)
   const partition = partitionOf(tenant, customer, PARTITIONS)
   const scan = vi.fn(stores.usageStore.scanEvents)
   const usage = vi.fn(stores.usageStore.usage)
