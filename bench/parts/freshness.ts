@@ -12,6 +12,8 @@ export const freshnessPart: BenchPart = {
 }
 
 const PROBE_CUSTOMER = 'probe'
+/** As many have a balance to keep as in the part of ingest. */
+const SUBSCRIBED = 1_000
 const PROBE_INTERVAL_MS = 100
 /** Each costs the server some 15 ms, which is not to be what is measured. */
 const USAGE_ASKED_EVERY_MS = 100
@@ -19,7 +21,7 @@ const SEEN_WITHIN_MS = 60_000
 
 async function measureFreshness(server: TollgateProcess, context: BenchContext): Promise<readonly Figure[]> {
   await createBenchCatalog(server)
-  await subscribeCustomers(server, context.isQuick ? 100 : DEFAULT_WORKLOAD.customers)
+  await subscribeCustomers(server, context.isQuick ? 100 : SUBSCRIBED)
   await server.ok('PUT', `/v1/customers/${PROBE_CUSTOMER}`, {})
   await server.ok('POST', '/v1/subscriptions', { customer: PROBE_CUSTOMER, plan: 'pro' })
   await server.ok('GET', `/v1/customers/${PROBE_CUSTOMER}/balances/tokens`)
