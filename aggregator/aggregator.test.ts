@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate as immediate } from 'node:timers/promises'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
-import type { Catalog } from '../adapters/catalog/catalog.ts'
+import type { Catalog, CatalogChange } from '../adapters/catalog/catalog.ts'
 import { openPGliteCatalog } from '../adapters/catalog/pglite-catalog.ts'
 import type { Counters } from '../adapters/counters/counters.ts'
 import { createEmbeddedCounters } from '../adapters/counters/embedded-counters.ts'
@@ -154,6 +155,35 @@ test('A meter made after its events answers for them, and a changed one is count
   }, soon)
 })
 
+test('A meter is complete in the end, however often meters change meanwhile', async () => {
+  let change = (_change: CatalogChange): void => undefined
+  let changesLeft = 0
+  const catalog: Catalog = {
+    ...stores.catalog,
+    onChange(listener) {
+      change = listener
+      stores.catalog.onChange(listener)
+    },
+    async allMeters() {
+      const meters = await stores.catalog.allMeters()
+      await immediate()
+      if (changesLeft > 0) {
+        changesLeft--
+        change({ tenant, kind: 'meter', key: 'another' })
+      }
+      return meters
+    },
+  }
+  await startAggregator({ catalog })
+  for (const customer of ['c1', 'c2', 'c3', 'c4']) await send([usageEvent('a', { tokens: 1 }, { customer: customer as CustomerKey })])
+  await settled()
+  changesLeft = 300
+  const meter = await putMeter('tokens', tokensMeter)
+  await vi.waitFor(async () => expect(await isComplete(meter)).toBe(true), soon)
+  expect(changesLeft).toBeGreaterThan(0)
+  expect(await total('tokens')).toMatchObject({ events: 4 })
+})
+
 test('A repeat is found across restarts, also when the flush before was cut short', async () => {
   await putMeter('tokens', tokensMeter)
   const running = await startAggregator()
@@ -256,6 +286,7 @@ test('A customer that was reset often is counted in as many queries as one that 
   const meter = await putMeter('tokens', tokensMeter)
   const resetsMs = Array.from({ length: 20 }, (_, reset) => (NOW_MS - (reset + 1) * 120_000 + 30_000) as InstantMs).reverse()
   await startAggregator()
+  await vi.waitFor(async () => expect(await isComplete(meter)).toBe(true), soon)
   // In the minute of each reset one event before it and two after.
   await send(
     resetsMs.flatMap((resetMs) =>

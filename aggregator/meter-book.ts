@@ -39,6 +39,7 @@ export function createMeterBook(deps: {
   let reading: Promise<unknown> = Promise.resolve()
   let generation = 0
   let inLineGeneration = 0
+  let nextToFill = 0
   let running: Promise<void> | null = null
 
   /** One at a time: an answer that came late would take back what a later one has brought. */
@@ -54,12 +55,22 @@ export function createMeterBook(deps: {
       const wanted = generation
       const definitions = await load()
       await Promise.all(workers().map((worker) => retry.do('take up meters', worker.partition, () => takeUp(worker, definitions), signal)))
-      for (const worker of workers()) {
-        if (wanted !== generation) break
-        await fill(worker)
-      }
+      await fillFrom(nextToFill, () => wanted !== generation)
       if (wanted === generation) await retry.do('drop replaced meters', null, dropReplaced, signal)
       inLineGeneration = wanted
+    }
+  }
+
+  /**
+   * Goes on where the last one stopped, by one partition at least: where meters are changed all the time, each partition has
+   * its turn none the less.
+   */
+  async function fillFrom(first: number, isOutdated: () => boolean): Promise<void> {
+    const all = workers()
+    for (let filled = 0; filled < all.length && (filled === 0 || !isOutdated()); filled++) {
+      const worker = all[(first + filled) % all.length]
+      if (worker !== undefined) await fill(worker)
+      nextToFill++
     }
   }
 
