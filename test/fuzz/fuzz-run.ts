@@ -111,7 +111,14 @@ async function fuzz(options: FuzzOptions, tollgate: TollgateProcess, otherAdminK
 
   for (let legEnd = WARM_AFTER_REQUESTS; sent < options.requests && failures.length < FAILURES_MAX; legEnd += MEMORY_EVERY_REQUESTS) {
     await sendUntil(from + Math.min(legEnd, options.requests))
-    memory.push({ sent, ...(await memoryOf(tollgate)) })
+    try {
+      memory.push({ sent, ...(await memoryOf(tollgate)) })
+    } catch (error) {
+      // Wrong, but no reason to lose what the run has found.
+      const failure = `the memory could not be read after ${sent} requests: ${String(error)}`
+      failures.push(failure)
+      options.onFailure?.(failure)
+    }
   }
   const crowdHeld = crowd.held()
   crowd.leave()
