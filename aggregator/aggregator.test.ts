@@ -220,9 +220,8 @@ test('A record that cannot be decoded is set aside and the next ones are counted
   expect(setAside.map(({ record }) => record.value)).toEqual([Buffer.from([1, 2, 3])])
 })
 
-test('Counters are computed on request from what was used before, and then follow the events', async () => {
-  const customer = 'c1' as CustomerKey
-  const tokens = await putMeter('tokens', tokensMeter)
+/** A customer with 100 tokens of some models an hour. */
+async function subscribe(customer: CustomerKey, tokens: Meter, startMs: InstantMs) {
   const feature = {
     key: 'tokens' as FeatureKey,
     name: 'Tokens',
@@ -247,9 +246,15 @@ test('Counters are computed on request from what was used before, and then follo
     entitlements: [entitlement],
   })
   await stores.catalog.putCustomer(tenant, { key: customer, name: null, email: null, subjects: [], metadata: {} })
-  // Periods begin at 17 ms past the minute: the boundary minute belongs to two of them.
-  const startMs = (NOW_MS - 5 * 3_600_000 + 17) as InstantMs
   await stores.catalog.createSubscription(tenant, { customer, plan: 'p' as PlanKey, startMs, anchorMs: startMs })
+  return feature
+}
+
+test('Counters are computed on request from what was used before, and then follow the events', async () => {
+  const customer = 'c1' as CustomerKey
+  const tokens = await putMeter('tokens', tokensMeter)
+  // Periods begin at 17 ms past the minute: the boundary minute belongs to two of them.
+  const feature = await subscribe(customer, tokens, (NOW_MS - 5 * 3_600_000 + 17) as InstantMs)
   await startAggregator()
   const hourMs = (NOW_MS - 3_600_000 + 17) as InstantMs
   const at = (id: string, occurredAtMs: number, model = 'a') =>
@@ -279,6 +284,44 @@ test('Counters are computed on request from what was used before, and then follo
   await startAggregator()
   await send([at('10', hourMs + 5), at('7', hourMs + 5)])
   await vi.waitFor(async () => expect((await used(hourMs))?.usedUnits).toBe(units(4)), soon)
+})
+
+test('A meter that becomes complete while a customer is computed without it is computed next', async () => {
+  const customer = 'c1' as CustomerKey
+  const ref = { tenant, customer, partition: partitionOf(tenant, customer, PARTITIONS) }
+  const begun = Promise.withResolvers<void>()
+  let meter: Meter | null = null
+  await startAggregator({
+    usageStore: {
+      ...stores.usageStore,
+      // The backfill of the meter waits until the customer is being computed,
+      async *scanEvents(scan) {
+        if (meter !== null) await begun.promise
+        yield* stores.usageStore.scanEvents(scan)
+      },
+    },
+    counters: {
+      ...stores.counters,
+      // and that ends when the meter is complete in its partition.
+      async track(...tracked) {
+        begun.resolve()
+        const isFilled = async () =>
+          (await stores.usageStore.activations()).some(
+            ({ tenant: of, partition, backfilled }) => of === tenant && partition === ref.partition && backfilled,
+          )
+        await vi.waitFor(async () => expect(await isFilled()).toBe(true), soon)
+        for (let turn = 0; turn < 20; turn++) await immediate()
+        return stores.counters.track(...tracked)
+      },
+    },
+  })
+  await send([usageEvent('a', { tokens: 3, model: 'a' }, { customer, occurredAtMs: NOW_MS })])
+  await settled()
+  meter = await putMeter('tokens', tokensMeter)
+  const feature = await subscribe(customer, meter, (NOW_MS - 3_600_000) as InstantMs)
+  await stores.counters.requestTracking(ref)
+  const wanted = [{ feature: feature.key, periodStartMs: NOW_MS }]
+  await vi.waitFor(async () => expect((await stores.counters.read(ref, wanted, NOW_MS))[0]?.usedUnits).toBe(units(3)), soon)
 })
 
 test('A customer that was reset often is counted in as many queries as one that was not', async () => {

@@ -57,6 +57,17 @@ export function createCustomerTracking(
 
   async function serveSome(nowMs: InstantMs): Promise<void> {
     const some = [...wanted.values()].slice(0, CUSTOMERS_AT_ONCE_MAX)
+    // Taken out first: who is wanted again meanwhile, as a meter has become complete, is served again.
+    for (const customer of some) wanted.delete(keyOf(customer))
+    try {
+      await track(some, nowMs)
+    } catch (error) {
+      for (const customer of some) wanted.set(keyOf(customer), customer)
+      throw error
+    }
+  }
+
+  async function track(some: readonly CustomerRef[], nowMs: InstantMs): Promise<void> {
     const work: TrackingWork[] = []
     for (const customer of some) {
       const features = await featuresOf(customer, nowMs)
@@ -76,7 +87,6 @@ export function createCustomerTracking(
           features.map((feature, index) => createFeatureCounter(feature, tracked[index]?.trackedFromMs ?? nowMs)),
         )
       } else log.warn({ partition, next: state.next }, 'counters have moved on: another process folds this partition')
-      wanted.delete(keyOf(customer))
     }
     metrics.tracked(work.length)
   }

@@ -92,7 +92,9 @@ test("another tenant's key reads nothing and changes nothing, on any route", asy
   const call = callerOf(tollgate, tollgate.adminKey)
   const before = await readTenant(call, world)
   const statuses: Record<string, number> = {}
-  for (const row of ROUTE_SCOPES) {
+  // Usage last: it makes the customer that it names in the other tenant, a moment later.
+  const isUsage = ({ route }: RouteRow) => Number(route === 'POST /v1/events' || route === 'POST /v1/usage')
+  for (const row of ROUTE_SCOPES.toSorted((a, b) => isUsage(a) - isUsage(b))) {
     const { status, text } = await send(row, `Bearer ${otherKey}`, asOther)
     statuses[row.route] = status
     expect(text, row.route).not.toContain(MARKER)
