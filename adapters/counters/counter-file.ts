@@ -3,6 +3,7 @@ import { Fault } from '../../domain/fault.ts'
 import type { InstantMs } from '../../domain/identity.ts'
 import { lmdbFailure, type OnPanic } from '../lmdb/lmdb-failure.ts'
 import { type CutOffFile, fillUpFile, findCutOffFile } from '../lmdb/lmdb-file-length.ts'
+import { refuseFullDisk } from '../lmdb/refuse-full-disk.ts'
 import { FORMAT_KEY, LOADED_KINDS, type ReadRow, ROWS_FORMAT, readRow } from './counter-rows.ts'
 import { type ForgetRow, readForgetKey } from './hold-rows.ts'
 import type { CounterRow, RowKey, RowValue } from './row.ts'
@@ -37,6 +38,7 @@ export function openCounterFile(path: string, onPanic?: OnPanic): CounterFile {
     },
     async write(rows) {
       try {
+        refuseFullDisk(path, rows.length * ROW_BYTES)
         await database.batch(() => {
           for (const { key, value } of rows) {
             if (value === undefined) void database.remove(key as (string | number)[])
@@ -55,6 +57,9 @@ export function openCounterFile(path: string, onPanic?: OnPanic): CounterFile {
     close: () => database.close(),
   }
 }
+
+/** With its share of the pages that change with it. */
+const ROW_BYTES = 1_024
 
 /** Sorts behind every key whose first part is this kind: the parts of a key are parted by a byte below any letter. */
 const afterAllOf = (kind: string): string => `${kind}~`

@@ -7,6 +7,7 @@ import type { Offset, Partition } from '../../domain/identity.ts'
 import { invariant } from '../../domain/invariant.ts'
 import { lmdbFailure, type OnPanic } from '../lmdb/lmdb-failure.ts'
 import { type CutOffFile, fillUpFile, findCutOffFile } from '../lmdb/lmdb-file-length.ts'
+import { refuseFullDisk } from '../lmdb/refuse-full-disk.ts'
 import type { EventLog, LogHandler, LogRange, LogRecord } from './event-log.ts'
 import { createGroupCommit, type PlacedRecord } from './group-commit.ts'
 import { offsetOfKey, receivedAtOf, recordKey, recordOf, storedRecord } from './lmdb-record-layout.ts'
@@ -88,6 +89,8 @@ export async function createLmdbEventLog(options: LmdbEventLogOptions): Promise<
   async function write(operations: () => void, bytes: number): Promise<void> {
     let isLatestOpening: boolean
     try {
+      // Trimming, of no bytes, may be what makes room.
+      if (bytes > 0) refuseFullDisk(options.path, bytes)
       isLatestOpening = await meta.ifVersion(OPENING, opening, operations)
     } catch (error) {
       throw await faultOf(error, options, bytes)

@@ -30,5 +30,6 @@ export async function lmdbFailure(error: unknown, path: string, bytes: number): 
 /** LMDB says this for ever once the page that ends a commit could not be written. */
 const AFTER_PANIC = 'This process cannot write the file any more; what was acknowledged is in it: start the process again'
 const MDB_MAP_FULL = -30792
-const ENOSPC = 28
-const FREE_BYTES_MIN = 1024 * 1024
+export const ENOSPC = 28
+/** Below it a disk counts as full: what a commit writes beside its values. */
+export const FREE_BYTES_MIN = 1024 * 1024

@@ -191,7 +191,7 @@ export const ROUTE_SCOPES: readonly RouteRow[] = [
     scope: 'admin',
     request: at('/v1/customers/acme/grants', { feature: 'tokens', amount: '10', priority: 5, expiresAt: null }),
     own: 201,
-    ofOther: 400,
+    ofOther: 404,
   },
   {
     route: 'POST /v1/grants/{id}/void',
