@@ -1,5 +1,5 @@
 import type { CustomerRef, TrackedCounter } from '../adapters/counters/counters.ts'
-import type { EventScan, StoredEvent, UsageRow, UsageStore } from '../adapters/usage-store/usage-store.ts'
+import { aggregateOfRow, type EventScan, type StoredEvent, type UsageStore } from '../adapters/usage-store/usage-store.ts'
 import { eventTypesOf, readEvent } from '../domain/event-reading.ts'
 import { type CustomerKey, END_OF_TIME_MS, type InstantMs, type Offset, type Period } from '../domain/identity.ts'
 import { invariant } from '../domain/invariant.ts'
@@ -198,19 +198,6 @@ function queryOf({ meter, filter }: TrackedFeature, customers: readonly Customer
     groupBy: ['customer'],
     filter,
     rowsMax: customers.length,
-  }
-}
-
-function aggregateOfRow(row: UsageRow): Aggregate {
-  const { events, sum, min, max, unique, latest, latestAtMs, latestOffset, latestIndex } = row
-  const hasLatest = latest !== null && latestAtMs !== null && latestOffset !== null && latestIndex !== null
-  return {
-    events,
-    sum,
-    min,
-    max,
-    unique,
-    latest: hasLatest ? { value: latest, occurredAtMs: latestAtMs, offset: latestOffset, index: latestIndex } : null,
   }
 }
 

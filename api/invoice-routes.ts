@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import type { Catalog } from '../adapters/catalog/catalog.ts'
-import type { UsageRow } from '../adapters/usage-store/usage-store.ts'
+import { aggregateOfRow, type UsageRow } from '../adapters/usage-store/usage-store.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { CustomerKey, Period, SubscriptionId, TenantKey } from '../domain/identity.ts'
 import { invariant } from '../domain/invariant.ts'
@@ -18,7 +18,6 @@ import { unknownSubscription } from './catalog/subscription-routes.ts'
 import type { CustomerUsage } from './customer-usage.ts'
 import { createGatheredReads } from './gathered-reads.ts'
 import type { UsageReader } from './usage-reader.ts'
-import { aggregateOfRow } from './usage-rows.ts'
 
 export type InvoiceRoutesDeps = {
   readonly catalog: Pick<Catalog, 'invoiceInputs'>

@@ -1,4 +1,4 @@
-import type { UsageRow } from '../adapters/usage-store/usage-store.ts'
+import { aggregateOfRow, type UsageRow } from '../adapters/usage-store/usage-store.ts'
 import { type Aggregate, mergeAggregates } from '../domain/metering.ts'
 import { RefusalError, refuse } from '../domain/refusal.ts'
 
@@ -18,19 +18,6 @@ export function mergeUsageRows(rows: readonly UsageRow[], groupBy: readonly stri
 
 export function usageGroupName(group: UsageGroup, groupBy: readonly string[]): string {
   return JSON.stringify([group.windowStartMs, ...groupBy.map((name) => (name === 'customer' ? group.customer : group.dimensions[name]))])
-}
-
-export function aggregateOfRow(row: UsageRow): Aggregate {
-  const { events, sum, min, max, latest, latestAtMs, latestOffset, latestIndex, unique } = row
-  const hasLatest = latest !== null && latestAtMs !== null && latestOffset !== null && latestIndex !== null
-  return {
-    events,
-    sum,
-    min,
-    max,
-    latest: hasLatest ? { value: latest, occurredAtMs: latestAtMs, offset: latestOffset, index: latestIndex } : null,
-    unique,
-  }
 }
 
 export function usageRowOf({ windowStartMs, customer, dimensions }: UsageGroup, { latest, ...totals }: Aggregate): UsageRow {

@@ -1,5 +1,6 @@
 import type { CustomerKey, InstantMs, MeterKey, Offset, Partition, Period, TenantKey } from '../../domain/identity.ts'
 import type { Aggregation } from '../../domain/meter.ts'
+import type { Aggregate } from '../../domain/metering.ts'
 import type { UsageEvent } from '../../domain/usage-event.ts'
 
 /** Place of an event: `index` counts within its record. Order of the log = order of (offset, index) in one partition. */
@@ -113,6 +114,20 @@ export type UsageRow = {
   readonly latestOffset: Offset | null
   readonly latestIndex: number | null
   readonly unique: readonly string[]
+}
+
+/** What a row says, as events are added up. */
+export function aggregateOfRow(row: UsageRow): Aggregate {
+  const { events, sum, min, max, latest, latestAtMs, latestOffset, latestIndex, unique } = row
+  const hasLatest = latest !== null && latestAtMs !== null && latestOffset !== null && latestIndex !== null
+  return {
+    events,
+    sum,
+    min,
+    max,
+    latest: hasLatest ? { value: latest, occurredAtMs: latestAtMs, offset: latestOffset, index: latestIndex } : null,
+    unique,
+  }
 }
 
 /** Totals of a meter for many customers, each over a time of its own, to the millisecond. */
