@@ -3,7 +3,8 @@ import { pino } from 'pino'
 import { openPGliteCatalog } from '../../adapters/catalog/pglite-catalog.ts'
 import type { CustomerKey, InstantMs, TenantKey } from '../../domain/identity.ts'
 
-// Run as a process of its own, to be killed: puts customers without end and prints every one that was acknowledged.
+// Run as a process of its own, to be killed: puts customers without end and prints every one that was acknowledged, to
+// stderr, as V8 traces to stdout and the two would cut each other's lines.
 const catalog = await openPGliteCatalog({
   path: process.argv[2] ?? '',
   clock: { now: () => 0 as InstantMs },
@@ -17,7 +18,7 @@ async function putForEver(writer: number): Promise<never> {
   for (let n = 0; ; n++) {
     const key = `${prefix}-${writer}-${n}` as CustomerKey
     await catalog.putCustomer('t' as TenantKey, { key, name: 'x'.repeat(500), email: null, subjects: [`subject-${key}`], metadata: {} })
-    process.stdout.write(`${key}.\n`)
+    process.stderr.write(`${key}.\n`)
   }
 }
 

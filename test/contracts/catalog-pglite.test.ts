@@ -41,19 +41,20 @@ describe('the catalog on pglite', () => {
   })
 
   /** Writes in another process until `acknowledgedMin` were acknowledged, then kills it. */
-  const writeAndKill = async (prefix: string, acknowledgedMin: number, onLine?: (line: string) => void) => {
-    const flags = onLine === undefined ? [] : ['--trace-wasm-compilation-times']
+  const writeAndKill = async (prefix: string, acknowledgedMin: number, onCompiled?: (line: string) => void) => {
+    const flags = onCompiled === undefined ? [] : ['--trace-wasm-compilation-times']
     const writer = spawn(process.execPath, [...flags, new URL('./catalog-child.ts', import.meta.url).pathname, path, prefix], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'pipe'],
     })
     child = writer
     const exited = new Promise((resolve) => writer.once('exit', resolve))
+    createInterface({ input: writer.stdout }).on('line', (line) => onCompiled?.(line))
     const acknowledged: string[] = []
-    for await (const line of createInterface({ input: writer.stdout })) {
-      onLine?.(line)
+    for await (const line of createInterface({ input: writer.stderr })) {
       // The last line may be cut: whole ones end with a full stop.
       const key = /^(\S+)\.$/.exec(line)?.[1]
-      if (key !== undefined) acknowledged.push(key)
+      if (key === undefined) process.stderr.write(`${line}\n`)
+      else acknowledged.push(key)
       if (acknowledged.length === acknowledgedMin) writer.kill('SIGKILL')
     }
     await exited

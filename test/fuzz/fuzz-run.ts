@@ -162,7 +162,7 @@ async function memoryOf(tollgate: TollgateProcess): Promise<Omit<Memory, 'sent'>
     sumOf((await tollgate.call('GET', '/metrics')).text, /^nodejs_gc_duration_seconds_count\{.*major.*\} (\S+)$/gm)
   const before = await collections()
   process.kill(tollgate.pid, 'SIGUSR2')
-  await waitFor(async () => (await collections()) > before, 30_000)
+  await waitFor(async () => (await collections()) > before, 120_000)
   const { text } = await tollgate.call('GET', '/metrics')
   return {
     heapBytes: sumOf(text, /^nodejs_(?:heap_size_used|external_memory)_bytes (\S+)$/gm),
