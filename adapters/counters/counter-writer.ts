@@ -6,7 +6,7 @@ import type { CounterTable } from './counter-table.ts'
 
 /** Brings the file up to the table. One write at a time; what changes meanwhile goes into the next. */
 export type CounterWriter = {
-  /** Something changed: a write will follow. */
+  /** Something changed: a write will follow, at once when many holds wait for one. */
   schedule(): void
   /** Resolves when everything up to this call is on disk. */
   flush(): Promise<void>
@@ -56,12 +56,15 @@ export function createCounterWriter(deps: {
     return queued
   }
   function schedule(): void {
-    timer ??= setTimeout(() => {
-      flush().catch((error: unknown) => {
-        log.error({ err: error, retryInMs: flushIntervalMs }, 'counters could not be written')
-        if (!isStopped) schedule()
-      })
-    }, flushIntervalMs)
+    const isDue = table.holds.unwrittenCount >= HOLDS_PER_WRITE
+    if (isDue && queued === null && failure === null) writeInBackground()
+    else timer ??= setTimeout(writeInBackground, flushIntervalMs)
+  }
+  function writeInBackground(): void {
+    flush().catch((error: unknown) => {
+      log.error({ err: error, retryInMs: flushIntervalMs }, 'counters could not be written')
+      if (!isStopped) schedule()
+    })
   }
   function assertOpen(): void {
     if (isStopped) throw new Fault('counters_unavailable', 'the counters are stopped', { canRetry: true, publicText: STOPPED_TEXT })
@@ -88,4 +91,6 @@ export function createCounterWriter(deps: {
   }
 }
 
+/** Nothing else runs while the rows of a write are handed over: about 3 µs for each hold that ended. */
+const HOLDS_PER_WRITE = 500
 const STOPPED_TEXT = 'This server is stopping; try again.'

@@ -11,6 +11,7 @@ import { createEmbeddedHolds } from './embedded-holds.ts'
 import { endedHoldKey } from './hold-rows.ts'
 import { HoldTable } from './hold-table.ts'
 import { snapshotOf, usedUnitsIn } from './live-counter.ts'
+import { sweepHolds } from './sweep-holds.ts'
 import { createTrackingRequests } from './tracking-requests.ts'
 
 export type EmbeddedCountersOptions = {
@@ -24,10 +25,6 @@ export type EmbeddedCountersOptions = {
   readonly flushIntervalMs?: number
   readonly holdsMax?: number
 }
-
-const SWEEP_INTERVAL_MS = 1_000
-/** Of holds forgotten per sweep: more than can end in its interval. */
-const FORGOTTEN_PER_SWEEP_MAX = 10_000
 
 /**
  * Counters in the memory of this process, written to LMDB behind it. One write is one transaction and holds every change
@@ -46,13 +43,7 @@ export async function createEmbeddedCounters(options: EmbeddedCountersOptions): 
   const requests = createTrackingRequests()
   const writer = createCounterWriter({ file, table, log, rowsWritten: metrics.rows, writeFailures: metrics.failures, flushIntervalMs })
   log.info({ counters: table.counterCount, holds: holds.liveCount }, 'counters loaded')
-  // Holds that nobody asks about expire too, and what ended long ago is forgotten.
-  const sweeping = setInterval(() => {
-    const nowMs = clock.now()
-    const expired = holds.expire(nowMs)
-    if (holds.forget(file.dueForgetRows(nowMs, FORGOTTEN_PER_SWEEP_MAX)) + expired > 0) writer.schedule()
-  }, SWEEP_INTERVAL_MS)
-  sweeping.unref()
+  const stopSweeping = sweepHolds({ clock, holds, file, writer })
 
   return {
     ...createEmbeddedHolds(table, writer, options.holdsMax),
@@ -123,7 +114,7 @@ export async function createEmbeddedCounters(options: EmbeddedCountersOptions): 
     flush: () => writer.flush(),
     ping: () => writer.ping(),
     async stop() {
-      clearInterval(sweeping)
+      stopSweeping()
       await writer.stop()
     },
   }

@@ -32,6 +32,11 @@ export class HoldTable {
     return this.#liveCount
   }
 
+  /** Holds that the disk does not have as they stand. */
+  get unwrittenCount(): number {
+    return this.#unwritten.size
+  }
+
   /** Takes in a hold under way from the disk. */
   load(hold: Hold): void {
     this.#enter(hold, false)

@@ -97,6 +97,26 @@ test('ended holds are forgotten when their day is over, and their ids are free a
   await rm(path, { recursive: true, force: true })
 })
 
+test('many holds that end are written before the interval is over, and forgotten sweep after sweep', async () => {
+  const path = await mkdtemp(join(tmpdir(), 'tollgate-counters-'))
+  const clock = { nowMs: 0, now: () => clock.nowMs as InstantMs }
+  const counters = await createEmbeddedCounters({ path, clock, log, registry: new Registry(), flushIntervalMs: 3_600_000 })
+  await trackRuns(counters)
+  const ids = Array.from({ length: 1_300 }, (_, index) => `hold-${index}`)
+  await Promise.all(ids.map((id) => reserveRun(counters, id, clock.now())))
+  clock.nowMs = HOLD_TTL_MS
+  // A look at one of them ends all of them, and what has ended leaves memory when it is on disk.
+  expect(await counters.hold(ACME.tenant, 'hold-0', clock.now())).toMatchObject({ state: { kind: 'expired' } })
+  clock.nowMs += HOLD_MEMORY_MS
+  const knownCount = async () =>
+    (await Promise.all(ids.map((id) => counters.hold(ACME.tenant, id, clock.now())))).filter((hold) => hold !== null).length
+  await vi.waitFor(async () => expect(await knownCount()).toBe(300), 20_000)
+  await counters.flush()
+  expect(await knownCount()).toBe(0)
+  await counters.stop()
+  await rm(path, { recursive: true, force: true })
+})
+
 test('more holds under way than the bound are a fault, and one that ends makes room', async () => {
   const path = await mkdtemp(join(tmpdir(), 'tollgate-counters-'))
   const now = 0 as InstantMs
@@ -118,7 +138,7 @@ const trackRuns = (counters: Counters) =>
   counters.track(ACME, [{ feature: RUNS, definition: 'v1', trackedFromMs: 0 as InstantMs, periods: [] }], 0 as Offset)
 
 function reserveRun(counters: Counters, id: string, nowMs: InstantMs) {
-  const cap = { definition: 'v1', periodStartMs: 0 as InstantMs, hardLimit: 10n }
+  const cap = { definition: 'v1', periodStartMs: 0 as InstantMs, hardLimit: 10_000n }
   return counters.reserve(ACME, { id, feature: RUNS, quantity: 1n, expiresAtMs: (nowMs + HOLD_TTL_MS) as InstantMs, cap }, nowMs)
 }
 

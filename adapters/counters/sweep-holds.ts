@@ -1,0 +1,40 @@
+import type { Clock } from '../../domain/clock.ts'
+import type { CounterFile } from './counter-file.ts'
+import type { CounterWriter } from './counter-writer.ts'
+import type { HoldTable } from './hold-table.ts'
+
+const INTERVAL_MS = 1_000
+/** Nothing else runs during a sweep. Where there is more to forget, the next one follows the write of this one. */
+const FORGOTTEN_PER_SWEEP_MAX = 500
+
+/** Ends holds that nobody asks about any more, and forgets what ended long ago. Returns what stops it. */
+export function sweepHolds(deps: {
+  readonly clock: Clock
+  readonly holds: HoldTable
+  readonly file: CounterFile
+  readonly writer: CounterWriter
+}): () => void {
+  const { clock, holds, file, writer } = deps
+  let timer = setTimeout(sweep, INTERVAL_MS).unref()
+  let isStopped = false
+
+  function sweep(): void {
+    const nowMs = clock.now()
+    const expired = holds.expire(nowMs)
+    const forgotten = holds.forget(file.dueForgetRows(nowMs, FORGOTTEN_PER_SWEEP_MAX))
+    if (forgotten + expired > 0) writer.schedule()
+    if (forgotten < FORGOTTEN_PER_SWEEP_MAX) sweepAfter(INTERVAL_MS)
+    else
+      writer.flush().then(
+        () => sweepAfter(0),
+        () => sweepAfter(INTERVAL_MS),
+      )
+  }
+  function sweepAfter(ms: number): void {
+    if (!isStopped) timer = setTimeout(sweep, ms).unref()
+  }
+  return () => {
+    isStopped = true
+    clearTimeout(timer)
+  }
+}
