@@ -6,7 +6,7 @@ import type { Ledger } from './ledger.ts'
 import { createReservationLoad } from './reservation-load.ts'
 import type { RetryingClient } from './retrying-client.ts'
 import type { SeededRandom } from './seeded-random.ts'
-import { putMeter, type World } from './world.ts'
+import { type MeterSpec, putMeter, type World } from './world.ts'
 
 export type LoadCounts = {
   readonly events: number
@@ -60,9 +60,7 @@ export function startLoad(deps: {
     }
   }
 
-  async function changeMeter(): Promise<void> {
-    const meter = meterChanges.shift()
-    if (meter === undefined) return
+  async function changeMeter(meter: MeterSpec): Promise<void> {
     world.meters.set(meter.key, meter)
     await putMeter(client, meter)
   }
@@ -78,8 +76,9 @@ export function startLoad(deps: {
   return {
     failed,
     changeNextMeter() {
-      if (meterChanges.length === 0) return false
-      const change = changeMeter()
+      const meter = meterChanges.shift()
+      if (meter === undefined) return false
+      const change = changeMeter(meter)
       change.catch(reject)
       underWay.push(change)
       return true
@@ -88,7 +87,7 @@ export function startLoad(deps: {
       isEnding = true
       await Promise.all(underWay)
       // What no death asked for is changed now, over everything that was sent.
-      while (meterChanges.length > 0) await changeMeter()
+      await Promise.all(meterChanges.splice(0).map(changeMeter))
       const total = (loads: readonly { readonly counts: Readonly<Record<string, number>> }[], name: string) =>
         loads.reduce((sum, { counts }) => sum + (counts[name] ?? 0), 0)
       return {
