@@ -79,11 +79,11 @@ export function createDeduplicator(usageStore: Pick<UsageStore, 'findEvents'>, f
     async lookUp(candidates) {
       const keys = new Map(candidates.map((candidate) => [keyOf(candidate), candidate]))
       const earliestMs = candidates.reduce((least, { receivedAtMs }) => Math.min(least, receivedAtMs), Number.POSITIVE_INFINITY)
-      const found = await usageStore.findEvents([...keys.keys()], (earliestMs - DEDUPE_HORIZON_MS) as InstantMs)
+      const found = await usageStore.findEvents([...keys.keys()], wholeDay(earliestMs - DEDUPE_HORIZON_MS))
       const repeats = new Set<Candidate>()
       for (const [key, candidate] of keys) {
         let first = found.get(key)
-        // The query's bound fits the earliest receipt of all. One that is too old for this event may hide one that is not.
+        // The query's bound is that of the earliest receipt, or before. One that is too old for this event may hide one that is not.
         if (first !== undefined && first.receivedAtMs < candidate.receivedAtMs - DEDUPE_HORIZON_MS) {
           first = (await usageStore.findEvents([key], (candidate.receivedAtMs - DEDUPE_HORIZON_MS) as InstantMs)).get(key)
         }
@@ -117,11 +117,17 @@ const RECENT_EVENTS_MAX = 16_384
 const TIDY_KEYS = 500_000
 /** Receipts are not quite in order: how far the filter reaches below the first one seen. */
 const FLOOR_SLACK_MS = 86_400_000
+const DAY_MS = 86_400_000
 
 function retire(table: RecentEvents, filter: DedupeFilter): void {
   const hashes = table.hashes()
   const receivedAtMs = table.receivedAtMs()
   for (let index = 0; index < hashes.length; index++) filter.add(hashes[index] ?? 0, receivedAtMs[index] ?? 0)
+}
+
+/** So that look-ups of one day ask from the same instant on. */
+function wholeDay(atMs: number): InstantMs {
+  return (Math.floor(atMs / DAY_MS) * DAY_MS) as InstantMs
 }
 
 function keyOf({ tenant, event }: Candidate): EventKey {

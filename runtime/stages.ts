@@ -32,6 +32,7 @@ import type { Config } from './config.ts'
 import { createSecret } from './first-key.ts'
 import { hashSecret } from './http/key-ring.ts'
 import { observeLag } from './lag-metrics.ts'
+import { shareLookUps } from './shared-look-ups.ts'
 import type { RoleStores, Stores } from './stores.ts'
 
 /** What lives on behind the routes. The stages stop in the order of the pipeline, so that the last events are still aggregated. */
@@ -101,6 +102,7 @@ function startIngest({ app, config, clock, log, registry, stores }: StageEnviron
 async function startAggregator({ config, clock, log, registry, stores }: ViewEnvironment): Promise<Aggregator> {
   const aggregator = createAggregator({
     ...stores,
+    usageStore: shareLookUps(stores.usageStore, clock),
     clock,
     log: log.child({ stage: 'aggregator' }),
     registry,

@@ -1,0 +1,29 @@
+import type { EventKey, UsageStore } from '../adapters/usage-store/usage-store.ts'
+import { createGatheredReads } from '../api/gathered-reads.ts'
+import type { Clock } from '../domain/clock.ts'
+
+type LookUp = { readonly keys: readonly EventKey[]; readonly receivedFromMs: Parameters<UsageStore['findEvents']>[1] }
+
+/** Partitions that look up at the same time; each has one look-up under way at most. */
+const TOGETHER_MAX = 64
+const WAITING_MAX = 10_000
+
+/** Look-ups of repeats by several partitions in one query where they ask from the same instant on: its price is mostly that it is one. */
+export function shareLookUps(usageStore: UsageStore, clock: Clock): UsageStore {
+  const reads = createGatheredReads<LookUp, Awaited<ReturnType<UsageStore['findEvents']>>>({
+    async read(lookUps) {
+      const [first] = lookUps
+      if (first === undefined) return []
+      const keys = lookUps.flatMap((lookUp) => lookUp.keys)
+      const found = await usageStore.findEvents(keys, first.receivedFromMs)
+      return lookUps.map(() => found)
+    },
+    itemsMax: TOGETHER_MAX,
+    waitingMax: WAITING_MAX,
+    clock,
+  })
+  return {
+    ...usageStore,
+    findEvents: (keys, receivedFromMs) => reads.read(String(receivedFromMs), { keys, receivedFromMs }),
+  }
+}
