@@ -90,7 +90,7 @@ const SHORT: readonly ShortRow[] = [
   { part: 'freshness', what: /^half load.*balance, p99$/, label: 'from the 202 to the balance, p99 at half load' },
   { part: 'freshness', what: /^half load.*usage store, p99$/, label: 'from the 202 to the usage store, p99 at half load' },
   { part: 'dedupe', what: /^10 M: memory beyond/, label: 'memory per remembered event, dedupe of 10 million' },
-  { part: 'recovery', what: /^10,.*killed at rest: to ready/, label: 'kill -9 to ready, 10 million events behind' },
+  { part: 'stored', what: /^10 M: killed at rest: to ready/, label: 'kill -9 to ready, 10 million events behind' },
 ]
 
 /** Of runs on one machine, as they are published; what differs between them is named of each. */

@@ -1,17 +1,16 @@
 import type { BenchPart } from './part.ts'
+import { customersPart } from './parts/customers.ts'
 import { decisionsPart } from './parts/decisions.ts'
 import { decisionsRedisPart } from './parts/decisions-redis.ts'
 import { dedupePart } from './parts/dedupe.ts'
 import { distributedPart } from './parts/distributed.ts'
 import { freshnessPart } from './parts/freshness.ts'
-import { growthPart } from './parts/growth.ts'
 import { ingestPart } from './parts/ingest.ts'
 import { producerPart } from './parts/producer.ts'
-import { queriesPart } from './parts/queries.ts'
 import { ratingPart } from './parts/rating.ts'
-import { recoveryPart } from './parts/recovery.ts'
 import { stagesPart } from './parts/stages.ts'
 import { storagePart } from './parts/storage.ts'
+import { storedPart } from './parts/stored.ts'
 
 /** In the order in which they run when none is named. */
 export const PARTS: readonly BenchPart[] = [
@@ -22,10 +21,9 @@ export const PARTS: readonly BenchPart[] = [
   decisionsPart,
   decisionsRedisPart,
   freshnessPart,
-  queriesPart,
   ratingPart,
   dedupePart,
   storagePart,
-  recoveryPart,
-  growthPart,
+  customersPart,
+  storedPart,
 ]

@@ -1,31 +1,21 @@
-import type { TollgateProcess } from '../../test/support/tollgate-process.ts'
-import { percentile } from '../distribution.ts'
-import { createBenchCatalog, wholeMinute, withServer } from '../measured-server.ts'
-import type { BenchContext, BenchPart, Figure } from '../part.ts'
-import { readProcessUsage, usageBetween, whenSettled } from '../process-usage.ts'
-import { type StoredEvents, sizeLabel, storedSizes, storeEvents } from '../stored-events.ts'
-import { customerKey } from '../usage-workload.ts'
+import type { TollgateProcess } from '../test/support/tollgate-process.ts'
+import { percentile } from './distribution.ts'
+import { wholeMinute } from './measured-server.ts'
+import type { BenchContext, Figure } from './part.ts'
+import { readProcessUsage, usageBetween } from './process-usage.ts'
+import { customerKey } from './usage-workload.ts'
 
-export const queriesPart: BenchPart = {
-  name: 'queries',
-  about: 'usage over a month among stored events: by day for one customer, by model, by customer',
-  run: (context) => withServer(context, (server) => measureQueries(server, context)),
-}
-
-const MERGED_WITHIN_MS = 120_000
-
-async function measureQueries(server: TollgateProcess, context: BenchContext): Promise<readonly Figure[]> {
-  await createBenchCatalog(server)
+/** Each query some times over HTTP, one after the other. */
+export async function measureQueries(
+  server: TollgateProcess,
+  label: string,
+  sinceMs: number,
+  { isQuick, progress }: BenchContext,
+): Promise<readonly Figure[]> {
   const figures: Figure[] = []
-  let before: StoredEvents | undefined
-  for (const size of storedSizes(context)) {
-    before = await storeEvents(server, size, context, before)
-    context.progress('merges')
-    await whenSettled(server.pid, MERGED_WITHIN_MS)
-    for (const [what, path] of Object.entries(queriesSince(before.sinceMs))) {
-      context.progress(what)
-      figures.push(await measureQuery(server, `${sizeLabel(size)}${what}`, path, context.isQuick ? 3 : 20))
-    }
+  for (const [what, path] of Object.entries(queriesSince(sinceMs))) {
+    progress(what)
+    figures.push(await measureQuery(server, `${label}${what}`, path, isQuick ? 3 : 20))
   }
   return figures
 }

@@ -1,0 +1,74 @@
+import { startTollgate, type TollgateProcess } from '../test/support/tollgate-process.ts'
+import { runLoad } from './load.ts'
+import { metricOf, portOf, whenQueryable } from './measured-server.ts'
+import type { Figure } from './part.ts'
+import { readProcessUsage } from './process-usage.ts'
+import type { StoredEvents } from './stored-events.ts'
+import { DEFAULT_WORKLOAD, EVENT_TYPE } from './usage-workload.ts'
+
+const CAUGHT_UP_WITHIN_MS = 600_000
+const LOADED_FOR_MS = 3_000
+
+/** A server started again on what the one before left, and what that took. */
+export type Restarted = { readonly server: TollgateProcess; readonly stored: StoredEvents; readonly figures: readonly Figure[] }
+
+/** `kill -9` while nothing is sent, then a start; with one event more, which is counted only when its repeats can be told. */
+export async function killAtRest(
+  server: TollgateProcess,
+  env: Record<string, string>,
+  label: string,
+  stored: StoredEvents,
+): Promise<Restarted> {
+  await server.kill()
+  const restart = await start(server.dataDir, env)
+  const id = `after_${stored.stored}`
+  const data = { model: 'probe', input_tokens: 1, output_tokens: 0 }
+  await restart.server.ok('POST', '/v1/events', { id, type: EVENT_TYPE, customer: 'probe', data })
+  const withProbe = { ...stored, stored: stored.stored + 1 }
+  await whenQueryable(restart.server, stored.sinceMs, withProbe.stored, CAUGHT_UP_WITHIN_MS)
+  const countedMs = performance.now() - restart.startedMs
+  const { residentBytes } = readProcessUsage(restart.server.pid)
+  const filterBytes = await metricOf(restart.server, 'tollgate_aggregator_dedupe_filter_bytes')
+  const counted: Figure = {
+    what: `${label}killed at rest: to a new event counted`,
+    value: countedMs / 1_000,
+    unit: 's',
+    note: `the dedupe filter is back; ${(filterBytes / 2 ** 20).toFixed(0)} MiB of ${(residentBytes / 2 ** 20).toFixed(0)} MiB resident`,
+  }
+  return { server: restart.server, stored: withProbe, figures: [readyFigure(`${label}killed at rest`, restart), counted] }
+}
+
+/** `kill -9` in the middle of a load, then a start. */
+export async function killUnderLoad(
+  server: TollgateProcess,
+  env: Record<string, string>,
+  label: string,
+): Promise<Omit<Restarted, 'stored'>> {
+  const load = runLoad({
+    port: portOf(server),
+    key: server.adminKey,
+    connections: 8,
+    requests: { kind: 'events', batchEvents: 1_000, workload: DEFAULT_WORKLOAD, idPrefix: 'killed', spreadMs: 0 },
+    durationMs: 60_000,
+    requestsPerSecond: null,
+    // It ends with the server.
+  }).catch(() => null)
+  await new Promise((resolve) => setTimeout(resolve, LOADED_FOR_MS))
+  await server.kill()
+  await load
+  const restart = await start(server.dataDir, env)
+  return { server: restart.server, figures: [readyFigure(`${label}killed under load`, restart)] }
+}
+
+type Start = { readonly server: TollgateProcess; readonly startedMs: number; readonly readyMs: number; readonly cpuMs: number }
+
+/** Ready as /readyz says it. A process that starts from its files and compiles its code from nothing. */
+async function start(dataDir: string, env: Record<string, string>): Promise<Start> {
+  const startedMs = performance.now()
+  const server = await startTollgate({ dataDir, env })
+  return { server, startedMs, readyMs: performance.now() - startedMs, cpuMs: readProcessUsage(server.pid).cpuMs }
+}
+
+function readyFigure(label: string, { readyMs, cpuMs }: Start): Figure {
+  return { what: `${label}: to ready`, value: readyMs / 1_000, unit: 's', note: `CPU ${(cpuMs / 1_000).toFixed(1)} s` }
+}

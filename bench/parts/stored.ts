@@ -1,0 +1,74 @@
+import { removeDirectory, startTollgate, type TollgateProcess } from '../../test/support/tollgate-process.ts'
+import { growthFigure, growthLeg } from '../growth-leg.ts'
+import { killAtRest, killUnderLoad } from '../kill-and-restart.ts'
+import { createBenchCatalog, serverEnvironment, storedBytes } from '../measured-server.ts'
+import type { BenchContext, BenchPart, Figure } from '../part.ts'
+import { whenSettled } from '../process-usage.ts'
+import { type StoredEvents, sizeLabel, storedSizes, storeEvents } from '../stored-events.ts'
+import { measureQueries } from '../usage-queries.ts'
+
+export const storedPart: BenchPart = {
+  name: 'stored',
+  about: 'what grows with the events stored: CPU per event, queries of a month, kill -9 to ready; --large adds 100 million',
+  run: measureAmongStored,
+}
+
+const MERGED_WITHIN_MS = 120_000
+
+/** One server, or rather its lives on one directory, which is filled from size to size. */
+async function measureAmongStored(context: BenchContext): Promise<readonly Figure[]> {
+  const env = serverEnvironment(context)
+  let server = await startTollgate({ env })
+  const { dataDir } = server
+  const figures: Figure[] = []
+  let stored: StoredEvents | undefined
+  try {
+    await createBenchCatalog(server)
+    for (const size of storedSizes(context)) {
+      stored = await fillTo(server, size, context, stored)
+      const { leg, reached } = await legAmong(server, size, stored, context)
+      context.progress('merges')
+      await whenSettled(server.pid, MERGED_WITHIN_MS)
+      figures.push(leg, storedFigure(server, size, reached))
+      figures.push(...(await measureQueries(server, sizeLabel(size), reached.sinceMs, context)))
+      context.progress('kill -9')
+      const restarted = await killAtRest(server, env, sizeLabel(size), reached)
+      server = restarted.server
+      stored = restarted.stored
+      figures.push(...restarted.figures)
+    }
+    context.progress('kill -9 in the middle of a load')
+    const restarted = await killUnderLoad(server, env, 'all of it behind, ')
+    server = restarted.server
+    return [...figures, ...restarted.figures]
+  } finally {
+    await server.kill()
+    await removeDirectory(dataDir)
+  }
+}
+
+/** Leaves as much to the size as the leg sends. */
+function fillTo(server: TollgateProcess, size: number, context: BenchContext, before: StoredEvents | undefined): Promise<StoredEvents> {
+  return storeEvents(server, size - legEventsOf(context), context, before)
+}
+
+/** The last events before the size is reached. */
+async function legAmong(server: TollgateProcess, size: number, before: StoredEvents, context: BenchContext) {
+  context.progress('CPU per event')
+  const leg = await growthLeg(server, { idPrefix: `m${size}`, events: legEventsOf(context) })
+  const reached: StoredEvents = { ...before, stored: before.stored + leg.load.newEvents }
+  return { leg: growthFigure(`${sizeLabel(size)}CPU of one more event`, server, leg), reached }
+}
+
+function legEventsOf(context: BenchContext): number {
+  return Math.min(...storedSizes(context)) / 2
+}
+
+function storedFigure(server: TollgateProcess, size: number, { stored }: StoredEvents): Figure {
+  return {
+    what: `${sizeLabel(size)}usage store`,
+    value: storedBytes(server, 'usage-store') / stored,
+    unit: 'bytes/event',
+    note: `event log ${(storedBytes(server, 'event-log') / stored).toFixed(0)} for as long as it is kept`,
+  }
+}
