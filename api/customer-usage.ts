@@ -51,9 +51,14 @@ async function readTotals(
   usageStore: Pick<UsageStore, 'usageOfCustomers' | 'scanEvents'>,
   asked: readonly CustomerPeriod[],
 ): Promise<readonly (readonly UsageRow[])[]> {
+  const distinct = new Map(asked.map((each) => [nameOf(each), each]))
   const answers = new Map<CustomerPeriod, readonly UsageRow[]>()
-  for (const some of withEachCustomerOnce(asked)) await readSome(usageStore, some, answers)
-  return asked.map((each) => answers.get(each) ?? [])
+  for (const some of withEachCustomerOnce([...distinct.values()])) await readSome(usageStore, some, answers)
+  return asked.map((each) => answers.get(distinct.get(nameOf(each)) ?? each) ?? [])
+}
+
+function nameOf({ customer, period }: CustomerPeriod): string {
+  return `${period.startMs} ${period.endMs} ${customer}`
 }
 
 /** A query knows one period of a customer; a second one is for the next query. */

@@ -175,6 +175,19 @@ describe('the upcoming invoice', () => {
     expect(queries).toMatchObject([{ groupBy: ['direction', 'model'], filter: { direction: ['out'], model: ['large', 'small'] } }])
   })
 
+  test('one period that many ask for at once is read once, and another period of the customer by itself', async () => {
+    const id = await subscribe('popular', [charge('all', 'tokens', {})])
+    queries.length = 0
+    const later = '?at=2026-03-01T00:00:00Z'
+    const answers = await Promise.all(
+      ['', later, '', '', later, ''].map((query) =>
+        app.inject({ url: `/v1/subscriptions/${id}/upcoming-invoice${query}`, headers: { authorization: 'Bearer tg_x' } }),
+      ),
+    )
+    expect(answers.map((answer) => answer.json().lines[0].quantity)).toEqual(['111.5', '1000', '111.5', '111.5', '1000', '111.5'])
+    expect(queries).toHaveLength(2)
+  })
+
   test('the period is the one that holds `at`, to its boundaries', async () => {
     const id = await subscribe('at', [charge('all', 'tokens', {})])
     expect((await invoice(id, '?at=2026-02-28T09:59:59.999Z')).body).toMatchObject({ lines: [{ quantity: '111.5' }] })
