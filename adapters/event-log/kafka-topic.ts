@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Admin } from 'kafkajs'
 import { RECORD_BYTES_MAX } from './event-log.ts'
 import { type KafkaAddress, partitionsDifferFault, protocolErrorType } from './kafka-fault.ts'
@@ -17,10 +18,9 @@ export async function ensureKafkaTopic(admin: Admin, options: KafkaTopicOptions,
   const held = await partitionsHeld(admin, topic)
   if (held !== null && held !== partitions) throw partitionsDifferFault(address, held, partitions)
   if (held !== null) return 'found'
-  const isCreated = await createTopic(admin, options)
+  const { isCreated, partitions: made } = await createTopic(admin, options)
   // Another process may have made it in between, with other settings.
-  const made = isCreated ? partitions : await partitionsHeld(admin, topic)
-  if (made !== partitions) throw partitionsDifferFault(address, made ?? 0, partitions)
+  if (made !== partitions) throw partitionsDifferFault(address, made, partitions)
   return isCreated ? 'created' : 'found'
 }
 
@@ -29,10 +29,14 @@ export async function ensureDeadLetterTopic(admin: Admin, options: Omit<KafkaTop
   if ((await partitionsHeld(admin, options.topic)) === null) await createTopic(admin, { ...options, partitions: 1 })
 }
 
-/** False when another process was faster. */
-async function createTopic(admin: Admin, { topic, partitions, replication, retentionMs }: KafkaTopicOptions): Promise<boolean> {
-  return await admin.createTopics({
-    waitForLeaders: true,
+/** Not created when another process was faster; resolves when the brokers serve it. */
+async function createTopic(
+  admin: Admin,
+  { topic, partitions, replication, retentionMs }: KafkaTopicOptions,
+): Promise<{ readonly isCreated: boolean; readonly partitions: number }> {
+  const isCreated = await admin.createTopics({
+    // The client's own wait fails on a broker that has not heard of the topic yet.
+    waitForLeaders: false,
     timeout: CREATE_MS_MAX,
     topics: [
       {
@@ -52,6 +56,20 @@ async function createTopic(admin: Admin, { topic, partitions, replication, reten
       },
     ],
   })
+  return { isCreated, partitions: await partitionsOnceServed(admin, topic) }
+}
+
+/** Brokers hear of a new topic one after the other, and its leaders are chosen after that. */
+async function partitionsOnceServed(admin: Admin, topic: string): Promise<number> {
+  for (let waitedMs = 0; ; waitedMs += SERVED_POLL_MS) {
+    const held = await partitionsHeld(admin, topic).catch((error: unknown) => {
+      if (protocolErrorType(error) !== 'LEADER_NOT_AVAILABLE' || waitedMs >= CREATE_MS_MAX) throw error
+      return null
+    })
+    if (held !== null) return held
+    if (waitedMs >= CREATE_MS_MAX) throw new Error(`topic ${topic} was made, but no broker serves it after ${CREATE_MS_MAX} ms`)
+    await delay(SERVED_POLL_MS)
+  }
 }
 
 async function partitionsHeld(admin: Admin, topic: string): Promise<number | null> {
@@ -65,3 +83,4 @@ async function partitionsHeld(admin: Admin, topic: string): Promise<number | nul
 }
 
 const CREATE_MS_MAX = 20_000
+const SERVED_POLL_MS = 50
