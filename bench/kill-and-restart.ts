@@ -12,15 +12,9 @@ const LOADED_FOR_MS = 3_000
 /** A server started again on what the one before left, and what that took. */
 export type Restarted = { readonly server: TollgateProcess; readonly stored: StoredEvents; readonly figures: readonly Figure[] }
 
-/** `kill -9` while nothing is sent, then a start; with one event more, which is counted only when its repeats can be told. */
-export async function killAtRest(
-  server: TollgateProcess,
-  env: Record<string, string>,
-  label: string,
-  stored: StoredEvents,
-): Promise<Restarted> {
-  await server.kill()
-  const restart = await start(server.dataDir, env)
+/** A start on what a `kill -9` at rest left; with one event more, which is counted only when its repeats can be told. */
+export async function restartAtRest(dataDir: string, env: Record<string, string>, label: string, stored: StoredEvents): Promise<Restarted> {
+  const restart = await start(dataDir, env)
   const id = `after_${stored.stored}`
   const data = { model: 'probe', input_tokens: 1, output_tokens: 0 }
   await restart.server.ok('POST', '/v1/events', { id, type: EVENT_TYPE, customer: 'probe', data })

@@ -1,6 +1,6 @@
-import { removeDirectory, startTollgate, type TollgateProcess } from '../../test/support/tollgate-process.ts'
+import { removeDirectory, runTollgate, startTollgate, type TollgateProcess } from '../../test/support/tollgate-process.ts'
 import { growthFigure, growthLeg } from '../growth-leg.ts'
-import { killAtRest, killUnderLoad } from '../kill-and-restart.ts'
+import { killUnderLoad, restartAtRest } from '../kill-and-restart.ts'
 import { createBenchCatalog, serverEnvironment, storedBytes } from '../measured-server.ts'
 import type { BenchContext, BenchPart, Figure } from '../part.ts'
 import { whenSettled } from '../process-usage.ts'
@@ -9,11 +9,14 @@ import { measureQueries } from '../usage-queries.ts'
 
 export const storedPart: BenchPart = {
   name: 'stored',
-  about: 'what grows with the events stored: CPU per event, queries of a month, kill -9 to ready; --large adds 100 million',
+  about:
+    'what grows with the events stored: CPU per event, queries of a month, tollgate verify, kill -9 to ready; --large adds 100 million',
   run: measureAmongStored,
 }
 
 const MERGED_WITHIN_MS = 120_000
+/** It reads every event: of more than this it takes longer than the rest of the part. */
+const VERIFIED_EVENTS_MAX = 10_000_000
 
 /** One server, or rather its lives on one directory, which is filled from size to size. */
 async function measureAmongStored(context: BenchContext): Promise<readonly Figure[]> {
@@ -31,8 +34,10 @@ async function measureAmongStored(context: BenchContext): Promise<readonly Figur
       await whenSettled(server.pid, MERGED_WITHIN_MS)
       figures.push(leg, storedFigure(server, size, reached))
       figures.push(...(await measureQueries(server, sizeLabel(size), reached.sinceMs, context)))
-      context.progress('kill -9')
-      const restarted = await killAtRest(server, env, sizeLabel(size), reached)
+      await server.kill()
+      if (size <= VERIFIED_EVENTS_MAX) figures.push(await verifyFigure(dataDir, env, size, reached, context))
+      context.progress('start after kill -9')
+      const restarted = await restartAtRest(dataDir, env, sizeLabel(size), reached)
       server = restarted.server
       stored = restarted.stored
       figures.push(...restarted.figures)
@@ -62,6 +67,27 @@ async function legAmong(server: TollgateProcess, size: number, before: StoredEve
 
 function legEventsOf(context: BenchContext): number {
   return Math.min(...storedSizes(context)) / 2
+}
+
+/** Everything recomputed from the events, as one does every day. */
+async function verifyFigure(
+  dataDir: string,
+  env: Record<string, string>,
+  size: number,
+  { stored }: StoredEvents,
+  context: BenchContext,
+): Promise<Figure> {
+  context.progress('tollgate verify')
+  const startedMs = performance.now()
+  const { code, output } = await runTollgate(['verify'], { ...env, TOLLGATE_DATA_DIR: dataDir })
+  if (code !== 0) throw new Error(`tollgate verify ended with ${code}:\n${output.slice(-2_000)}`)
+  const seconds = (performance.now() - startedMs) / 1_000
+  return {
+    what: `${sizeLabel(size)}tollgate verify`,
+    value: seconds,
+    unit: 's',
+    note: `${Math.round(stored / seconds).toLocaleString('en')} events/s`,
+  }
 }
 
 function storedFigure(server: TollgateProcess, size: number, { stored }: StoredEvents): Figure {

@@ -7,7 +7,7 @@ import { type CrashedRun, type CrashSeedOptions, crashSeed } from './crash-seed.
 import { createTemplate } from './template.ts'
 
 /**
- * `npm run test:crash -- --runs 200 --seed 1 --deaths 3 --parallel 2`: one line per run. After a difference no more runs
+ * `npm run test:crash -- --runs 200 --seed 1 --deaths 3 --parallel 3`: one line per run. After a difference no more runs
  * are begun, unless `--go-on` is given, and the exit code is 1. `--distributed` has the roles apart on real servers.
  */
 const { values } = parseArgs({
@@ -15,7 +15,7 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '10' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     deaths: { type: 'string', default: '3' },
-    parallel: { type: 'string', default: '2' },
+    parallel: { type: 'string', default: '3' },
     distributed: { type: 'boolean', default: false },
     'go-on': { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
