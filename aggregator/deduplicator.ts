@@ -111,13 +111,16 @@ export function createDeduplicator(usageStore: Pick<UsageStore, 'findEvents'>, f
   }
 }
 
-/** Of each of the two tables of a partition, some 2 MB: a retry within so many events costs no query. Not yet stored events come on top. */
-const RECENT_EVENTS_MAX = 16_384
+/**
+ * Of each of the two tables of a partition, some 8 MB: a retry within so many events costs no query, for which its partition
+ * would wait. Not yet stored events come on top.
+ */
+const RECENT_EVENTS_MAX = 65_536
 /** Merged at a time: some 20 ms. */
 const TIDY_KEYS = 500_000
-/** Receipts are not quite in order: how far the filter reaches below the first one seen. */
-const FLOOR_SLACK_MS = 86_400_000
 const DAY_MS = 86_400_000
+/** Receipts are not quite in order: how far the filter reaches below the first one seen. */
+const FLOOR_SLACK_MS = DAY_MS
 
 function retire(table: RecentEvents, filter: DedupeFilter): void {
   const hashes = table.hashes()

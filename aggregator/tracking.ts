@@ -56,7 +56,8 @@ function spanOf(tracked: TrackedFeature, nowMs: InstantMs): Span {
 /** Most customers that are asked for the first time have used nothing yet: one query a meter and filter tells which have. */
 async function customersWithUsage(usageStore: UsageStore, wanted: readonly Wanted[]): Promise<ReadonlySet<Wanted>> {
   const used = new Set<Wanted>()
-  for (const group of groupBy(wanted, ({ tracked }) => JSON.stringify([tracked.meter.tenant, tracked.meter.revision, tracked.filter]))) {
+  const groups = Map.groupBy(wanted, ({ tracked }) => JSON.stringify([tracked.meter.tenant, tracked.meter.revision, tracked.filter]))
+  for (const group of groups.values()) {
     for (let from = 0; from < group.length; from += CUSTOMERS_PER_QUERY_MAX) {
       const some = group.slice(from, from + CUSTOMERS_PER_QUERY_MAX)
       const [first] = some
@@ -203,17 +204,6 @@ function queryOf({ meter, filter }: TrackedFeature, customers: readonly Customer
 
 const CUSTOMERS_PER_QUERY_MAX = 5_000
 const MINUTES_MAX = MINUTES_READ_MS_MAX / MINUTE_MS + 2
-
-function groupBy<Item>(items: readonly Item[], keyOf: (item: Item) => string): Item[][] {
-  const groups = new Map<string, Item[]>()
-  for (const item of items) {
-    const key = keyOf(item)
-    const group = groups.get(key)
-    if (group === undefined) groups.set(key, [item])
-    else group.push(item)
-  }
-  return [...groups.values()]
-}
 
 function floorMinute(instantMs: number): InstantMs {
   return (Math.floor(instantMs / MINUTE_MS) * MINUTE_MS) as InstantMs

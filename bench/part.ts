@@ -22,7 +22,7 @@ export type BenchOptions = {
   readonly isQuick: boolean
   /** Adds the sizes that take many minutes. */
   readonly isLarge: boolean
-  /** Stored events for the parts that measure among many; null for the part's own default. */
+  /** The most stored events for the parts that measure among many; null for the part's own default. */
   readonly events: number | null
   /** Where the server writes a CPU profile of its life; null for none, as profiling costs. */
   readonly cpuProfileDir: string | null

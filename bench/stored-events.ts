@@ -47,9 +47,8 @@ export async function storeEvents(
 
 /** How many events a part looks at, one size after the other on the same server. */
 export function storedSizes({ events, isQuick, isLarge }: BenchContext): readonly number[] {
-  if (events !== null) return [events]
-  if (isQuick) return [50_000, 100_000]
-  return isLarge ? [MILLION, 10 * MILLION, 100 * MILLION] : [MILLION, 10 * MILLION]
+  const sizes = isQuick ? [50_000, 100_000] : isLarge ? [MILLION, 10 * MILLION, 100 * MILLION] : [MILLION, 10 * MILLION]
+  return events === null ? sizes : [...sizes.filter((size) => size < events), events]
 }
 
 /** `10 M: `, before what was measured among so many. */
