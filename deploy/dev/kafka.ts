@@ -109,7 +109,7 @@ async function readOrMakeCluster(dir: string, brokerCount: number): Promise<Clus
   for (let node = 1; node <= brokerCount; node += 1) {
     brokers.push({ node, port: await freePort(), saslPort: await freePort(), controllerPort: await freePort() })
   }
-  const cluster = { id: randomBytes(16).toString('base64url'), brokers }
+  const cluster = { id: newClusterId(), brokers }
   await writeFile(file, JSON.stringify(cluster, null, 2))
   return cluster
 }
@@ -137,4 +137,11 @@ async function kafkaJars(): Promise<string> {
 async function kafkaVersion(): Promise<string> {
   const pom = await readFile(join(import.meta.dirname, 'kafka.pom.xml'), 'utf8')
   return /<kafka.version>([^<]+)</.exec(pom)?.[1] ?? 'unknown'
+}
+
+/** 16 bytes in base64url. One in 64 would begin with a dash, which Kafka's tool takes for an option. */
+function newClusterId(): string {
+  const bytes = randomBytes(16)
+  bytes.writeUInt8(bytes.readUInt8(0) & 0x7f, 0)
+  return bytes.toString('base64url')
 }

@@ -9,7 +9,7 @@ import type { BenchResults } from '../../bench/bench-results.ts'
 const run = promisify(execFile)
 const BENCH = join(import.meta.dirname, '../../bench/bench.ts')
 /** Without a server, and one with a server: that figures come out, not what they are. */
-const PARTS = ['stages', 'queries', 'dedupe']
+const PARTS = ['stages', 'dedupe', 'stored']
 
 describe('npm run bench -- --quick', () => {
   let directory: string
