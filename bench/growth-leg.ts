@@ -1,19 +1,19 @@
 import type { TollgateProcess } from '../test/support/tollgate-process.ts'
 import { type Leg, measureLeg } from './ingest-leg.ts'
+import { withinMsOf } from './load.ts'
 import type { Figure } from './part.ts'
 import { readProcessUsage } from './process-usage.ts'
 import type { UsageWorkload } from './usage-workload.ts'
 
 const BATCH_EVENTS = 1_000
-/** Slower than any machine that this is worth running on. */
-const EVENTS_PER_SECOND_MIN = 10_000
+const WITHIN_MS_LEAST = 30_000
 
 /** So many events in batches of 1,000, with times of now. */
 export function growthLeg(
   server: TollgateProcess,
   { idPrefix, events, workload }: { readonly idPrefix: string; readonly events: number; readonly workload?: UsageWorkload },
 ): Promise<Leg> {
-  const durationMs = Math.max(30_000, (events / EVENTS_PER_SECOND_MIN) * 1_000)
+  const durationMs = withinMsOf(events, WITHIN_MS_LEAST)
   return measureLeg(server, {
     batchEvents: BATCH_EVENTS,
     idPrefix,

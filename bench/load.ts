@@ -43,6 +43,13 @@ export type LoadResult = {
   readonly latencyMs: { readonly p50: number; readonly p95: number; readonly p99: number; readonly p999: number; readonly max: number }
 }
 
+/** The bound of a load of so many events: on any machine that this is worth running on it is over before. */
+export function withinMsOf(events: number, leastMs: number): number {
+  return Math.max(leastMs, (events / EVENTS_PER_SECOND_MIN) * 1_000)
+}
+
+const EVENTS_PER_SECOND_MIN = 10_000
+
 /** Runs a load in a process of its own. `started` is called when the bodies are built and the first request goes out. */
 export async function runLoad(spec: LoadSpec, started: () => void = () => undefined): Promise<LoadResult> {
   const child = fork(join(import.meta.dirname, 'load-generator.ts'), [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })

@@ -1,5 +1,5 @@
 import type { TollgateProcess } from '../test/support/tollgate-process.ts'
-import { runLoad } from './load.ts'
+import { runLoad, withinMsOf } from './load.ts'
 import { portOf, whenQueryable } from './measured-server.ts'
 import type { BenchContext } from './part.ts'
 import { DEFAULT_WORKLOAD, type UsageWorkload } from './usage-workload.ts'
@@ -7,8 +7,6 @@ import { DEFAULT_WORKLOAD, type UsageWorkload } from './usage-workload.ts'
 const BATCH_EVENTS = 1_000
 const SPREAD_DAYS = 30
 const DAY_MS = 86_400_000
-/** Slower than any machine that this is worth running on. */
-const EVENTS_PER_SECOND_MIN = 10_000
 
 /** What a server holds of them; all of it since `sinceMs`. */
 export type StoredEvents = { readonly sinceMs: number; readonly stored: number }
@@ -23,7 +21,7 @@ export async function storeEvents(
 ): Promise<StoredEvents> {
   context.progress(`${events.toLocaleString('en')} events of ${SPREAD_DAYS} days`)
   const missing = events - before.stored
-  const withinMs = Math.max(FILLED_WITHIN_MS_LEAST, (missing / EVENTS_PER_SECOND_MIN) * 1_000)
+  const withinMs = withinMsOf(missing, FILLED_WITHIN_MS_LEAST)
   const load = await runLoad({
     port: portOf(server),
     key: server.adminKey,
