@@ -1,23 +1,23 @@
+import { HASH_BITS } from '../domain/event-hash.ts'
 import type { InstantMs } from '../domain/identity.ts'
 import { DEDUPE_HORIZON_MS } from '../domain/usage-event.ts'
-import { HASH_BITS } from './event-hash.ts'
-import { encodeKeyRun, KEY_BITS, type KeyRun, type KeyRunMerge, mergeKeyRuns } from './key-run.ts'
+import { createKeyRunEncoder, encodeKeyRun, KEY_BITS, type KeyRun, type KeyRunMerge, mergeKeyRuns } from './key-run.ts'
 
 /**
  * Says of an event hash "certainly not among the remembered" or "maybe". Remembers hashes by week of receipt, so that an
  * old week is dropped whole: as a few sorted runs, which merge bit by bit as hashes are added, and to one run in the end.
- * It never says "certainly not" of
- * something it may have forgotten: where receipts from before `oldestMs` matter everything is a maybe.
+ * It never says "certainly not" of something it may have forgotten: where receipts from before `oldestMs` matter everything
+ * is a maybe.
  *
- * Memory: at most 2 bytes per hash, beyond 256 KiB per week and 512 KiB for each week that is being added to. A false
- * maybe has the probability (hashes remembered) / 2^34.
+ * Memory: at most 2 bytes per hash, beyond 640 KiB per week and 512 KiB for each week that is being added to. A false
+ * maybe has the probability (hashes remembered) / 2^36.
  */
 export type DedupeFilter = {
-  /** Could one with this hash have been received at or after `receivedFromMs`? */
-  mayHold(hash: number, receivedFromMs: number): boolean
+  /** Places of those hashes, ascending, of which one could have been received at or after `receivedFromMs`. */
+  maybes(hashes: Float64Array, receivedFromMs: number): readonly number[]
   add(hash: number, receivedAtMs: number): void
-  /** Packs what was added; for when much was, and not much more comes. To be followed by `tidy` until it is done. */
-  pack(): void
+  /** For many of one week at once, whose receipt may be any instant of it. Remembered at the end. */
+  addRun(receivedAtMs: number, hashesMax: number): RunOfHashes
   /** Merges about so many keys; true when there is nothing more to merge. */
   tidy(keysMax: number): boolean
   /** Forgets weeks that no event received from now on can reach. */
@@ -30,11 +30,17 @@ export type DedupeFilter = {
   size(): number
 }
 
+export type RunOfHashes = {
+  /** Ascending, from push to push as well. */
+  push(hashes: Float64Array): void
+  end(): void
+}
+
 export function createDedupeFilter(floorMs: InstantMs): DedupeFilter {
   let rememberedFromMs: number = floorMs
   /** Ascending by end; at most 7 are live at a time. */
   let weeks: Week[] = []
-  let merging: Merging | null = null
+  let merges: readonly Merging[] = []
   let addedSinceTidy = 0
 
   function weekOf(receivedAtMs: number): Week {
@@ -52,32 +58,46 @@ export function createDedupeFilter(floorMs: InstantMs): DedupeFilter {
   function forget(week: Week): void {
     rememberedFromMs = Math.max(rememberedFromMs, week.endMs)
     weeks = weeks.filter((other) => other !== week)
-    if (merging?.week === week) merging = null
+    merges = merges.filter((merging) => merging.week !== week)
   }
 
   function tidy(keysMax: number): boolean {
     addedSinceTidy = 0
-    merging ??= nextMerge(weeks)
-    if (merging === null) return true
-    const { week, at, merge } = merging
-    const merged = merge.step(keysMax)
-    if (merged !== null) {
-      // Runs that were added meanwhile stand behind these two.
-      week.runs.splice(at, 2, merged)
-      merging = null
+    for (let left = keysMax; left > 0; ) {
+      const merging = smallestMerging()
+      if (merging === null) return true
+      left -= merging.merge.step(left)
+      const merged = merging.merge.merged()
+      if (merged === null) continue
+      const { week, runs } = merging
+      week.runs = [...week.runs.filter((run) => !runs.includes(run)), merged]
+      merges = merges.filter((other) => other !== merging)
     }
     return false
   }
 
+  /** Begun before or begun now. One that is smaller goes before one that is under way, behind which small runs would pile up. */
+  function smallestMerging(): Merging | null {
+    const [smallest] = merges.toSorted((a, b) => a.keys - b.keys)
+    const merged = new Set(merges.flatMap(({ runs }) => runs))
+    const [due] = weeks.flatMap((week) => duePair(week, merged) ?? []).sort((a, b) => a.keys - b.keys)
+    if (due === undefined || (smallest !== undefined && smallest.keys <= due.keys)) return smallest ?? null
+    const begun = { ...due, merge: mergeKeyRuns(...due.runs) }
+    merges = [...merges, begun]
+    return begun
+  }
+
   return {
-    mayHold(hash, receivedFromMs) {
-      if (receivedFromMs < rememberedFromMs) return true
-      const key = keyOf(hash)
+    maybes(hashes, receivedFromMs) {
+      if (receivedFromMs < rememberedFromMs) return Array.from(hashes.keys())
+      const keys = new Float64Array(hashes.length)
+      for (let index = 0; index < hashes.length; index++) keys[index] = keyOf(hashes[index] ?? 0)
+      const held = new Uint8Array(keys.length)
       for (let index = weeks.length - 1; index >= 0; index--) {
         const week = weeks[index]
-        if (week !== undefined && week.endMs > receivedFromMs && weekHas(week, key)) return true
+        if (week !== undefined && week.endMs > receivedFromMs) findInWeek(week, keys, held)
       }
-      return false
+      return placesOf(held)
     },
     add(hash, receivedAtMs) {
       if (receivedAtMs < rememberedFromMs) return
@@ -88,8 +108,24 @@ export function createDedupeFilter(floorMs: InstantMs): DedupeFilter {
       if (week.fresh.size() >= FRESH_KEYS_MAX) packWeek(week)
       if (++addedSinceTidy === TIDY_EVERY_KEYS) tidy(TIDY_EVERY_KEYS * TIDIED_PER_KEY)
     },
-    pack() {
-      for (const week of weeks) closeWeek(week)
+    addRun(receivedAtMs, hashesMax) {
+      const encoder = createKeyRunEncoder(hashesMax)
+      let last = -1
+      return {
+        push(hashes) {
+          const keys = new Float64Array(hashes.length)
+          let count = 0
+          for (const hash of hashes) {
+            const key = keyOf(hash)
+            if (key !== last) keys[count++] = key
+            last = key
+          }
+          encoder.push(keys, count)
+        },
+        end: () => {
+          if (receivedAtMs >= rememberedFromMs) addToWeek(weekOf(receivedAtMs), encoder.finish())
+        },
+      }
     },
     tidy,
     advance(receivedAtMs) {
@@ -113,13 +149,13 @@ export function createDedupeFilter(floorMs: InstantMs): DedupeFilter {
 /** Receipts are stamped by several gateways: how far their clocks may differ before a repeat costs a query for every event. */
 export const RECEIPT_SKEW_MS = 86_400_000
 const FRESH_KEYS_MAX = 2 ** 15
-/** A run merges with a newer one that has become about as large, so a key is rewritten each time its run doubles. */
+/** Runs that differ in size by less than this merge, so a key is rewritten each time its run doubles. */
 const RUN_GROWTH = 1.5
-/** Merging per key added: a week of 2^15 x 2^12 keys doubles so many times. */
-const TIDIED_PER_KEY = 12
-/** Some 12,000 keys merged at a time take well under a millisecond. */
+/** Merging per key added: a week of 2^15 x 2^12 keys doubles 12 times, and is rewritten some two times more once it is over. */
+const TIDIED_PER_KEY = 16
+/** Some 16,000 keys merged at a time take about a millisecond. */
 const TIDY_EVERY_KEYS = 1024
-const WEEK_MS = 7 * 86_400_000
+export const WEEK_MS = 7 * 86_400_000
 
 type Week = {
   readonly number: number
@@ -127,7 +163,7 @@ type Week = {
   /** Until nothing more is expected to be added. */
   isOpen: boolean
   fresh: FreshKeys | null
-  readonly runs: KeyRun[]
+  runs: readonly KeyRun[]
 }
 
 /** The high bits: the low ones place the event in the exact table of recent events. */
@@ -135,15 +171,24 @@ function keyOf(hash: number): number {
   return Math.floor(hash / 2 ** (HASH_BITS - KEY_BITS))
 }
 
-function weekHas({ fresh, runs }: Week, key: number): boolean {
-  if (fresh?.has(key)) return true
-  for (let index = runs.length - 1; index >= 0; index--) if (runs[index]?.has(key)) return true
-  return false
+function findInWeek({ fresh, runs }: Week, keys: Float64Array, held: Uint8Array): void {
+  fresh?.find(keys, held)
+  for (const run of runs) run.find(keys, held)
+}
+
+function placesOf(held: Uint8Array): readonly number[] {
+  const places: number[] = []
+  for (let at = held.indexOf(1); at >= 0; at = held.indexOf(1, at + 1)) places.push(at)
+  return places
+}
+
+function addToWeek(week: Week, run: KeyRun): void {
+  week.runs = [...week.runs, run]
 }
 
 function packWeek(week: Week): void {
   if (week.fresh === null) return
-  week.runs.push(encodeKeyRun(week.fresh.sorted()))
+  addToWeek(week, encodeKeyRun(week.fresh.sorted()))
   week.fresh = null
 }
 
@@ -152,18 +197,17 @@ function closeWeek(week: Week): void {
   week.isOpen = false
 }
 
-/** Of the runs at `at` and behind it. Both answer until the merged one takes their place. */
-type Merging = { readonly week: Week; readonly at: number; readonly merge: KeyRunMerge }
+/** Both runs answer until the merged one takes their place. */
+type DuePair = { readonly week: Week; readonly runs: readonly [KeyRun, KeyRun]; readonly keys: number }
+type Merging = DuePair & { readonly merge: KeyRunMerge }
 
-/** The newest week first, its newest runs first. A closed week ends as one run. */
-function nextMerge(weeks: readonly Week[]): Merging | null {
-  for (const week of weeks.toReversed()) {
-    const growth = week.isOpen ? RUN_GROWTH : Number.POSITIVE_INFINITY
-    for (let at = week.runs.length - 2; at >= 0; at--) {
-      const [older, newer] = [week.runs[at], week.runs[at + 1]]
-      if (older === undefined || newer === undefined || older.size >= newer.size * growth) continue
-      return { week, at, merge: mergeKeyRuns(older, newer) }
-    }
+/** The smallest two of about the same size; in a closed week, which ends as one run, of any size. */
+function duePair(week: Week, merged: ReadonlySet<KeyRun>): DuePair | null {
+  const idle = week.runs.filter((run) => !merged.has(run)).sort((a, b) => a.size - b.size)
+  for (const [at, larger] of idle.entries()) {
+    const smaller = idle[at - 1]
+    if (smaller === undefined || (week.isOpen && larger.size > smaller.size * RUN_GROWTH)) continue
+    return { week, runs: [smaller, larger], keys: smaller.size + larger.size }
   }
   return null
 }
@@ -177,7 +221,7 @@ function sizeOf({ fresh, runs }: Week): number {
 }
 
 /** What was added since the last packing: open addressing, at most half full. */
-type FreshKeys = { add(key: number): void; has(key: number): boolean; size(): number; sorted(): Float64Array }
+type FreshKeys = { add(key: number): void; find(keys: Float64Array, held: Uint8Array): void; size(): number; sorted(): Float64Array }
 
 const FRESH_SLOTS = FRESH_KEYS_MAX * 2
 
@@ -196,7 +240,9 @@ function createFreshKeys(): FreshKeys {
       if (slots[slot] === 0) size++
       slots[slot] = key + 1
     },
-    has: (key) => slots[slotOf(key)] !== 0,
+    find(keys, held) {
+      for (let index = 0; index < keys.length; index++) if (slots[slotOf(keys[index] ?? 0)] !== 0) held[index] = 1
+    },
     size: () => size,
     sorted() {
       const keys = new Float64Array(size)

@@ -2,8 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { EventKey, StoredEvent, UsageStore } from '../adapters/usage-store/usage-store.ts'
 import type { InstantMs, Offset, TenantKey } from '../domain/identity.ts'
 import { DEDUPE_HORIZON_MS } from '../domain/usage-event.ts'
-import { createDedupeFilter, type DedupeFilter } from './dedupe-filter.ts'
-import { eventHash, hashSeed } from './event-hash.ts'
+import { createDedupeFilter, type DedupeFilter, WEEK_MS } from './dedupe-filter.ts'
 import { createRecentEvents, type EventIdentity, type RecentEvent, type RecentEvents } from './recent-events.ts'
 
 /** An event about to be folded. */
@@ -22,8 +21,8 @@ export type Candidate = {
  * store decides the few others. The answer depends on the log alone, not on what was flushed or lost when.
  */
 export type Deduplicator = {
-  /** True when only the store can tell: then `lookUp` it before it is counted. */
-  needsLookUp(tenant: TenantKey, event: EventIdentity, hash: number, receivedAtMs: InstantMs): boolean
+  /** Places of those events, ascending, of which only the store can tell: `lookUp` them before they are counted. */
+  undecided(tenant: TenantKey, events: readonly EventIdentity[], hashes: Float64Array, receivedAtMs: InstantMs): readonly number[]
   /** Of these, those that the store holds from before. One query for all of them. */
   lookUp(candidates: readonly Candidate[]): Promise<ReadonlySet<Candidate>>
   /** Is one with this key among the events accepted lately? Asked in order, right before the event is counted. */
@@ -36,26 +35,21 @@ export type Deduplicator = {
 
 /** Builds the filter from the store: everything below `toOffset` that an event received at `receivedAtMs` or later can repeat. */
 export async function restoreDeduplicator(
-  usageStore: Pick<UsageStore, 'scanEventKeys' | 'findEvents'>,
+  usageStore: Pick<UsageStore, 'scanEventHashes' | 'findEvents'>,
   scan: { readonly partition: StoredEvent['partition']; readonly toOffset: Offset; readonly receivedAtMs: InstantMs },
 ): Promise<Deduplicator> {
   const floorMs = (scan.receivedAtMs - DEDUPE_HORIZON_MS - FLOOR_SLACK_MS) as InstantMs
   const filter = createDedupeFilter(floorMs)
-  let seed = hashSeed('', '')
-  let tenant = ''
-  let customer = ''
   const { partition, toOffset } = scan
-  for await (const keys of usageStore.scanEventKeys({ partition, toOffset, receivedFromMs: floorMs })) {
-    for (const key of keys) {
-      if (key.customer !== customer || key.tenant !== tenant) {
-        seed = hashSeed(key.tenant, key.customer)
-        tenant = key.tenant
-        customer = key.customer
-      }
-      filter.add(eventHash(seed, key.source, key.id), key.receivedAtMs)
+  const scanned = usageStore.scanEventHashes({ partition, toOffset, receivedFromMs: floorMs, spanMs: WEEK_MS })
+  for await (const { spanStartMs, hashes } of scanned) {
+    const run = filter.addRun(Math.max(spanStartMs, floorMs), hashes.length)
+    for (let from = 0; from < hashes.length; from += TIDY_KEYS) {
+      if (from > 0) await setImmediate()
+      run.push(hashes.subarray(from, from + TIDY_KEYS))
     }
+    run.end()
   }
-  filter.pack()
   while (!filter.tidy(TIDY_KEYS)) await setImmediate()
   return createDeduplicator(usageStore, filter)
 }
@@ -70,11 +64,13 @@ export function createDeduplicator(usageStore: Pick<UsageStore, 'findEvents'>, f
 
   return {
     filter,
-    needsLookUp(tenant, event, hash, receivedAtMs) {
+    undecided(tenant, events, hashes, receivedAtMs) {
       const receivedFromMs = receivedAtMs - DEDUPE_HORIZON_MS
-      if (!filter.mayHold(hash, receivedFromMs)) return false
-      const knownAtMs = recent(hash, tenant, event)
-      return knownAtMs === undefined || knownAtMs < receivedFromMs
+      return filter.maybes(hashes, receivedFromMs).filter((place) => {
+        const event = events[place]
+        const knownAtMs = event === undefined ? undefined : recent(hashes[place] ?? 0, tenant, event)
+        return knownAtMs === undefined || knownAtMs < receivedFromMs
+      })
     },
     async lookUp(candidates) {
       const keys = new Map(candidates.map((candidate) => [keyOf(candidate), candidate]))
@@ -116,7 +112,7 @@ export function createDeduplicator(usageStore: Pick<UsageStore, 'findEvents'>, f
  * would wait. Not yet stored events come on top.
  */
 const RECENT_EVENTS_MAX = 65_536
-/** Merged at a time: some 20 ms. */
+/** Encoded or merged at a time: some 20 ms. */
 const TIDY_KEYS = 500_000
 const DAY_MS = 86_400_000
 /** Receipts are not quite in order: how far the filter reaches below the first one seen. */

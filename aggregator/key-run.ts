@@ -1,12 +1,15 @@
+import { bitAt, bitsAt, onesIn, placeOfZero, putBits, trailingZeros } from './packed-bits.ts'
+
 /**
  * An immutable sorted set of keys of `KEY_BITS` bits, Elias-Fano coded (Elias 1974, Fano 1971): of each key the low bits
  * as they are, the high bits as a row of ones, one per key, with a zero after each high value. N keys take about
- * KEY_BITS - log2(N) + 3 bits each, and a look-up touches three places in memory.
+ * KEY_BITS - log2(N) + 2.5 bits each, and a look-up touches three places in memory.
  */
 export type KeyRun = {
   readonly size: number
   readonly bytes: number
-  has(key: number): boolean
+  /** Sets `held` to 1 beside each key that is in; where it is 1 already, the key is not looked for. */
+  find(keys: Float64Array, held: Uint8Array): void
   /** Ascending. */
   reader(): KeyReader
 }
@@ -14,35 +17,41 @@ export type KeyRun = {
 /** Fills the buffer from its start with the next keys; 0 when there are no more. */
 export type KeyReader = (into: Float64Array) => number
 
-/** A key that was never put in is found with probability size / 2^KEY_BITS: 1 in 1,000 at 17 million keys. */
-export const KEY_BITS = 34
+/** A key that was never put in is found with probability size / 2^KEY_BITS: 1 in 1,000 at 69 million keys. */
+export const KEY_BITS = 36
 
 /** `keys` ascend and differ. */
 export function encodeKeyRun(keys: Float64Array): KeyRun {
-  const encoder = createEncoder(keys.length)
+  const encoder = createKeyRunEncoder(keys.length)
   encoder.push(keys, keys.length)
   return encoder.finish()
 }
 
 /** A merge done bit by bit, as one of millions of keys would hold the process up. */
 export type KeyRunMerge = {
-  /** Takes in about so many keys; the merged run once that was the last of them. A key in both is in it once. */
-  step(keysMax: number): KeyRun | null
+  /** Takes in about so many keys; returns how many. */
+  step(keysMax: number): number
+  /** Null until all are taken in. A key in both is in it once. */
+  merged(): KeyRun | null
 }
 
 export function mergeKeyRuns(a: KeyRun, b: KeyRun): KeyRunMerge {
   const [left, right] = [createHead(a.reader()), createHead(b.reader())]
-  const encoder = createEncoder(a.size + b.size)
+  const encoder = createKeyRunEncoder(a.size + b.size)
   const buffer = new Float64Array(BUFFER_KEYS)
+  let merged: KeyRun | null = null
   return {
     step(keysMax) {
-      for (let taken = 0; taken < keysMax; taken += BUFFER_KEYS) {
+      let taken = 0
+      while (taken < keysMax && merged === null) {
         const count = mergeInto(buffer, left, right)
-        if (count === 0) return encoder.finish()
-        encoder.push(buffer, count)
+        if (count === 0) merged = encoder.finish()
+        else encoder.push(buffer, count)
+        taken += count
       }
-      return null
+      return taken
     },
+    merged: () => merged,
   }
 }
 
@@ -94,14 +103,16 @@ function refill(head: Head): void {
   head.at = 0
 }
 
-/** High values per entry of the index: about as many keys, so the index takes about a bit per key. */
-const BUCKET_HIGHS = 32
+/** High values per entry of the index: about as many keys, so the index takes about half a bit per key. */
+const BUCKET_HIGHS = 64
 const LOW_BITS_MAX = 30
 
-type Encoder = { push(keys: Float64Array, count: number): void; finish(): KeyRun }
+export type KeyRunEncoder = { push(keys: Float64Array, count: number): void; finish(): KeyRun }
 
-function createEncoder(sizeMax: number): Encoder {
-  const lowBits = Math.max(0, Math.min(LOW_BITS_MAX, Math.floor(KEY_BITS - Math.log2(Math.max(1, sizeMax)))))
+/** Keys ascend and differ, from push to push as well. */
+export function createKeyRunEncoder(sizeMax: number): KeyRunEncoder {
+  const highBits = Math.round(Math.log2(Math.max(1, sizeMax)))
+  const lowBits = Math.max(0, Math.min(LOW_BITS_MAX, KEY_BITS - highBits))
   const lowSpan = 2 ** lowBits
   const highs = 2 ** (KEY_BITS - lowBits)
   const upper = new Uint32Array(Math.ceil((sizeMax + highs) / 32) + 1)
@@ -114,11 +125,11 @@ function createEncoder(sizeMax: number): Encoder {
       for (let index = 0; index < count; index++) {
         const key = keys[index] ?? 0
         const high = Math.floor(key / lowSpan)
-        const bucketOfKey = high >>> 5
+        const bucketOfKey = Math.floor(high / BUCKET_HIGHS)
         while (bucket < bucketOfKey) ranks[++bucket] = size
         const one = size + high
         upper[one >>> 5] = (upper[one >>> 5] ?? 0) | (1 << (one & 31))
-        putBits(lower, size * lowBits, lowBits, key - high * lowSpan)
+        putBits(lower, size * lowBits, key - high * lowSpan)
         size++
       }
     },
@@ -131,14 +142,41 @@ function createEncoder(sizeMax: number): Encoder {
 
 function keyRunOf(size: number, upper: Uint32Array, lower: Uint32Array, ranks: Uint32Array, lowBits: number): KeyRun {
   const lowSpan = 2 ** lowBits
-  return {
-    size,
-    bytes: upper.byteLength + lower.byteLength + ranks.byteLength,
-    has(key) {
-      const high = Math.floor(key / lowSpan)
-      const low = key - high * lowSpan
-      let rank = ranks[high >>> 5] ?? 0
-      let position = rank + (high & ~(BUCKET_HIGHS - 1))
+  const lowMask = lowSpan - 1
+  const perLowSpan = 1 / lowSpan
+
+  /** Of up to `ASKED_AT_ONCE` keys. */
+  function findSome(keys: Float64Array, from: number, to: number, held: Uint8Array): void {
+    let asked = 0
+    for (let index = from; index < to; index++) {
+      if (held[index] !== 0) continue
+      const high = ((keys[index] ?? 0) * perLowSpan) | 0
+      const rank = ranks[Math.floor(high / BUCKET_HIGHS)] ?? 0
+      askedIndex[asked] = index
+      askedHigh[asked] = high
+      askedRank[asked] = rank
+      askedPosition[asked] = rank + (high & ~(BUCKET_HIGHS - 1))
+      asked++
+    }
+    let touched = 0
+    for (let at = 0; at < asked; at++) touched |= upper[(askedPosition[at] ?? 0) >>> 5] ?? 0
+    const likely = keepLikely(asked)
+    for (let at = 0; at < likely; at++) touched |= lower[((askedRank[at] ?? 0) * lowBits) >>> 5] ?? 0
+    touchedBefore[0] = touched
+    for (let at = 0; at < likely; at++) {
+      const index = askedIndex[at] ?? 0
+      const low = (keys[index] ?? 0) - (askedHigh[at] ?? 0) * lowSpan
+      if (isAmong(low, askedRank[at] ?? 0, askedPosition[at] ?? 0)) held[index] = 1
+    }
+  }
+
+  /** Moves those to the front that share their high value with a key of the run, and places them at the first such key. */
+  function keepLikely(asked: number): number {
+    let likely = 0
+    for (let at = 0; at < asked; at++) {
+      const high = askedHigh[at] ?? 0
+      let rank = askedRank[at] ?? 0
+      let position = askedPosition[at] ?? 0
       let zerosToSkip = high & (BUCKET_HIGHS - 1)
       let word = (upper[position >>> 5] ?? 0) >>> (position & 31)
       let bitsLeft = 32 - (position & 31)
@@ -157,21 +195,57 @@ function keyRunOf(size: number, upper: Uint32Array, lower: Uint32Array, ranks: U
         position += skipped
         zerosToSkip = 0
       }
-      // Each one from here to the next zero is a key with this high value.
-      while ((((upper[position >>> 5] ?? 0) >>> (position & 31)) & 1) === 1) {
-        const held = bitsAt(lower, rank * lowBits, lowBits)
-        if (held >= low) return held === low
-        rank++
-        position++
+      askedIndex[likely] = askedIndex[at] ?? 0
+      askedHigh[likely] = high
+      askedRank[likely] = rank
+      askedPosition[likely] = position
+      // Without a branch, as the one is about as likely as the other.
+      likely += bitAt(upper, position)
+    }
+    return likely
+  }
+
+  /** Each one from the position to the next zero is a key with the same high value. */
+  function isAmong(low: number, firstRank: number, firstPosition: number): boolean {
+    let rank = firstRank
+    let position = firstPosition
+    do {
+      const held = bitsAt(lower, rank * lowBits, lowMask)
+      if (held >= low) return held === low
+      rank++
+      position++
+    } while (bitAt(upper, position) === 1)
+    return false
+  }
+
+  return {
+    size,
+    bytes: upper.byteLength + lower.byteLength + ranks.byteLength,
+    find(keys, held) {
+      for (let from = 0; from < keys.length; from += ASKED_AT_ONCE) {
+        findSome(keys, from, Math.min(keys.length, from + ASKED_AT_ONCE), held)
       }
-      return false
     },
     reader: () => createKeyReader(size, upper, lower, lowBits),
   }
 }
 
+/**
+ * A look-up is three reads of memory that is seldom in a cache, each of which needs the one before. The processor waits for
+ * those of many keys at once where they stand in one short loop, but one after the other where branches on what was read lie
+ * between. So each stage is done for all these keys before the next. What they have come to, by place:
+ */
+const ASKED_AT_ONCE = 256
+const askedIndex = new Int32Array(ASKED_AT_ONCE)
+const askedHigh = new Int32Array(ASKED_AT_ONCE)
+const askedRank = new Int32Array(ASKED_AT_ONCE)
+const askedPosition = new Int32Array(ASKED_AT_ONCE)
+/** Kept so that reads whose only use is to come early are not taken for useless. */
+const touchedBefore = new Int32Array(1)
+
 function createKeyReader(size: number, upper: Uint32Array, lower: Uint32Array, lowBits: number): KeyReader {
   const lowSpan = 2 ** lowBits
+  const lowMask = lowSpan - 1
   let rank = 0
   let wordIndex = 0
   let word = upper[0] ?? 0
@@ -181,56 +255,9 @@ function createKeyReader(size: number, upper: Uint32Array, lower: Uint32Array, l
       while (word === 0) word = upper[++wordIndex] ?? 0
       const one = wordIndex * 32 + trailingZeros(word)
       word &= word - 1
-      into[filled++] = (one - rank) * lowSpan + bitsAt(lower, rank * lowBits, lowBits)
+      into[filled++] = (one - rank) * lowSpan + bitsAt(lower, rank * lowBits, lowMask)
       rank++
     }
     return filled
   }
-}
-
-function bitsAt(words: Uint32Array, position: number, count: number): number {
-  if (count === 0) return 0
-  const index = Math.floor(position / 32)
-  const from = position & 31
-  const right = (words[index] ?? 0) >>> from
-  const both = from + count <= 32 ? right : right | ((words[index + 1] ?? 0) << (32 - from))
-  return both & (2 ** count - 1)
-}
-
-function putBits(words: Uint32Array, position: number, count: number, value: number): void {
-  if (count === 0) return
-  const index = Math.floor(position / 32)
-  const from = position & 31
-  words[index] = (words[index] ?? 0) | (value << from)
-  if (from + count > 32) words[index + 1] = value >>> (32 - from)
-}
-
-function onesIn(word: number): number {
-  const pairs = word - ((word >>> 1) & 0x55555555)
-  const quads = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333)
-  return Math.imul((quads + (quads >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
-}
-
-/** Of the nth zero, counted from the lowest bit and from 1; the word has that many. */
-function placeOfZero(word: number, nth: number): number {
-  let zeros = ~word
-  let place = 0
-  const inLowHalf = onesIn(zeros & 0xffff)
-  if (nth > inLowHalf) {
-    nth -= inLowHalf
-    zeros >>>= 16
-    place = 16
-  }
-  const inLowByte = onesIn(zeros & 0xff)
-  if (nth > inLowByte) {
-    nth -= inLowByte
-    zeros >>>= 8
-    place += 8
-  }
-  while (--nth > 0) zeros &= zeros - 1
-  return place + trailingZeros(zeros)
-}
-
-function trailingZeros(word: number): number {
-  return 31 - Math.clz32(word & -word)
 }

@@ -1,9 +1,9 @@
 import type { Catalog } from '../adapters/catalog/catalog.ts'
 import type { Counters, CustomerRef } from '../adapters/counters/counters.ts'
 import { trackedFeatures } from '../domain/entitlements.ts'
+import { type HashSeed, hashSeed } from '../domain/event-hash.ts'
 import type { CustomerKey, InstantMs, Partition, TenantKey } from '../domain/identity.ts'
 import { createFeatureCounter, type FeatureCounter } from './counter-fold.ts'
-import { type HashSeed, hashSeed } from './event-hash.ts'
 import { createFoldCustomer, type FoldCustomer } from './record-fold.ts'
 
 /** What is kept of a customer between its events. */

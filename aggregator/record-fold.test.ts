@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import type { CounterDelta } from '../adapters/counters/counters.ts'
 import type { StoredEvent, UsageStore, WindowRow } from '../adapters/usage-store/usage-store.ts'
 import { type CounterState, mergeCounterStates } from '../domain/counter-state.ts'
+import { eventHash, hashSeed } from '../domain/event-hash.ts'
 import type { CustomerKey, FeatureKey, InstantMs, MeterKey, Offset, Partition, TenantKey } from '../domain/identity.ts'
 import { AGGREGATIONS, type Meter } from '../domain/meter.ts'
 import { type Aggregate, emptyAggregate, mergeAggregates } from '../domain/metering.ts'
@@ -10,7 +11,6 @@ import type { UsageEvent } from '../domain/usage-event.ts'
 import { createFeatureCounter } from './counter-fold.ts'
 import { createDedupeFilter } from './dedupe-filter.ts'
 import { createDeduplicator, type Deduplicator } from './deduplicator.ts'
-import { eventHash, hashSeed } from './event-hash.ts'
 import { createEventPlans, LIVE_TO_OFFSET } from './event-plans.ts'
 import { createFoldCustomer, createFoldState, type FoldCustomer, type FoldedRecord, type FoldRecord, foldRecord } from './record-fold.ts'
 import { createWindowFold, takeRows } from './window-fold.ts'
@@ -85,11 +85,9 @@ function live(log: readonly FoldRecord[], stores: Stores, life: Life): void {
 
   function foldOne(record: FoldRecord, deduplicator: Deduplicator, known: Map<CustomerKey, FoldCustomer>): FoldedRecord {
     const hashes = record.events.map(({ customer, source, id }) => eventHash(hashSeed(tenant, customer), source, id))
-    const candidates = record.events.map((event, index) => ({ ...record, event, hash: hashes[index] ?? 0, index }))
+    const undecided = deduplicator.undecided(tenant, record.events, Float64Array.from(hashes), record.receivedAtMs)
     const stored = new Set(
-      candidates
-        .filter((each) => deduplicator.needsLookUp(tenant, each.event, each.hash, each.receivedAtMs) && isStoredBefore(stores, each))
-        .map(({ event }) => event),
+      record.events.filter((event, index) => undecided.includes(index) && isStoredBefore(stores, { event, offset: record.offset, index })),
     )
     return foldRecord(state, record, {
       ...plans,

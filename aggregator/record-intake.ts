@@ -2,12 +2,12 @@ import type { Logger } from 'pino'
 import type { CustomerRef } from '../adapters/counters/counters.ts'
 import type { LogRecord } from '../adapters/event-log/event-log.ts'
 import type { Clock } from '../domain/clock.ts'
+import { eventHash } from '../domain/event-hash.ts'
 import type { Partition } from '../domain/identity.ts'
 import type { UsageEvent, UsageEventBatch } from '../domain/usage-event.ts'
 import { USAGE_REPORT_TYPE } from '../domain/usage-report.ts'
 import type { AggregatorMetrics } from './aggregator-metrics.ts'
 import type { Candidate, Deduplicator } from './deduplicator.ts'
-import { eventHash } from './event-hash.ts'
 import type { KnownCustomer, PartitionCustomers } from './partition-customers.ts'
 import type { Retry } from './retry.ts'
 
@@ -100,12 +100,8 @@ const NONE: ReadonlySet<UsageEvent> = new Set()
 function candidatesOf({ record, batch, hashes }: ReadyRecord, dedupe: Deduplicator): readonly Candidate[] {
   const { tenant, events } = batch
   const { offset, receivedAtMs } = record
-  const candidates: Candidate[] = []
-  for (let index = 0; index < events.length; index++) {
+  return dedupe.undecided(tenant, events, hashes, receivedAtMs).flatMap((index) => {
     const event = events[index]
-    const hash = hashes[index] ?? 0
-    if (event === undefined || !dedupe.needsLookUp(tenant, event, hash, receivedAtMs)) continue
-    candidates.push({ tenant, event, hash, receivedAtMs, offset, index })
-  }
-  return candidates
+    return event === undefined ? [] : { tenant, event, hash: hashes[index] ?? 0, receivedAtMs, offset, index }
+  })
 }

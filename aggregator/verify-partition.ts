@@ -19,7 +19,7 @@ export type VerifyOptions = {
   readonly eventLog: Pick<EventLog, 'partitions' | 'range' | 'read'>
   readonly usageStore: Pick<
     UsageStore,
-    'positions' | 'chunkRecords' | 'activations' | 'scanEvents' | 'scanEventKeys' | 'findEvents' | 'scanWindows' | 'query'
+    'positions' | 'chunkRecords' | 'activations' | 'scanEvents' | 'scanEventHashes' | 'findEvents' | 'scanWindows' | 'query'
   >
   readonly counters: Pick<Counters, 'position' | 'scan'>
   readonly catalog: Pick<Catalog, 'allMeters' | 'entitlementInputs'>
@@ -74,13 +74,13 @@ export async function verifyPartition(
   let events = 0
   for await (const stored of usageStore.scanEvents({ partition, ...(options.isLive ? { toOffset: range.next } : {}) })) {
     await log.add(stored)
+    for (const difference of filter.check(stored)) report(difference)
     for (const event of stored) {
       if (event.offset >= range.next) report(beyondTheLog(partition, range, event.offset))
       // An event above the position was written by a flush that a crash cut short; the replay writes it again.
       if (event.offset < position) events += 1
       const data = parsedData(event.data)
       windows.addEvent(event, data)
-      report(filter.check(event))
       if (event.offset < counted.from) counted.check.addEvent(event, data)
       else if (event.offset < counted.to) counted.check.addUncertain(event)
     }

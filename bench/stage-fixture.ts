@@ -1,7 +1,7 @@
 import { createFeatureCounter, type FeatureCounter } from '../aggregator/counter-fold.ts'
-import { type HashSeed, hashSeed } from '../aggregator/event-hash.ts'
 import { createEventPlans, type EventPlans, LIVE_TO_OFFSET } from '../aggregator/event-plans.ts'
 import { createFoldCustomer, type FoldCustomer } from '../aggregator/record-fold.ts'
+import { type HashSeed, hashSeed } from '../domain/event-hash.ts'
 import type { CustomerKey, FeatureKey, InstantMs, MeterKey, Offset, TenantKey } from '../domain/identity.ts'
 import type { Meter } from '../domain/meter.ts'
 import { isRefusal } from '../domain/refusal.ts'

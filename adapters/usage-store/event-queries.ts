@@ -1,16 +1,18 @@
 import type { CustomerKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
 import type { ClickHouseExecutor, QueryParams, ResultRow } from './clickhouse-executor.ts'
+import { EVENT_HASH_SQL } from './event-hash-sql.ts'
 import { textRow } from './text-row.ts'
 import type { EventKey, EventPosition, EventQuery, EventScan, StoredEvent, UsageStore } from './usage-store.ts'
 
 /** The reading half of the store's events. Rewrites are equal rows of one position, so skipping neighbours hides them. */
-export type EventQueries = Pick<UsageStore, 'findEvents' | 'scanEvents' | 'scanEventKeys' | 'events'>
+export type EventQueries = Pick<UsageStore, 'findEvents' | 'scanEvents' | 'scanEventHashes' | 'events'>
 
 /** Keys in one look-up: the parameter stays under a few MB. */
 const KEYS_PER_QUERY_MAX = 10_000
 /** Events in one answer of a scan: some 10 MB. */
 const SCAN_PAGE_EVENTS = 20_000
-const SCAN_PAGE_KEYS = 100_000
+/** Some 64 MB. */
+const SCAN_PAGE_HASHES = 8_000_000
 
 export function createEventQueries(executor: ClickHouseExecutor): EventQueries {
   return {
@@ -36,14 +38,24 @@ export function createEventQueries(executor: ClickHouseExecutor): EventQueries {
       }
     },
 
-    async *scanEventKeys({ partition, toOffset, receivedFromMs }) {
-      const where = scanConditions({ partition, toOffset, receivedFromMs })
-      for await (const range of offsetRanges(executor, where, SCAN_PAGE_KEYS)) {
-        const rows = await executor.select(
-          `SELECT tenant, customer, source, id, toUnixTimestamp64Milli(received_at) FROM events WHERE ${where.sql} AND ${range.sql}`,
-          { ...where.params, ...range.params },
-        )
-        for (let from = 0; from < rows.length; from += SCAN_PAGE_KEYS) yield rows.slice(from, from + SCAN_PAGE_KEYS).map(toEventKey)
+    async *scanEventHashes({ spanMs, ...scan }) {
+      const where = scanConditions(scan)
+      const span = 'intDiv(toUnixTimestamp64Milli(received_at), {spanMs:UInt64})'
+      const counts = await executor.select(`SELECT ${span} AS span, count() FROM events WHERE ${where.sql} GROUP BY span ORDER BY span`, {
+        ...where.params,
+        spanMs,
+      })
+      for (const [number, events] of counts.map((row) => row.map(Number))) {
+        if (number === undefined || events === undefined) continue
+        const pages = Math.ceil(events / SCAN_PAGE_HASHES)
+        for (let page = 0; page < pages; page++) {
+          const hashes = await executor.selectNumbers(
+            `SELECT ${EVENT_HASH_SQL} AS hash FROM events
+             WHERE ${where.sql} AND ${span} = {span:UInt64} AND toUInt64(hash) % {pages:UInt64} = {page:UInt64} ORDER BY hash`,
+            { ...where.params, spanMs, span: number, pages, page },
+          )
+          yield { spanStartMs: (number * spanMs) as InstantMs, hashes }
+        }
       }
     },
 
@@ -70,17 +82,6 @@ function toStoredEvent(row: ResultRow): StoredEvent {
     partition: Number(partition) as Partition,
     offset: Number(offset) as Offset,
     index: Number(index),
-  }
-}
-
-function toEventKey(row: ResultRow): EventKey & { receivedAtMs: InstantMs } {
-  const [tenant, customer, source, id, receivedAtMs] = row
-  return {
-    tenant: String(tenant) as TenantKey,
-    customer: String(customer) as CustomerKey,
-    source: String(source),
-    id: String(id),
-    receivedAtMs: Number(receivedAtMs) as InstantMs,
   }
 }
 

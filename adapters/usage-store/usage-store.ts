@@ -197,12 +197,16 @@ export type UsageStore = {
   ): Promise<ReadonlyMap<EventKey, EventPosition & { readonly receivedAtMs: InstantMs }>>
   /** Every stored event once (rewrites hidden), in arrays of bounded size, ordered by (partition, offset, index). */
   scanEvents(scan: EventScan): AsyncIterable<readonly StoredEvent[]>
-  /** Identities only, for rebuilding the dedupe filter; any order; rewrites may show twice. */
-  scanEventKeys(scan: {
+  /**
+   * `eventHash` of stored events, for rebuilding the dedupe filter: ascending in arrays of bounded size, each of one span of
+   * time of receipt, which begins at a whole multiple of `spanMs`. Rewrites may show twice.
+   */
+  scanEventHashes(scan: {
     readonly partition: Partition
     readonly toOffset: Offset
     readonly receivedFromMs: InstantMs
-  }): AsyncIterable<readonly (EventKey & { readonly receivedAtMs: InstantMs })[]>
+    readonly spanMs: number
+  }): AsyncIterable<{ readonly spanStartMs: InstantMs; readonly hashes: Float64Array }>
   /** Newest first by event time, then position; rewrites hidden. */
   events(query: EventQuery): Promise<readonly StoredEvent[]>
   usage(query: UsageQuery): Promise<readonly UsageRow[]>

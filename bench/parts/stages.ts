@@ -9,9 +9,9 @@ import { encodeEvents, encodeWindows } from '../../adapters/usage-store/native-r
 import type { StoredEvent, UsageStore, WindowRow } from '../../adapters/usage-store/usage-store.ts'
 import { createDedupeFilter } from '../../aggregator/dedupe-filter.ts'
 import { createDeduplicator } from '../../aggregator/deduplicator.ts'
-import { eventHash } from '../../aggregator/event-hash.ts'
 import { createFoldCustomer, createFoldState, foldRecord } from '../../aggregator/record-fold.ts'
 import { createWindowFold, takeRows } from '../../aggregator/window-fold.ts'
+import { eventHash } from '../../domain/event-hash.ts'
 import type { InstantMs, Offset, Partition } from '../../domain/identity.ts'
 import { partitionOf } from '../../domain/partitioning.ts'
 import type { UsageEvent } from '../../domain/usage-event.ts'
@@ -136,11 +136,17 @@ async function measureFold(measure: Measure, events: number, store: UsageStore):
   let offset = 0
   await measure('hash and dedupe', (round) => {
     for (const record of stored) {
+      const hashes = new Float64Array(record.length)
+      let place = 0
       for (const event of record) {
         // The round in the seed makes the ids of every round new without making their events anew.
         const { seed } = customerOf(event.customer)
-        const hash = eventHash({ high: seed.high ^ (round * 0x9e3779b1), low: seed.low ^ round }, event.source, event.id)
-        deduplicator.needsLookUp(TENANT, event, hash, receivedAtMs)
+        hashes[place++] = eventHash({ high: seed.high ^ (round * 0x9e3779b1), low: seed.low ^ round }, event.source, event.id)
+      }
+      deduplicator.undecided(TENANT, record, hashes, receivedAtMs)
+      place = 0
+      for (const event of record) {
+        const hash = hashes[place++] ?? 0
         if (!deduplicator.isRecentRepeat(TENANT, event, hash, receivedAtMs)) deduplicator.remember(hash, event)
       }
       deduplicator.settle(++offset as Offset, receivedAtMs)

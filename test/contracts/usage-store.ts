@@ -9,6 +9,7 @@ import type {
   UsageStore,
   WindowRow,
 } from '../../adapters/usage-store/usage-store.ts'
+import { eventHash, hashSeed } from '../../domain/event-hash.ts'
 import { END_OF_TIME_MS, type TenantKey } from '../../domain/identity.ts'
 import { type Aggregate, emptyAggregate, mergeAggregates } from '../../domain/metering.ts'
 import { customer, flushOf, instant, meter, NOON, offset, partition, storedEvent, tenant, windowRow } from './usage-store-builders.ts'
@@ -597,12 +598,35 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
         expect(parts.flat()).toEqual(events.toSorted((a, b) => order(a) - order(b)))
 
         const toOffset = offset(1_000_100)
-        const keys = (await collect(store.scanEventKeys({ partition: partition(903), toOffset, receivedFromMs: instant(0) }))).flat()
         const wanted = events.filter((event) => event.partition === 903 && event.offset < toOffset)
-        expect(new Set(keys.map(({ id }) => id))).toEqual(new Set(wanted.map(({ id }) => id)))
-        expect(keys[0]).toMatchObject({ tenant: of, source: 'default', receivedAtMs: NOON + 500 })
-        const none = store.scanEventKeys({ partition: partition(903), toOffset, receivedFromMs: instant(NOON + 501) })
-        expect(await collect(none)).toEqual([])
+        const scan = { partition: partition(903), toOffset, spanMs: 60_000 }
+        const pages = await collect(store.scanEventHashes({ ...scan, receivedFromMs: instant(0) }))
+        expect(pages.map(({ spanStartMs }) => spanStartMs)).toEqual([NOON])
+        expect(new Set(pages[0]?.hashes)).toEqual(new Set(wanted.map(hashOf)))
+        expect(pages[0]?.hashes).toEqual(pages[0]?.hashes.toSorted())
+        expect(await collect(store.scanEventHashes({ ...scan, receivedFromMs: instant(NOON + 501) }))).toEqual([])
+      })
+
+      test('hashes are those of the event hash, whatever the texts are', async () => {
+        const of = newTenant()
+        const texts = fc.string({ unit: 'grapheme', maxLength: 40 })
+        const random = fc.sample(fc.record({ customer: texts.map(customer), source: texts, id: texts }), { numRuns: 300, seed: 1 })
+        const lengths = Array.from({ length: 20 }, (_, n) => ({
+          customer: customer('a'.repeat(n)),
+          source: 'ß'.repeat(n),
+          id: '0'.repeat(n),
+        }))
+        const events = [...random, ...lengths].map((each, n) =>
+          storedEvent({ ...each, tenant: of, partition: partition(905), offset: offset(n), receivedAtMs: instant(NOON + (n % 3) * 1_000) }),
+        )
+        await store.write(flushOf({ events }))
+        const scan = { partition: partition(905), toOffset: offset(events.length), receivedFromMs: instant(NOON), spanMs: 1_000 }
+        const pages = await collect(store.scanEventHashes(scan))
+        expect(pages.map(({ spanStartMs }) => spanStartMs)).toEqual([NOON, NOON + 1_000, NOON + 2_000])
+        for (const { spanStartMs, hashes } of pages) {
+          const wanted = events.filter(({ receivedAtMs }) => receivedAtMs === spanStartMs).map(hashOf)
+          expect(hashes).toEqual(Float64Array.from(wanted).sort())
+        }
       })
 
       test.each([
@@ -830,4 +854,8 @@ function compareTexts(a: readonly string[], b: readonly string[]): number {
     if (left !== right) return left < right ? -1 : 1
   }
   return 0
+}
+
+function hashOf({ tenant: of, customer: key, source, id }: StoredEvent): number {
+  return eventHash(hashSeed(of, key), source, id)
 }

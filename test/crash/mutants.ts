@@ -18,8 +18,8 @@ export const CRASH_MUTANTS: Readonly<Record<string, CrashMutant>> = {
   'dedupe look-up': {
     what: 'events stored before are not looked for',
     file: 'aggregator/deduplicator.ts',
-    source: 'if (!filter.mayHold(hash, receivedFromMs)) return false',
-    replacement: 'return false',
+    source: 'return filter.maybes(hashes, receivedFromMs).filter(',
+    replacement: 'return ([] as number[]).filter(',
   },
   'reservation answered before it is written': {
     what: 'a reservation is answered when its write begins',

@@ -2,7 +2,10 @@ import { expect, test, vi } from 'vitest'
 import { MUTANTS, type MutantName, switchOff } from './mutants.ts'
 import { type SimulationResult, simulate } from './simulate.ts'
 
-vi.mock('node:timers/promises', async () => ({ setTimeout: (await import('./virtual-timers.ts')).delay }))
+vi.mock('node:timers/promises', async () => ({
+  setTimeout: (await import('./virtual-timers.ts')).delay,
+  setImmediate: async () => undefined,
+}))
 
 vi.mock('../../adapters/counters/counter-file.ts', async () => ({
   openCounterFile: (await import('./counters-model.ts')).openDiskInMemory,

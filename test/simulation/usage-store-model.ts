@@ -11,6 +11,7 @@ import type {
   WindowRow,
 } from '../../adapters/usage-store/usage-store.ts'
 import { BACKFILL_CHUNK_BASE } from '../../adapters/usage-store/usage-store.ts'
+import { eventHash, hashSeed } from '../../domain/event-hash.ts'
 import type { InstantMs, Offset, Partition } from '../../domain/identity.ts'
 import type { Meter } from '../../domain/meter.ts'
 import { type Aggregate, emptyAggregate, matchesFilter, mergeAggregates } from '../../domain/metering.ts'
@@ -96,7 +97,14 @@ function createPort(tables: Tables, chunkRecords: number, { caller, network, ran
     removeEvents: () => Promise.reject(new Error('an aggregator removes no events')),
     findEvents: (keys, receivedFromMs) => call(() => findEvents(tables, keys, receivedFromMs)),
     scanEvents: (scan) => pages(() => scanEvents(tables, scan)),
-    scanEventKeys: ({ partition, toOffset, receivedFromMs }) => pages(() => scanEvents(tables, { partition, toOffset, receivedFromMs })),
+    async *scanEventHashes({ spanMs, ...scan }) {
+      for await (const events of pages(() => scanEvents(tables, scan))) {
+        for (const [span, some] of Map.groupBy(events, ({ receivedAtMs }) => Math.floor(receivedAtMs / spanMs))) {
+          const hashes = some.map(({ tenant, customer, source, id }) => eventHash(hashSeed(tenant, customer), source, id))
+          yield { spanStartMs: (span * spanMs) as InstantMs, hashes: Float64Array.from(hashes).sort() }
+        }
+      }
+    },
     events: () => Promise.reject(new Error('an aggregator lists no events')),
     usage: (query) => call(() => usage(tables, query)),
     usageOfCustomers: () => Promise.reject(new Error('an aggregator bills nobody')),
