@@ -4,7 +4,7 @@ import type { Offset, Partition } from '../domain/identity.ts'
 import type { UsageEventBatch } from '../domain/usage-event.ts'
 import { readUsageReport, USAGE_REPORT_TYPE } from '../domain/usage-report.ts'
 import { parsedData } from './record-fold.ts'
-import { createLogCheck } from './verify-log.ts'
+import { checkLog, type WrongEvent } from './verify-log.ts'
 
 export type MendedEvents = {
   /** Written, as the log has them and `events` had not. */
@@ -22,14 +22,13 @@ export type MendedEvents = {
 export async function mendEvents(
   deps: {
     readonly eventLog: Pick<EventLog, 'range' | 'read'>
-    readonly usageStore: Pick<UsageStore, 'findEvents' | 'scanEvents' | 'write' | 'removeEvents'>
+    readonly usageStore: Pick<UsageStore, 'findEvents' | 'scanEvents' | 'scanEventPrints' | 'write' | 'removeEvents'>
     readonly decode: (value: Uint8Array) => UsageEventBatch
   },
   { partition, toOffset }: { readonly partition: Partition; readonly toOffset: Offset },
 ): Promise<MendedEvents> {
   const { usageStore } = deps
   const mended = { restored: 0, removed: 0, lost: 0 }
-  let wrong: { readonly stored: StoredEvent; readonly right: StoredEvent | null }[] = []
 
   async function restore(events: readonly StoredEvent[]): Promise<void> {
     const complete = events.filter((event) => !lacksDelta(event))
@@ -39,36 +38,18 @@ export async function mendEvents(
   }
 
   /** Out before in: a row that is written afterwards is not taken out with them. */
-  async function replaceWrong(): Promise<void> {
-    const replaced = wrong
-    wrong = []
-    if (replaced.length === 0) return
+  async function replaceWrong(wrong: readonly WrongEvent[]): Promise<void> {
     await usageStore.removeEvents(
       partition,
-      replaced.map(({ stored }) => stored),
+      wrong.map(({ stored }) => stored),
     )
-    mended.removed += replaced.length
-    await restore(replaced.flatMap(({ right }) => right ?? []))
+    mended.removed += wrong.length
+    await restore(wrong.flatMap(({ stored, logged }) => (logged === null ? [] : withDeltaOf(stored, logged))))
   }
 
-  const check = await createLogCheck({
-    ...deps,
-    partition,
-    toOffset,
-    onDifference: () => undefined,
-    onMissing: restore,
-    async onWrong(stored, logged) {
-      wrong.push({ stored, right: logged === null ? null : withDeltaOf(stored, logged) })
-      if (wrong.length >= REPLACED_TOGETHER) await replaceWrong()
-    },
-  })
-  for await (const events of usageStore.scanEvents({ partition, toOffset })) await check.add(events)
-  await replaceWrong()
-  await check.end()
+  await checkLog({ ...deps, partition, toOffset, onDifference: () => undefined, onMissing: restore, onWrong: replaceWrong })
   return mended
 }
-
-const REPLACED_TOGETHER = 1_000
 
 function withDeltaOf(stored: StoredEvent, logged: StoredEvent): StoredEvent {
   const { delta } = parsedData(stored.data) as { delta?: unknown }

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import type { EventKey, EventPosition, StoredEvent } from '../adapters/usage-store/usage-store.ts'
+import { eventPrint } from '../domain/event-hash.ts'
 import type { CustomerKey, InstantMs, Offset, Partition, TenantKey } from '../domain/identity.ts'
 import type { UsageEvent, UsageEventBatch } from '../domain/usage-event.ts'
 import { USAGE_REPORT_TYPE } from '../domain/usage-report.ts'
 import type { Difference } from './difference.ts'
-import { createLogCheck } from './verify-log.ts'
+import { checkLog, type WrongEvent } from './verify-log.ts'
 
 const partition = 0 as Partition
 const tenant = 'default' as TenantKey
@@ -25,9 +26,9 @@ type Log = { readonly start?: number; readonly records: readonly (readonly Usage
 async function check({ start = 0, records }: Log, events: readonly StoredEvent[]) {
   const differences: Difference[] = []
   const missing: StoredEvent[] = []
-  const wrong: (readonly [StoredEvent, StoredEvent | null])[] = []
+  const wrong: WrongEvent[] = []
   const batches = new Map(records.map((batch, at) => [start + at, batch]))
-  const logCheck = await createLogCheck({
+  const totals = await checkLog({
     eventLog: {
       range: async () => ({ start: start as Offset, next: (start + records.length) as Offset }),
       async *read(_, from, to) {
@@ -35,7 +36,17 @@ async function check({ start = 0, records }: Log, events: readonly StoredEvent[]
           yield [{ partition, offset: offset as Offset, receivedAtMs: (offset * 1_000) as InstantMs, value: Uint8Array.of(offset) }]
       },
     },
-    usageStore: { findEvents: async (keys) => lowest(keys, events) },
+    usageStore: {
+      findEvents: async (keys) => lowest(keys, events),
+      async *scanEventPrints({ fromOffset, toOffset }) {
+        const within = events.filter(({ offset }) => offset >= fromOffset && offset < toOffset)
+        yield Float64Array.from(within.flatMap((event) => [event.offset, event.index, eventPrint(tenant, event, event.receivedAtMs)]))
+      },
+      async *scanEvents({ offsets }) {
+        const places = new Map(events.map((event) => [`${event.offset} ${event.index}`, event]))
+        yield [...places.values()].filter(({ offset }) => offsets?.includes(offset))
+      },
+    },
     decode(value): UsageEventBatch {
       const batch = batches.get(value[0] ?? -1)
       if (batch === undefined || batch === 'broken') throw new Error('no usage events')
@@ -45,10 +56,9 @@ async function check({ start = 0, records }: Log, events: readonly StoredEvent[]
     toOffset: (start + records.length) as Offset,
     onDifference: (difference) => void differences.push(difference),
     onMissing: async (events) => void missing.push(...events),
-    onWrong: async (...pair) => void wrong.push(pair),
+    onWrong: async (some) => void wrong.push(...some),
   })
-  await logCheck.add(events)
-  return { totals: await logCheck.end(), differences, missing, wrong }
+  return { totals, differences, missing, wrong }
 }
 
 function lowest(keys: readonly EventKey[], events: readonly StoredEvent[]) {
@@ -94,7 +104,25 @@ describe('events beside the log', () => {
   ] as Partial<UsageEvent>[])('an event stored with %o is a difference', async (more) => {
     const { differences, wrong } = await check({ records: [[logged('a')]] }, [stored(0, 0, logged('a', more))])
     expect(differences).toHaveLength(1)
-    expect(wrong).toEqual([[stored(0, 0, logged('a', more)), stored(0, 0, logged('a'))]])
+    expect(wrong).toEqual([{ stored: stored(0, 0, logged('a', more)), logged: stored(0, 0, logged('a')) }])
+  })
+
+  test.each([
+    { name: 'right, then wrong', data: ['{"n":1}', '{"n":2}'] },
+    { name: 'wrong, then right', data: ['{"n":2}', '{"n":1}'] },
+    { name: 'wrong twice', data: ['{"n":2}', '{"n":3}'] },
+  ])('two rows that differ at one place are a difference: $name', async ({ data }) => {
+    const log = { records: [[logged('a'), logged('b')]] }
+    const rows = data.map((each) => stored(0, 0, logged('a', { data: each })))
+    const { differences, wrong } = await check(log, [...rows, stored(0, 1, logged('b'))])
+    expect(differences).toMatchObject([{ view: 'events', expected: 'one row', found: 'rows that differ at one place' }])
+    expect(wrong).toMatchObject([{ logged: stored(0, 0, logged('a')) }])
+  })
+
+  test('a row written again is none', async () => {
+    const log = { records: [[logged('a'), logged('b')]] }
+    const rows = [stored(0, 0, logged('a')), stored(0, 0, logged('a')), stored(0, 1, logged('b'))]
+    expect((await check(log, rows)).differences).toEqual([])
   })
 
   test('a report that sets usage has what it adds beside what was sent', async () => {

@@ -1,5 +1,6 @@
 import type { EventLog, LogRecord } from '../adapters/event-log/event-log.ts'
 import type { StoredEvent, UsageStore } from '../adapters/usage-store/usage-store.ts'
+import { eventPrint } from '../domain/event-hash.ts'
 import type { InstantMs, Offset, Partition } from '../domain/identity.ts'
 import { DEDUPE_HORIZON_MS, type UsageEventBatch } from '../domain/usage-event.ts'
 import { USAGE_REPORT_TYPE } from '../domain/usage-report.ts'
@@ -7,14 +8,6 @@ import { createDedupeFilter } from './dedupe-filter.ts'
 import { type Candidate, createDeduplicator } from './deduplicator.ts'
 import type { Difference } from './difference.ts'
 import { type FoldRecord, parsedData, storedEvent } from './record-fold.ts'
-
-/** `events` beside the log of one partition, both read once, in step. */
-export type LogCheck = {
-  /** Stored events in the order of the log. */
-  add(events: readonly StoredEvent[]): Promise<void>
-  /** No more are stored: passes over what is left of the log. */
-  end(): Promise<LogTotals>
-}
 
 export type LogTotals = {
   /** Where the log began when it was read. */
@@ -27,7 +20,7 @@ export type LogTotals = {
 
 export type LogCheckOptions = {
   readonly eventLog: Pick<EventLog, 'range' | 'read'>
-  readonly usageStore: Pick<UsageStore, 'findEvents'>
+  readonly usageStore: Pick<UsageStore, 'findEvents' | 'scanEvents' | 'scanEventPrints'>
   readonly decode: (value: Uint8Array) => UsageEventBatch
   readonly partition: Partition
   /** The log is compared from its start up to here. */
@@ -35,14 +28,21 @@ export type LogCheckOptions = {
   readonly onDifference: (difference: Difference) => void
   /** Events of the log that should be stored and are not, in bounded numbers. */
   readonly onMissing?: (events: readonly StoredEvent[]) => Promise<void>
-  /** A stored event that the log does not have, or has otherwise: then as it is there. */
-  readonly onWrong?: (stored: StoredEvent, logged: StoredEvent | null) => Promise<void>
+  /** Stored events that the log does not have, or has otherwise: then as they are there. In bounded numbers. */
+  readonly onWrong?: (wrong: readonly WrongEvent[]) => Promise<void>
 }
 
-export async function createLogCheck(options: LogCheckOptions): Promise<LogCheck> {
-  const { eventLog, partition, toOffset, decode, onDifference } = options
+export type WrongEvent = { readonly stored: StoredEvent; readonly logged: StoredEvent | null }
+
+/**
+ * `events` beside the log of one partition, in step. Of the stored events only place and print are read; those whose print
+ * is not that of the log are looked at themselves.
+ */
+export async function checkLog(options: LogCheckOptions): Promise<LogTotals> {
+  const { eventLog, usageStore, partition, toOffset, decode, onDifference } = options
   let from = (await eventLog.range(partition)).start
   const repeats = createRepeatLookUp(options)
+  const suspects = createSuspects(options)
   const totals = { records: 0, events: 0 }
   const records = decoded()
   let index = 0
@@ -101,36 +101,87 @@ export async function createLogCheck(options: LogCheckOptions): Promise<LogCheck
     if (event !== undefined) await repeats.ask(storedEvent(record, event, partition, at))
   }
 
-  /** What is to be waited for, when they differ. */
-  function compare(stored: StoredEvent): Promise<void> | undefined {
-    const at = index
-    const record = current?.offset === stored.offset && at === stored.index ? current : null
-    const event = record?.events[at]
-    if (record === null || event === undefined) {
-      onDifference({ view: 'events', where: whereOf(stored), expected: 'nothing: the log has no such event', found: 'an event' })
-      return options.onWrong?.(stored, null)
+  /** What is to be waited for, when it is not the print of the log, or not the only one of its place. */
+  function compare(offset: Offset, at: number, print: number): Promise<void> | undefined {
+    const event = current?.offset === offset ? current.events[at] : undefined
+    if (current === null || event === undefined) return suspects.ask({ offset, index: at, logged: null, isAnother: false })
+    const isAnother = at < index
+    if (!isAnother) index++
+    if (!isAnother && print === eventPrint(current.tenant, event, current.receivedAtMs)) return undefined
+    return suspects.ask({ offset, index: at, logged: storedEvent(current, event, partition, at), isAnother })
+  }
+
+  let [lastOffset, lastIndex, lastPrint] = [-1, -1, -1]
+  for await (const prints of usageStore.scanEventPrints({ partition, fromOffset: from, toOffset })) {
+    for (let place = 0; place < prints.length; place += 3) {
+      const [offset, at, print] = [prints[place] as Offset, prints[place + 1] ?? 0, prints[place + 2] ?? 0]
+      if (offset < from || (offset === lastOffset && at === lastIndex && print === lastPrint)) continue
+      lastOffset = offset
+      lastIndex = at
+      lastPrint = print
+      if (current !== null && (current.offset !== offset || index < at)) await moveTo(offset, at)
+      const handled = compare(offset, at, print)
+      if (handled !== undefined) await handled
     }
-    index++
-    const logged = storedEvent(record, event, partition, at)
-    if (isSame(stored, logged)) return undefined
-    onDifference({ view: 'events', where: whereOf(logged), expected: contentText(logged), found: contentText(stored) })
-    return options.onWrong?.(stored, logged)
+  }
+  await suspects.end()
+  await moveTo(toOffset, 0)
+  return { fromOffset: from, ...totals, repeats: await repeats.end() }
+}
+
+type Suspect = {
+  readonly offset: Offset
+  readonly index: number
+  readonly logged: StoredEvent | null
+  /** Stands at a place where another row was that differs from it. */
+  readonly isAnother: boolean
+}
+
+/** Stored events that may not be those of the log, read many at a time to see. */
+function createSuspects({ usageStore, partition, onDifference, onWrong }: LogCheckOptions) {
+  let suspects = new Map<string, Suspect>()
+
+  async function lookAt(): Promise<void> {
+    const waiting = suspects
+    suspects = new Map()
+    if (waiting.size === 0) return
+    const wrong: WrongEvent[] = []
+    const offsets = [...new Set([...waiting.values()].map(({ offset }) => offset))]
+    for await (const events of usageStore.scanEvents({ partition, offsets })) {
+      for (const stored of events) {
+        const suspect = waiting.get(placeOf(stored))
+        if (suspect === undefined) continue
+        const { logged, isAnother } = suspect
+        if (logged !== null && !isAnother && isSame(stored, logged)) continue
+        wrong.push({ stored, logged })
+        onDifference(isAnother ? doubleDifference(stored) : wrongDifference(stored, logged))
+      }
+    }
+    if (wrong.length > 0) await onWrong?.(wrong)
   }
 
   return {
-    async add(events) {
-      for (const event of events) {
-        if (event.offset < from || event.offset >= toOffset) continue
-        if (current !== null && (current.offset !== event.offset || index !== event.index)) await moveTo(event.offset, event.index)
-        const handled = compare(event)
-        if (handled !== undefined) await handled
-      }
+    async ask(suspect: Suspect): Promise<void> {
+      suspects.set(placeOf(suspect), suspect)
+      if (suspects.size >= LOOKED_UP_TOGETHER) await lookAt()
     },
-    async end() {
-      await moveTo(toOffset, 0)
-      return { fromOffset: from, ...totals, repeats: await repeats.end() }
-    },
+    end: lookAt,
   }
+}
+
+function placeOf({ offset, index }: Pick<StoredEvent, 'offset' | 'index'>): string {
+  return `${offset} ${index}`
+}
+
+function doubleDifference(stored: StoredEvent): Difference {
+  return { view: 'events', where: whereOf(stored), expected: 'one row', found: 'rows that differ at one place' }
+}
+
+function wrongDifference(stored: StoredEvent, logged: StoredEvent | null): Difference {
+  if (logged === null) {
+    return { view: 'events', where: whereOf(stored), expected: 'nothing: the log has no such event', found: 'an event' }
+  }
+  return { view: 'events', where: whereOf(logged), expected: contentText(logged), found: contentText(stored) }
 }
 
 /** Tells events that are not stored as they are repeats from those that are missing, many at a time. */

@@ -1,7 +1,7 @@
 import { BACKFILL_CHUNK_BASE, type MeterActivation, type StoredEvent, type WindowRow } from '../adapters/usage-store/usage-store.ts'
 import type { CounterState } from '../domain/counter-state.ts'
 import { readEvent } from '../domain/event-reading.ts'
-import type { Offset, Partition } from '../domain/identity.ts'
+import type { CustomerKey, Offset, Partition } from '../domain/identity.ts'
 import type { Meter } from '../domain/meter.ts'
 import { type Aggregate, addToAggregate, counterStateOf, emptyAggregate, mergeAggregates } from '../domain/metering.ts'
 import { type Difference, showState } from './difference.ts'
@@ -11,16 +11,22 @@ const MINUTE_MS = 60_000
 export type WindowCheck = {
   /** Meters whose windows are not complete yet. */
   readonly unchecked: readonly Meter[]
-  /** All stored rows first, then all events. */
+  /** Of one piece all stored rows first, then all events. */
   addStored(rows: readonly WindowRow[]): void
   addEvent(event: StoredEvent, data: object): void
-  differences(): Iterable<Difference>
+  /** Of the piece that ends here. */
+  endPiece(): readonly WindowDifference[]
+  /** Windows of all pieces. */
   size(): number
 }
 
+export type WindowDifference = Difference & { readonly meter: Meter }
+
 type CheckedWindow = {
   readonly meter: Meter
-  readonly where: string
+  readonly customer: CustomerKey
+  readonly startMs: number
+  readonly dimensions: Readonly<Record<string, string>>
   expected: Aggregate
   found: Aggregate
   aheadOfPosition: Map<number, Offset> | null
@@ -42,22 +48,28 @@ export function createWindowCheck(options: {
   const meters = options.meters.filter(isComplete)
   const byTenant = Map.groupBy(meters, ({ tenant }) => tenant)
   const byRevision = new Map(meters.map((meter) => [`${meter.tenant}\0${meter.key}\0${meter.revision}`, meter]))
-  const windows = new Map<string, CheckedWindow>()
+  let windows = new Map<Meter, Map<string, CheckedWindow>>()
+  let windowCount = 0
 
-  function windowOf(meter: Meter, customer: string, startMs: number, dimensions: Readonly<Record<string, string>>): CheckedWindow {
-    const named = JSON.stringify(Object.entries(dimensions).sort(([a], [b]) => (a < b ? -1 : 1)))
-    const key = [meter.tenant, meter.key, customer, startMs, named].join('\0')
-    const known = windows.get(key)
+  function windowOf(meter: Meter, customer: CustomerKey, startMs: number, dimensions: Readonly<Record<string, string>>): CheckedWindow {
+    let ofMeter = windows.get(meter)
+    if (ofMeter === undefined) {
+      ofMeter = new Map()
+      windows.set(meter, ofMeter)
+    }
+    let key = `${customer}\0${startMs}`
+    for (const name in dimensions) key += `\0${name}\0${dimensions[name]}`
+    const known = ofMeter.get(key)
     if (known !== undefined) return known
-    const where = `meter ${meter.key}, customer ${customer}, minute ${new Date(startMs).toISOString()}, dimensions ${JSON.stringify(dimensions)}`
-    const made: CheckedWindow = { meter, where, expected: emptyAggregate, found: emptyAggregate, aheadOfPosition: null }
-    windows.set(key, made)
+    const made = { meter, customer, startMs, dimensions, expected: emptyAggregate, found: emptyAggregate, aheadOfPosition: null }
+    ofMeter.set(key, made)
+    windowCount++
     return made
   }
 
   return {
     unchecked: options.meters.filter((meter) => !isComplete(meter)),
-    size: () => windows.size,
+    size: () => windowCount,
     addStored(rows) {
       for (const row of rows) {
         const meter = byRevision.get(`${row.tenant}\0${row.meter}\0${row.revision}`)
@@ -83,14 +95,34 @@ export function createWindowCheck(options: {
         window.expected = addToAggregate(window.expected, meter.aggregation, read.reading, event)
       }
     },
-    *differences() {
-      for (const { meter, where, expected, found } of windows.values()) {
-        const wanted = shown(counterStateOf(meter.aggregation, expected), expected.events)
-        const stored = shown(counterStateOf(meter.aggregation, found), found.events)
-        if (wanted !== stored) yield { view: 'usage_windows', where, expected: wanted, found: stored }
+    endPiece() {
+      const ended = windows
+      windows = new Map()
+      const differences: WindowDifference[] = []
+      for (const ofMeter of ended.values()) {
+        for (const window of ofMeter.values()) {
+          const difference = isAlike(window.expected, window.found) ? null : differenceIn(window)
+          if (difference !== null) differences.push(difference)
+        }
       }
+      return differences
     },
   }
+}
+
+/** Surely the same, which most are. */
+function isAlike(a: Aggregate, b: Aggregate): boolean {
+  const areSame = a.events === b.events && a.sum === b.sum && a.min === b.min && a.max === b.max
+  return areSame && a.latest === null && b.latest === null && a.unique.length === 0 && b.unique.length === 0
+}
+
+function differenceIn({ meter, customer, startMs, dimensions, expected, found }: CheckedWindow): WindowDifference | null {
+  const wanted = shown(counterStateOf(meter.aggregation, expected), expected.events)
+  const stored = shown(counterStateOf(meter.aggregation, found), found.events)
+  if (wanted === stored) return null
+  const minute = new Date(startMs).toISOString()
+  const where = `meter ${meter.key}, customer ${customer}, minute ${minute}, dimensions ${JSON.stringify(dimensions)}`
+  return { view: 'usage_windows', where, expected: wanted, found: stored, meter }
 }
 
 function completeOn(partition: Partition, activations: readonly MeterActivation[]): (meter: Meter) => boolean {

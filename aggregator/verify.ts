@@ -10,8 +10,8 @@ export type VerifyReport = {
 
 /**
  * Compares every view with what it is made of, one partition at a time: `events` with the log as far as the log reaches,
- * windows, counters and the dedupe filter with `events`, positions with the log. Memory is bounded by the windows, counters
- * and dedupe filter of one partition.
+ * windows, counters and the dedupe filter with `events`, positions with the log. Memory is bounded by the counters and the
+ * dedupe filter of one partition, and by one piece of windows and events.
  */
 export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   const partitions: PartitionReport[] = []

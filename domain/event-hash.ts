@@ -1,3 +1,6 @@
+import type { InstantMs } from './identity.ts'
+import type { UsageEvent } from './usage-event.ts'
+
 /** Half-way state of the hash: what a customer's events share is worked out once and kept. */
 export type HashSeed = { readonly high: number; readonly low: number }
 
@@ -27,6 +30,23 @@ export function hashSeed(tenant: string, customer: string): HashSeed {
   hashText(customer)
   return { high: tenantHigh ^ Math.imul(textHigh, HASH_FACTORS.customer), low: tenantLow ^ Math.imul(textLow, HASH_FACTORS.customer) }
 }
+
+/**
+ * As many bits of all that is kept of an event, so that two that differ have different ones: of this text, fields apart by
+ * `PRINT_SEPARATOR`, and `PRINT_NULL` for one that is not there.
+ */
+export function eventPrint(tenant: string, event: UsageEvent, receivedAtMs: InstantMs): number {
+  const { customer, source, id, type, subject, data, attributes, occurredAtMs } = event
+  hashText(
+    `${tenant}${PRINT_SEPARATOR}${customer}${PRINT_SEPARATOR}${source}${PRINT_SEPARATOR}${id}${PRINT_SEPARATOR}${type}${PRINT_SEPARATOR}${
+      subject ?? PRINT_NULL
+    }${PRINT_SEPARATOR}${data}${PRINT_SEPARATOR}${attributes ?? PRINT_NULL}${PRINT_SEPARATOR}${occurredAtMs}${PRINT_SEPARATOR}${receivedAtMs}`,
+  )
+  return (textLow & HASH_LOW_MASK) * 2 ** 32 + (textHigh >>> 0)
+}
+
+export const PRINT_SEPARATOR = '\n'
+export const PRINT_NULL = '\t'
 
 export const HASH_BITS = 53
 /** Odd, so that nothing is lost. That of the id, which varies most, is 1. */

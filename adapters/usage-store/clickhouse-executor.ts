@@ -14,7 +14,7 @@ export type ResultRow = readonly unknown[]
 /** Runs statements on a ClickHouse engine, wherever it lives, and turns its errors into faults. */
 export type ClickHouseExecutor = {
   select(sql: string, params?: QueryParams, signal?: AbortSignal): Promise<readonly ResultRow[]>
-  /** Of a statement that selects one column of Float64: a number a row, in a twentieth of the time. */
+  /** Of a statement whose columns are Float64: the numbers row by row, in a twentieth of the time. */
   selectNumbers(sql: string, params?: QueryParams): Promise<Float64Array>
   selectObjects(sql: string, params?: QueryParams): Promise<readonly Readonly<Record<string, unknown>>[]>
   /** Retried: only for rows that may be written twice. */

@@ -8,6 +8,7 @@ import { type ClickHouseCluster, storedTable } from './cluster-statements.ts'
 import { createEventQueries } from './event-queries.ts'
 import { migrateUsageStore, settleChunkRecords, settleShards } from './migrate-usage-store.ts'
 import { encodeActivations, encodeEvents, encodePositions, encodeWindows, joinedRows, type NativeRows } from './native-rows.ts'
+import { createPieceQueries } from './piece-queries.ts'
 import type { UsageStore } from './usage-store.ts'
 import { createWindowQueries } from './window-queries.ts'
 
@@ -59,6 +60,7 @@ export function createClickHouseUsageStore(options: ClickHouseUsageStoreOptions)
   return {
     ...createEventQueries(executor),
     ...createWindowQueries(executor),
+    ...createPieceQueries(executor),
 
     async migrate() {
       await options.prepare?.()

@@ -1,11 +1,11 @@
 import type { CustomerKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
 import type { ClickHouseExecutor, QueryParams, ResultRow } from './clickhouse-executor.ts'
-import { EVENT_HASH_SQL } from './event-hash-sql.ts'
+import { EVENT_HASH_SQL, EVENT_PRINT_SQL } from './event-hash-sql.ts'
 import { textRow } from './text-row.ts'
 import type { EventKey, EventPosition, EventQuery, EventScan, StoredEvent, UsageStore } from './usage-store.ts'
 
 /** The reading half of the store's events. Rewrites are equal rows of one position, so skipping neighbours hides them. */
-export type EventQueries = Pick<UsageStore, 'findEvents' | 'scanEvents' | 'scanEventHashes' | 'events'>
+export type EventQueries = Pick<UsageStore, 'findEvents' | 'scanEvents' | 'scanEventHashes' | 'scanEventPrints' | 'events'>
 
 /** Keys in one look-up: the parameter stays under a few MB. */
 const KEYS_PER_QUERY_MAX = 10_000
@@ -13,6 +13,8 @@ const KEYS_PER_QUERY_MAX = 10_000
 const SCAN_PAGE_EVENTS = 20_000
 /** Some 64 MB. */
 const SCAN_PAGE_HASHES = 8_000_000
+/** Some 24 MB. */
+const SCAN_PAGE_PRINTS = 1_000_000
 
 export function createEventQueries(executor: ClickHouseExecutor): EventQueries {
   return {
@@ -56,6 +58,17 @@ export function createEventQueries(executor: ClickHouseExecutor): EventQueries {
           )
           yield { spanStartMs: (number * spanMs) as InstantMs, hashes }
         }
+      }
+    },
+
+    async *scanEventPrints(scan) {
+      const where = scanConditions(scan)
+      for await (const range of offsetRanges(executor, where, SCAN_PAGE_PRINTS)) {
+        yield await executor.selectNumbers(
+          `SELECT toFloat64(log_offset), toFloat64(log_index), ${EVENT_PRINT_SQL} FROM events
+           WHERE ${where.sql} AND ${range.sql} ORDER BY log_offset, log_index`,
+          { ...where.params, ...range.params },
+        )
       }
     },
 
@@ -144,7 +157,7 @@ async function findSome(
 type Conditions = { readonly sql: string; readonly params: QueryParams }
 
 /** Conditions whose value is given, each with its bound parameter of the same name. */
-function conditions(given: readonly (readonly [sql: string, name: string, value: unknown])[]): Conditions {
+export function conditions(given: readonly (readonly [sql: string, name: string, value: unknown])[]): Conditions {
   const present = given.filter(([, , value]) => value !== undefined)
   return {
     sql: present.map(([sql]) => sql).join(' AND ') || '1',
@@ -152,11 +165,13 @@ function conditions(given: readonly (readonly [sql: string, name: string, value:
   }
 }
 
-function scanConditions(scan: EventScan): Conditions {
+export function scanConditions(scan: EventScan): Conditions {
   return conditions([
     ['tenant = {tenant:String}', 'tenant', scan.tenant],
     ['type IN {types:Array(String)}', 'types', scan.types],
     ['customer IN {customers:Array(String)}', 'customers', scan.customers],
+    ['customer > {afterCustomer:String}', 'afterCustomer', scan.afterCustomer],
+    ['customer <= {toCustomer:String}', 'toCustomer', scan.toCustomer],
     // The index takes a set of key prefixes, where as many conditions beside each other would each be tried on every mark.
     [
       `(customer, toStartOfMinute(occurred_at)) IN (
@@ -169,6 +184,7 @@ function scanConditions(scan: EventScan): Conditions {
     ["occurred_at < fromUnixTimestamp64Milli({toMs:Int64}, 'UTC')", 'toMs', scan.toMs],
     ['log_offset >= {fromOffset:UInt64}', 'fromOffset', scan.fromOffset],
     ['log_offset < {toOffset:UInt64}', 'toOffset', scan.toOffset],
+    ['log_offset IN {offsets:Array(UInt64)}', 'offsets', scan.offsets],
     ["received_at >= fromUnixTimestamp64Milli({receivedFromMs:Int64}, 'UTC')", 'receivedFromMs', scan.receivedFromMs],
   ])
 }

@@ -168,11 +168,22 @@ export type EventScan = {
   /** Half-open bounds on event time. */
   readonly fromMs?: InstantMs
   readonly toMs?: InstantMs
+  /** Customer keys after the one and up to the other, in the order of their bytes. */
+  readonly afterCustomer?: CustomerKey
+  readonly toCustomer?: CustomerKey
   /** Half-open bounds on the offset; need `partition`. */
   readonly fromOffset?: Offset
   readonly toOffset?: Offset
+  /** Any of these; need `partition`. */
+  readonly offsets?: readonly Offset[]
   readonly receivedFromMs?: InstantMs
 }
+
+/**
+ * Of some customers, or some hours of one: live rows of windows as stored (latest version of each, all chunks, every
+ * revision), and the events, read after them. What a window holds is in the same piece.
+ */
+export type UsagePiece = { readonly windows: readonly WindowRow[]; readonly events: AsyncIterable<readonly StoredEvent[]> }
 
 /**
  * Accepted events and usage windows, queryable by analysts. All writes are idempotent. Errors are `Fault`s:
@@ -207,13 +218,22 @@ export type UsageStore = {
     readonly receivedFromMs: InstantMs
     readonly spanMs: number
   }): AsyncIterable<{ readonly spanStartMs: InstantMs; readonly hashes: Float64Array }>
+  /**
+   * `eventPrint` of stored events: offset, index and print of one after the other, in the order of the log, in arrays of
+   * bounded size. Rewrites may show twice.
+   */
+  scanEventPrints(scan: {
+    readonly partition: Partition
+    readonly fromOffset: Offset
+    readonly toOffset: Offset
+  }): AsyncIterable<Float64Array>
   /** Newest first by event time, then position; rewrites hidden. */
   events(query: EventQuery): Promise<readonly StoredEvent[]>
   usage(query: UsageQuery): Promise<readonly UsageRow[]>
   /** By customer and group; a customer without usage has no row. Null when there are more than `rowsMax`. */
   usageOfCustomers(query: CustomerUsageQuery): Promise<readonly CustomerUsageRow[] | null>
-  /** Live rows of windows as stored (latest version of each, all chunks), for verify. */
-  scanWindows(scan: { readonly tenant?: TenantKey; readonly partition?: Partition }): AsyncIterable<readonly WindowRow[]>
+  /** All windows of a partition beside all its events, for verify, in pieces of bounded size that follow each other. */
+  scanPieces(scan: { readonly partition: Partition; readonly tenant?: TenantKey }): AsyncIterable<UsagePiece>
   activations(): Promise<readonly MeterActivation[]>
   putActivations(activations: readonly MeterActivation[]): Promise<void>
   /** Drops windows and activations of a meter's revisions below `beforeRevision` (all of them for a deleted meter). */

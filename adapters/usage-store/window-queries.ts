@@ -1,7 +1,7 @@
 import type { CustomerKey, InstantMs, MeterKey, Offset, Partition, TenantKey } from '../../domain/identity.ts'
 import { invariant, unreachable } from '../../domain/invariant.ts'
 import { RefusalError, refuse } from '../../domain/refusal.ts'
-import type { ClickHouseExecutor, ResultRow } from './clickhouse-executor.ts'
+import type { ClickHouseExecutor, QueryParams, ResultRow } from './clickhouse-executor.ts'
 import { createCustomerUsageQuery } from './customer-usage-query.ts'
 import {
   BACKFILL_CHUNK_BASE,
@@ -28,10 +28,7 @@ import {
  * columns that all versions of a row share, so it may come before `FINAL` (`PREWHERE`), which then has only the rows asked for
  * to compare, and not all that the index could not skip.
  */
-export type WindowQueries = Pick<UsageStore, 'usage' | 'usageOfCustomers' | 'scanWindows'>
-
-/** Windows in one answer of a scan. */
-const SCAN_PAGE_WINDOWS = 20_000
+export type WindowQueries = Pick<UsageStore, 'usage' | 'usageOfCustomers'>
 
 export function createWindowQueries(executor: ClickHouseExecutor): WindowQueries {
   return {
@@ -50,20 +47,6 @@ export function createWindowQueries(executor: ClickHouseExecutor): WindowQueries
     },
 
     usageOfCustomers: createCustomerUsageQuery(executor),
-
-    async *scanWindows({ tenant, partition }) {
-      const ofTenant = tenant === undefined ? '1' : 'tenant = {tenant:String}'
-      const ofPartition = partition === undefined ? '1' : 'log_partition = {partition:UInt32}'
-      const given = { ...(tenant === undefined ? {} : { tenant }), ...(partition === undefined ? {} : { partition }) }
-      const revisions = await executor.select(
-        `SELECT DISTINCT tenant, meter, revision FROM usage_windows WHERE ${ofTenant} ORDER BY tenant, meter, revision`,
-        tenant === undefined ? {} : { tenant },
-      )
-      for (const [tenantKey, meter, revision] of revisions) {
-        const ofRevision = { ...given, tenant: tenantKey, meter, revision: Number(revision) }
-        yield* scanRevision(executor, ofPartition, ofRevision)
-      }
-    },
   }
 }
 
@@ -137,33 +120,16 @@ function toUsageRow(row: ResultRow, query: UsageQuery): UsageRow {
   }
 }
 
-/** Pages along (customer, window_start); `WITH TIES` keeps the rows of one such pair in one page. */
-async function* scanRevision(
-  executor: ClickHouseExecutor,
-  ofPartition: string,
-  params: Readonly<Record<string, unknown>>,
-): AsyncIterable<readonly WindowRow[]> {
-  let after: { readonly afterCustomer: string; readonly afterSeconds: number } | undefined
-  for (;;) {
-    const next =
-      after === undefined
-        ? '1'
-        : `customer >= {afterCustomer:String} AND (customer, window_start) > ({afterCustomer:String}, toDateTime({afterSeconds:UInt32}, 'UTC'))`
-    const rows = await executor.select(
-      `SELECT tenant, meter, revision, customer, toUnixTimestamp(window_start), mapKeys(dimensions), mapValues(dimensions),
-         log_partition, chunk, version, events, toString(value_sum), toString(value_min), toString(value_max),
-         toString(value_latest), toUnixTimestamp64Milli(latest_occurred_at), latest_log_offset, latest_log_index, unique_values
-       FROM usage_windows FINAL
-       PREWHERE tenant = {tenant:String} AND meter = {meter:String} AND revision = {revision:UInt64} AND ${ofPartition} AND ${next}
-       ORDER BY customer, window_start LIMIT {pageWindows:UInt64} WITH TIES
-       ${WITHOUT_CROSSING_MONTHS}`,
-      { ...params, ...after, pageWindows: SCAN_PAGE_WINDOWS },
-    )
-    if (rows.length > 0) yield rows.map(toWindowRow)
-    const last = rows.at(-1)
-    if (rows.length < SCAN_PAGE_WINDOWS || last === undefined) return
-    after = { afterCustomer: String(last[3]), afterSeconds: Number(last[4]) }
-  }
+/** Live rows of windows as stored; the condition is on columns that all versions of a row share. */
+export async function selectWindowRows(executor: ClickHouseExecutor, where: string, params: QueryParams): Promise<readonly WindowRow[]> {
+  const rows = await executor.select(
+    `SELECT tenant, meter, revision, customer, toUnixTimestamp(window_start), mapKeys(dimensions), mapValues(dimensions),
+       log_partition, chunk, version, events, toString(value_sum), toString(value_min), toString(value_max),
+       toString(value_latest), toUnixTimestamp64Milli(latest_occurred_at), latest_log_offset, latest_log_index, unique_values
+     FROM usage_windows FINAL PREWHERE ${where} ${WITHOUT_CROSSING_MONTHS}`,
+    params,
+  )
+  return rows.map(toWindowRow)
 }
 
 function toWindowRow(row: ResultRow): WindowRow {

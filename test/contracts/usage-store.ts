@@ -9,8 +9,8 @@ import type {
   UsageStore,
   WindowRow,
 } from '../../adapters/usage-store/usage-store.ts'
-import { eventHash, hashSeed } from '../../domain/event-hash.ts'
-import { END_OF_TIME_MS, type TenantKey } from '../../domain/identity.ts'
+import { eventHash, eventPrint, hashSeed } from '../../domain/event-hash.ts'
+import { type CustomerKey, END_OF_TIME_MS, type TenantKey } from '../../domain/identity.ts'
 import { type Aggregate, emptyAggregate, mergeAggregates } from '../../domain/metering.ts'
 import { customer, flushOf, instant, meter, NOON, offset, partition, storedEvent, tenant, windowRow } from './usage-store-builders.ts'
 
@@ -67,7 +67,14 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
         ...about,
       })
     const scanned = async (scan: Parameters<UsageStore['scanEvents']>[0]) => (await collect(store.scanEvents(scan))).flat()
-    const windowsOf = async (of: TenantKey) => (await collect(store.scanWindows({ tenant: of }))).flat()
+    const piecesOf = async (of: TenantKey, at = partition(0)) => {
+      const pieces: { windows: readonly WindowRow[]; events: readonly StoredEvent[] }[] = []
+      for await (const { windows, events } of store.scanPieces({ tenant: of, partition: at })) {
+        pieces.push({ windows, events: (await collect(events)).flat() })
+      }
+      return pieces
+    }
+    const windowsOf = async (of: TenantKey, at = partition(0)) => (await piecesOf(of, at)).flatMap(({ windows }) => windows)
 
     describe('life', () => {
       test('migrating again changes nothing, and the data outlives a restart', async () => {
@@ -177,7 +184,7 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
         ]
         await store.write(flushOf({ windows: rows }))
         expect(await usageOf({ tenant: of })).toMatchObject([{ events: 3, sum: 111n }])
-        expect((await collect(store.scanWindows({ tenant: of, partition: partition(1) }))).flat()).toEqual([rows[1]])
+        expect(await windowsOf(of, partition(1))).toEqual([rows[1]])
       })
 
       test('usage can be asked for the chunks before one, those of a backfill among them', async () => {
@@ -634,6 +641,9 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
         { what: 'customers', scan: { customers: [customer('globex'), customer('nobody')] }, ids: ['3'] },
         { what: 'a time, half-open', scan: { fromMs: instant(NOON + 2), toMs: instant(NOON + 4) }, ids: ['2', '3'] },
         { what: 'offsets, half-open', scan: { partition: partition(0), fromOffset: offset(2), toOffset: offset(4) }, ids: ['2', '3'] },
+        { what: 'some offsets', scan: { partition: partition(0), offsets: [offset(1), offset(3), offset(4)] }, ids: ['1', '3'] },
+        { what: 'customers after one', scan: { afterCustomer: customer('acme') }, ids: ['3'] },
+        { what: 'customers up to one', scan: { toCustomer: customer('acme') }, ids: ['1', '2', '4'] },
         { what: 'a partition', scan: { partition: partition(1) }, ids: ['4'] },
         { what: 'a time of receipt', scan: { receivedFromMs: instant(NOON + 14) }, ids: ['4'] },
       ])('scans by $what', async ({ scan, ids }) => {
@@ -674,22 +684,56 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
         expect(await scanned({ tenant: of, minutes: [] })).toEqual([])
       })
 
-      test('more windows than fit one page, each once', async () => {
+      test('pieces have every event and every window once, with what a window holds beside it', async () => {
         const of = newTenant()
-        const windows = Array.from({ length: 45_000 }, (_, n) =>
-          windowRow({
-            tenant: of,
-            customer: customer(`c${n % 3}`),
-            windowStartMs: instant(NOON + Math.floor(n / 30) * MINUTE),
-            chunk: n,
-            sum: BigInt(n),
+        const at = partition(906)
+        const customerOf = (n: number) => customer(n % 2 === 0 ? 'm-busy' : `c${n % 500}`)
+        const events = Array.from({ length: 60_000 }, (_, n) =>
+          storedEvent({
+            ...{ tenant: of, customer: customerOf(n), id: `e${n}`, partition: at, offset: offset(n) },
+            occurredAtMs: instant(NOON + Math.floor(n / 50) * MINUTE + (n % 7)),
           }),
         )
-        await store.write(flushOf({ windows }))
-        const parts = await collect(store.scanWindows({ tenant: of }))
-        expect(parts.length).toBeGreaterThan(2)
-        expect(new Set(parts.flat().map(({ chunk }) => chunk)).size).toBe(45_000)
-        expect(parts.flat()).toHaveLength(45_000)
+        const held = new Map(events.map((event) => [placeInTime(event.customer, event.occurredAtMs), event]))
+        const windows = [...held.values()].map(({ customer: of_, occurredAtMs }) => ({ customer: of_, occurredAtMs }))
+        const lone = ['0-first', 'm', 'm-busz', 'z-last'].map((key) => ({ customer: customer(key), occurredAtMs: instant(NOON + MINUTE) }))
+        const rows = [...windows, ...lone].map(({ customer: key, occurredAtMs }) =>
+          windowRow({ tenant: of, customer: key, partition: at, windowStartMs: instant(occurredAtMs - (occurredAtMs % MINUTE)) }),
+        )
+        await store.write(flushOf({ events, windows: rows }))
+        await store.write(flushOf({ events: events.slice(0, 1_000), windows: rows.slice(0, 1_000) }))
+        await store.write(flushOf({ events: [storedEvent({ tenant: of })], windows: [windowRow({ tenant: of })] }))
+        const pieces = await piecesOf(of, at)
+        for (const piece of pieces) expect(piece.events.length).toBeLessThanOrEqual(25_000)
+        const idsIn = pieces.flatMap((piece) => piece.events.map(({ id }) => id))
+        expect(idsIn.toSorted()).toEqual(events.map(({ id }) => id).toSorted())
+        const keyOf = (row: WindowRow) => placeInTime(row.customer, row.windowStartMs)
+        expect(pieces.flatMap((piece) => piece.windows.map(keyOf)).toSorted()).toEqual(rows.map(keyOf).toSorted())
+        for (const piece of pieces) {
+          const wanted = new Set(piece.events.map((event) => placeInTime(event.customer, event.occurredAtMs)))
+          expect(new Set(piece.windows.map(keyOf))).toEqual(
+            new Set([...wanted, ...piece.windows.map(keyOf).filter((key) => !held.has(key))]),
+          )
+        }
+      })
+
+      test('prints are those of what is stored, in the order of the log', async () => {
+        const of = newTenant()
+        const texts = fc.string({ unit: 'grapheme', maxLength: 60 })
+        const about = fc.record({
+          ...{ id: texts, source: texts, type: texts, data: texts, subject: fc.option(texts), attributes: fc.option(texts) },
+          occurredAtMs: fc.integer({ min: 0, max: 4e12 }).map(instant),
+        })
+        const events = fc
+          .sample(about, { numRuns: 200, seed: 2 })
+          .map((each, n) =>
+            storedEvent({ ...each, tenant: of, partition: partition(907), offset: offset(Math.floor(n / 3)), index: n % 3 }),
+          )
+        await store.write(flushOf({ events: events.toReversed() }))
+        const bounds = { partition: partition(907), fromOffset: offset(3), toOffset: offset(50) }
+        const prints = (await collect(store.scanEventPrints(bounds))).flatMap((page) => [...page])
+        const wanted = events.filter((event) => event.offset >= 3 && event.offset < 50)
+        expect(prints).toEqual(wanted.flatMap((event) => [event.offset, event.index, eventPrint(of, event, event.receivedAtMs)]))
       })
     })
 
@@ -858,4 +902,8 @@ function compareTexts(a: readonly string[], b: readonly string[]): number {
 
 function hashOf({ tenant: of, customer: key, source, id }: StoredEvent): number {
   return eventHash(hashSeed(of, key), source, id)
+}
+
+function placeInTime(of: CustomerKey, atMs: number): string {
+  return `${of} ${Math.floor(atMs / MINUTE)}`
 }

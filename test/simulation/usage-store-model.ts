@@ -108,8 +108,11 @@ function createPort(tables: Tables, chunkRecords: number, { caller, network, ran
     events: () => Promise.reject(new Error('an aggregator lists no events')),
     usage: (query) => call(() => usage(tables, query)),
     usageOfCustomers: () => Promise.reject(new Error('an aggregator bills nobody')),
-    scanWindows: () => {
-      throw new Error('an aggregator scans no windows')
+    scanEventPrints: () => {
+      throw new Error('an aggregator compares no events')
+    },
+    scanPieces: () => {
+      throw new Error('an aggregator compares no windows')
     },
     activations: () => call(() => [...tables.activations.values()].map(readActivation)),
     putActivations: (activations) =>
