@@ -171,4 +171,8 @@ const patched = new WeakSet<object>()
 const CONNECT_MS_MAX = 5_000
 export const REQUEST_MS_MAX = 15_000
 const KEEP_ALIVE_MS = 60_000
-const METADATA_AGE_MS_MAX = 60_000
+/**
+ * A broker that no longer leads a partition answers a consumer all the same, with what it has, so that no error says that
+ * another one has more.
+ */
+const METADATA_AGE_MS_MAX = 10_000

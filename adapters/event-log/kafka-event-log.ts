@@ -118,6 +118,7 @@ export async function createKafkaEventLog(options: KafkaEventLogOptions): Promis
     const held = await asked('be read', () => kafkaRange(reading, topic, partition))
     const end = Math.min(to, held.next)
     let at = Math.max(from, held.start) as Offset
+    let deadlineMs = performance.now() + ASK_MS_MAX
     while (at < end) {
       const fetched = await asked('be read', async () => {
         const broker = await reading.findBroker({ nodeId: leaderOf(reading, topic, partition) })
@@ -125,11 +126,27 @@ export async function createKafkaEventLog(options: KafkaEventLogOptions): Promis
       })
       const records = recordsFrom(fetched.get(partition), at).filter((record) => record.offset < end)
       const last = records.at(-1)
-      // Below the end there are records, unless retention has just removed them.
-      if (last === undefined) return
+      if (last === undefined) {
+        at = await placeWithRecords(partition, at, deadlineMs)
+        continue
+      }
       yield records
       at = (last.offset + 1) as Offset
+      deadlineMs = performance.now() + ASK_MS_MAX
     }
+  }
+
+  /** Below the end there are records, unless retention has just removed them, or the broker that answered is behind the leader. */
+  async function placeWithRecords(partition: Partition, at: Offset, deadlineMs: number): Promise<Offset> {
+    const { start } = await asked('be read', () => kafkaRange(reading, topic, partition))
+    if (start > at) return start
+    if (performance.now() >= deadlineMs) {
+      const cause = new Error(`no broker gives record ${at} of partition ${partition}, which is below the end of the log`)
+      throw kafkaFault(address, 'be read', cause)
+    }
+    await delay(ASK_AGAIN_MS)
+    await reading.refreshMetadata().catch((cause: unknown) => log.debug({ err: cause }, 'kafka metadata could not be refreshed'))
+    return at
   }
 
   return {

@@ -29,6 +29,8 @@ const kafka = await containerForTest('Kafka', composeImage('kafka'), (container)
 )
 afterAll(() => kafka.discard())
 
+const RETENTION_MS = 200 * 365 * 86_400_000
+
 describe.skipIf(kafka.container === null)(`in a container${kafka.missing === null ? '' : ` (not run: ${kafka.missing})`}`, () => {
   describeEventLog(`kafka (${kafka.image})`, async () => {
     const [topic, brokers] = [`events-${randomUUID()}`, `127.0.0.1:${port}`]
@@ -41,6 +43,8 @@ describe.skipIf(kafka.container === null)(`in a container${kafka.missing === nul
           partitions,
           replication: 1,
           clientId: 'contract-test',
+          // The tests' times of receipt are long ago.
+          retentionMs: RETENTION_MS,
           log,
           registry: new Registry(),
         }),
