@@ -116,37 +116,27 @@ export async function createKafkaEventLog(options: KafkaEventLogOptions): Promis
 
   async function* read(partition: Partition, from: Offset, to: Offset): AsyncIterable<readonly LogRecord[]> {
     const held = await asked('be read', () => kafkaRange(reading, topic, partition))
-    const end = Math.min(to, held.next)
+    const end = Math.min(to, held.next) as Offset
     let at = Math.max(from, held.start) as Offset
-    let deadlineMs = performance.now() + ASK_MS_MAX
     while (at < end) {
-      const fetched = await asked('be read', async () => {
-        const broker = await reading.findBroker({ nodeId: leaderOf(reading, topic, partition) })
-        return fetchPartitions(broker, topic, [{ partition, from: at }], READ_WAIT_MS)
-      })
-      const records = recordsFrom(fetched.get(partition), at).filter((record) => record.offset < end)
+      const records = await asked('be read', () => recordsBelow(end, partition, at))
       const last = records.at(-1)
-      if (last === undefined) {
-        at = await placeWithRecords(partition, at, deadlineMs)
-        continue
-      }
+      if (last === undefined) return
       yield records
       at = (last.offset + 1) as Offset
-      deadlineMs = performance.now() + ASK_MS_MAX
     }
   }
 
-  /** Below the end there are records, unless retention has just removed them, or the broker that answered is behind the leader. */
-  async function placeWithRecords(partition: Partition, at: Offset, deadlineMs: number): Promise<Offset> {
-    const { start } = await asked('be read', () => kafkaRange(reading, topic, partition))
-    if (start > at) return start
-    if (performance.now() >= deadlineMs) {
-      const cause = new Error(`no broker gives record ${at} of partition ${partition}, which is below the end of the log`)
-      throw kafkaFault(address, 'be read', cause)
-    }
-    await delay(ASK_AGAIN_MS)
-    await reading.refreshMetadata().catch((cause: unknown) => log.debug({ err: cause }, 'kafka metadata could not be refreshed'))
-    return at
+  /** Below the end there are records, none only when retention has just removed them. A broker that is behind the leader is asked again. */
+  async function recordsBelow(end: Offset, partition: Partition, at: Offset): Promise<readonly LogRecord[]> {
+    const broker = await reading.findBroker({ nodeId: leaderOf(reading, topic, partition) })
+    const fetched = await fetchPartitions(broker, topic, [{ partition, from: at }], READ_WAIT_MS)
+    const records = recordsFrom(fetched.get(partition), at).filter((record) => record.offset < end)
+    if (records.length > 0) return records
+    const { start } = await kafkaRange(reading, topic, partition)
+    if (start >= end) return []
+    if (start > at) return await recordsBelow(end, partition, start)
+    throw new Error(`no broker gives record ${at} of partition ${partition}, which is below the end of the log`)
   }
 
   return {
