@@ -176,7 +176,7 @@ async function openCounters({ config, clock, log, registry }: StoreEnvironment):
   return openRedisCounters({
     ...options,
     url: config.redisUrl,
-    randomBytes,
+    random: Math.random,
     keyPrefix: config.redisKeyPrefix,
     holdReplicas: config.redisHoldReplicas,
   })

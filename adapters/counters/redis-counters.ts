@@ -21,7 +21,8 @@ export type RedisCountersOptions = {
   readonly clock: Clock
   readonly log: Logger
   readonly registry: Registry
-  readonly randomBytes: (bytes: number) => Uint8Array
+  /** Evenly from 0 (included) to 1 (excluded). */
+  readonly random: () => number
   /** Begins every key and channel. */
   readonly keyPrefix?: string
   /** Replicas that must have a hold before it is answered. */
@@ -43,7 +44,7 @@ export async function openRedisCounters(options: RedisCountersOptions): Promise<
   const replicasMin = options.holdReplicas ?? 0
   // To wait for replicas stops a connection, so those who read have another.
   const holdServers = replicasMin === 0 ? servers : createRedisServers({ url, log })
-  const holds = createRedisHolds({ servers: holdServers, keys, metrics, randomBytes: options.randomBytes, replicasMin })
+  const holds = createRedisHolds({ servers: holdServers, keys, metrics, random: options.random, replicasMin })
   const channel = listenToTrackingRequests({ url, channel: keys.channel, log })
   const unconfirmed = () => {
     metrics.unconfirmed()

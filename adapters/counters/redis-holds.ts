@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { Fault } from '../../domain/fault.ts'
 import type { Hold } from '../../domain/hold.ts'
 import type { CustomerKey, InstantMs, Partition } from '../../domain/identity.ts'
@@ -24,7 +25,9 @@ export type RedisHolds = Pick<Counters, 'reserve' | 'hold' | 'settleHold' | 'rel
 
 const HOLDS_PER_PAGE = 500
 /** Claims on one id that overtake each other; more is no coincidence. */
-const CLAIMS_MAX = 5
+const CLAIMS_MAX = 8
+/** At most, before the first claim of another is ended; twice as long before each further one. */
+const FENCE_WAIT_MS = 4
 /** A hold may be settled for a day after it expired, and is remembered for another. */
 const ID_MEMORY_MS = 3 * HOLD_MEMORY_MS
 const REPLICA_WAIT_MS_MAX = 1_000
@@ -37,10 +40,10 @@ export function createRedisHolds(deps: {
   readonly servers: RedisServers
   readonly keys: RedisKeys
   readonly metrics: RedisCountersMetrics
-  readonly randomBytes: (bytes: number) => Uint8Array
+  readonly random: () => number
   readonly replicasMin: number
 }): RedisHolds {
-  const { servers, keys, metrics, randomBytes, replicasMin } = deps
+  const { servers, keys, metrics, random, replicasMin } = deps
   const expiring = new Set<string>()
 
   async function change(script: RedisScript, names: readonly string[], argsFor: (run: string) => readonly string[]) {
@@ -67,39 +70,20 @@ export function createRedisHolds(deps: {
     return { status: 'done', hold: holdOfRow(customer, id, parseHoldRow(rest[0])) }
   }
 
-  /**
-   * Makes the id this customer's, or finds the hold that has it. A claim without a hold (its reservation was refused, or its
-   * process died) gives way: first nobody can make a hold under it any more, then it is replaced.
-   */
-  async function claim(customer: CustomerRef, request: HoldRequest, nowMs: InstantMs): Promise<{ claim: string } | { hold: Hold }> {
-    const entry = [keys.id(customer.tenant, request.id)]
-    const neededMs = String(request.expiresAtMs - nowMs + ID_MEMORY_MS)
-    const own = `${customer.partition} ${Buffer.from(randomBytes(12)).toString('base64url')} ${customer.customer}`
-    let standing = String(await servers.run(REDIS_SCRIPTS.claimId, entry, () => [own, neededMs]))
-    for (let claims = 0; claims < CLAIMS_MAX; claims++) {
-      const owner = ownerOf(standing, customer.tenant)
-      if (owner.customer === customer.customer) return { claim: standing }
-      const fenced = standing
-      const row = await servers.run(REDIS_SCRIPTS.fenceHold, keys.holds(owner), () => [request.id, String(nowMs), fenced])
-      if (row !== null) return { hold: holdOfRow(owner, request.id, parseHoldRow(row)) }
-      standing = String(await servers.run(REDIS_SCRIPTS.takeOverId, entry, () => [own, neededMs, fenced]))
-    }
-    throw contended(request.id)
-  }
-
-  async function reserveUnder(
-    claimed: string,
+  /** Or the turn up to which nobody makes the hold any more. */
+  async function reserveInTurn(
+    turn: number,
     customer: CustomerRef,
     request: HoldRequest,
     nowMs: InstantMs,
-  ): Promise<ReserveOutcome | null> {
+  ): Promise<ReserveOutcome | { readonly fencedTurn: number }> {
     const { id, feature, quantity, expiresAtMs, cap } = request
     const names = [keys.partition(customer.partition), keys.counters(customer)[0], ...keys.holds(customer)]
     const { status, rest } = await change(REDIS_SCRIPTS.reserve, names, (run) => [
-      ...[run, String(nowMs), id, claimed, feature, String(quantity), String(expiresAtMs)],
+      ...[run, String(nowMs), id, String(turn), feature, String(quantity), String(expiresAtMs)],
       ...encodeCap(cap),
     ])
-    if (status === 'fenced') return null
+    if (status === 'fenced') return { fencedTurn: Number(rest[0]) }
     if (status === 'untracked') return { status }
     if (status === 'exists') {
       await replicated(names[2] ?? '')
@@ -114,19 +98,36 @@ export function createRedisHolds(deps: {
   }
 
   return {
+    /**
+     * Under a claim on the id. One that came to nothing (its reservation was refused, or its process died) gives way: first
+     * nobody can make a hold in its turn any more, then the next turn begins. One that is on its way to a hold looks the
+     * same, so it is given a moment: customers that fence each other off at once would all go without.
+     */
     async reserve(customer, request, nowMs) {
+      const entry = [keys.id(customer.tenant, request.id)]
+      const neededMs = String(request.expiresAtMs - nowMs + ID_MEMORY_MS)
+      let standing = String(await servers.run(REDIS_SCRIPTS.claimId, entry, () => [claimOf(customer, 1), neededMs]))
       for (let claims = 0; claims < CLAIMS_MAX; claims++) {
-        const claimed = await claim(customer, request, nowMs)
-        if ('hold' in claimed) return { status: 'exists', hold: claimed.hold }
-        const outcome = await reserveUnder(claimed.claim, customer, request, nowMs)
-        if (outcome !== null) return outcome
+        const { owner, turn } = parseClaim(standing, customer.tenant)
+        let endedTurn = turn
+        if (owner.customer === customer.customer) {
+          const outcome = await reserveInTurn(turn, customer, request, nowMs)
+          if (!('fencedTurn' in outcome)) return outcome
+          endedTurn = Math.max(turn, outcome.fencedTurn)
+        } else {
+          await delay(random() * FENCE_WAIT_MS * 2 ** claims)
+          const row = await servers.run(REDIS_SCRIPTS.fenceHold, keys.holds(owner), () => [request.id, String(nowMs), String(turn)])
+          if (row !== null) return { status: 'exists', hold: holdOfRow(owner, request.id, parseHoldRow(row)) }
+        }
+        const fenced = standing
+        standing = String(await servers.run(REDIS_SCRIPTS.takeOverId, entry, () => [claimOf(customer, endedTurn + 1), neededMs, fenced]))
       }
       throw contended(request.id)
     },
     async hold(tenant, id, nowMs) {
       const standing = await servers.send(['GET', keys.id(tenant, id)])
       if (standing === null) return null
-      const owner = ownerOf(String(standing), tenant)
+      const { owner } = parseClaim(String(standing), tenant)
       const row = await servers.send(['HGET', keys.holds(owner)[0], `h:${id}`])
       return row === null ? null : holdAt(owner, id, parseHoldRow(row), nowMs)
     },
@@ -200,10 +201,15 @@ async function* settlingNames(servers: RedisServers, keys: RedisKeys, partition:
   }
 }
 
-/** A claim: partition, something of its own, customer. */
-function ownerOf(claim: string, tenant: CustomerRef['tenant']): CustomerRef {
-  const [partition = '', token = ''] = claim.split(' ', 2)
-  return { tenant, partition: Number(partition) as Partition, customer: claim.slice(partition.length + token.length + 2) as CustomerKey }
+/** Partition, turn, customer. Turns of an id go up by at least one, whoever's they are. */
+function claimOf({ partition, customer }: CustomerRef, turn: number): string {
+  return `${partition} ${turn} ${customer}`
+}
+
+function parseClaim(claim: string, tenant: CustomerRef['tenant']): { readonly owner: CustomerRef; readonly turn: number } {
+  const [partition = '', turn = ''] = claim.split(' ', 2)
+  const customer = claim.slice(partition.length + turn.length + 2) as CustomerKey
+  return { owner: { tenant, partition: Number(partition) as Partition, customer }, turn: Number(turn) }
 }
 
 function contended(id: string): Fault {

@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { Wait } from 'testcontainers'
@@ -28,7 +28,7 @@ for (const { name, server } of servers) {
       const log = pino({ level: 'silent' })
       // Nothing is removed: the server goes with the file.
       const open: CountersPlace['open'] = (now) =>
-        openRedisCounters({ url, keyPrefix, clock: { now }, log, registry: new Registry(), randomBytes })
+        openRedisCounters({ url, keyPrefix, clock: { now }, log, registry: new Registry(), random: Math.random })
       return { open, remove: async () => undefined }
     }
     describeCounters(`${name} (${server.image})`, makePlace)

@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { createClient } from '@redis/client'
 import fc from 'fast-check'
 import { pino } from 'pino'
@@ -6,6 +6,7 @@ import { Registry } from 'prom-client'
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { CounterDelta, Counters, CustomerRef, HoldRequest, TrackedCounter } from '../../adapters/counters/counters.ts'
 import { openRedisCounters, type RedisCountersOptions } from '../../adapters/counters/redis-counters.ts'
+import { createRedisKeys } from '../../adapters/counters/redis-keys.ts'
 import { createConfirmedCounters } from '../../aggregator/confirmed-counters.ts'
 import { isDevServerRunning, readDevServers, startDevServers } from '../../deploy/dev/servers.ts'
 import { type CounterState, mergeCounterStates, usedQuantity } from '../../domain/counter-state.ts'
@@ -23,7 +24,15 @@ afterAll(() => Promise.all([redis.discard(), cluster?.discard()]))
 const log = pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' })
 
 function open(url: string, keyPrefix: string, options: Partial<RedisCountersOptions> = {}) {
-  return openRedisCounters({ url, keyPrefix, clock: { now: () => 0 as InstantMs }, log, registry: new Registry(), randomBytes, ...options })
+  return openRedisCounters({
+    url,
+    keyPrefix,
+    clock: { now: () => 0 as InstantMs },
+    log,
+    registry: new Registry(),
+    random: Math.random,
+    ...options,
+  })
 }
 
 async function removeKeys(url: string, keyPrefix: string): Promise<void> {
@@ -112,7 +121,7 @@ describe.skipIf(redis.server === null)(`on Redis${redis.missing === null ? '' : 
     })
 
     test('an id that several customers take at once is held by one of them, and the others are told', async () => {
-      const customers = ['a', 'b', 'c', 'd'].map((customer, index) => customerRef(customer, index % 2))
+      const customers = Array.from({ length: 8 }, (_, index) => customerRef(`c${index}`, index % 2))
       for (const customer of customers) await here.track(customer, [tracked('add')], 0 as Offset)
       for (let round = 0; round < 40; round++) {
         const outcomes = await Promise.allSettled(
@@ -133,6 +142,26 @@ describe.skipIf(redis.server === null)(`on Redis${redis.missing === null ? '' : 
       expect(await here.reserve(ACME, reservation('id', 1n), EPOCH)).toMatchObject({ status: 'exists', hold: { customer: 'other' } })
       expect(await here.hold(ACME.tenant, 'id', EPOCH)).toMatchObject({ customer: 'other', quantity: 100n })
       expect(await spent(here)).toMatchObject({ heldUnits: 0n })
+    })
+
+    test('an id is free when the process that claimed it died, or the one that was ending that claim', async () => {
+      const [keys, other] = [createRedisKeys(keyPrefix), customerRef('other', 1)]
+      for (const customer of [ACME, other]) await here.track(customer, [tracked('add')], 0 as Offset)
+      const client = createClient({ url })
+      await client.connect()
+      try {
+        await client.set(keys.id(ACME.tenant, 'claimed'), `0 3 ${ACME.customer}`)
+        expect((await here.reserve(other, reservation('claimed', 1n), EPOCH)).status).toBe('held')
+        expect((await elsewhere.reserve(ACME, reservation('claimed', 1n), EPOCH)).status).toBe('exists')
+
+        await client.set(keys.id(ACME.tenant, 'ending'), `0 3 ${ACME.customer}`)
+        const fenced = ['', '0', '0', '0', 'fenced', '0', '0', '0', '0', '5']
+        await client.hSet(keys.holds(ACME)[0], 'h:ending', JSON.stringify(fenced))
+        expect((await here.reserve(ACME, reservation('ending', 1n), EPOCH)).status).toBe('held')
+        expect(await client.get(keys.id(ACME.tenant, 'ending'))).toBe(`0 6 ${ACME.customer}`)
+      } finally {
+        client.destroy()
+      }
     })
   })
 })

@@ -1,12 +1,12 @@
--- KEYS: partition, counters, the customer's four keys of holds. ARGV: run, now, id, claim on the id, feature, quantity,
+-- KEYS: partition, counters, the customer's four keys of holds. ARGV: run, now, id, turn of the claim on it, feature, quantity,
 -- expiresAt, definition, start of the period, limit ('' for none), earlier periods.
-local run, now, id, claim, feature = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
+local run, now, id, turn, feature = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
 local quantity, expires, definition, start, limit = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10]
 local keys = hold_keys(3)
 local expired = come_to(keys, now)
 local known = hold_row(keys, id)
 if known and known[STATE] ~= 'fenced' then return { 'exists', expired, cjson.encode(known) } end
-if known and known[REPORT] == claim then return { 'fenced', expired } end
+if known and tonumber(known[REPORT]) >= tonumber(turn) then return { 'fenced', expired, known[REPORT] } end
 
 local partition = partition_at(KEYS[1])
 if not partition.next then return { 'untracked', expired } end
