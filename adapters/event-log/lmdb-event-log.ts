@@ -10,8 +10,9 @@ import { type CutOffFile, fillUpFile, findCutOffFile } from '../lmdb/lmdb-file-l
 import { refuseFullDisk } from '../lmdb/refuse-full-disk.ts'
 import type { EventLog, LogHandler, LogRange, LogRecord } from './event-log.ts'
 import { createGroupCommit, type PlacedRecord } from './group-commit.ts'
-import { offsetOfKey, receivedAtOf, recordKey, recordOf, storedRecord } from './lmdb-record-layout.ts'
+import { offsetOfKey, receivedAtOf, recordKey, recordOf, storedRecord, valueOfStored } from './lmdb-record-layout.ts'
 import { type LmdbSubscription, startLmdbSubscription } from './lmdb-subscription.ts'
+import { createLogTail } from './log-tail.ts'
 import { writeRecordFiles } from './record-files.ts'
 
 export type LmdbEventLogOptions = {
@@ -29,12 +30,15 @@ export type LmdbEventLogOptions = {
   /** A handler gets at most this many records or bytes at once (one record may be larger). */
   readonly readRecordsMax?: number
   readonly readBytesMax?: number
+  /** Records kept in memory until the subscription has had them; beyond, it reads from the file. */
+  readonly tailBytesMax?: number
   readonly onPanic?: OnPanic
 }
 
 /** The event log in one directory, for one process. See README.md for what is durable when. */
 export async function createLmdbEventLog(options: LmdbEventLogOptions): Promise<EventLog> {
   const { log, partitions, storedBytesMax = 256 * GiB, readRecordsMax = 64, readBytesMax = 4 * MiB } = options
+  const tail = createLogTail({ bytesMax: options.tailBytesMax ?? 64 * MiB })
   const store = openStore(options.path)
   const { root, records, meta } = store
   const opening = await checkPartitions(store, options)
@@ -59,6 +63,7 @@ export async function createLmdbEventLog(options: LmdbEventLogOptions): Promise<
   async function commit(placed: readonly PlacedRecord[]): Promise<void> {
     const end = metrics.commitSeconds.startTimer()
     const rows = placed.map((record) => ({
+      record,
       key: recordKey(record.partition, record.offset),
       stored: storedRecord(record.value, record.receivedAtMs),
     }))
@@ -70,6 +75,7 @@ export async function createLmdbEventLog(options: LmdbEventLogOptions): Promise<
         for (const { key, stored } of rows) records.put(key, stored)
       }, bytes)
       writeFault = null
+      if (subscription !== null) for (const { record, stored } of rows) tail.keep({ ...record, value: valueOfStored(stored) })
     } catch (error) {
       const fault = error instanceof Fault ? error : await faultOf(error, options, bytes)
       writeFault = fault
@@ -123,6 +129,11 @@ export async function createLmdbEventLog(options: LmdbEventLogOptions): Promise<
     return found
   }
 
+  function readForSubscription(partition: Partition, from: Offset): readonly LogRecord[] {
+    const recent = tail.from(partition, from, { recordsMax: readRecordsMax, bytesMax: readBytesMax })
+    return recent.length > 0 ? recent : readBetween(partition, from, tail.start(partition) ?? appends.durableNext(partition))
+  }
+
   return {
     partitions,
     append(partition, value, receivedAtMs) {
@@ -149,7 +160,8 @@ export async function createLmdbEventLog(options: LmdbEventLogOptions): Promise<
         partitions,
         handler,
         rangeOf,
-        readFrom: (partition, from) => readBetween(partition, from, appends.durableNext(partition)),
+        nextOf: appends.durableNext,
+        readFrom: readForSubscription,
         onFailure: () => metrics.failures.inc({ reason: 'handler' }),
         log,
       })
@@ -158,6 +170,7 @@ export async function createLmdbEventLog(options: LmdbEventLogOptions): Promise<
         async stop() {
           await started.stop()
           subscription = null
+          tail.clear()
         },
       }
     },

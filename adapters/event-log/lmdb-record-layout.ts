@@ -30,9 +30,13 @@ export function receivedAtOf(stored: Buffer): InstantMs {
   return stored.readDoubleBE(0) as InstantMs
 }
 
+export function valueOfStored(stored: Buffer): Uint8Array {
+  return stored.subarray(PREFIX_BYTES)
+}
+
 export function recordOf(partition: Partition, offset: Offset, stored: Buffer): LogRecord {
   if (stored.length < PREFIX_BYTES) throw corrupt(partition, offset, `only ${stored.length} bytes`)
-  const value = stored.subarray(PREFIX_BYTES)
+  const value = valueOfStored(stored)
   if (crc32(value) !== stored.readUInt32BE(8)) throw corrupt(partition, offset, `${value.length} bytes that do not match their checksum`)
   return { partition, offset, receivedAtMs: receivedAtOf(stored), value }
 }

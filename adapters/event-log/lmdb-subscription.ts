@@ -16,6 +16,8 @@ export function startLmdbSubscription(options: {
   readonly partitions: number
   readonly handler: LogHandler
   readonly rangeOf: (partition: Partition) => LogRange
+  /** The end of that range. */
+  readonly nextOf: (partition: Partition) => Offset
   /** At least one record when `from` lies below the durable end; bounded. */
   readonly readFrom: (partition: Partition, from: Offset) => readonly LogRecord[]
   readonly onFailure: () => void
@@ -31,7 +33,7 @@ export function startLmdbSubscription(options: {
     if (start === STOPPED) return
     let position = start
     while (!stopping.signal.aborted) {
-      if (position >= options.rangeOf(partition).next) {
+      if (position >= options.nextOf(partition)) {
         await asleep(partition)
         continue
       }

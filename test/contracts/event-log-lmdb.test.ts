@@ -17,14 +17,17 @@ const newDirectory = () => mkdtemp(join(tmpdir(), 'tollgate-event-log-'))
 const openLog = (path: string, more: Partial<LmdbEventLogOptions> = {}) =>
   createLmdbEventLog({ path, partitions: 2, log: silent, registry: new Registry(), ...more })
 
-describeEventLog('lmdb', async () => {
+const placeWith = (options: Partial<LmdbEventLogOptions>) => async () => {
   const path = await newDirectory()
   return {
-    open: (partitions) => openLog(path, { partitions }),
+    open: (partitions: number) => openLog(path, { partitions, ...options }),
     remove: () => rm(path, { recursive: true, force: true }),
     readSetAside: () => readRecordFiles(join(path, 'undecodable')),
   }
-})
+}
+
+describeEventLog('lmdb', placeWith({}))
+describeEventLog('lmdb, all read from the file', placeWith({ tailBytesMax: 0 }))
 
 async function readRecordFiles(directory: string): Promise<readonly SetAsideRecord[]> {
   const names = (await readdir(directory)).filter((name) => name.endsWith('.avro')).map((name) => name.slice(0, -'.avro'.length))
@@ -78,6 +81,32 @@ describe('the log on lmdb', () => {
     for (const { offset, value } of acknowledged) expect(found.get(offset)).toBe(value)
     expect([...found.keys()]).toEqual(Array.from({ length: found.size }, (_, n) => n))
     expect(await log.append(P0, text('after'), at(1))).toBe(found.size)
+    await log.stop()
+  })
+
+  test('a subscription gets each record once and in order, from memory as far as that holds them, from the file else', async () => {
+    const log = await openLog(path, { tailBytesMax: 40, readRecordsMax: 3 })
+    const seen: string[] = []
+    const gate = Promise.withResolvers<void>()
+    let calls = 0
+    const subscription = await log.subscribe('tail', {
+      assigned: async () => 0 as Offset,
+      revoked: async () => undefined,
+      async records(_partition, records) {
+        calls++
+        await gate.promise
+        // The same ones again, although some of them were in memory.
+        if (calls === 2) throw new Error('failed once')
+        seen.push(...records.map(({ value }) => new TextDecoder().decode(value)))
+      },
+    })
+    const wanted = Array.from({ length: 60 }, (_, n) => `record-${n}`)
+    for (const value of wanted.slice(0, 30)) await log.append(P0, text(value), at(1))
+    gate.resolve()
+    for (const value of wanted.slice(30)) await log.append(P0, text(value), at(1))
+    await vi.waitFor(() => expect(seen).toHaveLength(60), 10_000)
+    expect(seen).toEqual(wanted)
+    await subscription.stop()
     await log.stop()
   })
 
