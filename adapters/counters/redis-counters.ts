@@ -44,7 +44,7 @@ export async function openRedisCounters(options: RedisCountersOptions): Promise<
   const replicasMin = options.holdReplicas ?? 0
   // To wait for replicas stops a connection, so those who read have another.
   const holdServers = replicasMin === 0 ? servers : createRedisServers({ url, log })
-  const holds = createRedisHolds({ servers: holdServers, keys, metrics, random: options.random, replicasMin })
+  const holds = createRedisHolds({ servers: holdServers, keys, metrics, clock, random: options.random, replicasMin })
   const channel = listenToTrackingRequests({ url, channel: keys.channel, log })
   const unconfirmed = () => {
     metrics.unconfirmed()
@@ -118,7 +118,7 @@ export async function openRedisCounters(options: RedisCountersOptions): Promise<
         ...periods,
       ])) as ReadReply
       if (status === 'unconfirmed') throw unconfirmed()
-      if (due > 0) holds.expireSoon(customer, nowMs)
+      if (due > 0) holds.endSoon(customer, nowMs)
       return readings.map((reading) => {
         if (reading === null) return undefined
         const [definition, trackedFromMs, used, held] = reading
@@ -166,7 +166,7 @@ export async function openRedisCounters(options: RedisCountersOptions): Promise<
       await servers.send(['EXISTS', keys.partition(0 as Partition)])
     },
     async stop() {
-      await channel.stop()
+      await Promise.all([channel.stop(), holds.stop()])
       servers.stop()
       holdServers.stop()
     },

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Clock } from '../../domain/clock.ts'
 import { Fault } from '../../domain/fault.ts'
 import type { Hold } from '../../domain/hold.ts'
 import type { CustomerKey, InstantMs, Partition } from '../../domain/identity.ts'
@@ -13,6 +14,7 @@ import {
 } from './counters.ts'
 import type { RedisCountersMetrics } from './redis-counters-metrics.ts'
 import { unconfirmedFault } from './redis-fault.ts'
+import { createRedisHoldExpiry } from './redis-hold-expiry.ts'
 import { holdAt, holdOfRow, parseHoldRow } from './redis-hold-row.ts'
 import { customerOfName, nameOfCustomer, type RedisKeys } from './redis-keys.ts'
 import { REDIS_SCRIPTS, type RedisScript } from './redis-scripts.ts'
@@ -20,7 +22,8 @@ import type { RedisServers } from './redis-servers.ts'
 
 export type RedisHolds = Pick<Counters, 'reserve' | 'hold' | 'settleHold' | 'releaseHold' | 'extendHold' | 'settlingHolds'> & {
   /** Ends the customer's holds that are due, some time soon. */
-  expireSoon(customer: CustomerRef, nowMs: InstantMs): void
+  endSoon(customer: CustomerRef, nowMs: InstantMs): void
+  stop(): Promise<void>
 }
 
 const HOLDS_PER_PAGE = 500
@@ -40,11 +43,19 @@ export function createRedisHolds(deps: {
   readonly servers: RedisServers
   readonly keys: RedisKeys
   readonly metrics: RedisCountersMetrics
+  readonly clock: Clock
   readonly random: () => number
   readonly replicasMin: number
 }): RedisHolds {
-  const { servers, keys, metrics, random, replicasMin } = deps
-  const expiring = new Set<string>()
+  const { servers, keys, metrics, clock, random, replicasMin } = deps
+  const expiry = createRedisHoldExpiry({ clock, expire })
+
+  async function expire(customer: CustomerRef, nowMs: InstantMs): Promise<InstantMs | null> {
+    const reply = await servers.run(REDIS_SCRIPTS.expireHolds, keys.holds(customer), () => [String(nowMs)])
+    const [expired, nextDueMs] = reply as [number, string]
+    metrics.ended('expired', expired)
+    return nextDueMs === '' ? null : (Number(nextDueMs) as InstantMs)
+  }
 
   async function change(script: RedisScript, names: readonly string[], argsFor: (run: string) => readonly string[]) {
     const [status, expired, ...rest] = (await servers.run(script, names, argsFor)) as [string, number, ...unknown[]]
@@ -93,6 +104,7 @@ export function createRedisHolds(deps: {
     const { tenant, customer: key, partition } = customer
     const hold: Hold = { id, tenant, customer: key, partition, feature, quantity, createdAtMs: nowMs, expiresAtMs, state: { kind: 'held' } }
     if (status === 'refused') return { status, hold, ...spent }
+    expiry.watch(customer, expiresAtMs)
     await replicated(names[2] ?? '')
     return { status: 'held', hold, ...spent }
   }
@@ -165,18 +177,8 @@ export function createRedisHolds(deps: {
         if (holds.length > 0) yield holds
       }
     },
-    expireSoon(customer, nowMs) {
-      const name = nameOfCustomer(customer)
-      if (expiring.has(name)) return
-      expiring.add(name)
-      servers
-        .run(REDIS_SCRIPTS.expireHolds, keys.holds(customer), () => [String(nowMs)])
-        .then(
-          (expired) => metrics.ended('expired', Number(expired)),
-          () => undefined,
-        )
-        .finally(() => expiring.delete(name))
-    },
+    endSoon: expiry.watch,
+    stop: expiry.stop,
   }
 }
 

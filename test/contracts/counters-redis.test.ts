@@ -86,6 +86,45 @@ describe.skipIf(redis.server === null)(`on Redis${redis.missing === null ? '' : 
     }
   })
 
+  test('holds that are due count no more before they are ended, and are ended a hundred at a time', async () => {
+    const keyPrefix = `test-${randomUUID()}`
+    const registry = new Registry()
+    let nowMs = 0
+    const counters = await open(url, keyPrefix, { clock: { now: () => nowMs as InstantMs }, registry })
+    try {
+      await counters.track(ACME, [tracked('add')], 0 as Offset)
+      const cap = { definition: 'v1', periodStartMs: EPOCH, hardLimit: null }
+      const ids = Array.from({ length: 350 }, (_, index) => `r${index}`)
+      // The greatest quantities are no whole doubles in sum.
+      const quantity = 2n ** 52n + 1n
+      for (const id of ids) await counters.reserve(ACME, { ...reservation(id, quantity), cap }, EPOCH)
+      expect(await spent(counters)).toMatchObject({ heldUnits: 350n * quantity })
+
+      const wanted = [{ feature: 'add' as FeatureKey, periodStartMs: EPOCH }]
+      const due = 60_000 as InstantMs
+      expect(await counters.read(ACME, wanted, due)).toMatchObject([{ heldUnits: 0n }])
+      // Its own turn to be ended is not there yet.
+      const extended = await counters.extendHold(ACME, 'r349', 90_000 as InstantMs, due)
+      expect(extended).toMatchObject({ status: 'done', hold: { state: { kind: 'expired' } } })
+      const settlement = { quantity, occurredAtMs: EPOCH, report: '', beyond: 'none' } as const
+      const settled = await counters.settleHold(ACME, 'r348', settlement, due)
+      expect(settled).toMatchObject({ status: 'done', hold: { state: { kind: 'settled', settlement: { settledUnits: 0n } } } })
+      expect(await counters.reserve(ACME, { ...reservation('r347', 1n), cap }, due)).toMatchObject({
+        status: 'exists',
+        hold: { state: { kind: 'expired' } },
+      })
+      expect(await counters.read(ACME, wanted, due)).toMatchObject([{ heldUnits: 0n }])
+
+      nowMs = due
+      await vi.waitFor(async () => expect(await registry.metrics()).toContain('tollgate_holds_ended_total{state="expired"} 349'), 10_000)
+      expect(await spent(counters)).toMatchObject({ heldUnits: 0n })
+      expect(await counters.releaseHold(ACME, 'r0', due)).toMatchObject({ status: 'done', hold: { state: { kind: 'released' } } })
+    } finally {
+      await counters.stop()
+      await removeKeys(url, keyPrefix)
+    }
+  })
+
   describe('shared by several processes', () => {
     let keyPrefix: string
     let here: Counters

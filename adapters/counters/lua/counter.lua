@@ -43,6 +43,7 @@ end
 -- What the state stands for, in nano units.
 local function used_units(state)
   if not state then return '0' end
+  if string.sub(state, 1, 4) == 'add ' then return string.sub(state, 5) end
   local words = words_of(state)
   if words[1] == 'average' then
     if words[3] == '0' then return '0' end

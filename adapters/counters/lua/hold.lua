@@ -1,11 +1,15 @@
 -- Holds of one customer, in four keys: `rows`, a hash of `h:<id>` to the hold as a JSON list, and of the sums `n:<feature>`
--- (held) and `s:<feature>` (settling); and sorted sets of ids: `expiring` by when they expire (the held ones), `settling` by
--- event time, `forgetting` by when what has ended may be forgotten. Times and quantities are texts, exact as they came.
+-- (held) and `s:<feature>` (settling); and sorted sets: `expiring` of members `<id> <quantity> <feature>` by when they expire,
+-- `settling` of ids by event time, `forgetting` of ids by when what has ended may be forgotten. Times and quantities are
+-- texts, exact as they came.
+-- A hold that is due stays in `expiring` and in the sum until someone comes by, who ends some of them: Redis answers nobody
+-- else meanwhile. Its row says 'held' before and after: whether it is, `expiring` says.
 
 local FEATURE, QUANTITY, CREATED, EXPIRES, STATE, FORGET, REQUESTED, SETTLED, OCCURRED, REPORT = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 
 local MEMORY_MS = 86400000
-local DUE_AT_ONCE_MAX = 500
+local ENDED_AT_ONCE_MAX = 100
+local EXACT_MAX = 4503599627370496
 
 local function hold_keys(from)
   return { rows = KEYS[from], expiring = KEYS[from + 1], settling = KEYS[from + 2], forgetting = KEYS[from + 3] }
@@ -25,14 +29,28 @@ local function add_to_sum(keys, field, units)
   if sum == '0' then redis.call('HDEL', keys.rows, field) else redis.call('HSET', keys.rows, field, sum) end
 end
 
+local function expiring_member(id, row)
+  return id .. ' ' .. row[QUANTITY] .. ' ' .. row[FEATURE]
+end
+
 local function enter_held(keys, id, row)
-  redis.call('ZADD', keys.expiring, row[EXPIRES], id)
+  redis.call('ZADD', keys.expiring, row[EXPIRES], expiring_member(id, row))
   add_to_sum(keys, 'n:' .. row[FEATURE], row[QUANTITY])
 end
 
 local function leave_held(keys, id, row)
-  redis.call('ZREM', keys.expiring, id)
-  add_to_sum(keys, 'n:' .. row[FEATURE], negate(row[QUANTITY]))
+  if redis.call('ZREM', keys.expiring, expiring_member(id, row)) == 1 then
+    add_to_sum(keys, 'n:' .. row[FEATURE], negate(row[QUANTITY]))
+  end
+end
+
+-- The hold as it is now; nil when there is none.
+local function hold_at(keys, id, now)
+  local row = hold_row(keys, id)
+  if not row or row[STATE] ~= 'held' then return row end
+  local expires = redis.call('ZSCORE', keys.expiring, expiring_member(id, row))
+  if not expires or tonumber(expires) <= now then row[STATE] = 'expired' end
+  return row
 end
 
 local function enter_settling(keys, id, row)
@@ -52,44 +70,65 @@ local function remember(keys, id, row, state, now)
   redis.call('ZADD', keys.forgetting, row[FORGET], id)
 end
 
--- Ends every hold whose time has come, and forgets some of what ended long ago. Returns how many expired.
+-- Ends some of the holds whose time has come, and forgets some of what ended long ago. Returns how many expired.
 local function come_to(keys, now)
-  local expired = 0
-  while true do
-    local due = redis.call('ZRANGEBYSCORE', keys.expiring, '-inf', offset_text(now), 'LIMIT', 0, DUE_AT_ONCE_MAX)
-    for _, id in ipairs(due) do
-      local row = hold_row(keys, id)
-      leave_held(keys, id, row)
-      remember(keys, id, row, 'expired', now)
+  local due = redis.call('ZRANGEBYSCORE', keys.expiring, '-inf', offset_text(now), 'WITHSCORES', 'LIMIT', 0, ENDED_AT_ONCE_MAX)
+  if #due > 0 then
+    local members, forgetting, sums = {}, {}, {}
+    for at = 1, #due, 2 do
+      local id, quantity, feature = string.match(due[at], '^(%S+) (%S+) (.+)$')
+      members[#members + 1] = due[at]
+      forgetting[at], forgetting[at + 1] = offset_text(tonumber(due[at + 1]) + MEMORY_MS), id
+      sums[feature] = add(sums[feature] or '0', quantity)
     end
-    expired = expired + #due
-    if #due < DUE_AT_ONCE_MAX then break end
+    redis.call('ZREM', keys.expiring, unpack(members))
+    redis.call('ZADD', keys.forgetting, unpack(forgetting))
+    for feature, units in pairs(sums) do add_to_sum(keys, 'n:' .. feature, negate(units)) end
   end
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', keys.forgetting, '-inf', offset_text(now), 'LIMIT', 0, DUE_AT_ONCE_MAX)) do
-    redis.call('HDEL', keys.rows, 'h:' .. id)
-    redis.call('ZREM', keys.forgetting, id)
+  local old = redis.call('ZRANGEBYSCORE', keys.forgetting, '-inf', offset_text(now), 'LIMIT', 0, ENDED_AT_ONCE_MAX)
+  if #old > 0 then
+    local fields = {}
+    for at, id in ipairs(old) do fields[at] = 'h:' .. id end
+    redis.call('HDEL', keys.rows, unpack(fields))
+    redis.call('ZREM', keys.forgetting, unpack(old))
   end
-  return expired
+  return #due / 2
 end
 
--- What is held of a feature: all that is held, and what settles into the period or a later one. Writes nothing, so holds
--- that are due but not ended yet are taken off.
-local function held_units(keys, feature, start, now)
-  local sums = redis.call('HMGET', keys.rows, 'n:' .. feature, 's:' .. feature)
-  local units = sums[1] or '0'
-  if sums[1] then
-    for _, id in ipairs(redis.call('ZRANGEBYSCORE', keys.expiring, '-inf', offset_text(now))) do
-      local row = hold_row(keys, id)
-      if row[FEATURE] == feature then units = subtract(units, row[QUANTITY]) end
+-- What is in the sum of a feature although it is due, and how many holds of the customer are.
+local function due_units(keys, feature, now)
+  local units, exact = '0', 0
+  local due = redis.call('ZRANGEBYSCORE', keys.expiring, '-inf', offset_text(now))
+  for _, member in ipairs(due) do
+    local quantity, of = string.match(member, '^%S+ (%S+) (.+)$')
+    if of == feature and #quantity > SHORT_DIGITS then
+      units = add(units, quantity)
+    elseif of == feature then
+      exact = exact + tonumber(quantity)
+      if exact > EXACT_MAX then
+        units, exact = add(units, offset_text(exact)), 0
+      end
     end
   end
-  if not sums[2] then return units end
-  if redis.call('ZCOUNT', keys.settling, '-inf', '(' .. start) == 0 then return add(units, sums[2]) end
+  return add(units, offset_text(exact)), #due
+end
+
+-- What is held of a feature: all that is held, and what settles into the period or a later one; and how many holds are due
+-- that nobody has ended. Writes nothing.
+local function held_units(keys, feature, start, now)
+  local sums = redis.call('HMGET', keys.rows, 'n:' .. feature, 's:' .. feature)
+  local units, due = '0', 0
+  if sums[1] then
+    units, due = due_units(keys, feature, now)
+    units = subtract(sums[1], units)
+  end
+  if not sums[2] then return units, due end
+  if redis.call('ZCOUNT', keys.settling, '-inf', '(' .. start) == 0 then return add(units, sums[2]), due end
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', keys.settling, start, '+inf')) do
     local row = hold_row(keys, id)
     if row[FEATURE] == feature then units = add(units, row[SETTLED]) end
   end
-  return units
+  return units, due
 end
 
 -- Customers whose holds have all ended leave nothing behind once these are forgotten.

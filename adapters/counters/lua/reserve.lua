@@ -4,7 +4,7 @@ local run, now, id, turn, feature = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 local quantity, expires, definition, start, limit = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10]
 local keys = hold_keys(3)
 local expired = come_to(keys, now)
-local known = hold_row(keys, id)
+local known = hold_at(keys, id, now)
 if known and known[STATE] ~= 'fenced' then return { 'exists', expired, cjson.encode(known) } end
 if known and tonumber(known[REPORT]) >= tonumber(turn) then return { 'fenced', expired, known[REPORT] } end
 

@@ -5,7 +5,7 @@ local run, now, id, customer = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 local quantity, occurred, report, beyond = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local keys = hold_keys(4)
 local expired = come_to(keys, now)
-local row = hold_row(keys, id)
+local row = hold_at(keys, id, now)
 if not row or row[STATE] == 'fenced' then return { 'unknown', expired } end
 if row[STATE] ~= 'held' and row[STATE] ~= 'expired' then return { 'done', expired, cjson.encode(row) } end
 
@@ -30,7 +30,8 @@ if compare(quantity, own) > 0 and beyond ~= 'any' then
   end
 end
 
-if row[STATE] == 'held' then leave_held(keys, id, row) else redis.call('ZREM', keys.forgetting, id) end
+leave_held(keys, id, row)
+redis.call('ZREM', keys.forgetting, id)
 row[REQUESTED], row[SETTLED], row[OCCURRED] = quantity, settled, occurred
 if settled == '0' then
   -- Nothing settled is no usage: there is no event to wait for.
