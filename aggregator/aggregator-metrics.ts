@@ -12,7 +12,7 @@ export type AggregatorMetrics = {
   tracked(customers: number): void
   backfilled(events: number): void
   /** Read when metrics are collected. */
-  observe(filterBytes: () => number): void
+  observe(filters: () => { readonly bytes: number; readonly incomplete: number }): void
 }
 
 export function createAggregatorMetrics(registry: Registry): AggregatorMetrics {
@@ -61,13 +61,21 @@ export function createAggregatorMetrics(registry: Registry): AggregatorMetrics {
     failed: (operation) => failures.inc({ operation }),
     tracked: (customers) => trackings.inc(customers),
     backfilled: (count) => backfills.inc(count),
-    observe(filterBytes) {
+    observe(filters) {
       new Gauge({
         name: 'tollgate_aggregator_dedupe_filter_bytes',
         help: 'Memory of the dedupe filters',
         registers,
         collect() {
-          this.set(filterBytes())
+          this.set(filters().bytes)
+        },
+      })
+      new Gauge({
+        name: 'tollgate_aggregator_dedupe_filters_incomplete',
+        help: 'Partitions whose dedupe filter is not back since the start: until then the usage store is asked about every event',
+        registers,
+        collect() {
+          this.set(filters().incomplete)
         },
       })
     },

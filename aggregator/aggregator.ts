@@ -185,7 +185,10 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
     })
   }
 
-  metrics.observe(() => filterBytes([...workers.values()]))
+  metrics.observe(() => {
+    const deduplicators = [...workers.values()].flatMap((worker) => worker.dedupe() ?? [])
+    return { bytes: filterBytes([...workers.values()]), incomplete: deduplicators.filter(({ isComplete }) => !isComplete()).length }
+  })
 
   return {
     async start() {

@@ -18,7 +18,7 @@ export type Candidate = {
 /**
  * Tells repeats in one partition: an event whose key stands at a lower position with a receipt at most 35 days before.
  * What is not yet in the store is in an exact table; of the rest the filter says "certainly new" for nearly all, and the
- * store decides the few others. The answer depends on the log alone, not on what was flushed or lost when.
+ * store decides the few others: all of them after a start, until the filter is back. The answer depends on the log alone, not on what was flushed or lost when.
  */
 export type Deduplicator = {
   /** Places of those events, ascending, of which only the store can tell: `lookUp` them before they are counted. */
@@ -31,30 +31,45 @@ export type Deduplicator = {
   /** Records below `storedNext` are in the store: hands what is old enough from the exact table to the filter. */
   settle(storedNext: Offset, receivedAtMs: InstantMs): void
   readonly filter: DedupeFilter
+  /** Whether the filter has all that is stored. */
+  isComplete(): boolean
 }
 
-/** Builds the filter from the store: everything below `toOffset` that an event received at `receivedAtMs` or later can repeat. */
-export async function restoreDeduplicator(
-  usageStore: Pick<UsageStore, 'scanEventHashes' | 'findEvents'>,
-  scan: { readonly partition: StoredEvent['partition']; readonly toOffset: Offset; readonly receivedAtMs: InstantMs },
-): Promise<Deduplicator> {
-  const floorMs = (scan.receivedAtMs - DEDUPE_HORIZON_MS - FLOOR_SLACK_MS) as InstantMs
-  const filter = createDedupeFilter(floorMs)
-  const { partition, toOffset } = scan
+/** What of the store a filter is made of: everything below `toOffset` that an event received at `receivedAtMs` or later can repeat. */
+export type FilterScan = { readonly partition: StoredEvent['partition']; readonly toOffset: Offset; readonly receivedAtMs: InstantMs }
+
+/** Has nothing in it yet. */
+export function createFilterFor({ receivedAtMs }: FilterScan): DedupeFilter {
+  return createDedupeFilter((receivedAtMs - DEDUPE_HORIZON_MS - FLOOR_SLACK_MS) as InstantMs)
+}
+
+/** Fills a filter from the store. After a failure it may be done again: what is put in twice is in it once. */
+export async function restoreFilter(
+  usageStore: Pick<UsageStore, 'scanEventHashes'>,
+  filter: DedupeFilter,
+  { partition, toOffset }: FilterScan,
+  signal?: AbortSignal,
+): Promise<void> {
+  const floorMs = filter.oldestMs() as InstantMs
   const scanned = usageStore.scanEventHashes({ partition, toOffset, receivedFromMs: floorMs, spanMs: WEEK_MS })
   for await (const { spanStartMs, hashes } of scanned) {
     const run = filter.addRun(Math.max(spanStartMs, floorMs), hashes.length)
     for (let from = 0; from < hashes.length; from += TIDY_KEYS) {
       if (from > 0) await setImmediate()
+      signal?.throwIfAborted()
       run.push(hashes.subarray(from, from + TIDY_KEYS))
     }
     run.end()
   }
   while (!filter.tidy(TIDY_KEYS)) await setImmediate()
-  return createDeduplicator(usageStore, filter)
 }
 
-export function createDeduplicator(usageStore: Pick<UsageStore, 'findEvents'>, filter: DedupeFilter): Deduplicator {
+/** `isComplete`: whether the filter has all that is stored. Until it has, the store is asked about every event that is not a recent one. */
+export function createDeduplicator(
+  usageStore: Pick<UsageStore, 'findEvents'>,
+  filter: DedupeFilter,
+  isComplete: () => boolean = () => true,
+): Deduplicator {
   let current = createRecentEvents()
   let previous = createRecentEvents()
 
@@ -64,9 +79,11 @@ export function createDeduplicator(usageStore: Pick<UsageStore, 'findEvents'>, f
 
   return {
     filter,
+    isComplete,
     undecided(tenant, events, hashes, receivedAtMs) {
       const receivedFromMs = receivedAtMs - DEDUPE_HORIZON_MS
-      return filter.maybes(hashes, receivedFromMs).filter((place) => {
+      const places = isComplete() ? filter.maybes(hashes, receivedFromMs) : Array.from(hashes.keys())
+      return places.filter((place) => {
         const event = events[place]
         const knownAtMs = event === undefined ? undefined : recent(hashes[place] ?? 0, tenant, event)
         return knownAtMs === undefined || knownAtMs < receivedFromMs

@@ -5,7 +5,7 @@ import type { UsageStore } from '../adapters/usage-store/usage-store.ts'
 import type { Offset, Partition } from '../domain/identity.ts'
 import type { Meter } from '../domain/meter.ts'
 import type { CustomerTracking, TrackingDeps } from './customer-tracking.ts'
-import { type Candidate, type Deduplicator, restoreDeduplicator } from './deduplicator.ts'
+import { type Candidate, createDeduplicator, createFilterFor, type Deduplicator, restoreFilter } from './deduplicator.ts'
 import { createFlushSource } from './flush-source.ts'
 import type { Flusher, FlushSource } from './flusher.ts'
 import type { PartitionCustomers } from './partition-customers.ts'
@@ -58,7 +58,7 @@ export function createPartitionWorker(
   const { partition } = state
   const intake = createRecordIntake(deps, partition, customers)
   const source = createFlushSource(state, customers, usageStore, deps.encodedTogether)
-  let dedupe: Deduplicator | null = null
+  let dedupe: Dedupe | null = null
   let turn: Promise<unknown> = Promise.resolve()
   let waitingTracking: Promise<void> | null = null
   let broken: unknown = null
@@ -76,8 +76,10 @@ export function createPartitionWorker(
     const [first] = fresh
     const last = fresh.at(-1)
     if (first === undefined || last === undefined) return
-    const deduplicator = await deduplicatorFrom(first)
+    dedupe ??= beginDedupe(first)
+    const { deduplicator, filterRestored } = dedupe
     const ready = await intake.decode(fresh)
+    if (eventsIn(ready) > UNFILTERED_EVENTS_MAX) await filterRestored
     tracking.want(await intake.loadCustomers(ready))
     if (tracking.isWanted()) await tracking.serve()
     const repeats = await intake.storedRepeats(ready, deduplicator)
@@ -96,10 +98,18 @@ export function createPartitionWorker(
     customers.trim()
   }
 
-  async function deduplicatorFrom({ receivedAtMs }: LogRecord): Promise<Deduplicator> {
+  function beginDedupe({ receivedAtMs }: LogRecord): Dedupe {
     const scan = { partition, toOffset: state.next, receivedAtMs }
-    dedupe ??= await retry.do('rebuild the dedupe filter', partition, () => restoreDeduplicator(usageStore, scan), signal)
-    return dedupe
+    const filter = createFilterFor(scan)
+    let isComplete = false
+    const filterRestored = retry
+      .do('rebuild the dedupe filter', partition, () => restoreFilter(usageStore, filter, scan, signal), signal)
+      .then(() => {
+        isComplete = true
+      })
+    // A stop ends it, which is told to whoever waits for it.
+    filterRestored.catch(() => undefined)
+    return { deduplicator: createDeduplicator(usageStore, filter, () => isComplete), filterRestored }
   }
 
   /** A bug in the middle of a record leaves it half counted: nothing more is folded or flushed on top of that. */
@@ -164,7 +174,7 @@ export function createPartitionWorker(
     meters,
     next: () => state.next,
     storedNext: () => state.storedNext,
-    dedupe: () => dedupe,
+    dedupe: () => dedupe?.deduplicator ?? null,
     async fold(records) {
       await inTurn(() => fold(records))
       await flusher.room()
@@ -184,6 +194,18 @@ export function createPartitionWorker(
       await turn
     },
   }
+}
+
+type Dedupe = { readonly deduplicator: Deduplicator; readonly filterRestored: Promise<void> }
+
+/**
+ * Read at once; of more, the store is not asked for each before the filter is back. A look-up of a thousand among a hundred
+ * million takes a fraction of a second, the filter a minute.
+ */
+const UNFILTERED_EVENTS_MAX = 1_000
+
+function eventsIn(ready: readonly ReadyRecord[]): number {
+  return ready.reduce((sum, { batch }) => sum + batch.events.length, 0)
 }
 
 const NO_CUSTOMER = createFoldCustomer(null)

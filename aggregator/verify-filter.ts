@@ -2,7 +2,7 @@ import type { StoredEvent, UsageStore } from '../adapters/usage-store/usage-stor
 import { eventHash, hashSeed } from '../domain/event-hash.ts'
 import type { InstantMs, Offset, Partition } from '../domain/identity.ts'
 import { DEDUPE_HORIZON_MS } from '../domain/usage-event.ts'
-import { restoreDeduplicator } from './deduplicator.ts'
+import { createFilterFor, restoreFilter } from './deduplicator.ts'
 import type { Difference } from './difference.ts'
 
 /**
@@ -10,10 +10,12 @@ import type { Difference } from './difference.ts'
  * "certainly new".
  */
 export async function createFilterCheck(
-  usageStore: Pick<UsageStore, 'scanEventHashes' | 'findEvents'>,
+  usageStore: Pick<UsageStore, 'scanEventHashes'>,
   { partition, toOffset, nowMs }: { readonly partition: Partition; readonly toOffset: Offset; readonly nowMs: InstantMs },
 ): Promise<{ check(events: readonly StoredEvent[]): readonly Difference[] }> {
-  const { filter } = await restoreDeduplicator(usageStore, { partition, toOffset, receivedAtMs: nowMs })
+  const scan = { partition, toOffset, receivedAtMs: nowMs }
+  const filter = createFilterFor(scan)
+  await restoreFilter(usageStore, filter, scan)
   const repeatableFromMs = nowMs - DEDUPE_HORIZON_MS
   return {
     check(events) {

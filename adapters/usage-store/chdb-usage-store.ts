@@ -32,17 +32,20 @@ export async function openChdbUsageStore(options: ChdbUsageStoreOptions): Promis
     )
   }
   mkdirSync(path, { recursive: true })
-  // A connection runs one statement at a time, so that reads on one do not wait for the writes on the other.
+  // A connection runs one statement at a time, so that reads on one do not wait for writes, or long reads, on another.
   const readConnection = connect(path)
   const writeConnection = connect(path)
+  const scanConnection = connect(path)
   openPath = path
   const log = { level: ClickHouseLogLevel.OFF }
   const reader = createClient({ connection: asConnection(readConnection), log })
   const writer = createClient({ connection: asConnection(writeConnection), log })
+  const scanner = createClient({ connection: asConnection(scanConnection), log })
 
   return createClickHouseUsageStore({
     client: reader,
     writer,
+    scanner,
     address: path,
     chunkRecords: options.chunkRecords,
     log: options.log,
@@ -51,7 +54,7 @@ export async function openChdbUsageStore(options: ChdbUsageStoreOptions): Promis
       await writeConnection.chdb.queryAsync(sql, signal === undefined ? {} : { signal })
     }),
     async prepare() {
-      for (const client of [reader, writer]) {
+      for (const client of [reader, writer, scanner]) {
         for (const [name, value] of Object.entries(ENGINE_SETTINGS)) await client.command({ query: `SET ${name} = ${value}` })
       }
     },
@@ -59,6 +62,7 @@ export async function openChdbUsageStore(options: ChdbUsageStoreOptions): Promis
       if (openPath !== path) return
       await reader.close()
       await writer.close()
+      await scanner.close()
       // An aborted statement still runs in the engine, which keeps the directory until it ends.
       await drainPending()
       openPath = null

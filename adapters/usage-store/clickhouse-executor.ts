@@ -4,6 +4,7 @@ import type { ClickHouseClient } from '@clickhouse/client'
 import type { Logger } from 'pino'
 import { Counter, type Registry } from 'prom-client'
 import { Fault } from '../../domain/fault.ts'
+import { invariant } from '../../domain/invariant.ts'
 import type { NativeRows } from './native-rows.ts'
 import { toUsageStoreFault } from './usage-store-fault.ts'
 
@@ -12,10 +13,9 @@ export type QueryParams = Readonly<Record<string, unknown>>
 export type ResultRow = readonly unknown[]
 
 /** Runs statements on a ClickHouse engine, wherever it lives, and turns its errors into faults. */
-export type ClickHouseExecutor = {
-  select(sql: string, params?: QueryParams, signal?: AbortSignal): Promise<readonly ResultRow[]>
-  /** Of a statement whose columns are Float64: the numbers row by row, in a twentieth of the time. */
-  selectNumbers(sql: string, params?: QueryParams): Promise<Float64Array>
+export type ClickHouseExecutor = ClickHouseReader & {
+  /** For statements that take seconds and have no parameters but whole numbers: others do not wait for them. */
+  readonly unhurried: ClickHouseReader
   selectObjects(sql: string, params?: QueryParams): Promise<readonly Readonly<Record<string, unknown>>[]>
   /** Retried: only for rows that may be written twice. */
   insert(table: string, rows: NativeRows, signal?: AbortSignal): Promise<void>
@@ -23,10 +23,18 @@ export type ClickHouseExecutor = {
   ping(): Promise<void>
 }
 
+export type ClickHouseReader = {
+  select(sql: string, params?: QueryParams, signal?: AbortSignal): Promise<readonly ResultRow[]>
+  /** Of a statement whose columns are Float64: the numbers row by row, in a twentieth of the time. */
+  selectNumbers(sql: string, params?: QueryParams): Promise<Float64Array>
+}
+
 export type ClickHouseExecutorOptions = {
   readonly reader: ClickHouseClient
   /** Apart from the reader where one connection runs one statement at a time, as in chDB. */
   readonly writer: ClickHouseClient
+  /** For unhurried statements, where these would hold up the reader: as in chDB, which runs all that have parameters one by one. */
+  readonly scanner?: ClickHouseClient | undefined
   /** How rows get in; the writer's own way when undefined. */
   readonly insertRows?: InsertRows | undefined
   /** Where the engine is, for messages. */
@@ -70,30 +78,35 @@ export function createClickHouseExecutor(options: ClickHouseExecutorOptions): Cl
     }
   }
 
-  return {
-    select: (sql, params, signal) =>
-      guarded(signal, async () => {
-        const result = await reader.query({
-          query: sql,
-          format: 'JSONCompactEachRow',
-          ...(params === undefined ? {} : { query_params: { ...params } }),
-          ...(signal === undefined ? {} : { abort_signal: signal }),
-        })
-        return await result.json<ResultRow>()
-      }),
+  function readThrough(client: ClickHouseClient, bind: Bind): ClickHouseReader {
+    return {
+      select: (sql, params, signal) =>
+        guarded(signal, async () => {
+          const result = await client.query({
+            ...bind(sql, params),
+            format: 'JSONCompactEachRow',
+            ...(signal === undefined ? {} : { abort_signal: signal }),
+          })
+          return await result.json<ResultRow>()
+        }),
+      selectNumbers: (sql, params) =>
+        guarded(undefined, async () => {
+          const result = await client.exec({
+            ...bind(`${sql} FORMAT RowBinary`, params),
+            // Else a fault after the first rows would be text among them.
+            clickhouse_settings: { wait_end_of_query: 1 },
+          })
+          const chunks: Uint8Array[] = []
+          for await (const chunk of result.stream) chunks.push(chunk as Uint8Array)
+          return joinedNumbers(chunks)
+        }),
+    }
+  }
 
-    selectNumbers: (sql, params) =>
-      guarded(undefined, async () => {
-        const result = await reader.exec({
-          query: `${sql} FORMAT RowBinary`,
-          ...(params === undefined ? {} : { query_params: { ...params } }),
-          // Else a fault after the first rows would be text among them.
-          clickhouse_settings: { wait_end_of_query: 1 },
-        })
-        const chunks: Uint8Array[] = []
-        for await (const chunk of result.stream) chunks.push(chunk as Uint8Array)
-        return joinedNumbers(chunks)
-      }),
+  const hurried = readThrough(reader, bound)
+  return {
+    ...hurried,
+    unhurried: options.scanner === undefined ? hurried : oneByOne(readThrough(options.scanner, written)),
 
     selectObjects: (sql, params) =>
       guarded(undefined, async () => {
@@ -129,6 +142,33 @@ export function createClickHouseExecutor(options: ClickHouseExecutorOptions): Cl
         const result = await reader.ping({ select: true })
         if (!result.success) throw result.error
       }),
+  }
+}
+
+type Bind = (sql: string, params: QueryParams | undefined) => { readonly query: string; readonly query_params?: Record<string, unknown> }
+
+const bound: Bind = (query, params) => (params === undefined ? { query } : { query, query_params: { ...params } })
+
+/** Whole numbers, which need no quotes, stand in the text itself. */
+const written: Bind = (sql, params = {}) => ({
+  query: sql.replace(/\{(\w+):\w+\}/g, (_, name: string) => {
+    const value = params[name]
+    invariant(Number.isSafeInteger(value), `parameter ${name} of an unhurried statement is a whole number`)
+    return String(value)
+  }),
+})
+
+/** So that they take one thread of the process's pool at most. */
+function oneByOne(reader: ClickHouseReader): ClickHouseReader {
+  let last: Promise<unknown> = Promise.resolve()
+  function inTurn<Value>(read: () => Promise<Value>): Promise<Value> {
+    const result = last.then(read)
+    last = result.catch(() => undefined)
+    return result
+  }
+  return {
+    select: (sql, params, signal) => inTurn(() => reader.select(sql, params, signal)),
+    selectNumbers: (sql, params) => inTurn(() => reader.selectNumbers(sql, params)),
   }
 }
 

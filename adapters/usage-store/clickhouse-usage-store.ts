@@ -16,6 +16,8 @@ export type ClickHouseUsageStoreOptions = {
   readonly client: ClickHouseClient
   /** Writes go here; the same client when undefined. */
   readonly writer?: ClickHouseClient
+  /** See `ClickHouseExecutorOptions`. */
+  readonly scanner?: ClickHouseClient
   /** How rows get in; through the writer when undefined. */
   readonly insertRows?: InsertRows
   /** Null for one server, or the engine in this process. */
@@ -39,6 +41,7 @@ export function createClickHouseUsageStore(options: ClickHouseUsageStoreOptions)
   const executor = createClickHouseExecutor({
     reader: options.client,
     writer: options.writer ?? options.client,
+    scanner: options.scanner,
     insertRows: options.insertRows,
     address: options.address,
     log,

@@ -1,5 +1,5 @@
 import type { CustomerKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
-import type { ClickHouseExecutor, QueryParams, ResultRow } from './clickhouse-executor.ts'
+import type { ClickHouseExecutor, ClickHouseReader, QueryParams, ResultRow } from './clickhouse-executor.ts'
 import { EVENT_HASH_SQL, EVENT_PRINT_SQL } from './event-hash-sql.ts'
 import { textRow } from './text-row.ts'
 import type { EventKey, EventPosition, EventQuery, EventScan, StoredEvent, UsageStore } from './usage-store.ts'
@@ -43,15 +43,16 @@ export function createEventQueries(executor: ClickHouseExecutor): EventQueries {
     async *scanEventHashes({ spanMs, ...scan }) {
       const inScan = scanConditions(scan)
       const span = 'intDiv(toUnixTimestamp64Milli(received_at), {spanMs:UInt64})'
-      const spans = await executor.select(`SELECT DISTINCT ${span} AS span FROM events WHERE ${inScan.sql} ORDER BY span`, {
+      const { unhurried } = executor
+      const spans = await unhurried.select(`SELECT DISTINCT ${span} AS span FROM events WHERE ${inScan.sql} ORDER BY span`, {
         ...inScan.params,
         spanMs,
       })
       for (const number of spans.map(([value]) => Number(value))) {
         const where = { sql: `${inScan.sql} AND ${span} = {span:UInt64}`, params: { ...inScan.params, spanMs, span: number } }
         // By offset, which is cheap to look at: of the other pages' events no text is read and hashed.
-        for await (const range of offsetRanges(executor, where, SCAN_PAGE_HASHES)) {
-          const hashes = await executor.selectNumbers(
+        for await (const range of offsetRanges(unhurried, where, SCAN_PAGE_HASHES)) {
+          const hashes = await unhurried.selectNumbers(
             `SELECT ${EVENT_HASH_SQL} AS hash FROM events WHERE ${where.sql} AND ${range.sql} ORDER BY hash`,
             { ...where.params, ...range.params },
           )
@@ -195,7 +196,7 @@ const EVERYTHING: Conditions = { sql: '1', params: {} }
  * once when it is no more, else ranges of offsets, partition by partition. The events of a partition are counted in buckets
  * of offsets four times finer than a page.
  */
-async function* offsetRanges(executor: ClickHouseExecutor, where: Conditions, pageEvents: number): AsyncIterable<Conditions> {
+async function* offsetRanges(executor: Pick<ClickHouseReader, 'select'>, where: Conditions, pageEvents: number): AsyncIterable<Conditions> {
   const rows = await executor.select(
     `SELECT log_partition, count(), min(log_offset), max(log_offset) FROM events WHERE ${where.sql} GROUP BY log_partition ORDER BY log_partition`,
     where.params,

@@ -38,6 +38,17 @@ vi.mock('../../aggregator/resume-point.ts', async (importOriginal) => {
   }
 })
 
+vi.mock('../../aggregator/deduplicator.ts', async (importOriginal) => {
+  const original = await importOriginal<typeof import('../../aggregator/deduplicator.ts')>()
+  const { isSwitchedOff } = await import('./mutants.ts')
+  return {
+    ...original,
+    createDeduplicator(...[usageStore, filter, isComplete]: Parameters<typeof original.createDeduplicator>) {
+      return original.createDeduplicator(usageStore, filter, isSwitchedOff('filter that is not back') ? () => true : isComplete)
+    },
+  }
+})
+
 vi.mock('../../aggregator/customer-tracking.ts', async (importOriginal) => {
   const original = await importOriginal<typeof import('../../aggregator/customer-tracking.ts')>()
   const { isSwitchedOff } = await import('./mutants.ts')
