@@ -14,6 +14,7 @@ import type { EventLog, LogRecord } from '../adapters/event-log/event-log.ts'
 import { createLmdbEventLog } from '../adapters/event-log/lmdb-event-log.ts'
 import { openChdbUsageStore } from '../adapters/usage-store/chdb-usage-store.ts'
 import type { Flush, UsageStore } from '../adapters/usage-store/usage-store.ts'
+import { NO_ENTITLEMENT_INPUTS } from '../domain/entitlement-inputs.ts'
 import { trackedFeatures } from '../domain/entitlements.ts'
 import type { CustomerKey, FeatureKey, InstantMs, MeterKey, Partition, PlanKey, ProductKey, TenantKey } from '../domain/identity.ts'
 import type { Meter, MeterDefinition } from '../domain/meter.ts'
@@ -270,7 +271,8 @@ test('Counters are computed on request from what was used before, and then follo
   await settled()
   const ref = { tenant, customer, partition: partitionOf(tenant, customer, PARTITIONS) }
   await stores.counters.requestTracking(ref)
-  const [tracked] = trackedFeatures(await stores.catalog.entitlementInputs(tenant, customer), NOW_MS)
+  const inputs = await stores.catalog.entitlementInputs(tenant, [customer])
+  const [tracked] = trackedFeatures(inputs.get(customer) ?? NO_ENTITLEMENT_INPUTS, NOW_MS)
   const used = async (periodStartMs: number) =>
     (await stores.counters.read(ref, [{ feature: feature.key, periodStartMs: periodStartMs as InstantMs }], NOW_MS))[0]
   await vi.waitFor(async () => expect((await used(hourMs))?.usedUnits).toBe(units(2)), soon)

@@ -9,6 +9,7 @@ import type { InstantMs, Offset } from '../domain/identity.ts'
 import type { TrackedFeature } from '../domain/tracked-feature.ts'
 import type { AggregatorMetrics } from './aggregator-metrics.ts'
 import { createFeatureCounter } from './counter-fold.ts'
+import { entitlementInputsOf } from './entitlement-inputs.ts'
 import type { Flusher } from './flusher.ts'
 import type { PartitionCustomers } from './partition-customers.ts'
 import type { PartitionMeters } from './partition-meters.ts'
@@ -69,8 +70,9 @@ export function createCustomerTracking(
 
   async function track(some: readonly CustomerRef[], nowMs: InstantMs): Promise<void> {
     const work: TrackingWork[] = []
+    const resolved = await resolve(some, nowMs)
     for (const customer of some) {
-      const features = await featuresOf(customer, nowMs)
+      const features = resolved.get(customer) ?? []
       const complete = features.filter(({ meter }) => meters.isComplete(meter))
       if (complete.length < features.length) awaitingMeters.set(keyOf(customer), customer)
       work.push({ customer, features: complete })
@@ -92,13 +94,17 @@ export function createCustomerTracking(
   }
 
   /** A customer whose entitlements cannot be resolved is tracked in nothing, rather than keep all others waiting. */
-  async function featuresOf({ tenant, customer }: CustomerRef, nowMs: InstantMs): Promise<readonly TrackedFeature[]> {
+  async function resolve(some: readonly CustomerRef[], nowMs: InstantMs): Promise<ReadonlyMap<CustomerRef, readonly TrackedFeature[]>> {
     try {
-      return trackedFeatures(await catalog.entitlementInputs(tenant, customer), nowMs)
+      const inputsOf = await entitlementInputsOf(catalog, some)
+      return new Map(some.map((customer) => [customer, trackedFeatures(inputsOf(customer), nowMs)]))
     } catch (error) {
       if (error instanceof Fault && error.canRetry) throw error
-      log.error({ err: error, partition }, 'entitlements of a customer could not be resolved')
-      return []
+      const [first] = some
+      if (some.length > 1)
+        return new Map((await Promise.all(some.map((customer) => resolve([customer], nowMs)))).flatMap((each) => [...each]))
+      log.error({ err: error, partition, customer: first?.customer }, 'entitlements of a customer could not be resolved')
+      return new Map()
     }
   }
 

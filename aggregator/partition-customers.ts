@@ -1,9 +1,11 @@
 import type { Catalog } from '../adapters/catalog/catalog.ts'
 import type { Counters, CustomerRef } from '../adapters/counters/counters.ts'
+import type { EntitlementInputs } from '../domain/entitlement-inputs.ts'
 import { trackedFeatures } from '../domain/entitlements.ts'
 import { type HashSeed, hashSeed } from '../domain/event-hash.ts'
-import type { CustomerKey, InstantMs, Partition, TenantKey } from '../domain/identity.ts'
+import type { CustomerKey, FeatureKey, InstantMs, Partition, TenantKey } from '../domain/identity.ts'
 import { createFeatureCounter, type FeatureCounter } from './counter-fold.ts'
+import { entitlementInputsOf } from './entitlement-inputs.ts'
 import { createFoldCustomer, type FoldCustomer } from './record-fold.ts'
 
 /** What is kept of a customer between its events. */
@@ -57,14 +59,31 @@ export function createPartitionCustomers(
     return customer
   }
 
+  /** Returns those of which something is tracked that cannot be followed. */
+  async function loadSome(some: readonly KnownCustomer[], nowMs: InstantMs): Promise<readonly KnownCustomer[]> {
+    const definitions = await Promise.all(some.map(({ ref }) => deps.counters.tracked(ref)))
+    const tracked = some.filter((_, index) => (definitions[index]?.size ?? 0) > 0)
+    const inputsOf = await entitlementInputsOf(
+      deps.catalog,
+      tracked.map(({ ref }) => ref),
+    )
+    const followed = await Promise.all(
+      some.map((customer, index) => followOne(customer, definitions[index] ?? new Map(), inputsOf(customer.ref), nowMs)),
+    )
+    return some.filter((_, index) => followed[index] === false)
+  }
+
   /** True when everything that is tracked can be followed. */
-  async function loadOne(customer: KnownCustomer, nowMs: InstantMs): Promise<boolean> {
+  async function followOne(
+    customer: KnownCustomer,
+    definitions: ReadonlyMap<FeatureKey, string>,
+    inputs: EntitlementInputs,
+    nowMs: InstantMs,
+  ): Promise<boolean> {
     const { ref } = customer
-    const definitions = await deps.counters.tracked(ref)
     customer.counters = null
     customer.isLoaded = true
     if (definitions.size === 0) return true
-    const inputs = await deps.catalog.entitlementInputs(ref.tenant, ref.customer)
     const features = trackedFeatures(inputs, nowMs).filter(({ feature, definition }) => definitions.get(feature) === definition)
     const readings = await deps.counters.read(
       ref,
@@ -85,8 +104,7 @@ export function createPartitionCustomers(
       const lost: CustomerRef[] = []
       for (let from = 0; from < customers.length; from += LOADS_AT_ONCE_MAX) {
         const some = customers.slice(from, from + LOADS_AT_ONCE_MAX)
-        const followed = await Promise.all(some.map((customer) => loadOne(customer, nowMs)))
-        lost.push(...some.filter((_, index) => followed[index] === false).map(({ ref }) => ref))
+        lost.push(...(await loadSome(some, nowMs)).map(({ ref }) => ref))
       }
       return lost
     },

@@ -4,6 +4,7 @@ import type { UsageStore } from '../adapters/usage-store/usage-store.ts'
 import type { Clock } from '../domain/clock.ts'
 import { trackedFeatures } from '../domain/entitlements.ts'
 import type { Offset, Partition } from '../domain/identity.ts'
+import { entitlementInputsOf } from './entitlement-inputs.ts'
 import { computeCounters, type TrackingWork } from './tracking.ts'
 
 /**
@@ -30,8 +31,13 @@ export async function retrackCounters(
     for (let from = 0; from < customers.length; from += CUSTOMERS_AT_ONCE_MAX) {
       const nowMs = clock.now()
       const work: TrackingWork[] = []
-      for (const { customer, counters: found } of customers.slice(from, from + CUSTOMERS_AT_ONCE_MAX)) {
-        const features = trackedFeatures(await deps.catalog.entitlementInputs(customer.tenant, customer.customer), nowMs)
+      const some = customers.slice(from, from + CUSTOMERS_AT_ONCE_MAX)
+      const inputsOf = await entitlementInputsOf(
+        deps.catalog,
+        some.map(({ customer }) => customer),
+      )
+      for (const { customer, counters: found } of some) {
+        const features = trackedFeatures(inputsOf(customer), nowMs)
         const current = new Set(features.map(nameOf))
         // All counters of a customer are replaced together. Who has some that are still read gets the others when asked for.
         if (found.some((counter) => current.has(nameOf(counter)))) continue

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Catalog } from '../adapters/catalog/catalog.ts'
-import type { Counters } from '../adapters/counters/counters.ts'
+import type { Counters, CustomerRef, TrackedCounter } from '../adapters/counters/counters.ts'
 import type { EventLog, LogRange } from '../adapters/event-log/event-log.ts'
 import type { UsageStore } from '../adapters/usage-store/usage-store.ts'
 import type { Clock } from '../domain/clock.ts'
@@ -8,6 +8,7 @@ import type { InstantMs, Offset, Partition } from '../domain/identity.ts'
 import type { Meter } from '../domain/meter.ts'
 import { DEDUPE_HORIZON_MS, type UsageEventBatch } from '../domain/usage-event.ts'
 import type { Difference } from './difference.ts'
+import { entitlementInputsOf } from './entitlement-inputs.ts'
 import { parsedData } from './record-fold.ts'
 import { type CounterCheck, createCounterCheck } from './verify-counters.ts'
 import { createFilterCheck } from './verify-filter.ts'
@@ -115,11 +116,24 @@ type CountersRead = { readonly check: CounterCheck; readonly from: Offset; reado
 async function readCounters({ counters, catalog }: VerifyOptions, partition: Partition, nowMs: InstantMs): Promise<CountersRead> {
   const check = createCounterCheck()
   const from = await counters.position(partition)
-  for await (const { customer, counters: tracked } of counters.scan(partition)) {
-    check.addTracked(customer, tracked, await catalog.entitlementInputs(customer.tenant, customer.customer), nowMs)
+  let some: { readonly customer: CustomerRef; readonly counters: readonly TrackedCounter[] }[] = []
+  const addSome = async () => {
+    const inputsOf = await entitlementInputsOf(
+      catalog,
+      some.map(({ customer }) => customer),
+    )
+    for (const { customer, counters: tracked } of some) check.addTracked(customer, tracked, inputsOf(customer), nowMs)
+    some = []
   }
+  for await (const each of counters.scan(partition)) {
+    some.push(each)
+    if (some.length >= CUSTOMERS_AT_ONCE_MAX) await addSome()
+  }
+  await addSome()
   return { check, from, to: await counters.position(partition) }
 }
+
+const CUSTOMERS_AT_ONCE_MAX = 500
 
 /** The usage store's position, once it has what the counters had, or when nobody seems to bring it there. */
 async function settledPosition({ usageStore, isLive, clock }: VerifyOptions, partition: Partition, wanted: Offset): Promise<Offset> {

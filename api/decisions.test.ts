@@ -283,10 +283,10 @@ function createCatalogOf(acme: EntitlementInputs, clock: { now(): InstantMs }) {
   return {
     inputs,
     reads: () => reads,
-    entitlementInputs: async (_tenant: TenantKey, customer: CustomerKey) => {
+    entitlementInputs: async (_tenant: TenantKey, customers: readonly CustomerKey[]) => {
       if (lostAtMs !== null) throw new Fault('catalog_unavailable', 'lost', { canRetry: true, publicText: 'Lost.' })
       reads++
-      return inputs(customer)
+      return new Map(await Promise.all(customers.map(async (customer) => [customer, await inputs(customer)] as const)))
     },
     lose: () => {
       lostAtMs = clock.now()

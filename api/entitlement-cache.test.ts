@@ -145,7 +145,10 @@ function openCache(customersMax = 100) {
   const features = new Map<string, Feature>()
   const cache = createEntitlementCache({
     catalog: {
-      entitlementInputs: () => new Promise((resolve, reject) => pending.push({ resolve, reject })),
+      entitlementInputs: (_tenant, [customer]) =>
+        new Promise((resolve, reject) =>
+          pending.push({ resolve: (inputs) => resolve(new Map(customer === undefined ? [] : [[customer, inputs]])), reject }),
+        ),
       feature: async (_tenant, key) => features.get(key) ?? null,
       onChange: (listener) => listeners.push(listener),
       heardUpToMs: () => clock.heardUpToMs as InstantMs,

@@ -1,6 +1,7 @@
 import { Counter, type Registry } from 'prom-client'
 import type { Catalog, CatalogChange } from '../adapters/catalog/catalog.ts'
 import type { Clock } from '../domain/clock.ts'
+import { NO_ENTITLEMENT_INPUTS } from '../domain/entitlement-inputs.ts'
 import { type EffectiveEntitlement, entitlementsValidUntilMs, resolveEntitlements } from '../domain/entitlements.ts'
 import type { CustomerKey, FeatureKey, InstantMs, TenantKey } from '../domain/identity.ts'
 import type { MaybePromise } from '../domain/maybe-promise.ts'
@@ -53,7 +54,8 @@ export function createEntitlementCache(deps: {
   const customers = createChangeableCache(customersMax, async (tenant, key): Promise<CustomerEntitlements> => {
     loads.inc({ kind: 'customer' })
     const asOfMs = clock.now()
-    const inputs = await catalog.entitlementInputs(tenant, key as CustomerKey)
+    const customer = key as CustomerKey
+    const inputs = (await catalog.entitlementInputs(tenant, [customer])).get(customer) ?? NO_ENTITLEMENT_INPUTS
     const nowMs = clock.now()
     const entitlements = resolveEntitlements(inputs, nowMs)
     const isKnown = inputs.subscriptions.length > 0 || inputs.overrides.length > 0

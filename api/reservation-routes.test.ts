@@ -427,7 +427,8 @@ function createCatalog() {
   const inputs = (customer: CustomerKey) => (customer === 'nobody' || !hasEntitlements ? { ...all, subscriptions: [] } : all)
   return {
     inputs,
-    entitlementInputs: async (_tenant: TenantKey, customer: CustomerKey) => inputs(customer),
+    entitlementInputs: async (_tenant: TenantKey, customers: readonly CustomerKey[]) =>
+      new Map(customers.map((customer) => [customer, inputs(customer)])),
     feature: async (_tenant: TenantKey, key: FeatureKey) => all.features.find((feature) => feature.key === key) ?? null,
     onChange: (listener: (change: never) => void) => {
       forget.push(listener as never)

@@ -141,7 +141,10 @@ function createWorld(customer: CustomerKey, plan: PlanKey) {
   }
 
   const reservations = openReservations(
-    { entitlementInputs: async () => inputs, onChange: (listener: (change: CatalogChange) => void) => void listeners.push(listener) },
+    {
+      entitlementInputs: async (_, [customer]) => new Map(customer === undefined ? [] : [[customer, inputs]]),
+      onChange: (listener: (change: CatalogChange) => void) => void listeners.push(listener),
+    },
     (id, units, atMs) => settling.push({ id, units, atMs }),
   )
   /** As the rules have it; what settles is used, wherever its event is. */

@@ -140,7 +140,8 @@ export type Catalog = {
   /** Replaces the feature's opening, unless that is a later one of the same basis. */
   saveOpening(tenant: TenantKey, customer: CustomerKey, opening: AllowanceOpening): Promise<void>
 
-  entitlementInputs(tenant: TenantKey, customer: CustomerKey): Promise<EntitlementInputs>
+  /** Of many customers at once, for little more than of one. Those that nobody has sold anything to are absent. */
+  entitlementInputs(tenant: TenantKey, customers: readonly CustomerKey[]): Promise<ReadonlyMap<CustomerKey, EntitlementInputs>>
   /** Of many subscriptions at once: they share their plans. */
   invoiceInputs(tenant: TenantKey, ids: readonly SubscriptionId[]): Promise<InvoiceInputs>
 

@@ -1,10 +1,10 @@
 import { type Kysely, sql } from 'kysely'
 import type { LedgerSnapshot } from '../../domain/allowance-ledger.ts'
-import type { AllowanceOpening } from '../../domain/entitlement-inputs.ts'
 import type { CustomerKey, FeatureKey, TenantKey } from '../../domain/identity.ts'
 import type { CatalogTables } from '../../schemas/catalog/catalog-tables.ts'
 import type { Catalog } from './catalog.ts'
 import type { CatalogSession } from './catalog-session.ts'
+import { byCustomer, wantedCustomers } from './rows-of-customers.ts'
 
 export function openingTable(session: CatalogSession): Pick<Catalog, 'saveOpening'> {
   return {
@@ -21,14 +21,15 @@ export function openingTable(session: CatalogSession): Pick<Catalog, 'saveOpenin
   }
 }
 
-export async function openingsOf(db: Kysely<CatalogTables>, tenant: TenantKey, customer: CustomerKey): Promise<AllowanceOpening[]> {
+export async function openingsOf(db: Kysely<CatalogTables>, tenant: TenantKey, customers: readonly CustomerKey[]) {
   const rows = await db
-    .selectFrom('allowance_openings')
-    .select(['feature', 'basis', 'ledger'])
-    .where('tenant', '=', tenant)
-    .where('customer', '=', customer)
+    .selectFrom(wantedCustomers(customers))
+    .innerJoin('allowance_openings', (join) =>
+      join.onRef('allowance_openings.customer', '=', 'wanted.customer').on('allowance_openings.tenant', '=', tenant),
+    )
+    .selectAll('allowance_openings')
     .execute()
-  return rows.map(({ feature, basis, ledger }) => ({ feature: feature as FeatureKey, basis, ledger: decodeLedger(ledger) }))
+  return byCustomer(rows, ({ feature, basis, ledger }) => ({ feature: feature as FeatureKey, basis, ledger: decodeLedger(ledger) }))
 }
 
 /** Units as decimal strings: JSON numbers would lose digits. */

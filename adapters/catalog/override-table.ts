@@ -6,6 +6,7 @@ import type { CatalogTables } from '../../schemas/catalog/catalog-tables.ts'
 import type { Catalog } from './catalog.ts'
 import type { CatalogSession } from './catalog-session.ts'
 import { lockAllowances } from './lock-allowances.ts'
+import { byCustomer, wantedCustomers } from './rows-of-customers.ts'
 import { hasSameContent } from './same-content.ts'
 
 type Overrides = Pick<Catalog, 'putOverride' | 'override' | 'deleteOverride'>
@@ -50,9 +51,17 @@ export function overrideTable(session: CatalogSession, clock: Clock): Overrides 
   }
 }
 
-export async function overridesOf(db: Kysely<CatalogTables>, tenant: TenantKey, customer: CustomerKey): Promise<EntitlementOverride[]> {
-  const rows = await selectOverrides(db, tenant, customer).orderBy('feature').orderBy('from_at').execute()
-  return rows.map(overrideOf)
+export async function overridesOf(db: Kysely<CatalogTables>, tenant: TenantKey, customers: readonly CustomerKey[]) {
+  const rows = await db
+    .selectFrom(wantedCustomers(customers))
+    .innerJoin('entitlement_overrides', (join) =>
+      join.onRef('entitlement_overrides.customer', '=', 'wanted.customer').on('entitlement_overrides.tenant', '=', tenant),
+    )
+    .selectAll('entitlement_overrides')
+    .orderBy('entitlement_overrides.feature')
+    .orderBy('entitlement_overrides.from_at')
+    .execute()
+  return byCustomer(rows, overrideOf)
 }
 
 function selectOverrides(db: Kysely<CatalogTables>, tenant: TenantKey, customer: CustomerKey) {

@@ -8,6 +8,7 @@ import type { CatalogSession } from './catalog-session.ts'
 import { lockAllowances } from './lock-allowances.ts'
 import { keyAfter, pageOf } from './page.ts'
 import { createRecordId, type RandomBytes } from './record-id.ts'
+import { byCustomer, wantedCustomers } from './rows-of-customers.ts'
 
 type Resets = Pick<Catalog, 'recordReset' | 'resets'>
 
@@ -59,15 +60,16 @@ export function resetTable(session: CatalogSession, randomBytes: RandomBytes): R
   }
 }
 
-export async function resetInstantsOf(db: Kysely<CatalogTables>, tenant: TenantKey, customer: CustomerKey) {
+export async function resetInstantsOf(db: Kysely<CatalogTables>, tenant: TenantKey, customers: readonly CustomerKey[]) {
   const rows = await db
-    .selectFrom('balance_resets')
-    .select(['feature', 'reset_at'])
-    .where('tenant', '=', tenant)
-    .where('customer', '=', customer)
-    .orderBy('id')
+    .selectFrom(wantedCustomers(customers))
+    .innerJoin('balance_resets', (join) =>
+      join.onRef('balance_resets.customer', '=', 'wanted.customer').on('balance_resets.tenant', '=', tenant),
+    )
+    .select(['balance_resets.customer', 'balance_resets.feature', 'balance_resets.reset_at'])
+    .orderBy('balance_resets.id')
     .execute()
-  return rows.map(({ feature, reset_at }) => ({ feature: feature as FeatureKey, atMs: reset_at.getTime() as InstantMs }))
+  return byCustomer(rows, ({ feature, reset_at }) => ({ feature: feature as FeatureKey, atMs: reset_at.getTime() as InstantMs }))
 }
 
 function resetOf(row: Selectable<CatalogTables['balance_resets']>): ManualReset {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Catalog, CatalogChange } from '../../adapters/catalog/catalog.ts'
 import type { LedgerSnapshot } from '../../domain/allowance-ledger.ts'
 import { NANO } from '../../domain/decimal.ts'
+import { NO_ENTITLEMENT_INPUTS } from '../../domain/entitlement-inputs.ts'
 import type { OverrideTerms } from '../../domain/entitlement-override.ts'
 import type { Grant } from '../../domain/grant.ts'
 import type { CustomerKey, FeatureKey, GrantId, InstantMs, MeterKey, TenantKey } from '../../domain/identity.ts'
@@ -41,9 +42,26 @@ export function describeCatalogAllowances(name: string, makePlace: () => Promise
       await catalog.ensureCustomers([{ tenant, key: ACME }])
       heard.length = 0
     })
-    const inputs = () => catalog.entitlementInputs(tenant, ACME)
+    const inputs = async () => (await catalog.entitlementInputs(tenant, [ACME])).get(ACME) ?? NO_ENTITLEMENT_INPUTS
     const grant = (change: Partial<Grant> = {}) => catalog.createGrant(tenant, { ...GRANT, ...change })
     const announced = { tenant: '', kind: 'entitlement', key: ACME }
+
+    test('of several customers each has what is its own', async () => {
+      const OTHER = 'other' as CustomerKey
+      await catalog.ensureCustomers([{ tenant, key: OTHER }])
+      orThrow(await grant())
+      orThrow(await grant({ customer: OTHER }))
+      const before = await inputs()
+      const alone = (await catalog.entitlementInputs(tenant, [OTHER])).get(OTHER)
+      expect([before, alone]).toEqual([NO_ENTITLEMENT_INPUTS, undefined])
+      orThrow(await catalog.putOverride(tenant, OTHER, TERMS))
+      orThrow(await catalog.putOverride(tenant, ACME, TERMS))
+      const both = await catalog.entitlementInputs(tenant, [ACME, OTHER])
+      for (const customer of [ACME, OTHER]) {
+        expect(both.get(customer)).toMatchObject({ overrides: [{ feature: TERMS.feature }], grants: [{ customer }] })
+        expect(both.get(customer)).toEqual((await catalog.entitlementInputs(tenant, [customer])).get(customer))
+      }
+    })
 
     describe('overrides', () => {
       test('one is made, changed and deleted, and each change ends the one before', async () => {

@@ -357,13 +357,22 @@ export function describeCatalog(name: string, makePlace: () => Promise<CatalogPl
         const subscription = await withSubscription()
         orThrow(await putPlan({ baseFee: '30' }))
         const second = await subscribe()
-        const inputs = await catalog.entitlementInputs(tenant, 'acme' as CustomerKey)
+        const [acme, nobody] = ['acme' as CustomerKey, 'nobody' as CustomerKey]
+        const inputs = (await catalog.entitlementInputs(tenant, [acme])).get(acme) ?? NO_ENTITLEMENT_INPUTS
         expect(inputs.subscriptions).toEqual(expect.arrayContaining([subscription, second]))
         expect(inputs.subscriptions).toHaveLength(2)
         expect(inputs.planVersions.map(({ version }) => version).sort()).toEqual([1, 2])
         expect(inputs.features).toEqual([TOKENS_FEATURE])
         expect(inputs.meters).toEqual([await catalog.meter(tenant, TOKENS)])
-        expect(await catalog.entitlementInputs(tenant, 'nobody' as CustomerKey)).toEqual(NO_ENTITLEMENT_INPUTS)
+        expect(await catalog.entitlementInputs(tenant, [nobody])).toEqual(new Map())
+
+        orThrow(await putCustomer('other'))
+        const ofOther = await subscribe('other')
+        const other = 'other' as CustomerKey
+        const ofBoth = await catalog.entitlementInputs(tenant, [other, nobody, acme, other])
+        expect([...ofBoth.keys()].sort()).toEqual([acme, other])
+        expect(ofBoth.get(acme)).toEqual(inputs)
+        expect(ofBoth.get(other)).toEqual({ ...inputs, subscriptions: [ofOther], planVersions: [expect.objectContaining({ version: 2 })] })
       })
     })
 

@@ -58,7 +58,7 @@ export function createCatalogModel(tenant: TenantKey, subscribers: ReadonlyMap<C
       const port: Partial<Catalog> = {
         allMeters: () => network.call(caller, () => [...meters.values()]),
         meter: (_tenant, key) => network.call(caller, () => meters.get(key) ?? null),
-        entitlementInputs: (_tenant, customer) => network.call(caller, () => inputs(customer)),
+        entitlementInputs: (_tenant, asked) => network.call(caller, () => new Map(asked.map((customer) => [customer, inputs(customer)]))),
         ensureCustomers: (made) =>
           network.call(caller, () => {
             for (const { key } of made) customers.add(key)
