@@ -44,14 +44,14 @@ export function createEventQueries(executor: ClickHouseExecutor): EventQueries {
       const inScan = scanConditions(scan)
       const span = 'intDiv(toUnixTimestamp64Milli(received_at), {spanMs:UInt64})'
       const { unhurried } = executor
-      const spans = await unhurried.select(`SELECT DISTINCT ${span} AS span FROM events WHERE ${inScan.sql} ORDER BY span`, {
-        ...inScan.params,
-        spanMs,
-      })
-      for (const number of spans.map(([value]) => Number(value))) {
+      const spans = await unhurried.select(
+        `SELECT ${span} AS span, count(), min(log_offset), max(log_offset) FROM events WHERE ${inScan.sql} GROUP BY span ORDER BY span`,
+        { ...inScan.params, spanMs },
+      )
+      for (const [number = 0, events = 0, first = 0, last = 0] of spans.map((row) => row.map(Number))) {
         const where = { sql: `${inScan.sql} AND ${span} = {span:UInt64}`, params: { ...inScan.params, spanMs, span: number } }
         // By offset, which is cheap to look at: of the other pages' events no text is read and hashed.
-        for await (const range of offsetRanges(unhurried, where, SCAN_PAGE_HASHES)) {
+        for await (const range of rangesWithin(unhurried, where, { partition: scan.partition, events, first, last }, SCAN_PAGE_HASHES)) {
           const hashes = await unhurried.selectNumbers(
             `SELECT ${EVENT_HASH_SQL} AS hash FROM events WHERE ${where.sql} AND ${range.sql} ORDER BY hash`,
             { ...where.params, ...range.params },
@@ -193,50 +193,59 @@ const EVERYTHING: Conditions = { sql: '1', params: {} }
 
 /**
  * Cuts what a scan will read into ranges of about `pageEvents` events, because chDB holds a whole answer in memory: all at
- * once when it is no more, else ranges of offsets, partition by partition. The events of a partition are counted in buckets
- * of offsets four times finer than a page.
+ * once when it is no more, else ranges of offsets, partition by partition.
  */
-async function* offsetRanges(executor: Pick<ClickHouseReader, 'select'>, where: Conditions, pageEvents: number): AsyncIterable<Conditions> {
+async function* offsetRanges(executor: ClickHouseExecutor, where: Conditions, pageEvents: number): AsyncIterable<Conditions> {
   const rows = await executor.select(
     `SELECT log_partition, count(), min(log_offset), max(log_offset) FROM events WHERE ${where.sql} GROUP BY log_partition ORDER BY log_partition`,
     where.params,
   )
-  const extents = rows.map((row) => row.map(Number))
-  const all = extents.reduce((sum, [, events = 0]) => sum + events, 0)
-  if (all <= pageEvents) {
-    if (all > 0) yield EVERYTHING
+  const extents = rows
+    .map((row) => row.map(Number))
+    .map(([partition = 0, events = 0, first = 0, last = 0]) => ({ partition, events, first, last }))
+  const all = extents.reduce((sum, { events }) => sum + events, 0)
+  if (all === 0) return
+  if (all <= pageEvents) yield EVERYTHING
+  else for (const extent of extents) yield* rangesWithin(executor, where, extent, pageEvents)
+}
+
+/** What is in a scan of one partition: how many events, and the offsets of the first and the last. */
+type Extent = { readonly partition: number; readonly events: number; readonly first: number; readonly last: number }
+
+/** The events of a partition are counted in buckets of offsets four times finer than a page. */
+async function* rangesWithin(
+  reader: ClickHouseReader,
+  where: Conditions,
+  { partition: rangePartition, events, first, last }: Extent,
+  pageEvents: number,
+): AsyncIterable<Conditions> {
+  const range = (rangeFrom: number, rangeTo: number): Conditions => ({
+    sql: 'log_partition = {rangePartition:UInt32} AND log_offset >= {rangeFrom:UInt64} AND log_offset < {rangeTo:UInt64}',
+    params: { rangePartition, rangeFrom, rangeTo },
+  })
+  if (events <= pageEvents) {
+    yield range(first, last + 1)
     return
   }
-  for (const [rangePartition, events, first, last] of extents) {
-    if (rangePartition === undefined || events === undefined || first === undefined || last === undefined) continue
-    const range = (rangeFrom: number, rangeTo: number): Conditions => ({
-      sql: 'log_partition = {rangePartition:UInt32} AND log_offset >= {rangeFrom:UInt64} AND log_offset < {rangeTo:UInt64}',
-      params: { rangePartition, rangeFrom, rangeTo },
-    })
-    if (events <= pageEvents) {
-      yield range(first, last + 1)
-      continue
+  const bucketOffsets = Math.max(1, Math.floor(((last - first + 1) * pageEvents) / events / 4))
+  const buckets = await reader.select(
+    `SELECT intDiv(log_offset, {bucketOffsets:UInt64}) AS bucket, count() FROM events
+     WHERE ${where.sql} AND log_partition = {rangePartition:UInt32} GROUP BY bucket ORDER BY bucket`,
+    { ...where.params, bucketOffsets, rangePartition },
+  )
+  let rangeFrom = first
+  let inRange = 0
+  for (const row of buckets) {
+    const bucketFrom = Number(row[0]) * bucketOffsets
+    const inBucket = Number(row[1])
+    if (inRange > 0 && inRange + inBucket > pageEvents) {
+      yield range(rangeFrom, bucketFrom)
+      rangeFrom = bucketFrom
+      inRange = 0
     }
-    const bucketOffsets = Math.max(1, Math.floor(((last - first + 1) * pageEvents) / events / 4))
-    const buckets = await executor.select(
-      `SELECT intDiv(log_offset, {bucketOffsets:UInt64}) AS bucket, count() FROM events
-       WHERE ${where.sql} AND log_partition = {rangePartition:UInt32} GROUP BY bucket ORDER BY bucket`,
-      { ...where.params, bucketOffsets, rangePartition },
-    )
-    let rangeFrom = first
-    let inRange = 0
-    for (const row of buckets) {
-      const bucketFrom = Number(row[0]) * bucketOffsets
-      const inBucket = Number(row[1])
-      if (inRange > 0 && inRange + inBucket > pageEvents) {
-        yield range(rangeFrom, bucketFrom)
-        rangeFrom = bucketFrom
-        inRange = 0
-      }
-      inRange += inBucket
-    }
-    yield range(rangeFrom, last + 1)
+    inRange += inBucket
   }
+  yield range(rangeFrom, last + 1)
 }
 
 async function newestEvents(executor: ClickHouseExecutor, query: EventQuery): Promise<readonly StoredEvent[]> {
