@@ -18,7 +18,7 @@ export const CRASH_MUTANTS: Readonly<Record<string, CrashMutant>> = {
   'dedupe look-up': {
     what: 'events stored before are not looked for',
     file: 'aggregator/deduplicator.ts',
-    source: 'return filter.maybes(hashes, receivedFromMs).filter(',
+    source: 'return places.filter(',
     replacement: 'return ([] as number[]).filter(',
   },
   'reservation answered before it is written': {
