@@ -38,7 +38,7 @@ export type LmdbEventLogOptions = {
 /** The event log in one directory, for one process. See README.md for what is durable when. */
 export async function createLmdbEventLog(options: LmdbEventLogOptions): Promise<EventLog> {
   const { log, partitions, storedBytesMax = 256 * GiB, readRecordsMax = 64, readBytesMax = 4 * MiB } = options
-  const tail = createLogTail({ bytesMax: options.tailBytesMax ?? 64 * MiB })
+  const tail = createLogTail({ bytesMax: options.tailBytesMax ?? 128 * MiB })
   const store = openStore(options.path)
   const { root, records, meta } = store
   const opening = await checkPartitions(store, options)
