@@ -18,7 +18,8 @@ export type Candidate = {
 /**
  * Tells repeats in one partition: an event whose key stands at a lower position with a receipt at most 35 days before.
  * What is not yet in the store is in an exact table; of the rest the filter says "certainly new" for nearly all, and the
- * store decides the few others: all of them after a start, until the filter is back. The answer depends on the log alone, not on what was flushed or lost when.
+ * store decides the few others: all of them after a start, until the filter is back. The answer depends on the log alone,
+ * not on what was flushed or lost when.
  */
 export type Deduplicator = {
   /** Places of those events, ascending, of which only the store can tell: `lookUp` them before they are counted. */

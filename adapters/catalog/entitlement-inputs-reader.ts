@@ -7,7 +7,7 @@ import { grantsOf } from './grant-table.ts'
 import { openingsOf } from './opening-table.ts'
 import { overridesOf } from './override-table.ts'
 import { resetInstantsOf } from './reset-table.ts'
-import { byCustomer, wantedCustomers } from './rows-of-customers.ts'
+import { byCustomer, rowsOfCustomers } from './rows-of-customers.ts'
 import { planVersionsOf, withPhases } from './subscription-table.ts'
 
 /** Everything about these customers from one moment, so that no plan names a feature that the same answer lacks. */
@@ -15,14 +15,7 @@ export function entitlementInputsReader(session: CatalogSession): Pick<Catalog, 
   return {
     entitlementInputs: (tenant, customers) =>
       session.snapshot(async (trx) => {
-        const rows = await trx
-          .selectFrom(wantedCustomers(customers))
-          .innerJoin('subscriptions', (join) =>
-            join.onRef('subscriptions.customer', '=', 'wanted.customer').on('subscriptions.tenant', '=', tenant),
-          )
-          .selectAll('subscriptions')
-          .orderBy('subscriptions.id')
-          .execute()
+        const rows = await rowsOfCustomers(trx, 'subscriptions', { tenant, customers, orderBy: ['id'] })
         const overrides = await overridesOf(trx, tenant, customers)
         // Grants and resets are of use only beside an entitlement.
         const entitled = [...new Set([...rows.map(({ customer }) => customer as CustomerKey), ...overrides.keys()])]

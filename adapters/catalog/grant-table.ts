@@ -11,7 +11,7 @@ import type { CatalogSession } from './catalog-session.ts'
 import { lockAllowances } from './lock-allowances.ts'
 import { keyAfter, pageOf } from './page.ts'
 import { createRecordId, type RandomBytes } from './record-id.ts'
-import { byCustomer, wantedCustomers } from './rows-of-customers.ts'
+import { byCustomer, rowsOfCustomers } from './rows-of-customers.ts'
 
 type Grants = Pick<Catalog, 'createGrant' | 'grants' | 'voidGrant'>
 
@@ -70,12 +70,7 @@ export function grantTable(session: CatalogSession, clock: Clock, randomBytes: R
 }
 
 export async function grantsOf(db: Kysely<CatalogTables>, tenant: TenantKey, customers: readonly CustomerKey[]) {
-  const rows = await db
-    .selectFrom(wantedCustomers(customers))
-    .innerJoin('grants', (join) => join.onRef('grants.customer', '=', 'wanted.customer').on('grants.tenant', '=', tenant))
-    .selectAll('grants')
-    .orderBy('grants.id')
-    .execute()
+  const rows = await rowsOfCustomers(db, 'grants', { tenant, customers, orderBy: ['id'] })
   return byCustomer(rows, grantOf)
 }
 

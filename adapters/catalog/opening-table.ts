@@ -4,7 +4,7 @@ import type { CustomerKey, FeatureKey, TenantKey } from '../../domain/identity.t
 import type { CatalogTables } from '../../schemas/catalog/catalog-tables.ts'
 import type { Catalog } from './catalog.ts'
 import type { CatalogSession } from './catalog-session.ts'
-import { byCustomer, wantedCustomers } from './rows-of-customers.ts'
+import { byCustomer, rowsOfCustomers } from './rows-of-customers.ts'
 
 export function openingTable(session: CatalogSession): Pick<Catalog, 'saveOpening'> {
   return {
@@ -22,13 +22,7 @@ export function openingTable(session: CatalogSession): Pick<Catalog, 'saveOpenin
 }
 
 export async function openingsOf(db: Kysely<CatalogTables>, tenant: TenantKey, customers: readonly CustomerKey[]) {
-  const rows = await db
-    .selectFrom(wantedCustomers(customers))
-    .innerJoin('allowance_openings', (join) =>
-      join.onRef('allowance_openings.customer', '=', 'wanted.customer').on('allowance_openings.tenant', '=', tenant),
-    )
-    .selectAll('allowance_openings')
-    .execute()
+  const rows = await rowsOfCustomers(db, 'allowance_openings', { tenant, customers, orderBy: ['feature'] })
   return byCustomer(rows, ({ feature, basis, ledger }) => ({ feature: feature as FeatureKey, basis, ledger: decodeLedger(ledger) }))
 }
 

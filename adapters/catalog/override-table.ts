@@ -6,7 +6,7 @@ import type { CatalogTables } from '../../schemas/catalog/catalog-tables.ts'
 import type { Catalog } from './catalog.ts'
 import type { CatalogSession } from './catalog-session.ts'
 import { lockAllowances } from './lock-allowances.ts'
-import { byCustomer, wantedCustomers } from './rows-of-customers.ts'
+import { byCustomer, rowsOfCustomers } from './rows-of-customers.ts'
 import { hasSameContent } from './same-content.ts'
 
 type Overrides = Pick<Catalog, 'putOverride' | 'override' | 'deleteOverride'>
@@ -52,15 +52,7 @@ export function overrideTable(session: CatalogSession, clock: Clock): Overrides 
 }
 
 export async function overridesOf(db: Kysely<CatalogTables>, tenant: TenantKey, customers: readonly CustomerKey[]) {
-  const rows = await db
-    .selectFrom(wantedCustomers(customers))
-    .innerJoin('entitlement_overrides', (join) =>
-      join.onRef('entitlement_overrides.customer', '=', 'wanted.customer').on('entitlement_overrides.tenant', '=', tenant),
-    )
-    .selectAll('entitlement_overrides')
-    .orderBy('entitlement_overrides.feature')
-    .orderBy('entitlement_overrides.from_at')
-    .execute()
+  const rows = await rowsOfCustomers(db, 'entitlement_overrides', { tenant, customers, orderBy: ['feature', 'from_at'] })
   return byCustomer(rows, overrideOf)
 }
 

@@ -8,7 +8,7 @@ import type { CatalogSession } from './catalog-session.ts'
 import { lockAllowances } from './lock-allowances.ts'
 import { keyAfter, pageOf } from './page.ts'
 import { createRecordId, type RandomBytes } from './record-id.ts'
-import { byCustomer, wantedCustomers } from './rows-of-customers.ts'
+import { byCustomer, rowsOfCustomers } from './rows-of-customers.ts'
 
 type Resets = Pick<Catalog, 'recordReset' | 'resets'>
 
@@ -61,14 +61,12 @@ export function resetTable(session: CatalogSession, randomBytes: RandomBytes): R
 }
 
 export async function resetInstantsOf(db: Kysely<CatalogTables>, tenant: TenantKey, customers: readonly CustomerKey[]) {
-  const rows = await db
-    .selectFrom(wantedCustomers(customers))
-    .innerJoin('balance_resets', (join) =>
-      join.onRef('balance_resets.customer', '=', 'wanted.customer').on('balance_resets.tenant', '=', tenant),
-    )
-    .select(['balance_resets.customer', 'balance_resets.feature', 'balance_resets.reset_at'])
-    .orderBy('balance_resets.id')
-    .execute()
+  const rows = await rowsOfCustomers(db, 'balance_resets', {
+    tenant,
+    customers,
+    columns: ['customer', 'feature', 'reset_at'],
+    orderBy: ['id'],
+  })
   return byCustomer(rows, ({ feature, reset_at }) => ({ feature: feature as FeatureKey, atMs: reset_at.getTime() as InstantMs }))
 }
 
