@@ -1,38 +1,64 @@
-// The arrows of the design: runtime -> stages -> ports of adapters -> domain. A stage meets another on the log and in the
-// stores, not by importing it; only runtime, tests and benches pick an implementation behind a port.
-const STAGES = ['ingest', 'aggregator', 'rating', 'api']
-const PORTS = '^adapters/(event-log/event-log|usage-store/usage-store|counters/counters|catalog/catalog)\\.ts$'
+// The arrows of the design: runtime -> stages -> usage, entitlements, rating -> ports of adapters -> domain -> base.
+// A stage meets another on the log and in the stores, not by importing it; only runtime, tests and benches pick an
+// implementation behind a port.
+const STAGES = ['api', 'billing', 'alerts', 'commerce', 'custody', 'ingest', 'aggregator']
+const SHARED = ['usage', 'entitlements', 'rating']
+const PRODUCTION = ['base', 'domain', 'schemas', 'adapters', ...SHARED, ...STAGES, 'compat', 'runtime', 'sdk', 'console', 'look']
+const PORTS = '^adapters/(event-log/event-log|usage-store/usage-store|counters/counters|database/catalog)\\.ts$'
 
 /** Tests may use real implementations. */
 const TEST = '\\.test\\.ts$'
+const folders = (names) => `^(${names.join('|')})/`
+const allBut = (...names) => folders([...PRODUCTION.filter((folder) => !names.includes(folder)), 'test', 'bench', 'deploy'])
 
 module.exports = {
   forbidden: [
     {
-      name: 'domain-imports-nothing',
-      comment: 'The words of the design are pure: nothing outside domain/ but the calendar tables of luxon.',
+      name: 'base-knows-no-business',
+      comment: 'What could be a package of its own.',
+      severity: 'error',
+      from: { path: '^base/', pathNot: TEST },
+      to: { path: allBut('base') },
+    },
+    {
+      name: 'domain-is-pure',
+      comment: 'The words of the design: nothing outside domain/ and base/ but the calendar tables of luxon.',
       severity: 'error',
       from: { path: '^domain/', pathNot: TEST },
-      to: { pathNot: '^(domain/|node_modules/luxon/)' },
+      to: { pathNot: '^(domain/|base/|node_modules/luxon/)' },
+    },
+    {
+      name: 'domain-rooms',
+      comment: 'time and metering lean on the ground alone; what is said of money and limits leans on them.',
+      severity: 'error',
+      from: { path: '^domain/(time|metering)/', pathNot: TEST },
+      to: { path: '^domain/(catalog|entitlements|allowance|reservations|billing)/' },
+    },
+    {
+      name: 'domain-ground',
+      comment: 'decimal, rational, money, identity, refusal, principal: all stand on them.',
+      severity: 'error',
+      from: { path: '^domain/[^/]+\\.ts$', pathNot: TEST },
+      to: { path: '^domain/[^/]+/' },
     },
     {
       name: 'schemas-import-domain-only',
       comment: 'Contracts know the words and their codec, not who uses them.',
       severity: 'error',
       from: { path: '^schemas/', pathNot: TEST },
-      to: { path: `^(${STAGES.join('|')}|adapters|runtime|sdk|console|test|bench|deploy)/` },
+      to: { path: allBut('base', 'domain', 'schemas') },
     },
     {
       name: 'adapters-import-domain-and-schemas',
       severity: 'error',
       from: { path: '^adapters/', pathNot: TEST },
-      to: { path: `^(${STAGES.join('|')}|runtime|sdk|console|test|bench|deploy)/` },
+      to: { path: allBut('base', 'domain', 'schemas', 'adapters') },
     },
     {
       name: 'ports-import-domain-only',
       severity: 'error',
       from: { path: PORTS },
-      to: { pathNot: '^domain/' },
+      to: { pathNot: '^(domain|base)/' },
     },
     {
       name: 'adapters-keep-to-their-seam',
@@ -42,30 +68,59 @@ module.exports = {
       to: { path: '^adapters/', pathNot: '^adapters/($1|lmdb)/' },
     },
     {
+      name: 'implementations-do-not-meet',
+      comment: 'Embedded and server are two ways to the same port; what both need stands beside the port.',
+      severity: 'error',
+      from: { path: '^adapters/(event-log|counters|files|payments)/([^/]+)/', pathNot: TEST },
+      to: { path: '^adapters/(event-log|counters|files|payments)/[^/]+/', pathNot: '^adapters/$1/$2/' },
+    },
+    {
       name: 'stages-see-ports-only',
       comment: 'Only runtime/ picks an implementation.',
       severity: 'error',
-      from: { path: `^(${STAGES.join('|')})/`, pathNot: TEST },
+      from: { path: folders([...SHARED, ...STAGES, 'compat']), pathNot: TEST },
       to: { path: '^adapters/', pathNot: PORTS },
+    },
+    {
+      name: 'shared-know-no-stage',
+      comment: 'usage, entitlements and rating are asked by every stage.',
+      severity: 'error',
+      from: { path: folders(SHARED), pathNot: TEST },
+      to: { path: folders([...STAGES, 'compat']) },
     },
     ...STAGES.map((stage) => ({
       name: `${stage}-imports-no-other-stage`,
+      comment: 'commerce alone asks billing: a checkout shows and posts the very document that billing decides.',
       severity: 'error',
       from: { path: `^${stage}/`, pathNot: TEST },
-      to: { path: `^(${STAGES.filter((other) => other !== stage && !(stage === 'api' && other === 'rating')).join('|')})/` },
+      to: { path: folders([...STAGES.filter((other) => other !== stage && !(stage === 'commerce' && other === 'billing')), 'compat']) },
     })),
     {
       name: 'stages-know-no-runtime',
       severity: 'error',
-      from: { path: `^(${STAGES.join('|')})/`, pathNot: TEST },
+      from: { path: folders([...SHARED, ...STAGES, 'compat']), pathNot: TEST },
       to: { path: '^(runtime|sdk|console|bench|deploy|test)/' },
+    },
+    {
+      name: 'aggregator-rooms',
+      comment: 'The fold is pure: it knows nobody who reads or writes.',
+      severity: 'error',
+      from: { path: '^aggregator/fold/', pathNot: TEST },
+      to: { path: '^aggregator/(?!fold/)' },
     },
     {
       name: 'rating-is-pure',
       comment: 'No I/O and no clock: domain only, no package, no node module.',
       severity: 'error',
-      from: { path: '^rating/', pathNot: [TEST, 'routes\\.ts$'] },
-      to: { pathNot: '^(rating|domain)/' },
+      from: { path: '^rating/', pathNot: TEST },
+      to: { pathNot: '^(rating|domain|base)/' },
+    },
+    {
+      name: 'kafka-client-in-one-room',
+      comment: 'kafka/wire/ alone touches the client library.',
+      severity: 'error',
+      from: { path: '^(?!adapters/event-log/kafka/wire/)', pathNot: ['^(test|bench)/', TEST] },
+      to: { path: 'node_modules/(kafkajs|@platformatic/kafka)/' },
     },
     {
       name: 'sdk-imports-nothing',
@@ -77,7 +132,7 @@ module.exports = {
     {
       name: 'nobody-imports-tests',
       severity: 'error',
-      from: { path: '^(domain|schemas|adapters|ingest|aggregator|rating|api|runtime|sdk|console)/', pathNot: TEST },
+      from: { path: folders(PRODUCTION), pathNot: TEST },
       to: { path: ['^test/', TEST] },
     },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },

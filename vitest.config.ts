@@ -18,7 +18,9 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'unit',
-          include: ['{domain,ingest,aggregator,rating,api,adapters,runtime,schemas,sdk,bench,deploy}/**/*.test.ts'],
+          include: [
+            '{base,domain,adapters,ingest,aggregator,usage,entitlements,rating,billing,api,runtime,schemas,sdk,bench,deploy}/**/*.test.ts',
+          ],
         },
       },
       { test: { ...shared, name: 'contracts', include: ['test/contracts/**/*.test.ts'] } },

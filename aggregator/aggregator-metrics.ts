@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import { eventsIn, type Flush } from '../adapters/usage-store/usage-store.ts'
-import type { FoldTally } from './record-fold.ts'
+import type { FoldTally } from './fold/record-fold.ts'
 
 export type AggregatorMetrics = {
   /** Adds what the fold has counted since the last call and sets it back to zero. */

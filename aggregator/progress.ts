@@ -1,7 +1,7 @@
 import type { EventLog } from '../adapters/event-log/event-log.ts'
-import type { Clock } from '../domain/clock.ts'
+import type { Clock } from '../base/clock.ts'
 import type { InstantMs, Offset, Partition } from '../domain/identity.ts'
-import type { PartitionWorker } from './partition-worker.ts'
+import type { PartitionWorker } from './partition/partition-worker.ts'
 import type { Retry } from './retry.ts'
 
 export type PartitionHealth = {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import type { Clock } from '../domain/clock.ts'
-import { Fault } from '../domain/fault.ts'
+import type { Clock } from '../base/clock.ts'
+import { Fault } from '../base/fault.ts'
 import type { InstantMs, Partition } from '../domain/identity.ts'
 
 /** What keeps the aggregator from going on, while it does. `partition` is null when it is all of them. */

@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { createChdbConnection } from 'chdb/connection'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
-import { openChdbUsageStore } from '../adapters/usage-store/chdb-usage-store.ts'
-import { ENGINE_SETTINGS } from '../adapters/usage-store/engine-settings.ts'
-import { encodeEvents, encodeWindows } from '../adapters/usage-store/native-rows.ts'
+import { openChdbUsageStore } from '../adapters/usage-store/engine/chdb-usage-store.ts'
+import { ENGINE_SETTINGS } from '../adapters/usage-store/engine/engine-settings.ts'
+import { encodeEvents, encodeWindows } from '../adapters/usage-store/native/native-rows.ts'
 import { whenSettled } from './process-usage.ts'
 
 /** Takes rows out of a server's usage store, or puts them into an empty one with nothing but the engine running. */

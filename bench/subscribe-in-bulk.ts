@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { openDurablePGlite } from '../adapters/catalog/durable-pglite.ts'
+import { openDurablePGlite } from '../adapters/database/engine/durable-pglite.ts'
 import { customerKey } from './usage-workload.ts'
 
 /**

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
-import { SETTINGS } from '../runtime/config.ts'
+import { SETTINGS } from '../runtime/settings/config.ts'
 
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8')
 const settingNames: readonly string[] = Object.values(SETTINGS).map(({ name }) => name)
@@ -35,6 +35,19 @@ test('the kustomization names every manifest', () => {
 
 test('the image holds the folders that the program imports from', () => {
   const copied = [...read('Dockerfile').matchAll(/^COPY (\w+) \1$/gm)].map(([, folder]) => folder)
-  expect(copied).toEqual(['domain', 'schemas', 'adapters', 'ingest', 'aggregator', 'rating', 'api', 'runtime'])
+  expect(copied).toEqual([
+    'base',
+    'domain',
+    'schemas',
+    'adapters',
+    'ingest',
+    'aggregator',
+    'usage',
+    'entitlements',
+    'rating',
+    'billing',
+    'api',
+    'runtime',
+  ])
   for (const folder of copied) expect(read('../.dockerignore')).toMatch(new RegExp(`^!${folder}$`, 'm'))
 })

@@ -1,4 +1,4 @@
-import type { Brand } from './brand.ts'
+import type { Brand } from '../base/brand.ts'
 
 export type TenantKey = Brand<string, 'TenantKey'>
 export type CustomerKey = Brand<string, 'CustomerKey'>

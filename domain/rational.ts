@@ -1,5 +1,5 @@
+import { invariant } from '../base/invariant.ts'
 import { formatDecimal, powerOfTen } from './decimal.ts'
-import { invariant } from './invariant.ts'
 
 /** An exact fraction in lowest terms; `denominator` is positive. */
 export type Rational = { readonly numerator: bigint; readonly denominator: bigint }

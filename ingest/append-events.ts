@@ -1,5 +1,5 @@
 import type { TenantKey } from '../domain/identity.ts'
-import type { UsageEvent } from '../domain/usage-event.ts'
+import type { UsageEvent } from '../domain/metering/usage-event.ts'
 import type { RecordWriter } from './record-writer.ts'
 
 /**

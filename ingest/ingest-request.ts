@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { Fault } from '../domain/fault.ts'
+import { Fault } from '../base/fault.ts'
 import type { TenantKey } from '../domain/identity.ts'
 import { type FieldError, isRefusal, type Outcome, type Refusal, RefusalError, refuse } from '../domain/refusal.ts'
 import type { IndexedEvent, RecordWriter, WriteFailure } from './record-writer.ts'

@@ -1,8 +1,8 @@
 import type { EventLog } from '../adapters/event-log/event-log.ts'
-import type { Clock } from '../domain/clock.ts'
+import type { Clock } from '../base/clock.ts'
 import type { Partition, TenantKey } from '../domain/identity.ts'
-import { partitionOf } from '../domain/partitioning.ts'
-import type { UsageEvent } from '../domain/usage-event.ts'
+import { partitionOf } from '../domain/metering/partitioning.ts'
+import type { UsageEvent } from '../domain/metering/usage-event.ts'
 import { encodeUsageEventBatch } from '../schemas/avro/usage-event-batch.ts'
 
 /** An event and its place in the request that brought it. */

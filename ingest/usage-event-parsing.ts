@@ -1,8 +1,8 @@
 import type { CustomerKey, InstantMs } from '../domain/identity.ts'
-import { findJsonDefect, holdsLoneSurrogate } from '../domain/json-defect.ts'
+import { findJsonDefect, holdsLoneSurrogate } from '../domain/metering/json-defect.ts'
+import type { UsageEvent } from '../domain/metering/usage-event.ts'
+import { RESERVED_TYPE_PREFIX, USAGE_REPORT_SOURCE } from '../domain/metering/usage-report.ts'
 import { isRefusal, type Outcome, type Refusal, refuse } from '../domain/refusal.ts'
-import type { UsageEvent } from '../domain/usage-event.ts'
-import { RESERVED_TYPE_PREFIX, USAGE_REPORT_SOURCE } from '../domain/usage-report.ts'
 import { parseEventTime } from './event-time.ts'
 
 export type ParseContext = {

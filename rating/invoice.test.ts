@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import type { Charge } from '../domain/catalog/plan.ts'
+import type { Price } from '../domain/catalog/price.ts'
 import { parseQuantity } from '../domain/decimal.ts'
 import type { FeatureKey, InstantMs } from '../domain/identity.ts'
-import type { Charge } from '../domain/plan.ts'
-import type { Price } from '../domain/price.ts'
 import { rateInvoice } from './invoice.ts'
 
 const period = { startMs: 0 as InstantMs, endMs: 1000 as InstantMs }

@@ -1,8 +1,8 @@
+import { invariant } from '../base/invariant.ts'
+import type { PlanVersion } from '../domain/catalog/plan.ts'
 import { formatQuantity, NANO } from '../domain/decimal.ts'
 import type { FeatureKey, Period } from '../domain/identity.ts'
-import { invariant } from '../domain/invariant.ts'
 import { formatMoney, minorUnitDigits } from '../domain/money.ts'
-import type { PlanVersion } from '../domain/plan.ts'
 import { formatRational, type Rational, roundHalfUp } from '../domain/rational.ts'
 import { type RatedLine, rate } from './rate.ts'
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { Price } from '../domain/catalog/price.ts'
 import { formatQuantity, NANO, parseQuantity } from '../domain/decimal.ts'
-import type { Price } from '../domain/price.ts'
 import { add, formatRational, rational, ZERO } from '../domain/rational.ts'
 import { orThrow } from '../domain/refusal.ts'
 import { rate } from './rate.ts'

@@ -1,7 +1,7 @@
+import { invariant, unreachable } from '../base/invariant.ts'
+import type { Price, PriceTier } from '../domain/catalog/price.ts'
 import { formatQuantity, NANO, parseQuantity, powerOfTen } from '../domain/decimal.ts'
-import { invariant, unreachable } from '../domain/invariant.ts'
 import { AMOUNT_FRACTION_DIGITS_MAX, parseAmount } from '../domain/money.ts'
-import type { Price, PriceTier } from '../domain/price.ts'
 import { add, formatRational, type Rational, rational, ZERO } from '../domain/rational.ts'
 
 /**

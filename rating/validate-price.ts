@@ -1,6 +1,6 @@
+import { PRICE_MODELS, PRICE_TIERS_MAX, type Price, type PriceTier } from '../domain/catalog/price.ts'
 import { formatQuantity, parseQuantity } from '../domain/decimal.ts'
 import { formatAmount, parseAmount } from '../domain/money.ts'
-import { PRICE_MODELS, PRICE_TIERS_MAX, type Price, type PriceTier } from '../domain/price.ts'
 import { type FieldError, type Outcome, refuse } from '../domain/refusal.ts'
 
 /**

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Catalog } from '../adapters/catalog/catalog.ts'
+import type { Catalog } from '../adapters/database/catalog.ts'
 import type { TenantKey } from '../domain/identity.ts'
 import { hashSecret } from './http/key-ring.ts'
 

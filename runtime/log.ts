@@ -1,5 +1,5 @@
 import { destination, type Logger, pino } from 'pino'
-import type { Config } from './config.ts'
+import type { Config } from './settings/config.ts'
 
 /** JSON lines on standard error; standard output belongs to what a command answers. */
 export function createLog(config: Pick<Config, 'logLevel'>): Logger {

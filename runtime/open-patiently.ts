@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { Fault } from '../domain/fault.ts'
+import { Fault } from '../base/fault.ts'
 
 /**
  * Opens a store that may start later than we do: a fault that passes is tried again until the time is over, and each one is

@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import type { Aggregator } from '../aggregator/aggregator.ts'
 import type { HttpApp } from '../schemas/http/common.ts'
-import type { Role } from './setting.ts'
+import type { Role } from './settings/setting.ts'
 import type { RoleStores } from './stores.ts'
 
 export type SeamState = { readonly ok: boolean; readonly detail?: string }

@@ -4,18 +4,18 @@ import { join } from 'node:path'
 import type { SASLOptions } from 'kafkajs'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
-import type { Catalog } from '../adapters/catalog/catalog.ts'
 import type { Counters } from '../adapters/counters/counters.ts'
+import type { Catalog } from '../adapters/database/catalog.ts'
 import type { EventLog } from '../adapters/event-log/event-log.ts'
-import type { KafkaEventLogOptions } from '../adapters/event-log/kafka-event-log.ts'
+import type { KafkaEventLogOptions } from '../adapters/event-log/kafka/kafka-event-log.ts'
 import type { UsageStore } from '../adapters/usage-store/usage-store.ts'
-import type { Clock } from '../domain/clock.ts'
-import { invariant } from '../domain/invariant.ts'
-import type { Config } from './config.ts'
+import type { Clock } from '../base/clock.ts'
+import { invariant } from '../base/invariant.ts'
 import { type DataDirectoryLock, lockDataDirectory } from './data-directory-lock.ts'
 import { endOnPanic } from './end-on-panic.ts'
 import { openPatiently } from './open-patiently.ts'
-import { ROLES, type Role } from './setting.ts'
+import type { Config } from './settings/config.ts'
+import { ROLES, type Role } from './settings/setting.ts'
 
 /** One implementation of each seam, open and migrated. */
 export type Stores = {
@@ -112,20 +112,20 @@ export function isAllElsewhere(config: Config): boolean {
 async function openCatalog({ config, clock, log }: StoreEnvironment): Promise<Catalog> {
   const options = { clock, randomBytes, log: log.child({ seam: 'catalog' }) }
   if (config.databaseUrl !== null) {
-    const { openPostgresCatalog } = await import('../adapters/catalog/postgres-catalog.ts')
+    const { openPostgresCatalog } = await import('../adapters/database/engine/postgres-catalog.ts')
     return openPostgresCatalog({ ...options, url: config.databaseUrl })
   }
-  const { openPGliteCatalog } = await import('../adapters/catalog/pglite-catalog.ts')
+  const { openPGliteCatalog } = await import('../adapters/database/engine/pglite-catalog.ts')
   return openPGliteCatalog({ ...options, path: join(config.dataDir, 'catalog') })
 }
 
 async function openEventLog(environment: StoreEnvironment): Promise<EventLog> {
   const { config, log, registry } = environment
   if (config.kafkaBrokers !== null) {
-    const { createKafkaEventLog } = await import('../adapters/event-log/kafka-event-log.ts')
+    const { createKafkaEventLog } = await import('../adapters/event-log/kafka/kafka-event-log.ts')
     return createKafkaEventLog(kafkaOptions(environment, config.kafkaBrokers))
   }
-  const { createLmdbEventLog } = await import('../adapters/event-log/lmdb-event-log.ts')
+  const { createLmdbEventLog } = await import('../adapters/event-log/lmdb/lmdb-event-log.ts')
   return createLmdbEventLog({
     path: join(config.dataDir, 'event-log'),
     undecodablePath: join(config.dataDir, 'undecodable'),
@@ -159,20 +159,20 @@ function kafkaOptions({ config, log, registry }: StoreEnvironment, brokers: stri
 async function openUsageStore({ config, log, registry }: StoreEnvironment): Promise<UsageStore> {
   const options = { chunkRecords: config.chunkRecords, log: log.child({ seam: 'usage-store' }), registry }
   if (config.clickhouseUrl !== null) {
-    const { openClickHouseUsageStore } = await import('../adapters/usage-store/clickhouse-server-usage-store.ts')
+    const { openClickHouseUsageStore } = await import('../adapters/usage-store/engine/clickhouse-server-usage-store.ts')
     return openClickHouseUsageStore({ ...options, url: config.clickhouseUrl, cluster: config.clickhouseCluster })
   }
-  const { openChdbUsageStore } = await import('../adapters/usage-store/chdb-usage-store.ts')
+  const { openChdbUsageStore } = await import('../adapters/usage-store/engine/chdb-usage-store.ts')
   return openChdbUsageStore({ ...options, path: join(config.dataDir, 'usage-store') })
 }
 
 async function openCounters({ config, clock, log, registry }: StoreEnvironment): Promise<Counters> {
   const options = { clock, log: log.child({ seam: 'counters' }), registry }
   if (config.redisUrl === null) {
-    const { createEmbeddedCounters } = await import('../adapters/counters/embedded-counters.ts')
+    const { createEmbeddedCounters } = await import('../adapters/counters/embedded/embedded-counters.ts')
     return createEmbeddedCounters({ ...options, path: join(config.dataDir, 'counters'), onPanic: endOnPanic(log) })
   }
-  const { openRedisCounters } = await import('../adapters/counters/redis-counters.ts')
+  const { openRedisCounters } = await import('../adapters/counters/redis/redis-counters.ts')
   return openRedisCounters({
     ...options,
     url: config.redisUrl,

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
-import { Fault } from '../domain/fault.ts'
+import { Fault } from '../base/fault.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import { CommandFailed } from './command-failed.ts'
 import { configCommand } from './commands/config.ts'
@@ -11,8 +11,8 @@ import { migrateCommand } from './commands/migrate.ts'
 import { replayCommand } from './commands/replay.ts'
 import { serveCommand } from './commands/serve.ts'
 import { verifyCommand } from './commands/verify.ts'
-import { configTableText } from './config-table.ts'
 import { DataDirectoryInUse, DataDirectoryNotWritable } from './data-directory-lock.ts'
+import { configTableText } from './settings/config-table.ts'
 
 const program = new Command('tollgate')
   .description(packageJson.description)

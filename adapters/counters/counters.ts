@@ -1,7 +1,7 @@
-import type { CounterState } from '../../domain/counter-state.ts'
-import type { Hold } from '../../domain/hold.ts'
+import type { MaybePromise } from '../../base/maybe-promise.ts'
 import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
-import type { MaybePromise } from '../../domain/maybe-promise.ts'
+import type { CounterState } from '../../domain/metering/counter-state.ts'
+import type { Hold } from '../../domain/reservations/hold.ts'
 
 export type CustomerRef = { readonly tenant: TenantKey; readonly customer: CustomerKey; readonly partition: Partition }
 

@@ -1,7 +1,7 @@
-import type { Clock } from '../../domain/clock.ts'
-import type { CounterFile } from './counter-file.ts'
-import type { CounterWriter } from './counter-writer.ts'
-import type { HoldTable } from './hold-table.ts'
+import type { Clock } from '../../base/clock.ts'
+import type { CounterFile } from './embedded/counter-file.ts'
+import type { CounterWriter } from './embedded/counter-writer.ts'
+import type { HoldTable } from './embedded/hold-table.ts'
 
 const INTERVAL_MS = 1_000
 /** Nothing else runs during a sweep. Where there is more to forget, the next one follows the write of this one. */

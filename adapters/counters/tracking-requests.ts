@@ -1,4 +1,4 @@
-import { Fault } from '../../domain/fault.ts'
+import { Fault } from '../../base/fault.ts'
 import type { Partition } from '../../domain/identity.ts'
 import type { CustomerRef } from './counters.ts'
 

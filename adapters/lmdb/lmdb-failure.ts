@@ -1,5 +1,5 @@
 import { statfs } from 'node:fs/promises'
-import type { Fault } from '../../domain/fault.ts'
+import type { Fault } from '../../base/fault.ts'
 
 export type LmdbFailure = {
   readonly cause: unknown

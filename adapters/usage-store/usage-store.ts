@@ -1,7 +1,7 @@
 import type { CustomerKey, InstantMs, MeterKey, Offset, Partition, Period, TenantKey } from '../../domain/identity.ts'
-import type { Aggregation } from '../../domain/meter.ts'
-import type { Aggregate } from '../../domain/metering.ts'
-import type { UsageEvent } from '../../domain/usage-event.ts'
+import type { Aggregation } from '../../domain/metering/meter.ts'
+import type { Aggregate } from '../../domain/metering/metering.ts'
+import type { UsageEvent } from '../../domain/metering/usage-event.ts'
 
 /** Place of an event: `index` counts within its record. Order of the log = order of (offset, index) in one partition. */
 export type EventPosition = { readonly partition: Partition; readonly offset: Offset; readonly index: number }

@@ -1,13 +1,13 @@
 import type { HttpApp } from '../../schemas/http/common.ts'
+import { type GrantRoutesDeps, grantRoutes } from '../balances/grant-routes.ts'
+import { type OverrideRoutesDeps, overrideRoutes } from '../balances/override-routes.ts'
+import { type KeyRoutesDeps, keyRoutes } from '../keys/key-routes.ts'
+import { refuseUnstorableText } from '../storable-text.ts'
 import { type CustomerRoutesDeps, customerRoutes } from './customer-routes.ts'
 import { type FeatureRoutesDeps, featureRoutes } from './feature-routes.ts'
-import { type GrantRoutesDeps, grantRoutes } from './grant-routes.ts'
-import { type KeyRoutesDeps, keyRoutes } from './key-routes.ts'
 import { type MeterRoutesDeps, meterRoutes } from './meter-routes.ts'
-import { type OverrideRoutesDeps, overrideRoutes } from './override-routes.ts'
 import { type PlanRoutesDeps, planRoutes } from './plan-routes.ts'
 import { type ProductRoutesDeps, productRoutes } from './product-routes.ts'
-import { refuseUnstorableText } from './storable-text.ts'
 import { type SubscriptionRoutesDeps, subscriptionRoutes } from './subscription-routes.ts'
 
 export type CatalogRoutesDeps = MeterRoutesDeps &

@@ -1,10 +1,10 @@
 import type { Static } from 'typebox'
-import type { Catalog, Customer } from '../../adapters/catalog/catalog.ts'
+import type { Catalog, Customer } from '../../adapters/database/catalog.ts'
 import type { CustomerKey } from '../../domain/identity.ts'
 import { orThrow, refuse } from '../../domain/refusal.ts'
 import { CustomerInputSchema, CustomerSchema, KeyParamsSchema, PageQuerySchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
-import { unknownKey } from './unknown-key.ts'
+import { unknownKey } from '../unknown-key.ts'
 
 export type CustomerRoutesDeps = { readonly catalog: Catalog }
 

@@ -1,13 +1,13 @@
 import type { Static } from 'typebox'
-import type { Catalog } from '../../adapters/catalog/catalog.ts'
+import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { DimensionFilter, Feature } from '../../domain/catalog/plan.ts'
 import type { FeatureKey, MeterKey, TenantKey } from '../../domain/identity.ts'
-import type { DimensionFilter, Feature } from '../../domain/plan.ts'
 import { type FieldError, type Outcome, orThrow } from '../../domain/refusal.ts'
 import { FeatureInputSchema, FeatureSchema, KeyParamsSchema, PageQuerySchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
 import { unknownFeature } from '../unknown-feature.ts'
+import { refuseWrongFields } from '../wrong-fields.ts'
 import { filterErrors } from './filter-errors.ts'
-import { refuseWrongFields } from './wrong-fields.ts'
 
 export type FeatureRoutesDeps = { readonly catalog: Catalog }
 

@@ -1,5 +1,5 @@
-import type { Meter } from '../../domain/meter.ts'
-import type { DimensionFilter } from '../../domain/plan.ts'
+import type { DimensionFilter } from '../../domain/catalog/plan.ts'
+import type { Meter } from '../../domain/metering/meter.ts'
 import type { FieldError } from '../../domain/refusal.ts'
 
 /** A filter names dimensions of the meter it is applied to, or it would silently pass nothing. */

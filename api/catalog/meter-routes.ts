@@ -1,14 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Static, Type } from 'typebox'
-import type { Catalog } from '../../adapters/catalog/catalog.ts'
+import type { Catalog } from '../../adapters/database/catalog.ts'
 import type { MeterKey } from '../../domain/identity.ts'
-import type { Meter, MeterDefinition } from '../../domain/meter.ts'
+import type { Meter, MeterDefinition } from '../../domain/metering/meter.ts'
+import { RESERVED_TYPE_PREFIX } from '../../domain/metering/usage-report.ts'
 import { type FieldError, type Outcome, orThrow } from '../../domain/refusal.ts'
-import { RESERVED_TYPE_PREFIX } from '../../domain/usage-report.ts'
 import { KeyParamsSchema, MeterInputSchema, MeterSchema, PageQuerySchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
-import { unknownKey } from './unknown-key.ts'
-import { refuseWrongFields } from './wrong-fields.ts'
+import { unknownKey } from '../unknown-key.ts'
+import { refuseWrongFields } from '../wrong-fields.ts'
 
 export type MeterRoutesDeps = {
   readonly catalog: Catalog

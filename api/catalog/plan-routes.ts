@@ -1,13 +1,13 @@
 import type { Static } from 'typebox'
-import type { Catalog } from '../../adapters/catalog/catalog.ts'
+import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { Entitlement, PlanVersion } from '../../domain/catalog/plan.ts'
+import type { Price } from '../../domain/catalog/price.ts'
 import type { PlanKey } from '../../domain/identity.ts'
-import type { Entitlement, PlanVersion } from '../../domain/plan.ts'
-import type { Price } from '../../domain/price.ts'
 import { orThrow } from '../../domain/refusal.ts'
 import { KeyParamsSchema, PageQuerySchema, PlanInputSchema, PlanQuerySchema, PlanSchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
+import { unknownKey } from '../unknown-key.ts'
 import { filterJson } from './feature-routes.ts'
-import { unknownKey } from './unknown-key.ts'
 import { validatePlan } from './validate-plan.ts'
 
 export type PlanRoutesDeps = { readonly catalog: Catalog }

@@ -1,9 +1,9 @@
-import type { Catalog } from '../../adapters/catalog/catalog.ts'
+import type { Catalog } from '../../adapters/database/catalog.ts'
 import type { ProductKey } from '../../domain/identity.ts'
 import { orThrow } from '../../domain/refusal.ts'
 import { KeyParamsSchema, PageQuerySchema, ProductInputSchema, ProductSchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
-import { unknownKey } from './unknown-key.ts'
+import { unknownKey } from '../unknown-key.ts'
 
 export type ProductRoutesDeps = { readonly catalog: Catalog }
 

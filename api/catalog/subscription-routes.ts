@@ -1,10 +1,8 @@
 import type { Static } from 'typebox'
-import type { Catalog } from '../../adapters/catalog/catalog.ts'
-import type { Clock } from '../../domain/clock.ts'
-import type { CustomerKey, InstantMs, PlanKey, SubscriptionId, TenantKey } from '../../domain/identity.ts'
-import { invariant } from '../../domain/invariant.ts'
-import type { PlanInterval, PlanVersion } from '../../domain/plan.ts'
-import { isRefusal, type Outcome, orThrow, refuse } from '../../domain/refusal.ts'
+import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { Clock } from '../../base/clock.ts'
+import { invariant } from '../../base/invariant.ts'
+import type { PlanInterval, PlanVersion } from '../../domain/catalog/plan.ts'
 import {
   cancelSubscription,
   changeInstant,
@@ -13,7 +11,9 @@ import {
   type Subscription,
   subscriptionPeriodAt,
   subscriptionStatus,
-} from '../../domain/subscription.ts'
+} from '../../domain/catalog/subscription.ts'
+import type { CustomerKey, InstantMs, PlanKey, SubscriptionId, TenantKey } from '../../domain/identity.ts'
+import { isRefusal, type Outcome, orThrow, refuse } from '../../domain/refusal.ts'
 import {
   CancelInputSchema,
   ChangeInputSchema,
@@ -24,7 +24,7 @@ import {
   SubscriptionSchema,
 } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
-import { instantJson, parseInstant, periodJson } from './instants.ts'
+import { instantJson, parseInstant, periodJson } from '../instants.ts'
 
 export type SubscriptionRoutesDeps = {
   readonly catalog: Catalog

@@ -1,12 +1,12 @@
 import type { Static } from 'typebox'
+import type { Entitlement, Feature } from '../../domain/catalog/plan.ts'
 import { formatQuantity, parseQuantity } from '../../domain/decimal.ts'
-import type { OverrideTerms } from '../../domain/entitlement-override.ts'
-import type { Entitlement, Feature } from '../../domain/plan.ts'
+import type { OverrideTerms } from '../../domain/entitlements/entitlement-override.ts'
 import type { Outcome } from '../../domain/refusal.ts'
 import type { OverrideInputSchema } from '../../schemas/http/allowance.ts'
 import type { PlanInputSchema } from '../../schemas/http/catalog.ts'
-import { createErrorList, type ErrorList } from './error-list.ts'
-import { refuseWrongFields } from './wrong-fields.ts'
+import { createErrorList, type ErrorList } from '../error-list.ts'
+import { refuseWrongFields } from '../wrong-fields.ts'
 
 type TermsInput = Omit<NonNullable<Static<typeof PlanInputSchema>['entitlements']>[number], 'feature'>
 

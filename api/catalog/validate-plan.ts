@@ -1,16 +1,16 @@
 import type { Static } from 'typebox'
-import type { Catalog } from '../../adapters/catalog/catalog.ts'
+import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { Charge, Entitlement, Feature, PlanVersion } from '../../domain/catalog/plan.ts'
 import type { FeatureKey, MeterKey, PlanKey, ProductKey, TenantKey } from '../../domain/identity.ts'
-import type { Meter } from '../../domain/meter.ts'
+import type { Meter } from '../../domain/metering/meter.ts'
 import { formatAmount, minorUnitDigits, parseAmount } from '../../domain/money.ts'
-import type { Charge, Entitlement, Feature, PlanVersion } from '../../domain/plan.ts'
 import { isRefusal, type Outcome } from '../../domain/refusal.ts'
 import { validatePrice } from '../../rating/validate-price.ts'
 import type { PlanInputSchema } from '../../schemas/http/catalog.ts'
-import { createErrorList, type ErrorList } from './error-list.ts'
+import { createErrorList, type ErrorList } from '../error-list.ts'
+import { refuseWrongFields } from '../wrong-fields.ts'
 import { filterErrors } from './filter-errors.ts'
 import { validateEntitlement } from './validate-entitlement.ts'
-import { refuseWrongFields } from './wrong-fields.ts'
 
 type PlanInput = Static<typeof PlanInputSchema>
 type ChargeInput = NonNullable<PlanInput['charges']>[number]

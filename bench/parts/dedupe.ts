@@ -1,6 +1,6 @@
-import { createDedupeFilter } from '../../aggregator/dedupe-filter.ts'
-import { eventHash, hashSeed } from '../../domain/event-hash.ts'
+import { createDedupeFilter } from '../../aggregator/dedupe/dedupe-filter.ts'
 import type { InstantMs } from '../../domain/identity.ts'
+import { eventHash, hashSeed } from '../../domain/metering/event-hash.ts'
 import type { BenchContext, BenchPart, Figure } from '../part.ts'
 import { customerKey } from '../usage-workload.ts'
 

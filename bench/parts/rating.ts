@@ -1,5 +1,5 @@
+import type { Price } from '../../domain/catalog/price.ts'
 import { NANO } from '../../domain/decimal.ts'
-import type { Price } from '../../domain/price.ts'
 import { rate } from '../../rating/rate.ts'
 import { removeDirectory, startTollgate, type TollgateProcess } from '../../test/support/tollgate-process.ts'
 import { runLoad } from '../load.ts'

@@ -1,8 +1,8 @@
 import { Command } from 'commander'
-import { commandConfig, problemsText } from '../command-config.ts'
 import { CommandFailed } from '../command-failed.ts'
-import { readConfig } from '../config.ts'
-import { configTableMarkdown, configTableText } from '../config-table.ts'
+import { commandConfig, problemsText } from '../settings/command-config.ts'
+import { readConfig } from '../settings/config.ts'
+import { configTableMarkdown, configTableText } from '../settings/config-table.ts'
 
 export function configCommand(): Command {
   return new Command('config')

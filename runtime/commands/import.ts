@@ -1,11 +1,11 @@
 import { access } from 'node:fs/promises'
 import { Command } from 'commander'
-import { commandConfig } from '../command-config.ts'
 import { CommandFailed } from '../command-failed.ts'
 import { type EventMapping, parseDataColumns } from '../import/event-mapping.ts'
 import { createEventSender, ImportFailed } from '../import/event-sender.ts'
 import { type ImportProgress, type ImportResult, importFile } from '../import/import-file.ts'
 import { showProgress } from '../import/show-progress.ts'
+import { commandConfig } from '../settings/command-config.ts'
 
 type ImportFlags = {
   readonly type?: string

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { Registry } from 'prom-client'
-import { commandConfig } from '../command-config.ts'
 import { createLog } from '../log.ts'
+import { commandConfig } from '../settings/command-config.ts'
 import { openStores } from '../stores.ts'
 import { systemClock } from '../system-clock.ts'
 

@@ -1,11 +1,11 @@
 import { Command } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
-import { commandConfig } from '../command-config.ts'
 import { CommandFailed } from '../command-failed.ts'
-import type { Config } from '../config.ts'
 import { createLog } from '../log.ts'
 import { type Server, startServer } from '../server.ts'
-import { ROLES } from '../setting.ts'
+import { commandConfig } from '../settings/command-config.ts'
+import type { Config } from '../settings/config.ts'
+import { ROLES } from '../settings/setting.ts'
 import { systemClock } from '../system-clock.ts'
 
 type ServeFlags = { readonly roles?: string; readonly host?: string; readonly port?: string; readonly dataDir?: string }

@@ -6,7 +6,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyReply, type FastifyRequest
 import type { Logger } from 'pino'
 import { Histogram, type Registry } from 'prom-client'
 import { Type } from 'typebox'
-import type { Clock } from '../../domain/clock.ts'
+import type { Clock } from '../../base/clock.ts'
 import { RefusalError, refuse } from '../../domain/refusal.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { serializeAnswers } from './answer-serialization.ts'

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
-import type { Catalog } from '../../adapters/catalog/catalog.ts'
-import type { Clock } from '../../domain/clock.ts'
+import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { Clock } from '../../base/clock.ts'
 import { orThrow, refuse } from '../../domain/refusal.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 

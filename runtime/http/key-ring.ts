@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { Catalog } from '../../adapters/catalog/catalog.ts'
+import type { Catalog } from '../../adapters/database/catalog.ts'
 import type { Principal } from '../../domain/principal.ts'
 import type { FindPrincipal } from './authentication.ts'
 

@@ -1,4 +1,4 @@
-import { Fault } from '../../domain/fault.ts'
+import { Fault } from '../../base/fault.ts'
 import { type FieldError, type Refusal, RefusalError } from '../../domain/refusal.ts'
 
 /** RFC 9457 problem details, as every error answer of the server carries them. */

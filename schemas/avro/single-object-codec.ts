@@ -1,5 +1,5 @@
 import avro from 'avsc'
-import { Fault } from '../../domain/fault.ts'
+import { Fault } from '../../base/fault.ts'
 import { schemaFingerprint } from './schema-fingerprint.ts'
 
 export type SingleObjectCodec<Value> = {

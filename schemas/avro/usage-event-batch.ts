@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { UsageEventBatch } from '../../domain/usage-event.ts'
+import type { UsageEventBatch } from '../../domain/metering/usage-event.ts'
 import { createSingleObjectCodec } from './single-object-codec.ts'
 
 /** What the log holds: Avro single-object encoding, in a buffer of its own. */

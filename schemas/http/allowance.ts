@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { GRANT_PRIORITY_DEFAULT, GRANT_PRIORITY_MAX, PLAN_PRIORITY } from '../../domain/grant.ts'
+import { GRANT_PRIORITY_DEFAULT, GRANT_PRIORITY_MAX, PLAN_PRIORITY } from '../../domain/allowance/grant.ts'
 import { ENTITLEMENT_TERMS } from './catalog.ts'
 import { DecimalInputSchema, DecimalSchema, InstantSchema, KeySchema, ListQuerySchema } from './common.ts'
 

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { DECISION_CODES } from '../../domain/decision.ts'
+import { DECISION_CODES } from '../../domain/entitlements/decision.ts'
 import { DecimalInputSchema, DecimalSchema, InstantSchema, KeySchema } from './common.ts'
 
 const BalanceSourceSchema = Type.Object({

@@ -1,5 +1,5 @@
 import { type TSchema, Type } from 'typebox'
-import { PRICE_TIERS_MAX } from '../../domain/price.ts'
+import { PRICE_TIERS_MAX } from '../../domain/catalog/price.ts'
 import { DecimalInputSchema, DecimalSchema } from './common.ts'
 
 /** A price as plans and `POST /v1/rate` take it: its shape. Signs, order of tiers and exactness are checked in rating. */

@@ -4,7 +4,7 @@ import {
   RESERVATION_TTL_MS_MAX,
   RESERVATION_TTL_MS_MIN,
   SETTLE_DATA_BYTES_MAX,
-} from '../../domain/reservation.ts'
+} from '../../domain/reservations/reservation.ts'
 import { BalanceSchema } from './balance.ts'
 import { DecimalInputSchema, InstantSchema, KeySchema } from './common.ts'
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openChdbUsageStore } from '../../adapters/usage-store/chdb-usage-store.ts'
+import { openChdbUsageStore } from '../../adapters/usage-store/engine/chdb-usage-store.ts'
 import type { UsageStore } from '../../adapters/usage-store/usage-store.ts'
 import { customer, flushOf, instant, offset, partition, storedEvent, windowRow } from './usage-store-builders.ts'
 

@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
-import { createLmdbEventLog } from '../../adapters/event-log/lmdb-event-log.ts'
+import { createLmdbEventLog } from '../../adapters/event-log/lmdb/lmdb-event-log.ts'
 import type { InstantMs, Partition } from '../../domain/identity.ts'
 
 // Run as a process of its own, to be killed: appends without end and prints every acknowledged offset.

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { pino } from 'pino'
-import { openPGliteCatalog } from '../../adapters/catalog/pglite-catalog.ts'
+import { openPGliteCatalog } from '../../adapters/database/engine/pglite-catalog.ts'
 import type { CustomerKey, InstantMs, TenantKey } from '../../domain/identity.ts'
 
 // Run as a process of its own, to be killed: puts customers without end and prints every one that was acknowledged, to

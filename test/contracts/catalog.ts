@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Catalog, CatalogChange, Customer } from '../../adapters/catalog/catalog.ts'
-import { NO_ENTITLEMENT_INPUTS } from '../../domain/entitlement-inputs.ts'
+import type { Catalog, CatalogChange, Customer } from '../../adapters/database/catalog.ts'
+import type { Feature, PlanVersion } from '../../domain/catalog/plan.ts'
+import { NO_ENTITLEMENT_INPUTS } from '../../domain/entitlements/entitlement-inputs.ts'
 import type { CustomerKey, FeatureKey, InstantMs, MeterKey, PlanKey, ProductKey, SubscriptionId, TenantKey } from '../../domain/identity.ts'
-import type { MeterDefinition } from '../../domain/meter.ts'
-import type { Feature, PlanVersion } from '../../domain/plan.ts'
+import type { MeterDefinition } from '../../domain/metering/meter.ts'
 import { isRefusal, orThrow, refuse } from '../../domain/refusal.ts'
 
 /** Somewhere that a catalog is kept: opened, stopped and opened again, it is the same. */

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { AppliedRecord, Counters, CustomerRef, HoldRequest, SettleRequest } from '../../adapters/counters/counters.ts'
-import type { Hold } from '../../domain/hold.ts'
 import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
+import type { Hold } from '../../domain/reservations/hold.ts'
 import type { CountersPlace } from './counters.ts'
 import { createHoldModel, type HoldModel } from './hold-model.ts'
 

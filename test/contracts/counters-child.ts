@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
-import { createEmbeddedCounters } from '../../adapters/counters/embedded-counters.ts'
+import { createEmbeddedCounters } from '../../adapters/counters/embedded/embedded-counters.ts'
 import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
 
 /**

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { CounterDelta, Counters, CustomerRef, TrackedCounter } from '../../adapters/counters/counters.ts'
-import { type CounterState, mergeCounterStates } from '../../domain/counter-state.ts'
 import { NANO } from '../../domain/decimal.ts'
 import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
+import { type CounterState, mergeCounterStates } from '../../domain/metering/counter-state.ts'
 
 /** Somewhere that counters are kept: opened, stopped and opened again, they are the same. */
 export type CountersPlace = {

@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
-import { openChdbUsageStore } from '../../adapters/usage-store/chdb-usage-store.ts'
+import { openChdbUsageStore } from '../../adapters/usage-store/engine/chdb-usage-store.ts'
 import { flushOf, offset, partition, storedEvent, windowRow } from './usage-store-builders.ts'
 
 /** Writes flush after flush until it is killed: flush n holds ten events and their window. Prints each position once written. */

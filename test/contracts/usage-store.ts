@@ -9,9 +9,9 @@ import type {
   UsageStore,
   WindowRow,
 } from '../../adapters/usage-store/usage-store.ts'
-import { eventHash, eventPrint, hashSeed } from '../../domain/event-hash.ts'
 import { type CustomerKey, END_OF_TIME_MS, type TenantKey } from '../../domain/identity.ts'
-import { type Aggregate, emptyAggregate, mergeAggregates } from '../../domain/metering.ts'
+import { eventHash, eventPrint, hashSeed } from '../../domain/metering/event-hash.ts'
+import { type Aggregate, emptyAggregate, mergeAggregates } from '../../domain/metering/metering.ts'
 import { customer, flushOf, instant, meter, NOON, offset, partition, storedEvent, tenant, windowRow } from './usage-store-builders.ts'
 
 export type UsageStorePlace = {

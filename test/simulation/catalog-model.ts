@@ -1,8 +1,8 @@
-import type { Catalog, CatalogChange } from '../../adapters/catalog/catalog.ts'
-import { type EntitlementInputs, NO_ENTITLEMENT_INPUTS } from '../../domain/entitlement-inputs.ts'
+import type { Catalog, CatalogChange } from '../../adapters/database/catalog.ts'
+import type { Entitlement, Feature, PlanVersion } from '../../domain/catalog/plan.ts'
+import { type EntitlementInputs, NO_ENTITLEMENT_INPUTS } from '../../domain/entitlements/entitlement-inputs.ts'
 import type { CustomerKey, FeatureKey, InstantMs, MeterKey, PlanKey, ProductKey, SubscriptionId, TenantKey } from '../../domain/identity.ts'
-import type { Meter, MeterDefinition } from '../../domain/meter.ts'
-import type { Entitlement, Feature, PlanVersion } from '../../domain/plan.ts'
+import type { Meter, MeterDefinition } from '../../domain/metering/meter.ts'
 import type { Caller, Network } from './network.ts'
 
 /** As much of a catalog as an aggregator reads: meters that come and change, and customers on one plan. */

@@ -1,8 +1,8 @@
-import { usedQuantity } from '../../domain/counter-state.ts'
-import { trackedFeatures } from '../../domain/entitlements.ts'
+import { trackedFeatures } from '../../domain/entitlements/entitlements.ts'
 import type { Partition } from '../../domain/identity.ts'
-import type { Meter } from '../../domain/meter.ts'
-import { aggregateValue } from '../../domain/metering.ts'
+import { usedQuantity } from '../../domain/metering/counter-state.ts'
+import type { Meter } from '../../domain/metering/meter.ts'
+import { aggregateValue } from '../../domain/metering/metering.ts'
 import type { World } from './cluster.ts'
 import { type AcceptedEvent, acceptedEvents, type ObviousTotal, obviousUsage, obviousWindows } from './obvious-model.ts'
 

@@ -1,8 +1,8 @@
 import type { LogRecord } from '../../adapters/event-log/event-log.ts'
 import { NANO, parseQuantity } from '../../domain/decimal.ts'
 import type { CustomerKey, Offset } from '../../domain/identity.ts'
-import type { Meter } from '../../domain/meter.ts'
-import { DEDUPE_HORIZON_MS, type UsageEvent } from '../../domain/usage-event.ts'
+import type { Meter } from '../../domain/metering/meter.ts'
+import { DEDUPE_HORIZON_MS, type UsageEvent } from '../../domain/metering/usage-event.ts'
 import { decodeUsageEventBatch } from '../../schemas/avro/usage-event-batch.ts'
 import { windowName } from './usage-store-model.ts'
 

@@ -7,12 +7,12 @@ vi.mock('node:timers/promises', async () => ({
   setImmediate: async () => undefined,
 }))
 
-vi.mock('../../adapters/counters/counter-file.ts', async () => ({
+vi.mock('../../adapters/counters/embedded/counter-file.ts', async () => ({
   openCounterFile: (await import('./counters-model.ts')).openDiskInMemory,
 }))
 
-vi.mock('../../adapters/counters/counter-table.ts', async (importOriginal) => {
-  const original = await importOriginal<typeof import('../../adapters/counters/counter-table.ts')>()
+vi.mock('../../adapters/counters/embedded/counter-table.ts', async (importOriginal) => {
+  const original = await importOriginal<typeof import('../../adapters/counters/embedded/counter-table.ts')>()
   const { isPositionUnchecked } = await import('./counters-model.ts')
   return {
     ...original,
@@ -24,8 +24,8 @@ vi.mock('../../adapters/counters/counter-table.ts', async (importOriginal) => {
   }
 })
 
-vi.mock('../../aggregator/resume-point.ts', async (importOriginal) => {
-  const original = await importOriginal<typeof import('../../aggregator/resume-point.ts')>()
+vi.mock('../../aggregator/partition/resume-point.ts', async (importOriginal) => {
+  const original = await importOriginal<typeof import('../../aggregator/partition/resume-point.ts')>()
   const { isSwitchedOff } = await import('./mutants.ts')
   return {
     ...original,
@@ -38,8 +38,8 @@ vi.mock('../../aggregator/resume-point.ts', async (importOriginal) => {
   }
 })
 
-vi.mock('../../aggregator/deduplicator.ts', async (importOriginal) => {
-  const original = await importOriginal<typeof import('../../aggregator/deduplicator.ts')>()
+vi.mock('../../aggregator/dedupe/deduplicator.ts', async (importOriginal) => {
+  const original = await importOriginal<typeof import('../../aggregator/dedupe/deduplicator.ts')>()
   const { isSwitchedOff } = await import('./mutants.ts')
   return {
     ...original,
@@ -49,8 +49,8 @@ vi.mock('../../aggregator/deduplicator.ts', async (importOriginal) => {
   }
 })
 
-vi.mock('../../aggregator/customer-tracking.ts', async (importOriginal) => {
-  const original = await importOriginal<typeof import('../../aggregator/customer-tracking.ts')>()
+vi.mock('../../aggregator/tracking/customer-tracking.ts', async (importOriginal) => {
+  const original = await importOriginal<typeof import('../../aggregator/tracking/customer-tracking.ts')>()
   const { isSwitchedOff } = await import('./mutants.ts')
   return {
     ...original,

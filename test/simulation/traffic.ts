@@ -1,6 +1,6 @@
 import type { CustomerKey, InstantMs, Partition } from '../../domain/identity.ts'
-import { partitionOf } from '../../domain/partitioning.ts'
-import type { UsageEvent } from '../../domain/usage-event.ts'
+import { partitionOf } from '../../domain/metering/partitioning.ts'
+import type { UsageEvent } from '../../domain/metering/usage-event.ts'
 import { encodeUsageEventBatch } from '../../schemas/avro/usage-event-batch.ts'
 import type { World } from './cluster.ts'
 import { createCaller } from './network.ts'

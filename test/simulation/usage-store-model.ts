@@ -11,10 +11,10 @@ import type {
   WindowRow,
 } from '../../adapters/usage-store/usage-store.ts'
 import { BACKFILL_CHUNK_BASE } from '../../adapters/usage-store/usage-store.ts'
-import { eventHash, hashSeed } from '../../domain/event-hash.ts'
 import type { InstantMs, Offset, Partition } from '../../domain/identity.ts'
-import type { Meter } from '../../domain/meter.ts'
-import { type Aggregate, emptyAggregate, matchesFilter, mergeAggregates } from '../../domain/metering.ts'
+import { eventHash, hashSeed } from '../../domain/metering/event-hash.ts'
+import type { Meter } from '../../domain/metering/meter.ts'
+import { type Aggregate, emptyAggregate, matchesFilter, mergeAggregates } from '../../domain/metering/metering.ts'
 import { isSwitchedOff } from './mutants.ts'
 import { assertOwner, type Caller, type Network } from './network.ts'
 import type { SeededRandom } from './seeded-random.ts'

@@ -1,9 +1,9 @@
-import { periodAt } from '../../domain/calendar.ts'
+import type { Entitlement } from '../../domain/catalog/plan.ts'
 import { parseQuantity } from '../../domain/decimal.ts'
-import type { EntitlementInputs } from '../../domain/entitlement-inputs.ts'
+import type { EntitlementInputs } from '../../domain/entitlements/entitlement-inputs.ts'
 import type { InstantMs } from '../../domain/identity.ts'
-import type { Entitlement } from '../../domain/plan.ts'
-import type { ResetSchedule } from '../../domain/reset-schedule.ts'
+import { periodAt } from '../../domain/time/calendar.ts'
+import type { ResetSchedule } from '../../domain/time/reset-schedule.ts'
 
 /** Negative units are corrections. */
 export type ModelEvent = { readonly atMs: number; readonly units: bigint }

@@ -1,7 +1,7 @@
-import { periodAt } from '../../domain/calendar.ts'
-import type { Grant } from '../../domain/grant.ts'
+import type { AllowanceHistory } from '../../domain/allowance/allowance-segment.ts'
+import type { Grant } from '../../domain/allowance/grant.ts'
 import type { InstantMs } from '../../domain/identity.ts'
-import type { AllowanceHistory } from '../../domain/segment.ts'
+import { periodAt } from '../../domain/time/calendar.ts'
 
 export type ModelEvent = { readonly atMs: number; readonly units: number }
 

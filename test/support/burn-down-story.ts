@@ -1,12 +1,12 @@
 import { expect } from 'vitest'
-import type { LedgerSnapshot, SourceLeft } from '../../domain/allowance-ledger.ts'
-import { type BurnDown, burnDown } from '../../domain/burn-down.ts'
+import type { LedgerSnapshot, SourceLeft } from '../../domain/allowance/allowance-ledger.ts'
+import { type AllowanceHistory, cutSegments } from '../../domain/allowance/allowance-segment.ts'
+import { type BurnDown, burnDown } from '../../domain/allowance/burn-down.ts'
+import { GRANT_PRIORITY_DEFAULT } from '../../domain/allowance/grant.ts'
+import type { PlanAllowance } from '../../domain/allowance/plan-allowance.ts'
 import { NANO } from '../../domain/decimal.ts'
-import { GRANT_PRIORITY_DEFAULT } from '../../domain/grant.ts'
 import type { CustomerKey, FeatureKey, GrantId, InstantMs } from '../../domain/identity.ts'
-import type { PlanAllowance } from '../../domain/plan-allowance.ts'
-import type { ResetSchedule } from '../../domain/reset-schedule.ts'
-import { type AllowanceHistory, cutSegments } from '../../domain/segment.ts'
+import type { ResetSchedule } from '../../domain/time/reset-schedule.ts'
 
 /** '2024-02-03' or '2024-02-03 12:00', UTC. */
 export const at = (date: string) => {

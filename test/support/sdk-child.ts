@@ -1,4 +1,4 @@
-import { createTollgateClient } from '../../sdk/tollgate-client.ts'
+import { createTollgateClient } from '../../sdk/client/tollgate-client.ts'
 
 /**
  * An app of a few lines that ends without a word: `sdk-child.ts <url> <mode>`. Its standard output says what was dropped.

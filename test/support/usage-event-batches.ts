@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import type { CustomerKey, InstantMs, TenantKey } from '../../domain/identity.ts'
-import type { UsageEventBatch } from '../../domain/usage-event.ts'
+import type { UsageEventBatch } from '../../domain/metering/usage-event.ts'
 
 /** Batches with any text and any time that a record can hold; `textMax` counts graphemes. */
 export function usageEventBatches({ eventsMax, textMax }: { eventsMax: number; textMax: number }): fc.Arbitrary<UsageEventBatch> {

@@ -1,0 +1,137 @@
+import { Fault } from '../../../base/fault.ts'
+import type { InstantMs } from '../../../domain/identity.ts'
+import type { Hold, HoldState } from '../../../domain/reservations/hold.ts'
+import type { Cap, Counters, CustomerRef, HoldOutcome, SettleRequest } from '../counters.ts'
+import type { CounterTable } from './counter-table.ts'
+import type { CounterWriter } from './counter-writer.ts'
+import { type LiveCounter, usedUnitsIn } from './live-counter.ts'
+
+export type HoldOperations = Pick<Counters, 'reserve' | 'hold' | 'settleHold' | 'releaseHold' | 'extendHold' | 'settlingHolds'>
+
+/** Holds under way that memory is kept for: about 0.4 KB each. */
+export const HOLDS_MAX = 500_000
+const HOLDS_PER_PAGE = 500
+
+/**
+ * Holds of the embedded counters. What is decided and what it changes is one step without a wait; the answer waits until that
+ * step is on disk, and calls that arrive together share one write.
+ */
+export function createEmbeddedHolds(table: CounterTable, writer: CounterWriter, holdsMax = HOLDS_MAX): HoldOperations {
+  const { holds } = table
+
+  function comeTo(nowMs: InstantMs): void {
+    writer.assertOpen()
+    if (holds.expire(nowMs) > 0) writer.schedule()
+  }
+
+  /** Null when there is no such hold of this customer. */
+  function find(customer: CustomerRef, id: string, nowMs: InstantMs): Hold | null {
+    comeTo(nowMs)
+    const hold = holds.find({ tenant: customer.tenant, id })
+    return hold === undefined || hold.customer !== customer.customer ? null : hold
+  }
+
+  async function change(hold: Hold, nowMs: InstantMs): Promise<HoldOutcome> {
+    holds.set(hold, nowMs)
+    await writer.flush()
+    return { status: 'done', hold }
+  }
+
+  async function unchanged(hold: Hold): Promise<HoldOutcome> {
+    if (holds.isUnwritten(hold)) await writer.flush()
+    return { status: 'done', hold }
+  }
+
+  return {
+    async reserve(customer, { cap, ...request }, nowMs) {
+      comeTo(nowMs)
+      const known = holds.find({ tenant: customer.tenant, id: request.id })
+      if (known !== undefined) {
+        if (holds.isUnwritten(known)) await writer.flush()
+        return { status: 'exists', hold: known }
+      }
+      const counter = table.of(customer)?.get(request.feature)
+      if (!isAsExpected(counter, cap)) return { status: 'untracked' }
+      const usedUnits = usedUnitsIn(counter.periods.get(cap.periodStartMs))
+      const heldUnits = holds.heldUnits(customer, request.feature, firstStartMs(cap))
+      const { tenant, partition, customer: key } = customer
+      const hold: Hold = { ...request, tenant, partition, customer: key, createdAtMs: nowMs, state: { kind: 'held' } }
+      if (cap.hardLimit !== null && usedUnits + heldUnits + hold.quantity > cap.hardLimit) {
+        return { status: 'refused', hold, usedUnits, heldUnits }
+      }
+      if (holds.liveCount >= holdsMax) throw tooMany(holdsMax)
+      holds.set(hold, nowMs)
+      await writer.flush()
+      return { status: 'held', hold, usedUnits, heldUnits: heldUnits + hold.quantity }
+    },
+    async hold(tenant, id, nowMs) {
+      comeTo(nowMs)
+      const hold = holds.find({ tenant, id })
+      if (hold !== undefined && holds.isUnwritten(hold)) await writer.flush()
+      return hold ?? null
+    },
+    async settleHold(customer, id, request, nowMs) {
+      const hold = find(customer, id, nowMs)
+      if (hold === null) return { status: 'unknown' }
+      if (hold.state.kind !== 'held' && hold.state.kind !== 'expired') return unchanged(hold)
+      const settledUnits = settledUnitsOf(table, hold, request)
+      if (settledUnits === null) return { status: 'untracked' }
+      return change({ ...hold, state: stateAfter(request, settledUnits) }, nowMs)
+    },
+    async releaseHold(customer, id, nowMs) {
+      const hold = find(customer, id, nowMs)
+      if (hold === null) return { status: 'unknown' }
+      if (hold.state.kind !== 'held' && hold.state.kind !== 'expired') return unchanged(hold)
+      return change({ ...hold, state: { kind: 'released' } }, nowMs)
+    },
+    async extendHold(customer, id, expiresAtMs, nowMs) {
+      const hold = find(customer, id, nowMs)
+      if (hold === null) return { status: 'unknown' }
+      if (hold.state.kind !== 'held' || expiresAtMs <= hold.expiresAtMs) return unchanged(hold)
+      return change({ ...hold, expiresAtMs }, nowMs)
+    },
+    async *settlingHolds(partition) {
+      const settling = holds.settling(partition)
+      for (let from = 0; from < settling.length; from += HOLDS_PER_PAGE) yield settling.slice(from, from + HOLDS_PER_PAGE)
+    },
+  }
+}
+
+function isAsExpected(counter: LiveCounter | undefined, cap: Cap): counter is LiveCounter {
+  if (counter === undefined || counter.definition !== cap.definition || counter.trackedFromMs > firstStartMs(cap)) return false
+  return (cap.earlier ?? []).every(({ periodStartMs, usedUnits }) => usedUnitsIn(counter.periods.get(periodStartMs)) === usedUnits)
+}
+
+/** What settles into any period that the limit depends on is on its way to change it. */
+function firstStartMs({ earlier, periodStartMs }: Cap): InstantMs {
+  return earlier?.[0]?.periodStartMs ?? periodStartMs
+}
+
+/** What was held is let through whatever happened since, as nobody else could have it; more, as far as `beyond` goes. Null: not tracked. */
+function settledUnitsOf(table: CounterTable, hold: Hold, { quantity, beyond }: SettleRequest): bigint | null {
+  const ownUnits = hold.state.kind === 'held' ? hold.quantity : 0n
+  if (quantity <= ownUnits || beyond === 'any') return quantity
+  if (beyond === 'none') return ownUnits
+  const counter = table.of(hold)?.get(hold.feature)
+  if (!isAsExpected(counter, beyond)) return null
+  if (beyond.hardLimit === null) return quantity
+  const othersUnits = table.holds.heldUnits(hold, hold.feature, firstStartMs(beyond)) - ownUnits
+  const leftUnits = beyond.hardLimit - usedUnitsIn(counter.periods.get(beyond.periodStartMs)) - othersUnits
+  const most = leftUnits > ownUnits ? leftUnits : ownUnits
+  return quantity < most ? quantity : most
+}
+
+/** Nothing settled is no usage: there is no event to wait for. */
+function stateAfter({ quantity, occurredAtMs, report }: SettleRequest, settledUnits: bigint): HoldState {
+  const settlement = { requestedUnits: quantity, settledUnits, occurredAtMs }
+  return settledUnits === 0n
+    ? { kind: 'settled', settlement: { ...settlement, report: '' } }
+    : { kind: 'settling', settlement: { ...settlement, report } }
+}
+
+function tooMany(holdsMax: number): Fault {
+  return new Fault('counters_unavailable', `${holdsMax} holds are under way, the most that may`, {
+    canRetry: true,
+    publicText: 'Too many reservations are under way; try again.',
+  })
+}

@@ -1,0 +1,56 @@
+import type { FeatureKey, InstantMs } from '../../../domain/identity.ts'
+import type { Hold, HoldState } from '../../../domain/reservations/hold.ts'
+import { type CustomerRef, HOLD_MEMORY_MS } from '../counters.ts'
+
+/** A hold as the scripts keep it (`lua/hold.lua`). */
+export type RedisHoldRow = readonly [
+  feature: string,
+  quantity: string,
+  createdAtMs: string,
+  expiresAtMs: string,
+  state: HoldState['kind'] | 'fenced',
+  forgetAtMs: string,
+  requestedUnits: string,
+  settledUnits: string,
+  occurredAtMs: string,
+  report: string,
+]
+
+export function parseHoldRow(text: unknown): RedisHoldRow {
+  return JSON.parse(String(text)) as RedisHoldRow
+}
+
+export function holdOfRow({ tenant, customer, partition }: CustomerRef, id: string, row: RedisHoldRow): Hold {
+  const [feature, quantity, createdAtMs, expiresAtMs, kind, , requested, settled, occurredAtMs, report] = row
+  const hold = {
+    id,
+    tenant,
+    customer,
+    partition,
+    feature: feature as FeatureKey,
+    quantity: BigInt(quantity),
+    createdAtMs: Number(createdAtMs) as InstantMs,
+    expiresAtMs: Number(expiresAtMs) as InstantMs,
+  }
+  if (kind === 'settling' || kind === 'settled') {
+    const settlement = {
+      requestedUnits: BigInt(requested),
+      settledUnits: BigInt(settled),
+      occurredAtMs: Number(occurredAtMs) as InstantMs,
+      report,
+    }
+    return { ...hold, state: { kind, settlement } }
+  }
+  return { ...hold, state: { kind: kind === 'fenced' ? 'expired' : kind } }
+}
+
+/** The hold at an instant: scripts end holds when they come by, so one that is due may still stand as held. Null when it is forgotten. */
+export function holdAt(customer: CustomerRef, id: string, row: RedisHoldRow, nowMs: InstantMs): Hold | null {
+  const [, , , expiresAtMs, state, forgetAtMs] = row
+  if (state === 'fenced') return null
+  const hold = holdOfRow(customer, id, row)
+  if (state === 'settling' || (state === 'held' && nowMs < hold.expiresAtMs)) return hold
+  const forgottenFromMs = state === 'held' ? Number(expiresAtMs) + HOLD_MEMORY_MS : Number(forgetAtMs)
+  if (nowMs >= forgottenFromMs) return null
+  return state === 'held' ? { ...hold, state: { kind: 'expired' } } : hold
+}

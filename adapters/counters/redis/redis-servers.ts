@@ -1,0 +1,119 @@
+import type { Logger } from 'pino'
+import { Fault } from '../../../base/fault.ts'
+import { clusterSlotOf, readSlotRanges, type SlotRange } from './redis-cluster-slots.ts'
+import { connectToRedis, type RedisConnection } from './redis-connection.ts'
+import { redisFault } from './redis-fault.ts'
+import type { RedisScript } from './redis-scripts.ts'
+
+/** One server, or the nodes of a cluster, each reached by one connection that is renewed when it breaks. */
+export type RedisServers = {
+  /** For messages: without the password. */
+  readonly address: string
+  /** Runs it where the first key is. `argsFor` is given the run of that very server. Rejects with `counters_unavailable`. */
+  run(script: RedisScript, keys: readonly string[], argsFor: (run: string) => readonly string[]): Promise<unknown>
+  /** A command on one key, its second word. */
+  send(command: readonly [string, string, ...string[]]): Promise<unknown>
+  /** How many replicas have what this process wrote where the key is, once so many do or the time is over. */
+  waitForReplicas(key: string, replicas: number, waitMs: number): Promise<number>
+  /** A server to ask for what is not in a key. */
+  any(): Promise<RedisConnection>
+  stop(): void
+}
+
+const MOVES_MAX = 3
+/** Whoever comes while a server is away is answered at once, and asks it again only so often. */
+const RECONNECT_INTERVAL_MS = 100
+
+export function createRedisServers(options: { readonly url: URL; readonly log: Logger }): RedisServers {
+  const { url, log } = options
+  const address = addressOf(url)
+  const connections = new Map<string, { readonly opened: Promise<RedisConnection>; open: RedisConnection | null }>()
+  let ranges: readonly SlotRange[] | null = null
+  let isStopped = false
+
+  function connectionTo(host: string): Promise<RedisConnection> {
+    if (isStopped) return Promise.reject(stopped(address))
+    const known = connections.get(host)
+    if (known !== undefined && (known.open === null || known.open.isOpen())) return known.opened
+    const target = new URL(url)
+    target.host = host
+    const entry: { opened: Promise<RedisConnection>; open: RedisConnection | null } = { opened: connectToRedis(target), open: null }
+    connections.set(host, entry)
+    entry.opened.then(
+      (connection) => {
+        entry.open = connection
+        if (isStopped) connection.close()
+        else log.info({ host, product: connection.facts.product, run: connection.run }, 'connected to redis')
+      },
+      () => setTimeout(() => connections.get(host) === entry && connections.delete(host), RECONNECT_INTERVAL_MS).unref(),
+    )
+    return entry.opened
+  }
+
+  /** In a cluster any node that is up will do to find the others. */
+  async function seed(): Promise<RedisConnection> {
+    const hosts = new Set([url.host, ...connections.keys()])
+    let failure: unknown
+    for (const host of hosts) {
+      try {
+        return await connectionTo(host)
+      } catch (error) {
+        failure ??= error
+      }
+    }
+    throw failure
+  }
+
+  async function connectionFor(key: string): Promise<RedisConnection> {
+    if (ranges === null) {
+      const connection = await seed()
+      if (!connection.facts.isCluster) return connection
+      ranges = readSlotRanges(await connection.send(['CLUSTER', 'SLOTS']), url.host)
+    }
+    const slot = clusterSlotOf(key)
+    const host = ranges.find(({ first, last }) => slot >= first && slot <= last)?.host
+    return host === undefined ? seed() : connectionTo(host)
+  }
+
+  async function routed<Answer>(key: string, ask: (connection: RedisConnection) => Promise<Answer>): Promise<Answer> {
+    try {
+      for (let moves = 0; ; moves++) {
+        try {
+          return await ask(await connectionFor(key))
+        } catch (error) {
+          const isMoved = error instanceof Error && error.message.startsWith('MOVED')
+          // A node that is gone: its slots may be another's by now.
+          ranges = null
+          if (!isMoved || moves >= MOVES_MAX) throw error
+        }
+      }
+    } catch (error) {
+      throw redisFault(address, error)
+    }
+  }
+
+  return {
+    address,
+    run: (script, keys, argsFor) => routed(keys[0] ?? '', (connection) => connection.evaluate(script, keys, argsFor(connection.run))),
+    send: (command) => routed(command[1], (connection) => connection.send(command)),
+    waitForReplicas: async (key, replicas, waitMs) =>
+      Number(await routed(key, (connection) => connection.send(['WAIT', String(replicas), String(waitMs)]))),
+    any: () => routed('', (connection) => Promise.resolve(connection)),
+    stop() {
+      isStopped = true
+      for (const { open } of connections.values()) open?.close()
+    },
+  }
+}
+
+/** As a person would write it, but for user and password. */
+export function addressOf(url: URL): string {
+  return `${url.protocol}//${url.host}${url.pathname === '/' ? '' : url.pathname}`
+}
+
+function stopped(address: string): Fault {
+  return new Fault('counters_unavailable', `The counters on Redis (${address}) are being closed by this process.`, {
+    canRetry: true,
+    publicText: 'This server is stopping; try again.',
+  })
+}

@@ -1,0 +1,122 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { sql } from 'kysely'
+import { Client } from 'pg'
+import type { Logger } from 'pino'
+import type { Clock } from '../../../base/clock.ts'
+import type { InstantMs, TenantKey } from '../../../domain/identity.ts'
+import type { CatalogChange } from '../catalog.ts'
+import type { AnnounceToOthers } from './catalog-session.ts'
+
+const CHANNEL = 'tollgate_catalog'
+/** A notification holds 8,000 bytes at most; a change has two keys of up to 128 characters. */
+const CHANGES_PER_NOTIFICATION = 20
+const RECONNECT_DELAY_MS = 250
+const RECONNECT_DELAY_MAX_MS = 5_000
+/** How often a notification to ourselves asks whether we still hear. One without an answer for so long means a dead connection. */
+const HEARTBEAT_INTERVAL_MS = 1_000
+const HEARTBEAT_WAIT_MAX_MS = 5_000
+
+type Notification = { readonly from: string; readonly changes: readonly CatalogChange[] }
+
+/** NOTIFY in the transaction of the change: PostgreSQL sends it at commit and not at all when that fails. */
+export function announceToChannel(processId: string): AnnounceToOthers {
+  return async (trx, changes) => {
+    for (let start = 0; start < changes.length; start += CHANGES_PER_NOTIFICATION) {
+      const notification: Notification = { from: processId, changes: changes.slice(start, start + CHANGES_PER_NOTIFICATION) }
+      await sql`SELECT pg_notify(${CHANNEL}, ${JSON.stringify(notification)})`.execute(trx)
+    }
+  }
+}
+
+export type ChannelListener = {
+  /** What was announced up to this instant was heard. */
+  heardUpToMs(): InstantMs
+  stop(): Promise<void>
+}
+
+/**
+ * Hears what other processes announce, on a connection of its own. A lost connection is opened again for as long as it
+ * takes; what was announced meanwhile cannot be known, so it is followed by 'everything'.
+ */
+export async function listenToChannel(options: {
+  readonly url: string
+  readonly processId: string
+  readonly clock: Clock
+  readonly log: Logger
+  readonly connectTimeoutMs: number
+  readonly deliver: (changes: readonly CatalogChange[]) => void
+}): Promise<ChannelListener> {
+  const { processId, clock, log, deliver } = options
+  const stopped = new AbortController()
+  const ownChannel = `${CHANNEL}_${processId}`
+  let heardUpToMs = clock.now()
+  let client = await connect()
+  const beating = setInterval(() => void beat(), HEARTBEAT_INTERVAL_MS)
+  beating.unref()
+
+  async function connect(): Promise<Client> {
+    const connecting = new Client({
+      connectionString: options.url,
+      connectionTimeoutMillis: options.connectTimeoutMs,
+      keepAlive: true,
+      query_timeout: HEARTBEAT_WAIT_MAX_MS,
+      application_name: 'tollgate catalog changes',
+    })
+    connecting.on('notification', ({ channel, payload }) => {
+      if (channel === ownChannel) {
+        // Notifications come in the order of their commits: whatever was committed before this one has been delivered.
+        heardUpToMs = Number(payload) as InstantMs
+        return
+      }
+      const { from, changes } = JSON.parse(payload ?? '{}') as Notification
+      if (from !== processId) deliver(changes)
+    })
+    connecting.on('error', (error) => log.warn({ err: error }, 'catalog change connection failed'))
+    try {
+      await connecting.connect()
+      await connecting.query(`LISTEN ${CHANNEL}`)
+      await connecting.query(`LISTEN "${ownChannel}"`)
+    } catch (error) {
+      await connecting.end().catch(() => undefined)
+      throw error
+    }
+    connecting.once('end', () => void reconnect())
+    return connecting
+  }
+
+  async function beat(): Promise<void> {
+    const beaten = client
+    try {
+      await beaten.query('SELECT pg_notify($1, $2)', [ownChannel, String(clock.now())])
+    } catch (error) {
+      if (stopped.signal.aborted || beaten !== client) return
+      log.warn({ err: error, heardUpToMs }, 'catalog change connection gave no answer')
+      await beaten.end().catch(() => undefined)
+    }
+  }
+
+  async function reconnect(): Promise<void> {
+    for (let delayMs = RECONNECT_DELAY_MS; !stopped.signal.aborted; delayMs = Math.min(delayMs * 2, RECONNECT_DELAY_MAX_MS)) {
+      try {
+        await delay(delayMs, undefined, { signal: stopped.signal, ref: false })
+        client = await connect()
+        const openedAtMs = clock.now()
+        log.info('catalog change connection opened again')
+        deliver([{ tenant: '' as TenantKey, kind: 'everything', key: '' }])
+        heardUpToMs = openedAtMs
+        return
+      } catch (error) {
+        if (!stopped.signal.aborted) log.warn({ err: error, nextAttemptMs: delayMs }, 'catalog change connection not opened')
+      }
+    }
+  }
+
+  return {
+    heardUpToMs: () => heardUpToMs,
+    async stop() {
+      stopped.abort()
+      clearInterval(beating)
+      await client.end().catch(() => undefined)
+    },
+  }
+}

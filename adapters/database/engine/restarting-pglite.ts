@@ -1,0 +1,87 @@
+import type { PGlite } from '@electric-sql/pglite'
+import type { PGliteDialectConfig } from 'kysely'
+import type { Logger } from 'pino'
+import type { Clock } from '../../../base/clock.ts'
+import { openDurablePGlite } from './durable-pglite.ts'
+import { EnginePanic } from './engine-panic.ts'
+
+/** What the query builder uses of PGlite. */
+export type PGliteEngine = Exclude<PGliteDialectConfig['pglite'], (...given: never[]) => unknown>
+
+/**
+ * PostgreSQL that cannot write its log panics: a server's processes end, start again and recover from the log. PGlite has
+ * only this process, so nothing is asked of an engine that has panicked: the next statement opens another one on the same
+ * directory, which recovers as a server does. What was committed is there.
+ */
+export async function openRestartingPGlite({ path, clock, log }: { path: string; clock: Clock; log: Logger }): Promise<PGliteEngine> {
+  /** Null from a panic until the restart. */
+  let engine: PGlite | null = await openDurablePGlite(path)
+  let restarting: Promise<PGlite> | null = null
+  let restartNotBeforeMs = 0
+  let isClosed = false
+
+  async function running(): Promise<PGlite> {
+    if (engine !== null) return engine
+    restarting ??= restart().finally(() => {
+      restarting = null
+    })
+    return await restarting
+  }
+
+  async function restart(): Promise<PGlite> {
+    if (isClosed || clock.now() < restartNotBeforeMs) throw notRunning()
+    restartNotBeforeMs = clock.now() + RESTART_INTERVAL_MS
+    try {
+      const restarted = await openDurablePGlite(path)
+      engine = restarted
+      log.warn({ path }, 'restarted the embedded catalog')
+      return restarted
+    } catch (cause) {
+      log.error({ err: cause, path, retryInMs: RESTART_INTERVAL_MS }, 'embedded catalog could not be restarted')
+      throw notRunning(cause)
+    }
+  }
+
+  function throwOn(used: PGlite, error: unknown): never {
+    if (isPanic(error) && engine === used) {
+      engine = null
+      log.error({ err: error, path }, 'embedded catalog panicked')
+    }
+    throw error
+  }
+
+  return {
+    ready: true,
+    waitReady: Promise.resolve(),
+    get closed() {
+      return isClosed
+    },
+    async query(...given) {
+      const used = await running()
+      return (await used.query(...(given as Parameters<PGlite['query']>)).catch((error: unknown) => throwOn(used, error))) as never
+    },
+    async transaction(work) {
+      const used = await running()
+      return (await used.transaction(work as Parameters<PGlite['transaction']>[0]).catch((error: unknown) => throwOn(used, error))) as never
+    },
+    async close() {
+      if (isClosed) return
+      isClosed = true
+      await engine?.close()
+    },
+  }
+}
+
+/** A restart takes about a second of work, which a disk that is still full would make in vain. */
+const RESTART_INTERVAL_MS = 2_000
+
+/** What ends a server's process: a panic, or a trap of the WebAssembly machine. */
+function isPanic(error: unknown): boolean {
+  const { severity, name } = (error ?? {}) as { severity?: unknown; name?: unknown }
+  return error instanceof EnginePanic || severity === 'PANIC' || severity === 'FATAL' || name === 'RuntimeError'
+}
+
+/** As a server answers that is starting. */
+function notRunning(cause?: unknown): Error {
+  return Object.assign(new Error('the embedded catalog panicked and is not running again yet', { cause }), { code: '57P03' })
+}

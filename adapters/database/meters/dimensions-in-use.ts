@@ -1,0 +1,38 @@
+import { sql, type Transaction } from 'kysely'
+import type { DimensionFilter } from '../../../domain/catalog/plan.ts'
+import { type Refusal, refuse } from '../../../domain/refusal.ts'
+import type { CatalogTables } from '../../../schemas/database/catalog-tables.ts'
+
+type FilteringFeature = { readonly key: string; readonly filter: DimensionFilter }
+
+/**
+ * A refusal when these features, or a charge on one of them in any version of a plan, filter on a dimension that is not
+ * among `dimensions`: invoices and balances of subscriptions on that version would silently change to nothing.
+ */
+export async function refuseMissingDimensions(
+  trx: Transaction<CatalogTables>,
+  tenant: string,
+  features: readonly FilteringFeature[],
+  meter: { readonly key: string; readonly dimensions: Readonly<Record<string, string>> },
+): Promise<Refusal | null> {
+  const users = features.map(({ key, filter }) => ({ user: `feature ${key}`, filter }))
+  if (features.length > 0) {
+    const charges = await sql<{ plan: string; charge: string; filter: DimensionFilter }>`
+      SELECT plan, charge->>'key' AS charge, charge->'filter' AS filter
+      FROM plan_versions, jsonb_array_elements(charges) AS charge
+      WHERE tenant = ${tenant} AND charge->>'feature' = ANY(${features.map(({ key }) => key)})
+      ORDER BY plan, version`.execute(trx)
+    users.push(...charges.rows.map(({ plan, charge, filter }) => ({ user: `charge ${charge} of plan ${plan}`, filter })))
+  }
+  for (const { user, filter } of users) {
+    const missing = Object.keys(filter).find((dimension) => !Object.hasOwn(meter.dimensions, dimension))
+    if (missing === undefined) continue
+    const has = Object.keys(meter.dimensions).join(', ') || 'none'
+    return refuse(
+      'dimension_in_use',
+      `${user} filters on dimension ${missing}, and meter ${meter.key} would have ${has}; keep the dimension, or use a meter with another key.`,
+      { status: 409 },
+    )
+  }
+  return null
+}

@@ -1,0 +1,185 @@
+import { type Kysely, type Selectable, sql } from 'kysely'
+import type { Clock } from '../../../base/clock.ts'
+import type { PlanVersion } from '../../../domain/catalog/plan.ts'
+import type { Subscription } from '../../../domain/catalog/subscription.ts'
+import type { CustomerKey, InstantMs, PlanKey, SubscriptionId, TenantKey } from '../../../domain/identity.ts'
+import { isRefusal, refuse } from '../../../domain/refusal.ts'
+import type { CatalogTables } from '../../../schemas/database/catalog-tables.ts'
+import type { Catalog } from '../catalog.ts'
+import type { CatalogSession } from '../engine/catalog-session.ts'
+import { keyAfter, pageOf } from '../engine/page.ts'
+import { createRecordId, type RandomBytes } from '../engine/record-id.ts'
+import { planVersionOf } from '../plans/plan-table.ts'
+
+type Subscriptions = Pick<Catalog, 'createSubscription' | 'subscription' | 'subscriptions' | 'updateSubscription'>
+
+/** Of one customer that are not over: a balance adds them all up. */
+export const OPEN_SUBSCRIPTIONS_MAX = 100
+
+export function subscriptionTable(session: CatalogSession, clock: Clock, randomBytes: RandomBytes): Subscriptions {
+  return {
+    createSubscription: (tenant, { customer, plan, startMs, anchorMs }) =>
+      session.write(async (trx, announce) => {
+        const owner = await trx
+          .selectFrom('customers')
+          .select('key')
+          .where('tenant', '=', tenant)
+          .where('key', '=', customer)
+          .forNoKeyUpdate()
+          .executeTakeFirst()
+        if (owner === undefined) return refuseUnknown('customer', customer)
+        const version = await trx
+          .selectFrom('plans')
+          .select('latest_version')
+          .where('tenant', '=', tenant)
+          .where('key', '=', plan)
+          .executeTakeFirst()
+        if (version === undefined) return refuseUnknown('plan', plan)
+        const nowMs = clock.now()
+        const { open } = await trx
+          .selectFrom('subscriptions')
+          .select(({ fn }) => fn.countAll<string | number>().as('open'))
+          .where('tenant', '=', tenant)
+          .where('customer', '=', customer)
+          .where(({ eb }) => eb.or([eb('end_at', 'is', null), eb('end_at', '>', new Date(nowMs))]))
+          .executeTakeFirstOrThrow()
+        if (Number(open) >= OPEN_SUBSCRIPTIONS_MAX) {
+          const detail = `customer ${customer} has ${open} subscriptions that are not over, and ${OPEN_SUBSCRIPTIONS_MAX} is the limit; cancel one first.`
+          return refuse('too_many_subscriptions', detail, { status: 409 })
+        }
+        const subscription: Subscription = {
+          id: createRecordId('sub', nowMs, randomBytes) as SubscriptionId,
+          customer,
+          startMs,
+          anchorMs,
+          endMs: null,
+          phases: [{ plan, planVersion: version.latest_version, startMs, endMs: null }],
+        }
+        await trx
+          .insertInto('subscriptions')
+          .values({ tenant, id: subscription.id, customer, start_at: new Date(startMs), anchor_at: new Date(anchorMs), end_at: null })
+          .execute()
+        await insertPhases(trx, tenant, subscription)
+        announce({ tenant, kind: 'subscription', key: customer })
+        return subscription
+      }),
+
+    subscription: (tenant, id) =>
+      session.snapshot(async (trx) => {
+        const row = await trx.selectFrom('subscriptions').selectAll().where('tenant', '=', tenant).where('id', '=', id).executeTakeFirst()
+        return row === undefined ? null : ((await withPhases(trx, tenant, [row]))[0] ?? null)
+      }),
+
+    subscriptions: (tenant, filter, page) =>
+      session.snapshot(async (trx) => {
+        let query = trx.selectFrom('subscriptions').selectAll().where('tenant', '=', tenant).where('id', '>', keyAfter(page))
+        if (filter.customer !== undefined) query = query.where('customer', '=', filter.customer)
+        const rows = await query
+          .orderBy('id')
+          .limit(page.limit + 1)
+          .execute()
+        return pageOf(
+          await withPhases(trx, tenant, rows),
+          page,
+          ({ id }) => id,
+          (subscription) => subscription,
+        )
+      }),
+
+    updateSubscription: (tenant, id, decide) =>
+      session.write(async (trx, announce) => {
+        const row = await trx
+          .selectFrom('subscriptions')
+          .selectAll()
+          .where('tenant', '=', tenant)
+          .where('id', '=', id)
+          .forUpdate()
+          .executeTakeFirst()
+        if (row === undefined) return null
+        const subscriptions = await withPhases(trx, tenant, [row])
+        const planVersions = await planVersionsOf(trx, tenant, subscriptions)
+        const decided = subscriptions.map((subscription) => decide(subscription, planVersions))[0] ?? null
+        if (decided === null || isRefusal(decided)) return decided
+        const end_at = decided.endMs === null ? null : new Date(decided.endMs)
+        await trx.updateTable('subscriptions').set({ end_at }).where('tenant', '=', tenant).where('id', '=', id).execute()
+        await trx.deleteFrom('subscription_phases').where('tenant', '=', tenant).where('subscription', '=', id).execute()
+        await insertPhases(trx, tenant, decided)
+        announce({ tenant, kind: 'subscription', key: decided.customer })
+        return decided
+      }),
+  }
+}
+
+type SubscriptionRow = Selectable<CatalogTables['subscriptions']>
+
+export async function withPhases(
+  db: Kysely<CatalogTables>,
+  tenant: TenantKey,
+  rows: readonly SubscriptionRow[],
+): Promise<readonly Subscription[]> {
+  const phases = await db
+    .selectFrom('subscription_phases')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('subscription', '=', sql<string>`ANY(${rows.map(({ id }) => id)})`)
+    .orderBy('subscription')
+    .orderBy('position')
+    .execute()
+  const bySubscription = Map.groupBy(phases, ({ subscription }) => subscription)
+  return rows.map((row) => ({
+    id: row.id as SubscriptionId,
+    customer: row.customer as CustomerKey,
+    startMs: instantOf(row.start_at),
+    anchorMs: instantOf(row.anchor_at),
+    endMs: row.end_at === null ? null : instantOf(row.end_at),
+    phases: (bySubscription.get(row.id) ?? []).map((phase) => ({
+      plan: phase.plan as PlanKey,
+      planVersion: phase.plan_version,
+      startMs: instantOf(phase.start_at),
+      endMs: phase.end_at === null ? null : instantOf(phase.end_at),
+    })),
+  }))
+}
+
+/** Every version that a phase of these names. */
+export async function planVersionsOf(
+  db: Kysely<CatalogTables>,
+  tenant: TenantKey,
+  subscriptions: readonly Subscription[],
+): Promise<readonly PlanVersion[]> {
+  // Many subscriptions are on few versions.
+  const phases = [
+    ...new Map(subscriptions.flatMap(({ phases }) => phases.map((phase) => [`${phase.planVersion} ${phase.plan}`, phase]))).values(),
+  ]
+  const rows = await db
+    .selectFrom('plan_versions')
+    .selectAll('plan_versions')
+    .where('tenant', '=', tenant)
+    .where(
+      sql<boolean>`(plan, version) IN (SELECT * FROM unnest(${phases.map(({ plan }) => plan)}::text[], ${phases.map(({ planVersion }) => planVersion)}::integer[]))`,
+    )
+    .execute()
+  return rows.map(planVersionOf)
+}
+
+async function insertPhases(db: Kysely<CatalogTables>, tenant: TenantKey, { id, phases }: Subscription): Promise<void> {
+  const rows = phases.map((phase, position) => ({
+    tenant,
+    subscription: id,
+    position,
+    plan: phase.plan,
+    plan_version: phase.planVersion,
+    start_at: new Date(phase.startMs),
+    end_at: phase.endMs === null ? null : new Date(phase.endMs),
+  }))
+  await db.insertInto('subscription_phases').values(rows).execute()
+}
+
+function instantOf(date: Date): InstantMs {
+  return date.getTime() as InstantMs
+}
+
+function refuseUnknown(field: 'customer' | 'plan', key: string) {
+  const detail = `${field} ${key} does not exist; PUT /v1/${field}s/${key} first.`
+  return refuse(`unknown_${field}`, detail, { errors: [{ field, code: `unknown_${field}`, detail }] })
+}

@@ -1,0 +1,96 @@
+import { CompressionTypes, type Kafka, type Producer } from 'kafkajs'
+import type { Logger } from 'pino'
+import type { LogRecord } from '../event-log.ts'
+import { type KafkaAddress, kafkaFault } from './kafka-fault.ts'
+import { ensureDeadLetterTopic } from './kafka-topic.ts'
+
+export type KafkaDeadLettersOptions = {
+  readonly client: Kafka
+  /** Of the log whose records they are. */
+  readonly address: KafkaAddress
+  readonly topic: string
+  readonly replication: number
+  readonly retentionMs: number
+  readonly log: Logger
+}
+
+export type KafkaDeadLetters = {
+  /** Makes the topic when it is not there, so that a right that is missing shows at the start and not at the first bad record. */
+  prepare(): Promise<void>
+  /** Resolves when all in-sync replicas have it. */
+  put(record: LogRecord, reason: string): Promise<void>
+  stop(): Promise<void>
+}
+
+/**
+ * A topic for records that cannot be decoded: the record's own bytes, with its place as key and, with the reason, in the
+ * headers. kafkajs's own producer carries them: they are few, and one that stands twice says so by its key.
+ */
+export function createKafkaDeadLetters(options: KafkaDeadLettersOptions): KafkaDeadLetters {
+  const { client, topic, log } = options
+  const address: KafkaAddress = { ...options.address, topic }
+  let connecting: Promise<Producer> | null = null
+
+  async function ensureTopic(): Promise<void> {
+    const admin = client.admin()
+    try {
+      await admin.connect()
+      await ensureDeadLetterTopic(admin, options)
+    } catch (error) {
+      throw kafkaFault(address, 'be made for dead letters', error)
+    } finally {
+      await admin.disconnect().catch(() => undefined)
+    }
+  }
+
+  async function connect(): Promise<Producer> {
+    await ensureTopic()
+    const producer = client.producer({ allowAutoTopicCreation: false })
+    await producer.connect()
+    return producer
+  }
+
+  /** The next one gets a connection anew. */
+  async function disconnect(attempt: Promise<Producer>): Promise<void> {
+    if (connecting === attempt) connecting = null
+    await attempt
+      .then((producer) => producer.disconnect())
+      .catch((cause: unknown) => log.debug({ err: cause }, 'connection for dead letters not closed'))
+  }
+
+  return {
+    prepare: ensureTopic,
+    async put(record, reason) {
+      connecting ??= connect()
+      const attempt = connecting
+      try {
+        const producer = await attempt
+        const messages = [deadLetter(options.address, record, reason)]
+        await producer.send({ topic, acks: ACKS_ALL, compression: CompressionTypes.GZIP, messages })
+      } catch (error) {
+        await disconnect(attempt)
+        throw kafkaFault(address, 'take a dead letter', error)
+      }
+    },
+    async stop() {
+      if (connecting !== null) await disconnect(connecting)
+    },
+  }
+}
+
+const ACKS_ALL = -1
+const REASON_CHARACTERS_MAX = 2_000
+
+function deadLetter({ topic }: KafkaAddress, { partition, offset, receivedAtMs, value }: LogRecord, reason: string) {
+  return {
+    key: `${topic}/${partition}/${offset}`,
+    value: Buffer.from(value),
+    headers: {
+      'tollgate-reason': reason.slice(0, REASON_CHARACTERS_MAX),
+      'tollgate-topic': topic,
+      'tollgate-partition': String(partition),
+      'tollgate-offset': String(offset),
+      'tollgate-received-at': new Date(receivedAtMs).toISOString(),
+    },
+  }
+}

@@ -1,0 +1,128 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import type { Offset, Partition } from '../../../domain/identity.ts'
+import type { LogHandler, LogRecord } from '../event-log.ts'
+
+/** One assigned partition: what was fetched of it and not yet handled, and the handler's calls for it, one at a time. */
+export type KafkaPartitionFeed = {
+  readonly partition: Partition
+  /** Where the next fetch starts, or null while enough is waiting or the handler has not said where to start. */
+  fetchFrom(): Offset | null
+  /** Takes what a fetch from `from` brought, unless the feed has moved on since. */
+  offer(from: Offset, records: readonly LogRecord[]): void
+  /** Goes on at `to`: the records before it are gone from the log. */
+  skip(from: Offset, to: Offset): void
+  /** What it is stuck on, or null. */
+  fault(): unknown
+  setFault(fault: unknown): void
+  /** Resolves when the handler has let go of the partition. Records that wait are dropped: the next owner reads them again. */
+  close(): Promise<void>
+}
+
+export function startKafkaPartitionFeed(options: {
+  readonly partition: Partition
+  readonly handler: LogHandler
+  readonly onHungry: () => void
+  readonly onFailure: () => void
+  readonly log: Logger
+}): KafkaPartitionFeed {
+  const { partition, handler, log } = options
+  const closing = new AbortController()
+  let waiting: LogRecord[] = []
+  let waitingBytes = 0
+  let next: Offset | null = null
+  let fault: unknown = null
+  let wake: () => void = () => undefined
+
+  async function consume(): Promise<void> {
+    const start = await untilDone(() => handler.assigned(partition))
+    if (start !== STOPPED) {
+      next = start
+      options.onHungry()
+      while (!closing.signal.aborted) {
+        const records = take()
+        if (records.length === 0) await new Promise<void>((resolve) => (wake = resolve))
+        else if ((await untilDone(() => handler.records(partition, records))) === STOPPED) break
+      }
+    }
+    next = null
+    try {
+      await handler.revoked(partition)
+    } catch (error) {
+      log.error({ err: error, partition }, 'handler failed to let go of a partition')
+    }
+  }
+
+  function take(): readonly LogRecord[] {
+    const wasFull = isFull()
+    const taken: LogRecord[] = []
+    let bytes = 0
+    for (const record of waiting) {
+      if (taken.length > 0 && (taken.length >= HANDLED_RECORDS_MAX || bytes + record.value.length > HANDLED_BYTES_MAX)) break
+      taken.push(record)
+      bytes += record.value.length
+    }
+    waiting = waiting.slice(taken.length)
+    waitingBytes -= bytes
+    if (wasFull && !isFull()) options.onHungry()
+    return taken
+  }
+
+  function isFull(): boolean {
+    return waitingBytes >= WAITING_BYTES_MAX || waiting.length >= WAITING_RECORDS_MAX
+  }
+
+  /** A handler that failed is called again with the same, later and later, until it succeeds or we stop: nothing is skipped. */
+  async function untilDone<Value>(action: () => Promise<Value>): Promise<Value | typeof STOPPED> {
+    for (let attempt = 1; !closing.signal.aborted; attempt += 1) {
+      try {
+        const value = await action()
+        fault = null
+        return value
+      } catch (error) {
+        fault = error
+        options.onFailure()
+        const retryInMs = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(attempt - 1, 16))
+        log.error({ err: error, partition, attempt, retryInMs }, 'handler failed on records of the event log')
+        await delay(retryInMs, undefined, { signal: closing.signal }).catch(() => undefined)
+      }
+    }
+    return STOPPED
+  }
+
+  const consuming = consume()
+  return {
+    partition,
+    fetchFrom: () => (closing.signal.aborted || isFull() ? null : next),
+    offer(from, records) {
+      const last = records.at(-1)
+      if (next !== from || last === undefined) return
+      next = (last.offset + 1) as Offset
+      fault = null
+      waiting.push(...records)
+      waitingBytes += records.reduce((bytes, { value }) => bytes + value.length, 0)
+      wake()
+    },
+    skip(from, to) {
+      if (next === from) next = to
+    },
+    fault: () => fault,
+    setFault(found) {
+      fault = found
+    },
+    close() {
+      closing.abort()
+      wake()
+      return consuming
+    },
+  }
+}
+
+const STOPPED = Symbol('stopped')
+const HANDLED_RECORDS_MAX = 64
+const HANDLED_BYTES_MAX = 4 * 1024 * 1024
+/** Fetched ahead, so that a handler is not idle while the next fetch is under way. */
+const WAITING_BYTES_MAX = 2 * 1024 * 1024
+const WAITING_RECORDS_MAX = 256
+const RETRY_MS_MIN = 100
+const RETRY_MS_MAX = 10_000

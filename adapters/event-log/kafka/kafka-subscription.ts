@@ -1,0 +1,64 @@
+import type { Kafka } from 'kafkajs'
+import type { Logger } from 'pino'
+import type { Partition } from '../../../domain/identity.ts'
+import type { LogHandler, LogSubscription } from '../event-log.ts'
+import { openKafkaCluster } from './kafka-cluster.ts'
+import type { KafkaAddress } from './kafka-fault.ts'
+import { startKafkaFetcher } from './kafka-fetcher.ts'
+import { joinKafkaGroup } from './kafka-group-member.ts'
+import type { KafkaLogMetrics } from './kafka-metrics.ts'
+import { type KafkaPartitionFeed, startKafkaPartitionFeed } from './kafka-partition-feed.ts'
+
+export type KafkaSubscription = LogSubscription & {
+  /** What keeps us from consuming, or null. */
+  fault(): unknown
+}
+
+/**
+ * Consumes the partitions that the group gives us. Positions come from the handler and are never committed to Kafka: they
+ * were written together with what was made of the records, so they cannot disagree with it.
+ */
+export async function startKafkaSubscription(options: {
+  readonly client: Kafka
+  readonly address: KafkaAddress
+  readonly topic: string
+  readonly partitions: number
+  readonly group: string
+  readonly sessionMs: number
+  readonly handler: LogHandler
+  readonly metrics: KafkaLogMetrics
+  readonly log: Logger
+}): Promise<KafkaSubscription> {
+  const { client, topic, metrics, log } = options
+  const cluster = openKafkaCluster(client, topic)
+  await cluster.connect()
+  await cluster.addTargetTopic(topic)
+  const feeds = new Map<number, KafkaPartitionFeed>()
+  const fetcher = startKafkaFetcher({ cluster, topic, address: options.address, feeds: () => feeds.values(), metrics, log })
+  const member = joinKafkaGroup({
+    ...options,
+    cluster,
+    onGiven(partition) {
+      const feed = startKafkaPartitionFeed({
+        partition: partition as Partition,
+        handler: options.handler,
+        onHungry: fetcher.wake,
+        onFailure: () => metrics.failures.inc({ reason: 'handler' }),
+        log,
+      })
+      feeds.set(partition, feed)
+    },
+    async onTaken(partition) {
+      await feeds.get(partition)?.close()
+      feeds.delete(partition)
+    },
+  })
+  return {
+    fault: () => member.fault() ?? [...feeds.values()].map((feed) => feed.fault()).find((fault) => fault !== null) ?? null,
+    async stop() {
+      await member.stop()
+      await fetcher.stop()
+      await cluster.disconnect()
+    },
+  }
+}

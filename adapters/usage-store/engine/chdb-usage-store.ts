@@ -1,0 +1,122 @@
+import { mkdirSync, rmSync } from 'node:fs'
+import { rm, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { type ClickHouseClientConfigOptions, ClickHouseLogLevel, createClient } from '@clickhouse/client'
+import { drainPending } from 'chdb'
+import { type ChdbConnection, createChdbConnection } from 'chdb/connection'
+import type { Logger } from 'pino'
+import type { Registry } from 'prom-client'
+import { Fault } from '../../../base/fault.ts'
+import type { UsageStore } from '../usage-store.ts'
+import type { InsertRows } from './clickhouse-executor.ts'
+import { createClickHouseUsageStore } from './clickhouse-usage-store.ts'
+import { ENGINE_SETTINGS } from './engine-settings.ts'
+
+export type ChdbUsageStoreOptions = {
+  /** Data directory; made when it is not there. */
+  readonly path: string
+  readonly chunkRecords: number
+  readonly log: Logger
+  readonly registry: Registry
+}
+
+/** The directory that this process has open: the engine serves one per process. */
+let openPath: string | null = null
+
+/** The usage store in this process: the ClickHouse engine as a library, on one data directory. */
+export async function openChdbUsageStore(options: ChdbUsageStoreOptions): Promise<UsageStore> {
+  const path = resolve(options.path)
+  if (openPath !== null) {
+    throw directoryFault(
+      `this process already has the usage store at ${openPath} open, and the embedded engine serves one directory per process: stop that store first`,
+    )
+  }
+  mkdirSync(path, { recursive: true })
+  // A connection runs one statement at a time, so that reads on one do not wait for writes, or long reads, on another.
+  const readConnection = connect(path)
+  const writeConnection = connect(path)
+  const scanConnection = connect(path)
+  openPath = path
+  const log = { level: ClickHouseLogLevel.OFF }
+  const reader = createClient({ connection: asConnection(readConnection), log })
+  const writer = createClient({ connection: asConnection(writeConnection), log })
+  const scanner = createClient({ connection: asConnection(scanConnection), log })
+
+  return createClickHouseUsageStore({
+    client: reader,
+    writer,
+    scanner,
+    address: path,
+    chunkRecords: options.chunkRecords,
+    log: options.log,
+    registry: options.registry,
+    insertRows: insertThroughFile(join(path, 'incoming'), async (sql, signal) => {
+      await writeConnection.chdb.queryAsync(sql, signal === undefined ? {} : { signal })
+    }),
+    async prepare() {
+      for (const client of [reader, writer, scanner]) {
+        for (const [name, value] of Object.entries(ENGINE_SETTINGS)) await client.command({ query: `SET ${name} = ${value}` })
+      }
+    },
+    async close() {
+      if (openPath !== path) return
+      await reader.close()
+      await writer.close()
+      await scanner.close()
+      // An aborted statement still runs in the engine, which keeps the directory until it ends.
+      await drainPending()
+      openPath = null
+    },
+  })
+}
+
+/**
+ * Rows reach the engine through a file, which is gone before the disk has it. Within the statement they would be text that the
+ * engine searches before it parses it, for half of the cost of an insert.
+ */
+function insertThroughFile(directory: string, run: (sql: string, signal: AbortSignal | undefined) => Promise<void>): InsertRows {
+  // What a killed process left.
+  rmSync(directory, { recursive: true, force: true })
+  mkdirSync(directory)
+  let files = 0
+  return async (table, { columns, blocks }, signal) => {
+    const file = join(directory, `${++files}.native`)
+    const names = columns.join(', ')
+    try {
+      await writeFile(file, blocks)
+      await run(`INSERT INTO ${table} (${names}) SELECT ${names} FROM file('${quoted(file)}', Native)`, signal)
+    } finally {
+      await rm(file, { force: true })
+    }
+  }
+}
+
+function quoted(text: string): string {
+  return text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")
+}
+
+function connect(path: string) {
+  try {
+    return createChdbConnection({ path })
+  } catch (error) {
+    throw directoryFault(
+      `the usage store at ${path} could not be opened: another process has it open, or it may not be written. The embedded engine serves one process; set CLICKHOUSE_URL to share a server`,
+      error,
+    )
+  }
+}
+
+function directoryFault(message: string, cause?: unknown): Fault {
+  return new Fault('usage_store_unavailable', message, {
+    canRetry: false,
+    publicText: 'The usage store is not available at the moment. Try again shortly.',
+    cause,
+  })
+}
+
+type Connection = NonNullable<ClickHouseClientConfigOptions['connection']>
+
+/** chDB's types come from its own copy of the client's common package, whose private members the compiler holds apart. */
+function asConnection(connection: ChdbConnection): Connection {
+  return connection as unknown as Connection
+}

@@ -1,0 +1,64 @@
+import { ClickHouseLogLevel, createClient } from '@clickhouse/client'
+import type { Logger } from 'pino'
+import type { Registry } from 'prom-client'
+import type { UsageStore } from '../usage-store.ts'
+import { createClickHouseUsageStore } from './clickhouse-usage-store.ts'
+import { CLUSTER_SETTINGS, type ClickHouseCluster, onCluster } from './cluster-statements.ts'
+import { ENGINE_SETTINGS } from './engine-settings.ts'
+import { toUsageStoreFault } from './usage-store-fault.ts'
+
+export type ClickHouseServerUsageStoreOptions = {
+  /** `http://user:password@host:8123/database`; the database is made when it is not there. */
+  readonly url: string
+  /** One of its `remote_servers`, to hold the tables together; null for that server alone. */
+  readonly cluster?: string | null
+  readonly chunkRecords: number
+  readonly log: Logger
+  readonly registry: Registry
+  readonly requestTimeoutMs?: number
+}
+
+const REQUEST_TIMEOUT_MS = 60_000
+const CONNECTIONS_MAX = 16
+const DATABASE_WHEN_UNNAMED = 'tollgate'
+
+/** The usage store on a ClickHouse server, over HTTP. Connects on first use. */
+export function openClickHouseUsageStore(options: ClickHouseServerUsageStoreOptions): UsageStore {
+  const url = new URL(options.url)
+  const database = decodeURIComponent(url.pathname.slice(1)) || DATABASE_WHEN_UNNAMED
+  url.pathname = ''
+  const shared = {
+    url,
+    application: 'tollgate',
+    request_timeout: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
+    max_open_connections: CONNECTIONS_MAX,
+    log: { level: ClickHouseLogLevel.OFF },
+    // Look-ups of thousands of keys do not fit a URL.
+    use_multipart_params_auto: true,
+  }
+  const cluster: ClickHouseCluster | null = options.cluster ? { name: options.cluster, database } : null
+  const settings = cluster === null ? ENGINE_SETTINGS : { ...ENGINE_SETTINGS, ...CLUSTER_SETTINGS }
+  const client = createClient({ ...shared, database, clickhouse_settings: settings })
+  const address = `${url.protocol}//${url.host}/${database}`
+
+  return createClickHouseUsageStore({
+    client,
+    address,
+    cluster,
+    chunkRecords: options.chunkRecords,
+    log: options.log,
+    registry: options.registry,
+    async prepare() {
+      const outside = createClient(shared)
+      try {
+        const query = `CREATE DATABASE IF NOT EXISTS {database:Identifier}${cluster === null ? '' : ` ${onCluster(cluster)}`}`
+        await outside.command({ query, query_params: { database } })
+      } catch (error) {
+        throw toUsageStoreFault(error, address)
+      } finally {
+        await outside.close()
+      }
+    },
+    close: () => client.close(),
+  })
+}

@@ -1,0 +1,113 @@
+import { readdir, readFile } from 'node:fs/promises'
+import type { Logger } from 'pino'
+import { Fault } from '../../../base/fault.ts'
+import { encodeTexts } from '../native/native-rows.ts'
+import type { ClickHouseExecutor } from './clickhouse-executor.ts'
+import { type ClickHouseCluster, clusterStatements } from './cluster-statements.ts'
+
+const MIGRATIONS_DIRECTORY = new URL('../../../schemas/usage-store/', import.meta.url)
+
+/**
+ * Applies the migrations that this store has not recorded, in the order of their names. Statements create only what is
+ * not there, so one cut off half-way is completed by the next start.
+ */
+export async function migrateUsageStore(executor: ClickHouseExecutor, log: Logger, cluster: ClickHouseCluster | null): Promise<void> {
+  if (cluster !== null) await checkCluster(executor, cluster)
+  await checkKind(executor, cluster)
+  const run = async (statement: string) => {
+    for (const each of cluster === null ? [statement] : clusterStatements(statement, cluster)) await executor.command(each)
+  }
+  await run(
+    `CREATE TABLE IF NOT EXISTS schema_migrations (
+      name String COMMENT 'File name of the migration',
+      applied_at DateTime64(3, 'UTC') DEFAULT now64(3) COMMENT 'When it was completed'
+    ) ENGINE = ReplacingMergeTree ORDER BY name COMMENT 'Migrations that this store has seen.'`,
+  )
+  const applied = new Set((await executor.select('SELECT DISTINCT name FROM schema_migrations')).map(([name]) => String(name)))
+  const names = (await readdir(MIGRATIONS_DIRECTORY)).filter((name) => name.endsWith('.sql')).sort()
+  const unknown = [...applied].filter((name) => !names.includes(name))
+  if (unknown.length > 0) {
+    throw rejected(
+      `the usage store has migrations that this version does not know: ${unknown.join(', ')}. Run the version that made them, or a newer one.`,
+    )
+  }
+  for (const name of names) {
+    if (applied.has(name)) continue
+    const text = await readFile(new URL(name, MIGRATIONS_DIRECTORY), 'utf8')
+    for (const statement of statementsOf(text)) await run(statement)
+    await executor.insert('schema_migrations', encodeTexts({ name }))
+    log.info({ migration: name }, 'migrated the usage store')
+  }
+}
+
+async function checkCluster(executor: ClickHouseExecutor, { name }: ClickHouseCluster): Promise<void> {
+  const shards = await executor.select('SELECT min(internal_replication) FROM system.clusters WHERE cluster = {name:String}', { name })
+  if (Number(shards[0]?.[0]) === 1) return
+  throw rejected(
+    `cluster ${name} of the usage store would write each row to every replica: set internal_replication to true for its shards in remote_servers`,
+  )
+}
+
+/** A table that is there is left as it is, so that the tables of one server would be taken for those of a cluster. */
+async function checkKind(executor: ClickHouseExecutor, cluster: ClickHouseCluster | null): Promise<void> {
+  const rows = await executor.select("SELECT engine FROM system.tables WHERE database = currentDatabase() AND name = 'events'")
+  const engine = rows[0] === undefined ? null : String(rows[0][0])
+  if (engine === null || (engine === 'Distributed') === (cluster !== null)) return
+  throw rejected(
+    cluster === null
+      ? 'the usage store was made for a cluster: set CLICKHOUSE_CLUSTER to its name'
+      : `the usage store was made for one server: unset CLICKHOUSE_CLUSTER, or name another database, into which the aggregator reads the log anew`,
+  )
+}
+
+function rejected(message: string): Fault {
+  return new Fault('usage_store_rejected', message, { canRetry: false, publicText: 'The usage store could not answer this request.' })
+}
+
+/** Statements end with a semicolon at the end of a line; `--` lines are comments. */
+export function statementsOf(text: string): readonly string[] {
+  return text
+    .replaceAll(/^--.*$/gm, '')
+    .split(/;\s*$/m)
+    .map((statement) => statement.trim())
+    .filter((statement) => statement !== '')
+}
+
+/**
+ * The chunk size written at the store's birth, checked against ours: rows of another chunk size would be counted beside
+ * ours instead of replaced by them.
+ */
+export async function settleChunkRecords(executor: ClickHouseExecutor, chunkRecords: number): Promise<number> {
+  const stored = await settled(executor, 'chunk_records', chunkRecords)
+  if (stored === chunkRecords) return stored
+  throw rejected(
+    `the usage store was made with chunks of ${stored} log records and is opened with ${chunkRecords}: set the chunk size back to ${stored}, or rebuild into an empty store`,
+  )
+}
+
+/** With another number of shards customers move, and what is written of them again would be counted beside what is there. */
+export async function settleShards(executor: ClickHouseExecutor, { name }: ClickHouseCluster): Promise<void> {
+  const rows = await executor.select('SELECT uniqExact(shard_num) FROM system.clusters WHERE cluster = {name:String}', { name })
+  const shards = Number(rows[0]?.[0])
+  const stored = await settled(executor, 'shards', shards)
+  if (stored === shards) return
+  throw rejected(
+    `the usage store was made on ${stored} shards and cluster ${name} has ${shards}: customers would move. Bring back ${stored}, or name another database, into which the aggregator reads the log anew`,
+  )
+}
+
+/** The value that the store was born with; ours when it is born now. */
+async function settled(executor: ClickHouseExecutor, name: string, value: number): Promise<number> {
+  const read = async (): Promise<number | undefined> => {
+    const rows = await executor.select(
+      'SELECT argMin(value, written_at) FROM store_settings WHERE name = {name:String} HAVING count() > 0',
+      { name },
+    )
+    return rows[0] === undefined ? undefined : Number(rows[0][0])
+  }
+  const stored = await read()
+  if (stored !== undefined) return stored
+  await executor.insert('store_settings', encodeTexts({ name, value: String(value) }))
+  // Another process may have been faster.
+  return (await read()) ?? value
+}

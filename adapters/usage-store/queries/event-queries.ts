@@ -1,0 +1,282 @@
+import type { CustomerKey, InstantMs, Offset, Partition, TenantKey } from '../../../domain/identity.ts'
+import type { ClickHouseExecutor, ClickHouseReader, QueryParams, ResultRow } from '../engine/clickhouse-executor.ts'
+import type { EventKey, EventPosition, EventQuery, EventScan, StoredEvent, UsageStore } from '../usage-store.ts'
+import { EVENT_HASH_SQL, EVENT_PRINT_SQL } from './event-hash-sql.ts'
+import { textRow } from './text-row.ts'
+
+/** The reading half of the store's events. Rewrites are equal rows of one position, so skipping neighbours hides them. */
+export type EventQueries = Pick<UsageStore, 'findEvents' | 'scanEvents' | 'scanEventHashes' | 'scanEventPrints' | 'events'>
+
+/** Keys in one look-up: the parameter stays under a few MB. */
+const KEYS_PER_QUERY_MAX = 10_000
+/** Events in one answer of a scan: some 10 MB. */
+const SCAN_PAGE_EVENTS = 20_000
+/** Some 64 MB. */
+const SCAN_PAGE_HASHES = 8_000_000
+/** Some 24 MB. */
+const SCAN_PAGE_PRINTS = 1_000_000
+
+export function createEventQueries(executor: ClickHouseExecutor): EventQueries {
+  return {
+    async findEvents(keys, receivedFromMs) {
+      const found = new Map<EventKey, EventPosition & { receivedAtMs: InstantMs }>()
+      for (let from = 0; from < keys.length; from += KEYS_PER_QUERY_MAX) {
+        await findSome(executor, keys.slice(from, from + KEYS_PER_QUERY_MAX), receivedFromMs, found)
+      }
+      return found
+    },
+
+    async *scanEvents(scan) {
+      // The engine makes no table of an empty text.
+      if (scan.minutes?.length === 0) return
+      const where = scanConditions(scan)
+      for await (const range of offsetRanges(executor, where, SCAN_PAGE_EVENTS)) {
+        const rows = await executor.select(
+          `SELECT ${EVENT_FIELDS} FROM events WHERE ${where.sql} AND ${range.sql} ORDER BY log_partition, log_offset, log_index`,
+          { ...where.params, ...range.params },
+        )
+        const events = withoutRewrites(rows.map(toStoredEvent))
+        for (let from = 0; from < events.length; from += SCAN_PAGE_EVENTS) yield events.slice(from, from + SCAN_PAGE_EVENTS)
+      }
+    },
+
+    async *scanEventHashes({ spanMs, ...scan }) {
+      const inScan = scanConditions(scan)
+      const span = 'intDiv(toUnixTimestamp64Milli(received_at), {spanMs:UInt64})'
+      const { unhurried } = executor
+      const spans = await unhurried.select(
+        `SELECT ${span} AS span, count(), min(log_offset), max(log_offset) FROM events WHERE ${inScan.sql} GROUP BY span ORDER BY span`,
+        { ...inScan.params, spanMs },
+      )
+      for (const [number = 0, events = 0, first = 0, last = 0] of spans.map((row) => row.map(Number))) {
+        const where = { sql: `${inScan.sql} AND ${span} = {span:UInt64}`, params: { ...inScan.params, spanMs, span: number } }
+        // By offset, which is cheap to look at: of the other pages' events no text is read and hashed.
+        for await (const range of rangesWithin(unhurried, where, { partition: scan.partition, events, first, last }, SCAN_PAGE_HASHES)) {
+          const hashes = await unhurried.selectNumbers(
+            `SELECT ${EVENT_HASH_SQL} AS hash FROM events WHERE ${where.sql} AND ${range.sql} ORDER BY hash`,
+            { ...where.params, ...range.params },
+          )
+          yield { spanStartMs: (number * spanMs) as InstantMs, hashes }
+        }
+      }
+    },
+
+    async *scanEventPrints(scan) {
+      const where = scanConditions(scan)
+      for await (const range of offsetRanges(executor, where, SCAN_PAGE_PRINTS)) {
+        yield await executor.selectNumbers(
+          `SELECT toFloat64(log_offset), toFloat64(log_index), ${EVENT_PRINT_SQL} FROM events
+           WHERE ${where.sql} AND ${range.sql} ORDER BY log_offset, log_index`,
+          { ...where.params, ...range.params },
+        )
+      }
+    },
+
+    events: (query) => newestEvents(executor, query),
+  }
+}
+
+const EVENT_FIELDS = `tenant, customer, toUnixTimestamp64Milli(occurred_at), toUnixTimestamp64Milli(received_at), type, source, id,
+  subject, data, attributes, log_partition, log_offset, log_index`
+
+function toStoredEvent(row: ResultRow): StoredEvent {
+  const [tenant, customer, occurredAtMs, receivedAtMs, type, source, id, subject, data, attributes, partition, offset, index] = row
+  return {
+    tenant: String(tenant) as TenantKey,
+    customer: String(customer) as CustomerKey,
+    occurredAtMs: Number(occurredAtMs) as InstantMs,
+    receivedAtMs: Number(receivedAtMs) as InstantMs,
+    type: String(type),
+    source: String(source),
+    id: String(id),
+    subject: subject === null ? null : String(subject),
+    data: String(data),
+    attributes: attributes === null ? null : String(attributes),
+    partition: Number(partition) as Partition,
+    offset: Number(offset) as Offset,
+    index: Number(index),
+  }
+}
+
+/** Of events in order of position, each once. */
+function withoutRewrites(events: readonly StoredEvent[]): readonly StoredEvent[] {
+  return events.filter((event, at) => {
+    const previous = events[at - 1]
+    return previous === undefined || !isSamePosition(previous, event)
+  })
+}
+
+function isSamePosition(a: EventPosition, b: EventPosition): boolean {
+  return a.index === b.index && a.offset === b.offset && a.partition === b.partition
+}
+
+/**
+ * The keys travel as one text parameter that the engine reads as a table: as arrays of 10,000 they took twice as long to
+ * parse as the look-up itself. The first two conditions let the engine skip by primary key and by the bloom index on
+ * `id`; the third decides. One customer's events share a partition, so the lowest (offset, index) is the first.
+ */
+const FIND_EVENTS = `
+  WITH wanted AS (SELECT * FROM format(TSV, 'tenant String, customer String, source String, id String', {keys:String}))
+  SELECT tenant, customer, source, id,
+    min((log_offset, log_index)) AS first,
+    argMin(log_partition, (log_offset, log_index)),
+    toUnixTimestamp64Milli(argMin(received_at, (log_offset, log_index)))
+  FROM events
+  WHERE (tenant, customer) IN (SELECT tenant, customer FROM wanted)
+    AND id IN (SELECT id FROM wanted)
+    AND (tenant, customer, source, id) IN (SELECT tenant, customer, source, id FROM wanted)
+    AND received_at >= fromUnixTimestamp64Milli({receivedFromMs:Int64}, 'UTC')
+  GROUP BY tenant, customer, source, id`
+
+async function findSome(
+  executor: ClickHouseExecutor,
+  keys: readonly EventKey[],
+  receivedFromMs: InstantMs,
+  found: Map<EventKey, EventPosition & { receivedAtMs: InstantMs }>,
+): Promise<void> {
+  const keysByText = new Map<string, EventKey[]>()
+  for (const key of keys) {
+    const text = textRow([key.tenant, key.customer, key.source, key.id])
+    const same = keysByText.get(text)
+    if (same === undefined) keysByText.set(text, [key])
+    else same.push(key)
+  }
+  const rows = await executor.select(FIND_EVENTS, { keys: [...keysByText.keys()].join(''), receivedFromMs })
+  for (const [tenant, customer, source, id, first, partition, receivedAtMs] of rows) {
+    const [offset, index] = first as ResultRow
+    const at = {
+      partition: Number(partition) as Partition,
+      offset: Number(offset) as Offset,
+      index: Number(index),
+      receivedAtMs: Number(receivedAtMs) as InstantMs,
+    }
+    for (const key of keysByText.get(textRow([String(tenant), String(customer), String(source), String(id)])) ?? []) found.set(key, at)
+  }
+}
+
+type Conditions = { readonly sql: string; readonly params: QueryParams }
+
+/** Conditions whose value is given, each with its bound parameter of the same name. */
+export function conditions(given: readonly (readonly [sql: string, name: string, value: unknown])[]): Conditions {
+  const present = given.filter(([, , value]) => value !== undefined)
+  return {
+    sql: present.map(([sql]) => sql).join(' AND ') || '1',
+    params: Object.fromEntries(present.map(([, name, value]) => [name, value])),
+  }
+}
+
+export function scanConditions(scan: EventScan): Conditions {
+  return conditions([
+    ['tenant = {tenant:String}', 'tenant', scan.tenant],
+    ['type IN {types:Array(String)}', 'types', scan.types],
+    ['customer IN {customers:Array(String)}', 'customers', scan.customers],
+    ['customer > {afterCustomer:String}', 'afterCustomer', scan.afterCustomer],
+    ['customer <= {toCustomer:String}', 'toCustomer', scan.toCustomer],
+    // The index takes a set of key prefixes, where as many conditions beside each other would each be tried on every mark.
+    [
+      `(customer, toStartOfMinute(occurred_at)) IN (
+        SELECT customer, toDateTime(start_seconds, 'UTC') FROM format(TSV, 'customer String, start_seconds UInt32', {minutes:String}))`,
+      'minutes',
+      scan.minutes?.map(({ customer, startMs }) => textRow([customer, String(startMs / 1000)])).join(''),
+    ],
+    ['log_partition = {partition:UInt32}', 'partition', scan.partition],
+    ["occurred_at >= fromUnixTimestamp64Milli({fromMs:Int64}, 'UTC')", 'fromMs', scan.fromMs],
+    ["occurred_at < fromUnixTimestamp64Milli({toMs:Int64}, 'UTC')", 'toMs', scan.toMs],
+    ['log_offset >= {fromOffset:UInt64}', 'fromOffset', scan.fromOffset],
+    ['log_offset < {toOffset:UInt64}', 'toOffset', scan.toOffset],
+    ['log_offset IN {offsets:Array(UInt64)}', 'offsets', scan.offsets],
+    ["received_at >= fromUnixTimestamp64Milli({receivedFromMs:Int64}, 'UTC')", 'receivedFromMs', scan.receivedFromMs],
+  ])
+}
+
+const EVERYTHING: Conditions = { sql: '1', params: {} }
+
+/**
+ * Cuts what a scan will read into ranges of about `pageEvents` events, because chDB holds a whole answer in memory: all at
+ * once when it is no more, else ranges of offsets, partition by partition.
+ */
+async function* offsetRanges(executor: ClickHouseExecutor, where: Conditions, pageEvents: number): AsyncIterable<Conditions> {
+  const rows = await executor.select(
+    `SELECT log_partition, count(), min(log_offset), max(log_offset) FROM events WHERE ${where.sql} GROUP BY log_partition ORDER BY log_partition`,
+    where.params,
+  )
+  const extents = rows
+    .map((row) => row.map(Number))
+    .map(([partition = 0, events = 0, first = 0, last = 0]) => ({ partition, events, first, last }))
+  const all = extents.reduce((sum, { events }) => sum + events, 0)
+  if (all === 0) return
+  if (all <= pageEvents) yield EVERYTHING
+  else for (const extent of extents) yield* rangesWithin(executor, where, extent, pageEvents)
+}
+
+/** What is in a scan of one partition: how many events, and the offsets of the first and the last. */
+type Extent = { readonly partition: number; readonly events: number; readonly first: number; readonly last: number }
+
+/** The events of a partition are counted in buckets of offsets four times finer than a page. */
+async function* rangesWithin(
+  reader: ClickHouseReader,
+  where: Conditions,
+  { partition: rangePartition, events, first, last }: Extent,
+  pageEvents: number,
+): AsyncIterable<Conditions> {
+  const range = (rangeFrom: number, rangeTo: number): Conditions => ({
+    sql: 'log_partition = {rangePartition:UInt32} AND log_offset >= {rangeFrom:UInt64} AND log_offset < {rangeTo:UInt64}',
+    params: { rangePartition, rangeFrom, rangeTo },
+  })
+  if (events <= pageEvents) {
+    yield range(first, last + 1)
+    return
+  }
+  const bucketOffsets = Math.max(1, Math.floor(((last - first + 1) * pageEvents) / events / 4))
+  const buckets = await reader.select(
+    `SELECT intDiv(log_offset, {bucketOffsets:UInt64}) AS bucket, count() FROM events
+     WHERE ${where.sql} AND log_partition = {rangePartition:UInt32} GROUP BY bucket ORDER BY bucket`,
+    { ...where.params, bucketOffsets, rangePartition },
+  )
+  let rangeFrom = first
+  let inRange = 0
+  for (const row of buckets) {
+    const bucketFrom = Number(row[0]) * bucketOffsets
+    const inBucket = Number(row[1])
+    if (inRange > 0 && inRange + inBucket > pageEvents) {
+      yield range(rangeFrom, bucketFrom)
+      rangeFrom = bucketFrom
+      inRange = 0
+    }
+    inRange += inBucket
+  }
+  yield range(rangeFrom, last + 1)
+}
+
+async function newestEvents(executor: ClickHouseExecutor, query: EventQuery): Promise<readonly StoredEvent[]> {
+  const found: StoredEvent[] = []
+  let after = query.after
+  for (;;) {
+    const where = conditions([
+      ['tenant = {tenant:String}', 'tenant', query.tenant],
+      ['customer = {customer:String}', 'customer', query.customer],
+      ['type = {type:String}', 'type', query.type],
+      ['id = {id:String}', 'id', query.id],
+      ["occurred_at >= fromUnixTimestamp64Milli({fromMs:Int64}, 'UTC')", 'fromMs', query.fromMs],
+      ["occurred_at < fromUnixTimestamp64Milli({toMs:Int64}, 'UTC')", 'toMs', query.toMs],
+      ["occurred_at <= fromUnixTimestamp64Milli({afterMs:Int64}, 'UTC')", 'afterMs', after?.occurredAtMs],
+      [
+        `(occurred_at, log_partition, log_offset, log_index)
+          < (fromUnixTimestamp64Milli({afterMs:Int64}, 'UTC'), {afterPartition:UInt32}, {afterOffset:UInt64}, {afterIndex:UInt32})`,
+        'afterPartition',
+        after?.partition,
+      ],
+    ])
+    const params = after === undefined ? where.params : { ...where.params, afterOffset: after.offset, afterIndex: after.index }
+    const rows = await executor.select(
+      `SELECT ${EVENT_FIELDS} FROM events WHERE ${where.sql}
+       ORDER BY occurred_at DESC, log_partition DESC, log_offset DESC, log_index DESC LIMIT {limit:UInt64}`,
+      { ...params, limit: query.limit },
+    )
+    found.push(...withoutRewrites(rows.map(toStoredEvent)))
+    const last = found.at(-1)
+    // Rewrites that a merge has not yet removed take places in the answer; what they pushed out is asked for.
+    if (rows.length < query.limit || found.length >= query.limit || last === undefined) return found.slice(0, query.limit)
+    after = last
+  }
+}

@@ -1,0 +1,164 @@
+import { invariant, unreachable } from '../../../base/invariant.ts'
+import type { CustomerKey, InstantMs, MeterKey, Offset, Partition, TenantKey } from '../../../domain/identity.ts'
+import { RefusalError, refuse } from '../../../domain/refusal.ts'
+import type { ClickHouseExecutor, QueryParams, ResultRow } from '../engine/clickhouse-executor.ts'
+import {
+  BACKFILL_CHUNK_BASE,
+  DATE_TIME_END_MS,
+  type UsageQuery,
+  type UsageRow,
+  type UsageStore,
+  type UsageWindow,
+  type WindowRow,
+} from '../usage-store.ts'
+import { createCustomerUsageQuery } from './customer-usage-query.ts'
+import {
+  filterConditions,
+  optionalQuantityOf,
+  quantityOf,
+  usageGroupOf,
+  usageGroups,
+  usageTotals,
+  usageTotalsOf,
+  WITHOUT_CROSSING_MONTHS,
+} from './usage-totals.ts'
+
+/**
+ * The reading half of the store's usage windows. `FINAL` takes the latest version of each chunk's row. Every condition is on
+ * columns that all versions of a row share, so it may come before `FINAL` (`PREWHERE`), which then has only the rows asked for
+ * to compare, and not all that the index could not skip.
+ */
+export type WindowQueries = Pick<UsageStore, 'usage' | 'usageOfCustomers'>
+
+export function createWindowQueries(executor: ClickHouseExecutor): WindowQueries {
+  return {
+    async usage(query) {
+      const { sql, params } = usageStatement(query)
+      const rows = await executor.select(sql, params)
+      if (rows.length > query.rowsMax) {
+        throw new RefusalError(
+          refuse(
+            'too_many_rows',
+            `The answer has more than ${query.rowsMax} rows. Ask for a shorter time, a longer window or fewer groups.`,
+          ),
+        )
+      }
+      return rows.map((row) => toUsageRow(row, query))
+    },
+
+    usageOfCustomers: createCustomerUsageQuery(executor),
+  }
+}
+
+function usageStatement(query: UsageQuery): { sql: string; params: Record<string, unknown> } {
+  const params: Record<string, unknown> = {
+    tenant: query.tenant,
+    meter: query.meter,
+    revision: query.revision,
+    fromSeconds: wholeMinuteSeconds(query.fromMs),
+    toSeconds: wholeMinuteSeconds(query.toMs),
+    timezone: query.timezone ?? 'UTC',
+    rowsLimit: query.rowsMax + 1,
+  }
+  const where = [
+    'tenant = {tenant:String} AND meter = {meter:String} AND revision = {revision:UInt64}',
+    "window_start >= toDateTime({fromSeconds:UInt32}, 'UTC') AND window_start < toDateTime({toSeconds:UInt32}, 'UTC')",
+  ]
+  if (query.customers !== undefined) {
+    where.push('customer IN {customers:Array(String)}')
+    params.customers = query.customers
+  }
+  if (query.beforeChunk !== undefined) {
+    where.push('chunk % {backfillChunkBase:UInt64} < {beforeChunk:UInt64}')
+    params.backfillChunkBase = BACKFILL_CHUNK_BASE
+    params.beforeChunk = query.beforeChunk
+  }
+  const filter = filterConditions(query.filter)
+  const groups = usageGroups(query.groupBy)
+  const keys = ['window', ...groups.names]
+  const sql = `SELECT
+      ${query.window === undefined ? 'NULL' : `toUnixTimestamp(${windowStart(query.window)})`} AS window,
+      [${groups.columns.join(', ')}]::Array(String),
+      ${usageTotals(query.aggregation)}
+    FROM usage_windows FINAL
+    PREWHERE ${[...where, ...filter.conditions].join(' AND ')}
+    GROUP BY ${keys.join(', ')}
+    ORDER BY ${keys.join(', ')}
+    LIMIT {rowsLimit:UInt64}
+    ${WITHOUT_CROSSING_MONTHS}`
+  return { sql, params: { ...params, ...filter.params, ...groups.params } }
+}
+
+/** A calendar window of the zone, as an instant. Months come out of the engine as dates, which have no zone. */
+function windowStart(window: UsageWindow): string {
+  switch (window) {
+    case 'minute':
+      return 'window_start'
+    case 'hour':
+      return 'toStartOfHour(window_start, {timezone:String})'
+    case 'day':
+      return 'toStartOfDay(window_start, {timezone:String})'
+    case 'month':
+      return 'toDateTime(toStartOfMonth(window_start, {timezone:String}), {timezone:String})'
+    default:
+      return unreachable(window)
+  }
+}
+
+function wholeMinuteSeconds(instantMs: InstantMs): number {
+  invariant(instantMs % 60_000 === 0, 'usage is asked for whole minutes')
+  // A bound beyond, such as the end of a period that never resets, is the engine's last second.
+  return Math.max(0, Math.min(instantMs / 1000, DATE_TIME_END_MS / 1000 - 1))
+}
+
+function toUsageRow(row: ResultRow, query: UsageQuery): UsageRow {
+  const [window, groups, ...totals] = row
+  return {
+    windowStartMs: window === null ? null : ((Number(window) * 1000) as InstantMs),
+    ...usageGroupOf(query.groupBy, groups),
+    ...usageTotalsOf(totals),
+  }
+}
+
+/** Live rows of windows as stored; the condition is on columns that all versions of a row share. */
+export async function selectWindowRows(executor: ClickHouseExecutor, where: string, params: QueryParams): Promise<readonly WindowRow[]> {
+  const rows = await executor.select(
+    `SELECT tenant, meter, revision, customer, toUnixTimestamp(window_start), mapKeys(dimensions), mapValues(dimensions),
+       log_partition, chunk, version, events, toString(value_sum), toString(value_min), toString(value_max),
+       toString(value_latest), toUnixTimestamp64Milli(latest_occurred_at), latest_log_offset, latest_log_index, unique_values
+     FROM usage_windows FINAL PREWHERE ${where} ${WITHOUT_CROSSING_MONTHS}`,
+    params,
+  )
+  return rows.map(toWindowRow)
+}
+
+function toWindowRow(row: ResultRow): WindowRow {
+  const [tenant, meter, revision, customer, startSeconds, names, values, partition, chunk, version, ...totals] = row
+  const [events, sum, min, max, latest, latestAtMs, latestOffset, latestIndex, unique] = totals
+  const dimensionValues = values as ResultRow
+  return {
+    tenant: String(tenant) as TenantKey,
+    meter: String(meter) as MeterKey,
+    revision: Number(revision),
+    customer: String(customer) as CustomerKey,
+    windowStartMs: (Number(startSeconds) * 1000) as InstantMs,
+    dimensions: Object.fromEntries((names as ResultRow).map((name, at) => [String(name), String(dimensionValues[at])])),
+    partition: Number(partition) as Partition,
+    chunk: Number(chunk),
+    version: Number(version) as Offset,
+    events: Number(events),
+    sum: quantityOf(sum),
+    min: optionalQuantityOf(min),
+    max: optionalQuantityOf(max),
+    latest:
+      latest === null
+        ? null
+        : {
+            value: quantityOf(latest),
+            occurredAtMs: Number(latestAtMs) as InstantMs,
+            offset: Number(latestOffset) as Offset,
+            index: Number(latestIndex),
+          },
+    unique: (unique as ResultRow).map(String),
+  }
+}

@@ -1,0 +1,249 @@
+import type { CounterDelta, SettledHold } from '../../adapters/counters/counters.ts'
+import type { StoredEvent } from '../../adapters/usage-store/usage-store.ts'
+import type { InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
+import { isAdditive } from '../../domain/metering/meter.ts'
+import type { CompiledMeter } from '../../domain/metering/metering.ts'
+import type { UsageEvent, UsageEventBatch } from '../../domain/metering/usage-event.ts'
+import { dimensionOfReport, readUsageReport, USAGE_REPORT_TYPE } from '../../domain/metering/usage-report.ts'
+import { countInFeature, createPendingDeltas, type FeatureCounter, type PendingDeltas, takeDeltas } from './counter-fold.ts'
+import type { EventPlan, MeterLookup } from './event-plans.ts'
+import { countInEntry, enterRecord, openEntry, type WindowCustomer, type WindowFold } from './window-fold.ts'
+
+/** A record of the log, decoded. */
+export type FoldRecord = UsageEventBatch & { readonly offset: Offset; readonly receivedAtMs: InstantMs }
+
+/** What a partition keeps of one customer. */
+export type FoldCustomer = WindowCustomer & {
+  /** Features whose counters follow this customer, by event type; null when none do. */
+  counters: ReadonlyMap<string, readonly FeatureCounter[]> | null
+  /** The same, ready for the meters of each plan, and of the plan last used. */
+  readonly followingByPlan: Following[]
+  following: Following | null
+}
+
+export function createFoldCustomer(counters: FoldCustomer['counters']): FoldCustomer {
+  return { number: -1, counters, followingByPlan: [], following: null }
+}
+
+/** Everything the fold of one partition holds between records. Changed in place: there is no other reference to it. */
+export type FoldState = {
+  readonly partition: Partition
+  readonly windows: WindowFold
+  /** The first record not yet folded. */
+  next: Offset
+  /** Accepted events not yet taken by a flush. */
+  events: StoredEvent[]
+  /** Below this the rows are in the usage store already: a restart folds them again, for the chunk's totals only. */
+  storedNext: Offset
+  /** Below this the counters have applied the deltas. */
+  countersNext: Offset
+  /** Empty between records. */
+  readonly pending: PendingDeltas
+  readonly tally: FoldTally
+}
+
+/** What has been folded so far, for metrics. */
+export type FoldTally = {
+  accepted: number
+  repeated: number
+  readonly unreadable: Record<'missing' | 'not_a_number' | 'not_exact', number>
+}
+
+export function createFoldState(windows: WindowFold, next: Offset, storedNext: Offset, countersNext: Offset): FoldState {
+  const tally = { accepted: 0, repeated: 0, unreadable: { missing: 0, not_a_number: 0, not_exact: 0 } }
+  return { partition: windows.partition, windows, next, events: [], storedNext, countersNext, pending: createPendingDeltas(), tally }
+}
+
+/** What the fold asks of its surroundings for one record; all of it depends on the log and on activations alone. */
+export type FoldContext = MeterLookup & {
+  customerAt(index: number): FoldCustomer
+  /** Asked once per event, in order, right before it is counted. */
+  isRepeat(index: number, event: UsageEvent): boolean
+  accepted(index: number, event: StoredEvent): void
+  /** Resolves the `set` reports of the record; null when it has none. */
+  readonly sets: SetResolution | null
+}
+
+/** Turns what a `set` report sets into what it adds. Sees every accepted event, in order. */
+export type SetResolution = {
+  /** The event with the delta in its data. */
+  resolved(event: StoredEvent): StoredEvent
+  counted(event: StoredEvent): void
+}
+
+export type FoldedRecord = { readonly deltas: readonly CounterDelta[]; readonly settles: readonly SettledHold[] }
+
+/**
+ * Folds one record: drops repeats, counts what is left into windows and counters, keeps the rows for the next flush.
+ * Depends on nothing but its arguments.
+ */
+export function foldRecord(state: FoldState, record: FoldRecord, context: FoldContext): FoldedRecord {
+  const { offset, tenant, events } = record
+  enterRecord(state.windows, offset)
+  const { pending } = state
+  let settles: SettledHold[] | null = null
+  for (let index = 0; index < events.length; index++) {
+    const event = events[index]
+    if (event === undefined) continue
+    const isReport = event.type === USAGE_REPORT_TYPE
+    if (isReport) settles = withHold(settles, tenant, event)
+    if (context.isRepeat(index, event)) {
+      state.tally.repeated++
+      continue
+    }
+    let stored = storedEvent(record, event, state.partition, index)
+    if (isReport && context.sets !== null) stored = context.sets.resolved(stored)
+    context.accepted(index, stored)
+    context.sets?.counted(stored)
+    state.tally.accepted++
+    if (offset >= state.storedNext) state.events.push(stored)
+    countEvent(state, stored, context, context.customerAt(index))
+  }
+  state.next = (offset + 1) as Offset
+  if (pending.deltas.length === 0 && settles === null) return NOTHING_FOLDED
+  return { deltas: takeDeltas(tenant, pending), settles: settles ?? [] }
+}
+
+const NOTHING_FOLDED: FoldedRecord = { deltas: [], settles: [] }
+
+/** A repeat ends its hold too: the first was counted, perhaps into counters that have been computed anew since. */
+function withHold(settles: SettledHold[] | null, tenant: TenantKey, event: UsageEvent): SettledHold[] | null {
+  const reservation = readUsageReport(parsedData(event.data))?.reservation ?? null
+  if (reservation === null) return settles
+  return [...(settles ?? []), { tenant, customer: event.customer, id: reservation }]
+}
+
+/** Counts one accepted event wherever it counts; also how a backfill counts events from the store. */
+export function countEvent(state: FoldState, event: StoredEvent, lookup: MeterLookup, customer: FoldCustomer): void {
+  if (event.type === USAGE_REPORT_TYPE) {
+    countReport(state, event, lookup, customer)
+    return
+  }
+  const plan = lookup.planOf(event.tenant, event.type)
+  const following = event.offset < state.countersNext || customer.counters === null ? null : followingOf(customer, plan, event.type)
+  const data = plan === undefined ? NO_DATA : countInPlan(state, event, plan, customer, following)
+  if (following === null || following.others.length === 0) return
+  const parsed = data === NO_DATA ? parsedData(event.data) : data
+  for (const counter of following.others) {
+    const { aggregation, read, readDimensions } = counter.compiled
+    const reading = read(parsed)
+    if (typeof reading !== 'string') countInFeature(counter, state.pending, event, aggregation, reading, readDimensions(parsed))
+  }
+}
+
+/** Returns the event's data when it was parsed. */
+function countInPlan(state: FoldState, event: StoredEvent, plan: EventPlan, customer: FoldCustomer, following: Following | null): object {
+  const { offset, index, occurredAtMs } = event
+  let data = NO_DATA
+  let at = 0
+  for (const group of plan.groups) {
+    if (group.needsData && data === NO_DATA) data = parsedData(event.data)
+    const dimensions = group.dimensions.read(data, state.windows.epoch)
+    let entry = NO_ENTRY
+    for (const foldMeter of group.meters) {
+      const reading = foldMeter.compiled.read(data)
+      const counters = following === null ? undefined : following.byMeter[at]
+      at++
+      const isCounted = offset >= foldMeter.fromOffset && offset < foldMeter.toOffset
+      if (typeof reading === 'string') {
+        if (isCounted) state.tally.unreadable[reading]++
+        continue
+      }
+      if (isCounted) {
+        if (entry === NO_ENTRY) entry = openEntry(state.windows, group, customer, event, dimensions)
+        countInEntry(state.windows, entry, foldMeter, reading, occurredAtMs, offset, index)
+      }
+      if (counters === undefined) continue
+      for (const counter of counters)
+        countInFeature(counter, state.pending, event, foldMeter.compiled.aggregation, reading, dimensions.values)
+    }
+  }
+  return data
+}
+
+/** Usage that is said outright counts for the meter that it names, and for every counter of that meter whose filter it passes. */
+function countReport(state: FoldState, event: StoredEvent, lookup: MeterLookup, customer: FoldCustomer): void {
+  const report = readUsageReport(parsedData(event.data))
+  if (report === null || report.quantity === null) return
+  const { quantity } = report
+  const { offset, index, occurredAtMs } = event
+  const valuesFor = ({ dimensionNames }: CompiledMeter) => dimensionNames.map((name) => dimensionOfReport(report, name))
+  const foldMeter = lookup.meterNamed(event.tenant, report.meter)
+  if (foldMeter !== undefined && offset >= foldMeter.fromOffset && offset < foldMeter.toOffset && isAdditive(foldMeter.meter.aggregation)) {
+    const { group, compiled } = foldMeter
+    const dimensions = group.dimensions.of(valuesFor(compiled), state.windows.epoch)
+    const entry = openEntry(state.windows, group, customer, event, dimensions)
+    countInEntry(state.windows, entry, foldMeter, quantity, occurredAtMs, offset, index)
+  }
+  if (customer.counters === null || offset < state.countersNext) return
+  for (const ofType of customer.counters.values()) {
+    for (const counter of ofType) {
+      const { meter } = counter.tracked
+      if (meter.key !== report.meter || !isAdditive(meter.aggregation)) continue
+      countInFeature(counter, state.pending, event, meter.aggregation, quantity, valuesFor(counter.compiled))
+    }
+  }
+}
+
+/** A customer's counters beside the meters of a plan. Worked out once, and again when either has changed. */
+type Following = {
+  readonly plan: EventPlan | undefined
+  readonly counters: FoldCustomer['counters']
+  /** In the order of the plan's meters. */
+  readonly byMeter: readonly (readonly FeatureCounter[] | undefined)[]
+  /** Of a revision that the windows no longer follow; until it is tracked anew. */
+  readonly others: readonly FeatureCounter[]
+}
+
+function followingOf(customer: FoldCustomer, plan: EventPlan | undefined, eventType: string): Following {
+  const last = customer.following
+  if (last !== null && last.plan === plan && last.counters === customer.counters && plan !== undefined) return last
+  const known = customer.followingByPlan[plan?.slot ?? 0]
+  const isCurrent = plan !== undefined && known?.plan === plan && known.counters === customer.counters
+  customer.following = isCurrent ? known : planFollowing(customer, plan, eventType)
+  return customer.following
+}
+
+function planFollowing(customer: FoldCustomer, plan: EventPlan | undefined, eventType: string): Following {
+  const counters = customer.counters?.get(eventType) ?? []
+  const meters = plan?.meters ?? []
+  const byMeter = meters.map(({ meter }) => {
+    const ofMeter = counters.filter(({ tracked }) => tracked.meter.revision === meter.revision)
+    return ofMeter.length === 0 ? undefined : ofMeter
+  })
+  const others = counters.filter(({ tracked }) => meters.every(({ meter }) => meter.revision !== tracked.meter.revision))
+  const following = { plan, counters: customer.counters, byMeter, others }
+  if (plan !== undefined) customer.followingByPlan[plan.slot] = following
+  return following
+}
+
+/** The data of an event as meters read it. What is no JSON object, which ingest lets nobody send, reads as empty. */
+export function parsedData(text: string): object {
+  try {
+    const data: unknown = JSON.parse(text)
+    return typeof data === 'object' && data !== null ? data : NO_DATA
+  } catch {
+    return NO_DATA
+  }
+}
+
+const NO_DATA: object = {}
+const NO_ENTRY = -1
+
+export function storedEvent(record: FoldRecord, event: UsageEvent, partition: Partition, index: number): StoredEvent {
+  return {
+    tenant: record.tenant,
+    id: event.id,
+    source: event.source,
+    type: event.type,
+    customer: event.customer,
+    subject: event.subject,
+    occurredAtMs: event.occurredAtMs,
+    data: event.data,
+    attributes: event.attributes,
+    receivedAtMs: record.receivedAtMs,
+    partition,
+    offset: record.offset,
+    index,
+  }
+}

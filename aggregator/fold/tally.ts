@@ -1,0 +1,137 @@
+import { unreachable } from '../../base/invariant.ts'
+import type { InstantMs, Offset } from '../../domain/identity.ts'
+import type { Aggregation } from '../../domain/metering/meter.ts'
+import { type Aggregate, addQuantities, aggregateOf, isLess, type Quantity, type Reading, toNano } from '../../domain/metering/metering.ts'
+
+/**
+ * Aggregates in the making, one beside the other in one array of numbers: of most events only these few numbers are
+ * touched, and there is nothing for the garbage collector. What no number holds exactly is kept on the side.
+ */
+export type Tallies = {
+  numbers: Float64Array
+  /** First place not yet given out. */
+  used: number
+  /** By place: quantities that are no safe integer. */
+  readonly exact: Map<number, bigint>
+  readonly unique: Map<number, Set<string>>
+}
+
+export function createTallies(): Tallies {
+  return { numbers: new Float64Array(NUMBERS_MIN), used: 0, exact: new Map(), unique: new Map() }
+}
+
+/** Numbers that the tally of an aggregation takes: how many events; the sum, least, greatest or latest quantity; when and where the latest. */
+export function tallyNumbers(aggregation: Aggregation): number {
+  return aggregation === 'latest' ? 5 : 2
+}
+
+/** Places so many numbers, all 0. */
+export function allot(tallies: Tallies, count: number): number {
+  const place = tallies.used
+  tallies.used += count
+  if (tallies.used > tallies.numbers.length) {
+    const grown = new Float64Array(Math.max(tallies.numbers.length * 2, tallies.used))
+    grown.set(tallies.numbers)
+    tallies.numbers = grown
+  }
+  return place
+}
+
+/** Forgets all. */
+export function clearTallies(tallies: Tallies): void {
+  tallies.numbers.fill(0, 0, tallies.used)
+  tallies.used = 0
+  tallies.exact.clear()
+  tallies.unique.clear()
+}
+
+export function addToTally(
+  tallies: Tallies,
+  place: number,
+  aggregation: Aggregation,
+  reading: Reading,
+  atMs: InstantMs,
+  offset: Offset,
+  index: number,
+): void {
+  const { numbers } = tallies
+  const events = (numbers[place] ?? 0) + 1
+  numbers[place] = events
+  if (typeof reading === 'object') {
+    addText(tallies, place, reading.text)
+    return
+  }
+  switch (aggregation) {
+    case 'sum':
+    case 'count':
+    case 'avg':
+      setQuantity(tallies, place, addQuantities(quantityAt(tallies, place), reading))
+      return
+    case 'min':
+      if (events === 1 || isLess(reading, quantityAt(tallies, place))) setQuantity(tallies, place, reading)
+      return
+    case 'max':
+      if (events === 1 || isLess(quantityAt(tallies, place), reading)) setQuantity(tallies, place, reading)
+      return
+    case 'latest':
+      if (events === 1 || isLatest(numbers, place, atMs, offset, index)) {
+        setQuantity(tallies, place, reading)
+        numbers[place + 2] = atMs
+        numbers[place + 3] = offset
+        numbers[place + 4] = index
+      }
+      return
+    case 'unique':
+      return
+    default:
+      unreachable(aggregation)
+  }
+}
+
+export function eventsAt({ numbers }: Tallies, place: number): number {
+  return numbers[place] ?? 0
+}
+
+export function aggregateAt(tallies: Tallies, place: number, aggregation: Aggregation): Aggregate {
+  const { numbers, unique } = tallies
+  const isLatestKept = aggregation === 'latest'
+  return aggregateOf(aggregation, {
+    events: numbers[place] ?? 0,
+    value: toNano(quantityAt(tallies, place)),
+    occurredAtMs: (isLatestKept ? (numbers[place + 2] ?? 0) : 0) as InstantMs,
+    offset: (isLatestKept ? (numbers[place + 3] ?? 0) : 0) as Offset,
+    index: isLatestKept ? (numbers[place + 4] ?? 0) : 0,
+    unique: aggregation === 'unique' ? [...(unique.get(place) ?? [])] : [],
+  })
+}
+
+const NUMBERS_MIN = 1024
+
+/** NaN says that the quantity is among the exact ones. */
+function quantityAt({ numbers, exact }: Tallies, place: number): Quantity {
+  const number = numbers[place + 1] ?? 0
+  return Number.isNaN(number) ? (exact.get(place) ?? 0n) : number
+}
+
+function setQuantity({ numbers, exact }: Tallies, place: number, quantity: Quantity): void {
+  if (typeof quantity === 'number') {
+    numbers[place + 1] = quantity
+    return
+  }
+  numbers[place + 1] = Number.NaN
+  exact.set(place, quantity)
+}
+
+function addText({ unique }: Tallies, place: number, text: string): void {
+  const texts = unique.get(place)
+  if (texts === undefined) unique.set(place, new Set([text]))
+  else texts.add(text)
+}
+
+/** By event time, then by place in the log, as `isLater`; without an object per event. */
+function isLatest(numbers: Float64Array, place: number, atMs: InstantMs, offset: Offset, index: number): boolean {
+  const latestAtMs = numbers[place + 2] ?? 0
+  if (atMs !== latestAtMs) return atMs > latestAtMs
+  const latestOffset = numbers[place + 3] ?? 0
+  return offset !== latestOffset ? offset > latestOffset : index > (numbers[place + 4] ?? 0)
+}

@@ -1,0 +1,100 @@
+import type { MeterActivation, UsageStore } from '../../adapters/usage-store/usage-store.ts'
+import type { Offset, Partition, TenantKey } from '../../domain/identity.ts'
+import type { Meter } from '../../domain/metering/meter.ts'
+import { type Counting, createEventPlans, LIVE_TO_OFFSET, type MeterLookup } from '../fold/event-plans.ts'
+
+/** A meter revision whose events below `fromOffset` are yet to be counted. */
+export type Unfilled = { readonly meter: Meter; readonly activation: MeterActivation }
+
+/** The meters that one partition counts, and from where on: a revision counts live only once that is written down. */
+export type PartitionMeters = MeterLookup & {
+  /** Takes up new revisions when `next`, the first record not yet folded, is there, and lets go of those that are no longer defined. */
+  sync(definitions: readonly Meter[], next: Offset): Promise<void>
+  unfilled(): readonly Unfilled[]
+  /** Is the revision complete in this partition? */
+  isComplete(meter: Meter): boolean
+  filled(activation: MeterActivation): Promise<void>
+}
+
+/**
+ * `activatableFrom`: the log's end when the partition was taken over, unless nobody had it before. Below it an earlier life,
+ * or a process that does not know yet that it lost the partition, may bring the store's position further than is folded
+ * here: a restart would go on from there, and what a revision counts live must not lie before.
+ */
+export function createPartitionMeters(
+  partition: Partition,
+  activations: readonly MeterActivation[],
+  { activatableFrom, write }: { readonly activatableFrom: Offset; readonly write: ActivationWriter },
+): PartitionMeters {
+  const known = new Map(activations.map((activation) => [keyOf(activation), activation]))
+  let current = new Map<string, Meter>()
+  const plans = createEventPlans()
+
+  function activationOf(meter: Meter): MeterActivation | undefined {
+    return known.get(keyOf({ tenant: meter.tenant, revision: meter.revision }))
+  }
+
+  /** Each counts from its activation on. */
+  function countCurrent(): void {
+    const countings: Counting[] = []
+    for (const [key, meter] of current) {
+      const activation = known.get(key)
+      if (activation !== undefined) countings.push({ meter, fromOffset: activation.fromOffset, toOffset: LIVE_TO_OFFSET })
+    }
+    plans.count(countings)
+  }
+
+  return {
+    planOf: plans.planOf,
+    meterNamed: plans.meterNamed,
+    async sync(definitions, next) {
+      const wanted = new Map(definitions.map((meter) => [keyOf(meter), meter]))
+      const fromOffset = Math.max(next, activatableFrom) as Offset
+      const fresh = definitions
+        .filter((meter) => activationOf(meter) === undefined)
+        .map(({ tenant, key, revision }) => ({ tenant, meter: key, revision, partition, fromOffset, backfilled: fromOffset === 0 }))
+      if (fresh.length > 0) await write(fresh)
+      for (const activation of fresh) known.set(keyOf(activation), activation)
+      current = wanted
+      countCurrent()
+    },
+    unfilled() {
+      return [...current.values()].flatMap((meter) => {
+        const activation = activationOf(meter)
+        return activation === undefined || activation.backfilled ? [] : [{ meter, activation }]
+      })
+    },
+    isComplete: (meter) => current.has(keyOf(meter)) && activationOf(meter)?.backfilled === true,
+    async filled(activation) {
+      const filled = { ...activation, backfilled: true }
+      await write([filled])
+      known.set(keyOf(filled), filled)
+    },
+  }
+}
+
+export type ActivationWriter = (activations: readonly MeterActivation[]) => Promise<void>
+
+/** A new meter is taken up by all partitions at once: what comes while a write is under way goes into the next one together. */
+export function createActivationWriter(usageStore: UsageStore): ActivationWriter {
+  let waiting: MeterActivation[] = []
+  let underWay: Promise<void> = Promise.resolve()
+  let following: Promise<void> | null = null
+  return (activations) => {
+    waiting.push(...activations)
+    following ??= underWay
+      .catch(() => undefined)
+      .then(() => {
+        const batch = waiting
+        waiting = []
+        following = null
+        underWay = usageStore.putActivations(batch)
+        return underWay
+      })
+    return following
+  }
+}
+
+function keyOf({ tenant, revision }: { readonly tenant: TenantKey; readonly revision: number }): string {
+  return `${revision} ${tenant}`
+}

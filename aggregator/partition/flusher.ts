@@ -1,0 +1,147 @@
+import type { Logger } from 'pino'
+import {
+  type EncodedEvents,
+  eventsIn,
+  type Flush,
+  type StoredEvent,
+  type UsageStore,
+  type WindowRow,
+} from '../../adapters/usage-store/usage-store.ts'
+import type { Clock } from '../../base/clock.ts'
+import type { CustomerKey, Offset, Partition, TenantKey } from '../../domain/identity.ts'
+import type { AggregatorMetrics } from '../aggregator-metrics.ts'
+import type { Retry } from '../retry.ts'
+
+/** Whose rows are flushed: one per partition. */
+export type FlushSource = {
+  readonly partition: Partition
+  rowsWaiting(): number
+  /** Everything folded so far and not taken yet; null when there is nothing, not even a new position. */
+  take(): FlushPart | null
+  written(next: Offset): void
+}
+
+export type FlushPart = {
+  readonly events: readonly StoredEvent[]
+  readonly encodedEvents: readonly EncodedEvents[]
+  readonly windows: readonly WindowRow[]
+  readonly next: Offset
+  readonly newCustomers: readonly { readonly tenant: TenantKey; readonly key: CustomerKey }[]
+}
+
+/**
+ * Writes what the partitions have folded, all of them in one flush: by size, or a while after the first row. Folding
+ * goes on meanwhile, bounded: one flush under way, and one filling.
+ */
+export type Flusher = {
+  add(source: FlushSource): void
+  remove(source: FlushSource): void
+  /** Something was folded: starts a flush when there is enough, and else the clock. */
+  folded(): void
+  /** Resolves when there is room to fold on. */
+  room(): Promise<void>
+  /** Resolves when everything folded before the call is stored. */
+  flush(): Promise<void>
+  /** No flush begins of itself any more. */
+  stop(): void
+}
+
+export function createFlusher(deps: {
+  readonly usageStore: UsageStore
+  readonly ensureCustomers: (customers: FlushPart['newCustomers']) => Promise<void>
+  readonly retry: Retry
+  readonly metrics: AggregatorMetrics
+  readonly clock: Clock
+  readonly log: Logger
+  readonly signal: AbortSignal
+  readonly flushIntervalMs: number
+  readonly flushRowsMax: number
+}): Flusher {
+  const { usageStore, retry, metrics, clock, log, signal } = deps
+  const sources = new Set<FlushSource>()
+  let underWay: Promise<void> | null = null
+  let following: Promise<void> | null = null
+  let timer: NodeJS.Timeout | null = null
+
+  function rowsWaiting(): number {
+    let rows = 0
+    for (const source of sources) rows += source.rowsWaiting()
+    return rows
+  }
+
+  /** Taking is synchronous, and every fold of a record is too: a flush never holds half a record. */
+  async function write(): Promise<void> {
+    if (timer !== null) clearTimeout(timer)
+    timer = null
+    const parts = [...sources].flatMap((source) => {
+      const part = source.take()
+      return part === null ? [] : [{ source, part }]
+    })
+    if (parts.length === 0) return
+    const flush: Flush = {
+      events: parts.flatMap(({ part }) => part.events),
+      encodedEvents: parts.flatMap(({ part }) => part.encodedEvents),
+      windows: parts.flatMap(({ part }) => part.windows),
+      positions: parts.map(({ source, part }) => ({ partition: source.partition, next: part.next })),
+    }
+    const newCustomers = parts.flatMap(({ part }) => part.newCustomers)
+    const startedAtMs = clock.now()
+    log.debug({ events: eventsIn(flush), windows: flush.windows.length }, 'flush begun')
+    // Before the positions: a crash between makes the customer again, and never loses it.
+    if (newCustomers.length > 0) await retry.do('make new customers', null, () => deps.ensureCustomers(newCustomers), signal)
+    await retry.do('flush to the usage store', null, () => usageStore.write(flush, signal), signal)
+    for (const { source, part } of parts) source.written(part.next)
+    const tookMs = clock.now() - startedAtMs
+    metrics.flushed(flush, tookMs)
+    log.debug({ events: eventsIn(flush), windows: flush.windows.length, tookMs }, 'flushed')
+  }
+
+  /** Only `aggregator_stopped` rejects it. */
+  function start(): Promise<void> {
+    const writing = write().finally(() => {
+      underWay = null
+    })
+    underWay = writing
+    return writing
+  }
+
+  /** One that begins after the call, so that it takes everything folded by now. */
+  function flush(): Promise<void> {
+    if (underWay === null) return start()
+    following ??= underWay
+      .catch(() => undefined)
+      .then(() => {
+        following = null
+        // Whoever waited for room may have started one a moment before: two at once, and one without rows would be no proof.
+        return flush()
+      })
+    return following
+  }
+
+  function flushUnawaited(): void {
+    flush().catch((error: unknown) => {
+      if (!signal.aborted) log.error({ err: error }, 'flush failed')
+    })
+  }
+
+  return {
+    add: (source) => void sources.add(source),
+    remove: (source) => void sources.delete(source),
+    folded() {
+      if (rowsWaiting() >= deps.flushRowsMax) {
+        if (underWay === null) flushUnawaited()
+      } else timer ??= setTimeout(flushUnawaited, deps.flushIntervalMs)
+    },
+    async room() {
+      while (rowsWaiting() >= deps.flushRowsMax && !signal.aborted) {
+        if (underWay === null) flushUnawaited()
+        else await underWay.catch(() => undefined)
+      }
+    },
+    flush,
+    stop() {
+      if (timer !== null) clearTimeout(timer)
+      timer = null
+    },
+  }
+}

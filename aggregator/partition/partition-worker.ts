@@ -1,0 +1,211 @@
+import type { AppliedRecord, Counters } from '../../adapters/counters/counters.ts'
+import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { LogRecord } from '../../adapters/event-log/event-log.ts'
+import type { UsageStore } from '../../adapters/usage-store/usage-store.ts'
+import type { Offset, Partition } from '../../domain/identity.ts'
+import type { Meter } from '../../domain/metering/meter.ts'
+import { type Candidate, createDeduplicator, createFilterFor, type Deduplicator, restoreFilter } from '../dedupe/deduplicator.ts'
+import { createFoldCustomer, type FoldState, foldRecord, type SetResolution } from '../fold/record-fold.ts'
+import { createRecordIntake, type ReadyRecord, type RecordIntakeDeps } from '../intake/record-intake.ts'
+import { prepareSetReports } from '../intake/set-reports.ts'
+import type { PartitionMeters } from '../meters/partition-meters.ts'
+import type { CustomerTracking, TrackingDeps } from '../tracking/customer-tracking.ts'
+import type { PartitionCustomers } from '../tracking/partition-customers.ts'
+import { createFlushSource } from './flush-source.ts'
+import type { Flusher, FlushSource } from './flusher.ts'
+
+export type PartitionDeps = RecordIntakeDeps &
+  TrackingDeps & {
+    readonly usageStore: UsageStore
+    readonly counters: Counters
+    readonly catalog: Catalog
+    readonly flusher: Flusher
+    /** Events, see `AggregatorOptions`. */
+    readonly encodedTogether: number
+  }
+
+/** Everything of one partition that this process folds. One thing at a time: each call waits for the one before. */
+export type PartitionWorker = {
+  readonly partition: Partition
+  readonly source: FlushSource
+  readonly meters: PartitionMeters
+  /** First record not yet folded, and first not yet in the usage store. */
+  next(): Offset
+  storedNext(): Offset
+  /** Null until the first record. */
+  dedupe(): Deduplicator | null
+  fold(records: readonly LogRecord[]): Promise<void>
+  syncMeters(definitions: readonly Meter[]): Promise<void>
+  /** Computes the counters of customers that were asked for, of all together that asked while one thing was under way. */
+  serveTracking(): Promise<void>
+  /** Those that waited for it are tracked at the next turn. */
+  meterCompleted(): void
+  /** Resolves when nothing is under way. */
+  idle(): Promise<void>
+}
+
+export function createPartitionWorker(
+  deps: PartitionDeps,
+  parts: {
+    readonly state: FoldState
+    readonly meters: PartitionMeters
+    readonly customers: PartitionCustomers
+    readonly tracking: CustomerTracking
+  },
+): PartitionWorker {
+  const { usageStore, counters, retry, metrics, flusher, signal } = deps
+  const { state, meters, customers, tracking } = parts
+  const { partition } = state
+  const intake = createRecordIntake(deps, partition, customers)
+  const source = createFlushSource(state, customers, usageStore, deps.encodedTogether)
+  let dedupe: Dedupe | null = null
+  let turn: Promise<unknown> = Promise.resolve()
+  let waitingTracking: Promise<void> | null = null
+  let broken: unknown = null
+
+  function inTurn<Value>(work: () => Promise<Value>): Promise<Value> {
+    const result = turn.then(work)
+    turn = result.catch(() => undefined)
+    return result
+  }
+
+  async function fold(records: readonly LogRecord[]): Promise<void> {
+    if (broken !== null) throw broken
+    // After a failure the log gives records again of which some are folded.
+    const fresh = records.filter((record) => record.offset >= state.next)
+    const [first] = fresh
+    const last = fresh.at(-1)
+    if (first === undefined || last === undefined) return
+    dedupe ??= beginDedupe(first)
+    const { deduplicator, filterRestored } = dedupe
+    const ready = await intake.decode(fresh)
+    if (eventsIn(ready) > UNFILTERED_EVENTS_MAX) await filterRestored
+    tracking.want(await intake.loadCustomers(ready))
+    if (tracking.isWanted()) await tracking.serve()
+    const repeats = await intake.storedRepeats(ready, deduplicator)
+    const sets = await retry.do(
+      'resolve set reports',
+      partition,
+      () => prepareSetReports(deps, { partition, next: state.next }, ready, meters.isComplete),
+      signal,
+    )
+    const folded = foldAll(ready, deduplicator, repeats, sets)
+    state.next = (last.offset + 1) as Offset
+    metrics.folded(state.tally, fresh.length)
+    flusher.folded()
+    await applyToCounters(folded, last.offset)
+    deduplicator.settle(state.storedNext, last.receivedAtMs)
+    customers.trim()
+  }
+
+  function beginDedupe({ receivedAtMs }: LogRecord): Dedupe {
+    const scan = { partition, toOffset: state.next, receivedAtMs }
+    const filter = createFilterFor(scan)
+    let isComplete = false
+    const filterRestored = retry
+      .do('rebuild the dedupe filter', partition, () => restoreFilter(usageStore, filter, scan, signal), signal)
+      .then(() => {
+        isComplete = true
+      })
+    // A stop ends it, which is told to whoever waits for it.
+    filterRestored.catch(() => undefined)
+    return { deduplicator: createDeduplicator(usageStore, filter, () => isComplete), filterRestored }
+  }
+
+  /** A bug in the middle of a record leaves it half counted: nothing more is folded or flushed on top of that. */
+  function foldAll(
+    ready: readonly ReadyRecord[],
+    deduplicator: Deduplicator,
+    repeats: ReadonlySet<Candidate['event']>,
+    sets: SetResolution | null,
+  ) {
+    try {
+      return ready.map((record) => {
+        const folded = foldOne(record, deduplicator, repeats, sets)
+        source.folded()
+        return folded
+      })
+    } catch (error) {
+      broken = error
+      flusher.remove(source)
+      throw error
+    }
+  }
+
+  function foldOne(
+    ready: ReadyRecord,
+    deduplicator: Deduplicator,
+    repeats: ReadonlySet<Candidate['event']>,
+    sets: SetResolution | null,
+  ): AppliedRecord {
+    const { record, batch, hashes } = ready
+    const { offset, receivedAtMs } = record
+    const { tenant, events } = batch
+    const { deltas, settles } = foldRecord(
+      state,
+      { tenant, events, offset, receivedAtMs },
+      {
+        planOf: meters.planOf,
+        meterNamed: meters.meterNamed,
+        customerAt: (index) => ready.customers[index] ?? NO_CUSTOMER,
+        isRepeat: (index, event) =>
+          deduplicator.isRecentRepeat(tenant, event, hashes[index] ?? 0, receivedAtMs) || (repeats.size > 0 && repeats.has(event)),
+        accepted: (index, event) => deduplicator.remember(hashes[index] ?? 0, event),
+        sets,
+      },
+    )
+    return { offset, deltas, settles }
+  }
+
+  /** The last record goes along without changes too, to bring the position up to it. */
+  async function applyToCounters(folded: readonly AppliedRecord[], last: Offset): Promise<void> {
+    if (last < state.countersNext) return
+    const changing = folded.filter(
+      ({ offset, deltas, settles = [] }) => offset < last && offset >= state.countersNext && (deltas.length > 0 || settles.length > 0),
+    )
+    const records = [...changing, folded.find(({ offset }) => offset === last) ?? { offset: last, deltas: [] }]
+    await retry.do('apply to the counters', partition, () => counters.apply(partition, records), signal)
+    state.countersNext = (last + 1) as Offset
+  }
+
+  return {
+    partition,
+    source,
+    meters,
+    next: () => state.next,
+    storedNext: () => state.storedNext,
+    dedupe: () => dedupe?.deduplicator ?? null,
+    async fold(records) {
+      await inTurn(() => fold(records))
+      await flusher.room()
+    },
+    syncMeters: (definitions) => inTurn(() => meters.sync(definitions, state.next)),
+    serveTracking() {
+      // One waiting turn takes all that asked until then. With one for each, records waited behind as many turns as there
+      // were requests, and as more came in during each, a busy customer kept its partition from folding for minutes.
+      waitingTracking ??= inTurn(() => {
+        waitingTracking = null
+        return tracking.serve()
+      })
+      return waitingTracking
+    },
+    meterCompleted: tracking.meterCompleted,
+    async idle() {
+      await turn
+    },
+  }
+}
+
+type Dedupe = { readonly deduplicator: Deduplicator; readonly filterRestored: Promise<void> }
+
+/**
+ * Read at once; of more, the store is not asked for each before the filter is back. A look-up of a thousand among a hundred
+ * million takes a fraction of a second, the filter a minute.
+ */
+const UNFILTERED_EVENTS_MAX = 1_000
+
+function eventsIn(ready: readonly ReadyRecord[]): number {
+  return ready.reduce((sum, { batch }) => sum + batch.events.length, 0)
+}
+
+const NO_CUSTOMER = createFoldCustomer(null)

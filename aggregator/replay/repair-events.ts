@@ -1,0 +1,64 @@
+import type { EventLog } from '../../adapters/event-log/event-log.ts'
+import type { StoredEvent, UsageStore } from '../../adapters/usage-store/usage-store.ts'
+import type { Offset, Partition } from '../../domain/identity.ts'
+import type { UsageEventBatch } from '../../domain/metering/usage-event.ts'
+import { readUsageReport, USAGE_REPORT_TYPE } from '../../domain/metering/usage-report.ts'
+import { parsedData } from '../fold/record-fold.ts'
+import { checkLog, type WrongEvent } from '../verify/verify-log.ts'
+
+export type MendedEvents = {
+  /** Written, as the log has them and `events` had not. */
+  readonly restored: number
+  /** Taken out, as the log has not got them there, or has them otherwise. */
+  readonly removed: number
+  /** Reports that set usage and are missing: what they added is known to the stored row alone. */
+  readonly lost: number
+}
+
+/**
+ * Makes `events` of a partition what the log says, as far as the log reaches. Each step leaves more of it right, so that one
+ * cut off half-way is gone on with by the next.
+ */
+export async function mendEvents(
+  deps: {
+    readonly eventLog: Pick<EventLog, 'range' | 'read'>
+    readonly usageStore: Pick<UsageStore, 'findEvents' | 'scanEvents' | 'scanEventPrints' | 'write' | 'removeEvents'>
+    readonly decode: (value: Uint8Array) => UsageEventBatch
+  },
+  { partition, toOffset }: { readonly partition: Partition; readonly toOffset: Offset },
+): Promise<MendedEvents> {
+  const { usageStore } = deps
+  const mended = { restored: 0, removed: 0, lost: 0 }
+
+  async function restore(events: readonly StoredEvent[]): Promise<void> {
+    const complete = events.filter((event) => !lacksDelta(event))
+    mended.lost += events.length - complete.length
+    mended.restored += complete.length
+    if (complete.length > 0) await usageStore.write({ events: complete, windows: [], positions: [] })
+  }
+
+  /** Out before in: a row that is written afterwards is not taken out with them. */
+  async function replaceWrong(wrong: readonly WrongEvent[]): Promise<void> {
+    await usageStore.removeEvents(
+      partition,
+      wrong.map(({ stored }) => stored),
+    )
+    mended.removed += wrong.length
+    await restore(wrong.flatMap(({ stored, logged }) => (logged === null ? [] : withDeltaOf(stored, logged))))
+  }
+
+  await checkLog({ ...deps, partition, toOffset, onDifference: () => undefined, onMissing: restore, onWrong: replaceWrong })
+  return mended
+}
+
+function withDeltaOf(stored: StoredEvent, logged: StoredEvent): StoredEvent {
+  const { delta } = parsedData(stored.data) as { delta?: unknown }
+  if (logged.type !== USAGE_REPORT_TYPE || stored.id !== logged.id || typeof delta !== 'string') return logged
+  return { ...logged, data: JSON.stringify({ ...parsedData(logged.data), delta }) }
+}
+
+function lacksDelta({ type, data }: StoredEvent): boolean {
+  if (type !== USAGE_REPORT_TYPE) return false
+  const report = readUsageReport(parsedData(data))
+  return report !== null && report.set !== null && report.quantity === null
+}

@@ -1,0 +1,139 @@
+import { BACKFILL_CHUNK_BASE, type MeterActivation, type StoredEvent, type WindowRow } from '../../adapters/usage-store/usage-store.ts'
+import type { CustomerKey, Offset, Partition } from '../../domain/identity.ts'
+import type { CounterState } from '../../domain/metering/counter-state.ts'
+import { readEvent } from '../../domain/metering/event-reading.ts'
+import type { Meter } from '../../domain/metering/meter.ts'
+import { type Aggregate, addToAggregate, counterStateOf, emptyAggregate, mergeAggregates } from '../../domain/metering/metering.ts'
+import { type Difference, showState } from './difference.ts'
+
+const MINUTE_MS = 60_000
+
+export type WindowCheck = {
+  /** Meters whose windows are not complete yet. */
+  readonly unchecked: readonly Meter[]
+  /** Of one piece all stored rows first, then all events. */
+  addStored(rows: readonly WindowRow[]): void
+  addEvent(event: StoredEvent, data: object): void
+  /** Of the piece that ends here. */
+  endPiece(): readonly WindowDifference[]
+  /** Windows of all pieces. */
+  size(): number
+}
+
+export type WindowDifference = Difference & { readonly meter: Meter }
+
+type CheckedWindow = {
+  readonly meter: Meter
+  readonly customer: CustomerKey
+  readonly startMs: number
+  readonly dimensions: Readonly<Record<string, string>>
+  expected: Aggregate
+  found: Aggregate
+  aheadOfPosition: Map<number, Offset> | null
+}
+
+/**
+ * The windows of one partition as stored beside the same computed from its events. What is compared is what is read:
+ * a window's total over its chunks, live and backfilled.
+ */
+export function createWindowCheck(options: {
+  readonly partition: Partition
+  readonly position: Offset
+  readonly chunkRecords: number
+  readonly meters: readonly Meter[]
+  readonly activations: readonly MeterActivation[]
+}): WindowCheck {
+  const { partition, position, chunkRecords } = options
+  const isComplete = completeOn(partition, options.activations)
+  const meters = options.meters.filter(isComplete)
+  const byTenant = Map.groupBy(meters, ({ tenant }) => tenant)
+  const byRevision = new Map(meters.map((meter) => [`${meter.tenant}\0${meter.key}\0${meter.revision}`, meter]))
+  let windows = new Map<Meter, Map<string, CheckedWindow>>()
+  let windowCount = 0
+
+  function windowOf(meter: Meter, customer: CustomerKey, startMs: number, dimensions: Readonly<Record<string, string>>): CheckedWindow {
+    let ofMeter = windows.get(meter)
+    if (ofMeter === undefined) {
+      ofMeter = new Map()
+      windows.set(meter, ofMeter)
+    }
+    let key = `${customer}\0${startMs}`
+    for (const name in dimensions) key += `\0${name}\0${dimensions[name]}`
+    const known = ofMeter.get(key)
+    if (known !== undefined) return known
+    const made = { meter, customer, startMs, dimensions, expected: emptyAggregate, found: emptyAggregate, aheadOfPosition: null }
+    ofMeter.set(key, made)
+    windowCount++
+    return made
+  }
+
+  return {
+    unchecked: options.meters.filter((meter) => !isComplete(meter)),
+    size: () => windowCount,
+    addStored(rows) {
+      for (const row of rows) {
+        const meter = byRevision.get(`${row.tenant}\0${row.meter}\0${row.revision}`)
+        // Rows of a revision before wait to be dropped; nobody reads them.
+        if (meter === undefined) continue
+        const window = windowOf(meter, row.customer, row.windowStartMs, row.dimensions)
+        window.found = mergeAggregates(window.found, row)
+        if (row.version >= position && row.chunk < BACKFILL_CHUNK_BASE) {
+          window.aheadOfPosition ??= new Map()
+          window.aheadOfPosition.set(row.chunk, row.version)
+        }
+      }
+    },
+    addEvent(event, data) {
+      for (const meter of byTenant.get(event.tenant) ?? []) {
+        const read = readEvent(meter, event, data)
+        if (read === null || 'unreadable' in read.reading) continue
+        const startMs = Math.floor(event.occurredAtMs / MINUTE_MS) * MINUTE_MS
+        const window = windowOf(meter, event.customer, startMs, read.dimensions)
+        // A flush cut short by a crash may have written rows, but not the position: such a row holds what came up to its version.
+        const aheadTo = window.aheadOfPosition?.get(Math.floor(event.offset / chunkRecords)) ?? -1
+        if (event.offset >= position && event.offset > aheadTo) continue
+        window.expected = addToAggregate(window.expected, meter.aggregation, read.reading, event)
+      }
+    },
+    endPiece() {
+      const ended = windows
+      windows = new Map()
+      const differences: WindowDifference[] = []
+      for (const ofMeter of ended.values()) {
+        for (const window of ofMeter.values()) {
+          const difference = isAlike(window.expected, window.found) ? null : differenceIn(window)
+          if (difference !== null) differences.push(difference)
+        }
+      }
+      return differences
+    },
+  }
+}
+
+/** Surely the same, which most are. */
+function isAlike(a: Aggregate, b: Aggregate): boolean {
+  const areSame = a.events === b.events && a.sum === b.sum && a.min === b.min && a.max === b.max
+  return areSame && a.latest === null && b.latest === null && a.unique.length === 0 && b.unique.length === 0
+}
+
+function differenceIn({ meter, customer, startMs, dimensions, expected, found }: CheckedWindow): WindowDifference | null {
+  const wanted = shown(counterStateOf(meter.aggregation, expected), expected.events)
+  const stored = shown(counterStateOf(meter.aggregation, found), found.events)
+  if (wanted === stored) return null
+  const minute = new Date(startMs).toISOString()
+  const where = `meter ${meter.key}, customer ${customer}, minute ${minute}, dimensions ${JSON.stringify(dimensions)}`
+  return { view: 'usage_windows', where, expected: wanted, found: stored, meter }
+}
+
+function completeOn(partition: Partition, activations: readonly MeterActivation[]): (meter: Meter) => boolean {
+  const backfilled = new Set(
+    activations
+      .filter((each) => each.backfilled && each.partition === partition)
+      .map(({ tenant, meter, revision }) => `${tenant}\0${meter}\0${revision}`),
+  )
+  return (meter) => backfilled.has(`${meter.tenant}\0${meter.key}\0${meter.revision}`)
+}
+
+function shown(state: CounterState | null, events: number): string {
+  return `${events} events, ${showState(state)}`
+}

@@ -1,0 +1,144 @@
+import type { Static } from 'typebox'
+import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { Clock } from '../../base/clock.ts'
+import { GRANT_PRIORITY_DEFAULT, type Grant } from '../../domain/allowance/grant.ts'
+import { formatQuantity, parseQuantity } from '../../domain/decimal.ts'
+import type { CustomerKey, FeatureKey, GrantId, InstantMs, TenantKey } from '../../domain/identity.ts'
+import { isAdditive } from '../../domain/metering/meter.ts'
+import { isRefusal, type Outcome, orThrow, type Refusal, refuse } from '../../domain/refusal.ts'
+import { GrantInputSchema, GrantParamsSchema, GrantQuerySchema, GrantSchema } from '../../schemas/http/allowance.ts'
+import { KeyParamsSchema, REFUSALS } from '../../schemas/http/catalog.ts'
+import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
+import { createErrorList, type ErrorList } from '../error-list.ts'
+import { instantJson, parseInstant } from '../instants.ts'
+import { inPath, unknownKey } from '../unknown-key.ts'
+import { refuseWrongFields } from '../wrong-fields.ts'
+
+export type GrantRoutesDeps = {
+  readonly catalog: Catalog
+  readonly clock: Clock
+  /** Awaited after each change, so that the next decision already goes by it. */
+  readonly onEntitlementsChanged: (tenant: TenantKey, customer: CustomerKey) => Promise<void>
+}
+
+/** Extra units for one customer's feature. */
+export function grantRoutes({ catalog, clock, onEntitlementsChanged }: GrantRoutesDeps): (app: HttpApp) => Promise<void> {
+  return async (app) => {
+    app.post(
+      '/v1/customers/:key/grants',
+      { config: { scope: 'admin', isIdempotent: true }, schema: CREATE_GRANT },
+      async (request, reply) => {
+        const { tenant } = request.principal
+        const customer = request.params.key as CustomerKey
+        const wanted = orThrow(readGrant(customer, request.body, clock.now()))
+        orThrow((await refuseNotAdditive(catalog, tenant, wanted.feature)) ?? wanted)
+        const grant = orThrow(inPath(await catalog.createGrant(tenant, wanted), 'customer', customer))
+        await onEntitlementsChanged(tenant, customer)
+        return reply.code(201).send(grantJson(grant))
+      },
+    )
+    app.get('/v1/customers/:key/grants', { config: { scope: 'read' }, schema: LIST_GRANTS }, async (request) => {
+      const { tenant } = request.principal
+      const customer = request.params.key as CustomerKey
+      const { limit = LIMIT_DEFAULT, feature, ...rest } = request.query
+      const filter = feature === undefined ? { customer } : { customer, feature: feature as FeatureKey }
+      const { data, nextCursor } = await catalog.grants(tenant, filter, { limit, ...rest })
+      if (data.length === 0) orThrow((await catalog.customer(tenant, customer)) ?? unknownKey('customer', customer))
+      return { data: data.map(grantJson), nextCursor }
+    })
+    app.post('/v1/grants/:id/void', { config: { scope: 'admin' }, schema: VOID_GRANT }, async (request) => {
+      const { tenant } = request.principal
+      const { id } = request.params
+      const grant = orThrow((await catalog.voidGrant(tenant, id as GrantId)) ?? unknownGrant(id))
+      await onEntitlementsChanged(tenant, grant.customer)
+      return grantJson(grant)
+    })
+  }
+}
+
+const LIMIT_DEFAULT = 100
+const TAGS = { tags: ['grants'] }
+
+const CREATE_GRANT = {
+  ...TAGS,
+  operationId: 'createGrant',
+  summary: 'Give a customer extra units of a metered feature',
+  description: 'They count beside an entitlement to the feature, for usage from `effectiveAt` until `expiresAt`, and burn once.',
+  params: KeyParamsSchema,
+  body: GrantInputSchema,
+  response: { 201: GrantSchema, ...REFUSALS },
+}
+const LIST_GRANTS = {
+  ...TAGS,
+  operationId: 'listGrants',
+  summary: "A customer's grants, oldest first; what is left of each is in its balance",
+  params: KeyParamsSchema,
+  querystring: GrantQuerySchema,
+  response: { 200: PageSchema(GrantSchema), ...REFUSALS },
+}
+const VOID_GRANT = {
+  ...TAGS,
+  operationId: 'voidGrant',
+  summary: 'Take back what is left of a grant',
+  description: 'What it covered so far stays covered. May be repeated.',
+  params: GrantParamsSchema,
+  response: { 200: GrantSchema, ...REFUSALS },
+}
+
+type WantedGrant = Omit<Grant, 'id' | 'voidedAtMs'>
+
+function readGrant(customer: CustomerKey, input: Static<typeof GrantInputSchema>, nowMs: InstantMs): Outcome<WantedGrant> {
+  const errors = createErrorList()
+  const amount = parseQuantity(input.amount)
+  if (amount === null || amount <= 0n) {
+    const rule = 'must be an exact decimal above 0 and below 10^20 with at most 9 fractional digits'
+    errors.add('amount', 'invalid_quantity', `amount ${rule}, was ${JSON.stringify(input.amount)}`)
+  }
+  const effectiveAtMs = readInstant(input.effectiveAt, 'effectiveAt', errors) ?? nowMs
+  if (effectiveAtMs < nowMs) {
+    errors.add('effectiveAt', 'effective_in_past', `effectiveAt must not be before now, ${instantJson(nowMs)}, was '${input.effectiveAt}'`)
+  }
+  const expiresAtMs = readInstant(input.expiresAt ?? undefined, 'expiresAt', errors)
+  if (expiresAtMs !== null && expiresAtMs <= effectiveAtMs) {
+    errors.add('expiresAt', 'expires_too_early', `expiresAt must be after ${instantJson(effectiveAtMs)}, was '${input.expiresAt}'`)
+  }
+  const { priority = GRANT_PRIORITY_DEFAULT } = input
+  const grant = { customer, feature: input.feature as FeatureKey, amount: amount ?? 0n, priority, effectiveAtMs, expiresAtMs }
+  return refuseWrongFields(errors.fields, errors.code()) ?? { ...grant, createdAtMs: nowMs }
+}
+
+function readInstant(text: string | undefined, field: string, errors: ErrorList): InstantMs | null {
+  if (text === undefined) return null
+  const instant = parseInstant(text, field)
+  if (!isRefusal(instant)) return instant
+  errors.addAll(instant.code, instant.errors ?? [])
+  return null
+}
+
+/** Everything else about the feature is refused by the catalog itself, where no change can come between. */
+async function refuseNotAdditive(catalog: Catalog, tenant: TenantKey, key: FeatureKey): Promise<Refusal | null> {
+  const feature = await catalog.feature(tenant, key)
+  const meter = feature === null || feature.meter === null ? null : await catalog.meter(tenant, feature.meter)
+  if (meter === null || isAdditive(meter.aggregation)) return null
+  const detail = `${key} reads meter ${meter.key}, which is ${meter.aggregation}; only what adds up (sum, count) can burn a grant.`
+  return refuse('feature_not_additive', detail, { status: 409 })
+}
+
+function unknownGrant(id: string): Refusal {
+  return refuse('unknown_grant', `There is no grant ${id}; GET /v1/customers/{key}/grants lists a customer's.`, { status: 404 })
+}
+
+function grantJson(grant: Grant): Static<typeof GrantSchema> {
+  const { id, customer, feature, amount, priority, effectiveAtMs, expiresAtMs, voidedAtMs, createdAtMs } = grant
+  return {
+    id,
+    customer,
+    feature,
+    amount: formatQuantity(amount),
+    priority,
+    effectiveAt: instantJson(effectiveAtMs),
+    expiresAt: expiresAtMs === null ? null : instantJson(expiresAtMs),
+    voidedAt: voidedAtMs === null ? null : instantJson(voidedAtMs),
+    createdAt: instantJson(createdAtMs),
+  }
+}

@@ -1,0 +1,98 @@
+import type { Static } from 'typebox'
+import { Type } from 'typebox'
+import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { EntitlementOverride } from '../../domain/entitlements/entitlement-override.ts'
+import type { CustomerKey, FeatureKey, TenantKey } from '../../domain/identity.ts'
+import { orThrow, refuse } from '../../domain/refusal.ts'
+import { CustomerFeatureParamsSchema, OverrideInputSchema, OverrideSchema } from '../../schemas/http/allowance.ts'
+import { REFUSALS } from '../../schemas/http/catalog.ts'
+import type { HttpApp } from '../../schemas/http/common.ts'
+import { validateOverride } from '../catalog/validate-entitlement.ts'
+import { instantJson } from '../instants.ts'
+import { unknownFeature } from '../unknown-feature.ts'
+import { inPath } from '../unknown-key.ts'
+
+export type OverrideRoutesDeps = {
+  readonly catalog: Catalog
+  /** Awaited after each change, so that the next decision already goes by it. */
+  readonly onEntitlementsChanged: (tenant: TenantKey, customer: CustomerKey) => Promise<void>
+}
+
+/** What one customer has of a feature in place of what its plans say. */
+export function overrideRoutes({ catalog, onEntitlementsChanged }: OverrideRoutesDeps): (app: HttpApp) => Promise<void> {
+  return async (app) => {
+    const path = '/v1/customers/:key/entitlements/:feature'
+    app.put(path, { config: { scope: 'admin' }, schema: PUT_OVERRIDE }, async (request, reply) => {
+      const { tenant } = request.principal
+      const { customer, feature } = keysOf(request.params)
+      const known = orThrow((await catalog.feature(tenant, feature)) ?? unknownFeature(feature))
+      const terms = orThrow(validateOverride(request.body, known))
+      const { value, result } = orThrow(inPath(await catalog.putOverride(tenant, customer, terms), 'customer', customer))
+      await onEntitlementsChanged(tenant, customer)
+      return reply.code(result === 'created' ? 201 : 200).send(overrideJson(customer, value))
+    })
+    app.get(path, { config: { scope: 'read' }, schema: GET_OVERRIDE }, async (request) => {
+      const { customer, feature } = keysOf(request.params)
+      const found = await catalog.override(request.principal.tenant, customer, feature)
+      return overrideJson(customer, orThrow(found ?? noOverride(customer, feature)))
+    })
+    app.delete(path, { config: { scope: 'admin' }, schema: DELETE_OVERRIDE }, async (request, reply) => {
+      const { tenant } = request.principal
+      const { customer, feature } = keysOf(request.params)
+      orThrow((await catalog.deleteOverride(tenant, customer, feature)) ?? noOverride(customer, feature))
+      await onEntitlementsChanged(tenant, customer)
+      return reply.code(204).send(null)
+    })
+  }
+}
+
+const TAGS = { tags: ['entitlements'], params: CustomerFeatureParamsSchema }
+
+const PUT_OVERRIDE = {
+  ...TAGS,
+  operationId: 'putEntitlement',
+  summary: 'Override what a customer has of one feature',
+  description:
+    'Replaces what all plans together say, from now on and until it is deleted; works without a subscription too. ' +
+    'Usage of the period under way stays and is judged by the new limit.',
+  body: OverrideInputSchema,
+  response: { 200: OverrideSchema, 201: OverrideSchema, ...REFUSALS },
+}
+const GET_OVERRIDE = {
+  ...TAGS,
+  operationId: 'getEntitlement',
+  summary: "A customer's override of one feature",
+  description: 'What the customer has in the end, with or without one, is in its balance.',
+  response: { 200: OverrideSchema, ...REFUSALS },
+}
+const DELETE_OVERRIDE = {
+  ...TAGS,
+  operationId: 'deleteEntitlement',
+  summary: 'Return to what the plans say',
+  response: { 204: Type.Null(), ...REFUSALS },
+}
+
+function keysOf({ key, feature }: { key: string; feature: string }) {
+  return { customer: key as CustomerKey, feature: feature as FeatureKey }
+}
+
+/** What is answered can be put again. */
+function overrideJson(customer: CustomerKey, override: EntitlementOverride): Static<typeof OverrideSchema> {
+  const { feature, limit, limitType, reset, anchor, rollover, onUncertain, value, fromMs } = override
+  const policy = onUncertain === undefined ? {} : { onUncertain }
+  const about = { customer, feature, since: instantJson(fromMs), ...policy }
+  if (value !== null) return { ...about, value }
+  return {
+    ...about,
+    limit,
+    limitType,
+    ...(reset === null ? {} : { reset }),
+    ...(anchor === null ? {} : { anchor }),
+    ...(rollover === null ? {} : { rollover }),
+  }
+}
+
+function noOverride(customer: CustomerKey, feature: FeatureKey) {
+  const detail = `${customer} has no override of ${feature}; PUT /v1/customers/${encodeURIComponent(customer)}/entitlements/${encodeURIComponent(feature)} makes one.`
+  return refuse('unknown_entitlement', detail, { status: 404 })
+}

@@ -1,0 +1,131 @@
+import { Counter, type Registry } from 'prom-client'
+import { Fault } from '../../base/fault.ts'
+import { invariant } from '../../base/invariant.ts'
+import { type MaybePromise, whenKnown } from '../../base/maybe-promise.ts'
+import { parseQuantity } from '../../domain/decimal.ts'
+import { DECISION_CODES, type Decision, decide, decideUncertain } from '../../domain/entitlements/decision.ts'
+import type { EffectiveEntitlement, MeteredEntitlement } from '../../domain/entitlements/entitlements.ts'
+import type { CustomerKey, FeatureKey, TenantKey } from '../../domain/identity.ts'
+import { type Outcome, orThrow, RefusalError, refuse } from '../../domain/refusal.ts'
+import { meteredBalance, missingBalance, unmeteredBalance } from '../../entitlements/balance.ts'
+import type { BalanceReader } from '../../entitlements/balance-reader.ts'
+import type { EntitlementCache } from '../../entitlements/entitlement-cache.ts'
+import { type Balance, DecisionRequestSchema, DecisionSchema } from '../../schemas/http/balance.ts'
+import { type HttpApp, ProblemSchema } from '../../schemas/http/common.ts'
+import { unknownFeature } from '../unknown-feature.ts'
+
+export type DecisionRoutesDeps = {
+  readonly entitlements: EntitlementCache
+  readonly balances: BalanceReader
+  readonly registry: Registry
+}
+
+/**
+ * May they? Reads cached entitlements and counters and nothing else. An unknown customer is not an error: it has no
+ * entitlement. An unknown feature is a mistake in the caller's code and is 404. Where counters or entitlements cannot be
+ * trusted, what the entitlement says for that case is answered; 503 only for a customer that nothing was ever known of.
+ */
+export function decisionRoutes(deps: DecisionRoutesDeps): (app: HttpApp) => Promise<void> {
+  const decisions = new Counter({
+    name: 'tollgate_decisions_total',
+    help: 'Decisions by their code',
+    labelNames: ['code'],
+    registers: [deps.registry],
+  })
+  const byCode = new Map(DECISION_CODES.map((code) => [code, decisions.labels(code)]))
+  function counted(answer: Answer): Answer {
+    byCode.get(answer.code)?.inc()
+    return answer
+  }
+  return async (app) => {
+    app.post(
+      '/v1/decisions',
+      {
+        config: { scope: 'decide' },
+        // Answers are of the schema's shape already; the serializer made from it tries each of their nullable fields first.
+        serializerCompiler: () => JSON.stringify,
+        schema: {
+          tags: ['decisions'],
+          summary: 'May this customer use so much of this feature now?',
+          description:
+            'Reads only. A refusal is a 200 with `allowed: false`; an unknown customer has `no_entitlement`. ' +
+            'While balances cannot be trusted the code is `uncertain_denied` or `uncertain_allowed`, as `onUncertain` of the entitlement says.',
+          operationId: 'decide',
+          body: DecisionRequestSchema,
+          response: { 200: DecisionSchema, 400: ProblemSchema, 404: ProblemSchema, 503: ProblemSchema },
+        },
+      },
+      (request) => {
+        const { customer, feature, quantity = '1' } = request.body
+        const units = orThrow(parseDecisionQuantity(quantity))
+        const answer = answerDecision(deps, request.principal.tenant, customer as CustomerKey, feature as FeatureKey, units)
+        return whenKnown(answer, counted)
+      },
+    )
+  }
+}
+
+type Answer = Decision & { readonly balance?: Balance }
+
+function answerDecision(
+  deps: DecisionRoutesDeps,
+  tenant: TenantKey,
+  customer: CustomerKey,
+  feature: FeatureKey,
+  units: bigint,
+): MaybePromise<Answer> {
+  const answerUncertain = (error: unknown): Answer => {
+    if (!(error instanceof Fault && error.canRetry)) throw error
+    const lastKnown = deps.entitlements.lastKnown(tenant, customer)
+    if (lastKnown === undefined) throw error
+    return decideUncertain(lastKnown.entitlements.get(feature))
+  }
+  try {
+    const answer = answerCertain(deps, tenant, customer, feature, units)
+    return answer instanceof Promise ? answer.catch(answerUncertain) : answer
+  } catch (error) {
+    return answerUncertain(error)
+  }
+}
+
+function answerCertain(
+  { entitlements, balances }: DecisionRoutesDeps,
+  tenant: TenantKey,
+  customer: CustomerKey,
+  feature: FeatureKey,
+  units: bigint,
+): MaybePromise<Answer> {
+  return whenKnown(entitlements.entitlementsOf(tenant, customer), (resolved): MaybePromise<Answer> => {
+    const entitlement = resolved.entitlements.get(feature)
+    if (entitlement?.type !== 'metered') {
+      const decision = decide(entitlement, NOTHING_SPENT, units)
+      return unspentBalance(entitlements, tenant, feature, entitlement).then((balance) => ({ ...decision, balance }))
+    }
+    return whenKnown(balances.spent(tenant, customer, [entitlement]), ([metered]) => {
+      invariant(metered !== undefined, 'a reading holds every entitlement asked for')
+      const { allowed, code } = decide(entitlement, metered.spent, units)
+      return { allowed, code, balance: meteredBalance(metered) }
+    })
+  })
+}
+
+const NOTHING_SPENT = { usedUnits: 0n, heldUnits: 0n } as const
+
+async function unspentBalance(
+  entitlements: EntitlementCache,
+  tenant: TenantKey,
+  feature: FeatureKey,
+  entitlement: Exclude<EffectiveEntitlement, MeteredEntitlement> | undefined,
+): Promise<Balance> {
+  if (entitlement !== undefined) return unmeteredBalance(entitlement)
+  const known = await entitlements.feature(tenant, feature)
+  if (known === null) throw new RefusalError(unknownFeature(feature))
+  return missingBalance(feature, known.type)
+}
+
+function parseDecisionQuantity(quantity: string | number): Outcome<bigint> {
+  const units = parseQuantity(quantity)
+  if (units !== null && units >= 0n) return units
+  const detail = `quantity must be an exact decimal from 0 with at most 9 fractional digits, was ${JSON.stringify(quantity)}`
+  return refuse('invalid_quantity', detail, { errors: [{ field: 'quantity', code: 'invalid_quantity', detail }] })
+}

@@ -1,0 +1,20 @@
+import { END_OF_TIME_MS, type InstantMs, type Period } from '../domain/identity.ts'
+import { type Outcome, refuse } from '../domain/refusal.ts'
+
+/** RFC 3339 text whose shape the schema has checked: here that it is a day of the calendar. Finer than milliseconds is cut. */
+export function parseInstant(text: string, field: string): Outcome<InstantMs> {
+  const ms = Date.parse(text)
+  if (ms >= EARLIEST_MS && ms < END_OF_TIME_MS) return ms as InstantMs
+  const detail = `${field} must be a time such as 2026-01-31T00:00:00Z from 1970 to 9999, was '${text}'.`
+  return refuse('invalid_time', detail, { errors: [{ field, code: 'invalid_time', detail }] })
+}
+
+const EARLIEST_MS = 0
+
+export function instantJson(ms: InstantMs): string {
+  return new Date(ms).toISOString()
+}
+
+export function periodJson({ startMs, endMs }: Period): { start: string; end: string | null } {
+  return { start: instantJson(startMs), end: endMs >= END_OF_TIME_MS ? null : instantJson(endMs) }
+}

@@ -1,0 +1,469 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { Registry } from 'prom-client'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Counters } from '../../adapters/counters/counters.ts'
+import { createEmbeddedCounters } from '../../adapters/counters/embedded/embedded-counters.ts'
+import { Fault } from '../../base/fault.ts'
+import type { Entitlement } from '../../domain/catalog/plan.ts'
+import { parseQuantity } from '../../domain/decimal.ts'
+import { type EntitlementInputs, NO_ENTITLEMENT_INPUTS } from '../../domain/entitlements/entitlement-inputs.ts'
+import { trackedFeatures } from '../../domain/entitlements/entitlements.ts'
+import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
+import type { UsageEvent } from '../../domain/metering/usage-event.ts'
+import type { UsageReport } from '../../domain/metering/usage-report.ts'
+import { createBalanceReader } from '../../entitlements/balance-reader.ts'
+import { createCountersCatchUp } from '../../entitlements/counters-catch-up.ts'
+import { createEntitlementCache } from '../../entitlements/entitlement-cache.ts'
+import { createReservations } from '../../entitlements/reservations.ts'
+import { createSettleReporter } from '../../entitlements/settlement-writer.ts'
+import { createHttpApp } from '../../runtime/http/http-app.ts'
+import { decisionRoutes } from '../decisions/decision-routes.ts'
+import { reservationRoutes } from './reservation-routes.ts'
+
+const TENANT = 'default' as TenantKey
+const P0 = 0 as Partition
+const NOW = Date.UTC(2024, 2, 15) as InstantMs
+const PERIOD_START = Date.UTC(2024, 2, 1) as InstantMs
+const log = pino({ level: 'silent' })
+
+describe('reservations over HTTP', () => {
+  let server: Awaited<ReturnType<typeof openServer>>
+  beforeEach(async () => {
+    server = await openServer()
+  })
+  afterEach(() => server.close())
+
+  const reserve = (body: object) => server.post('/v1/reservations', { customer: 'acme', feature: 'runs', quantity: '75', ...body })
+  const act = (id: string, what: string, body: object = {}) => server.post(`/v1/reservations/${encodeURIComponent(id)}/${what}`, body)
+  const spent = async (feature = 'runs') => {
+    const { body } = await server.post('/v1/decisions', { customer: 'acme', feature, quantity: '0' })
+    return [body.balance.used, body.balance.held, body.balance.remaining]
+  }
+
+  test('a reservation is held, and the balance in the answer has it', async () => {
+    const { status, body } = await reserve({ id: 'job/1', ttlMs: 5_000 })
+    expect(status).toBe(201)
+    expect(body).toMatchObject({ id: 'job/1', customer: 'acme', feature: 'runs', status: 'held', quantity: '75' })
+    expect(body.expiresAt).toBe(new Date(NOW + 5_000).toISOString())
+    expect(body.balance).toMatchObject({ used: '0', held: '75', remaining: '425', limit: '500', limitType: 'hard' })
+    const { balance, ...reservation } = body
+    expect((await server.get('/v1/reservations/job%2F1')).body).toEqual(reservation)
+  })
+
+  test('without an own id the server makes one, and the default is a minute', async () => {
+    const { body } = await reserve({})
+    expect(body.id).toBe('res_1')
+    expect(body.expiresAt).toBe(new Date(NOW + 60_000).toISOString())
+  })
+
+  test('20 reservations of 75 at once under a limit of 500: exactly 6', async () => {
+    const answers = await Promise.all(Array.from({ length: 20 }, () => reserve({})))
+    expect(answers.filter(({ status }) => status === 201)).toHaveLength(6)
+    expect(answers.filter(({ status, body }) => status === 409 && body.code === 'hard_limit_reached')).toHaveLength(14)
+    expect(await spent()).toEqual(['0', '450', '50'])
+  })
+
+  test('a soft limit and none hold whatever is asked', async () => {
+    expect((await reserve({ feature: 'soft', quantity: '700' })).status).toBe(201)
+    expect((await reserve({ feature: 'free', quantity: '99999999999999999999' })).status).toBe(201)
+  })
+
+  test('a retry under its own id is the same reservation', async () => {
+    const first = await reserve({ id: 'r' })
+    const again = await reserve({ id: 'r', ttlMs: 9_000 })
+    expect(again).toMatchObject({ status: 200, body: first.body })
+    expect(await spent()).toEqual(['0', '75', '425'])
+    await act('r', 'settle', { quantity: '70' })
+    expect(await reserve({ id: 'r' })).toMatchObject({ status: 200, body: { status: 'settled', settled: '70' } })
+  })
+
+  test.each([
+    { why: 'another quantity', body: { quantity: '76' } },
+    { why: 'another feature', body: { feature: 'soft' } },
+    { why: 'another customer', body: { customer: 'other' } },
+  ])('the same id with $why is refused', async ({ body }) => {
+    await reserve({ id: 'r' })
+    expect(await reserve({ id: 'r', ...body })).toMatchObject({ status: 409, body: { code: 'reservation_id_reused' } })
+  })
+
+  test('what was held is answered though the entitlement is gone, and can be settled up to what was held', async () => {
+    await reserve({ id: 'r' })
+    server.removeEntitlements()
+    expect(await reserve({ id: 'r' })).toMatchObject({ status: 200, body: { status: 'held' } })
+    expect(await reserve({ id: 's' })).toMatchObject({ status: 409, body: { code: 'no_entitlement' } })
+    expect(await act('r', 'settle', { quantity: '80' })).toMatchObject({ status: 200, body: { settled: '75', refused: '5' } })
+  })
+
+  test.each<[string, object, number, string]>([
+    ['a negative quantity', { quantity: '-1' }, 400, 'invalid_quantity'],
+    ['zero', { quantity: 0 }, 400, 'invalid_quantity'],
+    ['ten fractional digits', { quantity: '0.0000000001' }, 400, 'invalid_quantity'],
+    ['no number', { quantity: 'many' }, 400, 'invalid_quantity'],
+    ['an exponent', { quantity: '1e3' }, 400, 'invalid_quantity'],
+    ['beyond what is exact', { quantity: '100000000000000000000' }, 400, 'invalid_quantity'],
+    ['a boolean as quantity', { quantity: true }, 400, 'invalid_request'],
+    ['no quantity', { quantity: undefined }, 400, 'invalid_request'],
+    ['no customer', { customer: undefined }, 400, 'invalid_request'],
+    ['an unknown field', { quantty: 1 }, 400, 'invalid_request'],
+    ['too short a time', { ttlMs: 999 }, 400, 'invalid_ttl'],
+    ['too long a time', { ttlMs: 86_400_001 }, 400, 'invalid_ttl'],
+    ['half a millisecond', { ttlMs: 1000.5 }, 400, 'invalid_ttl'],
+    ['a time that is text', { ttlMs: '1000' }, 400, 'invalid_request'],
+    ['an id with a space', { id: 'a b' }, 400, 'invalid_request'],
+    ['an id too long', { id: 'x'.repeat(129) }, 400, 'invalid_request'],
+    ['an unknown feature', { feature: 'rnus' }, 404, 'unknown_feature'],
+    ['a feature that the plan does not have', { feature: 'unplanned' }, 409, 'no_entitlement'],
+    ['an unknown customer', { customer: 'nobody' }, 409, 'no_entitlement'],
+    ['a boolean feature', { feature: 'sso' }, 409, 'feature_not_metered'],
+    ['a boolean feature that the plan does not have', { feature: 'audit' }, 409, 'feature_not_metered'],
+    ['a feature metered by its maximum', { feature: 'peak' }, 409, 'feature_not_additive'],
+    ['more than there is', { quantity: '500.000000001' }, 409, 'hard_limit_reached'],
+  ])('%s is refused', async (_why, body, status, code) => {
+    const answer = await reserve({ id: 'r', ...body })
+    expect(answer).toMatchObject({ status, body: { code } })
+    expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/)
+    expect(answer.body.detail.length).toBeGreaterThan(20)
+    expect((await server.get('/v1/reservations/r')).status).toBe(404)
+    expect(await spent()).toEqual(['0', '0', '500'])
+  })
+
+  test.each<[string, string[], string, object, number, string]>([
+    ['settle: a negative quantity', [], 'settle', { quantity: '-1' }, 400, 'invalid_quantity'],
+    ['settle: ten fractional digits', [], 'settle', { quantity: '1.0000000001' }, 400, 'invalid_quantity'],
+    ['settle: no quantity', [], 'settle', {}, 400, 'invalid_request'],
+    ['settle: a time that is none', [], 'settle', { quantity: 1, time: 'yesterday' }, 400, 'invalid_request'],
+    ['settle: a day that is none', [], 'settle', { quantity: 1, time: '2024-02-31T00:00:00Z' }, 400, 'invalid_request'],
+    ['settle: data that is a list', [], 'settle', { quantity: 1, data: [1] }, 400, 'invalid_request'],
+    ['settle: data too large', [], 'settle', { quantity: 1, data: { text: 'x'.repeat(4_100) } }, 400, 'invalid_data'],
+    ['settle: data with an inexact number', [], 'settle', { quantity: 1, data: { big: 2 ** 60 } }, 400, 'number_out_of_range'],
+    ['settle after release', ['release'], 'settle', { quantity: '75' }, 409, 'already_released'],
+    ['settle twice, differently', ['settle'], 'settle', { quantity: '76' }, 409, 'already_settled'],
+    ['release after settle', ['settle'], 'release', {}, 409, 'already_settled'],
+    ['extend: no time', [], 'extend', {}, 400, 'invalid_request'],
+    ['extend: too long', [], 'extend', { ttlMs: 86_400_001 }, 400, 'invalid_ttl'],
+    ['extend after settle', ['settle'], 'extend', { ttlMs: 5_000 }, 409, 'already_settled'],
+    ['extend after release', ['release'], 'extend', { ttlMs: 5_000 }, 409, 'already_released'],
+    ['extend after expiry', ['expire'], 'extend', { ttlMs: 5_000 }, 409, 'reservation_expired'],
+  ])('%s is refused', async (_why, before, what, body, status, code) => {
+    await reserve({ id: 'r' })
+    for (const step of before) {
+      if (step === 'expire') server.clock.nowMs += 60_000
+      else await act('r', step, step === 'settle' ? { quantity: '75' } : {})
+    }
+    const stood = (await server.get('/v1/reservations/r')).body
+    expect(await act('r', what, body)).toMatchObject({ status, body: { code } })
+    expect((await server.get('/v1/reservations/r')).body).toEqual(stood)
+  })
+
+  test.each(['settle', 'release', 'extend'])('%s of an unknown reservation is 404', async (what) => {
+    const answer = await act('nope', what, what === 'settle' ? { quantity: 1 } : { ttlMs: 5_000 })
+    expect(answer).toMatchObject({ status: 404, body: { code: 'unknown_reservation' } })
+    expect(await server.get('/v1/reservations/nope')).toMatchObject({ status: 404, body: { code: 'unknown_reservation' } })
+  })
+
+  test('an expired or released reservation is not held again under its id', async () => {
+    await reserve({ id: 'expired' })
+    server.clock.nowMs += 60_000
+    expect(await reserve({ id: 'expired' })).toMatchObject({ status: 409, body: { code: 'reservation_expired' } })
+    await reserve({ id: 'released' })
+    await act('released', 'release')
+    expect(await reserve({ id: 'released' })).toMatchObject({ status: 409, body: { code: 'already_released' } })
+  })
+
+  test.each([
+    { why: 'less', quantity: '40.5', settled: '40.5', refused: '0', left: ['40.5', '0', '459.5'] },
+    { why: 'as much', quantity: 75, settled: '75', refused: '0', left: ['75', '0', '425'] },
+    { why: 'more', quantity: '400', settled: '400', refused: '0', left: ['400', '0', '100'] },
+    { why: 'more than fits', quantity: '600', settled: '500', refused: '100', left: ['500', '0', '0'] },
+  ])('settle $why than held: from then on it is held or used, never both', async ({ quantity, settled, refused, left }) => {
+    await reserve({ id: 'r' })
+    server.pauseAggregator()
+    const answer = await act('r', 'settle', { quantity })
+    expect(answer).toMatchObject({ status: 200, body: { status: 'settled', quantity: '75', settled, refused } })
+    expect(await spent()).toEqual(['0', settled, left[2]])
+    expect((await act('r', 'settle', { quantity })).body).toEqual(answer.body)
+    await server.resumeAggregator()
+    expect(await spent()).toEqual(left)
+    expect((await act('r', 'settle', { quantity })).body).toEqual(answer.body)
+    expect(await spent()).toEqual(left)
+  })
+
+  test('over a soft limit and without one all is settled', async () => {
+    await reserve({ id: 'r', feature: 'soft' })
+    expect((await act('r', 'settle', { quantity: '600' })).body).toMatchObject({ settled: '600', refused: '0' })
+    expect(await spent('soft')).toEqual(['600', '0', '0'])
+  })
+
+  test('an expired reservation is settled as far as there is room', async () => {
+    await reserve({ id: 'r' })
+    server.clock.nowMs += 60_000
+    await reserve({ id: 's', quantity: '450' })
+    expect((await act('r', 'settle', { quantity: '75' })).body).toMatchObject({ status: 'settled', settled: '50', refused: '25' })
+    expect(await spent()).toEqual(['50', '450', '0'])
+  })
+
+  test('releasing gives all back, and may be repeated', async () => {
+    await reserve({ id: 'r' })
+    const answer = await act('r', 'release')
+    expect(answer).toMatchObject({ status: 200, body: { id: 'r', status: 'released' } })
+    expect((await act('r', 'release')).body).toEqual(answer.body)
+    expect(await spent()).toEqual(['0', '0', '500'])
+  })
+
+  test('extending keeps the units', async () => {
+    await reserve({ id: 'r' })
+    server.clock.nowMs += 50_000
+    expect((await act('r', 'extend', { ttlMs: 60_000 })).body.expiresAt).toBe(new Date(NOW + 110_000).toISOString())
+    server.clock.nowMs += 59_999
+    expect(await spent()).toEqual(['0', '75', '425'])
+    server.clock.nowMs += 1
+    expect(await spent()).toEqual(['0', '0', '500'])
+  })
+
+  test('the usage event names the meter, passes the filter, and carries what the caller said', async () => {
+    await reserve({ id: 'r', feature: 'soft' })
+    server.clock.nowMs += 30_000
+    await act('r', 'settle', { quantity: '12.5', data: { model: 'large' }, time: new Date(NOW + 10_000).toISOString() })
+    const [event] = server.events
+    expect(event).toMatchObject({
+      type: 'tollgate.usage',
+      source: 'tollgate',
+      customer: 'acme',
+      subject: null,
+      occurredAtMs: NOW + 10_000,
+      attributes: null,
+    })
+    expect(event?.id).toBe(`reservation:r:${NOW}`)
+    expect(JSON.parse(event?.data ?? '')).toEqual({
+      feature: 'soft',
+      meter: 'm',
+      quantity: '12.5',
+      behaviour: 'delta',
+      dimensions: { tier: 'a' },
+      reservation: 'r',
+      data: { model: 'large' },
+    })
+  })
+
+  test.each([
+    { why: 'before the reservation is that of the reservation', time: NOW - 3_600_000, occurredAtMs: NOW },
+    { why: 'ahead of the clock is now', time: NOW + 3_600_000, occurredAtMs: NOW + 30_000 },
+  ])('a time $why', async ({ time, occurredAtMs }) => {
+    await reserve({ id: 'r' })
+    server.clock.nowMs += 30_000
+    await act('r', 'settle', { quantity: '1', time: new Date(time).toISOString() })
+    expect(server.events[0]?.occurredAtMs).toBe(occurredAtMs)
+  })
+
+  test('when the log fails the settlement stands and is appended when it works again', async () => {
+    await reserve({ id: 'r' })
+    server.breakLog()
+    expect(await act('r', 'settle', { quantity: '70' })).toMatchObject({ status: 503, body: { code: 'log_unavailable' } })
+    expect(await spent()).toEqual(['0', '70', '430'])
+    expect(await act('r', 'settle', { quantity: '71' })).toMatchObject({ status: 409, body: { code: 'already_settled' } })
+    server.mendLog()
+    expect(await act('r', 'settle', { quantity: '70' })).toMatchObject({ status: 200, body: { settled: '70' } })
+    expect(await spent()).toEqual(['70', '0', '430'])
+  })
+
+  test('what settles when the process ends is appended again by the next', async () => {
+    await reserve({ id: 'r' })
+    server.breakLog()
+    await act('r', 'settle', { quantity: '70' })
+    await server.restart()
+    await server.reporter().resumeSettles()
+    expect(await spent()).toEqual(['70', '0', '430'])
+    expect(server.events).toHaveLength(1)
+  })
+
+  test('until the counters have caught up with the log a hard limit is not judged, and what was held can be settled', async () => {
+    await reserve({ id: 'r' })
+    await server.restart({ logNext: 1 })
+    expect(await reserve({})).toMatchObject({ status: 503, body: { code: 'counters_rebuilding' } })
+    const decision = await server.post('/v1/decisions', { customer: 'acme', feature: 'runs' })
+    expect(decision).toMatchObject({ status: 200, body: { allowed: false, code: 'uncertain_denied' } })
+    expect((await reserve({ feature: 'soft' })).status).toBe(201)
+    expect(await act('r', 'settle', { quantity: '76' })).toMatchObject({ status: 503, body: { code: 'counters_rebuilding' } })
+    expect((await act('r', 'settle', { quantity: '75' })).status).toBe(200)
+    expect((await reserve({})).status).toBe(201)
+  })
+
+  test('many first askers of a customer that is not tracked yet all get their hold', async () => {
+    const answers = await Promise.all(Array.from({ length: 10 }, () => reserve({ customer: 'acme', quantity: '50' })))
+    expect(answers.map(({ status }) => status)).toEqual(Array(10).fill(201))
+  })
+
+  test('a key without the scope is refused', async () => {
+    expect((await server.post('/v1/reservations', {}, 'reader')).status).toBe(403)
+  })
+})
+
+/** The routes on the server of the runtime and real counters; an aggregator and a catalog that do the least. */
+async function openServer() {
+  const path = await mkdtemp(join(tmpdir(), 'tollgate-reservations-'))
+  const clock = { nowMs: NOW as number, now: () => clock.nowMs as InstantMs }
+  const events: UsageEvent[] = []
+  const catalog = createCatalog()
+  let isLogBroken = false
+  let nextId = 1
+  let running = await start()
+
+  async function start(logNext = 0) {
+    const registry = new Registry()
+    const counters = await createEmbeddedCounters({ path, clock, log, registry })
+    const aggregator = createAggregator(counters, catalog.inputs, clock)
+    const entitlements = createEntitlementCache({ catalog, clock, registry })
+    const eventLog = { range: async () => ({ start: 0 as Offset, next: logNext as Offset }) }
+    const catchUp = createCountersCatchUp({ counters, eventLog, waitMaxMs: 50 })
+    const balances = createBalanceReader({ catalog, entitlements, counters, catchUp, clock, partitions: 1, log, registry })
+    const reporter = createSettleReporter({ counters, catchUp, partitions: 1, reportUsage, log, registry })
+    const createId = () => `res_${nextId++}`
+    const reservations = createReservations({ entitlements, balances, counters, catchUp, reporter, clock, partitions: 1, createId })
+    const app = createHttpApp({
+      findPrincipal: (secret) => ({ keyId: 'k', tenant: TENANT, scopes: secret === 'reader' ? ['read'] : ['decide'] }),
+      idempotency: { claimIdempotencyKey: async () => null, saveIdempotentAnswer: async () => {}, releaseIdempotencyKey: async () => {} },
+      clock,
+      log,
+      registry,
+      bodyBytesMax: 10_000,
+    })
+    app.register(decisionRoutes({ entitlements, balances, registry }))
+    app.register(reservationRoutes({ reservations, registry }))
+    await app.ready()
+    return { app, counters, reporter, aggregator }
+  }
+
+  async function reportUsage(_tenant: TenantKey, reported: readonly UsageEvent[]): Promise<void> {
+    if (isLogBroken) throw new Fault('log_unavailable', 'broken by the test', { canRetry: true, publicText: 'No log.' })
+    events.push(...reported)
+    for (const event of reported) await running.aggregator.take(event)
+  }
+
+  async function stop() {
+    await running.reporter.stop()
+    await running.app.close()
+    await running.counters.stop()
+  }
+
+  const send = async (method: 'GET' | 'POST', url: string, payload: object | undefined, key: string) => {
+    const headers = { authorization: `Bearer ${key}` }
+    const response = await running.app.inject({ method, url, headers, ...(payload === undefined ? {} : { payload }) })
+    return { status: response.statusCode, headers: response.headers, body: response.json() }
+  }
+  return {
+    clock,
+    events,
+    reporter: () => running.reporter,
+    get: (url: string) => send('GET', url, undefined, 'app'),
+    post: (url: string, payload: object, key = 'app') => send('POST', url, payload, key),
+    removeEntitlements: catalog.removeEntitlements,
+    pauseAggregator: () => running.aggregator.pause(),
+    resumeAggregator: () => running.aggregator.resume(),
+    breakLog: () => {
+      isLogBroken = true
+    },
+    mendLog: () => {
+      isLogBroken = false
+    },
+    async restart({ logNext = 0 } = {}) {
+      await stop()
+      isLogBroken = false
+      running = await start(logNext)
+    },
+    async close() {
+      await stop()
+      await rm(path, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Tracks who is asked for, and counts reported usage once each. */
+function createAggregator(counters: Counters, inputs: (customer: CustomerKey) => EntitlementInputs, clock: { now(): InstantMs }) {
+  const seen = new Set<string>()
+  let waiting: UsageEvent[] | null = null
+  counters.onTrackingRequest(async () => {
+    for (const customer of await counters.takeTrackingRequests(P0)) {
+      const tracked = trackedFeatures(inputs(customer.customer), clock.now())
+      const found = tracked.map(({ feature, definition }) => ({ feature, definition, trackedFromMs: PERIOD_START, periods: [] }))
+      await counters.track(customer, found, await counters.position(P0))
+    }
+  })
+
+  async function take(event: UsageEvent): Promise<void> {
+    if (waiting !== null) {
+      waiting.push(event)
+      return
+    }
+    if (seen.has(event.id)) return
+    seen.add(event.id)
+    const { feature, quantity, reservation = '' } = JSON.parse(event.data) as UsageReport
+    const customer = { tenant: TENANT, customer: event.customer, partition: P0 }
+    const definition = (await counters.tracked(customer)).get(feature) ?? 'untracked'
+    const update = { kind: 'add', amount: parseQuantity(quantity) ?? 0n } as const
+    const delta = { ...customer, feature, definition, periodStartMs: PERIOD_START, update }
+    await counters.apply(P0, [{ offset: await counters.position(P0), deltas: [delta], settles: [{ ...customer, id: reservation }] }])
+  }
+
+  return {
+    take,
+    pause: () => {
+      waiting = []
+    },
+    async resume() {
+      const held = waiting ?? []
+      waiting = null
+      for (const event of held) await take(event)
+    },
+  }
+}
+
+function createCatalog() {
+  const all = catalogInputs()
+  const forget: ((change: { tenant: TenantKey; kind: 'subscription'; key: string }) => void)[] = []
+  let hasEntitlements = true
+  const inputs = (customer: CustomerKey) => (customer === 'nobody' || !hasEntitlements ? { ...all, subscriptions: [] } : all)
+  return {
+    inputs,
+    entitlementInputs: async (_tenant: TenantKey, customers: readonly CustomerKey[]) =>
+      new Map(customers.map((customer) => [customer, inputs(customer)])),
+    feature: async (_tenant: TenantKey, key: FeatureKey) => all.features.find((feature) => feature.key === key) ?? null,
+    onChange: (listener: (change: never) => void) => {
+      forget.push(listener as never)
+    },
+    heardUpToMs: () => Number.MAX_SAFE_INTEGER as InstantMs,
+    saveOpening: async () => {},
+    removeEntitlements() {
+      hasEntitlements = false
+      for (const listener of forget) listener({ tenant: TENANT, kind: 'subscription', key: 'acme' })
+    },
+  }
+}
+
+function catalogInputs(): EntitlementInputs {
+  const hard = (feature: string) => ({ feature, limit: '500', limitType: 'hard', reset: 'month', anchor: 'calendar', rollover: null })
+  const entitlements = [hard('runs'), { ...hard('soft'), limitType: 'soft' }, { ...hard('free'), limit: null }, hard('peak'), hard('sso')]
+  const phases = [{ plan: 'p', planVersion: 1, startMs: PERIOD_START, endMs: null }]
+  const metered = (key: string, meter = 'm', filter = {}) => ({ key, type: 'metered', meter, filter })
+  return {
+    ...NO_ENTITLEMENT_INPUTS,
+    subscriptions: [{ id: 's', customer: 'acme', startMs: PERIOD_START, anchorMs: PERIOD_START, endMs: null, phases }],
+    planVersions: [{ plan: 'p', version: 1, interval: 'month', entitlements: entitlements as unknown as Entitlement[] }],
+    features: [
+      ...['runs', 'free', 'unplanned'].map((key) => metered(key)),
+      metered('soft', 'm', { tier: ['a', 'b'] }),
+      metered('peak', 'peak'),
+      ...['sso', 'audit'].map((key) => ({ key, type: 'boolean', meter: null, filter: {} })),
+    ],
+    meters: [
+      { key: 'm', revision: 1, aggregation: 'sum' },
+      { key: 'peak', revision: 2, aggregation: 'max' },
+    ],
+    overrides: [],
+    grants: [],
+    manualResets: [],
+    openings: [],
+  } as unknown as EntitlementInputs
+}

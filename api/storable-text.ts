@@ -1,0 +1,33 @@
+import { orThrow, refuse } from '../domain/refusal.ts'
+
+const FIELD_CHARACTERS_MAX = 200
+
+/** PostgreSQL stores no NUL, and half of a surrogate pair is no text: refused here, by name, rather than lost or failed on later. */
+export function refuseUnstorableText(body: unknown): void {
+  const found = findUnstorable(body, '')
+  if (found === null) return
+  const field = found.slice(0, FIELD_CHARACTERS_MAX).toWellFormed().replaceAll('\0', '\\0') || 'body'
+  const detail = `${field} holds a NUL character or half of a surrogate pair, which cannot be stored; send well-formed text.`
+  orThrow(refuse('invalid_text', detail, { errors: [{ field, code: 'invalid_text', detail }] }))
+}
+
+/** The path of the first such string or property name. Depth and size are bounded before, for every body. */
+function findUnstorable(value: unknown, field: string): string | null {
+  if (typeof value === 'string') return isStorable(value) ? null : field
+  if (Array.isArray(value)) return firstOf(value.map((item, index) => [`${field}[${index}]`, item] as const))
+  if (typeof value !== 'object' || value === null) return null
+  const entries = Object.entries(value).map(([name, item]) => [field === '' ? name : `${field}.${name}`, item] as const)
+  return entries.map(([path]) => path).find((path) => !isStorable(path)) ?? firstOf(entries)
+}
+
+function firstOf(entries: readonly (readonly [string, unknown])[]): string | null {
+  for (const [path, item] of entries) {
+    const found = findUnstorable(item, path)
+    if (found !== null) return found
+  }
+  return null
+}
+
+function isStorable(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\0')
+}

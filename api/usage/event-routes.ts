@@ -1,0 +1,165 @@
+import { Type } from 'typebox'
+import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { EventPosition, EventQuery, StoredEvent, UsageStore } from '../../adapters/usage-store/usage-store.ts'
+import type { CustomerKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
+import type { Meter } from '../../domain/metering/meter.ts'
+import { readMeterValue } from '../../domain/metering/metering.ts'
+import { type Outcome, orThrow, RefusalError, refuse } from '../../domain/refusal.ts'
+import { type HttpApp, InstantSchema, KeySchema, ListQuerySchema, PageSchema, ProblemSchema } from '../../schemas/http/common.ts'
+
+export type EventRoutesDeps = {
+  readonly catalog: Pick<Catalog, 'meters'>
+  readonly usageStore: Pick<UsageStore, 'events'>
+}
+
+/** Accepted events as they were sent, each with the meters of its type that could not count it. */
+export function eventRoutes({ catalog, usageStore }: EventRoutesDeps): (app: HttpApp) => Promise<void> {
+  return async (app) => {
+    app.get('/v1/events', { config: { scope: 'read' }, schema: LIST_SCHEMA }, async (request) => {
+      const { tenant } = request.principal
+      const { limit = LIMIT_DEFAULT, cursor } = request.query
+      const after = cursor === undefined ? undefined : orThrow(parseCursor(cursor))
+      // One more than the page tells whether there is a next one.
+      const events = await usageStore.events({
+        ...filterOf(tenant, request.query),
+        limit: limit + 1,
+        ...(after === undefined ? {} : { after }),
+      })
+      const page = events.slice(0, limit)
+      const last = page.at(-1)
+      const meters = await metersOf(catalog, tenant)
+      return {
+        data: page.map((event) => eventJson(event, meters)),
+        nextCursor: events.length > limit && last !== undefined ? cursorOf(last) : null,
+      }
+    })
+    app.get('/v1/events/:id', { config: { scope: 'read' }, schema: GET_SCHEMA }, async (request) => {
+      const { tenant } = request.principal
+      const { id } = request.params
+      const { customer } = request.query
+      const events = await usageStore.events({ tenant, customer: customer as CustomerKey, id, limit: EVENTS_OF_ONE_ID_MAX })
+      const source = request.query.source
+      const event = events.find((found) => source === undefined || found.source === source)
+      if (event === undefined) {
+        const detail = `Customer ${customer} has no event ${id}. Events can be read about a second after they were accepted.`
+        throw new RefusalError(refuse('unknown_event', detail, { status: 404 }))
+      }
+      return eventJson(event, await metersOf(catalog, tenant))
+    })
+  }
+}
+
+const LIMIT_DEFAULT = 100
+/** An id is unique within a source; repeats after the dedupe horizon and other sources make several. */
+const EVENTS_OF_ONE_ID_MAX = 100
+
+const AnyObject = Type.Object({}, { additionalProperties: true })
+const EventSchema = Type.Object({
+  id: Type.String(),
+  source: Type.String(),
+  type: Type.String(),
+  customer: Type.String(),
+  subject: Type.Union([Type.String(), Type.Null()], { description: 'As sent, when it is not the key of the customer' }),
+  time: InstantSchema,
+  receivedAt: InstantSchema,
+  data: AnyObject,
+  attributes: Type.Union([AnyObject, Type.Null()], { description: 'Further attributes, as sent' }),
+  uncounted: Type.Array(
+    Type.Object({
+      meter: Type.String(),
+      reason: Type.Union([Type.Literal('missing'), Type.Literal('not_a_number'), Type.Literal('not_exact')]),
+    }),
+    { description: 'Meters of this event type that found no value in the event and counted nothing' },
+  ),
+})
+
+const LIST_SCHEMA = {
+  tags: ['events'],
+  summary: 'Accepted events, newest first by event time',
+  operationId: 'listEvents',
+  querystring: Type.Object({
+    customer: Type.Optional(KeySchema),
+    type: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
+    from: Type.Optional({ ...InstantSchema, description: 'Event time, inclusive' }),
+    to: Type.Optional({ ...InstantSchema, description: 'Event time, exclusive' }),
+    ...ListQuerySchema.properties,
+  }),
+  response: { 200: PageSchema(EventSchema), 400: ProblemSchema, 503: ProblemSchema },
+}
+
+const GET_SCHEMA = {
+  tags: ['events'],
+  summary: 'One event of a customer, by its id',
+  operationId: 'getEvent',
+  params: Type.Object({ id: Type.String({ minLength: 1, maxLength: 256 }) }),
+  querystring: Type.Object({
+    customer: KeySchema,
+    source: Type.Optional(Type.String({ maxLength: 256, description: 'Needed only when several sources used the id; else the newest' })),
+  }),
+  response: { 200: EventSchema, 400: ProblemSchema, 404: ProblemSchema, 503: ProblemSchema },
+}
+
+type EventFilter = { readonly customer?: string; readonly type?: string; readonly from?: string; readonly to?: string }
+
+function filterOf(tenant: TenantKey, { customer, type, from, to }: EventFilter): Omit<EventQuery, 'limit'> {
+  return {
+    tenant,
+    ...(customer === undefined ? {} : { customer: customer as CustomerKey }),
+    ...(type === undefined ? {} : { type }),
+    ...(from === undefined ? {} : { fromMs: Date.parse(from) as InstantMs }),
+    ...(to === undefined ? {} : { toMs: Date.parse(to) as InstantMs }),
+  }
+}
+
+/** Meters by the event type that they read. */
+async function metersOf(catalog: EventRoutesDeps['catalog'], tenant: TenantKey): Promise<ReadonlyMap<string, readonly Meter[]>> {
+  const byType = new Map<string, Meter[]>()
+  let cursor: string | null | undefined
+  while (cursor !== null) {
+    const page = await catalog.meters(tenant, cursor === undefined ? { limit: METERS_PER_PAGE } : { limit: METERS_PER_PAGE, cursor })
+    for (const meter of page.data) {
+      const same = byType.get(meter.eventType)
+      if (same === undefined) byType.set(meter.eventType, [meter])
+      else same.push(meter)
+    }
+    cursor = page.nextCursor
+  }
+  return byType
+}
+
+const METERS_PER_PAGE = 1_000
+
+function eventJson(event: StoredEvent, metersByType: ReadonlyMap<string, readonly Meter[]>) {
+  const data = JSON.parse(event.data) as Record<string, unknown>
+  const uncounted = (metersByType.get(event.type) ?? []).flatMap((meter) => {
+    const reading = readMeterValue(meter, data)
+    return 'unreadable' in reading ? [{ meter: meter.key, reason: reading.unreadable }] : []
+  })
+  return {
+    id: event.id,
+    source: event.source,
+    type: event.type,
+    customer: event.customer,
+    subject: event.subject,
+    time: new Date(event.occurredAtMs).toISOString(),
+    receivedAt: new Date(event.receivedAtMs).toISOString(),
+    data,
+    attributes: event.attributes === null ? null : (JSON.parse(event.attributes) as Record<string, unknown>),
+    uncounted,
+  }
+}
+
+type Cursor = { readonly occurredAtMs: InstantMs } & EventPosition
+
+function cursorOf({ occurredAtMs, partition, offset, index }: Cursor): string {
+  return Buffer.from([occurredAtMs, partition, offset, index].join(':')).toString('base64url')
+}
+
+function parseCursor(cursor: string): Outcome<Cursor> {
+  const parts = /^(-?\d{1,15}):(\d{1,10}):(\d{1,16}):(\d{1,10})$/.exec(Buffer.from(cursor, 'base64url').toString('latin1'))
+  const [occurredAtMs, partition, offset, index] = (parts ?? []).slice(1).map(Number)
+  if (occurredAtMs === undefined || partition === undefined || offset === undefined || index === undefined) {
+    return refuse('invalid_cursor', 'cursor is not one that this server gave; start again without it.')
+  }
+  return { occurredAtMs: occurredAtMs as InstantMs, partition: partition as Partition, offset: offset as Offset, index }
+}

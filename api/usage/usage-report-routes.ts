@@ -1,0 +1,90 @@
+import { Counter, type Registry } from 'prom-client'
+import type { Clock } from '../../base/clock.ts'
+import { formatQuantity, parseQuantity } from '../../domain/decimal.ts'
+import type { CustomerKey, FeatureKey, InstantMs } from '../../domain/identity.ts'
+import { EVENT_AGE_MAX_MS, EVENT_LEAD_MAX_MS } from '../../domain/metering/usage-event.ts'
+import { isRefusal, type Outcome, orThrow, type Refusal, refuse } from '../../domain/refusal.ts'
+import type { UsageReports } from '../../entitlements/usage-reports.ts'
+import { type HttpApp, ProblemSchema } from '../../schemas/http/common.ts'
+import { UsageReportInputSchema, UsageReportSchema } from '../../schemas/http/usage-report.ts'
+import { instantJson, parseInstant, periodJson } from '../instants.ts'
+
+export type UsageReportRoutesDeps = {
+  readonly usageReports: UsageReports
+  readonly clock: Clock
+  readonly registry: Registry
+  /** For reports without an id of their own: never the same twice. */
+  readonly createId: () => string
+}
+
+/** Usage said outright, where there are no events to meter: corrections, imports, gauges. */
+export function usageReportRoutes({ usageReports, clock, registry, createId }: UsageReportRoutesDeps): (app: HttpApp) => Promise<void> {
+  const reports = new Counter({
+    name: 'tollgate_usage_reports_total',
+    help: 'Direct reports of usage, by how they were answered: delta, set, or the code of the refusal',
+    labelNames: ['result'],
+    registers: [registry],
+  })
+  return async (app) => {
+    app.post('/v1/usage', { config: { scope: 'ingest', isIdempotent: true }, schema: REPORT_USAGE }, async (request, reply) => {
+      const { customer, feature, behaviour, id = createId(), time } = request.body
+      const nowMs = clock.now()
+      const quantity = orThrow(parseReported(request.body.quantity, behaviour))
+      const outcome = await usageReports.report(request.principal.tenant, {
+        customer: customer as CustomerKey,
+        feature: feature as FeatureKey,
+        quantity,
+        behaviour,
+        id,
+        occurredAtMs: time === undefined ? nowMs : orThrow(parseTime(time, nowMs)),
+      })
+      reports.inc({ result: isRefusal(outcome) ? outcome.code : behaviour })
+      const { event, period } = orThrow(outcome)
+      return reply.code(202).send({
+        id: event.id,
+        customer,
+        feature,
+        quantity: formatQuantity(quantity),
+        behaviour,
+        time: instantJson(event.occurredAtMs),
+        ...(period === null ? {} : { period: periodJson(period) }),
+      })
+    })
+  }
+}
+
+const REPORT_USAGE = {
+  tags: ['usage'],
+  operationId: 'reportUsage',
+  summary: 'Report usage of a metered feature directly',
+  description:
+    'Answers once the report is durable; it counts in windows, balances and invoices like an event, in the order of arrival. Needs scope `ingest`. ' +
+    'The feature must be metered by sum or count. With a filter on dimensions the report counts under the first value of each.',
+  body: UsageReportInputSchema,
+  response: { 202: UsageReportSchema, 400: ProblemSchema, 404: ProblemSchema, 409: ProblemSchema, 503: ProblemSchema },
+}
+
+function parseReported(input: string | number, behaviour: 'delta' | 'set'): Outcome<bigint> {
+  const quantity = parseQuantity(input)
+  if (quantity !== null && (behaviour === 'delta' || quantity >= 0n)) return quantity
+  const range = behaviour === 'set' ? ' from 0' : ''
+  return wrongField(
+    'invalid_quantity',
+    'quantity',
+    `quantity must be an exact decimal${range} with at most 20 digits before the point and 9 after, was ${JSON.stringify(input)}`,
+  )
+}
+
+/** The same bounds as an event's. */
+function parseTime(text: string, nowMs: InstantMs): Outcome<InstantMs> {
+  const occurredAtMs = parseInstant(text, 'time')
+  if (isRefusal(occurredAtMs)) return occurredAtMs
+  const earliestMs = (nowMs - EVENT_AGE_MAX_MS) as InstantMs
+  const latestMs = (nowMs + EVENT_LEAD_MAX_MS) as InstantMs
+  if (occurredAtMs >= earliestMs && occurredAtMs <= latestMs) return occurredAtMs
+  return wrongField('invalid_time', 'time', `time must be from ${instantJson(earliestMs)} to ${instantJson(latestMs)}, was '${text}'`)
+}
+
+function wrongField(code: string, field: string, detail: string): Refusal {
+  return refuse(code, `${detail}.`, { errors: [{ field, code, detail }] })
+}

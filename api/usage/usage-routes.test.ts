@@ -1,0 +1,377 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { DateTime } from 'luxon'
+import { pino } from 'pino'
+import { Registry } from 'prom-client'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Catalog } from '../../adapters/database/catalog.ts'
+import { openPGliteCatalog } from '../../adapters/database/engine/pglite-catalog.ts'
+import type { EventLog } from '../../adapters/event-log/event-log.ts'
+import { createLmdbEventLog } from '../../adapters/event-log/lmdb/lmdb-event-log.ts'
+import { openChdbUsageStore } from '../../adapters/usage-store/engine/chdb-usage-store.ts'
+import type { StoredEvent, UsageStore, WindowRow } from '../../adapters/usage-store/usage-store.ts'
+import type { CustomerKey, InstantMs, MeterKey, Offset, Partition, TenantKey } from '../../domain/identity.ts'
+import type { Aggregation, Meter } from '../../domain/metering/meter.ts'
+import {
+  type Aggregate,
+  addToAggregate,
+  aggregateValue,
+  emptyAggregate,
+  readDimensions,
+  readMeterValue,
+} from '../../domain/metering/metering.ts'
+import { orThrow } from '../../domain/refusal.ts'
+import { createHttpApp } from '../../runtime/http/http-app.ts'
+import type { HttpApp } from '../../schemas/http/common.ts'
+import { createUsageAsOf } from '../../usage/complete-until.ts'
+import { createCustomerUsage } from '../../usage/customer-usage.ts'
+import { createUsageReader, type UsageReader } from '../../usage/usage-reader.ts'
+import { eventRoutes } from './event-routes.ts'
+import { usageRoutes } from './usage-routes.ts'
+
+const TENANT = 'default' as TenantKey
+const at = (text: string) => Date.parse(text) as InstantMs
+const NOW = at('2026-03-31T12:00:00Z')
+const P0 = 0 as Partition
+const log = pino({ level: 'silent' })
+const AGGREGATIONS: readonly Aggregation[] = ['sum', 'count', 'min', 'max', 'avg', 'latest', 'unique']
+
+describe('usage and events over HTTP', () => {
+  let path: string
+  let catalog: Catalog
+  let usageStore: UsageStore
+  let eventLog: EventLog
+  let usageReader: UsageReader
+  let app: HttpApp
+  const meters = new Map<string, Meter>()
+  const clock = { now: () => NOW }
+
+  beforeAll(async () => {
+    path = await mkdtemp(join(tmpdir(), 'tollgate-usage-'))
+    catalog = await openPGliteCatalog({ path: join(path, 'catalog'), clock, randomBytes, log })
+    await catalog.migrate()
+    usageStore = await openChdbUsageStore({ path: join(path, 'usage-store'), chunkRecords: 10, log, registry: new Registry() })
+    await usageStore.migrate()
+    eventLog = await createLmdbEventLog({ path: join(path, 'event-log'), partitions: 1, log, registry: new Registry() })
+    usageReader = createUsageReader({ usageStore, partitions: 1 })
+    const principal = { keyId: 'k', tenant: TENANT, scopes: ['read' as const] }
+    const registry = new Registry()
+    app = createHttpApp({ findPrincipal: async () => principal, idempotency: catalog, clock, log, registry, bodyBytesMax: 1_000_000 })
+    app.register(usageRoutes({ catalog, usageReader, asOf: createUsageAsOf({ eventLog, usageStore, clock }), clock }))
+    app.register(eventRoutes({ catalog, usageStore }))
+    for (const aggregation of AGGREGATIONS) await makeMeter(`tokens_${aggregation}`, aggregation)
+    await makeMeter('new', 'sum', 'other', false)
+    await count(EVENTS)
+  })
+  afterAll(async () => {
+    await app.close()
+    await usageStore.stop()
+    await eventLog.stop()
+    await catalog.stop()
+    await rm(path, { recursive: true, force: true })
+  })
+
+  const makeMeter = async (key: string, aggregation: Aggregation, eventType = 'llm', backfilled = true) => {
+    const value = aggregation === 'count' ? [] : ['n']
+    const definition = { eventType, aggregation, value, dimensions: { model: 'model', region: 'at.region' } }
+    const { value: meter } = orThrow(await catalog.putMeter(TENANT, key as MeterKey, definition))
+    meters.set(key, meter)
+    const { revision } = meter
+    await usageStore.putActivations([{ tenant: TENANT, meter: meter.key, revision, partition: P0, fromOffset: 0 as Offset, backfilled }])
+    return meter
+  }
+  /** As the aggregator would: windows of a minute per chunk, each the fold of its events. */
+  const count = async (events: readonly StoredEvent[]) => {
+    const windows = [...meters.values()].flatMap((meter) => foldWindows(meter, events))
+    await usageStore.write({ events, windows, positions: [] })
+  }
+  const get = async (url: string) => {
+    const answer = await app.inject({ url, headers: { authorization: 'Bearer tg_x' } })
+    return { status: answer.statusCode, headers: answer.headers, body: answer.json() }
+  }
+  const usage = (key: string, query: string) => get(`/v1/meters/${key}/usage?${query}`)
+
+  test('by window and group, with whole windows of the zone and exact values', async () => {
+    const { status, body } = await usage(
+      'tokens_sum',
+      'customer=acme&from=2026-03-01T00:00:00Z&to=2026-04-01T00:00:00Z&window=day&timezone=europe/berlin&groupBy=model,customer',
+    )
+    expect(status).toBe(200)
+    expect(body).toEqual({
+      data: [
+        day('2026-03-09T23:00:00.000Z', '2026-03-10T23:00:00.000Z', '1.5', 2, 'large'),
+        day('2026-03-09T23:00:00.000Z', '2026-03-10T23:00:00.000Z', '2', 1, 'small'),
+        // The clocks go forward: 23 hours.
+        day('2026-03-28T23:00:00.000Z', '2026-03-29T22:00:00.000Z', '40', 1, 'small'),
+      ],
+      asOf: new Date(NOW).toISOString(),
+    })
+  })
+
+  test('the current month is what no dates mean, and a plain total is one row, even of nothing', async () => {
+    const month = { windowStart: '2026-03-01T00:00:00.000Z', windowEnd: '2026-04-01T00:00:00.000Z' }
+    expect((await usage('tokens_sum', '')).body.data).toEqual([{ ...month, value: '143.5', events: 5 }])
+    expect((await usage('tokens_sum', 'customer=nobody')).body.data).toEqual([{ ...month, value: '0', events: 0 }])
+    expect((await usage('tokens_max', 'customer=nobody')).body.data).toEqual([{ ...month, value: null, events: 0 }])
+    expect((await usage('tokens_sum', 'customer=nobody&groupBy=model')).body.data).toEqual([])
+  })
+
+  test('customers and filters repeat, and a nested dimension filters by what is not there', async () => {
+    const totalOf = async (query: string) => (await usage('tokens_sum', query)).body.data[0].value
+    expect(await totalOf('customer=acme&customer=globex')).toBe('143.5')
+    expect(await totalOf('filter[model]=large')).toBe('1.5')
+    expect(await totalOf('filter[model]=large&filter[model]=small&filter[region]=eu')).toBe('2')
+    expect(await totalOf('filter%5Bregion%5D=')).toBe('141.5')
+  })
+
+  test.each([
+    { query: 'from=2026-03-02T00:00:00Z&to=2026-03-02T00:00:00Z', field: 'from', code: 'empty_range' },
+    { query: 'from=2026-05-01T00:00:00Z', field: 'from', code: 'empty_range' },
+    { query: 'from=yesterday', field: 'from' },
+    { query: 'window=week', field: 'window' },
+    { query: 'timezone=Mars/Olympus', field: 'timezone', code: 'unknown_timezone' },
+    { query: 'timezone=%2B02:00', field: 'timezone', code: 'unknown_timezone' },
+    { query: 'groupBy=model,color', field: 'groupBy', code: 'unknown_dimension' },
+    { query: 'filter[color]=red', field: 'filter[color]', code: 'unknown_dimension' },
+    { query: 'groupby=model', field: 'groupby', code: 'unknown_parameter' },
+  ])('$query is refused, naming $field', async ({ query, field, code }) => {
+    const { status, body } = await usage('tokens_sum', query)
+    expect(status).toBe(400)
+    expect(body.code).toBe('invalid_request')
+    expect(body.errors).toContainEqual(expect.objectContaining(code === undefined ? { field } : { field, code }))
+  })
+
+  test('an unknown meter is 404; one that still counts its past says when to come back', async () => {
+    expect(await usage('nothing', '')).toMatchObject({ status: 404, body: { code: 'unknown_meter' } })
+    const { status, headers, body } = await usage('new', '')
+    expect({ status, code: body.code }).toEqual({ status: 409, code: 'meter_backfilling' })
+    expect(Number(headers['retry-after'])).toBeGreaterThan(0)
+    const { revision } = orPresent(meters.get('new'))
+    const activation = { tenant: TENANT, meter: 'new' as MeterKey, revision, partition: P0, fromOffset: 0 as Offset }
+    await usageStore.putActivations([{ ...activation, backfilled: true }])
+    expect((await usage('new', '')).status).toBe(200)
+  })
+
+  test('any part of time to the millisecond, in every aggregation, is the fold of its events', async () => {
+    const instants = fc.integer({ min: at('2026-02-28T22:00:00Z'), max: at('2026-03-30T02:00:00Z') })
+    // Near the events, where minutes are cut.
+    const near = fc
+      .tuple(fc.constantFrom(...EVENTS), fc.integer({ min: -61_000, max: 61_000 }))
+      .map(([event, ms]) => event.occurredAtMs + ms)
+    const bound = fc.oneof(instants, near)
+    await fc.assert(
+      fc.asyncProperty(
+        fc.tuple(bound, bound).filter(([a, b]) => a !== b),
+        fc.constantFrom(...AGGREGATIONS),
+        fc.subarray(['customer', 'model']),
+        fc.constantFrom(undefined, 'day' as const, 'hour' as const),
+        fc.constantFrom('UTC', 'Asia/Kolkata', 'America/New_York'),
+        fc.constantFrom(undefined, ['acme' as CustomerKey], ['globex' as CustomerKey, 'acme' as CustomerKey]),
+        async ([a, b], aggregation, groupBy, window, timezone, customers) => {
+          const meter = orPresent(meters.get(`tokens_${aggregation}`))
+          const [fromMs, toMs] = [Math.min(a, b) as InstantMs, Math.max(a, b) as InstantMs]
+          const request = { fromMs, toMs, timezone, groupBy, filter: {}, rowsMax: 1000, ...(window === undefined ? {} : { window }) }
+          const rows = await usageReader.read(meter, { ...request, ...(customers === undefined ? {} : { customers }) })
+          const answer = rows.map((row) => [
+            JSON.stringify([row.windowStartMs, ...groupBy.map((name) => (name === 'customer' ? row.customer : row.dimensions[name]))]),
+            aggregateValue(aggregation, row),
+          ])
+          const inside = EVENTS.filter(
+            ({ customer, occurredAtMs }) => occurredAtMs >= fromMs && occurredAtMs < toMs && (customers?.includes(customer) ?? true),
+          )
+          expect(new Map(answer as [string, bigint][])).toEqual(foldGroups(meter, inside, groupBy, window, timezone))
+          expect(answer.length).toBe(new Set(answer.map(([name]) => name)).size)
+        },
+      ),
+      { numRuns: 100 },
+    )
+  })
+
+  test('times that no event can be of hold none', async () => {
+    for (const customer of ['', '&customer=acme']) {
+      const { status, body } = await usage('tokens_sum', `from=1900-01-01T00:00:00.001Z&to=9999-12-31T23:59:59.999Z${customer}`)
+      expect({ status, value: body.data[0].value }).toEqual({ status: 200, value: customer === '' ? '143.5' : '43.5' })
+    }
+  })
+
+  test('customers asked for at the same time, each over a period of its own, have each the fold of their events', async () => {
+    const customerUsage = createCustomerUsage({ usageStore, clock })
+    const customers = [...EVENTS.map(({ customer }) => customer), 'nobody' as CustomerKey]
+    const near = fc.tuple(fc.constantFrom(...EVENTS), fc.integer({ min: -61_000, max: 61_000 })).map(([e, ms]) => e.occurredAtMs + ms)
+    const asked = fc.record({
+      customer: fc.constantFrom(...customers),
+      bounds: fc.tuple(near, near).filter(([a, b]) => a !== b),
+      aggregation: fc.constantFrom(...AGGREGATIONS),
+      groupBy: fc.subarray(['model', 'region']),
+      models: fc.constantFrom<(readonly string[] | null)[]>(null, ['large'], ['small', '']),
+    })
+    await fc.assert(
+      fc.asyncProperty(fc.array(asked, { minLength: 1, maxLength: 12 }), async (together) => {
+        const answers = await Promise.all(
+          together.map(async ({ customer, bounds, aggregation, groupBy, models }) => {
+            const meter = orPresent(meters.get(`tokens_${aggregation}`))
+            const period = { startMs: Math.min(...bounds) as InstantMs, endMs: Math.max(...bounds) as InstantMs }
+            const shape = { meter, groupBy, filter: models === null ? {} : { model: models } }
+            const rows = await customerUsage.totals(shape, customer, period)
+            return rows.map((row) => [
+              JSON.stringify([null, ...groupBy.map((name) => row.dimensions[name])]),
+              aggregateValue(aggregation, row),
+            ])
+          }),
+        )
+        for (const [index, { customer, bounds, aggregation, groupBy, models }] of together.entries()) {
+          const meter = orPresent(meters.get(`tokens_${aggregation}`))
+          const counted = EVENTS.filter(
+            (event) =>
+              event.customer === customer &&
+              event.occurredAtMs >= Math.min(...bounds) &&
+              event.occurredAtMs < Math.max(...bounds) &&
+              (models === null || models.includes(readDimensions(meter, JSON.parse(event.data)).model ?? '')),
+          )
+          expect(new Map(answers[index] as [string, bigint][])).toEqual(foldGroups(meter, counted, groupBy, undefined, 'UTC'))
+        }
+      }),
+      { numRuns: 40 },
+    )
+  })
+
+  test('asOf is now when the store has the whole log, else the latest receipt in the store', async () => {
+    const offset = await eventLog.append(P0, new Uint8Array(1), NOW)
+    expect((await usage('tokens_sum', '')).body.asOf).toBe(new Date(LAST_RECEIPT).toISOString())
+    await usageStore.write({ events: [], windows: [], positions: [{ partition: P0, next: (offset + 1) as Offset }] })
+    expect((await usage('tokens_sum', '')).body.asOf).toBe(new Date(NOW).toISOString())
+  })
+
+  test('events come newest first, page by page, and show the meters that could not count them', async () => {
+    const seen: string[] = []
+    let cursor = ''
+    do {
+      const { body } = await get(`/v1/events?limit=2${cursor}`)
+      seen.push(...body.data.map(({ id }: { id: string }) => id))
+      cursor = body.nextCursor === null ? '' : `&cursor=${body.nextCursor}`
+    } while (cursor !== '')
+    expect(seen).toEqual(EVENTS.map(({ id }) => id).toReversed())
+
+    const { body } = await get('/v1/events/broken%20%2F%20one?customer=acme')
+    expect(body).toEqual({
+      id: 'broken / one',
+      source: 'default',
+      type: 'llm',
+      customer: 'acme',
+      subject: null,
+      time: '2026-03-20T00:00:00.000Z',
+      receivedAt: '2026-03-31T11:00:00.000Z',
+      data: { n: 'many', 'line\nbreak': [1, { deep: null }] },
+      attributes: { traceparent: '00-1' },
+      uncounted: ['avg', 'latest', 'max', 'min', 'sum'].map((name) => ({ meter: `tokens_${name}`, reason: 'not_a_number' })),
+    })
+  })
+
+  test.each([
+    { url: '/v1/events?customer=globex', ids: ['g1'] },
+    { url: '/v1/events?type=nothing', ids: [] },
+    { url: '/v1/events?from=2026-03-10T10:00:30Z&to=2026-03-29T00:00:00Z', ids: ['g1', 'broken / one', 'a3', 'a2'] },
+  ])('$url', async ({ url, ids }) => {
+    expect((await get(url)).body.data.map(({ id }: { id: string }) => id)).toEqual(ids)
+  })
+
+  test.each([
+    { url: '/v1/events?cursor=abc', status: 400, code: 'invalid_cursor' },
+    { url: '/v1/events?limit=1001', status: 400, code: 'invalid_request' },
+    { url: '/v1/events/a1', status: 400, code: 'invalid_request' },
+    { url: '/v1/events/a1?customer=globex', status: 404, code: 'unknown_event' },
+  ])('$url is $status $code', async ({ url, status, code }) => {
+    expect(await get(url)).toMatchObject({ status, body: { code } })
+  })
+})
+
+const day = (windowStart: string, windowEnd: string, value: string, events: number, model: string) => ({
+  windowStart,
+  windowEnd,
+  value,
+  events,
+  customer: 'acme',
+  dimensions: { model },
+})
+
+const LAST_RECEIPT = at('2026-03-31T11:00:00Z')
+const event = (id: string, time: string, data: object, about: Partial<StoredEvent> = {}): Omit<StoredEvent, 'offset'> => ({
+  id,
+  source: 'default',
+  type: 'llm',
+  tenant: TENANT,
+  customer: 'acme' as CustomerKey,
+  subject: null,
+  occurredAtMs: at(time),
+  receivedAtMs: LAST_RECEIPT,
+  data: JSON.stringify(data),
+  attributes: null,
+  partition: P0,
+  index: 0,
+  ...about,
+})
+
+const EVENTS: readonly StoredEvent[] = [
+  event('a1', '2026-03-10T10:00:15.000Z', { n: 1, model: 'large' }),
+  event('a2', '2026-03-10T10:00:45.500Z', { n: '0.5', model: 'large' }),
+  event('a3', '2026-03-10T10:01:00.000Z', { n: 2, model: 'small', at: { region: 'eu' } }),
+  event(
+    'broken / one',
+    '2026-03-20T00:00:00Z',
+    { n: 'many', 'line\nbreak': [1, { deep: null }] },
+    { attributes: '{"traceparent":"00-1"}' },
+  ),
+  event('g1', '2026-03-28T23:59:59.999Z', { n: 100 }, { customer: 'globex' as CustomerKey }),
+  event('a4', '2026-03-29T03:00:00Z', { n: 40, model: 'small' }),
+].map((draft, offset) => ({ ...draft, offset: offset as Offset }))
+
+function foldWindows(meter: Meter, events: readonly StoredEvent[]): readonly WindowRow[] {
+  return events.flatMap((stored) => {
+    const aggregate = foldOne(meter, emptyAggregate, stored)
+    if (aggregate.events === 0) return []
+    return {
+      ...aggregate,
+      tenant: TENANT,
+      meter: meter.key,
+      revision: meter.revision,
+      customer: stored.customer,
+      windowStartMs: (Math.floor(stored.occurredAtMs / 60_000) * 60_000) as InstantMs,
+      dimensions: readDimensions(meter, JSON.parse(stored.data)),
+      partition: P0,
+      chunk: stored.offset,
+      version: stored.offset,
+    }
+  })
+}
+
+function foldOne(meter: Meter, aggregate: Aggregate, stored: StoredEvent): Aggregate {
+  return addToAggregate(aggregate, meter.aggregation, readMeterValue(meter, JSON.parse(stored.data)), stored)
+}
+
+/** What the reader must answer, from the events alone. */
+function foldGroups(
+  meter: Meter,
+  events: readonly StoredEvent[],
+  groupBy: readonly string[],
+  window: 'day' | 'hour' | undefined,
+  timezone: string,
+): ReadonlyMap<string, bigint | null> {
+  const groups = new Map<string, Aggregate>()
+  for (const stored of events) {
+    const aggregate = foldOne(meter, emptyAggregate, stored)
+    if (aggregate.events === 0) continue
+    const start = window === undefined ? null : DateTime.fromMillis(stored.occurredAtMs, { zone: timezone }).startOf(window).toMillis()
+    const dimensions = readDimensions(meter, JSON.parse(stored.data))
+    const name = JSON.stringify([start, ...groupBy.map((group) => (group === 'customer' ? stored.customer : dimensions[group]))])
+    groups.set(name, foldOne(meter, groups.get(name) ?? emptyAggregate, stored))
+  }
+  return new Map([...groups].map(([name, aggregate]) => [name, aggregateValue(meter.aggregation, aggregate)]))
+}
+
+function orPresent<Value>(value: Value | undefined): Value {
+  if (value === undefined) throw new Error('the test has not made this')
+  return value
+}

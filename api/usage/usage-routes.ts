@@ -1,0 +1,230 @@
+import { DateTime } from 'luxon'
+import { Type } from 'typebox'
+import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { UsageRow, UsageWindow } from '../../adapters/usage-store/usage-store.ts'
+import type { Clock } from '../../base/clock.ts'
+import { formatQuantity } from '../../domain/decimal.ts'
+import type { CustomerKey, InstantMs, MeterKey } from '../../domain/identity.ts'
+import type { Meter } from '../../domain/metering/meter.ts'
+import { aggregateValue } from '../../domain/metering/metering.ts'
+import { type FieldError, type Outcome, orThrow, RefusalError, refuse } from '../../domain/refusal.ts'
+import { DecimalSchema, type HttpApp, InstantSchema, KeySchema, ProblemSchema } from '../../schemas/http/common.ts'
+import { type UsageReader, type UsageRequest, windowEndOf } from '../../usage/usage-reader.ts'
+
+export type UsageRoutesDeps = {
+  readonly catalog: Pick<Catalog, 'meter'>
+  readonly usageReader: UsageReader
+  /** The instant up to which usage is complete. */
+  readonly asOf: () => Promise<InstantMs>
+  readonly clock: Clock
+}
+
+/** Rows in one answer: a month of one customer's minutes fits. */
+const USAGE_ROWS_MAX = 50_000
+const CUSTOMERS_MAX = 1_000
+const FILTER_VALUES_MAX = 100
+
+/** What a meter counted, by window, customer and dimension. */
+export function usageRoutes({ catalog, usageReader, asOf, clock }: UsageRoutesDeps): (app: HttpApp) => Promise<void> {
+  return async (app) => {
+    app.get('/v1/meters/:key/usage', { config: { scope: 'read' }, schema: USAGE_SCHEMA }, async (request) => {
+      const { tenant } = request.principal
+      const key = request.params.key as MeterKey
+      const meter = await catalog.meter(tenant, key)
+      if (meter === null) throw new RefusalError(unknownMeter(key))
+      const usage = orThrow(parseUsageQuery(request.query, meter, clock.now()))
+      const asOfMs = await asOf()
+      const rows = await usageReader.read(meter, usage)
+      return { data: withTotal(rows, usage).map((row) => usageJson(row, meter, usage)), asOf: instantText(asOfMs) }
+    })
+  }
+}
+
+const UsageQuerySchema = Type.Object(
+  {
+    customer: Type.Optional(Type.Array(KeySchema, { maxItems: CUSTOMERS_MAX, description: 'Only this customer; may be repeated' })),
+    from: Type.Optional({ ...InstantSchema, description: 'Start, inclusive; by default the start of the current month' }),
+    to: Type.Optional({ ...InstantSchema, description: 'End, exclusive; by default the end of the current month' }),
+    window: Type.Optional(Type.Union([Type.Literal('minute'), Type.Literal('hour'), Type.Literal('day'), Type.Literal('month')])),
+    timezone: Type.Optional(
+      Type.String({
+        maxLength: 64,
+        default: 'UTC',
+        description: 'IANA name: where hours, days and months begin',
+        examples: ['Europe/Berlin'],
+      }),
+    ),
+    groupBy: Type.Optional(
+      Type.String({
+        maxLength: 1024,
+        description: 'Comma-separated: `customer` and dimensions of the meter',
+        examples: ['model,customer'],
+      }),
+    ),
+  },
+  { additionalProperties: true, description: '`filter[dimension]=value` takes only events with this value; repeat it for any of several' },
+)
+
+const USAGE_SCHEMA = {
+  tags: ['meters'],
+  summary: 'What a meter counted',
+  description:
+    'One row per window and group, in this order; windows in which nothing was counted have none. Without `window` a row spans the whole time asked for. ' +
+    'Windows are whole ones of the calendar: of the first and last, only what lies between `from` and `to` is counted. ' +
+    '`filter[dimension]=value` takes only events with this value; repeat it for any of several values. ' +
+    'Every event received before `asOf` is counted.',
+  operationId: 'queryUsage',
+  params: Type.Object({ key: KeySchema }),
+  querystring: UsageQuerySchema,
+  response: {
+    200: Type.Object({
+      data: Type.Array(
+        Type.Object({
+          windowStart: InstantSchema,
+          windowEnd: InstantSchema,
+          value: Type.Union([DecimalSchema, Type.Null()], { description: 'Null for min, max, avg and latest of nothing' }),
+          events: Type.Integer(),
+          customer: Type.Optional(Type.String()),
+          dimensions: Type.Optional(Type.Record(Type.String(), Type.String())),
+        }),
+      ),
+      asOf: InstantSchema,
+    }),
+    400: ProblemSchema,
+    404: ProblemSchema,
+    409: ProblemSchema,
+    503: ProblemSchema,
+  },
+}
+
+type UsageQueryParameters = {
+  readonly customer?: readonly string[]
+  readonly from?: string
+  readonly to?: string
+  readonly window?: UsageWindow
+  readonly timezone?: string
+  readonly groupBy?: string
+}
+
+function parseUsageQuery(query: UsageQueryParameters, meter: Meter, nowMs: InstantMs): Outcome<UsageRequest & { timezone: string }> {
+  const errors: FieldError[] = []
+  const timezone = timezoneName(query.timezone ?? 'UTC')
+  if (timezone === null) {
+    errors.push({
+      field: 'timezone',
+      code: 'unknown_timezone',
+      detail: `timezone must be an IANA name such as Europe/Berlin, was '${query.timezone}'`,
+    })
+  }
+  const month = DateTime.fromMillis(nowMs, { zone: timezone ?? 'UTC' }).startOf('month')
+  const fromMs = (query.from === undefined ? month.toMillis() : Date.parse(query.from)) as InstantMs
+  const toMs = (query.to === undefined ? month.plus({ months: 1 }).toMillis() : Date.parse(query.to)) as InstantMs
+  if (!(fromMs < toMs)) {
+    const detail = `from (${query.from ?? instantText(fromMs)}) must be before to (${query.to ?? instantText(toMs)})`
+    errors.push({ field: 'from', code: 'empty_range', detail })
+  }
+  const dimensions = Object.keys(meter.dimensions)
+  const known = `meter ${meter.key} has ${dimensions.length === 0 ? 'no dimensions' : `the dimensions ${dimensions.join(', ')}`}`
+  const groupBy = [...new Set((query.groupBy ?? '').split(',').map((name) => name.trim()))].filter((name) => name !== '')
+  for (const name of groupBy) {
+    if (name === 'customer' || dimensions.includes(name)) continue
+    errors.push({ field: 'groupBy', code: 'unknown_dimension', detail: `groupBy takes customer and dimensions, not '${name}': ${known}` })
+  }
+  const filter = parseFilter(query as Readonly<Record<string, unknown>>, dimensions, known, errors)
+  if (timezone === null || errors.length > 0) {
+    return refuse('invalid_request', `The usage cannot be queried: ${errors[0]?.detail ?? 'the request is not valid'}.`, { errors })
+  }
+  return {
+    ...(query.customer === undefined ? {} : { customers: query.customer as readonly CustomerKey[] }),
+    ...(query.window === undefined ? {} : { window: query.window }),
+    fromMs,
+    toMs,
+    timezone,
+    groupBy,
+    filter,
+    rowsMax: USAGE_ROWS_MAX,
+  }
+}
+
+const PARAMETERS: ReadonlySet<string> = new Set(Object.keys(UsageQuerySchema.properties))
+
+/** What the schema leaves open: `filter[name]`, and nothing else. */
+function parseFilter(
+  query: Readonly<Record<string, unknown>>,
+  dimensions: readonly string[],
+  known: string,
+  errors: FieldError[],
+): Readonly<Record<string, readonly string[]>> {
+  const filter: [string, readonly string[]][] = []
+  for (const [parameter, given] of Object.entries(query)) {
+    if (PARAMETERS.has(parameter)) continue
+    const name = /^filter\[(.+)\]$/.exec(parameter)?.[1]
+    const values = [given].flat().map(String)
+    if (name === undefined) {
+      errors.push({ field: parameter, code: 'unknown_parameter', detail: `there is no parameter '${parameter}'` })
+    } else if (!dimensions.includes(name)) {
+      errors.push({ field: parameter, code: 'unknown_dimension', detail: `filter takes dimensions, not '${name}': ${known}` })
+    } else if (values.length > FILTER_VALUES_MAX) {
+      errors.push({
+        field: parameter,
+        code: 'too_many_values',
+        detail: `${parameter} takes at most ${FILTER_VALUES_MAX} values, had ${values.length}`,
+      })
+    } else {
+      filter.push([name, values])
+    }
+  }
+  return Object.fromEntries(filter)
+}
+
+/** As both engines spell it, or null. Offsets such as +02:00 are no zone. */
+function timezoneName(input: string): string | null {
+  if (!/^[A-Za-z]/.test(input)) return null
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: input }).resolvedOptions().timeZone
+  } catch {
+    return null
+  }
+}
+
+/** A plain total is a row even when nothing was counted. */
+function withTotal(rows: readonly UsageRow[], { window, groupBy }: UsageRequest): readonly UsageRow[] {
+  return rows.length === 0 && window === undefined && groupBy.length === 0 ? [NOTHING_COUNTED] : rows
+}
+
+const NOTHING_COUNTED: UsageRow = {
+  windowStartMs: null,
+  customer: null,
+  dimensions: {},
+  events: 0,
+  sum: 0n,
+  min: null,
+  max: null,
+  latest: null,
+  latestAtMs: null,
+  latestOffset: null,
+  latestIndex: null,
+  unique: [],
+}
+
+function usageJson(row: UsageRow, meter: Meter, usage: UsageRequest) {
+  const { window, timezone } = usage
+  const value = aggregateValue(meter.aggregation, row)
+  const startMs = row.windowStartMs ?? usage.fromMs
+  return {
+    windowStart: instantText(startMs),
+    windowEnd: instantText(window === undefined ? usage.toMs : windowEndOf(startMs, window, timezone)),
+    value: value === null ? null : formatQuantity(value),
+    events: row.events,
+    ...(row.customer === null ? {} : { customer: row.customer }),
+    ...(Object.keys(row.dimensions).length === 0 ? {} : { dimensions: row.dimensions }),
+  }
+}
+
+function instantText(instantMs: InstantMs): string {
+  return new Date(instantMs).toISOString()
+}
+
+function unknownMeter(key: MeterKey) {
+  return refuse('unknown_meter', `There is no meter ${key}; create it with PUT /v1/meters/${encodeURIComponent(key)}.`, { status: 404 })
+}

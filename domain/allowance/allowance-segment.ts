@@ -1,0 +1,161 @@
+import { invariant } from '../../base/invariant.ts'
+import type { InstantMs, Period } from '../identity.ts'
+import { nextPeriod, periodAt, previousPeriod } from '../time/calendar.ts'
+import type { ResetSchedule } from '../time/reset-schedule.ts'
+import { type Grant, grantEndMs } from './grant.ts'
+import { allowanceIn, type PlanAllowance } from './plan-allowance.ts'
+
+/**
+ * A stretch of time in which the same sources burn: cut at every reset and wherever a grant begins or ends. Usage is
+ * counted per segment, by event time; inside of one the order of events does not matter.
+ */
+export type Segment = Period & {
+  /** What its start does to the plan's allowance. */
+  readonly opens: 'scheduled_reset' | 'manual_reset' | null
+  /** The whole period of the schedule that it lies in. */
+  readonly schedulePeriod: Period
+}
+
+/** What decides where time is cut, and what burns. */
+export type AllowanceHistory = {
+  readonly schedule: ResetSchedule
+  /** In any order. */
+  readonly allowances: readonly PlanAllowance[]
+  readonly grants: readonly Grant[]
+  readonly manualResetsMs: readonly InstantMs[]
+}
+
+/** Where an earlier run of segments was folded up: nothing before it is looked at again. */
+export type CutFrom = { readonly atMs: InstantMs; readonly grants: readonly { readonly id: Grant['id'] }[] }
+
+export type SegmentCut = {
+  /** In order, adjoining, at most `segmentsMax`. The last one holds `nowMs` unless `mustFold`. */
+  readonly segments: readonly Segment[]
+  /** Cuts besides the schedule's own, from the first segment on, future ones too: with the schedule they say the segment of any event. */
+  readonly boundariesMs: readonly InstantMs[]
+  /** There are too many: fold these, the oldest, into an opening and cut again. */
+  readonly mustFold: boolean
+}
+
+export type SegmentBounds = { readonly segmentsMax: number; readonly segmentsKept: number }
+
+export const SEGMENTS_MAX = 1000
+/** More than 35 days of hours: whatever the schedule, an event that is accepted late still finds its segment. */
+export const SEGMENTS_KEPT = 900
+
+/** The segments on whose usage the state at `nowMs` depends, and no earlier ones. `nowMs` is not before the schedule begins. */
+export function cutSegments(
+  history: AllowanceHistory,
+  from: CutFrom | null,
+  nowMs: InstantMs,
+  bounds: SegmentBounds = { segmentsMax: SEGMENTS_MAX, segmentsKept: SEGMENTS_KEPT },
+): SegmentCut {
+  invariant(nowMs >= history.schedule.fromMs, 'a balance is asked for once its schedule has begun')
+  const startMs = earliestStartMs(history, from, nowMs)
+  const boundariesMs = boundariesFrom(history, startMs)
+  const segments = segmentsBetween(history, boundariesMs, startMs, nowMs)
+  if (segments.length <= bounds.segmentsMax) return { segments, boundariesMs, mustFold: false }
+  const foldedSegments = Math.min(segments.length - bounds.segmentsKept, bounds.segmentsMax)
+  return { segments: segments.slice(0, foldedSegments), boundariesMs, mustFold: true }
+}
+
+/** The segment that an event belongs to; `boundariesMs` ascending. */
+export function segmentAt(schedule: ResetSchedule, boundariesMs: readonly InstantMs[], atMs: InstantMs): Period {
+  const period = periodAt(schedule, atMs)
+  const next = upperBound(boundariesMs, atMs)
+  const startMs = Math.max(period.startMs, boundariesMs[next - 1] ?? period.startMs) as InstantMs
+  const endMs = Math.min(period.endMs, boundariesMs[next] ?? period.endMs) as InstantMs
+  return { startMs, endMs }
+}
+
+/** Grants that were ever there, without those that the opening has seen the end of. */
+export function grantsSince({ grants }: AllowanceHistory, from: CutFrom | null): Grant[] {
+  const known = new Set(from?.grants.map(({ id }) => id))
+  const isKnown = (grant: Grant) => from === null || grant.effectiveAtMs >= from.atMs || known.has(grant.id)
+  return grants.filter((grant) => grant.effectiveAtMs < grantEndMs(grant) && isKnown(grant))
+}
+
+/**
+ * A reset makes the allowance new, so usage before the last one matters only through what outlives a reset: a grant that
+ * was there before it (and every grant that burned beside that one), and units that roll over.
+ */
+function earliestStartMs(history: AllowanceHistory, from: CutFrom | null, nowMs: InstantMs): InstantMs {
+  const floorMs = from?.atMs ?? history.schedule.fromMs
+  const grants = grantsSince(history, from)
+  let startMs = lastResetMs(history, nowMs)
+  for (;;) {
+    if (startMs <= floorMs) return floorMs
+    const neededMs = Math.min(neededByGrants(history, grants, startMs, nowMs), neededByRollover(history, startMs, nowMs))
+    if (neededMs >= startMs) return startMs
+    startMs = neededMs as InstantMs
+  }
+}
+
+function neededByGrants(history: AllowanceHistory, grants: readonly Grant[], startMs: InstantMs, nowMs: InstantMs): number {
+  let neededMs: number = startMs
+  for (const grant of grants) {
+    const livesOn = grant.effectiveAtMs < startMs && grantEndMs(grant) > startMs && grant.effectiveAtMs <= nowMs
+    if (livesOn) neededMs = Math.min(neededMs, lastResetMs(history, Math.max(grant.effectiveAtMs, history.schedule.fromMs)))
+  }
+  return neededMs
+}
+
+function neededByRollover({ schedule, allowances }: AllowanceHistory, startMs: InstantMs, nowMs: InstantMs): number {
+  const before = previousPeriod(schedule, periodAt(schedule, startMs))
+  return before !== null && allowanceIn(allowances, before, nowMs).rollover !== null ? before.startMs : startMs
+}
+
+function lastResetMs({ schedule, manualResetsMs }: AllowanceHistory, atMs: number): InstantMs {
+  let resetMs = periodAt(schedule, atMs as InstantMs).startMs
+  for (const manualMs of manualResetsMs) if (manualMs <= atMs && manualMs > resetMs) resetMs = manualMs
+  return resetMs
+}
+
+/** The start itself is one where the schedule alone would not cut. */
+function boundariesFrom({ schedule, grants, manualResetsMs }: AllowanceHistory, startMs: InstantMs): InstantMs[] {
+  const ofStart = periodAt(schedule, startMs).startMs === startMs ? [] : [startMs]
+  const ofGrants = grants.flatMap((grant) => {
+    const endMs = grantEndMs(grant)
+    return grant.effectiveAtMs < endMs ? [grant.effectiveAtMs, endMs] : []
+  })
+  const later = [...ofGrants, ...manualResetsMs].filter((atMs) => atMs > startMs && Number.isFinite(atMs))
+  return [...new Set([...ofStart, ...later])].sort((a, b) => a - b) as InstantMs[]
+}
+
+function segmentsBetween(
+  { schedule, manualResetsMs }: AllowanceHistory,
+  boundariesMs: readonly InstantMs[],
+  fromMs: InstantMs,
+  nowMs: InstantMs,
+): Segment[] {
+  const manual = new Set(manualResetsMs)
+  const segments: Segment[] = []
+  let schedulePeriod = periodAt(schedule, fromMs)
+  let startMs = fromMs
+  let next = 0
+  while (startMs <= nowMs) {
+    if (startMs >= schedulePeriod.endMs) {
+      const following = nextPeriod(schedule, schedulePeriod)
+      if (following === null) break
+      schedulePeriod = following
+    }
+    while ((boundariesMs[next] ?? Number.POSITIVE_INFINITY) <= startMs) next++
+    const endMs = Math.min(schedulePeriod.endMs, boundariesMs[next] ?? schedulePeriod.endMs) as InstantMs
+    const isScheduled = startMs === schedulePeriod.startMs
+    segments.push({ startMs, endMs, schedulePeriod, opens: isScheduled ? 'scheduled_reset' : manual.has(startMs) ? 'manual_reset' : null })
+    startMs = endMs
+  }
+  return segments
+}
+
+/** How many of the ascending instants are at or before this one. */
+function upperBound(instants: readonly InstantMs[], atMs: InstantMs): number {
+  let low = 0
+  let high = instants.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((instants[middle] ?? Number.POSITIVE_INFINITY) <= atMs) low = middle + 1
+    else high = middle
+  }
+  return low
+}

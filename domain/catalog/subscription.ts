@@ -1,0 +1,104 @@
+import { invariant } from '../../base/invariant.ts'
+import { type CustomerKey, END_OF_TIME_MS, type InstantMs, type Period, type PlanKey, type SubscriptionId } from '../identity.ts'
+import { type Outcome, refuse } from '../refusal.ts'
+import { billingPeriodAt } from '../time/calendar.ts'
+import type { PlanInterval } from './plan.ts'
+
+/** A stretch of a subscription on one plan version; a change of plan ends one phase and begins the next. */
+export type SubscriptionPhase = {
+  readonly plan: PlanKey
+  readonly planVersion: number
+  readonly startMs: InstantMs
+  readonly endMs: InstantMs | null
+}
+
+export type Subscription = {
+  readonly id: SubscriptionId
+  readonly customer: CustomerKey
+  readonly startMs: InstantMs
+  /** Billing and reset periods count from here; by default the start. */
+  readonly anchorMs: InstantMs
+  /** Half-open: at this instant the subscription is over. Null while it runs on. */
+  readonly endMs: InstantMs | null
+  /** In order of time, adjoining, at least one. */
+  readonly phases: readonly SubscriptionPhase[]
+}
+
+/** `canceled` still runs, to its known end; `ended` is over. */
+export const SUBSCRIPTION_STATUSES = ['scheduled', 'active', 'canceled', 'ended'] as const
+export type SubscriptionStatus = (typeof SUBSCRIPTION_STATUSES)[number]
+
+export function subscriptionStatus({ startMs, endMs }: Subscription, atMs: InstantMs): SubscriptionStatus {
+  if (endMs !== null && (atMs >= endMs || endMs <= startMs)) return 'ended'
+  if (atMs < startMs) return 'scheduled'
+  return endMs === null ? 'active' : 'canceled'
+}
+
+/** The phase in force; before the start the first, after the end the last. */
+export function phaseAt({ phases }: Subscription, atMs: InstantMs): SubscriptionPhase {
+  const phase = phases.findLast(({ startMs }) => startMs <= atMs) ?? phases[0]
+  invariant(phase !== undefined, 'a subscription has a phase')
+  return phase
+}
+
+/** The billing period that holds the instant, under the interval of the plan in force then. */
+export function subscriptionPeriodAt({ anchorMs, startMs, endMs }: Subscription, interval: PlanInterval, atMs: InstantMs): Period {
+  return billingPeriodAt(interval, anchorMs, startMs, endMs, atMs)
+}
+
+/** `now`, or the end of the billing period under way; never before the subscription starts. */
+export type ChangeMoment = 'now' | 'periodEnd'
+
+export function changeInstant(
+  subscription: Subscription,
+  interval: PlanInterval,
+  moment: ChangeMoment,
+  nowMs: InstantMs,
+): Outcome<InstantMs> {
+  const { anchorMs, startMs } = subscription
+  if (moment === 'now') return Math.max(nowMs, startMs) as InstantMs
+  const { endMs } = billingPeriodAt(interval, anchorMs, startMs, null, nowMs)
+  if (endMs < END_OF_TIME_MS) return endMs
+  return refuse('no_period_end', `The plan of subscription ${subscription.id} has one period without an end; do it at now.`, {
+    status: 409,
+  })
+}
+
+/** An end once set never moves later, so a repeat changes nothing. */
+export function cancelSubscription(subscription: Subscription, atMs: InstantMs): Subscription {
+  const endMs = Math.max(Math.min(atMs, subscription.endMs ?? atMs), subscription.startMs) as InstantMs
+  const begun = subscription.phases.filter(({ startMs }, index) => index === 0 || startMs < endMs)
+  return { ...subscription, endMs, phases: endingLast(begun, endMs) }
+}
+
+/** A subscription that changed plan this often is being used as something else. */
+export const PHASES_MAX = 1_000
+
+/** From `atMs` on another plan version. What was to come after `atMs` is replaced; the same version again calls a change off. */
+export function changePlan(
+  subscription: Subscription,
+  to: { readonly plan: PlanKey; readonly planVersion: number },
+  atMs: InstantMs,
+): Outcome<Subscription> {
+  const { id, startMs, endMs } = subscription
+  if (endMs !== null && atMs >= endMs) {
+    const detail = `subscription ${id} ends at ${new Date(endMs).toISOString()}, before the change would begin; make a new subscription.`
+    return refuse('subscription_ended', detail, { status: 409 })
+  }
+  const kept = subscription.phases.filter((phase) => phase.startMs < atMs)
+  const inForce = kept.at(-1)
+  if (inForce !== undefined && inForce.plan === to.plan && inForce.planVersion === to.planVersion) {
+    return { ...subscription, phases: endingLast(kept, endMs) }
+  }
+  if (kept.length >= PHASES_MAX) {
+    return refuse('too_many_changes', `subscription ${id} has changed its plan ${PHASES_MAX} times, which is the limit; make a new one.`, {
+      status: 409,
+    })
+  }
+  const next: SubscriptionPhase = { ...to, startMs: kept.length === 0 ? startMs : atMs, endMs }
+  return { ...subscription, phases: [...endingLast(kept, atMs), next] }
+}
+
+function endingLast(phases: readonly SubscriptionPhase[], endMs: InstantMs | null): readonly SubscriptionPhase[] {
+  return phases.map((phase, index) => (index === phases.length - 1 ? { ...phase, endMs } : phase))
+}

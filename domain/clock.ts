@@ -1,4 +1,0 @@
-import type { InstantMs } from './identity.ts'
-
-/** Only the runtime reads the real one. */
-export type Clock = { now(): InstantMs }

@@ -1,0 +1,71 @@
+import { segmentAt } from '../allowance/allowance-segment.ts'
+import type { DimensionFilter } from '../catalog/plan.ts'
+import type { FeatureKey, InstantMs, Period } from '../identity.ts'
+import type { Meter } from '../metering/meter.ts'
+import { createPeriodCursor, type PeriodCursor, periodAt, previousPeriod } from '../time/calendar.ts'
+import type { ResetSchedule } from '../time/reset-schedule.ts'
+
+/** A metered feature that a customer is entitled to, as the counters follow it. */
+export type TrackedFeature = {
+  readonly feature: FeatureKey
+  readonly meter: Meter
+  readonly filter: DimensionFilter
+  readonly schedule: ResetSchedule
+  /** Where counters begin anew besides the schedule's own periods, ascending; empty for most. */
+  readonly boundariesMs: readonly InstantMs[]
+  /** What is left depends on all counters from here on; null when on the one of the period under way alone. */
+  readonly keptFromMs: InstantMs | null
+  /** Equal exactly when meter revision, filter and all of the above are: a counter kept under another definition is not ours to read. */
+  readonly definition: string
+}
+
+/** What is counted, and how time is cut by the schedule. Canonical: order and repetition inside the filter do not matter. */
+export function countingBasis(meter: Meter, filter: DimensionFilter, schedule: ResetSchedule): string {
+  return JSON.stringify(basisParts(meter, filter, schedule))
+}
+
+export function trackedDefinition({ meter, filter, schedule, boundariesMs, keptFromMs }: Omit<TrackedFeature, 'definition'>): string {
+  const basis = basisParts(meter, filter, schedule)
+  return JSON.stringify(keptFromMs === null ? basis : [...basis, keptFromMs, boundariesMs])
+}
+
+/** The counter that an event belongs to; for features without boundaries as cheap as its period. */
+export function createCounterPeriods({ schedule, boundariesMs }: TrackedFeature): PeriodCursor {
+  if (boundariesMs.length === 0) return createPeriodCursor(schedule)
+  let current: Period | null = null
+  return {
+    at(atMs) {
+      if (current === null || atMs < current.startMs || atMs >= current.endMs) current = segmentAt(schedule, boundariesMs, atMs)
+      return current
+    },
+  }
+}
+
+/**
+ * The counters to keep as of an instant: all from `keptFromMs` on; or the period under way and, for clocks that differ a
+ * little, the one before. In order, adjoining, the last one holds the instant or begins the schedule.
+ */
+export function keptPeriods(tracked: TrackedFeature, nowMs: InstantMs): readonly Period[] {
+  const { schedule, keptFromMs } = tracked
+  const lastMs = Math.max(nowMs, schedule.fromMs) as InstantMs
+  if (keptFromMs === null) {
+    const current = periodAt(schedule, lastMs)
+    const previous = previousPeriod(schedule, current)
+    return previous === null ? [current] : [previous, current]
+  }
+  const cursor = createCounterPeriods(tracked)
+  const periods: Period[] = []
+  for (let atMs = keptFromMs; atMs <= lastMs; ) {
+    const period = cursor.at(atMs)
+    periods.push(period)
+    atMs = period.endMs
+  }
+  return periods
+}
+
+function basisParts(meter: Meter, filter: DimensionFilter, schedule: ResetSchedule): readonly unknown[] {
+  const names = Object.keys(filter).sort()
+  const canonicalFilter = names.map((name) => [name, [...new Set(filter[name])].sort()])
+  const { interval, anchor, anchorMs, fromMs, timezone } = schedule
+  return [meter.revision, canonicalFilter, interval, anchor, anchorMs, fromMs, timezone]
+}

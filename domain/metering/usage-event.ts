@@ -1,0 +1,28 @@
+import type { CustomerKey, InstantMs, TenantKey } from '../identity.ts'
+
+/** A usage event as it stands in the log: validated, its subject resolved to a customer. */
+export type UsageEvent = {
+  readonly id: string
+  readonly source: string
+  readonly type: string
+  readonly customer: CustomerKey
+  /** The subject as sent when it is not the customer's own key, else null. */
+  readonly subject: string | null
+  /** Event time, to the millisecond: decides window and period. */
+  readonly occurredAtMs: InstantMs
+  /** JSON text of an object; '{}' when the event had no data. */
+  readonly data: string
+  /** JSON text of an object with the unknown attributes, or null when there were none. */
+  readonly attributes: string | null
+}
+
+/** What one log record holds: events of one tenant and one partition that arrived together. */
+export type UsageEventBatch = {
+  readonly tenant: TenantKey
+  readonly events: readonly UsageEvent[]
+}
+
+export const EVENT_AGE_MAX_MS = 35 * 86_400_000
+export const EVENT_LEAD_MAX_MS = 3_600_000
+/** A repeat of an event is recognised when the first was received at most this long before. */
+export const DEDUPE_HORIZON_MS = 35 * 86_400_000

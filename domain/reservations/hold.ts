@@ -1,0 +1,30 @@
+import type { CustomerKey, FeatureKey, InstantMs, Partition, TenantKey } from '../identity.ts'
+
+/** Units of a feature kept back for one customer: a reservation as the counters keep it. Quantities in nano units. */
+export type Hold = {
+  readonly id: string
+  readonly tenant: TenantKey
+  readonly customer: CustomerKey
+  readonly partition: Partition
+  readonly feature: FeatureKey
+  readonly quantity: bigint
+  readonly createdAtMs: InstantMs
+  /** From then on a hold that is `held` is `expired`. */
+  readonly expiresAtMs: InstantMs
+  readonly state: HoldState
+}
+
+/** `settling`: the usage event is not applied yet, so the settled quantity still counts as held; `settled`: it counts as used. */
+export type HoldState =
+  | { readonly kind: 'held' | 'released' | 'expired' }
+  | { readonly kind: 'settling' | 'settled'; readonly settlement: Settlement }
+
+export type Settlement = {
+  /** What the caller asked to settle, and what of it the limit let through. */
+  readonly requestedUnits: bigint
+  readonly settledUnits: bigint
+  /** Event time: decides the period that the usage counts in. */
+  readonly occurredAtMs: InstantMs
+  /** What else the usage event needs to be made again; the counters do not look inside. Empty once settled. */
+  readonly report: string
+}

@@ -1,0 +1,204 @@
+import { invariant, unreachable } from '../../base/invariant.ts'
+import type { DimensionFilter } from '../catalog/plan.ts'
+import { formatQuantity, parseQuantity } from '../decimal.ts'
+import type { EffectiveEntitlement, MeteredEntitlement } from '../entitlements/entitlements.ts'
+import type { CustomerKey, FeatureKey, InstantMs, MeterKey } from '../identity.ts'
+import { findJsonDefect, holdsLoneSurrogate } from '../metering/json-defect.ts'
+import { type Aggregation, isAdditive } from '../metering/meter.ts'
+import type { UsageEvent } from '../metering/usage-event.ts'
+import { dimensionsWithin, USAGE_REPORT_SOURCE, USAGE_REPORT_TYPE, type UsageReport } from '../metering/usage-report.ts'
+import { type Outcome, type Refusal, refuse } from '../refusal.ts'
+import type { Hold } from './hold.ts'
+
+/** What a caller asks to have held. */
+export type ReservationRequest = {
+  readonly customer: CustomerKey
+  readonly feature: FeatureKey
+  readonly quantity: bigint
+  readonly ttlMs: number
+}
+
+export const RESERVATION_TTL_MS_MIN = 1_000
+export const RESERVATION_TTL_MS_MAX = 86_400_000
+export const RESERVATION_TTL_MS_DEFAULT = 60_000
+/** Of the caller's own data in a settlement, as JSON: it stays in memory until the usage is counted. */
+export const SETTLE_DATA_BYTES_MAX = 4_096
+
+export function parseReservedQuantity(quantity: string | number): Outcome<bigint> {
+  const units = parseQuantity(quantity)
+  return units !== null && units > 0n ? units : wrongQuantity('above 0', quantity)
+}
+
+/** Nothing at all may have been used. */
+export function parseSettledQuantity(quantity: string | number): Outcome<bigint> {
+  const units = parseQuantity(quantity)
+  return units !== null && units >= 0n ? units : wrongQuantity('from 0', quantity)
+}
+
+export function parseTtlMs(ttlMs: number): Outcome<number> {
+  if (Number.isInteger(ttlMs) && ttlMs >= RESERVATION_TTL_MS_MIN && ttlMs <= RESERVATION_TTL_MS_MAX) return ttlMs
+  return wrongField(
+    'invalid_ttl',
+    'ttlMs',
+    `ttlMs must be a whole number from ${RESERVATION_TTL_MS_MIN} to ${RESERVATION_TTL_MS_MAX}, was ${ttlMs}`,
+  )
+}
+
+/** The caller's own data for the usage event, fit to be kept. */
+export function parseSettleData(data: object): Outcome<object> {
+  const defect = findJsonDefect(data, 'data')
+  if (defect !== undefined) return wrongField(defect.code, 'data', defect.detail)
+  const json = JSON.stringify(data)
+  if (!holdsLoneSurrogate(json) && new TextEncoder().encode(json).byteLength <= SETTLE_DATA_BYTES_MAX) return data
+  return wrongField('invalid_data', 'data', `data must be well-formed text and at most ${SETTLE_DATA_BYTES_MAX} bytes as JSON`)
+}
+
+/** Only what adds up can be kept back in parts. */
+export function reservable(feature: FeatureKey, entitlement: EffectiveEntitlement): Outcome<MeteredEntitlement> {
+  if (entitlement.type !== 'metered') return notMetered(feature)
+  const { aggregation } = entitlement.tracked.meter
+  return isAdditive(aggregation) ? entitlement : notAdditive(feature, aggregation)
+}
+
+export function notMetered(feature: FeatureKey): Refusal {
+  const detail = `${feature} is not a metered feature, so there are no units to hold; ask POST /v1/decisions whether the customer has it.`
+  return refuse('feature_not_metered', detail, { status: 409 })
+}
+
+export function notEntitled(customer: CustomerKey, feature: FeatureKey): Refusal {
+  const detail = `${customer} has no entitlement to ${feature}, so nothing can be held; give it a subscription whose plan has the feature.`
+  return refuse('no_entitlement', detail, { status: 409 })
+}
+
+export function unknownReservation(id: string): Refusal {
+  const detail = `There is no reservation ${id}; it was never made, or ended more than a day ago.`
+  return refuse('unknown_reservation', detail, { status: 404 })
+}
+
+export function hardLimitReached(
+  hold: Pick<Hold, 'feature' | 'quantity'>,
+  limit: bigint,
+  spent: { readonly usedUnits: bigint; readonly heldUnits: bigint },
+): Refusal {
+  const { usedUnits, heldUnits } = spent
+  const leftUnits = limit - usedUnits - heldUnits
+  const detail = `${formatQuantity(hold.quantity)} of ${hold.feature} were asked for and ${formatQuantity(leftUnits > 0n ? leftUnits : 0n)} are left of the hard limit ${formatQuantity(limit)} (used ${formatQuantity(usedUnits)}, held ${formatQuantity(heldUnits)}). Nothing is held; ask for less, or wait for the reset.`
+  return refuse('hard_limit_reached', detail, { status: 409 })
+}
+
+/** A repeat of a reservation under its own id: the hold as it stands, unless it is another one's or can be used no more. */
+export function repeatedReservation(hold: Hold, request: ReservationRequest): Outcome<Hold> {
+  if (hold.customer !== request.customer || hold.feature !== request.feature || hold.quantity !== request.quantity) {
+    const detail = `Reservation ${hold.id} exists with another customer, feature or quantity; take a new id for each reservation.`
+    return refuse('reservation_id_reused', detail, { status: 409 })
+  }
+  switch (hold.state.kind) {
+    case 'expired':
+      return expired(hold)
+    case 'released':
+      return alreadyReleased(hold)
+    case 'held':
+    case 'settling':
+    case 'settled':
+      return hold
+    default:
+      return unreachable(hold.state)
+  }
+}
+
+/** What a settle is answered that left the hold like this: the first settlement stands, and its repeats are the same. */
+export function settledReservation(hold: Hold, quantity: bigint): Outcome<Hold> {
+  if (!('settlement' in hold.state)) {
+    invariant(hold.state.kind === 'released', 'a settle leaves a hold settled, unless it was released')
+    return alreadyReleased(hold)
+  }
+  return hold.state.settlement.requestedUnits === quantity ? hold : alreadySettled(hold)
+}
+
+export function releasedReservation(hold: Hold): Outcome<Hold> {
+  if ('settlement' in hold.state) return alreadySettled(hold)
+  return hold
+}
+
+export function extendedReservation(hold: Hold): Outcome<Hold> {
+  switch (hold.state.kind) {
+    case 'held':
+      return hold
+    case 'expired':
+      return expired(hold)
+    case 'released':
+      return alreadyReleased(hold)
+    case 'settling':
+    case 'settled':
+      return alreadySettled(hold)
+    default:
+      return unreachable(hold.state)
+  }
+}
+
+/** Units were kept back from the reservation on, so this is when they can have been used: never before it, and not later than now. */
+export function settledAtMs(hold: Hold, givenMs: InstantMs | null, nowMs: InstantMs): InstantMs {
+  if (givenMs === null || givenMs > nowMs) return nowMs
+  return givenMs < hold.createdAtMs ? hold.createdAtMs : givenMs
+}
+
+/** The part of the usage event that is known before it is decided how much is settled. Kept with the hold, as text. */
+export function settleReport(feature: FeatureKey, meter: MeterKey, filter: DimensionFilter, data: object | null): string {
+  const report: SettleReport = { feature, meter, dimensions: dimensionsWithin(filter), ...(data === null ? {} : { data }) }
+  return JSON.stringify(report)
+}
+
+/** The usage event of a hold that is settling: always the same one, so that it counts once however often it is appended. */
+export function settledUsageEvent(hold: Hold): UsageEvent {
+  invariant(hold.state.kind === 'settling', 'only a settling hold has usage to report')
+  const { settledUnits, occurredAtMs, report } = hold.state.settlement
+  const data: UsageReport = {
+    ...(JSON.parse(report) as SettleReport),
+    quantity: formatQuantity(settledUnits),
+    behaviour: 'delta',
+    reservation: hold.id,
+  }
+  return {
+    // An id may be taken again once its hold is forgotten, long before the log forgets the event.
+    id: `reservation:${hold.id}:${hold.createdAtMs}`,
+    source: USAGE_REPORT_SOURCE,
+    type: USAGE_REPORT_TYPE,
+    customer: hold.customer,
+    subject: null,
+    occurredAtMs,
+    data: JSON.stringify(data),
+    attributes: null,
+  }
+}
+
+type SettleReport = Pick<UsageReport, 'feature' | 'meter' | 'dimensions' | 'data'>
+
+function notAdditive(feature: FeatureKey, aggregation: Aggregation): Refusal {
+  const detail = `${feature} is metered by ${aggregation}, of which no part can be held; only sum and count can be reserved.`
+  return refuse('feature_not_additive', detail, { status: 409 })
+}
+
+function alreadySettled({ id, state }: Hold): Refusal {
+  const settled = 'settlement' in state ? ` with ${formatQuantity(state.settlement.requestedUnits)}` : ''
+  return refuse('already_settled', `Reservation ${id} was settled${settled} before, and that stands.`, { status: 409 })
+}
+
+function alreadyReleased({ id }: Hold): Refusal {
+  return refuse('already_released', `Reservation ${id} was released before; make a new one, or report the usage with POST /v1/usage.`, {
+    status: 409,
+  })
+}
+
+function expired({ id, expiresAtMs }: Hold): Refusal {
+  const detail = `Reservation ${id} expired at ${new Date(expiresAtMs).toISOString()} and holds nothing; make a new one under a new id, or settle what was used.`
+  return refuse('reservation_expired', detail, { status: 409 })
+}
+
+function wrongQuantity(range: string, quantity: string | number): Refusal {
+  const detail = `quantity must be an exact decimal ${range} with at most 9 fractional digits, was ${JSON.stringify(quantity)}`
+  return wrongField('invalid_quantity', 'quantity', detail)
+}
+
+function wrongField(code: string, field: string, detail: string): Refusal {
+  return refuse(code, detail, { errors: [{ field, code, detail }] })
+}

@@ -1,0 +1,74 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Counters } from '../adapters/counters/counters.ts'
+import type { EventLog } from '../adapters/event-log/event-log.ts'
+import { Fault } from '../base/fault.ts'
+import type { Offset, Partition } from '../domain/identity.ts'
+
+/**
+ * After a crash, counters kept in memory are those of some moment before it, and the log gives the rest again: until then
+ * a customer seems to have used less than it has been told before. So a hard limit is not judged until the counters have
+ * reached the end that the log had when this process first asked.
+ */
+export type CountersCatchUp = {
+  /**
+   * Null once the partition has caught up, which is for ever. Until then a wait of at most `CATCH_UP_WAIT_MAX_MS` that
+   * ends with the Fault `counters_rebuilding` (canRetry) when it was not enough.
+   */
+  wait(partition: Partition): Promise<void> | null
+}
+
+export const CATCH_UP_WAIT_MAX_MS = 2_000
+const POLL_INTERVAL_MS = 5
+
+export function createCountersCatchUp(deps: {
+  readonly counters: Pick<Counters, 'position'>
+  readonly eventLog: Pick<EventLog, 'range'>
+  readonly waitMaxMs?: number
+}): CountersCatchUp {
+  const { counters, eventLog, waitMaxMs = CATCH_UP_WAIT_MAX_MS } = deps
+  const caughtUp = new Set<Partition>()
+  const targets = new Map<Partition, Promise<Offset>>()
+  const waiting = new Map<Partition, Promise<void>>()
+
+  async function isCaughtUp(partition: Partition): Promise<boolean> {
+    if (!caughtUp.has(partition) && (await counters.position(partition)) >= (await targetOf(partition))) caughtUp.add(partition)
+    return caughtUp.has(partition)
+  }
+
+  /** Kept from the first time on: what is appended later was told to nobody as used. */
+  function targetOf(partition: Partition): Promise<Offset> {
+    const known = targets.get(partition)
+    if (known !== undefined) return known
+    const target = eventLog.range(partition).then(({ next }) => next)
+    targets.set(partition, target)
+    target.catch(() => targets.delete(partition))
+    return target
+  }
+
+  async function waitFor(partition: Partition): Promise<void> {
+    // Waited time is added up, not read from the clock: the bound holds whatever the clock does.
+    for (let waitedMs = 0; !(await isCaughtUp(partition)); waitedMs += POLL_INTERVAL_MS) {
+      if (waitedMs >= waitMaxMs) throw rebuilding(partition, waitMaxMs)
+      await delay(POLL_INTERVAL_MS)
+    }
+  }
+
+  return {
+    wait(partition) {
+      if (caughtUp.has(partition)) return null
+      const underWay = waiting.get(partition)
+      if (underWay !== undefined) return underWay
+      const started = waitFor(partition).finally(() => waiting.delete(partition))
+      waiting.set(partition, started)
+      return started
+    },
+  }
+}
+
+function rebuilding(partition: Partition, waitedMs: number): Fault {
+  const message = `the counters of partition ${partition} had not caught up with the log within ${waitedMs} ms`
+  return new Fault('counters_rebuilding', message, {
+    canRetry: true,
+    publicText: 'Usage is being counted again after a restart, so a hard limit cannot be judged yet; try again.',
+  })
+}

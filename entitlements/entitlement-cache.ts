@@ -1,0 +1,103 @@
+import { Counter, type Registry } from 'prom-client'
+import type { Catalog, CatalogChange } from '../adapters/database/catalog.ts'
+import type { Clock } from '../base/clock.ts'
+import { createChangeableCache } from '../base/invalidating-cache.ts'
+import type { MaybePromise } from '../base/maybe-promise.ts'
+import type { Feature } from '../domain/catalog/plan.ts'
+import { NO_ENTITLEMENT_INPUTS } from '../domain/entitlements/entitlement-inputs.ts'
+import { type EffectiveEntitlement, entitlementsValidUntilMs, resolveEntitlements } from '../domain/entitlements/entitlements.ts'
+import type { CustomerKey, FeatureKey, InstantMs, TenantKey } from '../domain/identity.ts'
+
+/** What a customer is entitled to, from now until `validUntilMs` unless the catalog changes. */
+export type CustomerEntitlements = {
+  readonly entitlements: ReadonlyMap<FeatureKey, EffectiveEntitlement>
+  /** A customer with a subscription or an override exists; one without may be unknown. */
+  readonly isKnown: boolean
+  /** It was so at this instant. */
+  readonly asOfMs: InstantMs
+  readonly validUntilMs: InstantMs
+}
+
+/**
+ * Resolved entitlements in memory, so that a decision costs no SQL. An answer is never older than the last change that
+ * the catalog announced, also when the change falls into a load; and where changes of other processes may have gone
+ * unheard, not older than `ENTITLEMENT_AGE_MS_MAX`. Not a promise when it is known: the caller awaits either.
+ */
+export type EntitlementCache = {
+  /** Rejects with the catalog's fault when it must be asked and cannot be. */
+  entitlementsOf(tenant: TenantKey, customer: CustomerKey): MaybePromise<CustomerEntitlements>
+  /** What was so once, for when the catalog cannot be asked. */
+  lastKnown(tenant: TenantKey, customer: CustomerKey): CustomerEntitlements | undefined
+  /** Somebody goes by other entitlements than these: a change may have gone unheard here. */
+  doubt(tenant: TenantKey, customer: CustomerKey): void
+  feature(tenant: TenantKey, key: FeatureKey): MaybePromise<Feature | null>
+}
+
+export const CUSTOMERS_CACHED_MAX = 100_000
+export const FEATURES_CACHED_MAX = 10_000
+/** The bound on how long a change that another process made may go unnoticed here. Mostly it takes milliseconds. */
+export const ENTITLEMENT_AGE_MS_MAX = 10_000
+
+export function createEntitlementCache(deps: {
+  readonly catalog: Pick<Catalog, 'entitlementInputs' | 'feature' | 'onChange' | 'heardUpToMs'>
+  readonly clock: Clock
+  readonly registry: Registry
+  readonly customersMax?: number
+}): EntitlementCache {
+  const { catalog, clock, registry, customersMax = CUSTOMERS_CACHED_MAX } = deps
+  const loads = new Counter({
+    name: 'tollgate_entitlement_loads_total',
+    help: 'Reads of the catalog because entitlements or a feature were not cached, by what was read',
+    labelNames: ['kind'],
+    registers: [registry],
+  })
+  const customers = createChangeableCache(customersMax, async (tenant, key): Promise<CustomerEntitlements> => {
+    loads.inc({ kind: 'customer' })
+    const asOfMs = clock.now()
+    const customer = key as CustomerKey
+    const inputs = (await catalog.entitlementInputs(tenant, [customer])).get(customer) ?? NO_ENTITLEMENT_INPUTS
+    const nowMs = clock.now()
+    const entitlements = resolveEntitlements(inputs, nowMs)
+    const isKnown = inputs.subscriptions.length > 0 || inputs.overrides.length > 0
+    return { entitlements, isKnown, asOfMs, validUntilMs: entitlementsValidUntilMs(inputs, entitlements, nowMs) }
+  })
+  const features = createChangeableCache(FEATURES_CACHED_MAX, (tenant, key) => {
+    loads.inc({ kind: 'feature' })
+    return catalog.feature(tenant, key as FeatureKey)
+  })
+  catalog.onChange((change) => {
+    if (change.kind === 'everything') {
+      features.forgetAll()
+      customers.forgetAll()
+    }
+    if (change.kind === 'feature') features.forget(change.tenant, change.key)
+    if (changesOneCustomer(change)) customers.forget(change.tenant, change.key)
+    else if (changesManyCustomers(change)) customers.forgetTenant(change.tenant)
+  })
+
+  function isGood({ asOfMs, validUntilMs }: CustomerEntitlements): boolean {
+    const nowMs = clock.now()
+    return nowMs < validUntilMs && nowMs - Math.max(asOfMs, catalog.heardUpToMs()) <= ENTITLEMENT_AGE_MS_MAX
+  }
+
+  return {
+    entitlementsOf(tenant, customer) {
+      const cached = customers.get(tenant, customer)
+      return cached !== undefined && isGood(cached) ? cached : customers.load(tenant, customer)
+    },
+    lastKnown: (tenant, customer) => customers.lastKnown(tenant, customer),
+    doubt: (tenant, customer) => customers.forget(tenant, customer),
+    feature(tenant, key) {
+      const cached = features.get(tenant, key)
+      return cached === undefined ? features.load(tenant, key) : cached
+    },
+  }
+}
+
+function changesOneCustomer({ kind }: CatalogChange): boolean {
+  return kind === 'subscription' || kind === 'entitlement' || kind === 'customer'
+}
+
+function changesManyCustomers({ kind }: CatalogChange): boolean {
+  return kind === 'plan' || kind === 'feature' || kind === 'meter'
+}

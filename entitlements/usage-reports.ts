@@ -1,0 +1,113 @@
+import type { Catalog } from '../adapters/database/catalog.ts'
+import { unknownFeature } from '../api/unknown-feature.ts'
+import { invariant } from '../base/invariant.ts'
+import type { DimensionFilter } from '../domain/catalog/plan.ts'
+import { formatQuantity } from '../domain/decimal.ts'
+import type { MeteredEntitlement } from '../domain/entitlements/entitlements.ts'
+import type { CustomerKey, FeatureKey, InstantMs, MeterKey, Period, TenantKey } from '../domain/identity.ts'
+import { type Aggregation, isAdditive, type MeterDefinition } from '../domain/metering/meter.ts'
+import type { UsageEvent } from '../domain/metering/usage-event.ts'
+import { dimensionsWithin, USAGE_REPORT_SOURCE, USAGE_REPORT_TYPE, type UsageReport } from '../domain/metering/usage-report.ts'
+import { isRefusal, type Outcome, type Refusal, refuse } from '../domain/refusal.ts'
+import type { BalanceReader } from './balance-reader.ts'
+import type { EntitlementCache } from './entitlement-cache.ts'
+import type { ReportUsage } from './settlement-writer.ts'
+
+/** Usage of a metered feature said outright, checked for its shape. */
+export type ReportedQuantity = {
+  readonly customer: CustomerKey
+  readonly feature: FeatureKey
+  /** Nano units. */
+  readonly quantity: bigint
+  readonly behaviour: 'delta' | 'set'
+  /** Unique in the tenant's customer: a repeat counts once. */
+  readonly id: string
+  readonly occurredAtMs: InstantMs
+}
+
+export type Reported = { readonly event: UsageEvent; readonly period: Period | null }
+
+export type UsageReports = {
+  /** Resolves when the report is durable in the log. */
+  report(tenant: TenantKey, reported: ReportedQuantity): Promise<Outcome<Reported>>
+}
+
+export function createUsageReports(deps: {
+  readonly entitlements: EntitlementCache
+  readonly catalog: Pick<Catalog, 'meter'>
+  readonly balances: Pick<BalanceReader, 'periodAt'>
+  readonly reportUsage: ReportUsage
+}): UsageReports {
+  const { entitlements, catalog, balances, reportUsage } = deps
+
+  async function targetOf(tenant: TenantKey, key: FeatureKey): Promise<Outcome<Target>> {
+    const feature = await entitlements.feature(tenant, key)
+    if (feature === null) return unknownFeature(key)
+    if (feature.type !== 'metered' || feature.meter === null) return notMetered(key)
+    const meter: MeterDefinition | null = await catalog.meter(tenant, feature.meter)
+    invariant(meter !== null, `meter ${feature.meter} is kept as a feature reads it`)
+    if (!isAdditive(meter.aggregation)) return notAdditive(key, meter.aggregation)
+    return { meter: feature.meter, filter: feature.filter }
+  }
+
+  async function entitlementOf(tenant: TenantKey, { customer, feature }: ReportedQuantity): Promise<MeteredEntitlement | null> {
+    const entitlement = (await entitlements.entitlementsOf(tenant, customer)).entitlements.get(feature)
+    return entitlement?.type === 'metered' ? entitlement : null
+  }
+
+  return {
+    async report(tenant, reported) {
+      const target = await targetOf(tenant, reported.feature)
+      if (isRefusal(target)) return target
+      let period: Period | null = null
+      if (reported.behaviour === 'set') {
+        const entitlement = await entitlementOf(tenant, reported)
+        if (entitlement === null) return noPeriod(reported)
+        period = balances.periodAt(entitlement, reported.occurredAtMs)
+      }
+      const event = usageReportEvent(reported, target, period)
+      await reportUsage(tenant, [event])
+      return { event, period }
+    },
+  }
+}
+
+type Target = { readonly meter: MeterKey; readonly filter: DimensionFilter }
+
+function usageReportEvent(reported: ReportedQuantity, { meter, filter }: Target, period: Period | null): UsageEvent {
+  const { customer, feature, quantity, behaviour, id, occurredAtMs } = reported
+  const ofSet =
+    period === null ? {} : { filter, periodStart: new Date(period.startMs).toISOString(), periodEnd: new Date(period.endMs).toISOString() }
+  const data: UsageReport = {
+    feature,
+    meter,
+    quantity: formatQuantity(quantity),
+    behaviour,
+    dimensions: dimensionsWithin(filter),
+    ...ofSet,
+  }
+  return {
+    id: `usage:${id}`,
+    source: USAGE_REPORT_SOURCE,
+    type: USAGE_REPORT_TYPE,
+    customer,
+    subject: null,
+    occurredAtMs,
+    data: JSON.stringify(data),
+    attributes: null,
+  }
+}
+
+function notMetered(feature: FeatureKey): Refusal {
+  return refuse('feature_not_metered', `${feature} is not a metered feature, so there is no usage of it to report.`, { status: 409 })
+}
+
+function notAdditive(feature: FeatureKey, aggregation: Aggregation): Refusal {
+  const detail = `${feature} is metered by ${aggregation}, to which a reported quantity cannot be added; report usage of features metered by sum or count, or send an event with POST /v1/events.`
+  return refuse('feature_not_additive', detail, { status: 409 })
+}
+
+function noPeriod({ customer, feature }: ReportedQuantity): Refusal {
+  const detail = `${customer} has no entitlement to ${feature}, so there is no period whose usage could be set; report a delta, or give it a subscription whose plan has the feature.`
+  return refuse('no_entitlement', detail, { status: 409 })
+}

@@ -1,0 +1,40 @@
+import { aggregateOfRow, type UsageRow } from '../adapters/usage-store/usage-store.ts'
+import { type Aggregate, mergeAggregates } from '../domain/metering/metering.ts'
+import { RefusalError, refuse } from '../domain/refusal.ts'
+
+/** What a row of usage is told apart by. */
+export type UsageGroup = Pick<UsageRow, 'windowStartMs' | 'customer' | 'dimensions'>
+
+/** Rows of one group become one, whatever parts of time they are of; in no order. */
+export function mergeUsageRows(rows: readonly UsageRow[], groupBy: readonly string[]): readonly UsageRow[] {
+  const merged = new Map<string, UsageRow>()
+  for (const row of rows) {
+    const name = usageGroupName(row, groupBy)
+    const same = merged.get(name)
+    merged.set(name, same === undefined ? row : usageRowOf(row, mergeAggregates(aggregateOfRow(same), aggregateOfRow(row))))
+  }
+  return [...merged.values()]
+}
+
+export function usageGroupName(group: UsageGroup, groupBy: readonly string[]): string {
+  return JSON.stringify([group.windowStartMs, ...groupBy.map((name) => (name === 'customer' ? group.customer : group.dimensions[name]))])
+}
+
+export function usageRowOf({ windowStartMs, customer, dimensions }: UsageGroup, { latest, ...totals }: Aggregate): UsageRow {
+  return {
+    windowStartMs,
+    customer,
+    dimensions,
+    ...totals,
+    latest: latest?.value ?? null,
+    latestAtMs: latest?.occurredAtMs ?? null,
+    latestOffset: latest?.offset ?? null,
+    latestIndex: latest?.index ?? null,
+  }
+}
+
+export function refuseTooManyRows(rows: number, rowsMax: number): void {
+  if (rows <= rowsMax) return
+  const detail = `The answer has more than ${rowsMax} rows. Ask for a shorter time, a longer window or fewer groups.`
+  throw new RefusalError(refuse('too_many_rows', detail))
+}
