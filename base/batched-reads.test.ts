@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { InstantMs } from '../domain/identity.ts'
 import { RefusalError, refuse } from '../domain/refusal.ts'
-import { createGatheredReads } from './batched-reads.ts'
+import { createBatchedReads } from './batched-reads.ts'
 import { Fault } from './fault.ts'
 
 const clock = { now: () => 0 as InstantMs }
@@ -10,7 +10,7 @@ const clock = { now: () => 0 as InstantMs }
 function heldReads(about: { readonly itemsMax?: number; readonly waitingMax?: number } = {}) {
   const begun: { readonly items: readonly string[]; end(outcome?: Error): void }[] = []
   const heard: (() => void)[] = []
-  const reads = createGatheredReads<string, string>({
+  const reads = createBatchedReads<string, string>({
     read: (items) =>
       new Promise((resolve, reject) => {
         const end = (outcome?: Error) => (outcome === undefined ? resolve(items.map((item) => `${item}!`)) : reject(outcome))
@@ -82,7 +82,7 @@ describe('gathered reads', () => {
   test('of a read that failed by what it asked for, each is read by itself: the one to blame fails alone', async () => {
     const asked: (readonly string[])[] = []
     const refusal = new RefusalError(refuse('too_many_rows', 'too many'))
-    const reads = createGatheredReads<string, string>({
+    const reads = createBatchedReads<string, string>({
       read: async (items) => {
         asked.push(items)
         if (items.includes('bad')) throw refusal

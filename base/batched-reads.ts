@@ -7,12 +7,12 @@ import { invariant } from './invariant.ts'
  * Reads that are asked for at the same time share one: where most of a read's price is that it is one, a hundred together cost
  * little more than one alone. While a read of a group is under way, what comes for that group gathers for the next.
  */
-export type GatheredReads<Item, Value> = {
+export type BatchedReads<Item, Value> = {
   /** Items of one group may share a read. Rejects with what its read failed with. */
   read(group: string, item: Item): Promise<Value>
 }
 
-export type GatheredReadsOptions<Item, Value> = {
+export type BatchedReadsOptions<Item, Value> = {
   /** Answers each item, in their order. */
   readonly read: (items: readonly Item[]) => Promise<readonly Value[]>
   /** In one read. */
@@ -37,7 +37,7 @@ type Waiting<Item, Value> = {
 
 type Group<Item, Value> = { readonly waiting: Waiting<Item, Value>[]; onGathered: (() => void) | null; expected: number }
 
-export function createGatheredReads<Item, Value>(options: GatheredReadsOptions<Item, Value>): GatheredReads<Item, Value> {
+export function createBatchedReads<Item, Value>(options: BatchedReadsOptions<Item, Value>): BatchedReads<Item, Value> {
   const { read, itemsMax, waitingMax, clock } = options
   const groups = new Map<string, Group<Item, Value>>()
   let waitingCount = 0

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { createAgingMap } from './bounded-map.ts'
+import { createBoundedMap } from './bounded-map.ts'
 
 test('holds the newest half of its bound, and never more than all of it', () => {
   for (const added of [0, 1, 4, 5, 6, 9, 10, 11, 23, 100]) {
-    const map = createAgingMap<number, number>(10)
+    const map = createBoundedMap<number, number>(10)
     for (let key = 1; key <= added; key++) map.set(key, key)
     // From the newest on: finding one makes it young, at the cost of the oldest alone.
     const held = Array.from({ length: added }, (_, at) => added - at).filter((key) => map.get(key) === key)
@@ -13,7 +13,7 @@ test('holds the newest half of its bound, and never more than all of it', () => 
 })
 
 test('what is looked at stays, however much comes after it', () => {
-  const map = createAgingMap<string, number>(10)
+  const map = createBoundedMap<string, number>(10)
   map.set('used', 1)
   map.set('unused', 2)
   for (let key = 0; key < 100; key++) {
@@ -24,7 +24,7 @@ test('what is looked at stays, however much comes after it', () => {
 })
 
 test('a value set again is the new one, young or old', () => {
-  const map = createAgingMap<string, number>(4)
+  const map = createBoundedMap<string, number>(4)
   map.set('a', 1)
   map.set('a', 2)
   expect(map.get('a')).toBe(2)

@@ -1,5 +1,5 @@
 /** A map of at most so many entries, which drops those that were not looked at for longest. */
-export type AgingMap<Key, Value> = {
+export type BoundedMap<Key, Value> = {
   get(key: Key): Value | undefined
   set(key: Key, value: Value): void
 }
@@ -8,7 +8,7 @@ export type AgingMap<Key, Value> = {
  * Entries are young or old. What is set or found is young; when half of the room is young, the young become the old, and
  * those that were old until then are gone. So a hit on a young entry, which nearly all are, is one look into a map.
  */
-export function createAgingMap<Key, Value>(entriesMax: number): AgingMap<Key, Value> {
+export function createBoundedMap<Key, Value>(entriesMax: number): BoundedMap<Key, Value> {
   const youngMax = Math.max(1, Math.floor(entriesMax / 2))
   let young = new Map<Key, Value>()
   let old = new Map<Key, Value>()

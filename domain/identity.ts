@@ -1,4 +1,7 @@
 import type { Brand } from '../base/brand.ts'
+import type { InstantMs } from '../base/clock.ts'
+
+export type { InstantMs } from '../base/clock.ts'
 
 export type TenantKey = Brand<string, 'TenantKey'>
 export type CustomerKey = Brand<string, 'CustomerKey'>
@@ -13,8 +16,6 @@ export type GrantId = Brand<string, 'GrantId'>
 export type Partition = Brand<number, 'Partition'>
 /** Position of a record in its partition. A *next* offset is exclusive: the first one not yet read. */
 export type Offset = Brand<number, 'Offset'>
-/** Milliseconds since 1970-01-01T00:00:00Z. */
-export type InstantMs = Brand<number, 'InstantMs'>
 
 /** Half-open: `endMs` belongs to the next one. */
 export type Period = { readonly startMs: InstantMs; readonly endMs: InstantMs }

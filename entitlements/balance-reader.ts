@@ -13,7 +13,7 @@ import { countingBasis } from '../domain/entitlements/tracked-feature.ts'
 import { type CustomerKey, END_OF_TIME_MS, type InstantMs, type Period, type TenantKey } from '../domain/identity.ts'
 import { partitionOf } from '../domain/metering/partitioning.ts'
 import type { MeteredSpent } from './balance.ts'
-import { capOn, countedIn, createCountedPeriods } from './counter-periods.ts'
+import { capOn, countedIn, createCounterPeriods } from './counter-periods.ts'
 import type { CountersCatchUp } from './counters-catch-up.ts'
 import type { EntitlementCache } from './entitlement-cache.ts'
 
@@ -85,7 +85,7 @@ export function createBalanceReader(deps: {
     help: 'Times that the oldest segments of a balance were too many and were folded into an opening',
     registers: [registry],
   })
-  const counted = createCountedPeriods()
+  const counted = createCounterPeriods()
   const waiting = new Map<string, Promise<void>>()
   const folding = new Set<string>()
 

@@ -9,14 +9,14 @@ import { createPeriodCursor, type PeriodCursor } from '../domain/time/calendar.t
 import type { PeriodSpent } from './balance.ts'
 
 /** The counters that the balance of an entitlement is made of: of most the one of the period under way. */
-export type CountedPeriods = {
+export type CounterPeriods = {
   /** In order, adjoining; the last one holds the instant. */
   at(entitlement: MeteredEntitlement, nowMs: InstantMs): readonly Period[]
   /** From the last reset, manual ones too, to the next one. */
   balancePeriodAt(entitlement: MeteredEntitlement, atMs: InstantMs): Period
 }
 
-export function createCountedPeriods(): CountedPeriods {
+export function createCounterPeriods(): CounterPeriods {
   // Periods are compared, not computed, while one lasts. Goes with the cached entitlement.
   const cursors = new WeakMap<TrackedFeature, PeriodCursor>()
   const current = new WeakMap<TrackedFeature, readonly [Period]>()

@@ -1,7 +1,7 @@
 import { Counter, type Registry } from 'prom-client'
 import type { Catalog, CatalogChange } from '../adapters/database/catalog.ts'
 import type { Clock } from '../base/clock.ts'
-import { createChangeableCache } from '../base/invalidating-cache.ts'
+import { createInvalidatingCache } from '../base/invalidating-cache.ts'
 import type { MaybePromise } from '../base/maybe-promise.ts'
 import type { Feature } from '../domain/catalog/plan.ts'
 import { NO_ENTITLEMENT_INPUTS } from '../domain/entitlements/entitlement-inputs.ts'
@@ -51,7 +51,7 @@ export function createEntitlementCache(deps: {
     labelNames: ['kind'],
     registers: [registry],
   })
-  const customers = createChangeableCache(customersMax, async (tenant, key): Promise<CustomerEntitlements> => {
+  const customers = createInvalidatingCache(customersMax, async (tenant: TenantKey, key): Promise<CustomerEntitlements> => {
     loads.inc({ kind: 'customer' })
     const asOfMs = clock.now()
     const customer = key as CustomerKey
@@ -61,7 +61,7 @@ export function createEntitlementCache(deps: {
     const isKnown = inputs.subscriptions.length > 0 || inputs.overrides.length > 0
     return { entitlements, isKnown, asOfMs, validUntilMs: entitlementsValidUntilMs(inputs, entitlements, nowMs) }
   })
-  const features = createChangeableCache(FEATURES_CACHED_MAX, (tenant, key) => {
+  const features = createInvalidatingCache(FEATURES_CACHED_MAX, (tenant: TenantKey, key) => {
     loads.inc({ kind: 'feature' })
     return catalog.feature(tenant, key as FeatureKey)
   })
@@ -72,7 +72,7 @@ export function createEntitlementCache(deps: {
     }
     if (change.kind === 'feature') features.forget(change.tenant, change.key)
     if (changesOneCustomer(change)) customers.forget(change.tenant, change.key)
-    else if (changesManyCustomers(change)) customers.forgetTenant(change.tenant)
+    else if (changesManyCustomers(change)) customers.forgetGroup(change.tenant)
   })
 
   function isGood({ asOfMs, validUntilMs }: CustomerEntitlements): boolean {

@@ -1,7 +1,7 @@
 import type { Catalog } from '../adapters/database/catalog.ts'
-import { unknownKey } from '../api/unknown-key.ts'
 import type { CustomerKey, TenantKey } from '../domain/identity.ts'
 import { RefusalError } from '../domain/refusal.ts'
+import { unknownKey } from '../schemas/http/unknown-key.ts'
 import type { CustomerEntitlements, EntitlementCache } from './entitlement-cache.ts'
 
 /** For routes with the customer in the path: one that does not exist is 404. */

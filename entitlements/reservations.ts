@@ -1,5 +1,4 @@
 import type { Cap, Counters, CustomerRef, HoldOutcome, ReserveOutcome, SettleRequest } from '../adapters/counters/counters.ts'
-import { unknownFeature } from '../api/unknown-feature.ts'
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { invariant, unreachable } from '../base/invariant.ts'
@@ -23,11 +22,12 @@ import {
   settleReport,
   unknownReservation,
 } from '../domain/reservations/reservation.ts'
+import { unknownFeature } from '../schemas/http/unknown-key.ts'
 import type { MeteredSpent } from './balance.ts'
 import type { BalanceReader, CounterCap } from './balance-reader.ts'
 import type { CountersCatchUp } from './counters-catch-up.ts'
 import type { EntitlementCache } from './entitlement-cache.ts'
-import type { SettleReporter } from './settlement-writer.ts'
+import type { SettlementWriter } from './settlement-writer.ts'
 
 export type Reservations = {
   /** A retry under the same own id is answered with the same hold; `isNew` tells them apart. */
@@ -46,7 +46,7 @@ export type ReservationsDeps = {
   readonly balances: BalanceReader
   readonly counters: Counters
   readonly catchUp: CountersCatchUp
-  readonly reporter: SettleReporter
+  readonly reporter: SettlementWriter
   readonly clock: Clock
   readonly partitions: number
   /** Unique for ever, and not to be guessed. */

@@ -12,7 +12,7 @@ import type { CountersCatchUp } from './counters-catch-up.ts'
 /** Resolves when the events are durable in the log; rejects with its fault. */
 export type ReportUsage = (tenant: TenantKey, events: readonly UsageEvent[]) => Promise<void>
 
-export type SettleReporter = {
+export type SettlementWriter = {
   /** Appends the usage of a settling hold. Rejects with the log's fault, and goes on trying meanwhile: the settlement stands. */
   report(hold: Hold): Promise<void>
   /** Appends what was settled in an earlier life and may not have reached the log. To be called once, at the start. */
@@ -24,14 +24,14 @@ const RETRY_INTERVAL_MS = 1_000
 const HOLDS_PER_RETRY = 500
 
 /** Brings the usage of settled reservations into the log, at least once each: repeats are dropped there. */
-export function createSettleReporter(deps: {
+export function createSettlementWriter(deps: {
   readonly counters: Pick<Counters, 'settlingHolds'>
   readonly catchUp: CountersCatchUp
   readonly partitions: number
   readonly reportUsage: ReportUsage
   readonly log: Logger
   readonly registry: Registry
-}): SettleReporter {
+}): SettlementWriter {
   const { counters, catchUp, partitions, reportUsage, log } = deps
   const reports = new Counter({
     name: 'tollgate_settle_reports_total',

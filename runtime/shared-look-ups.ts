@@ -1,5 +1,5 @@
 import type { EventKey, UsageStore } from '../adapters/usage-store/usage-store.ts'
-import { createGatheredReads } from '../base/batched-reads.ts'
+import { createBatchedReads } from '../base/batched-reads.ts'
 import type { Clock } from '../base/clock.ts'
 
 type LookUp = { readonly keys: readonly EventKey[]; readonly receivedFromMs: Parameters<UsageStore['findEvents']>[1] }
@@ -10,7 +10,7 @@ const WAITING_MAX = 10_000
 
 /** Look-ups of repeats by several partitions in one query where they ask from the same instant on: its price is mostly that it is one. */
 export function shareLookUps(usageStore: UsageStore, clock: Clock): UsageStore {
-  const reads = createGatheredReads<LookUp, Awaited<ReturnType<UsageStore['findEvents']>>>({
+  const reads = createBatchedReads<LookUp, Awaited<ReturnType<UsageStore['findEvents']>>>({
     async read(lookUps) {
       const [first] = lookUps
       if (first === undefined) return []

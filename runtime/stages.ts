@@ -18,14 +18,14 @@ import { createBalanceReader } from '../entitlements/balance-reader.ts'
 import { createCountersCatchUp } from '../entitlements/counters-catch-up.ts'
 import { createEntitlementCache } from '../entitlements/entitlement-cache.ts'
 import { createReservations } from '../entitlements/reservations.ts'
-import { createSettleReporter, type ReportUsage, type SettleReporter } from '../entitlements/settlement-writer.ts'
+import { createSettlementWriter, type ReportUsage, type SettlementWriter } from '../entitlements/settlement-writer.ts'
 import { createUsageReports } from '../entitlements/usage-reports.ts'
 import { appendEvents } from '../ingest/append-events.ts'
 import { createIngest, type Ingest } from '../ingest/ingest.ts'
 import { ingestRoutes } from '../ingest/ingest-routes.ts'
 import { createRecordWriter } from '../ingest/record-writer.ts'
 import type { HttpApp } from '../schemas/http/common.ts'
-import { createUsageAsOf } from '../usage/complete-until.ts'
+import { createCompleteUntil } from '../usage/complete-until.ts'
 import { createCustomerUsage } from '../usage/customer-usage.ts'
 import { createUsageReader } from '../usage/usage-reader.ts'
 import { createSecret } from './first-key.ts'
@@ -127,14 +127,14 @@ function createAppend({ clock, stores }: StageEnvironment): ReportUsage {
   return (tenant, events) => appendEvents(writer, tenant, events)
 }
 
-function startApi(environment: ViewEnvironment, reportUsage: ReportUsage): SettleReporter {
+function startApi(environment: ViewEnvironment, reportUsage: ReportUsage): SettlementWriter {
   const { app, clock, log, registry, stores } = environment
   const { catalog, counters, eventLog, usageStore } = stores
   const { partitions } = eventLog
   const entitlements = createEntitlementCache({ catalog, clock, registry })
   const catchUp = createCountersCatchUp({ counters, eventLog })
   const balances = createBalanceReader({ catalog, entitlements, counters, catchUp, clock, partitions, log, registry })
-  const reporter = createSettleReporter({ counters, catchUp, partitions, reportUsage, log: log.child({ stage: 'api' }), registry })
+  const reporter = createSettlementWriter({ counters, catchUp, partitions, reportUsage, log: log.child({ stage: 'api' }), registry })
   // Sorted by time, so that holds made together are written together: with random ids each changed a page of its own, 165 KB a hold.
   const createId = () => `res_${clock.now().toString(36).padStart(9, '0')}${randomUUID()}`
   const reservations = createReservations({ entitlements, balances, counters, catchUp, reporter, clock, partitions, createId })
@@ -156,7 +156,7 @@ function startApi(environment: ViewEnvironment, reportUsage: ReportUsage): Settl
   const usageReports = createUsageReports({ entitlements, catalog, balances, reportUsage })
   app.register(usageReportRoutes({ usageReports, clock, registry, createId: () => randomUUID() }))
   app.register(rateRoutes())
-  app.register(usageRoutes({ catalog, usageReader, asOf: createUsageAsOf({ eventLog, usageStore, clock }), clock }))
+  app.register(usageRoutes({ catalog, usageReader, asOf: createCompleteUntil({ eventLog, usageStore, clock }), clock }))
   app.register(invoiceRoutes({ catalog, usageReader, customerUsage: createCustomerUsage({ usageStore, clock }), clock }))
   app.register(eventRoutes({ catalog, usageStore }))
   reporter.resumeSettles().catch((error: unknown) => log.error({ err: error }, 'settled reservations not appended again'))

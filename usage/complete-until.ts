@@ -1,10 +1,10 @@
 import type { EventLog } from '../adapters/event-log/event-log.ts'
 import type { UsageStore } from '../adapters/usage-store/usage-store.ts'
-import { createGatheredReads } from '../base/batched-reads.ts'
+import { createBatchedReads } from '../base/batched-reads.ts'
 import type { Clock } from '../base/clock.ts'
 import type { InstantMs, Partition } from '../domain/identity.ts'
 
-export type UsageAsOfDeps = {
+export type CompleteUntilDeps = {
   readonly eventLog: Pick<EventLog, 'partitions' | 'range'>
   readonly usageStore: Pick<UsageStore, 'positions' | 'query'>
   readonly clock: Clock
@@ -14,10 +14,10 @@ export type UsageAsOfDeps = {
  * The instant up to which usage is complete: every event received before it is counted. That is now when the usage store
  * has all of the log; else the latest receipt in the store, of the partition that is furthest behind.
  */
-export function createUsageAsOf({ eventLog, usageStore, clock }: UsageAsOfDeps): () => Promise<InstantMs> {
+export function createCompleteUntil({ eventLog, usageStore, clock }: CompleteUntilDeps): () => Promise<InstantMs> {
   const partitions = Array.from({ length: eventLog.partitions }, (_, partition) => partition as Partition)
   // Callers that come together share one look: it begins after each of them has asked.
-  const looks = createGatheredReads<null, InstantMs>({
+  const looks = createBatchedReads<null, InstantMs>({
     read: async (asked) => {
       const asOfMs = await look()
       return asked.map(() => asOfMs)
@@ -47,7 +47,7 @@ const WAITING_MAX = 10_000
 const RECENT_MS = 600_000
 
 async function latestReceipts(
-  usageStore: UsageAsOfDeps['usageStore'],
+  usageStore: CompleteUntilDeps['usageStore'],
   partitions: readonly Partition[],
   nowMs: InstantMs,
 ): Promise<ReadonlyMap<Partition, number>> {

@@ -1,11 +1,11 @@
 import type { CustomerUsageRow, UsageRow, UsageStore } from '../adapters/usage-store/usage-store.ts'
-import { createGatheredReads } from '../base/batched-reads.ts'
+import { createBatchedReads } from '../base/batched-reads.ts'
 import type { Clock } from '../base/clock.ts'
-import type { DimensionFilter } from '../domain/catalog/plan.ts'
 import type { CustomerKey, Period } from '../domain/identity.ts'
+import type { DimensionFilter } from '../domain/metering/dimension-filter.ts'
 import { eventTypesOf } from '../domain/metering/event-reading.ts'
 import type { Meter } from '../domain/metering/meter.ts'
-import { createEdgeFold, type EdgeFold } from './partial-minutes.ts'
+import { createPartialMinutes, type PartialMinutes } from './partial-minutes.ts'
 import { mergeUsageRows, refuseTooManyRows } from './usage-rows.ts'
 
 /** What of a meter is asked for: its groups, of what passes the filter. */
@@ -31,7 +31,7 @@ export function createCustomerUsage(deps: {
   readonly clock: Clock
 }): CustomerUsage {
   const { usageStore, clock } = deps
-  const reads = createGatheredReads<CustomerPeriod, readonly UsageRow[]>({
+  const reads = createBatchedReads<CustomerPeriod, readonly UsageRow[]>({
     read: (asked) => readTotals(usageStore, asked),
     itemsMax: CUSTOMERS_PER_QUERY_MAX,
     waitingMax: WAITING_MAX,
@@ -117,13 +117,13 @@ async function foldEdges(
   { meter, groupBy, filter }: UsageShape,
   some: readonly CustomerPeriod[],
   cut: readonly CustomerUsageRow[],
-): Promise<ReadonlyMap<CustomerKey, EdgeFold>> {
+): Promise<ReadonlyMap<CustomerKey, PartialMinutes>> {
   const minutes = new Map(
     cut.flatMap(({ customer, cutMinuteMs }) =>
       cutMinuteMs === null ? [] : [[`${cutMinuteMs} ${customer}`, { customer, startMs: cutMinuteMs }]],
     ),
   )
-  const folds = new Map(cut.map(({ customer }) => [customer, createEdgeFold(meter, { groupBy, filter, rowsMax: ROWS_MAX })]))
+  const folds = new Map(cut.map(({ customer }) => [customer, createPartialMinutes(meter, { groupBy, filter, rowsMax: ROWS_MAX })]))
   if (minutes.size === 0) return folds
   const periods = new Map(some.map(({ customer, period }) => [customer, period]))
   const scan = { tenant: meter.tenant, types: eventTypesOf(meter), minutes: [...minutes.values()] }

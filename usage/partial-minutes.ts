@@ -1,19 +1,19 @@
 import { DateTime } from 'luxon'
 import type { StoredEvent, UsageRow, UsageWindow } from '../adapters/usage-store/usage-store.ts'
-import type { DimensionFilter } from '../domain/catalog/plan.ts'
 import type { InstantMs } from '../domain/identity.ts'
+import type { DimensionFilter } from '../domain/metering/dimension-filter.ts'
 import { readEvent } from '../domain/metering/event-reading.ts'
 import type { Meter } from '../domain/metering/meter.ts'
 import { type Aggregate, addToAggregate, emptyAggregate, matchesFilter } from '../domain/metering/metering.ts'
 import { refuseTooManyRows, type UsageGroup, usageGroupName, usageRowOf } from './usage-rows.ts'
 
 /** Usage is stored by the minute; what a period cuts out of its first and last minute is folded from their events. */
-export type EdgeFold = {
+export type PartialMinutes = {
   add(event: StoredEvent): void
   rows(): readonly UsageRow[]
 }
 
-export type EdgeFoldRequest = {
+export type PartialMinutesRequest = {
   readonly window?: UsageWindow
   /** IANA name. */
   readonly timezone?: string
@@ -25,7 +25,7 @@ export type EdgeFoldRequest = {
 
 const MINUTE_MS = 60_000
 
-export function createEdgeFold(meter: Meter, { window, timezone, groupBy, filter, rowsMax }: EdgeFoldRequest): EdgeFold {
+export function createPartialMinutes(meter: Meter, { window, timezone, groupBy, filter, rowsMax }: PartialMinutesRequest): PartialMinutes {
   const groups = new Map<string, UsageGroup & { aggregate: Aggregate }>()
   return {
     add(event) {

@@ -11,7 +11,7 @@ import type { CustomerKey, InstantMs, MeterKey, Period } from '../domain/identit
 import { eventTypesOf } from '../domain/metering/event-reading.ts'
 import type { Meter } from '../domain/metering/meter.ts'
 import { RefusalError, refuse } from '../domain/refusal.ts'
-import { createEdgeFold } from './partial-minutes.ts'
+import { createPartialMinutes } from './partial-minutes.ts'
 import { mergeUsageRows, refuseTooManyRows, type UsageGroup } from './usage-rows.ts'
 
 /** Half-open, to the millisecond. */
@@ -133,7 +133,7 @@ async function foldEdges(
   request: UsageRequest,
   edges: readonly Period[],
 ): Promise<readonly UsageRow[]> {
-  const fold = createEdgeFold(meter, request)
+  const fold = createPartialMinutes(meter, request)
   const isWithin = (instantMs: InstantMs) => edges.some(({ startMs, endMs }) => instantMs >= startMs && instantMs < endMs)
   for (const scan of edgeScans(edges, request.customers)) {
     for await (const events of usageStore.scanEvents({ tenant: meter.tenant, types: eventTypesOf(meter), ...scan })) {

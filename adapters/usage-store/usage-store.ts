@@ -183,7 +183,7 @@ export type EventScan = {
  * Of some customers, or some hours of one: live rows of windows as stored (latest version of each, all chunks, every
  * revision), and the events, read after them. What a window holds is in the same piece.
  */
-export type UsagePiece = { readonly windows: readonly WindowRow[]; readonly events: AsyncIterable<readonly StoredEvent[]> }
+export type VerifySlice = { readonly windows: readonly WindowRow[]; readonly events: AsyncIterable<readonly StoredEvent[]> }
 
 /**
  * Accepted events and usage windows, queryable by analysts. All writes are idempotent. Errors are `Fault`s:
@@ -233,7 +233,7 @@ export type UsageStore = {
   /** By customer and group; a customer without usage has no row. Null when there are more than `rowsMax`. */
   usageOfCustomers(query: CustomerUsageQuery): Promise<readonly CustomerUsageRow[] | null>
   /** All windows of a partition beside all its events, for verify, in pieces of bounded size that follow each other. */
-  scanPieces(scan: { readonly partition: Partition; readonly tenant?: TenantKey }): AsyncIterable<UsagePiece>
+  scanPieces(scan: { readonly partition: Partition; readonly tenant?: TenantKey }): AsyncIterable<VerifySlice>
   activations(): Promise<readonly MeterActivation[]>
   putActivations(activations: readonly MeterActivation[]): Promise<void>
   /** Drops windows and activations of a meter's revisions below `beforeRevision` (all of them for a deleted meter). */

@@ -4,20 +4,20 @@ import type { InstantMs } from '../../domain/identity.ts'
 import { eventHash, hashSeed } from '../../domain/metering/event-hash.ts'
 import { DEDUPE_HORIZON_MS } from '../../domain/metering/usage-event.ts'
 import { createDedupeFilter } from './dedupe-filter.ts'
-import { encodeKeyRun, KEY_BITS, mergeKeyRuns } from './packed-hashes.ts'
+import { encodePackedHashes, KEY_BITS, mergePackedHashes } from './packed-hashes.ts'
 
 const DAY_MS = 86_400_000
 const NOW_MS = 1_750_000_000_000
 const seed = hashSeed('default', 'customer-1')
 const hashesOf = (prefix: string, count: number) =>
   Float64Array.from({ length: count }, (_, index) => eventHash(seed, 'default', `${prefix}-${index}`))
-const runOf = (keys: readonly number[]) => encodeKeyRun(Float64Array.from(keys))
+const runOf = (keys: readonly number[]) => encodePackedHashes(Float64Array.from(keys))
 
 test('A run holds exactly the keys that were put in, alone and merged', () => {
   const keys = fc.uniqueArray(fc.integer({ min: 0, max: 2 ** KEY_BITS - 1 }), { maxLength: 300 }).map((list) => list.sort((a, b) => a - b))
   fc.assert(
     fc.property(keys, keys, fc.array(fc.integer({ min: 0, max: 2 ** KEY_BITS - 1 })), (some, others, absent) => {
-      const merge = mergeKeyRuns(runOf(some), runOf(others))
+      const merge = mergePackedHashes(runOf(some), runOf(others))
       while (merge.merged() === null) merge.step(1)
       const merged = merge.merged() ?? runOf([])
       const all = new Set([...some, ...others])

@@ -1,7 +1,14 @@
 import type { InstantMs } from '../../domain/identity.ts'
 import { HASH_BITS } from '../../domain/metering/event-hash.ts'
 import { DEDUPE_HORIZON_MS } from '../../domain/metering/usage-event.ts'
-import { createKeyRunEncoder, encodeKeyRun, KEY_BITS, type KeyRun, type KeyRunMerge, mergeKeyRuns } from './packed-hashes.ts'
+import {
+  createPackedHashesEncoder,
+  encodePackedHashes,
+  KEY_BITS,
+  mergePackedHashes,
+  type PackedHashes,
+  type PackedHashesMerge,
+} from './packed-hashes.ts'
 
 /**
  * Says of an event hash "certainly not among the remembered" or "maybe". Remembers hashes by week of receipt, so that an
@@ -82,7 +89,7 @@ export function createDedupeFilter(floorMs: InstantMs): DedupeFilter {
     const merged = new Set(merges.flatMap(({ runs }) => runs))
     const [due] = weeks.flatMap((week) => duePair(week, merged) ?? []).sort((a, b) => a.keys - b.keys)
     if (due === undefined || (smallest !== undefined && smallest.keys <= due.keys)) return smallest ?? null
-    const begun = { ...due, merge: mergeKeyRuns(...due.runs) }
+    const begun = { ...due, merge: mergePackedHashes(...due.runs) }
     merges = [...merges, begun]
     return begun
   }
@@ -109,7 +116,7 @@ export function createDedupeFilter(floorMs: InstantMs): DedupeFilter {
       if (++addedSinceTidy === TIDY_EVERY_KEYS) tidy(TIDY_EVERY_KEYS * TIDIED_PER_KEY)
     },
     addRun(receivedAtMs, hashesMax) {
-      const encoder = createKeyRunEncoder(hashesMax)
+      const encoder = createPackedHashesEncoder(hashesMax)
       let last = -1
       return {
         push(hashes) {
@@ -163,7 +170,7 @@ type Week = {
   /** Until nothing more is expected to be added. */
   isOpen: boolean
   fresh: FreshKeys | null
-  runs: readonly KeyRun[]
+  runs: readonly PackedHashes[]
 }
 
 /** The high bits: the low ones place the event in the exact table of recent events. */
@@ -182,13 +189,13 @@ function placesOf(held: Uint8Array): readonly number[] {
   return places
 }
 
-function addToWeek(week: Week, run: KeyRun): void {
+function addToWeek(week: Week, run: PackedHashes): void {
   week.runs = [...week.runs, run]
 }
 
 function packWeek(week: Week): void {
   if (week.fresh === null) return
-  addToWeek(week, encodeKeyRun(week.fresh.sorted()))
+  addToWeek(week, encodePackedHashes(week.fresh.sorted()))
   week.fresh = null
 }
 
@@ -198,11 +205,11 @@ function closeWeek(week: Week): void {
 }
 
 /** Both runs answer until the merged one takes their place. */
-type DuePair = { readonly week: Week; readonly runs: readonly [KeyRun, KeyRun]; readonly keys: number }
-type Merging = DuePair & { readonly merge: KeyRunMerge }
+type DuePair = { readonly week: Week; readonly runs: readonly [PackedHashes, PackedHashes]; readonly keys: number }
+type Merging = DuePair & { readonly merge: PackedHashesMerge }
 
 /** The smallest two of about the same size; in a closed week, which ends as one run, of any size. */
-function duePair(week: Week, merged: ReadonlySet<KeyRun>): DuePair | null {
+function duePair(week: Week, merged: ReadonlySet<PackedHashes>): DuePair | null {
   const idle = week.runs.filter((run) => !merged.has(run)).sort((a, b) => a.size - b.size)
   for (const [at, larger] of idle.entries()) {
     const smaller = idle[at - 1]

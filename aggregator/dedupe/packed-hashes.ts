@@ -5,7 +5,7 @@ import { bitAt, bitsAt, onesIn, placeOfZero, putBits, trailingZeros } from './pa
  * as they are, the high bits as a row of ones, one per key, with a zero after each high value. N keys take about
  * KEY_BITS - log2(N) + 2.5 bits each, and a look-up touches three places in memory.
  */
-export type KeyRun = {
+export type PackedHashes = {
   readonly size: number
   readonly bytes: number
   /** Sets `held` to 1 beside each key that is in; where it is 1 already, the key is not looked for. */
@@ -21,25 +21,25 @@ export type KeyReader = (into: Float64Array) => number
 export const KEY_BITS = 36
 
 /** `keys` ascend and differ. */
-export function encodeKeyRun(keys: Float64Array): KeyRun {
-  const encoder = createKeyRunEncoder(keys.length)
+export function encodePackedHashes(keys: Float64Array): PackedHashes {
+  const encoder = createPackedHashesEncoder(keys.length)
   encoder.push(keys, keys.length)
   return encoder.finish()
 }
 
 /** A merge done bit by bit, as one of millions of keys would hold the process up. */
-export type KeyRunMerge = {
+export type PackedHashesMerge = {
   /** Takes in about so many keys; returns how many. */
   step(keysMax: number): number
   /** Null until all are taken in. A key in both is in it once. */
-  merged(): KeyRun | null
+  merged(): PackedHashes | null
 }
 
-export function mergeKeyRuns(a: KeyRun, b: KeyRun): KeyRunMerge {
+export function mergePackedHashes(a: PackedHashes, b: PackedHashes): PackedHashesMerge {
   const [left, right] = [createHead(a.reader()), createHead(b.reader())]
-  const encoder = createKeyRunEncoder(a.size + b.size)
+  const encoder = createPackedHashesEncoder(a.size + b.size)
   const buffer = new Float64Array(BUFFER_KEYS)
-  let merged: KeyRun | null = null
+  let merged: PackedHashes | null = null
   return {
     step(keysMax) {
       let taken = 0
@@ -107,10 +107,10 @@ function refill(head: Head): void {
 const BUCKET_HIGHS = 64
 const LOW_BITS_MAX = 30
 
-export type KeyRunEncoder = { push(keys: Float64Array, count: number): void; finish(): KeyRun }
+export type PackedHashesEncoder = { push(keys: Float64Array, count: number): void; finish(): PackedHashes }
 
 /** Keys ascend and differ, from push to push as well. */
-export function createKeyRunEncoder(sizeMax: number): KeyRunEncoder {
+export function createPackedHashesEncoder(sizeMax: number): PackedHashesEncoder {
   const highBits = Math.round(Math.log2(Math.max(1, sizeMax)))
   const lowBits = Math.max(0, Math.min(LOW_BITS_MAX, KEY_BITS - highBits))
   const lowSpan = 2 ** lowBits
@@ -140,7 +140,7 @@ export function createKeyRunEncoder(sizeMax: number): KeyRunEncoder {
   }
 }
 
-function keyRunOf(size: number, upper: Uint32Array, lower: Uint32Array, ranks: Uint32Array, lowBits: number): KeyRun {
+function keyRunOf(size: number, upper: Uint32Array, lower: Uint32Array, ranks: Uint32Array, lowBits: number): PackedHashes {
   const lowSpan = 2 ** lowBits
   const lowMask = lowSpan - 1
   const perLowSpan = 1 / lowSpan

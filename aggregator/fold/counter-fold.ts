@@ -1,6 +1,6 @@
 import type { CounterDelta } from '../../adapters/counters/counters.ts'
 import type { StoredEvent } from '../../adapters/usage-store/usage-store.ts'
-import { createCounterPeriods, type TrackedFeature } from '../../domain/entitlements/tracked-feature.ts'
+import { createPeriodLookup, type TrackedFeature } from '../../domain/entitlements/tracked-feature.ts'
 import type { CustomerKey, InstantMs, Offset, TenantKey } from '../../domain/identity.ts'
 import type { Aggregation } from '../../domain/metering/meter.ts'
 import { type CompiledMeter, compileMeter, counterStateOf, type Reading } from '../../domain/metering/metering.ts'
@@ -49,7 +49,7 @@ export function createFeatureCounter(tracked: TrackedFeature, trackedFromMs: Ins
     tracked,
     compiled,
     filter: filter.length === 0 ? null : filter,
-    periods: createCounterPeriods(tracked),
+    periods: createPeriodLookup(tracked),
     boundsMs: [trackedFromMs, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
     pending: null,
   }

@@ -1,6 +1,6 @@
 import type { EventScan, UsageStore } from '../../adapters/usage-store/usage-store.ts'
-import type { DimensionFilter } from '../../domain/catalog/plan.ts'
 import type { CustomerKey, InstantMs, Offset, Partition, Period } from '../../domain/identity.ts'
+import type { DimensionFilter } from '../../domain/metering/dimension-filter.ts'
 import { eventTypesOf, readEvent } from '../../domain/metering/event-reading.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
 import { matchesFilter } from '../../domain/metering/metering.ts'

@@ -6,7 +6,7 @@ import { readUsageReport, USAGE_REPORT_TYPE } from '../../domain/metering/usage-
 import { parsedData } from '../fold/record-fold.ts'
 import { checkLog, type WrongEvent } from '../verify/verify-log.ts'
 
-export type MendedEvents = {
+export type RepairedEvents = {
   /** Written, as the log has them and `events` had not. */
   readonly restored: number
   /** Taken out, as the log has not got them there, or has them otherwise. */
@@ -19,14 +19,14 @@ export type MendedEvents = {
  * Makes `events` of a partition what the log says, as far as the log reaches. Each step leaves more of it right, so that one
  * cut off half-way is gone on with by the next.
  */
-export async function mendEvents(
+export async function repairEvents(
   deps: {
     readonly eventLog: Pick<EventLog, 'range' | 'read'>
     readonly usageStore: Pick<UsageStore, 'findEvents' | 'scanEvents' | 'scanEventPrints' | 'write' | 'removeEvents'>
     readonly decode: (value: Uint8Array) => UsageEventBatch
   },
   { partition, toOffset }: { readonly partition: Partition; readonly toOffset: Offset },
-): Promise<MendedEvents> {
+): Promise<RepairedEvents> {
   const { usageStore } = deps
   const mended = { restored: 0, removed: 0, lost: 0 }
 

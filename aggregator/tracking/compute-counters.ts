@@ -1,7 +1,7 @@
 import type { CustomerRef, TrackedCounter } from '../../adapters/counters/counters.ts'
 import { aggregateOfRow, type EventScan, type StoredEvent, type UsageStore } from '../../adapters/usage-store/usage-store.ts'
 import { invariant } from '../../base/invariant.ts'
-import { createCounterPeriods, keptPeriods, type TrackedFeature } from '../../domain/entitlements/tracked-feature.ts'
+import { createPeriodLookup, keptPeriods, type TrackedFeature } from '../../domain/entitlements/tracked-feature.ts'
 import { type CustomerKey, END_OF_TIME_MS, type InstantMs, type Offset, type Period } from '../../domain/identity.ts'
 import { eventTypesOf, readEvent } from '../../domain/metering/event-reading.ts'
 import {
@@ -86,7 +86,7 @@ async function periodsOf(
   span: Span,
 ): Promise<TrackedCounter['periods']> {
   const { meter, filter } = tracked
-  const counters = createCounterPeriods(tracked)
+  const counters = createPeriodLookup(tracked)
   const totals = new Map<InstantMs, Aggregate>()
   const add = (startMs: InstantMs, aggregate: Aggregate) =>
     void totals.set(startMs, mergeAggregates(totals.get(startMs) ?? emptyAggregate, aggregate))
@@ -122,7 +122,7 @@ async function addWindows(
   const lastStartMs = whole.at(-1)?.startMs ?? firstMs
   let singly = whole
   if (whole.length > PERIODS_READ_SINGLY_MAX && lastStartMs - firstMs <= MINUTES_READ_MS_MAX) {
-    const counters = createCounterPeriods(tracked)
+    const counters = createPeriodLookup(tracked)
     for (const { startMs, aggregate } of await reader.minutes(tracked, customer, floorMinute(firstMs), ceilMinute(lastStartMs))) {
       const period = counters.at(startMs)
       const endMs = (startMs + MINUTE_MS) as InstantMs

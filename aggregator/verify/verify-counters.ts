@@ -2,7 +2,7 @@ import type { CustomerRef, TrackedCounter } from '../../adapters/counters/counte
 import type { StoredEvent } from '../../adapters/usage-store/usage-store.ts'
 import type { EntitlementInputs } from '../../domain/entitlements/entitlement-inputs.ts'
 import { trackedFeatures } from '../../domain/entitlements/entitlements.ts'
-import { createCounterPeriods, type TrackedFeature } from '../../domain/entitlements/tracked-feature.ts'
+import { createPeriodLookup, type TrackedFeature } from '../../domain/entitlements/tracked-feature.ts'
 import type { InstantMs } from '../../domain/identity.ts'
 import { readEvent } from '../../domain/metering/event-reading.ts'
 import { type Aggregate, addToAggregate, counterStateOf, emptyAggregate, matchesFilter } from '../../domain/metering/metering.ts'
@@ -42,7 +42,7 @@ export function createCounterCheck(): CounterCheck {
         const feature = current.get(found.definition)
         // A counter under a definition of before is read by nobody: the next decision has it tracked anew.
         if (feature === undefined || feature.feature !== found.feature) continue
-        checked.push({ customer, feature, found, periods: createCounterPeriods(feature), expected: new Map() })
+        checked.push({ customer, feature, found, periods: createPeriodLookup(feature), expected: new Map() })
       }
       byCustomer.set(`${customer.tenant}\0${customer.customer}`, checked)
     },

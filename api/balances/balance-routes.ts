@@ -9,7 +9,7 @@ import type { EntitlementCache } from '../../entitlements/entitlement-cache.ts'
 import { entitlementsOfKnown } from '../../entitlements/entitlements-of-known.ts'
 import { type Balance, BalanceSchema, BalancesSchema } from '../../schemas/http/balance.ts'
 import { type HttpApp, KeySchema, ProblemSchema } from '../../schemas/http/common.ts'
-import { unknownFeature } from '../unknown-feature.ts'
+import { unknownFeature } from '../../schemas/http/unknown-key.ts'
 
 export type BalanceRoutesDeps = {
   readonly catalog: Pick<Catalog, 'customer'>

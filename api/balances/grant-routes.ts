@@ -9,9 +9,9 @@ import { isRefusal, type Outcome, orThrow, type Refusal, refuse } from '../../do
 import { GrantInputSchema, GrantParamsSchema, GrantQuerySchema, GrantSchema } from '../../schemas/http/allowance.ts'
 import { KeyParamsSchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
+import { instantJson, parseInstant } from '../../schemas/http/instants.ts'
+import { inPath, unknownKey } from '../../schemas/http/unknown-key.ts'
 import { createErrorList, type ErrorList } from '../error-list.ts'
-import { instantJson, parseInstant } from '../instants.ts'
-import { inPath, unknownKey } from '../unknown-key.ts'
 import { refuseWrongFields } from '../wrong-fields.ts'
 
 export type GrantRoutesDeps = {

@@ -7,10 +7,9 @@ import { orThrow, refuse } from '../../domain/refusal.ts'
 import { CustomerFeatureParamsSchema, OverrideInputSchema, OverrideSchema } from '../../schemas/http/allowance.ts'
 import { REFUSALS } from '../../schemas/http/catalog.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
+import { instantJson } from '../../schemas/http/instants.ts'
+import { inPath, unknownFeature } from '../../schemas/http/unknown-key.ts'
 import { validateOverride } from '../catalog/validate-entitlement.ts'
-import { instantJson } from '../instants.ts'
-import { unknownFeature } from '../unknown-feature.ts'
-import { inPath } from '../unknown-key.ts'
 
 export type OverrideRoutesDeps = {
   readonly catalog: Catalog

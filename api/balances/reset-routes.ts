@@ -14,10 +14,9 @@ import { entitlementsOfKnown } from '../../entitlements/entitlements-of-known.ts
 import { CustomerFeatureParamsSchema, ResetInputSchema, ResetSchema } from '../../schemas/http/allowance.ts'
 import { PageQuerySchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
-import { instantJson } from '../instants.ts'
+import { instantJson } from '../../schemas/http/instants.ts'
+import { inPath, unknownFeature } from '../../schemas/http/unknown-key.ts'
 import { refuseUnstorableText } from '../storable-text.ts'
-import { unknownFeature } from '../unknown-feature.ts'
-import { inPath } from '../unknown-key.ts'
 
 export type ResetRoutesDeps = {
   readonly catalog: Pick<Catalog, 'recordReset' | 'resets' | 'customer'>

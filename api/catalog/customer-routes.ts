@@ -4,7 +4,7 @@ import type { CustomerKey } from '../../domain/identity.ts'
 import { orThrow, refuse } from '../../domain/refusal.ts'
 import { CustomerInputSchema, CustomerSchema, KeyParamsSchema, PageQuerySchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
-import { unknownKey } from '../unknown-key.ts'
+import { unknownKey } from '../../schemas/http/unknown-key.ts'
 
 export type CustomerRoutesDeps = { readonly catalog: Catalog }
 

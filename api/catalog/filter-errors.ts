@@ -1,4 +1,4 @@
-import type { DimensionFilter } from '../../domain/catalog/plan.ts'
+import type { DimensionFilter } from '../../domain/metering/dimension-filter.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
 import type { FieldError } from '../../domain/refusal.ts'
 

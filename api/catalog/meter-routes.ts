@@ -7,7 +7,7 @@ import { RESERVED_TYPE_PREFIX } from '../../domain/metering/usage-report.ts'
 import { type FieldError, type Outcome, orThrow } from '../../domain/refusal.ts'
 import { KeyParamsSchema, MeterInputSchema, MeterSchema, PageQuerySchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
-import { unknownKey } from '../unknown-key.ts'
+import { unknownKey } from '../../schemas/http/unknown-key.ts'
 import { refuseWrongFields } from '../wrong-fields.ts'
 
 export type MeterRoutesDeps = {

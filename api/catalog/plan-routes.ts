@@ -6,7 +6,7 @@ import type { PlanKey } from '../../domain/identity.ts'
 import { orThrow } from '../../domain/refusal.ts'
 import { KeyParamsSchema, PageQuerySchema, PlanInputSchema, PlanQuerySchema, PlanSchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
-import { unknownKey } from '../unknown-key.ts'
+import { unknownKey } from '../../schemas/http/unknown-key.ts'
 import { filterJson } from './feature-routes.ts'
 import { validatePlan } from './validate-plan.ts'
 

@@ -3,7 +3,7 @@ import type { ProductKey } from '../../domain/identity.ts'
 import { orThrow } from '../../domain/refusal.ts'
 import { KeyParamsSchema, PageQuerySchema, ProductInputSchema, ProductSchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
-import { unknownKey } from '../unknown-key.ts'
+import { unknownKey } from '../../schemas/http/unknown-key.ts'
 
 export type ProductRoutesDeps = { readonly catalog: Catalog }
 

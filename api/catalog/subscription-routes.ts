@@ -2,7 +2,7 @@ import type { Static } from 'typebox'
 import type { Catalog } from '../../adapters/database/catalog.ts'
 import type { Clock } from '../../base/clock.ts'
 import { invariant } from '../../base/invariant.ts'
-import type { PlanInterval, PlanVersion } from '../../domain/catalog/plan.ts'
+import type { PlanVersion } from '../../domain/catalog/plan.ts'
 import {
   cancelSubscription,
   changeInstant,
@@ -14,6 +14,7 @@ import {
 } from '../../domain/catalog/subscription.ts'
 import type { CustomerKey, InstantMs, PlanKey, SubscriptionId, TenantKey } from '../../domain/identity.ts'
 import { isRefusal, type Outcome, orThrow, refuse } from '../../domain/refusal.ts'
+import type { PlanInterval } from '../../domain/time/intervals.ts'
 import {
   CancelInputSchema,
   ChangeInputSchema,
@@ -24,7 +25,8 @@ import {
   SubscriptionSchema,
 } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
-import { instantJson, parseInstant, periodJson } from '../instants.ts'
+import { instantJson, parseInstant, periodJson } from '../../schemas/http/instants.ts'
+import { unknownSubscription } from '../../schemas/http/unknown-key.ts'
 
 export type SubscriptionRoutesDeps = {
   readonly catalog: Catalog
@@ -181,12 +183,6 @@ async function subscriptionJson(
       endAt: span.endMs === null ? null : instantJson(span.endMs),
     })),
   }
-}
-
-export function unknownSubscription(id: SubscriptionId) {
-  return refuse('unknown_subscription', `There is no subscription ${id}; GET /v1/subscriptions?customer= lists a customer's.`, {
-    status: 404,
-  })
 }
 
 function unknownPlan(plan: string) {

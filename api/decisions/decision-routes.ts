@@ -12,7 +12,7 @@ import type { BalanceReader } from '../../entitlements/balance-reader.ts'
 import type { EntitlementCache } from '../../entitlements/entitlement-cache.ts'
 import { type Balance, DecisionRequestSchema, DecisionSchema } from '../../schemas/http/balance.ts'
 import { type HttpApp, ProblemSchema } from '../../schemas/http/common.ts'
-import { unknownFeature } from '../unknown-feature.ts'
+import { unknownFeature } from '../../schemas/http/unknown-key.ts'
 
 export type DecisionRoutesDeps = {
   readonly entitlements: EntitlementCache

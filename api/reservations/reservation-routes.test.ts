@@ -18,7 +18,7 @@ import { createBalanceReader } from '../../entitlements/balance-reader.ts'
 import { createCountersCatchUp } from '../../entitlements/counters-catch-up.ts'
 import { createEntitlementCache } from '../../entitlements/entitlement-cache.ts'
 import { createReservations } from '../../entitlements/reservations.ts'
-import { createSettleReporter } from '../../entitlements/settlement-writer.ts'
+import { createSettlementWriter } from '../../entitlements/settlement-writer.ts'
 import { createHttpApp } from '../../runtime/http/http-app.ts'
 import { decisionRoutes } from '../decisions/decision-routes.ts'
 import { reservationRoutes } from './reservation-routes.ts'
@@ -319,7 +319,7 @@ async function openServer() {
     const eventLog = { range: async () => ({ start: 0 as Offset, next: logNext as Offset }) }
     const catchUp = createCountersCatchUp({ counters, eventLog, waitMaxMs: 50 })
     const balances = createBalanceReader({ catalog, entitlements, counters, catchUp, clock, partitions: 1, log, registry })
-    const reporter = createSettleReporter({ counters, catchUp, partitions: 1, reportUsage, log, registry })
+    const reporter = createSettlementWriter({ counters, catchUp, partitions: 1, reportUsage, log, registry })
     const createId = () => `res_${nextId++}`
     const reservations = createReservations({ entitlements, balances, counters, catchUp, reporter, clock, partitions: 1, createId })
     const app = createHttpApp({

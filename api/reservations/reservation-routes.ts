@@ -13,6 +13,7 @@ import {
 import { meteredBalance } from '../../entitlements/balance.ts'
 import type { Reservations } from '../../entitlements/reservations.ts'
 import { type HttpApp, ProblemSchema } from '../../schemas/http/common.ts'
+import { instantJson, parseInstant } from '../../schemas/http/instants.ts'
 import {
   ExtendInputSchema,
   ReservationInputSchema,
@@ -22,7 +23,6 @@ import {
   ReservedSchema,
   SettleInputSchema,
 } from '../../schemas/http/reservation.ts'
-import { instantJson, parseInstant } from '../instants.ts'
 
 export type ReservationRoutesDeps = { readonly reservations: Reservations; readonly registry: Registry }
 

@@ -12,7 +12,7 @@ import type { Feature, PlanVersion } from '../../domain/catalog/plan.ts'
 import type { Subscription } from '../../domain/catalog/subscription.ts'
 import { type EntitlementInputs, NO_ENTITLEMENT_INPUTS } from '../../domain/entitlements/entitlement-inputs.ts'
 import { trackedFeatures } from '../../domain/entitlements/entitlements.ts'
-import { createCounterPeriods, keptPeriods, type TrackedFeature } from '../../domain/entitlements/tracked-feature.ts'
+import { createPeriodLookup, keptPeriods, type TrackedFeature } from '../../domain/entitlements/tracked-feature.ts'
 import type { CustomerKey, FeatureKey, GrantId, InstantMs, MeterKey, Partition, PlanKey, TenantKey } from '../../domain/identity.ts'
 import { isRefusal } from '../../domain/refusal.ts'
 import { settledUsageEvent } from '../../domain/reservations/reservation.ts'
@@ -247,7 +247,7 @@ function openReservations(
 let nextId = 0
 
 function periodStates(tracked: TrackedFeature, events: readonly ModelEvent[]) {
-  const cursor = createCounterPeriods(tracked)
+  const cursor = createPeriodLookup(tracked)
   const used = Map.groupBy(events, ({ atMs }) => cursor.at(atMs as InstantMs).startMs)
   return [...used].map(([startMs, ofPeriod]) => ({
     startMs,
@@ -257,7 +257,7 @@ function periodStates(tracked: TrackedFeature, events: readonly ModelEvent[]) {
 
 function deltaOf(ref: CustomerRef, tracked: TrackedFeature, { atMs, units }: ModelEvent) {
   const { feature, definition } = tracked
-  const periodStartMs = createCounterPeriods(tracked).at(atMs as InstantMs).startMs
+  const periodStartMs = createPeriodLookup(tracked).at(atMs as InstantMs).startMs
   return { ...ref, feature, definition, periodStartMs, update: { kind: 'add' as const, amount: units } }
 }
 

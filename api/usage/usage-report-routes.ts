@@ -6,8 +6,8 @@ import { EVENT_AGE_MAX_MS, EVENT_LEAD_MAX_MS } from '../../domain/metering/usage
 import { isRefusal, type Outcome, orThrow, type Refusal, refuse } from '../../domain/refusal.ts'
 import type { UsageReports } from '../../entitlements/usage-reports.ts'
 import { type HttpApp, ProblemSchema } from '../../schemas/http/common.ts'
+import { instantJson, parseInstant, periodJson } from '../../schemas/http/instants.ts'
 import { UsageReportInputSchema, UsageReportSchema } from '../../schemas/http/usage-report.ts'
-import { instantJson, parseInstant, periodJson } from '../instants.ts'
 
 export type UsageReportRoutesDeps = {
   readonly usageReports: UsageReports

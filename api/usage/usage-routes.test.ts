@@ -26,7 +26,7 @@ import {
 import { orThrow } from '../../domain/refusal.ts'
 import { createHttpApp } from '../../runtime/http/http-app.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
-import { createUsageAsOf } from '../../usage/complete-until.ts'
+import { createCompleteUntil } from '../../usage/complete-until.ts'
 import { createCustomerUsage } from '../../usage/customer-usage.ts'
 import { createUsageReader, type UsageReader } from '../../usage/usage-reader.ts'
 import { eventRoutes } from './event-routes.ts'
@@ -60,7 +60,7 @@ describe('usage and events over HTTP', () => {
     const principal = { keyId: 'k', tenant: TENANT, scopes: ['read' as const] }
     const registry = new Registry()
     app = createHttpApp({ findPrincipal: async () => principal, idempotency: catalog, clock, log, registry, bodyBytesMax: 1_000_000 })
-    app.register(usageRoutes({ catalog, usageReader, asOf: createUsageAsOf({ eventLog, usageStore, clock }), clock }))
+    app.register(usageRoutes({ catalog, usageReader, asOf: createCompleteUntil({ eventLog, usageStore, clock }), clock }))
     app.register(eventRoutes({ catalog, usageStore }))
     for (const aggregation of AGGREGATIONS) await makeMeter(`tokens_${aggregation}`, aggregation)
     await makeMeter('new', 'sum', 'other', false)

@@ -1,21 +1,22 @@
 import { Type } from 'typebox'
 import type { Catalog } from '../../adapters/database/catalog.ts'
 import { aggregateOfRow, type UsageRow } from '../../adapters/usage-store/usage-store.ts'
-import { unknownSubscription } from '../../api/catalog/subscription-routes.ts'
-import { parseInstant, periodJson } from '../../api/instants.ts'
-import { createGatheredReads } from '../../base/batched-reads.ts'
+import { createBatchedReads } from '../../base/batched-reads.ts'
 import type { Clock } from '../../base/clock.ts'
 import { invariant } from '../../base/invariant.ts'
 import type { InvoiceInputs } from '../../domain/billing/invoice-inputs.ts'
-import type { Charge, DimensionFilter, PlanVersion } from '../../domain/catalog/plan.ts'
+import type { Charge, PlanVersion } from '../../domain/catalog/plan.ts'
 import { phaseAt, subscriptionPeriodAt } from '../../domain/catalog/subscription.ts'
 import type { CustomerKey, Period, SubscriptionId, TenantKey } from '../../domain/identity.ts'
+import type { DimensionFilter } from '../../domain/metering/dimension-filter.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
 import { aggregateValue, matchesFilter, mergeAggregates } from '../../domain/metering/metering.ts'
 import { orThrow } from '../../domain/refusal.ts'
 import { type InvoiceLine, rateInvoice } from '../../rating/invoice.ts'
 import { InvoiceSchema, REFUSALS, SubscriptionParamsSchema } from '../../schemas/http/catalog.ts'
 import { type HttpApp, InstantSchema } from '../../schemas/http/common.ts'
+import { parseInstant, periodJson } from '../../schemas/http/instants.ts'
+import { unknownSubscription } from '../../schemas/http/unknown-key.ts'
 import type { CustomerUsage } from '../../usage/customer-usage.ts'
 import type { UsageReader } from '../../usage/usage-reader.ts'
 
@@ -35,7 +36,7 @@ const WAITING_MAX = 10_000
  * for together is read together, from catalog and usage store.
  */
 export function invoiceRoutes({ catalog, usageReader, customerUsage, clock }: InvoiceRoutesDeps): (app: HttpApp) => Promise<void> {
-  const inputs = createGatheredReads<{ readonly tenant: TenantKey; readonly id: SubscriptionId }, InvoiceInputs>({
+  const inputs = createBatchedReads<{ readonly tenant: TenantKey; readonly id: SubscriptionId }, InvoiceInputs>({
     read: (asked) => readInputs(catalog, asked),
     itemsMax: SUBSCRIPTIONS_PER_READ_MAX,
     waitingMax: WAITING_MAX,

@@ -5,9 +5,9 @@ import type { ResetSchedule } from '../time/reset-schedule.ts'
 import type { LedgerSnapshot } from './allowance-ledger.ts'
 import {
   type AllowanceHistory,
+  type AllowanceSegment,
   type CutFrom,
   cutSegments,
-  type Segment,
   type SegmentBounds,
   type SegmentCut,
   segmentAt,
@@ -88,7 +88,7 @@ export type UsedBetween = (startMs: InstantMs, endMs: InstantMs) => bigint
 export function standingAt(account: AllowanceAccount, nowMs: InstantMs, usedBetween: UsedBetween, bounds?: SegmentBounds): Standing {
   let opening: LedgerSnapshot | null = null
   let hasFolded = false
-  const fold = (history: AllowanceHistory, atMs: InstantMs): readonly Segment[] => {
+  const fold = (history: AllowanceHistory, atMs: InstantMs): readonly AllowanceSegment[] => {
     let cut = cutSegments(history, opening, atMs, bounds)
     for (; cut.mustFold; cut = cutSegments(history, opening, atMs, bounds)) {
       opening = openingAfter(history, opening, cut.segments, atMs, usedIn)
@@ -96,7 +96,7 @@ export function standingAt(account: AllowanceAccount, nowMs: InstantMs, usedBetw
     }
     return cut.segments
   }
-  const usedIn = ({ startMs, endMs }: Segment) => usedBetween(startMs, endMs)
+  const usedIn = ({ startMs, endMs }: AllowanceSegment) => usedBetween(startMs, endMs)
   for (const [index, { history, opening: folded }] of account.eras.entries()) {
     const next = account.eras[index + 1]
     if (folded !== null) opening = folded
@@ -194,7 +194,7 @@ function eraAt(eras: readonly AllowanceEra[], index: number): AllowanceEra {
   return era
 }
 
-function firstOf({ segments }: SegmentCut): Segment {
+function firstOf({ segments }: SegmentCut): AllowanceSegment {
   const [first] = segments
   invariant(first !== undefined, 'time is cut into at least one segment')
   return first

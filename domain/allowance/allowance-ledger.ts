@@ -1,6 +1,6 @@
 import { invariant } from '../../base/invariant.ts'
 import type { GrantId, InstantMs } from '../identity.ts'
-import type { Segment } from './allowance-segment.ts'
+import type { AllowanceSegment } from './allowance-segment.ts'
 import { type AllowanceSource, compareBurnOrder, type Grant, grantEndMs } from './grant.ts'
 import { type PlanAllowance, rolledUnits } from './plan-allowance.ts'
 
@@ -30,7 +30,7 @@ export class AllowanceLedger {
   }
 
   /** Begins a segment: refills at a reset, lets grants in and out. `allowance` is that of the segment's schedule period. */
-  enter(segment: Segment, allowance: PlanAllowance): void {
+  enter(segment: AllowanceSegment, allowance: PlanAllowance): void {
     this.startMs = segment.startMs
     this.periodEndMs = segment.schedulePeriod.endMs
     if (segment.opens !== null) this.reset(segment, allowance)
@@ -100,7 +100,7 @@ export class AllowanceLedger {
   }
 
   /** A manual reset refills and forgives; only a scheduled one rolls over, and ends what rolled over before. */
-  private reset(segment: Segment, allowance: PlanAllowance): void {
+  private reset(segment: AllowanceSegment, allowance: PlanAllowance): void {
     const expiresAtMs = segment.schedulePeriod.endMs
     const unused = this.plan?.left ?? 0n
     const rollover = this.allowance?.rollover ?? null

@@ -9,7 +9,7 @@ import { allowanceIn, type PlanAllowance } from './plan-allowance.ts'
  * A stretch of time in which the same sources burn: cut at every reset and wherever a grant begins or ends. Usage is
  * counted per segment, by event time; inside of one the order of events does not matter.
  */
-export type Segment = Period & {
+export type AllowanceSegment = Period & {
   /** What its start does to the plan's allowance. */
   readonly opens: 'scheduled_reset' | 'manual_reset' | null
   /** The whole period of the schedule that it lies in. */
@@ -30,7 +30,7 @@ export type CutFrom = { readonly atMs: InstantMs; readonly grants: readonly { re
 
 export type SegmentCut = {
   /** In order, adjoining, at most `segmentsMax`. The last one holds `nowMs` unless `mustFold`. */
-  readonly segments: readonly Segment[]
+  readonly segments: readonly AllowanceSegment[]
   /** Cuts besides the schedule's own, from the first segment on, future ones too: with the schedule they say the segment of any event. */
   readonly boundariesMs: readonly InstantMs[]
   /** There are too many: fold these, the oldest, into an opening and cut again. */
@@ -127,9 +127,9 @@ function segmentsBetween(
   boundariesMs: readonly InstantMs[],
   fromMs: InstantMs,
   nowMs: InstantMs,
-): Segment[] {
+): AllowanceSegment[] {
   const manual = new Set(manualResetsMs)
-  const segments: Segment[] = []
+  const segments: AllowanceSegment[] = []
   let schedulePeriod = periodAt(schedule, fromMs)
   let startMs = fromMs
   let next = 0

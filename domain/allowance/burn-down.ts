@@ -2,7 +2,7 @@ import { invariant } from '../../base/invariant.ts'
 import type { InstantMs, Period } from '../identity.ts'
 import { periodAt } from '../time/calendar.ts'
 import { AllowanceLedger, type LedgerSnapshot, type SourceLeft } from './allowance-ledger.ts'
-import { type AllowanceHistory, grantsSince, type Segment } from './allowance-segment.ts'
+import { type AllowanceHistory, type AllowanceSegment, grantsSince } from './allowance-segment.ts'
 import { allowanceIn, NO_ALLOWANCE } from './plan-allowance.ts'
 
 /** What one customer has left of one metered feature at one instant. Nano units. */
@@ -25,7 +25,7 @@ export type BurnDown = {
 }
 
 /** Net usage by event time within one segment. */
-export type UsedIn = (segment: Segment) => bigint
+export type UsedIn = (segment: AllowanceSegment) => bigint
 
 /**
  * The state at `nowMs`, from the segments that `cutSegments(history, opening, nowMs)` gave. The rules are told in
@@ -34,7 +34,7 @@ export type UsedIn = (segment: Segment) => bigint
 export function burnDown(
   history: AllowanceHistory,
   opening: LedgerSnapshot | null,
-  segments: readonly Segment[],
+  segments: readonly AllowanceSegment[],
   nowMs: InstantMs,
   usedIn: UsedIn,
 ): BurnDown {
@@ -70,7 +70,7 @@ export function burnDown(
 export function openingAfter(
   history: AllowanceHistory,
   opening: LedgerSnapshot | null,
-  segments: readonly Segment[],
+  segments: readonly AllowanceSegment[],
   nowMs: InstantMs,
   usedIn: UsedIn,
 ): LedgerSnapshot {
@@ -81,7 +81,7 @@ export function openingAfter(
   return ledger.snapshot(last.endMs)
 }
 
-function openLedger(history: AllowanceHistory, opening: LedgerSnapshot | null, segments: readonly Segment[], nowMs: InstantMs) {
+function openLedger(history: AllowanceHistory, opening: LedgerSnapshot | null, segments: readonly AllowanceSegment[], nowMs: InstantMs) {
   const grants = grantsSince(history, opening)
   // Segments that begin after the opening depend on nothing before them, and so not on it.
   if (opening === null || segments[0]?.startMs !== opening.atMs) return new AllowanceLedger(grants, null)
@@ -91,7 +91,13 @@ function openLedger(history: AllowanceHistory, opening: LedgerSnapshot | null, s
   return new AllowanceLedger(grants, { snapshot: opening, allowance: allowanceIn(history.allowances, periodBefore, nowMs) })
 }
 
-function pass(ledger: AllowanceLedger, { allowances }: AllowanceHistory, segment: Segment, nowMs: InstantMs, usedIn: UsedIn): void {
+function pass(
+  ledger: AllowanceLedger,
+  { allowances }: AllowanceHistory,
+  segment: AllowanceSegment,
+  nowMs: InstantMs,
+  usedIn: UsedIn,
+): void {
   ledger.enter(segment, allowanceIn(allowances, segment.schedulePeriod, nowMs))
   ledger.spend(usedIn(segment))
 }

@@ -1,14 +1,7 @@
 import type { FeatureKey, MeterKey, PlanKey, ProductKey } from '../identity.ts'
+import type { DimensionFilter } from '../metering/dimension-filter.ts'
+import type { PlanInterval, ResetInterval } from '../time/intervals.ts'
 import type { Price } from './price.ts'
-
-export const PLAN_INTERVALS = ['day', 'week', '28days', 'month', '3months', '6months', 'year', 'once'] as const
-export type PlanInterval = (typeof PLAN_INTERVALS)[number]
-
-export const RESET_INTERVALS = ['hour', 'day', 'week', '28days', 'month', 'quarter', 'year', 'interval', 'never'] as const
-export type ResetInterval = (typeof RESET_INTERVALS)[number]
-
-/** Dimension name to the values that pass; an event passes when every named dimension has one of its values. */
-export type DimensionFilter = Readonly<Record<string, readonly string[]>>
 
 export type FeatureType = 'metered' | 'boolean' | 'config'
 

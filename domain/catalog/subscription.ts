@@ -2,7 +2,7 @@ import { invariant } from '../../base/invariant.ts'
 import { type CustomerKey, END_OF_TIME_MS, type InstantMs, type Period, type PlanKey, type SubscriptionId } from '../identity.ts'
 import { type Outcome, refuse } from '../refusal.ts'
 import { billingPeriodAt } from '../time/calendar.ts'
-import type { PlanInterval } from './plan.ts'
+import type { PlanInterval } from '../time/intervals.ts'
 
 /** A stretch of a subscription on one plan version; a change of plan ends one phase and begins the next. */
 export type SubscriptionPhase = {

@@ -1,5 +1,6 @@
-import type { Entitlement, EntitlementAnchor, ResetInterval } from '../catalog/plan.ts'
+import type { Entitlement, EntitlementAnchor } from '../catalog/plan.ts'
 import type { InstantMs } from '../identity.ts'
+import type { ResetInterval } from '../time/intervals.ts'
 
 /**
  * What one customer has of one feature in place of all that its plans say, in force from `fromMs` until `untilMs`. A

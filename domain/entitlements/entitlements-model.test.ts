@@ -11,7 +11,7 @@ import type { Meter } from '../metering/meter.ts'
 import { allowanceOf, decide, type Spent } from './decision.ts'
 import { type EntitlementInputs, NO_ENTITLEMENT_INPUTS } from './entitlement-inputs.ts'
 import { entitlementsValidUntilMs, type MeteredEntitlement, resolveEntitlements, trackedFeatures } from './entitlements.ts'
-import { countingBasis, createCounterPeriods, keptPeriods, type TrackedFeature } from './tracked-feature.ts'
+import { countingBasis, createPeriodLookup, keptPeriods, type TrackedFeature } from './tracked-feature.ts'
 
 /** Seeds per run; a failure prints its seed and the shortest sequence that fails. */
 const RUNS = Number(process.env.TOLLGATE_MODEL_RUNS ?? 1_500)
@@ -246,7 +246,7 @@ type Counters = { readonly definition: string; count(event: ModelEvent): void; u
 
 /** Computed once from all events; later ones add to it, under the definition that it was tracked with. */
 function track(tracked: TrackedFeature, events: readonly ModelEvent[], nowMs: InstantMs): Counters {
-  const cursor = createCounterPeriods(tracked)
+  const cursor = createPeriodLookup(tracked)
   const fromMs = keptPeriods(tracked, nowMs)[0]?.startMs ?? nowMs
   const used = new Map<number, bigint>()
   const count = ({ atMs, units }: ModelEvent) => {

@@ -1,6 +1,6 @@
 import { segmentAt } from '../allowance/allowance-segment.ts'
-import type { DimensionFilter } from '../catalog/plan.ts'
 import type { FeatureKey, InstantMs, Period } from '../identity.ts'
+import type { DimensionFilter } from '../metering/dimension-filter.ts'
 import type { Meter } from '../metering/meter.ts'
 import { createPeriodCursor, type PeriodCursor, periodAt, previousPeriod } from '../time/calendar.ts'
 import type { ResetSchedule } from '../time/reset-schedule.ts'
@@ -30,7 +30,7 @@ export function trackedDefinition({ meter, filter, schedule, boundariesMs, keptF
 }
 
 /** The counter that an event belongs to; for features without boundaries as cheap as its period. */
-export function createCounterPeriods({ schedule, boundariesMs }: TrackedFeature): PeriodCursor {
+export function createPeriodLookup({ schedule, boundariesMs }: TrackedFeature): PeriodCursor {
   if (boundariesMs.length === 0) return createPeriodCursor(schedule)
   let current: Period | null = null
   return {
@@ -53,7 +53,7 @@ export function keptPeriods(tracked: TrackedFeature, nowMs: InstantMs): readonly
     const previous = previousPeriod(schedule, current)
     return previous === null ? [current] : [previous, current]
   }
-  const cursor = createCounterPeriods(tracked)
+  const cursor = createPeriodLookup(tracked)
   const periods: Period[] = []
   for (let atMs = keptFromMs; atMs <= lastMs; ) {
     const period = cursor.at(atMs)

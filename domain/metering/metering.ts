@@ -1,8 +1,8 @@
 import { unreachable } from '../../base/invariant.ts'
-import type { DimensionFilter } from '../catalog/plan.ts'
 import { NANO, parseQuantity } from '../decimal.ts'
 import type { InstantMs, Offset } from '../identity.ts'
 import { type CounterState, usedQuantity } from './counter-state.ts'
+import type { DimensionFilter } from './dimension-filter.ts'
 import type { Aggregation, MeterDefinition } from './meter.ts'
 
 /** Why a meter counts nothing for an event. The event itself is kept. */

@@ -1,6 +1,6 @@
-import type { DimensionFilter } from '../catalog/plan.ts'
 import { parseDecimal, QUANTITY_FRACTION_DIGITS_MAX } from '../decimal.ts'
 import type { FeatureKey, InstantMs, MeterKey, Period } from '../identity.ts'
+import type { DimensionFilter } from './dimension-filter.ts'
 
 /**
  * Usage that is said outright and not measured from an event's data: a settled reservation or a direct report. It is an

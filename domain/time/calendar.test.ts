@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { DateTime } from 'luxon'
 import { describe, expect, test } from 'vitest'
-import { PLAN_INTERVALS } from '../catalog/plan.ts'
 import { END_OF_TIME_MS, type InstantMs, type Period } from '../identity.ts'
 import { billingPeriodAt, createPeriodCursor, nextPeriod, periodAt, previousPeriod } from './calendar.ts'
+import { PLAN_INTERVALS } from './intervals.ts'
 import type { ResetSchedule } from './reset-schedule.ts'
 
 const instant = (iso: string) => {

@@ -1,7 +1,7 @@
 import { IANAZone } from 'luxon'
 import { invariant, unreachable } from '../../base/invariant.ts'
-import type { PlanInterval } from '../catalog/plan.ts'
 import { END_OF_TIME_MS, type InstantMs, type Period } from '../identity.ts'
+import type { PlanInterval } from './intervals.ts'
 import type { ResetSchedule } from './reset-schedule.ts'
 
 /**

@@ -1,5 +1,5 @@
-import type { PlanInterval, ResetInterval } from '../catalog/plan.ts'
 import type { InstantMs } from '../identity.ts'
+import type { PlanInterval, ResetInterval } from './intervals.ts'
 
 /**
  * How a metered feature's usage is cut into periods for one customer. With `calendar` periods begin on the calendar's

@@ -2,7 +2,7 @@ import { Command, Option } from 'commander'
 import { Registry } from 'prom-client'
 import { AGGREGATOR_DEFAULTS } from '../../aggregator/aggregator.ts'
 import { holdPartitions } from '../../aggregator/partition/partition-hold.ts'
-import { mendEvents } from '../../aggregator/replay/repair-events.ts'
+import { repairEvents } from '../../aggregator/replay/repair-events.ts'
 import { replay } from '../../aggregator/replay/replay.ts'
 import { verify } from '../../aggregator/verify/verify.ts'
 import type { Offset, Partition } from '../../domain/identity.ts'
@@ -84,7 +84,7 @@ async function mendAll({ eventLog, usageStore }: Stores): Promise<void> {
   for (let number = 0; number < eventLog.partitions; number++) {
     const partition = number as Partition
     const toOffset = positions.get(partition) ?? (0 as Offset)
-    const { restored, removed, lost } = await mendEvents({ eventLog, usageStore, decode: decodeUsageEventBatch }, { partition, toOffset })
+    const { restored, removed, lost } = await repairEvents({ eventLog, usageStore, decode: decodeUsageEventBatch }, { partition, toOffset })
     if (restored + removed + lost === 0) continue
     console.log(
       `partition ${partition}: ${count(restored, 'event')} restored from the log, ${removed} taken out that the log does not have so`,

@@ -1,18 +1,11 @@
 import type { ColumnType } from 'kysely'
-import type {
-  Charge,
-  DimensionFilter,
-  Entitlement,
-  EntitlementAnchor,
-  FeatureType,
-  LimitType,
-  OnUncertain,
-  PlanInterval,
-} from '../../domain/catalog/plan.ts'
+import type { Charge, Entitlement, EntitlementAnchor, FeatureType, LimitType, OnUncertain } from '../../domain/catalog/plan.ts'
 import type { OverrideReset } from '../../domain/entitlements/entitlement-override.ts'
 import type { ResetFigures } from '../../domain/entitlements/manual-reset.ts'
+import type { DimensionFilter } from '../../domain/metering/dimension-filter.ts'
 import type { Aggregation } from '../../domain/metering/meter.ts'
 import type { Scope } from '../../domain/principal.ts'
+import type { PlanInterval } from '../../domain/time/intervals.ts'
 
 /** The tables of the SQL files beside this one, as the query builder sees them. */
 export type CatalogTables = {

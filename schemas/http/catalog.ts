@@ -1,8 +1,8 @@
 import { type TSchema, Type } from 'typebox'
-import { PLAN_INTERVALS, RESET_INTERVALS } from '../../domain/catalog/plan.ts'
 import { SUBSCRIPTION_STATUSES } from '../../domain/catalog/subscription.ts'
 import { AGGREGATIONS } from '../../domain/metering/meter.ts'
 import { SCOPES } from '../../domain/principal.ts'
+import { PLAN_INTERVALS, RESET_INTERVALS } from '../../domain/time/intervals.ts'
 import { DecimalInputSchema, DecimalSchema, InstantSchema, KeySchema, ListQuerySchema, ProblemSchema } from './common.ts'
 import { PriceInputSchema, PriceSchema, RatedLineSchema } from './price.ts'
 

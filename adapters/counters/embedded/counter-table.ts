@@ -1,6 +1,7 @@
 import { invariant } from '../../../base/invariant.ts'
 import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey } from '../../../domain/identity.ts'
 import type { CounterDelta, CustomerRef, TrackedCounter } from '../counters.ts'
+import type { DropReason } from '../drop-reason.ts'
 import { counterRow, periodRows, positionRow, type ReadRow, removedCounterRows, removedPeriodRows } from './counter-rows.ts'
 import type { HoldTable, UnwrittenHolds } from './hold-table.ts'
 import { countIn, type LiveCounter, type LivePeriod, newPeriod, prunePeriods } from './live-counter.ts'
@@ -172,9 +173,6 @@ export class CounterTable {
     return this.of(counter)?.get(counter.feature) === counter
   }
 }
-
-/** Why a delta was not counted. Each is right: what it would have changed is not tracked, or was counted by the re-track. */
-export type DropReason = 'untracked' | 'other_definition' | 'before_tracking'
 
 export type Unwritten = { readonly rows: readonly CounterRow[]; readonly changes: Changes; readonly holds: UnwrittenHolds }
 

@@ -1,6 +1,6 @@
 import { Counter, type Registry } from 'prom-client'
 import type { HoldState } from '../../../domain/reservations/hold.ts'
-import type { DropReason } from '../embedded/counter-table.ts'
+import type { DropReason } from '../drop-reason.ts'
 
 export type RedisCountersMetrics = {
   applied(deltas: Readonly<Record<DropReason | 'counted', number>>): void

@@ -1,5 +1,5 @@
 import { sql, type Transaction } from 'kysely'
-import type { DimensionFilter } from '../../../domain/catalog/plan.ts'
+import type { DimensionFilter } from '../../../domain/metering/dimension-filter.ts'
 import { type Refusal, refuse } from '../../../domain/refusal.ts'
 import type { CatalogTables } from '../../../schemas/database/catalog-tables.ts'
 

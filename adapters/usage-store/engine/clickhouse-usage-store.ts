@@ -5,7 +5,7 @@ import { invariant } from '../../../base/invariant.ts'
 import type { MeterKey, Offset, Partition, TenantKey } from '../../../domain/identity.ts'
 import { encodeActivations, encodeEvents, encodePositions, encodeWindows, joinedRows, type NativeRows } from '../native/native-rows.ts'
 import { createEventQueries } from '../queries/event-queries.ts'
-import { createPieceQueries } from '../queries/verify-slices.ts'
+import { createVerifySlices } from '../queries/verify-slices.ts'
 import { createWindowQueries } from '../queries/window-queries.ts'
 import type { UsageStore } from '../usage-store.ts'
 import { createClickHouseExecutor, type InsertRows } from './clickhouse-executor.ts'
@@ -63,7 +63,7 @@ export function createClickHouseUsageStore(options: ClickHouseUsageStoreOptions)
   return {
     ...createEventQueries(executor),
     ...createWindowQueries(executor),
-    ...createPieceQueries(executor),
+    ...createVerifySlices(executor),
 
     async migrate() {
       await options.prepare?.()

@@ -1,10 +1,10 @@
 import type { CustomerKey, InstantMs, Partition, TenantKey } from '../../../domain/identity.ts'
 import type { ClickHouseExecutor } from '../engine/clickhouse-executor.ts'
-import { DATE_TIME_END_MS, type EventScan, type UsagePiece, type UsageStore } from '../usage-store.ts'
+import { DATE_TIME_END_MS, type EventScan, type UsageStore, type VerifySlice } from '../usage-store.ts'
 import { conditions, createEventQueries, scanConditions } from './event-queries.ts'
 import { selectWindowRows } from './window-queries.ts'
 
-export type PieceQueries = Pick<UsageStore, 'scanPieces'>
+export type VerifySlices = Pick<UsageStore, 'scanPieces'>
 
 /** Events in one piece, if it has more than an hour of more than one customer. */
 const PIECE_EVENTS = 20_000
@@ -15,7 +15,7 @@ const HOUR_MS = 3_600_000
 type PieceBounds = Pick<EventScan, 'afterCustomer' | 'toCustomer' | 'fromMs' | 'toMs'>
 
 /** Along the key that both tables are sorted by, so that each piece reads its own rows and few others. */
-export function createPieceQueries(executor: ClickHouseExecutor): PieceQueries {
+export function createVerifySlices(executor: ClickHouseExecutor): VerifySlices {
   const { scanEvents } = createEventQueries(executor)
   return {
     async *scanPieces({ partition, tenant: onlyTenant }) {
@@ -23,7 +23,7 @@ export function createPieceQueries(executor: ClickHouseExecutor): PieceQueries {
     },
   }
 
-  async function* pieces(tenant: TenantKey, partition: Partition): AsyncGenerator<UsagePiece> {
+  async function* pieces(tenant: TenantKey, partition: Partition): AsyncGenerator<VerifySlice> {
     for await (const bounds of pieceBounds(executor, tenant, partition)) {
       const windows = await windowsWithin(executor, tenant, partition, bounds)
       yield { windows, events: oneAhead(scanEvents({ tenant, partition, ...bounds })) }

@@ -1,5 +1,5 @@
-import { END_OF_TIME_MS, type InstantMs, type Period } from '../domain/identity.ts'
-import { type Outcome, refuse } from '../domain/refusal.ts'
+import { END_OF_TIME_MS, type InstantMs, type Period } from '../../domain/identity.ts'
+import { type Outcome, refuse } from '../../domain/refusal.ts'
 
 /** RFC 3339 text whose shape the schema has checked: here that it is a day of the calendar. Finer than milliseconds is cut. */
 export function parseInstant(text: string, field: string): Outcome<InstantMs> {
