@@ -118,7 +118,7 @@ module.exports = {
     {
       name: 'kafka-client-in-one-room',
       comment: 'kafka/wire/ alone touches the client library.',
-      severity: 'warn',
+      severity: 'error',
       from: { path: '^(?!adapters/event-log/kafka/wire/)', pathNot: ['^(test|bench)/', TEST] },
       to: { path: 'node_modules/(kafkajs|@platformatic/kafka)/' },
     },

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { SASLOptions } from 'kafkajs'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import type { Counters } from '../adapters/counters/counters.ts'
@@ -149,7 +148,7 @@ function kafkaOptions({ config, log, registry }: StoreEnvironment, brokers: stri
     replication: config.kafkaReplication,
     clientId: 'tollgate',
     ...(config.kafkaTls === 'on' ? { ssl } : {}),
-    ...(hasLogin ? { sasl: { mechanism, username, password } as SASLOptions } : {}),
+    ...(hasLogin ? { sasl: { mechanism, username, password } } : {}),
     log: log.child({ seam: 'event-log' }),
     registry,
     unacknowledgedBytesMax: config.pendingBytesMax,

@@ -1,11 +1,11 @@
-import { CompressionTypes, type Kafka, type Producer } from 'kafkajs'
 import type { Logger } from 'pino'
 import type { LogRecord } from '../event-log.ts'
 import { type KafkaAddress, kafkaFault } from './kafka-fault.ts'
 import { ensureDeadLetterTopic } from './kafka-topic.ts'
+import type { KafkaSender, KafkaWire } from './kafka-wire.ts'
 
 export type KafkaDeadLettersOptions = {
-  readonly client: Kafka
+  readonly wire: KafkaWire
   /** Of the log whose records they are. */
   readonly address: KafkaAddress
   readonly topic: string
@@ -24,37 +24,25 @@ export type KafkaDeadLetters = {
 
 /**
  * A topic for records that cannot be decoded: the record's own bytes, with its place as key and, with the reason, in the
- * headers. kafkajs's own producer carries them: they are few, and one that stands twice says so by its key.
+ * headers. They are few, so that they need no idempotence: one that stands twice says so by its key.
  */
 export function createKafkaDeadLetters(options: KafkaDeadLettersOptions): KafkaDeadLetters {
-  const { client, topic, log } = options
+  const { wire, topic, log } = options
   const address: KafkaAddress = { ...options.address, topic }
-  let connecting: Promise<Producer> | null = null
+  let connecting: Promise<KafkaSender> | null = null
 
-  async function ensureTopic(): Promise<void> {
-    const admin = client.admin()
-    try {
-      await admin.connect()
-      await ensureDeadLetterTopic(admin, options)
-    } catch (error) {
-      throw kafkaFault(address, 'be made for dead letters', error)
-    } finally {
-      await admin.disconnect().catch(() => undefined)
-    }
-  }
+  const ensureTopic = () => ensureDeadLetterTopic(wire, options, address)
 
-  async function connect(): Promise<Producer> {
+  async function connect(): Promise<KafkaSender> {
     await ensureTopic()
-    const producer = client.producer({ allowAutoTopicCreation: false })
-    await producer.connect()
-    return producer
+    return await wire.openSender(topic)
   }
 
   /** The next one gets a connection anew. */
-  async function disconnect(attempt: Promise<Producer>): Promise<void> {
+  async function disconnect(attempt: Promise<KafkaSender>): Promise<void> {
     if (connecting === attempt) connecting = null
     await attempt
-      .then((producer) => producer.disconnect())
+      .then((sender) => sender.close())
       .catch((cause: unknown) => log.debug({ err: cause }, 'connection for dead letters not closed'))
   }
 
@@ -64,9 +52,8 @@ export function createKafkaDeadLetters(options: KafkaDeadLettersOptions): KafkaD
       connecting ??= connect()
       const attempt = connecting
       try {
-        const producer = await attempt
-        const messages = [deadLetter(options.address, record, reason)]
-        await producer.send({ topic, acks: ACKS_ALL, compression: CompressionTypes.GZIP, messages })
+        const sender = await attempt
+        await sender.send(deadLetter(options.address, record, reason))
       } catch (error) {
         await disconnect(attempt)
         throw kafkaFault(address, 'take a dead letter', error)
@@ -78,7 +65,6 @@ export function createKafkaDeadLetters(options: KafkaDeadLettersOptions): KafkaD
   }
 }
 
-const ACKS_ALL = -1
 const REASON_CHARACTERS_MAX = 2_000
 
 function deadLetter({ topic }: KafkaAddress, { partition, offset, receivedAtMs, value }: LogRecord, reason: string) {

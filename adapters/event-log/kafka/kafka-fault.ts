@@ -1,4 +1,5 @@
 import { Fault } from '../../../base/fault.ts'
+import { KafkaWireError } from './kafka-wire.ts'
 
 /** Where the brokers are, for messages; addresses carry no password. */
 export type KafkaAddress = { readonly brokers: readonly string[]; readonly topic: string }
@@ -6,9 +7,8 @@ export type KafkaAddress = { readonly brokers: readonly string[]; readonly topic
 /** The world's failure as the port tells it: what could not be done, where, why, and the next move. */
 export function kafkaFault(address: KafkaAddress, attempted: string, error: unknown): Fault {
   if (error instanceof Fault) return error
-  const cause = rootCause(error)
-  const why = cause instanceof Error ? cause.message : String(cause)
-  const { nextMove, canRetry } = adviceFor(cause, why)
+  const why = error instanceof Error ? error.message : String(error)
+  const { nextMove, canRetry } = adviceFor(error, why)
   return new Fault('log_unavailable', `${place(address)} could not ${attempted}: ${why}. ${nextMove}`, {
     canRetry,
     publicText: 'The event log cannot be used at the moment.',
@@ -48,46 +48,30 @@ export function logEndsEarlyFault(address: KafkaAddress, partition: number, posi
   )
 }
 
-/** kafkajs's error type, e.g. 'NOT_LEADER_FOR_PARTITION', for errors that a broker answered; else null. */
-export function protocolErrorType(error: unknown): string | null {
-  const cause = rootCause(error)
-  return cause instanceof Error && 'type' in cause && typeof cause.type === 'string' ? cause.type : null
+/** The broker's answer by its name in the protocol, e.g. 'NOT_LEADER_FOR_PARTITION'; null for errors that no broker answered. */
+export function answerOf(error: unknown): string | null {
+  return error instanceof KafkaWireError ? error.answer : null
 }
 
 /** True for what passes by itself: an election, a broker that restarts, a connection that broke. */
 export function isPassing(error: unknown): boolean {
-  const cause = rootCause(error)
-  return !(cause instanceof Error && 'retriable' in cause && cause.retriable === false) || cause.name === 'KafkaJSLockTimeout'
+  return !(error instanceof KafkaWireError) || error.canRetry
 }
 
 function place({ brokers, topic }: KafkaAddress): string {
   return `The event log on Kafka (${brokers.join(',')}, topic ${topic})`
 }
 
-/** kafkajs wraps an error once per level of retry, and those of several topics in one. */
-function rootCause(error: unknown): unknown {
-  let cause = error
-  for (let inner = innerError(cause); inner !== undefined; inner = innerError(cause)) cause = inner
-  return cause
-}
-
-function innerError(error: unknown): Error | undefined {
-  if (!(error instanceof Error)) return undefined
-  if (error.cause instanceof Error) return error.cause
-  return 'errors' in error && Array.isArray(error.errors) && error.errors[0] instanceof Error ? error.errors[0] : undefined
-}
-
-function adviceFor(cause: unknown, why: string): { readonly nextMove: string; readonly canRetry: boolean } {
-  const name = cause instanceof Error ? cause.name : ''
-  const type = protocolErrorType(cause) ?? ''
-  if (name === 'KafkaJSSASLAuthenticationError' || type.includes('SASL')) {
+function adviceFor(error: unknown, why: string): { readonly nextMove: string; readonly canRetry: boolean } {
+  const answer = answerOf(error) ?? ''
+  if (answer.includes('SASL')) {
     return { nextMove: 'Check the SASL mechanism, user and password.', canRetry: false }
   }
-  if (type.endsWith('AUTHORIZATION_FAILED')) return { nextMove: 'Give this user the right in the ACLs of the cluster.', canRetry: false }
-  if (type === 'INVALID_REPLICATION_FACTOR') return { nextMove: 'Start more brokers, or set a lower KAFKA_REPLICATION.', canRetry: false }
-  if (type.startsWith('NOT_ENOUGH_REPLICAS')) return { nextMove: 'Bring back the brokers that are missing.', canRetry: true }
-  if (type === 'KAFKA_STORAGE_ERROR') return { nextMove: 'Check the disks of its brokers.', canRetry: true }
-  if (type !== '') return { nextMove: 'See the log of its brokers.', canRetry: isPassing(cause) }
+  if (answer.endsWith('AUTHORIZATION_FAILED')) return { nextMove: 'Give this user the right in the ACLs of the cluster.', canRetry: false }
+  if (answer === 'INVALID_REPLICATION_FACTOR') return { nextMove: 'Start more brokers, or set a lower KAFKA_REPLICATION.', canRetry: false }
+  if (answer.startsWith('NOT_ENOUGH_REPLICAS')) return { nextMove: 'Bring back the brokers that are missing.', canRetry: true }
+  if (answer === 'KAFKA_STORAGE_ERROR') return { nextMove: 'Check the disks of its brokers.', canRetry: true }
+  if (answer !== '') return { nextMove: 'See the log of its brokers.', canRetry: isPassing(error) }
   if (/certificate|self.signed|SSL|wrong version number|TLS/i.test(why)) {
     return { nextMove: 'Check the TLS settings: the certificate authority, and that the listener speaks TLS.', canRetry: true }
   }

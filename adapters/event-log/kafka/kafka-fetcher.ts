@@ -1,15 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import type { InstantMs, Offset, Partition } from '../../../domain/identity.ts'
-import type { LogRange, LogRecord } from '../event-log.ts'
-import { type FetchedPartition, isTimeout, type KafkaBroker, type KafkaCluster, leaderOf } from './kafka-cluster.ts'
-import { type KafkaAddress, logEndsEarlyFault, protocolErrorType } from './kafka-fault.ts'
+import type { Offset } from '../../../domain/identity.ts'
+import { answerOf, type KafkaAddress, logEndsEarlyFault } from './kafka-fault.ts'
 import type { KafkaLogMetrics } from './kafka-metrics.ts'
 import type { KafkaPartitionFeed } from './kafka-partition-feed.ts'
+import type { KafkaCluster } from './kafka-wire.ts'
 
 export type KafkaFetcherOptions = {
   readonly cluster: KafkaCluster
-  readonly topic: string
   readonly address: KafkaAddress
   readonly feeds: () => Iterable<KafkaPartitionFeed>
   readonly metrics: KafkaLogMetrics
@@ -24,7 +22,7 @@ export type KafkaFetcher = {
 
 /** Keeps one fetch under way at each broker that leads a partition whose feed wants records. */
 export function startKafkaFetcher(options: KafkaFetcherOptions): KafkaFetcher {
-  const { cluster, topic, log, metrics } = options
+  const { cluster, log, metrics } = options
   const underWay = new Map<number, Promise<void>>()
   const stopping = new AbortController()
   let isFailing = false
@@ -46,7 +44,7 @@ export function startKafkaFetcher(options: KafkaFetcherOptions): KafkaFetcher {
     for (const feed of options.feeds()) {
       const from = feed.fetchFrom()
       if (from === null) continue
-      const node = knownLeader(feed.partition)
+      const node = cluster.leaderOf(feed.partition) ?? NO_NODE
       const ofNode = wanted.get(node)
       if (ofNode === undefined) wanted.set(node, [{ feed, from }])
       else ofNode.push({ feed, from })
@@ -54,36 +52,26 @@ export function startKafkaFetcher(options: KafkaFetcherOptions): KafkaFetcher {
     return wanted
   }
 
-  function knownLeader(partition: Partition): number {
-    try {
-      return leaderOf(cluster, topic, partition)
-    } catch {
-      return NO_NODE
-    }
-  }
-
   /** Never rejects: what fails is fetched again. */
   async function fetchFrom(node: number, wanted: readonly Wanted[]): Promise<void> {
-    let broker: KafkaBroker | undefined
     try {
-      await cluster.refreshMetadataIfNecessary()
-      broker = await cluster.findBroker({ nodeId: node })
+      await cluster.refreshIfOld()
+      const broker = await cluster.broker(node)
       const positions = wanted.map(({ feed, from }) => ({ partition: feed.partition, from }))
-      const fetched = await fetchPartitions(broker, topic, positions, FETCH_WAIT_MS)
-      for (const { feed, from } of wanted) feed.offer(from, recordsFrom(fetched.get(feed.partition), from))
+      const fetched = await broker.fetch({ positions, waitMs: FETCH_WAIT_MS, ...FETCH_SIZE })
+      for (const { feed, from } of wanted) feed.offer(from, fetched.get(feed.partition) ?? [])
       isFailing = false
     } catch (error) {
       if (stopping.signal.aborted) return
-      const reason = protocolErrorType(error) ?? 'connection'
+      const reason = answerOf(error) ?? 'connection'
       metrics.failures.inc({ reason })
       if (reason === 'OFFSET_OUT_OF_RANGE') await bringIntoRange(wanted)
       else {
         // Once per outage: it is tried again five times a second.
         log[isFailing ? 'debug' : 'warn']({ reason, err: error }, 'records could not be fetched from kafka')
         isFailing = true
-        if (isTimeout(error)) await broker?.disconnect()
         await pause()
-        await cluster.refreshMetadata().catch((cause: unknown) => log.debug({ err: cause }, 'kafka metadata could not be refreshed'))
+        await cluster.refresh().catch((cause: unknown) => log.debug({ err: cause }, 'kafka metadata could not be refreshed'))
       }
     }
   }
@@ -93,7 +81,7 @@ export function startKafkaFetcher(options: KafkaFetcherOptions): KafkaFetcher {
     try {
       let isStuck = false
       for (const { feed, from } of wanted) {
-        const held = await kafkaRange(cluster, topic, feed.partition)
+        const held = await cluster.range(feed.partition)
         if (from < held.start) {
           log.warn({ partition: feed.partition, position: from, oldest: held.start }, 'resumed at the oldest record held')
           feed.skip(from, held.start)
@@ -127,58 +115,6 @@ type Wanted = { readonly feed: KafkaPartitionFeed; readonly from: Offset }
 const NO_NODE = -1
 /** How long a broker may wait for records; also how late a feed that turns hungry meanwhile joins the next fetch. */
 const FETCH_WAIT_MS = 100
-const FETCH_BYTES_MAX = 8 * 1024 * 1024
-const FETCH_PARTITION_BYTES_MAX = 1024 * 1024
+export const FETCH_SIZE = { bytesMax: 8 * 1024 * 1024, partitionBytesMax: 1024 * 1024 } as const
 const RETRY_MS = 200
 const STUCK_MS = 2_000
-
-/** One request to the broker that leads all these partitions. */
-export async function fetchPartitions(
-  broker: KafkaBroker,
-  topic: string,
-  positions: readonly { readonly partition: Partition; readonly from: Offset }[],
-  waitMs: number,
-): Promise<ReadonlyMap<number, FetchedPartition>> {
-  const { responses } = await broker.fetch({
-    maxWaitTime: waitMs,
-    minBytes: 1,
-    maxBytes: FETCH_BYTES_MAX,
-    // Nothing in this log is transactional.
-    isolationLevel: 0,
-    topics: [
-      {
-        topic,
-        partitions: positions.map(({ partition, from }) => ({ partition, fetchOffset: String(from), maxBytes: FETCH_PARTITION_BYTES_MAX })),
-      },
-    ],
-  })
-  return new Map(responses.flatMap(({ partitions }) => partitions.map((fetched) => [fetched.partition, fetched] as const)))
-}
-
-/** A broker answers with whole batches, of which the first may begin before the offset asked for. */
-export function recordsFrom(fetched: FetchedPartition | undefined, from: Offset): readonly LogRecord[] {
-  const records: LogRecord[] = []
-  for (const { offset, timestamp, value, isControlRecord } of fetched?.messages ?? []) {
-    const at = Number(offset)
-    if (at < from || isControlRecord || value === null) continue
-    records.push({
-      partition: (fetched?.partition ?? 0) as Partition,
-      offset: at as Offset,
-      receivedAtMs: Number(timestamp) as InstantMs,
-      value,
-    })
-  }
-  return records
-}
-
-/** Asks the leader for the oldest and the next offset. */
-export async function kafkaRange(cluster: KafkaCluster, topic: string, partition: Partition): Promise<LogRange> {
-  const ask = async (fromBeginning: boolean) => {
-    const offsets = await cluster.fetchTopicsOffset([{ topic, partitions: [{ partition }], fromBeginning }])
-    const found = offsets[0]?.partitions[0]?.offset
-    if (found === undefined) throw new Error(`partition ${partition} of topic ${topic} is unknown`)
-    return Number(found) as Offset
-  }
-  const start = await ask(true)
-  return { start, next: await ask(false) }
-}

@@ -1,13 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import {
-  assignPartitions,
-  decodeAssignment,
-  decodeClaim,
-  encodeAssignment,
-  encodeClaim,
-  type GroupClaim,
-} from './kafka-group-assignment.ts'
+import { assignPartitions, decodeClaim, encodeClaim, type GroupClaim } from './kafka-group-assignment.ts'
 
 const group = fc.record({
   partitions: fc.integer({ min: 1, max: 40 }),
@@ -79,9 +72,7 @@ describe('assignPartitions', () => {
   })
 })
 
-test('claims and assignments survive the wire', () => {
+test('a claim is read as it was sent', () => {
   const claim = { generation: 12, owned: [3, 1] }
-  expect(decodeClaim('m', encodeClaim('events', claim))).toEqual({ memberId: 'm', ...claim })
-  expect(decodeAssignment('events', encodeAssignment('events', [0, 15]))).toEqual([0, 15])
-  expect(decodeAssignment('events', encodeAssignment('other', [0, 15]))).toEqual([])
+  expect(decodeClaim('m', encodeClaim(claim))).toEqual({ memberId: 'm', ...claim })
 })

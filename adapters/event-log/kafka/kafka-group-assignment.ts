@@ -1,5 +1,3 @@
-import { AssignerProtocol } from 'kafkajs'
-
 /** A member of the group as it asks to join: the partitions it consumes and, as it says, in which generation it was given them. */
 export type GroupClaim = { readonly memberId: string; readonly generation: number; readonly owned: readonly number[] }
 
@@ -28,22 +26,13 @@ export function assignPartitions(claims: readonly GroupClaim[], partitions: numb
 }
 
 /** What a member sends when it joins. */
-export function encodeClaim(topic: string, claim: Omit<GroupClaim, 'memberId'>): Buffer {
-  return AssignerProtocol.MemberMetadata.encode({ version: 1, topics: [topic], userData: Buffer.from(JSON.stringify(claim)) })
+export function encodeClaim(claim: Omit<GroupClaim, 'memberId'>): Buffer {
+  return Buffer.from(JSON.stringify(claim))
 }
 
-export function decodeClaim(memberId: string, metadata: Buffer): GroupClaim {
-  const decoded = AssignerProtocol.MemberMetadata.decode(metadata)
-  const { generation, owned } = JSON.parse(decoded?.userData.toString() ?? '') as Omit<GroupClaim, 'memberId'>
+export function decodeClaim(memberId: string, claim: Buffer): GroupClaim {
+  const { generation, owned } = JSON.parse(claim.toString()) as Omit<GroupClaim, 'memberId'>
   return { memberId, generation, owned }
-}
-
-export function encodeAssignment(topic: string, partitions: readonly number[]): Buffer {
-  return AssignerProtocol.MemberAssignment.encode({ version: 1, assignment: { [topic]: [...partitions] }, userData: Buffer.alloc(0) })
-}
-
-export function decodeAssignment(topic: string, assignment: Buffer): readonly number[] {
-  return AssignerProtocol.MemberAssignment.decode(assignment)?.assignment[topic] ?? []
 }
 
 /** Two may claim the same partition when one was thrown out and does not know yet; the later generation is right. */

@@ -1,15 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import type { KafkaBroker, KafkaCluster } from './kafka-cluster.ts'
-import { isTimeout } from './kafka-cluster.ts'
-import { type KafkaAddress, kafkaFault, protocolErrorType } from './kafka-fault.ts'
-import { assignPartitions, decodeAssignment, decodeClaim, encodeAssignment, encodeClaim } from './kafka-group-assignment.ts'
+import { answerOf, type KafkaAddress, kafkaFault } from './kafka-fault.ts'
+import { assignPartitions, decodeClaim, encodeClaim } from './kafka-group-assignment.ts'
 import type { KafkaLogMetrics } from './kafka-metrics.ts'
+import type { KafkaBroker, KafkaCluster } from './kafka-wire.ts'
 
 export type KafkaGroupMemberOptions = {
   readonly cluster: KafkaCluster
   readonly address: KafkaAddress
-  readonly topic: string
   readonly partitions: number
   readonly group: string
   /** Without a heartbeat for this long the coordinator gives our partitions to others. */
@@ -30,7 +28,7 @@ export type KafkaGroupMember = {
 
 /** Our membership in the group of consumers: joins, keeps alive, and tells which partitions come and go. See `assignPartitions`. */
 export function joinKafkaGroup(options: KafkaGroupMemberOptions): KafkaGroupMember {
-  const { cluster, group, topic, log } = options
+  const { cluster, group, log } = options
   const stopping = new AbortController()
   const owned = new Set<number>()
   let memberId = ''
@@ -43,7 +41,7 @@ export function joinKafkaGroup(options: KafkaGroupMemberOptions): KafkaGroupMemb
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
       try {
-        coordinator ??= await cluster.findGroupCoordinator({ groupId: group })
+        coordinator ??= await cluster.coordinator(group)
         const given = await joinAndSync(coordinator)
         fault = null
         // A partition to let go of: the group waits for us to join again without it.
@@ -53,33 +51,27 @@ export function joinKafkaGroup(options: KafkaGroupMemberOptions): KafkaGroupMemb
       }
     }
     await letGo([...owned])
-    if (memberId !== '') await coordinator?.leaveGroup({ groupId: group, memberId }).catch(() => undefined)
+    if (memberId !== '') await coordinator?.leaveGroup({ group, generation, memberId }).catch(() => undefined)
   }
 
   async function joinAndSync(broker: KafkaBroker): Promise<ReadonlySet<number>> {
     const joined = await broker.joinGroup({
-      groupId: group,
+      group,
       memberId,
-      sessionTimeout: options.sessionMs,
-      rebalanceTimeout: REBALANCE_MS_MAX,
-      groupProtocols: [{ name: PROTOCOL, metadata: encodeClaim(topic, { generation, owned: [...owned] }) }],
+      sessionMs: options.sessionMs,
+      rebalanceMs: REBALANCE_MS_MAX,
+      protocol: PROTOCOL,
+      claim: encodeClaim({ generation, owned: [...owned] }),
     })
     memberId = joined.memberId
     confirmedMs = performance.now()
-    const isLeader = joined.leaderId === joined.memberId
-    const claims = joined.members.map((member) => decodeClaim(member.memberId, member.memberMetadata))
-    const shares = isLeader ? [...assignPartitions(claims, options.partitions)] : []
-    const { memberAssignment } = await broker.syncGroup({
-      groupId: group,
-      generationId: joined.generationId,
-      memberId,
-      groupAssignment: shares.map(([member, partitions]) => ({ memberId: member, memberAssignment: encodeAssignment(topic, partitions) })),
-    })
-    generation = joined.generationId
-    const given = decodeAssignment(topic, memberAssignment)
+    const claims = joined.members.map((member) => decodeClaim(member.memberId, member.claim))
+    const shares = joined.isLeader ? assignPartitions(claims, options.partitions) : NO_SHARES
+    const given = await broker.syncGroup({ group, generation: joined.generation, memberId }, shares)
+    generation = joined.generation
     options.metrics.rebalances.inc()
     log.info(
-      { group, generation, members: isLeader ? claims.length : undefined, partitions: given.length },
+      { group, generation, members: joined.isLeader ? claims.length : undefined, partitions: given.length },
       'joined the group of consumers',
     )
     return new Set(given)
@@ -121,23 +113,22 @@ export function joinKafkaGroup(options: KafkaGroupMemberOptions): KafkaGroupMemb
   }
 
   async function heartbeat(broker: KafkaBroker): Promise<void> {
-    await broker.heartbeat({ groupId: group, groupGenerationId: generation, memberId })
+    await broker.heartbeat({ group, generation, memberId })
     confirmedMs = performance.now()
   }
 
   async function recover(error: unknown): Promise<void> {
-    const type = protocolErrorType(error)
+    const answer = answerOf(error)
     // Someone joins or leaves: we take part and keep working on what is ours.
-    if (type === 'REBALANCE_IN_PROGRESS') {
+    if (answer === 'REBALANCE_IN_PROGRESS') {
       confirmedMs = performance.now()
       return
     }
     if (stopping.signal.aborted) return
-    log.warn({ group, reason: type ?? 'connection', err: error }, 'lost touch with the group of consumers')
-    options.metrics.failures.inc({ reason: type ?? 'connection' })
-    if (isTimeout(error)) await coordinator?.disconnect()
+    log.warn({ group, reason: answer ?? 'connection', err: error }, 'lost touch with the group of consumers')
+    options.metrics.failures.inc({ reason: answer ?? 'connection' })
     coordinator = null
-    const isThrownOut = type !== null && THROWN_OUT.has(type)
+    const isThrownOut = answer !== null && THROWN_OUT.has(answer)
     // Cut off for a whole session: by now others have our partitions, as if we had been thrown out.
     if (isThrownOut || performance.now() - confirmedMs > options.sessionMs) {
       memberId = ''
@@ -147,7 +138,7 @@ export function joinKafkaGroup(options: KafkaGroupMemberOptions): KafkaGroupMemb
     if (isThrownOut) return
     fault = kafkaFault(options.address, `consume as a member of group ${group}`, error)
     await pause(RETRY_MS)
-    await cluster.refreshMetadata().catch((cause: unknown) => log.debug({ err: cause }, 'kafka metadata could not be refreshed'))
+    await cluster.refresh().catch((cause: unknown) => log.debug({ err: cause }, 'kafka metadata could not be refreshed'))
   }
 
   async function letGo(partitions: readonly number[]): Promise<void> {
@@ -182,8 +173,9 @@ const REBALANCE_MS_MAX = 60_000
 const HEARTBEAT_MS_MAX = 1_000
 const RETRY_MS = 200
 const STOP_MS_MAX = 10_000
+const NO_SHARES: ReadonlyMap<string, readonly number[]> = new Map()
 const THROWN_OUT: ReadonlySet<string> = new Set(['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION', 'FENCED_INSTANCE_ID'])
 
 function ignoreRebalance(error: unknown): void {
-  if (protocolErrorType(error) !== 'REBALANCE_IN_PROGRESS') throw error
+  if (answerOf(error) !== 'REBALANCE_IN_PROGRESS') throw error
 }

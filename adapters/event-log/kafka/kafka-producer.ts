@@ -3,17 +3,15 @@ import type { Logger } from 'pino'
 import { invariant } from '../../../base/invariant.ts'
 import type { InstantMs, Offset, Partition } from '../../../domain/identity.ts'
 import { RECORD_BYTES_MAX } from '../event-log.ts'
-import { isTimeout, type KafkaBroker, type KafkaCluster, leaderOf, REQUEST_MS_MAX } from './kafka-cluster.ts'
-import { isPassing, type KafkaAddress, kafkaFault, overloadedFault, protocolErrorType } from './kafka-fault.ts'
+import { answerOf, isPassing, type KafkaAddress, kafkaFault, overloadedFault } from './kafka-fault.ts'
 import type { KafkaLogMetrics } from './kafka-metrics.ts'
-import { type ProduceAnswer, produce } from './kafka-produce.ts'
-import { encodeRecordBatch, type KafkaCompression } from './kafka-record-batch.ts'
+import { type KafkaBroker, type KafkaCluster, type KafkaProducerId, type ProduceAnswer, REQUEST_MS_MAX } from './kafka-wire.ts'
+import { encodeRecordBatch, type RecordCompression } from './wire/record-batch.ts'
 
 export type KafkaProducerOptions = {
   readonly cluster: KafkaCluster
   readonly address: KafkaAddress
-  readonly topic: string
-  readonly compression: KafkaCompression
+  readonly compression: RecordCompression
   /** An append that no broker has acknowledged for this long is rejected; it may be in the log all the same. */
   readonly appendMsMax: number
   readonly unacknowledgedBytesMax: number
@@ -34,7 +32,7 @@ export type KafkaProducer = {
  * a broker has answered for it, so that the broker can tell a repeat from a new batch.
  */
 export function createKafkaProducer(options: KafkaProducerOptions): KafkaProducer {
-  const { cluster, topic, metrics, log } = options
+  const { cluster, metrics, log } = options
   const queues = new Map<Partition, Queue>()
   const senders = new Map<number, Promise<void>>()
   const drained: (() => void)[] = []
@@ -91,7 +89,7 @@ export function createKafkaProducer(options: KafkaProducerOptions): KafkaProduce
     const ready = new Map<number, Queue[]>()
     for (const queue of queues.values()) {
       if (!isReady(queue)) continue
-      const node = knownLeader(queue.partition)
+      const node = cluster.leaderOf(queue.partition) ?? NO_NODE
       const queuesOfNode = ready.get(node)
       if (queuesOfNode === undefined) ready.set(node, [queue])
       else queuesOfNode.push(queue)
@@ -99,31 +97,20 @@ export function createKafkaProducer(options: KafkaProducerOptions): KafkaProduce
     return ready
   }
 
-  function knownLeader(partition: Partition): number {
-    try {
-      return leaderOf(cluster, topic, partition)
-    } catch {
-      return NO_NODE
-    }
-  }
-
   /** Never rejects: every append of the batches is answered or stays for the next round. */
   async function sendAll(node: number, ready: readonly Queue[]): Promise<void> {
     for (const queue of ready) queue.isSending = true
-    let broker: KafkaBroker | null = null
     const end = metrics.commitSeconds.startTimer()
     try {
-      await cluster.refreshMetadataIfNecessary()
-      broker = await cluster.findBroker({ nodeId: node })
+      await cluster.refreshIfOld()
+      const broker = await cluster.broker(node)
       session ??= await openSession(broker)
       const batches = fillBatches(ready, session)
       const produced = batches.map((batch) => ({ partition: batch.queue.partition, recordBatch: encoded(batch) }))
-      const answers = await produce(broker, topic, produced, Math.min(REQUEST_MS_MAX - 1_000, options.appendMsMax))
+      const answers = await broker.produce(produced, Math.min(REQUEST_MS_MAX - 1_000, options.appendMsMax))
       end()
       await settle(batches, answers)
     } catch (error) {
-      // kafkajs keeps a connection that no longer answers, and would wait on it again and again.
-      if (isTimeout(error)) await broker?.disconnect()
       report('connection', error, ready)
       await sendLater(ready, error)
     } finally {
@@ -177,7 +164,7 @@ export function createKafkaProducer(options: KafkaProducerOptions): KafkaProduce
   }
 
   async function isToBeSentAgain(batch: Batch, error: Error): Promise<boolean> {
-    const reason = protocolErrorType(error) ?? 'unknown'
+    const reason = answerOf(error) ?? 'unknown'
     report(reason, error, [batch.queue])
     // The broker has forgotten this producer, or never got what came before. It tells a repeat from a batch that it has not
     // seen, so this one is not in the log: it starts a new sequence.
@@ -201,7 +188,7 @@ export function createKafkaProducer(options: KafkaProducerOptions): KafkaProduce
   async function resequence(batch: Batch): Promise<void> {
     if (session === batch.session) session = null
     batch.resequenced += 1
-    const broker = await cluster.findBroker({ nodeId: leaderOf(cluster, topic, batch.queue.partition) })
+    const broker = await cluster.leaderBroker(batch.queue.partition)
     session ??= await openSession(broker)
     batch.session = session
     batch.firstSequence = takeSequence(session, batch.queue.partition, batch.appends.length)
@@ -230,7 +217,7 @@ export function createKafkaProducer(options: KafkaProducerOptions): KafkaProduce
       }
     }
     await delay(RETRY_MS)
-    await cluster.refreshMetadata().catch((cause: unknown) => log.debug({ err: cause }, 'kafka metadata could not be refreshed'))
+    await cluster.refresh().catch((cause: unknown) => log.debug({ err: cause }, 'kafka metadata could not be refreshed'))
   }
 
   return {
@@ -267,7 +254,7 @@ type Batch = {
 }
 
 /** An id that the cluster gave us; in it every partition counts its records from 0. */
-type Session = { readonly producerId: bigint; readonly producerEpoch: number; readonly nextSequence: Map<Partition, number> }
+type Session = KafkaProducerId & { readonly nextSequence: Map<Partition, number> }
 
 const REQUEST_BYTES_MAX = 8 * RECORD_BYTES_MAX
 const RETRY_MS = 100
@@ -282,8 +269,7 @@ const SEQUENCE_ERRORS: ReadonlySet<string> = new Set([
 ])
 
 async function openSession(broker: KafkaBroker): Promise<Session> {
-  const { producerId, producerEpoch } = await broker.initProducerId({ transactionTimeout: REQUEST_MS_MAX })
-  return { producerId: BigInt(producerId), producerEpoch, nextSequence: new Map() }
+  return { ...(await broker.initProducerId()), nextSequence: new Map() }
 }
 
 function isReady(queue: Queue): boolean {

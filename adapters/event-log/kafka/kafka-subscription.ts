@@ -1,13 +1,12 @@
-import type { Kafka } from 'kafkajs'
 import type { Logger } from 'pino'
 import type { Partition } from '../../../domain/identity.ts'
 import type { LogHandler, LogSubscription } from '../event-log.ts'
-import { openKafkaCluster } from './kafka-cluster.ts'
 import type { KafkaAddress } from './kafka-fault.ts'
 import { startKafkaFetcher } from './kafka-fetcher.ts'
 import { joinKafkaGroup } from './kafka-group-member.ts'
 import type { KafkaLogMetrics } from './kafka-metrics.ts'
 import { type KafkaPartitionFeed, startKafkaPartitionFeed } from './kafka-partition-feed.ts'
+import type { KafkaWire } from './kafka-wire.ts'
 
 export type KafkaSubscription = LogSubscription & {
   /** What keeps us from consuming, or null. */
@@ -19,7 +18,7 @@ export type KafkaSubscription = LogSubscription & {
  * were written together with what was made of the records, so they cannot disagree with it.
  */
 export async function startKafkaSubscription(options: {
-  readonly client: Kafka
+  readonly wire: KafkaWire
   readonly address: KafkaAddress
   readonly topic: string
   readonly partitions: number
@@ -29,12 +28,10 @@ export async function startKafkaSubscription(options: {
   readonly metrics: KafkaLogMetrics
   readonly log: Logger
 }): Promise<KafkaSubscription> {
-  const { client, topic, metrics, log } = options
-  const cluster = openKafkaCluster(client, topic)
-  await cluster.connect()
-  await cluster.addTargetTopic(topic)
+  const { metrics, log } = options
+  const cluster = await options.wire.openCluster(options.topic)
   const feeds = new Map<number, KafkaPartitionFeed>()
-  const fetcher = startKafkaFetcher({ cluster, topic, address: options.address, feeds: () => feeds.values(), metrics, log })
+  const fetcher = startKafkaFetcher({ cluster, address: options.address, feeds: () => feeds.values(), metrics, log })
   const member = joinKafkaGroup({
     ...options,
     cluster,
@@ -58,7 +55,7 @@ export async function startKafkaSubscription(options: {
     async stop() {
       await member.stop()
       await fetcher.stop()
-      await cluster.disconnect()
+      await cluster.close()
     },
   }
 }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Admin } from 'kafkajs'
 import { RECORD_BYTES_MAX } from '../event-log.ts'
-import { type KafkaAddress, partitionsDifferFault, protocolErrorType } from './kafka-fault.ts'
+import { answerOf, type KafkaAddress, kafkaFault, partitionsDifferFault } from './kafka-fault.ts'
+import type { KafkaTopics, KafkaWire } from './kafka-wire.ts'
 
 export type KafkaTopicOptions = {
   readonly topic: string
@@ -13,72 +13,77 @@ export type KafkaTopicOptions = {
 }
 
 /** Makes the topic when it is not there, and refuses one with another number of partitions. */
-export async function ensureKafkaTopic(admin: Admin, options: KafkaTopicOptions, address: KafkaAddress): Promise<'created' | 'found'> {
+export async function ensureKafkaTopic(wire: KafkaWire, options: KafkaTopicOptions, address: KafkaAddress): Promise<'created' | 'found'> {
   const { topic, partitions } = options
-  const held = await partitionsHeld(admin, topic)
-  if (held !== null && held !== partitions) throw partitionsDifferFault(address, held, partitions)
-  if (held !== null) return 'found'
-  const { isCreated, partitions: made } = await createTopic(admin, options)
-  // Another process may have made it in between, with other settings.
-  if (made !== partitions) throw partitionsDifferFault(address, made, partitions)
-  return isCreated ? 'created' : 'found'
+  return await withTopics(wire, async (topics) => {
+    const held = await topics.partitionsOf(topic)
+    if (held !== null && held !== partitions) throw partitionsDifferFault(address, held, partitions)
+    if (held !== null) return 'found'
+    const { isCreated, partitions: made } = await createTopic(topics, options)
+    // Another process may have made it in between, with other settings.
+    if (made !== partitions) throw partitionsDifferFault(address, made, partitions)
+    return isCreated ? 'created' : 'found'
+  }).catch((error: unknown) => {
+    throw kafkaFault(address, 'be opened', error)
+  })
 }
 
 /** One partition: there are few dead letters, and each says where it was. A topic that is there is taken as it is. */
-export async function ensureDeadLetterTopic(admin: Admin, options: Omit<KafkaTopicOptions, 'partitions'>): Promise<void> {
-  if ((await partitionsHeld(admin, options.topic)) === null) await createTopic(admin, { ...options, partitions: 1 })
+export async function ensureDeadLetterTopic(
+  wire: KafkaWire,
+  options: Omit<KafkaTopicOptions, 'partitions'>,
+  address: KafkaAddress,
+): Promise<void> {
+  await withTopics(wire, async (topics) => {
+    if ((await topics.partitionsOf(options.topic)) === null) await createTopic(topics, { ...options, partitions: 1 })
+  }).catch((error: unknown) => {
+    throw kafkaFault(address, 'be made for dead letters', error)
+  })
+}
+
+async function withTopics<Result>(wire: KafkaWire, work: (topics: KafkaTopics) => Promise<Result>): Promise<Result> {
+  const topics = await wire.openTopics()
+  try {
+    return await work(topics)
+  } finally {
+    await topics.close()
+  }
 }
 
 /** Not created when another process was faster; resolves when the brokers serve it. */
 async function createTopic(
-  admin: Admin,
+  topics: KafkaTopics,
   { topic, partitions, replication, retentionMs }: KafkaTopicOptions,
 ): Promise<{ readonly isCreated: boolean; readonly partitions: number }> {
-  const isCreated = await admin.createTopics({
-    // The client's own wait fails on a broker that has not heard of the topic yet.
-    waitForLeaders: false,
-    timeout: CREATE_MS_MAX,
-    topics: [
-      {
-        topic,
-        numPartitions: partitions,
-        replicationFactor: replication,
-        configEntries: [
-          // The time that we hand in is the record's time, and retention goes by it.
-          { name: 'message.timestamp.type', value: 'CreateTime' },
-          { name: 'cleanup.policy', value: 'delete' },
-          { name: 'retention.ms', value: String(retentionMs) },
-          { name: 'max.message.bytes', value: String(2 * RECORD_BYTES_MAX) },
-          // With one copy lost, two must still agree before an append is answered.
-          { name: 'min.insync.replicas', value: String(replication > 2 ? 2 : 1) },
-          { name: 'unclean.leader.election.enable', value: 'false' },
-        ],
-      },
-    ],
+  const isCreated = await topics.create({
+    name: topic,
+    partitions,
+    replication,
+    msMax: CREATE_MS_MAX,
+    settings: {
+      // The time that we hand in is the record's time, and retention goes by it.
+      'message.timestamp.type': 'CreateTime',
+      'cleanup.policy': 'delete',
+      'retention.ms': String(retentionMs),
+      'max.message.bytes': String(2 * RECORD_BYTES_MAX),
+      // With one copy lost, two must still agree before an append is answered.
+      'min.insync.replicas': String(replication > 2 ? 2 : 1),
+      'unclean.leader.election.enable': 'false',
+    },
   })
-  return { isCreated, partitions: await partitionsOnceServed(admin, topic) }
+  return { isCreated, partitions: await partitionsOnceServed(topics, topic) }
 }
 
 /** Brokers hear of a new topic one after the other, and its leaders are chosen after that. */
-async function partitionsOnceServed(admin: Admin, topic: string): Promise<number> {
+async function partitionsOnceServed(topics: KafkaTopics, topic: string): Promise<number> {
   for (let waitedMs = 0; ; waitedMs += SERVED_POLL_MS) {
-    const held = await partitionsHeld(admin, topic).catch((error: unknown) => {
-      if (protocolErrorType(error) !== 'LEADER_NOT_AVAILABLE' || waitedMs >= CREATE_MS_MAX) throw error
+    const held = await topics.partitionsOf(topic).catch((error: unknown) => {
+      if (answerOf(error) !== 'LEADER_NOT_AVAILABLE' || waitedMs >= CREATE_MS_MAX) throw error
       return null
     })
     if (held !== null) return held
     if (waitedMs >= CREATE_MS_MAX) throw new Error(`topic ${topic} was made, but no broker serves it after ${CREATE_MS_MAX} ms`)
     await delay(SERVED_POLL_MS)
-  }
-}
-
-async function partitionsHeld(admin: Admin, topic: string): Promise<number | null> {
-  try {
-    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
-    return topics.find((found) => found.name === topic)?.partitions.length ?? null
-  } catch (error) {
-    if (protocolErrorType(error) === 'UNKNOWN_TOPIC_OR_PARTITION') return null
-    throw error
   }
 }
 

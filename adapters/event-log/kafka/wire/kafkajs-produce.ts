@@ -1,21 +1,15 @@
-import { createRequire } from 'node:module'
-import type { KafkaBroker } from './kafka-cluster.ts'
-
-export type ProducedPartition = { readonly partition: number; readonly recordBatch: Buffer }
-
-/** What the broker answered for one partition; `error` is kafkajs's error of that code. */
-export type ProduceAnswer =
-  | { readonly partition: number; readonly baseOffset: number; readonly error: null }
-  | { readonly partition: number; readonly baseOffset: null; readonly error: Error }
+import type { ProduceAnswer, ProducedBatch } from '../kafka-wire.ts'
+import { errorOfCode, isClosedConnection } from './kafkajs-errors.ts'
+import type { KafkaJsBroker } from './kafkajs-internals.ts'
 
 /**
  * One Produce request (version 7, Kafka 2.1 and later) with `acks=all`, and the answer for every partition. kafkajs's own
  * tells of a failed request only the first error, not of which partition, and nothing of those that succeeded.
  */
 export async function produce(
-  broker: KafkaBroker,
+  broker: KafkaJsBroker,
   topic: string,
-  partitions: readonly ProducedPartition[],
+  partitions: readonly ProducedBatch[],
   ackMsMax: number,
 ): Promise<readonly ProduceAnswer[]> {
   try {
@@ -31,12 +25,12 @@ export async function produce(
     })
   } catch (error) {
     // As kafkajs does for its own requests: else the next one finds a connection that is only half closed.
-    if (error instanceof Error && error.name === 'KafkaJSConnectionClosedError') await broker.disconnect()
+    if (isClosedConnection(error)) await broker.disconnect()
     throw error
   }
 }
 
-function encodeRequest(topic: string, partitions: readonly ProducedPartition[], ackMsMax: number): Buffer {
+function encodeRequest(topic: string, partitions: readonly ProducedBatch[], ackMsMax: number): Buffer {
   const name = Buffer.from(topic)
   const head = Buffer.allocUnsafe(2 + 2 + 4 + 4 + 2 + name.length + 4)
   let at = head.writeInt16BE(NOT_TRANSACTIONAL, 0)
@@ -67,7 +61,7 @@ function decodeResponse(payload: Buffer): readonly ProduceAnswer[] {
     const baseOffset = Number(payload.readBigInt64BE(at + 6))
     at += PARTITION_ANSWER_BYTES
     if (errorCode === 0) return { partition, baseOffset, error: null }
-    return { partition, baseOffset: null, error: createErrorFromCode(errorCode) }
+    return { partition, baseOffset: null, error: errorOfCode(errorCode) }
   })
 }
 
@@ -76,9 +70,6 @@ function asEncoder(buffer: Buffer): { readonly buf: Buffer; readonly buffer: Buf
   return { buf: buffer, buffer }
 }
 
-const { createErrorFromCode } = createRequire(import.meta.url)('kafkajs/src/protocol/error') as {
-  readonly createErrorFromCode: (code: number) => Error
-}
 const PRODUCE = 0
 const ACKS_ALL = -1
 const NOT_TRANSACTIONAL = -1

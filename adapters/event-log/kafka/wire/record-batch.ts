@@ -1,17 +1,15 @@
-import type { CompressionTypes } from 'kafkajs'
-
 export type KafkaRecord = { readonly value: Uint8Array; readonly timestampMs: number }
 
 /** Names the producer and the place of the batch's first record in its sequence, so that the broker knows a repeat. */
 export type KafkaSequence = { readonly producerId: bigint; readonly producerEpoch: number; readonly firstSequence: number }
 
-export type KafkaCompression = { readonly type: CompressionTypes; compress(records: Buffer): Uint8Array }
+export type RecordCompression = { readonly type: number; compress(records: Buffer): Uint8Array }
 
 /**
  * A record batch of message format 2 (https://kafka.apache.org/documentation/#recordbatch), in one buffer that is written
  * once. kafkajs copies every record several times while it encodes, which cost three times the rest of an append.
  */
-export function encodeRecordBatch(records: readonly KafkaRecord[], sequence: KafkaSequence, compression: KafkaCompression): Buffer {
+export function encodeRecordBatch(records: readonly KafkaRecord[], sequence: KafkaSequence, compression: RecordCompression): Buffer {
   const baseTimestampMs = records[0]?.timestampMs ?? 0
   const maxTimestampMs = records.reduce((max, { timestampMs }) => Math.max(max, timestampMs), baseTimestampMs)
   const plain = encodeRecords(records, baseTimestampMs)

@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { bestCompression } from './kafka-compression.ts'
-import { crc32c, encodeRecordBatch, type KafkaRecord } from './kafka-record-batch.ts'
+import { crc32c, encodeRecordBatch, type KafkaRecord } from './record-batch.ts'
+import { bestCompression } from './record-compression.ts'
 
 type Decoded = {
   readonly producerId: string

@@ -1,0 +1,69 @@
+import type { Cluster } from 'kafkajs'
+
+/** What kafkajs's cluster can do and its own types do not tell. */
+export type KafkaJsCluster = Pick<
+  Cluster,
+  'addTargetTopic' | 'connect' | 'disconnect' | 'fetchTopicsOffset' | 'findTopicPartitionMetadata' | 'refreshMetadata'
+> & {
+  refreshMetadataIfNecessary(): Promise<void>
+  findBroker(node: { readonly nodeId: number }): Promise<KafkaJsBroker>
+  findGroupCoordinator(group: { readonly groupId: string }): Promise<KafkaJsBroker>
+}
+
+/** One request of the protocol each. A response with an error code rejects; of several partitions only the first error is told. */
+export type KafkaJsBroker = {
+  disconnect(): Promise<void>
+  readonly connectionPool: {
+    send<Answer>(call: {
+      readonly request: {
+        readonly apiKey: number
+        readonly apiVersion: number
+        readonly apiName: string
+        expectResponse(): boolean
+        encode(): Promise<{ readonly buf: Buffer; readonly buffer: Buffer }>
+      }
+      readonly response: { decode(payload: Buffer): Promise<Answer>; parse(answer: Answer): Promise<Answer> }
+    }): Promise<Answer>
+  }
+  initProducerId(request: { readonly transactionTimeout: number }): Promise<{ readonly producerId: string; readonly producerEpoch: number }>
+  fetch(request: {
+    readonly maxWaitTime: number
+    readonly minBytes: number
+    readonly maxBytes: number
+    readonly isolationLevel: 0
+    readonly topics: readonly {
+      readonly topic: string
+      readonly partitions: readonly { readonly partition: number; readonly fetchOffset: string; readonly maxBytes: number }[]
+    }[]
+  }): Promise<{ readonly responses: readonly { readonly partitions: readonly FetchedPartition[] }[] }>
+  joinGroup(request: {
+    readonly groupId: string
+    readonly memberId: string
+    readonly sessionTimeout: number
+    readonly rebalanceTimeout: number
+    readonly groupProtocols: readonly { readonly name: string; readonly metadata: Buffer }[]
+  }): Promise<{
+    readonly generationId: number
+    readonly memberId: string
+    readonly leaderId: string
+    readonly members: readonly { readonly memberId: string; readonly memberMetadata: Buffer }[]
+  }>
+  syncGroup(request: {
+    readonly groupId: string
+    readonly generationId: number
+    readonly memberId: string
+    readonly groupAssignment: readonly { readonly memberId: string; readonly memberAssignment: Buffer }[]
+  }): Promise<{ readonly memberAssignment: Buffer }>
+  heartbeat(request: { readonly groupId: string; readonly groupGenerationId: number; readonly memberId: string }): Promise<unknown>
+  leaveGroup(request: { readonly groupId: string; readonly memberId: string }): Promise<unknown>
+}
+
+export type FetchedPartition = {
+  readonly partition: number
+  readonly messages: readonly {
+    readonly offset: string
+    readonly timestamp: string
+    readonly value: Buffer | null
+    readonly isControlRecord: boolean
+  }[]
+}
