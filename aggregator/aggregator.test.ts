@@ -51,7 +51,7 @@ async function openStores() {
   return { eventLog, usageStore, counters, catalog }
 }
 
-async function startAggregator(over: Partial<typeof stores> = {}, drainTimeoutMs = 10_000): Promise<Aggregator> {
+async function startAggregator(over: Partial<typeof stores> = {}): Promise<Aggregator> {
   aggregator = createAggregator({
     ...stores,
     ...over,
@@ -59,7 +59,7 @@ async function startAggregator(over: Partial<typeof stores> = {}, drainTimeoutMs
     log,
     registry: new Registry(),
     onUndecodable: async (record, reason) => void setAside.push({ record, reason }),
-    options: { flushIntervalMs: 50, drainTimeoutMs },
+    options: { flushIntervalMs: 50 },
   })
   await aggregator.start()
   return aggregator
@@ -190,6 +190,7 @@ test('A repeat is found across restarts, also when the flush before was cut shor
   const running = await startAggregator()
   for (let record = 0; record < 11; record++) await send([usageEvent(`e${record}`), usageEvent(`f${record}`)])
   await settled()
+  await running.drain()
   await running.stop()
   // The next life writes events and windows, but dies before it writes its position.
   const cutShort: UsageStore = {
@@ -201,7 +202,7 @@ test('A repeat is found across restarts, also when the flush before was cut shor
   }
   const written = vi.spyOn(cutShort, 'write')
   for (let record = 0; record < 4; record++) await send([usageEvent(`g${record}`), usageEvent(`e${record}`)])
-  const dying = await startAggregator({ usageStore: cutShort }, 1)
+  const dying = await startAggregator({ usageStore: cutShort })
   await vi.waitFor(() => expect(written).toHaveBeenCalled(), soon)
   await dying.stop()
   await startAggregator()
@@ -282,6 +283,7 @@ test('Counters are computed on request from what was used before, and then follo
   await send([at('7', hourMs + 5), at('1', hourMs), at('8', hourMs - 3_600_001), at('9', hourMs + 5, 'c')])
   await vi.waitFor(async () => expect((await used(hourMs))?.usedUnits).toBe(units(3)), soon)
   // Another life follows on from what the counters know.
+  await aggregator?.drain()
   await aggregator?.stop()
   await startAggregator()
   await send([at('10', hourMs + 5), at('7', hourMs + 5)])

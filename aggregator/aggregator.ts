@@ -32,7 +32,7 @@ export type AggregatorOptions = {
   readonly logRetentionMs: number
   /** A step that fails, or records that wait, for longer than this make the aggregator stalled. */
   readonly stalledAfterMs: number
-  /** How long a partition that is let go of, and the stop, wait for the last flush. What is not written is folded again. */
+  /** How long a partition that is let go of waits for its last flush. What is not written is folded again. */
   readonly drainTimeoutMs: number
 }
 
@@ -58,7 +58,9 @@ export type AggregatorHealth = {
 export type Aggregator = {
   /** Resolves when it is subscribed; partitions are taken up after that. */
   start(): Promise<void>
-  /** Lets go of the partitions, with a last flush, and stops. */
+  /** Lets go of the partitions, with a last flush. */
+  drain(): Promise<void>
+  /** Stops at once; what is not written is folded again by whoever has the partition next. */
   stop(): Promise<void>
   health(): AggregatorHealth
   /** Resolves when everything folded so far is in the usage store. */
@@ -107,6 +109,7 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
     onUndecodable: deps.onUndecodable,
   }
   let subscription: LogSubscription | null = null
+  let unsubscribed: Promise<void> | null = null
   let housekeeping: Promise<void> = Promise.resolve()
   let trimDueMs = 0
 
@@ -185,6 +188,11 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
     })
   }
 
+  function unsubscribe(): Promise<void> {
+    unsubscribed ??= subscription?.stop() ?? Promise.resolve()
+    return unsubscribed
+  }
+
   metrics.observe(() => {
     const deduplicators = [...workers.values()].flatMap((worker) => worker.dedupe() ?? [])
     return { bytes: filterBytes([...workers.values()]), incomplete: deduplicators.filter(({ isComplete }) => !isComplete()).length }
@@ -201,13 +209,11 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
       trimDueMs = clock.now() + TRIM_INTERVAL_MS
       housekeeping = keepHouse()
     },
+    drain: unsubscribe,
     async stop() {
-      const unsubscribed = subscription?.stop() ?? Promise.resolve()
-      const isDrained = await within(options.drainTimeoutMs, unsubscribed)
-      if (!isDrained) log.warn({ drainTimeoutMs: options.drainTimeoutMs }, 'aggregator stopped before everything was written')
       stopping.abort()
       flusher.stop()
-      await unsubscribed
+      await unsubscribe()
       await Promise.all([housekeeping, meterBook.idle()])
     },
     health() {

@@ -1,6 +1,12 @@
 import { orThrow, refuse } from '../domain/refusal.ts'
+import type { HttpApp } from '../schemas/http/common.ts'
 
 const FIELD_CHARACTERS_MAX = 200
+
+/** Every body of the app's routes goes through `refuseUnstorableText`. */
+export function refuseUnstorableBodies(app: HttpApp): void {
+  app.addHook('preValidation', async (request) => refuseUnstorableText(request.body))
+}
 
 /** PostgreSQL stores no NUL, and half of a surrogate pair is no text: refused here, by name, rather than lost or failed on later. */
 export function refuseUnstorableText(body: unknown): void {

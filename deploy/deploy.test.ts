@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
 import { SETTINGS } from '../runtime/settings/config.ts'
+import { ROLES } from '../runtime/settings/setting.ts'
 
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8')
 const settingNames: readonly string[] = Object.values(SETTINGS).map(({ name }) => name)
@@ -15,13 +16,22 @@ test('what the compose file and the manifests set are settings', () => {
   }
 })
 
-test('each role is a service of its own in both, with a check of its health', () => {
+/** What apps ask runs in one process with the bills. */
+const SERVICES = [
+  { name: 'ingest', roles: ['ingest'] },
+  { name: 'aggregator', roles: ['aggregator'] },
+  { name: 'api', roles: ['api', 'billing'] },
+]
+
+test('every role runs in one service of both, with a check of its health', () => {
+  expect(SERVICES.flatMap(({ roles }) => roles).sort()).toEqual([...ROLES].sort())
   const { services } = parse(read('compose.yaml'), { merge: true })
-  for (const role of ['ingest', 'aggregator', 'api']) {
-    expect(services[role]).toMatchObject({ command: ['serve', '--roles', role], healthcheck: { test: expect.any(Array) } })
-    const [deployment, budget] = parseAllDocuments(read(`kubernetes/${role}.yaml`)).map((document) => document.toJS())
+  for (const { name, roles } of SERVICES) {
+    const args = ['serve', '--roles', roles.join(',')]
+    expect(services[name]).toMatchObject({ command: args, healthcheck: { test: expect.any(Array) } })
+    const [deployment, budget] = parseAllDocuments(read(`kubernetes/${name}.yaml`)).map((document) => document.toJS())
     const [container] = deployment.spec.template.spec.containers
-    expect(container).toMatchObject({ args: ['serve', '--roles', role], readinessProbe: { httpGet: { path: '/readyz' } } })
+    expect(container).toMatchObject({ args, readinessProbe: { httpGet: { path: '/readyz' } } })
     expect(deployment.spec.template.metadata.labels).toEqual(deployment.spec.selector.matchLabels)
     expect(budget).toMatchObject({ kind: 'PodDisruptionBudget', spec: { selector: deployment.spec.selector } })
   }

@@ -17,6 +17,7 @@ import { decodeUsageEventBatch } from '../schemas/avro/usage-event-batch.ts'
 import type { HttpApp } from '../schemas/http/common.ts'
 import { createIngest, type Ingest, type IngestLimits } from './ingest.ts'
 import { ingestRoutes } from './ingest-routes.ts'
+import { createRecordWriter } from './record-writer.ts'
 
 const NOW = Date.UTC(2026, 6, 1, 12)
 const clock = { now: () => NOW as InstantMs }
@@ -46,7 +47,7 @@ async function open(limits: Partial<IngestLimits> = {}, storedBytesMax = 1e9): P
   eventLog = await createLmdbEventLog({ path, partitions: 3, log, registry: new Registry(), storedBytesMax })
   const registry = new Registry()
   ingest = createIngest({
-    eventLog,
+    writer: createRecordWriter({ eventLog, clock, registry }),
     resolveSubjects: async (_tenant, subjects) =>
       new Map(subjects.flatMap((subject) => (seats.has(subject) ? [[subject, seats.get(subject) as CustomerKey]] : []))),
     clock,

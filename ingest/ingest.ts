@@ -1,14 +1,12 @@
 import type { Logger } from 'pino'
 import { Counter, Gauge, type Registry } from 'prom-client'
-import type { EventLog } from '../adapters/event-log/event-log.ts'
 import type { Clock } from '../base/clock.ts'
 import type { InstantMs, TenantKey } from '../domain/identity.ts'
-import { EVENT_AGE_MAX_MS, EVENT_LEAD_MAX_MS, type UsageEvent } from '../domain/metering/usage-event.ts'
+import { EVENT_AGE_MAX_MS, EVENT_LEAD_MAX_MS } from '../domain/metering/usage-event.ts'
 import { type Outcome, type Refusal, refuse } from '../domain/refusal.ts'
-import { appendEvents } from './append-events.ts'
 import { type ByteBudget, createByteBudget } from './byte-budget.ts'
 import { createIngestRequest, type IngestMode, type IngestRequest, refusalOfFault, type Verdicts } from './ingest-request.ts'
-import { createRecordWriter } from './record-writer.ts'
+import type { RecordWriter } from './record-writer.ts'
 import { createSubjectCache, type ResolveSubjects } from './subject-cache.ts'
 
 export type IngestLimits = {
@@ -30,7 +28,7 @@ export const INGEST_LIMITS: IngestLimits = {
 }
 
 export type IngestOptions = {
-  readonly eventLog: EventLog
+  readonly writer: RecordWriter
   readonly resolveSubjects: ResolveSubjects
   readonly clock: Clock
   readonly log: Logger
@@ -45,8 +43,6 @@ export type Ingest = {
   begin(tenant: TenantKey, mode: IngestMode): IngestRequest
   /** Takes the events of one request, all at hand; answers when they are durable. */
   submit(tenant: TenantKey, values: readonly unknown[], mode: IngestMode): Promise<Outcome<Verdicts>>
-  /** Appends events that this system makes itself; resolves when they are durable, rejects with the log's fault. */
-  append(tenant: TenantKey, events: readonly UsageEvent[]): Promise<void>
   /** To be called when a customer of the tenant has changed: subjects are resolved anew. */
   invalidateSubjects(tenant: TenantKey): void
   /** Changes of customers may have gone unheard. */
@@ -58,12 +54,11 @@ export type Ingest = {
 
 /** The stage between HTTP and the event log. What its answers promise is in README.md. */
 export function createIngest(options: IngestOptions): Ingest {
-  const { clock } = options
+  const { clock, writer } = options
   const limits = withinFlight({ ...INGEST_LIMITS, ...options.limits })
   const budget = createByteBudget(limits.bytesInFlightMax)
   const metrics = createMetrics(options.registry, budget)
   const subjects = createSubjectCache({ resolveSubjects: options.resolveSubjects, entriesMax: limits.subjectEntriesMax })
-  const writer = createRecordWriter({ eventLog: options.eventLog, clock, onRecord: (events) => metrics.accepted.inc(events) })
 
   function begin(tenant: TenantKey, mode: IngestMode): IngestRequest {
     const receivedAtMs = clock.now()
@@ -97,7 +92,6 @@ export function createIngest(options: IngestOptions): Ingest {
         return request.abandon(refusalOfFault(error))
       }
     },
-    append: (tenant, events) => appendEvents(writer, tenant, events),
     invalidateSubjects: (tenant) => subjects.invalidate(tenant),
     invalidateAllSubjects: () => subjects.invalidateAll(),
     countRefusal: (refusal) => metrics.refused.inc({ reason: refusal.code }),
@@ -130,7 +124,6 @@ function createMetrics(registry: Registry, budget: ByteBudget) {
     },
   })
   return {
-    accepted: new Counter({ name: 'tollgate_ingest_events_accepted_total', help: 'Events made durable, repeats included', registers }),
     rejected: new Counter({
       name: 'tollgate_ingest_events_rejected_total',
       help: 'Events refused one by one',

@@ -33,7 +33,7 @@ describe('record writer', () => {
   let eventLog: EventLog
   const open = async (storedBytesMax = 1e9) => {
     eventLog = await createLmdbEventLog({ path, partitions: 4, log: pino({ level: 'silent' }), registry: new Registry(), storedBytesMax })
-    return createRecordWriter({ eventLog, clock, onRecord: () => undefined })
+    return createRecordWriter({ eventLog, clock, registry: new Registry() })
   }
   beforeEach(async () => {
     path = await mkdtemp(join(tmpdir(), 'tollgate-record-writer-'))

@@ -1,3 +1,4 @@
+import { Counter, type Registry } from 'prom-client'
 import type { EventLog } from '../adapters/event-log/event-log.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Partition, TenantKey } from '../domain/identity.ts'
@@ -30,9 +31,14 @@ const RECORD_FILL_BYTES_MAX = 900_000
 export function createRecordWriter(options: {
   readonly eventLog: EventLog
   readonly clock: Clock
-  readonly onRecord: (events: number) => void
+  readonly registry: Registry
 }): RecordWriter {
   const { eventLog, clock } = options
+  const accepted = new Counter({
+    name: 'tollgate_ingest_events_accepted_total',
+    help: 'Events made durable, repeats included',
+    registers: [options.registry],
+  })
   const lanesOfTenant = new Map<TenantKey, Lane[]>()
   const underWay = new Set<Promise<void>>()
   let dueLanes: Lane[] = []
@@ -89,7 +95,7 @@ export function createRecordWriter(options: {
       const value = encodeUsageEventBatch({ tenant: lane.tenant, events: record.events })
       await eventLog.append(lane.partition, value, clock.now())
       isKept = true
-      options.onRecord(record.events.length)
+      accepted.inc(record.events.length)
     } catch (error) {
       fault = error
     }

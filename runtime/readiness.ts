@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
-import type { Aggregator } from '../aggregator/aggregator.ts'
 import type { HttpApp } from '../schemas/http/common.ts'
+import { type StageHealth, StageHealthSchema } from '../schemas/http/stage.ts'
 import type { Role } from './settings/setting.ts'
 import type { RoleStores } from './stores.ts'
 
@@ -8,31 +8,26 @@ export type SeamState = { readonly ok: boolean; readonly detail?: string }
 export type Readiness = {
   readonly status: 'ready' | 'not_ready'
   readonly seams: Readonly<Record<string, SeamState>>
-  readonly aggregator: AggregatorState | null
-}
-
-type AggregatorState = {
-  readonly ok: boolean
-  readonly lagRecords: number
-  readonly partitions: { readonly partition: number; readonly lagRecords: number; readonly stalledForMs: number }[]
-  readonly reasons: string[]
+  /** By name. */
+  readonly stages: Readonly<Record<string, StageHealth>>
 }
 
 const PING_WAIT_MS_MAX = 3_000
 
-/** What a role cannot do its work without. The api answers all but usage and invoices while the usage store is away. */
+/** What a role cannot do its work without. Api and billing answer all but usage and invoices while the usage store is away. */
 const ESSENTIAL: Readonly<Record<Role, readonly Seam[]>> = {
   ingest: ['catalog', 'eventLog'],
   aggregator: ['catalog', 'eventLog', 'usageStore', 'counters'],
   api: ['catalog', 'eventLog', 'counters'],
+  billing: ['catalog'],
 }
 type Seam = keyof Omit<RoleStores, 'stop'>
 
-/** Ready: what the roles need answers, the aggregator moves, and the process is not about to stop. */
+/** Ready: what the roles need answers, every stage is well, and the process is not about to stop. */
 export async function readReadiness(
   roles: readonly Role[],
   stores: Omit<RoleStores, 'stop'>,
-  aggregator: Pick<Aggregator, 'health'> | null,
+  stages: Readonly<Record<string, StageHealth>>,
   isDraining: boolean,
 ): Promise<Readiness> {
   const seams: Record<string, SeamState> = { process: isDraining ? { ok: false, detail: 'stopping' } : { ok: true } }
@@ -42,20 +37,9 @@ export async function readReadiness(
       if (store !== null) seams[name] = await ping(store)
     }),
   )
-  const state = aggregator === null ? null : aggregatorState(aggregator)
   const essential = ['process', ...roles.flatMap((role) => ESSENTIAL[role])]
-  const isReady = essential.every((name) => seams[name]?.ok !== false) && (state === null || state.ok)
-  return { status: isReady ? 'ready' : 'not_ready', seams, aggregator: state }
-}
-
-function aggregatorState(aggregator: Pick<Aggregator, 'health'>): AggregatorState {
-  const { partitions, isStalled, reasons } = aggregator.health()
-  return {
-    ok: !isStalled,
-    lagRecords: partitions.reduce((sum, { lagRecords }) => sum + lagRecords, 0),
-    partitions: partitions.map(({ partition, lagRecords, stalledForMs }) => ({ partition, lagRecords, stalledForMs })),
-    reasons: [...reasons],
-  }
+  const isReady = essential.every((name) => seams[name]?.ok !== false) && Object.values(stages).every(({ ok }) => ok)
+  return { status: isReady ? 'ready' : 'not_ready', seams, stages }
 }
 
 async function ping(store: { ping(): Promise<void> }): Promise<SeamState> {
@@ -78,15 +62,10 @@ const SeamStateSchema = Type.Object({ ok: Type.Boolean(), detail: Type.Optional(
 const ReadinessSchema = Type.Object({
   status: Type.Union([Type.Literal('ready'), Type.Literal('not_ready')]),
   seams: Type.Record(Type.String(), SeamStateSchema),
-  aggregator: Type.Union([
-    Type.Object({
-      ok: Type.Boolean(),
-      lagRecords: Type.Integer({ description: 'Records of the event log that the usage store has yet to hold' }),
-      partitions: Type.Array(Type.Object({ partition: Type.Integer(), lagRecords: Type.Integer(), stalledForMs: Type.Integer() })),
-      reasons: Type.Array(Type.String(), { description: 'What is failing now' }),
-    }),
-    Type.Null(),
-  ]),
+  stages: Type.Record(Type.String(), StageHealthSchema, {
+    description:
+      'By name. Details of `aggregator`: `lagRecords`, the records of the event log that the usage store has yet to hold, and the same for each of its `partitions` with `stalledForMs`',
+  }),
 })
 
 export function readinessRoutes(read: () => Promise<Readiness>): (app: HttpApp) => Promise<void> {
@@ -99,7 +78,7 @@ export function readinessRoutes(read: () => Promise<Readiness>): (app: HttpApp) 
           summary: 'May this process be sent requests',
           operationId: 'getReadiness',
           description:
-            'Every seam, how far the aggregator is behind, and whether it moves. 503 when one that the roles of this process need does not work.',
+            'Every seam and every stage, with how far the aggregator is behind. 503 when one that the roles of this process need does not work.',
           response: { 200: ReadinessSchema, 503: ReadinessSchema },
         },
       },

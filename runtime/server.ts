@@ -3,12 +3,15 @@ import type { Logger } from 'pino'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import type { Clock } from '../base/clock.ts'
 import type { HttpApp } from '../schemas/http/common.ts'
+import type { Stage } from '../schemas/http/stage.ts'
 import { ensureAdminKey } from './first-key.ts'
 import { createHttpApp } from './http/http-app.ts'
 import { createKeyRing } from './http/key-ring.ts'
+import { createKit } from './kit.ts'
+import { createLifeCycle } from './life-cycle.ts'
 import { readinessRoutes, readReadiness } from './readiness.ts'
 import type { Config } from './settings/config.ts'
-import { type Stages, startStages } from './stages.ts'
+import { openStages } from './stages.ts'
 import { openRoleStores, type RoleStores } from './stores.ts'
 
 export type Server = {
@@ -27,24 +30,33 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const stores = await openRoleStores({ config, clock, log, registry, doing: 'serve' }, config.roles)
-  const state: ServerState = { isDraining: false, app: null, stages: null, stores }
+  const app = createApp(options, registry, stores)
+  const stages = openStages(createKit({ clock, log, registry, config, stores }), config.roles)
+  // The stores end last; the server listens last and is the first to take nothing more.
+  const lifeCycle = createLifeCycle([{ name: 'stores', stop: stores.stop }, ...stages, httpStage(app, config)], {
+    drainMsMax: config.drainMaxMs,
+    log,
+  })
+  let isDraining = false
+  const stop = async () => {
+    isDraining = true
+    await lifeCycle.stop()
+    log.info('stopped')
+  }
   try {
     const newAdminKey = await ensureAdminKey(stores.catalog, config.adminKey)
-    state.app = createApp(options, registry, state)
-    state.stages = await startStages({ app: state.app, config, clock, log, registry, stores })
-    await state.app.listen({ host: config.host, port: config.port })
-    return { url: urlOf(state.app, config), newAdminKey, stop: () => stopServer(state, options) }
+    app.register(readinessRoutes(() => readReadiness(config.roles, stores, lifeCycle.health(), isDraining)))
+    for (const { routes } of stages) if (routes !== undefined) app.register(routes)
+    await lifeCycle.start()
+    return { url: urlOf(app, config), newAdminKey, stop }
   } catch (error) {
-    await stopServer(state, options).catch((stopError: unknown) => log.error({ err: stopError }, 'start not undone'))
+    await stop().catch((stopError: unknown) => log.error({ err: stopError }, 'start not undone'))
     throw error
   }
 }
 
-type ServerState = { isDraining: boolean; app: HttpApp | null; stages: Stages | null; stores: RoleStores }
-
-function createApp({ config, clock, log, version }: ServerOptions, registry: Registry, state: ServerState): HttpApp {
-  const { catalog } = state.stores
-  const app = createHttpApp({
+function createApp({ config, clock, log, version }: ServerOptions, registry: Registry, { catalog }: RoleStores): HttpApp {
+  return createHttpApp({
     findPrincipal: createKeyRing(catalog),
     idempotency: catalog,
     clock,
@@ -53,30 +65,16 @@ function createApp({ config, clock, log, version }: ServerOptions, registry: Reg
     bodyBytesMax: config.bodyBytesMax,
     version,
   })
-  app.register(readinessRoutes(() => readReadiness(config.roles, state.stores, state.stages?.aggregator ?? null, state.isDraining)))
-  return app
 }
 
-/** From the edge inwards, so that nothing new arrives at what is stopped; a step that fails does not keep the next from running. */
-async function stopServer(state: ServerState, { config, log }: ServerOptions): Promise<void> {
-  state.isDraining = true
-  const { app, stages, stores } = state
-  const failures: unknown[] = []
-  const step = (work: () => Promise<unknown>) => work().catch((error: unknown) => failures.push(error))
-  if (app !== null) await step(() => within(config.drainMaxMs, app.close()))
-  if (stages !== null) await step(() => stages.stop())
-  await step(() => stores.stop())
-  for (const failure of failures) log.error({ err: failure }, 'stopped with a failure')
-  if (failures.length > 0) throw failures[0]
-  log.info('stopped')
-}
-
-async function within(waitMsMax: number, work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`not ended within ${waitMsMax} ms`)), waitMsMax)
-  })
-  await Promise.race([work, late]).finally(() => clearTimeout(timer))
+function httpStage(app: HttpApp, { host, port }: Config): Stage {
+  return {
+    name: 'http',
+    async start() {
+      await app.listen({ host, port })
+    },
+    drain: () => app.close(),
+  }
 }
 
 function urlOf(app: HttpApp, config: Config): string {

@@ -11,6 +11,10 @@ import type { InstantMs, TenantKey } from '../../domain/identity.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
 import { createHttpApp } from '../../runtime/http/http-app.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
+import { grantRoutes } from '../balances/grant-routes.ts'
+import { overrideRoutes } from '../balances/override-routes.ts'
+import { openKeys } from '../keys/open-keys.ts'
+import { refuseUnstorableBodies } from '../storable-text.ts'
 import { catalogRoutes } from './catalog-routes.ts'
 
 const TENANT = 'default' as TenantKey
@@ -42,17 +46,26 @@ describe('the catalog over HTTP', () => {
       registry: new Registry(),
       bodyBytesMax: 1_000_000,
     })
+    const onEntitlementsChanged = async (_tenant: TenantKey, customer: string) => void changedCustomers.push(customer)
     app.register(
       catalogRoutes({
         catalog,
         clock,
         isMeterReady: (meter) => isMeterReady(meter),
         meterReadyWaitMaxMs: 30,
-        onEntitlementsChanged: async (_tenant, customer) => void changedCustomers.push(customer),
-        createSecret: () => `tg_${randomBytes(32).toString('base64url')}`,
-        hashSecret,
+        onEntitlementsChanged,
       }),
     )
+    app.register(async (changes) => {
+      refuseUnstorableBodies(changes)
+      await overrideRoutes({ catalog, onEntitlementsChanged })(changes)
+      await grantRoutes({ catalog, clock, onEntitlementsChanged })(changes)
+    })
+    const keys = openKeys({
+      stores: { catalog },
+      secrets: { create: () => `tg_${randomBytes(32).toString('base64url')}`, hash: hashSecret },
+    })
+    app.register(async (scope) => keys.routes?.(scope))
     await app.ready()
     isMeterReady = async () => true
     await ok('PUT', '/v1/meters/tokens', {

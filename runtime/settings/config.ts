@@ -1,4 +1,4 @@
-import { oneOf, optionalText, roles, type Setting, text, url, wholeNumber } from './setting.ts'
+import { oneOf, optionalText, ROLES, roles, type Setting, text, url, wholeNumber } from './setting.ts'
 
 /**
  * Every setting of the process, once: environment variable, parser, default, one line of meaning. The README's table,
@@ -19,7 +19,7 @@ export const SETTINGS = {
     { min: 1, max: 65_536 },
     'Log records of a partition that share their rows of usage; fixed when the usage store is made',
   ),
-  roles: roles('TOLLGATE_ROLES', ['ingest', 'aggregator', 'api'], 'What this process does'),
+  roles: roles('TOLLGATE_ROLES', ROLES, 'What this process does'),
   logLevel: oneOf('TOLLGATE_LOG_LEVEL', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info', 'Least level of log lines'),
   flushIntervalMs: wholeNumber(
     'TOLLGATE_FLUSH_INTERVAL_MS',

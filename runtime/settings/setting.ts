@@ -1,3 +1,7 @@
+/** The roles of a process; `runtime/stages.ts` has the stages of each. */
+export const ROLES = ['ingest', 'aggregator', 'api', 'billing'] as const
+export type Role = (typeof ROLES)[number]
+
 /** One line of the configuration table. `default` null means that nothing is set. */
 export type Setting<Value> = {
   readonly name: string
@@ -11,9 +15,6 @@ export type Setting<Value> = {
 }
 
 export type Parsed<Value> = { readonly value: Value } | { readonly problem: string }
-
-export const ROLES = ['ingest', 'aggregator', 'api'] as const
-export type Role = (typeof ROLES)[number]
 
 export function text(name: string, defaultText: string, meaning: string): Setting<string> {
   return { name, default: defaultText, meaning, isSecret: false, parse: (given) => ({ value: given }), show: (value) => value }

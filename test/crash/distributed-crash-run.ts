@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { DistributedStack } from '../support/distributed-stack.ts'
+import { type DistributedStack, rolesOf } from '../support/distributed-stack.ts'
 import { runTollgate } from '../support/tollgate-process.ts'
 import { createFleet, type FleetDeath, type FleetRole } from './fleet.ts'
 import { freePort } from './free-port.ts'
@@ -74,7 +74,7 @@ async function placeOf(
       logFile: join(directory, `${role}-${index}.log`),
       port: await freePort(),
       adminKey: ADMIN_KEY,
-      env: { ...env, TOLLGATE_ROLES: role },
+      env: { ...env, TOLLGATE_ROLES: rolesOf(role) },
     },
   }
 }

@@ -70,11 +70,13 @@ async function untilAllIsCounted(client: RetryingClient, aggregatorUrls: readonl
   })
 }
 
+type AggregatorReadiness = { readonly stages: { readonly aggregator?: { readonly details: { readonly lagRecords: number } } } }
+
 /** Null when there is no answer. */
 async function lagOf(url: string): Promise<number | null> {
   try {
-    const { aggregator } = (await (await fetch(`${url}/readyz`)).json()) as { readonly aggregator: { readonly lagRecords: number } | null }
-    return aggregator?.lagRecords ?? null
+    const { stages } = (await (await fetch(`${url}/readyz`)).json()) as AggregatorReadiness
+    return stages.aggregator?.details.lagRecords ?? null
   } catch {
     return null
   }

@@ -136,7 +136,7 @@ describe.skipIf(stack === null)(`faults of a distributed stack${missing === null
         await Promise.all([delay(CLICKHOUSE_AWAY_MS), movesOn()])
         await waitFor(async () => {
           const { status, body } = await aggregator.call('GET', '/readyz')
-          const { ok, reasons } = (body as { aggregator: { ok: boolean; reasons: string[] } }).aggregator
+          const { ok, reasons } = (body as { stages: { aggregator: { ok: boolean; reasons: string[] } } }).stages.aggregator
           return status === 503 && !ok && reasons.some((reason) => /usage store at http/.test(reason))
         }, MOVES_ON_WITHIN_MS)
       })

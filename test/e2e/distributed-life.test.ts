@@ -90,7 +90,8 @@ describe.skipIf(stack === null)(`roles apart${missing === null ? '' : ` (not run
     await locking.query('LOCK TABLE customers IN ACCESS EXCLUSIVE MODE')
     await ingest.ok('POST', '/v1/events', { id: 'second', type: 'run', customer: 'late' })
     await waitFor(async () => (await aggregator.call('GET', '/readyz')).status === 503, 30_000)
-    const { seams, aggregator: state } = (await aggregator.call('GET', '/readyz')).body as ReadinessBody
+    const { seams, stages } = (await aggregator.call('GET', '/readyz')).body as ReadinessBody
+    const state = stages.aggregator
     expect(Object.values(seams).map(({ ok }) => ok)).toEqual([true, true, true, true, true])
     expect(state.ok).toBe(false)
     expect(state.reasons.join()).toMatch(/wait for the usage store|make new customers/)
@@ -115,7 +116,7 @@ describe.skipIf(stack === null)(`roles apart${missing === null ? '' : ` (not run
 
 type ReadinessBody = {
   readonly seams: Readonly<Record<string, { readonly ok: boolean; readonly detail?: string }>>
-  readonly aggregator: { readonly ok: boolean; readonly reasons: readonly string[] }
+  readonly stages: { readonly aggregator: { readonly ok: boolean; readonly reasons: readonly string[] } }
 }
 
 async function decide(api: TollgateProcess, feature: string) {

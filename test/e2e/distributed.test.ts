@@ -159,8 +159,10 @@ async function eventsCounted(api: TollgateProcess): Promise<number> {
   return (await usage(api, 'requests', ''))[0]?.events ?? 0
 }
 
+type AggregatorReadiness = { readonly stages: { readonly aggregator: { readonly details: { readonly partitions: readonly unknown[] } } } }
+
 async function partitionsOf(aggregator: TollgateProcess): Promise<number> {
-  return (await aggregator.ok<{ aggregator: { partitions: unknown[] } }>('GET', '/readyz')).aggregator.partitions.length
+  return (await aggregator.ok<AggregatorReadiness>('GET', '/readyz')).stages.aggregator.details.partitions.length
 }
 
 async function upcomingInvoice(api: TollgateProcess, subscription: string) {

@@ -171,6 +171,7 @@ export function createCluster(world: World): Cluster {
 
   async function stop(member: Member): Promise<void> {
     member.isStopping = true
+    await member.aggregator.drain()
     await member.aggregator.stop()
     crash(member)
   }

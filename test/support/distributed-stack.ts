@@ -18,6 +18,11 @@ export type DistributedStack = {
 
 export type StackRole = 'ingest' | 'aggregator' | 'api'
 
+/** As the manifests of deploy/ have it: what apps ask runs in one process with the bills. */
+export function rolesOf(role: StackRole): string {
+  return role === 'api' ? 'api,billing' : role
+}
+
 export type DistributedServers = {
   readonly urls: Readonly<Record<DevServerName, string>>
   /** SIGKILL; of several processes the one at `index`. Its data stays. */
@@ -81,7 +86,7 @@ export async function openDistributedStack(
       clickhouse,
       servers: serversOf({ kafka: servers[0], postgres: servers[1], redis: servers[2] }, isOwn),
       async start(role) {
-        const starting = temporaryDirectory().then((dataDir) => startTollgate({ dataDir, env, args: ['--roles', role] }))
+        const starting = temporaryDirectory().then((dataDir) => startTollgate({ dataDir, env, args: ['--roles', rolesOf(role)] }))
         started.push(starting)
         return await starting
       },

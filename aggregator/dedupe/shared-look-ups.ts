@@ -1,6 +1,6 @@
-import type { EventKey, UsageStore } from '../adapters/usage-store/usage-store.ts'
-import { createBatchedReads } from '../base/batched-reads.ts'
-import type { Clock } from '../base/clock.ts'
+import type { EventKey, UsageStore } from '../../adapters/usage-store/usage-store.ts'
+import { createBatchedReads } from '../../base/batched-reads.ts'
+import type { Clock } from '../../base/clock.ts'
 
 type LookUp = { readonly keys: readonly EventKey[]; readonly receivedFromMs: Parameters<UsageStore['findEvents']>[1] }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { EventKey, EventPosition, UsageStore } from '../adapters/usage-store/usage-store.ts'
-import type { CustomerKey, InstantMs, Offset, Partition, TenantKey } from '../domain/identity.ts'
+import type { EventKey, EventPosition, UsageStore } from '../../adapters/usage-store/usage-store.ts'
+import type { CustomerKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
 import { shareLookUps } from './shared-look-ups.ts'
 
 const MONDAY = 1_000_000 as InstantMs

@@ -1,5 +1,5 @@
 import { Gauge, type Registry } from 'prom-client'
-import type { Aggregator } from '../aggregator/aggregator.ts'
+import type { Aggregator } from './aggregator.ts'
 
 /** What `/readyz` says of the aggregator, for alerts: partitions that this process has, and no others. */
 export function observeLag(registry: Registry, aggregator: Pick<Aggregator, 'health'>): void {

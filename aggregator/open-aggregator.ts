@@ -1,0 +1,67 @@
+import type { Logger } from 'pino'
+import type { Registry } from 'prom-client'
+import type { Counters } from '../adapters/counters/counters.ts'
+import type { Catalog } from '../adapters/database/catalog.ts'
+import type { EventLog } from '../adapters/event-log/event-log.ts'
+import type { UsageStore } from '../adapters/usage-store/usage-store.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Stage, StageHealth } from '../schemas/http/stage.ts'
+import { type AggregatorHealth, createAggregator } from './aggregator.ts'
+import { shareLookUps } from './dedupe/shared-look-ups.ts'
+import { observeLag } from './lag-metrics.ts'
+
+export type AggregatorKit = {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly registry: Registry
+  readonly config: {
+    readonly flushIntervalMs: number
+    readonly logRetentionDays: number
+    readonly stalledAfterMs: number
+    readonly drainMaxMs: number
+  }
+  readonly stores: {
+    readonly catalog: Catalog
+    readonly eventLog: EventLog
+    readonly usageStore: UsageStore
+    readonly counters: Counters
+  }
+}
+
+const DAY_MS = 86_400_000
+
+/** The stage between the event log and the views. */
+export function openAggregator({ clock, log, registry, config, stores }: AggregatorKit): Stage {
+  const { catalog, eventLog, usageStore, counters } = stores
+  const aggregator = createAggregator({
+    ...{ catalog, eventLog, counters, clock, registry },
+    usageStore: shareLookUps(usageStore, clock),
+    log: log.child({ stage: 'aggregator' }),
+    onUndecodable: (record, reason) => eventLog.setAside(record, reason),
+    options: {
+      flushIntervalMs: config.flushIntervalMs,
+      logRetentionMs: config.logRetentionDays * DAY_MS,
+      stalledAfterMs: config.stalledAfterMs,
+      drainTimeoutMs: config.drainMaxMs,
+    },
+  })
+  observeLag(registry, aggregator)
+  return {
+    name: 'aggregator',
+    start: aggregator.start,
+    drain: aggregator.drain,
+    stop: aggregator.stop,
+    health: () => stageHealth(aggregator.health()),
+  }
+}
+
+function stageHealth({ partitions, isStalled, reasons }: AggregatorHealth): StageHealth {
+  return {
+    ok: !isStalled,
+    reasons: [...reasons],
+    details: {
+      lagRecords: partitions.reduce((sum, { lagRecords }) => sum + lagRecords, 0),
+      partitions: partitions.map(({ partition, lagRecords, stalledForMs }) => ({ partition, lagRecords, stalledForMs })),
+    },
+  }
+}

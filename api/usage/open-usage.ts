@@ -1,0 +1,37 @@
+import type { Registry } from 'prom-client'
+import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { UsageStore } from '../../adapters/usage-store/usage-store.ts'
+import type { Clock } from '../../base/clock.ts'
+import type { Entitlements } from '../../entitlements/entitlements.ts'
+import type { ReportUsage } from '../../entitlements/settlement-writer.ts'
+import { createUsageReports } from '../../entitlements/usage-reports.ts'
+import type { Stage } from '../../schemas/http/stage.ts'
+import type { Usage } from '../../usage/usage.ts'
+import { eventRoutes } from './event-routes.ts'
+import { usageReportRoutes } from './usage-report-routes.ts'
+import { usageRoutes } from './usage-routes.ts'
+
+export type UsageKit = {
+  readonly clock: Clock
+  readonly registry: Registry
+  readonly stores: { readonly catalog: Catalog; readonly usageStore: UsageStore }
+  readonly usage: Pick<Usage, 'reader' | 'completeUntil'>
+  readonly entitlements: Pick<Entitlements, 'cache' | 'balances'>
+  readonly submit: ReportUsage
+  readonly createId: () => string
+}
+
+/** Usage of meters and the events under it, and usage that is reported instead of metered. */
+export function openUsage({ clock, registry, stores, usage, entitlements, submit, createId }: UsageKit): Stage {
+  const { catalog, usageStore } = stores
+  const { cache, balances } = entitlements
+  const usageReports = createUsageReports({ entitlements: cache, catalog, balances, reportUsage: submit })
+  return {
+    name: 'usage',
+    async routes(app) {
+      app.register(usageRoutes({ catalog, usageReader: usage.reader, asOf: usage.completeUntil, clock }))
+      app.register(eventRoutes({ catalog, usageStore }))
+      app.register(usageReportRoutes({ usageReports, clock, registry, createId }))
+    },
+  }
+}

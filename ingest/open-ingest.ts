@@ -1,0 +1,45 @@
+import type { Logger } from 'pino'
+import type { Registry } from 'prom-client'
+import type { Catalog } from '../adapters/database/catalog.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Stage } from '../schemas/http/stage.ts'
+import { createIngest } from './ingest.ts'
+import { ingestRoutes } from './ingest-routes.ts'
+import type { RecordWriter } from './record-writer.ts'
+
+export type IngestKit = {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly registry: Registry
+  readonly config: {
+    readonly requestEventsMax: number
+    readonly eventPackedBytesMax: number
+    readonly eventUnpackedBytesMax: number
+    readonly pendingBytesMax: number
+  }
+  readonly stores: { readonly catalog: Pick<Catalog, 'resolveSubjects' | 'onChange'> }
+  readonly recordWriter: RecordWriter
+}
+
+/** The stage between HTTP and the event log. */
+export function openIngest({ clock, log, registry, config, stores, recordWriter }: IngestKit): Stage {
+  const { catalog } = stores
+  const ingest = createIngest({
+    writer: recordWriter,
+    resolveSubjects: (tenant, subjects) => catalog.resolveSubjects(tenant, subjects),
+    clock,
+    log: log.child({ stage: 'ingest' }),
+    registry,
+    limits: {
+      requestEventsMax: config.requestEventsMax,
+      packedBytesMax: config.eventPackedBytesMax,
+      unpackedBytesMax: config.eventUnpackedBytesMax,
+      bytesInFlightMax: config.pendingBytesMax,
+    },
+  })
+  catalog.onChange((change) => {
+    if (change.kind === 'customer') ingest.invalidateSubjects(change.tenant)
+    if (change.kind === 'everything') ingest.invalidateAllSubjects()
+  })
+  return { name: 'ingest', routes: ingestRoutes({ ingest }), drain: ingest.drain }
+}

@@ -1,0 +1,86 @@
+import { randomUUID } from 'node:crypto'
+import type { Logger } from 'pino'
+import type { Registry } from 'prom-client'
+import type { Clock } from '../base/clock.ts'
+import { invariant } from '../base/invariant.ts'
+import { createEntitlements, type Entitlements } from '../entitlements/entitlements.ts'
+import type { ReportUsage } from '../entitlements/settlement-writer.ts'
+import { appendEvents } from '../ingest/append-events.ts'
+import { createRecordWriter, type RecordWriter } from '../ingest/record-writer.ts'
+import { createUsage, type Usage } from '../usage/usage.ts'
+import { createSecret } from './first-key.ts'
+import { hashSecret } from './http/key-ring.ts'
+import type { Config } from './settings/config.ts'
+import type { RoleStores, Stores } from './stores.ts'
+
+/**
+ * What stages are made of. A stage names in its own type what it needs of the kit, so it knows nothing of the rest. What several
+ * stages share is made once in a process, when the first of them asks for it.
+ */
+export type Kit = {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly registry: Registry
+  readonly config: Config
+  /** Asking for a store that no role of this process opens is a bug. */
+  readonly stores: Omit<Stores, 'stop'>
+  readonly usage: Usage
+  readonly entitlements: Entitlements
+  /** Everything that this process appends goes through this one, so that it shares records. */
+  readonly recordWriter: RecordWriter
+  /** Appends usage events that this system makes itself; resolves when they are durable, rejects with the log's fault. */
+  readonly submit: ReportUsage
+  /** Unique for ever, and not to be guessed. */
+  readonly createId: () => string
+  readonly secrets: { readonly create: () => string; readonly hash: (secret: string) => string }
+}
+
+export function createKit(environment: Pick<Kit, 'clock' | 'log' | 'registry' | 'config'> & { readonly stores: RoleStores }): Kit {
+  const { clock, log, registry, config } = environment
+  const { catalog, eventLog, usageStore, counters } = environment.stores
+  const stores: Kit['stores'] = {
+    catalog,
+    eventLog,
+    get usageStore() {
+      return opened(usageStore, 'usage store')
+    },
+    get counters() {
+      return opened(counters, 'counters')
+    },
+  }
+  const usage = once(() => createUsage({ ...stores, clock }))
+  const entitlements = once(() => createEntitlements({ ...stores, clock, log, registry }))
+  const recordWriter = once(() => createRecordWriter({ eventLog, clock, registry }))
+  return {
+    clock,
+    log,
+    registry,
+    config,
+    stores,
+    get usage() {
+      return usage()
+    },
+    get entitlements() {
+      return entitlements()
+    },
+    get recordWriter() {
+      return recordWriter()
+    },
+    submit: (tenant, events) => appendEvents(recordWriter(), tenant, events),
+    createId: randomUUID,
+    secrets: { create: createSecret, hash: hashSecret },
+  }
+}
+
+function opened<Store>(store: Store | null, name: string): Store {
+  invariant(store !== null, `${name} is opened for every role whose stages ask for it`)
+  return store
+}
+
+function once<Made>(make: () => Made): () => Made {
+  let kept: { readonly made: Made } | null = null
+  return () => {
+    kept ??= { made: make() }
+    return kept.made
+  }
+}

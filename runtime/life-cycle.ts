@@ -1,0 +1,62 @@
+import type { Logger } from 'pino'
+import type { Stage, StageHealth } from '../schemas/http/stage.ts'
+
+/** The one life of all stages of a process. */
+export type LifeCycle = {
+  /** Starts the stages in order. Rejects with the first failure and starts no more; then `stop` is to be called. */
+  start(): Promise<void>
+  /**
+   * Drains what was started, the last one first, then stops it in the same order. A step that fails or takes too long does not
+   * keep the next from running; rejects with the first failure when all have run.
+   */
+  stop(): Promise<void>
+  /** By the name of the stage. */
+  health(): Readonly<Record<string, StageHealth>>
+}
+
+/** Letting go takes a moment even where nobody is waited for: a store closed under a stage that still uses it may break the process. */
+const STOP_MS_MIN = 10_000
+
+export function createLifeCycle(
+  stages: readonly Stage[],
+  { drainMsMax, log }: { readonly drainMsMax: number; readonly log: Logger },
+): LifeCycle {
+  /** Last started first; one whose start failed is among them. */
+  const started: Stage[] = []
+  const failures: unknown[] = []
+
+  async function step(stage: Stage, name: 'drain' | 'stop', waitMsMax: number): Promise<void> {
+    try {
+      await within(waitMsMax, stage[name]?.() ?? Promise.resolve())
+    } catch (error) {
+      failures.push(error)
+      log.error({ err: error, stage: stage.name, step: name }, 'stage ended with a failure')
+    }
+  }
+
+  return {
+    async start() {
+      for (const stage of stages) {
+        started.unshift(stage)
+        await stage.start?.()
+      }
+    },
+    async stop() {
+      const ending = started.splice(0)
+      for (const stage of ending) await step(stage, 'drain', drainMsMax)
+      for (const stage of ending) await step(stage, 'stop', Math.max(drainMsMax, STOP_MS_MIN))
+      if (failures.length > 0) throw failures[0]
+    },
+    health: () => Object.fromEntries(stages.map((stage) => [stage.name, stage.health?.() ?? WELL])),
+  }
+}
+
+const WELL: StageHealth = { ok: true, reasons: [] }
+
+async function within(waitMsMax: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`not ended within ${waitMsMax} ms`)), waitMsMax)
+  })
+  await Promise.race([work, late]).finally(() => clearTimeout(timer))
+}
