@@ -22,3 +22,8 @@ export type Period = { readonly startMs: InstantMs; readonly endMs: InstantMs }
 
 /** An instant no period reaches: the end of a period that never resets. 9999-12-31T23:59:59.999Z */
 export const END_OF_TIME_MS = 253_402_300_799_999 as InstantMs
+
+/** A tenant's key stands in names of metrics, log lines and files: letters, digits, dot, underscore and dash, 1 to 64, a letter or digit first. Null for anything else. */
+export function readTenantKey(given: string): TenantKey | null {
+  return /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(given) ? (given as TenantKey) : null
+}

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
@@ -25,6 +25,16 @@ export class DataDirectoryNotWritable extends Error {
   }
 }
 
+/** Others on the machine could read the events and keys, or change them. */
+export class DataDirectoryOpenToOthers extends Error {
+  constructor(dataDir: string, mode: number) {
+    super(
+      `The data directory ${dataDir} is open to other users (mode ${mode.toString(8).padStart(4, '0')}), who could read or change what is in it. Close it and what it holds: chmod -R go= '${dataDir}'`,
+    )
+    this.name = 'DataDirectoryOpenToOthers'
+  }
+}
+
 /**
  * Holds a data directory for this process. The lock is the operating system's own file lock, taken through an empty
  * SQLite file as Node has no call for it: the kernel drops it with the process, so kill -9 leaves nothing stale.
@@ -33,12 +43,14 @@ export function lockDataDirectory(dataDir: string, holder: { readonly pid: numbe
   const holderFile = join(dataDir, 'holder.txt')
   let lock: DatabaseSync | null = null
   try {
-    mkdirSync(dataDir, { recursive: true })
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+    refuseOpenDirectory(dataDir)
     lock = new DatabaseSync(join(dataDir, 'lock.sqlite'), { timeout: LOCK_WAIT_MS_MAX })
     lock.exec('BEGIN EXCLUSIVE')
     writeFileSync(holderFile, `process ${holder.pid} (${holder.doing})`)
   } catch (error) {
     lock?.close()
+    if (error instanceof DataDirectoryOpenToOthers) throw error
     const isHeld = (error as { errcode?: unknown }).errcode === SQLITE_BUSY
     throw isHeld ? new DataDirectoryInUse(dataDir, readHolder(holderFile)) : new DataDirectoryNotWritable(dataDir, error)
   }
@@ -46,6 +58,14 @@ export function lockDataDirectory(dataDir: string, holder: { readonly pid: numbe
   return { release: () => held.close() }
 }
 
+/** Files within are closed by the process's umask. Windows has no such modes. */
+function refuseOpenDirectory(dataDir: string): void {
+  if (process.platform === 'win32') return
+  const mode = statSync(dataDir).mode & 0o7777
+  if ((mode & OTHERS) !== 0) throw new DataDirectoryOpenToOthers(dataDir, mode)
+}
+
+const OTHERS = 0o077
 const SQLITE_BUSY = 5
 /** A process that was killed a moment ago may take this long to be gone. */
 const LOCK_WAIT_MS_MAX = 3_000

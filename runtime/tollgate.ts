@@ -11,8 +11,11 @@ import { migrateCommand } from './commands/migrate.ts'
 import { replayCommand } from './commands/replay.ts'
 import { serveCommand } from './commands/serve.ts'
 import { verifyCommand } from './commands/verify.ts'
-import { DataDirectoryInUse, DataDirectoryNotWritable } from './data-directory-lock.ts'
+import { DataDirectoryInUse, DataDirectoryNotWritable, DataDirectoryOpenToOthers } from './data-directory-lock.ts'
 import { configTableText } from './settings/config-table.ts'
+
+// Whatever this process or an engine in it writes is this user's alone, from the first byte.
+process.umask(0o077)
 
 const program = new Command('tollgate')
   .description(packageJson.description)
@@ -38,5 +41,7 @@ try {
 
 /** What a person can act on is told without a stack trace; anything else is a bug and shows one. */
 function isForPeople(error: unknown): error is Error {
-  return [CommandFailed, DataDirectoryInUse, DataDirectoryNotWritable, Fault].some((kind) => error instanceof kind)
+  return [CommandFailed, DataDirectoryInUse, DataDirectoryNotWritable, DataDirectoryOpenToOthers, Fault].some(
+    (kind) => error instanceof kind,
+  )
 }

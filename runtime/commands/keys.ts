@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander'
 import { Registry } from 'prom-client'
-import type { TenantKey } from '../../domain/identity.ts'
+import { readTenantKey, type TenantKey } from '../../domain/identity.ts'
 import { SCOPES, type Scope } from '../../domain/principal.ts'
 import { CommandFailed } from '../command-failed.ts'
 import { createSecret, DEFAULT_TENANT } from '../first-key.ts'
@@ -10,7 +10,7 @@ import { commandConfig } from '../settings/command-config.ts'
 import { openCatalogAlone } from '../stores.ts'
 import { systemClock } from '../system-clock.ts'
 
-const tenantOption = () => new Option('--tenant <key>', 'whose keys').default(DEFAULT_TENANT)
+const tenantOption = () => new Option('--tenant <key>', 'whose keys').default(DEFAULT_TENANT).argParser(parseTenant)
 
 export function keysCommand(): Command {
   const keys = new Command('keys').description(
@@ -27,21 +27,21 @@ export function keysCommand(): Command {
   return keys
 }
 
-async function createKey({ name, scopes, tenant }: { name: string; scopes: readonly Scope[]; tenant: string }): Promise<void> {
+async function createKey({ name, scopes, tenant }: { name: string; scopes: readonly Scope[]; tenant: TenantKey }): Promise<void> {
   const secret = createSecret()
   const catalog = await openCatalog()
   try {
-    await catalog.createKey({ tenant: tenant as TenantKey, name, scopes, secretHash: hashSecret(secret) })
+    await catalog.createKey({ tenant, name, scopes, secretHash: hashSecret(secret) })
   } finally {
     await catalog.stop()
   }
   console.log(secret)
 }
 
-async function listKeys({ tenant }: { tenant: string }): Promise<void> {
+async function listKeys({ tenant }: { tenant: TenantKey }): Promise<void> {
   const catalog = await openCatalog()
   try {
-    for (const key of await catalog.keys(tenant as TenantKey)) {
+    for (const key of await catalog.keys(tenant)) {
       console.log(`${key.id}  ${new Date(key.createdAtMs).toISOString()}  ${key.scopes.join(',')}  ${key.name}`)
     }
   } finally {
@@ -60,4 +60,14 @@ function parseScopes(given: string): readonly Scope[] {
   const unknown = names.filter((name) => !SCOPES.some((scope) => scope === name))
   if (unknown.length > 0) throw new CommandFailed(`--scopes: ${unknown.join(', ')} is no scope; there are ${SCOPES.join(', ')}`, 2)
   return SCOPES.filter((scope) => names.includes(scope))
+}
+
+function parseTenant(given: string): TenantKey {
+  const tenant = readTenantKey(given)
+  if (tenant !== null) return tenant
+  const shown = JSON.stringify(given.slice(0, 80))
+  throw new CommandFailed(
+    `--tenant: ${shown} is no key of a tenant; it has 1 to 64 of A-Z a-z 0-9 . _ - and begins with a letter or digit`,
+    2,
+  )
 }

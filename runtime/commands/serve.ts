@@ -7,6 +7,7 @@ import { commandConfig } from '../settings/command-config.ts'
 import type { Config } from '../settings/config.ts'
 import { ROLES } from '../settings/setting.ts'
 import { systemClock } from '../system-clock.ts'
+import { startWatchdog } from '../watchdog.ts'
 
 type ServeFlags = { readonly roles?: string; readonly host?: string; readonly port?: string; readonly dataDir?: string }
 
@@ -31,6 +32,7 @@ async function serve(flags: ServeFlags): Promise<void> {
   checkRolesFit(config)
   const log = createLog(config)
   const stopAsked = stopSignal()
+  if (config.stuckAfterMs > 0) startWatchdog(config.stuckAfterMs)
   const server = await startServer({ config, clock: systemClock, log, version: packageJson.version })
   console.log(welcome(server, config, (performance.now() - startedMs) / 1_000))
 

@@ -34,6 +34,11 @@ describe('readConfig', () => {
     { name: 'KAFKA_SASL_MECHANISM', given: 'plain', says: 'needs KAFKA_SASL_USER and KAFKA_SASL_PASSWORD too' },
     { name: 'REDIS_KEY_PREFIX', given: 'a{b}', says: 'must have no braces' },
     { name: 'TOLLGATE_PROT', given: '1', says: 'not a setting' },
+    { name: 'TOLLGATE_ADMIN_KEY', given: 'replace-me-with-at-least-16-characters', says: 'is a text for examples' },
+    { name: 'TOLLGATE_ADMIN_KEY', given: 'CHANGE_ME_PLEASE_now', says: 'is a text for examples' },
+    { name: 'TOLLGATE_ADMIN_KEY', given: 'abababababababababab', says: 'must have at least 8 different characters' },
+    { name: 'TOLLGATE_ADMIN_KEY', given: 'with a blank 0123456789', says: 'no blanks' },
+    { name: 'DATABASE_URL', given: 'postgres://tollgate:replace-me@h/db', says: 'has a password for examples' },
   ])('$name=$given is a problem', ({ name, given, says }) => {
     expect(readConfig({ [name]: given }).problems[0]).toMatch(new RegExp(`^${name} .*${says.replaceAll('.', '\\.')}`))
   })
@@ -46,10 +51,22 @@ describe('readConfig', () => {
 })
 
 test('shown values hide passwords', () => {
-  const { config } = readConfig({ CLICKHOUSE_URL: 'http://me:hunter2@h/db', TOLLGATE_ADMIN_KEY: 'hunter2hunter2hunter2' })
+  const { config } = readConfig({ CLICKHOUSE_URL: 'http://me:hunter2@h/db', TOLLGATE_ADMIN_KEY: 'hunter2-is-a-password' })
   const shown = configTableText(config ?? undefined)
   expect(shown).toContain('http://me:***@h/db')
   expect(shown).not.toContain('hunter2')
+})
+
+test.each([
+  { name: 'DATABASE_URL', url: 'postgres://h/db?user=me&password=hunter2&sslmode=require' },
+  { name: 'DATABASE_URL', url: 'postgres://h/db?sslpassword=hunter2&sslkey=hunter2' },
+  { name: 'DATABASE_URL', url: 'postgres://h/db?PassWord=hunter2&options=-c%20hunter2' },
+  { name: 'CLICKHOUSE_URL', url: 'http://h/db?access_token=hunter2' },
+  { name: 'REDIS_URL', url: 'redis://:hunter2@h:6379/0?auth=hunter2' },
+])('a password in the query of $name is not shown: $url', ({ name, url }) => {
+  const { config } = readConfig({ [name]: url })
+  expect(config).not.toBeNull()
+  expect(configTableText(config ?? undefined)).not.toContain('hunter2')
 })
 
 test("the README's table is printed from the settings", () => {

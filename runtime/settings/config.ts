@@ -1,4 +1,4 @@
-import { oneOf, optionalText, ROLES, roles, type Setting, text, url, wholeNumber } from './setting.ts'
+import { oneOf, optionalText, ROLES, roles, type Setting, secret, text, url, wholeNumber } from './setting.ts'
 
 /**
  * Every setting of the process, once: environment variable, parser, default, one line of meaning. The README's table,
@@ -8,10 +8,7 @@ export const SETTINGS = {
   host: text('TOLLGATE_HOST', '127.0.0.1', 'Address to listen on; `0.0.0.0` for all'),
   port: wholeNumber('TOLLGATE_PORT', 8080, { min: 0, max: 65_535 }, 'Port to listen on; 0 takes a free one'),
   dataDir: text('TOLLGATE_DATA_DIR', './data', 'Where the embedded stores live; one process at a time'),
-  adminKey: optionalText('TOLLGATE_ADMIN_KEY', 'First admin key of tenant `default`; without it the first start makes one and prints it', {
-    isSecret: true,
-    minCharacters: 16,
-  }),
+  adminKey: secret('TOLLGATE_ADMIN_KEY', 'First admin key of tenant `default`; without it the first start makes one and prints it', 16),
   partitions: wholeNumber('TOLLGATE_PARTITIONS', 4, { min: 1, max: 1024 }, 'Partitions of the event log; fixed when it is made'),
   chunkRecords: wholeNumber(
     'TOLLGATE_CHUNK_RECORDS',
@@ -58,6 +55,12 @@ export const SETTINGS = {
     10_000,
     { min: 1_000, max: 3_600_000 },
     'An aggregator that has records to read and moved none for this long is stalled: `/readyz` says 503',
+  ),
+  stuckAfterMs: wholeNumber(
+    'TOLLGATE_STUCK_AFTER_MS',
+    60_000,
+    { min: 0, max: 3_600_000 },
+    'A process whose event loop does not turn for this long is ended (SIGKILL), so that its supervisor starts it again; 0 for never',
   ),
   drainMaxMs: wholeNumber(
     'TOLLGATE_DRAIN_MAX_MS',

@@ -97,6 +97,9 @@ export function url(name: string, protocols: readonly string[], meaning: string)
     isSecret: true,
     parse(given) {
       const protocol = URL.canParse(given) ? new URL(given).protocol.slice(0, -1) : ''
+      if (protocols.includes(protocol) && EXAMPLE_TEXT.test(new URL(given).password)) {
+        return { problem: 'has a password for examples; set one of your own' }
+      }
       return protocols.includes(protocol)
         ? { value: given }
         : { problem: `must be a URL that begins with ${protocols.map((each) => `${each}://`).join(' or ')}` }
@@ -105,8 +108,48 @@ export function url(name: string, protocols: readonly string[], meaning: string)
   }
 }
 
-function withoutPassword(given: string): string {
+/** A URL without what may be secret: its password, and what its query says, but for names that never carry one. */
+export function withoutPassword(given: string): string {
   const parsed = new URL(given)
-  if (parsed.password !== '') parsed.password = '***'
+  if (parsed.password !== '') parsed.password = MASK
+  for (const name of parsed.searchParams.keys()) if (!OPEN_PARAMETERS.has(name.toLowerCase())) parsed.searchParams.set(name, MASK)
   return parsed.toString()
 }
+
+const MASK = '***'
+const OPEN_PARAMETERS = new Set([
+  'application_name',
+  'connect_timeout',
+  'database',
+  'db',
+  'dbname',
+  'host',
+  'port',
+  'sslmode',
+  'user',
+  'username',
+])
+
+/**
+ * A secret that somebody made up or took from a page is found by whoever looks: it must not be an example, and must not
+ * be a few characters again and again.
+ */
+export function secret(name: string, meaning: string, minCharacters: number): Setting<string | null> {
+  const plain = optionalText(name, meaning, { isSecret: true, minCharacters })
+  return {
+    ...plain,
+    parse(given) {
+      const parsed = plain.parse(given)
+      if ('problem' in parsed) return parsed
+      if (EXAMPLE_TEXT.test(given)) return { problem: 'is a text for examples; make one with `openssl rand -hex 24`' }
+      if (!/^[\x21-\x7e]+$/.test(given))
+        return { problem: 'must have printable ASCII characters only and no blanks, as it goes into a header' }
+      return new Set(given).size < DISTINCT_CHARACTERS_MIN
+        ? { problem: `must have at least ${DISTINCT_CHARACTERS_MIN} different characters; make one with \`openssl rand -hex 24\`` }
+        : parsed
+    },
+  }
+}
+
+const EXAMPLE_TEXT = /replace[-_ ]?(me|this)|change[-_ ]?(me|this|it)|example|your[-_ ]?(key|secret|password)|placeholder|at-least-16/i
+const DISTINCT_CHARACTERS_MIN = 8

@@ -57,18 +57,28 @@ class FsyncingNodeFS extends NodeFS {
 
 type OpenFile = { readonly nfd?: number; readonly node: object }
 type WriteFile = (file: OpenFile, ...given: readonly unknown[]) => number
-type NodeFileSystem = { readonly stream_ops: { fsync?: (file: OpenFile) => number; write: WriteFile }; realPath(node: object): string }
+type Attributes = { mode?: number }
+type NodeFileSystem = {
+  readonly stream_ops: { fsync?: (file: OpenFile) => number; write: WriteFile }
+  readonly node_ops: { setattr: (node: object, attributes: Attributes) => void }
+  realPath(node: object): string
+}
 
 /** Emscripten calls `fsync` of a file system, and its file system over Node's has none. Directories have no descriptor there. */
 function makeFsyncHonest(module: object, { orPanic }: PanicGuard): void {
   const fileSystem = (module as { NODEFS?: NodeFileSystem }).NODEFS
   invariant(fileSystem !== undefined, 'PGlite hands out its file system over Node as NODEFS')
-  const { stream_ops: operations } = fileSystem
+  const { stream_ops: operations, node_ops: nodes } = fileSystem
   const { write } = operations
+  const { setattr } = nodes
   operations.fsync = (file) => {
     const path = fileSystem.realPath(file.node)
     orPanic(`fsync ${path}`, () => (file.nfd === undefined ? fsyncPath(path) : fsyncSync(file.nfd)))
     return 0
+  }
+  // The engine opens its files to everybody, past the umask of the process.
+  nodes.setattr = (node, attributes) => {
+    setattr(node, attributes.mode === undefined ? attributes : { ...attributes, mode: attributes.mode & ~OTHERS })
   }
   operations.write = (file, ...given) => {
     const path = fileSystem.realPath(file.node)
@@ -77,6 +87,7 @@ function makeFsyncHonest(module: object, { orPanic }: PanicGuard): void {
 }
 
 const WRITE_AHEAD_LOG = '/pg_wal/'
+const OTHERS = 0o077
 
 function fsyncPath(path: string): void {
   const descriptor = openSync(path, 'r')

@@ -11,6 +11,7 @@ import type { UsageStore } from '../usage-store.ts'
 import type { InsertRows } from './clickhouse-executor.ts'
 import { createClickHouseUsageStore } from './clickhouse-usage-store.ts'
 import { ENGINE_SETTINGS } from './engine-settings.ts'
+import { restoreFatalSignals } from './fatal-signals.ts'
 
 export type ChdbUsageStoreOptions = {
   /** Data directory; made when it is not there. */
@@ -36,6 +37,7 @@ export async function openChdbUsageStore(options: ChdbUsageStoreOptions): Promis
   const readConnection = connect(path)
   const writeConnection = connect(path)
   const scanConnection = connect(path)
+  restoreFatalSignals()
   openPath = path
   const log = { level: ClickHouseLogLevel.OFF }
   const reader = createClient({ connection: asConnection(readConnection), log })
