@@ -1,14 +1,15 @@
 import { join } from 'node:path'
 import { createChdbConnection } from 'chdb/connection'
-import { realTrace } from '../../test/support/real-trace.ts'
 import { removeDirectory, runTollgate, startTollgate, type TollgateProcess } from '../../test/support/tollgate-process.ts'
+import { TRACE_REQUESTS } from '../../test/support/trace/real-trace.ts'
+import { TRACE_IMPORT_OPTIONS, writeTraceFile } from '../../test/support/trace/trace-delivery.ts'
 import { serverEnvironment, storedBytes, whenQueryable } from '../measured-server.ts'
 import type { BenchContext, BenchPart, Figure } from '../part.ts'
 import { whenSettled } from '../process-usage.ts'
 
 export const storagePart: BenchPart = {
   name: 'storage',
-  about: 'stored bytes per event of a public trace of LLM requests, where its file lies beside the checkout',
+  about: 'stored bytes per event of a public trace of LLM requests',
   run: measureStorage,
 }
 
@@ -17,25 +18,12 @@ const WITHIN_MS = 60_000
 
 /** With one meter, as most events of an installation are counted. */
 async function measureStorage(context: BenchContext): Promise<readonly Figure[]> {
-  if (!realTrace.isPresent) return [{ what: 'the trace is not here', value: Number.NaN, unit: '', note: 'nothing was measured' }]
   const server = await startTollgate({ env: serverEnvironment(context) })
   try {
     await createMeter(server)
-    const events = Object.values(realTrace.usage().by_month ?? {}).reduce((sum, totals) => sum + totals.events, 0)
-    const columns = [
-      '--id',
-      'id',
-      '--time',
-      'timestamp',
-      '--customer',
-      'customer',
-      '--data',
-      'model,input_tokens:number,output_tokens:number',
-    ]
-    const { code, output } = await runTollgate(
-      ['import', realTrace.clean, '--type', 'llm.request', '--backfill', ...columns, '--url', server.url, '--key', server.adminKey],
-      {},
-    )
+    const events = TRACE_REQUESTS
+    const file = await writeTraceFile('clean', server.dataDir)
+    const { code, output } = await runTollgate(['import', file, ...TRACE_IMPORT_OPTIONS, '--url', server.url, '--key', server.adminKey], {})
     if (code !== 0) throw new Error(output)
     context.progress('merges')
     await whenQueryable(server, TRACE_SINCE_MS, events, WITHIN_MS)

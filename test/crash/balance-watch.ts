@@ -1,9 +1,9 @@
+import { decimalOf, exactOf } from '../support/exact-decimal.ts'
+import type { SeededRandom } from '../support/seeded-random.ts'
 import { Difference } from './difference.ts'
-import { decimalOf, exactOf } from './exact-decimal.ts'
 import type { HoldRecords } from './hold-record.ts'
 import type { Ledger } from './ledger.ts'
 import type { RetryingClient } from './retrying-client.ts'
-import type { SeededRandom } from './seeded-random.ts'
 import { CREDITS, type EntitlementSpec, type World } from './world.ts'
 
 export type BalanceBody = {

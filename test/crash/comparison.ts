@@ -1,6 +1,6 @@
+import { decimalOf, exactOf, ONE, roundToCents } from '../support/exact-decimal.ts'
 import { type BalanceBody, usedBySender } from './balance-watch.ts'
 import { Difference } from './difference.ts'
-import { decimalOf, exactOf, ONE, roundToCents } from './exact-decimal.ts'
 import type { HoldRecords } from './hold-record.ts'
 import { priceOf } from './invoice-of-sender.ts'
 import type { Ledger, SentEvent, Usage } from './ledger.ts'

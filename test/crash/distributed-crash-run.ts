@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import { type DistributedStack, rolesOf } from '../support/distributed-stack.ts'
+import { createSeededRandom } from '../support/seeded-random.ts'
 import { runTollgate } from '../support/tollgate-process.ts'
 import { createFleet, type FleetDeath, type FleetRole } from './fleet.ts'
 import { freePort } from './free-port.ts'
 import { createRetryingClient } from './retrying-client.ts'
-import { createSeededRandom } from './seeded-random.ts'
 import type { ServerPlace } from './server-life.ts'
 import { ADMIN_KEY, CRASH_ENV, judge, type Verdict } from './trial.ts'
 

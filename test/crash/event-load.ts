@@ -1,8 +1,8 @@
 import { gzipSync } from 'node:zlib'
+import type { SeededRandom } from '../support/seeded-random.ts'
 import { Difference } from './difference.ts'
 import type { Ledger, SentEvent } from './ledger.ts'
 import type { RetryingClient } from './retrying-client.ts'
-import type { SeededRandom } from './seeded-random.ts'
 import { DAY_MS, subjectOf, type World } from './world.ts'
 
 export type EventLoad = {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { SeededRandom } from '../support/seeded-random.ts'
 import { type Death, die, type UnderLoad, untilReady } from './killer.ts'
-import type { SeededRandom } from './seeded-random.ts'
 import { type ServerLife, type ServerPlace, startServerLife } from './server-life.ts'
 
 export type FleetRole = 'ingest' | 'aggregator' | 'api'

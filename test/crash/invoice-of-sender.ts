@@ -1,4 +1,4 @@
-import { exactOf, multiplyExact, ONE } from './exact-decimal.ts'
+import { exactOf, multiplyExact, ONE } from '../support/exact-decimal.ts'
 import type { PriceSpec } from './world.ts'
 
 /** What a quantity costs, worked out by the sender. The prices of a run divide without rest. */

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { SeededRandom } from '../support/seeded-random.ts'
 import { Difference } from './difference.ts'
-import type { SeededRandom } from './seeded-random.ts'
 import { type Exit, type ServerLife, type ServerPlace, startServerLife } from './server-life.ts'
 
 /** When a life ends. */

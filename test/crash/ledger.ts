@@ -1,4 +1,4 @@
-import { exactOf, ONE } from './exact-decimal.ts'
+import { exactOf, ONE } from '../support/exact-decimal.ts'
 import type { FeatureSpec, MeterSpec } from './world.ts'
 
 export type SentEvent = {

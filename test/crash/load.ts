@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { SeededRandom } from '../support/seeded-random.ts'
 import { createBalanceWatch } from './balance-watch.ts'
 import { createEventLoad } from './event-load.ts'
 import type { HoldRecords } from './hold-record.ts'
 import type { Ledger } from './ledger.ts'
 import { createReservationLoad } from './reservation-load.ts'
 import type { RetryingClient } from './retrying-client.ts'
-import type { SeededRandom } from './seeded-random.ts'
 import { type MeterSpec, putMeter, type World } from './world.ts'
 
 export type LoadCounts = {

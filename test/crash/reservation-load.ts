@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { decimalOf, exactOf } from '../support/exact-decimal.ts'
+import type { SeededRandom } from '../support/seeded-random.ts'
 import { Difference } from './difference.ts'
-import { decimalOf, exactOf } from './exact-decimal.ts'
 import type { HoldRecord, HoldRecords } from './hold-record.ts'
 import type { Ledger } from './ledger.ts'
 import type { RetryingClient } from './retrying-client.ts'
-import type { SeededRandom } from './seeded-random.ts'
 import { CREDITS, type World } from './world.ts'
 
 export type ReservationLoad = {

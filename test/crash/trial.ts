@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { SeededRandom } from '../support/seeded-random.ts'
 import type { CommandResult } from '../support/tollgate-process.ts'
 import { type Compared, compare } from './comparison.ts'
 import { Difference } from './difference.ts'
@@ -6,7 +7,6 @@ import { createHoldRecords } from './hold-record.ts'
 import { createLedger, type Ledger } from './ledger.ts'
 import { type Load, type LoadCounts, startLoad } from './load.ts'
 import type { RetryingClient } from './retrying-client.ts'
-import type { SeededRandom } from './seeded-random.ts'
 import { createWorld, setUpWorld } from './world.ts'
 
 /** What is put to the test: servers of ours that serve the client's requests, and what befalls them. */

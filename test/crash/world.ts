@@ -1,5 +1,5 @@
+import type { SeededRandom } from '../support/seeded-random.ts'
 import type { RetryingClient } from './retrying-client.ts'
-import type { SeededRandom } from './seeded-random.ts'
 
 export type MeterSpec = {
   readonly key: string

@@ -1,6 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { realTrace, type TraceTotals } from '../support/real-trace.ts'
-import { createTraceCatalog, subscribeTraceCustomers } from '../support/real-trace-catalog.ts'
 import {
   removeDirectory,
   runTollgate,
@@ -9,17 +7,19 @@ import {
   temporaryDirectory,
   waitFor,
 } from '../support/tollgate-process.ts'
-
-const EVENTS = 28_185
-const INVOICES_AT = '2023-11-30T12:00:00Z'
+import { TRACE_CUSTOMERS, TRACE_REQUESTS, type TraceRequest } from '../support/trace/real-trace.ts'
+import { createTraceCatalog, subscribeTraceCustomers, TRACE_INVOICES_AT } from '../support/trace/trace-catalog.ts'
+import { TRACE_IMPORT_OPTIONS, type TraceDelivery, writeTraceFile } from '../support/trace/trace-delivery.ts'
+import { traceInvoices } from '../support/trace/trace-invoices.ts'
+import { TRACE_METERS, traceTotals } from '../support/trace/trace-totals.ts'
 
 type UsageAnswer = { data: { windowStart: string; value: string; events: number; customer?: string; dimensions?: { model: string } }[] }
 type InvoiceAnswer = { total: string; lines: { kind: string; charge?: string; quantity: string; amount: string; exact: string }[] }
 
 /** Each delivery gets a server of its own; the clean one is imported twice, the hostile one survives a kill -9 on its way. */
-describe.skipIf(!realTrace.isPresent).each([
-  { delivery: 'clean' as const, disturb: importTwice },
-  { delivery: 'hostile' as const, disturb: importThroughKill },
+describe.each<{ delivery: TraceDelivery; disturb: typeof importTwice }>([
+  { delivery: 'clean', disturb: importTwice },
+  { delivery: 'hostile', disturb: importThroughKill },
 ])('the real trace, $delivery delivery', ({ delivery, disturb }) => {
   let tollgate: TollgateProcess
   let dataDir: string
@@ -28,8 +28,8 @@ describe.skipIf(!realTrace.isPresent).each([
     dataDir = await temporaryDirectory()
     tollgate = await startTollgate({ dataDir })
     await createTraceCatalog(tollgate)
-    tollgate = await disturb(tollgate, realTrace[delivery])
-    await waitFor(async () => (await usage(tollgate, 'requests', ''))[0]?.events === EVENTS, 30_000)
+    tollgate = await disturb(tollgate, await writeTraceFile(delivery, dataDir))
+    await waitFor(async () => (await usage(tollgate, 'requests', ''))[0]?.events === TRACE_REQUESTS, 30_000)
   }, 300_000)
 
   afterAll(async () => {
@@ -38,70 +38,49 @@ describe.skipIf(!realTrace.isPresent).each([
   })
 
   test.each([
-    { group: 'by_month', window: 'month', groupBy: '' },
-    { group: 'by_day', window: 'day', groupBy: '' },
-    { group: 'by_hour', window: 'hour', groupBy: '' },
-    { group: 'by_model', window: '', groupBy: 'model' },
-    { group: 'by_hour_model', window: 'hour', groupBy: 'model' },
-  ])('usage $group equals the known totals', async ({ group, window, groupBy }) => {
-    const expected = realTrace.usage()[group] ?? {}
-    const query = `${window ? `&window=${window}` : ''}${groupBy ? `&groupBy=${groupBy}` : ''}`
-    const actual: Record<string, Partial<Record<keyof TraceTotals, string>>> = {}
-    for (const [field, meter] of Object.entries(METER_OF_TOTAL)) {
+    { by: 'month', query: '&window=month', keyOf: ({ time }: TraceRequest) => time.slice(0, 7) },
+    { by: 'day', query: '&window=day', keyOf: ({ time }: TraceRequest) => time.slice(0, 10) },
+    { by: 'hour', query: '&window=hour', keyOf: ({ time }: TraceRequest) => time.slice(0, 13) },
+    { by: 'model', query: '&groupBy=model', keyOf: ({ model }: TraceRequest) => model },
+    {
+      by: 'hour and model',
+      query: '&window=hour&groupBy=model',
+      keyOf: ({ time, model }: TraceRequest) => `${time.slice(0, 13)} ${model}`,
+    },
+  ])('usage by $by equals the totals of the trace', async ({ query, keyOf }) => {
+    const digits = { month: 7, day: 10, hour: 13 }[/window=(\w+)/.exec(query)?.[1] ?? ''] ?? 0
+    const actual: Record<string, Record<string, string>> = {}
+    for (const meter of TRACE_METERS) {
+      // The meter of models has no dimensions.
+      if (meter === 'models' && query.includes('groupBy')) continue
       for (const row of await usage(tollgate, meter, query)) {
-        const key = groupKey(row, window)
-        actual[key] = { ...actual[key], [field]: field === 'avg_event_total_tokens' ? toSixDigits(row.value) : row.value }
+        const key = [row.windowStart?.slice(0, digits), row.dimensions?.model].filter(Boolean).join(' ')
+        actual[key] = { ...actual[key], [meter]: row.value }
       }
     }
-    const wanted = Object.fromEntries(
-      Object.entries(expected).map(([key, totals]) => [
-        key,
-        Object.fromEntries(Object.keys(METER_OF_TOTAL).map((field) => [field, String(totals[field as keyof TraceTotals])])),
-      ]),
-    )
-    expect(actual).toEqual(wanted)
+    const wanted = Object.entries(traceTotals(keyOf)).map(([key, { models, ...totals }]) => [
+      key,
+      query.includes('groupBy') ? totals : { ...totals, models },
+    ])
+    expect(actual).toEqual(Object.fromEntries(wanted))
   })
 
-  test('usage by customer equals the known top customers', async () => {
-    const expected = (realTrace.usage() as unknown as { top_customers: { customer: string; total_tokens: number }[] }).top_customers
+  test('usage by customer equals the totals of the trace', async () => {
     const rows = await usage(tollgate, 'total_tokens', '&groupBy=customer')
-    const byCustomer = new Map(rows.map((row) => [row.customer, row.value]))
-    expect(rows).toHaveLength(97)
-    expect(expected.map(({ customer }) => byCustomer.get(customer))).toEqual(expected.map(({ total_tokens }) => String(total_tokens)))
+    const wanted = traceTotals(({ customer }) => customer)
+    expect(rows).toHaveLength(TRACE_CUSTOMERS)
+    expect(Object.fromEntries(rows.map(({ customer, value }) => [customer, value]))).toEqual(
+      Object.fromEntries(Object.entries(wanted).map(([customer, { total_tokens }]) => [customer, total_tokens])),
+    )
   })
 
-  test('the invoices of all customers under both plans equal the known ones, line by line', async () => {
-    const { P1_tokens_per_model: perModel, P2_graduated_total_tokens: graduated } = realTrace.invoices().invoices
-    const customers = Object.keys(perModel.per_customer_month)
-    expect(customers).toHaveLength(97)
-    const subscriptions = await subscribeTraceCustomers(tollgate, customers)
-    for (const customer of customers) {
+  test('the invoices of all customers under both plans are what their requests cost, line by line', async () => {
+    const invoices = traceInvoices()
+    const subscriptions = await subscribeTraceCustomers(tollgate, [...invoices.keys()])
+    for (const [customer, { perModel, graduated }] of invoices) {
       const ids = subscriptions.get(customer)
-      const one = perModel.per_customer_month[customer]?.['2023-11']
-      const two = graduated.per_customer_month[customer]?.['2023-11']
-      if (!ids || !one || !two) throw new Error(`no expected invoice for ${customer}`)
-
-      const perModelInvoice = await upcomingInvoice(tollgate, ids.perModel)
-      const lines = perModelInvoice.lines.filter((line) => line.quantity !== '0')
-      expect(
-        lines.map((line) => ({ charge: line.charge, quantity: line.quantity, exact: line.exact, amount: line.amount })),
-        customer,
-      ).toEqual(
-        one.lines.map((line) => ({
-          charge: `${line.model}_${line.kind}`,
-          quantity: String(line.quantity),
-          exact: line.amount.exact,
-          amount: line.amount.half_up_2dp,
-        })),
-      )
-      expect(perModelInvoice.total, customer).toBe(one.sum_of_rounded_lines_half_up)
-
-      const graduatedInvoice = await upcomingInvoice(tollgate, ids.graduated)
-      expect(
-        graduatedInvoice.lines.map((line) => ({ quantity: line.quantity, exact: line.exact, amount: line.amount })),
-        customer,
-      ).toEqual([{ quantity: String(two.quantity), exact: two.total.exact, amount: two.total.half_up_2dp }])
-      expect(graduatedInvoice.total, customer).toBe(two.total.half_up_2dp)
+      expect(await upcomingInvoice(tollgate, ids?.perModel), customer).toEqual({ lines: perModel.lines, total: perModel.total })
+      expect(await upcomingInvoice(tollgate, ids?.graduated), customer).toEqual({ lines: graduated.lines, total: graduated.total })
     }
   }, 240_000)
 
@@ -111,19 +90,9 @@ describe.skipIf(!realTrace.isPresent).each([
     expect(verify).toMatchObject({ code: 0 })
     expect(verify.output).toMatch(/no difference/i)
     tollgate = await startTollgate({ dataDir })
-    expect((await usage(tollgate, 'requests', ''))[0]?.events).toBe(EVENTS)
+    expect((await usage(tollgate, 'requests', ''))[0]?.events).toBe(TRACE_REQUESTS)
   }, 120_000)
 })
-
-const METER_OF_TOTAL = {
-  events: 'requests',
-  input_tokens: 'input_tokens',
-  output_tokens: 'output_tokens',
-  total_tokens: 'total_tokens',
-  min_event_total_tokens: 'min_tokens',
-  max_event_total_tokens: 'max_tokens',
-  avg_event_total_tokens: 'avg_tokens',
-}
 
 async function importTwice(tollgate: TollgateProcess, file: string): Promise<TollgateProcess> {
   for (const time of [1, 2]) {
@@ -146,11 +115,8 @@ async function importThroughKill(tollgate: TollgateProcess, file: string): Promi
   return restarted
 }
 
-function importFile(tollgate: TollgateProcess, file: string) {
-  const columns = ['--id', 'id', '--time', 'timestamp', '--customer', 'customer']
-  const data = ['--data', 'model,input_tokens:number,output_tokens:number']
-  const server = ['--url', tollgate.url, '--key', tollgate.adminKey]
-  return runTollgate(['import', file, '--type', 'llm.request', '--backfill', ...columns, ...data, ...server])
+function importFile({ url, adminKey }: TollgateProcess, file: string) {
+  return runTollgate(['import', file, ...TRACE_IMPORT_OPTIONS, '--url', url, '--key', adminKey])
 }
 
 async function usage(tollgate: TollgateProcess, meter: string, query: string) {
@@ -158,19 +124,9 @@ async function usage(tollgate: TollgateProcess, meter: string, query: string) {
   return (await tollgate.ok<UsageAnswer>('GET', `/v1/meters/${meter}/usage?${range}${query}`)).data
 }
 
-async function upcomingInvoice(tollgate: TollgateProcess, subscription: string) {
-  return await tollgate.ok<InvoiceAnswer>('GET', `/v1/subscriptions/${subscription}/upcoming-invoice?at=${INVOICES_AT}`)
-}
-
-function groupKey(row: UsageAnswer['data'][number], window: string): string {
-  const digits = { month: 7, day: 10, hour: 13 }[window] ?? 0
-  return [row.windowStart?.slice(0, digits), row.dimensions?.model].filter(Boolean).join(' ')
-}
-
-/** The known averages have six digits, half up and without trailing zeros; ours have nine. */
-function toSixDigits(value: string): string {
-  const [whole = '0', fraction = ''] = value.split('.')
-  const nano = BigInt(whole) * 1_000_000_000n + BigInt(fraction.padEnd(9, '0'))
-  const micro = (nano + 500n) / 1_000n
-  return `${micro / 1_000_000n}.${String(micro % 1_000_000n).padStart(6, '0')}`.replace(/\.?0+$/, '').replace(/\.?0+$/, '')
+async function upcomingInvoice(tollgate: TollgateProcess, subscription: string | undefined) {
+  const path = `/v1/subscriptions/${subscription}/upcoming-invoice?at=${TRACE_INVOICES_AT}`
+  const { lines, total } = await tollgate.ok<InvoiceAnswer>('GET', path)
+  const charged = lines.filter(({ quantity }) => quantity !== '0')
+  return { lines: charged.map(({ charge, quantity, exact, amount }) => ({ charge, quantity, exact, amount })), total }
 }

@@ -1,4 +1,4 @@
-import type { SeededRandom } from '../crash/seeded-random.ts'
+import type { SeededRandom } from '../support/seeded-random.ts'
 import type { Operation } from './openapi-document.ts'
 import { ROUTE_SCOPES } from './route-scopes.ts'
 import type { TenantWorld } from './tenant-world.ts'

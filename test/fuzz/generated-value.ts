@@ -1,4 +1,4 @@
-import type { SeededRandom } from '../crash/seeded-random.ts'
+import type { SeededRandom } from '../support/seeded-random.ts'
 import { ODD_STRINGS, ODD_VALUES } from './odd-values.ts'
 import type { JsonSchema } from './openapi-document.ts'
 

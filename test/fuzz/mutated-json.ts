@@ -1,4 +1,4 @@
-import type { SeededRandom } from '../crash/seeded-random.ts'
+import type { SeededRandom } from '../support/seeded-random.ts'
 import { ODD_STRINGS, ODD_VALUES } from './odd-values.ts'
 
 /** The value with one place of it changed; the given one stays as it is. */

@@ -1,5 +1,5 @@
 import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib'
-import type { SeededRandom } from '../crash/seeded-random.ts'
+import type { SeededRandom } from '../support/seeded-random.ts'
 import { exchangeOf, type Headers, type RequestSources, usualHeaders, type WireCall } from './call.ts'
 import { generatedInstant, generatedKey } from './generated-value.ts'
 import { mutatedBytes, mutatedJson } from './mutated-json.ts'

@@ -1,4 +1,4 @@
-import type { SeededRandom } from '../crash/seeded-random.ts'
+import type { SeededRandom } from '../support/seeded-random.ts'
 import { answered, bodyOf, exchangeOf, type Headers, type RequestSources, usualHeaders, validCall, type WireCall } from './call.ts'
 import { mutatedBytes, randomBytes } from './mutated-json.ts'
 

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Difference } from '../crash/difference.ts'
-import { decimalOf, exactOf } from '../crash/exact-decimal.ts'
 import { createHoldRecords, type HoldRecord } from '../crash/hold-record.ts'
 import type { ClientAnswer, RetryingClient } from '../crash/retrying-client.ts'
-import { createSeededRandom, type SeededRandom } from '../crash/seeded-random.ts'
+import { decimalOf, exactOf } from '../support/exact-decimal.ts'
+import { createSeededRandom, type SeededRandom } from './seeded-random.ts'
 
 /** What goes on while servers fail: single events, reservations under hard limits, decisions. Every answer is judged. */
 export type CappedLoad = {

@@ -1,4 +1,23 @@
-import type { TollgateProcess } from './tollgate-process.ts'
+import type { TollgateProcess } from '../tollgate-process.ts'
+
+/** Each model's tokens at a price of their own, per million. */
+export const PER_MODEL_CHARGES = [
+  { key: 'azure-code_input', model: 'azure-code', direction: 'input', unitAmount: '0.15' },
+  { key: 'azure-code_output', model: 'azure-code', direction: 'output', unitAmount: '0.60' },
+  { key: 'azure-conv_input', model: 'azure-conv', direction: 'input', unitAmount: '2.50' },
+  { key: 'azure-conv_output', model: 'azure-conv', direction: 'output', unitAmount: '10.00' },
+] as const
+
+/** All tokens together, per million, each tier on its own part. */
+export const GRADUATED_TIERS = [
+  { upTo: '100000', unitAmount: '0' },
+  { upTo: '1000000', unitAmount: '3.00' },
+  { upTo: '10000000', unitAmount: '2.40', flatAmount: '5.00' },
+  { upTo: '1000000000', unitAmount: '1.8755' },
+  { upTo: null, unitAmount: '1.101' },
+] as const
+
+export const TRACE_INVOICES_AT = '2023-11-30T12:00:00Z'
 
 const SEPARATE_METERS = {
   input_tokens: ['input_tokens'],
@@ -6,7 +25,7 @@ const SEPARATE_METERS = {
   total_tokens: ['input_tokens', 'output_tokens'],
 }
 
-/** Meters on input, output and their sum, by model; the two price plans of the trace's README. */
+/** Meters on input, output and their sum, by model; two price plans. */
 export async function createTraceCatalog(tollgate: TollgateProcess): Promise<void> {
   for (const [key, value] of Object.entries(SEPARATE_METERS)) {
     await tollgate.ok('PUT', `/v1/meters/${key}`, { eventType: 'llm.request', aggregation: 'sum', value, dimensions: { model: 'model' } })
@@ -28,35 +47,19 @@ export async function createTraceCatalog(tollgate: TollgateProcess): Promise<voi
     name: 'Tokens per model',
     currency: 'USD',
     interval: 'month',
-    charges: [
-      perMillion('azure-code', 'input', '0.15'),
-      perMillion('azure-code', 'output', '0.60'),
-      perMillion('azure-conv', 'input', '2.50'),
-      perMillion('azure-conv', 'output', '10.00'),
-    ],
+    charges: PER_MODEL_CHARGES.map(({ key, model, direction, unitAmount }) => ({
+      key,
+      feature: `${direction}_tokens`,
+      filter: { model: [model] },
+      price: { model: 'flat', unitAmount, per: '1000000' },
+    })),
   })
   await tollgate.ok('PUT', '/v1/plans/graduated_total_tokens', {
     product: 'llm',
     name: 'Graduated total tokens',
     currency: 'USD',
     interval: 'month',
-    charges: [
-      {
-        key: 'total',
-        feature: 'total_tokens',
-        price: {
-          model: 'tiered',
-          per: '1000000',
-          tiers: [
-            { upTo: '100000', unitAmount: '0' },
-            { upTo: '1000000', unitAmount: '3.00' },
-            { upTo: '10000000', unitAmount: '2.40', flatAmount: '5.00' },
-            { upTo: '1000000000', unitAmount: '1.8755' },
-            { upTo: null, unitAmount: '1.101' },
-          ],
-        },
-      },
-    ],
+    charges: [{ key: 'total', feature: 'total_tokens', price: { model: 'tiered', per: '1000000', tiers: GRADUATED_TIERS } }],
     entitlements: [{ feature: 'total_tokens', limit: '1000000', limitType: 'soft', reset: 'interval' }],
   })
 }
@@ -72,13 +75,4 @@ export async function subscribeTraceCustomers(tollgate: TollgateProcess, custome
     subscriptions.set(customer, { perModel: perModel.id, graduated: graduated.id })
   }
   return subscriptions
-}
-
-function perMillion(model: string, direction: 'input' | 'output', unitAmount: string) {
-  return {
-    key: `${model}_${direction}`,
-    feature: `${direction}_tokens`,
-    filter: { model: [model] },
-    price: { model: 'flat', unitAmount, per: '1000000' },
-  }
 }
