@@ -6,28 +6,32 @@ export type KnownPaths = {
 }
 
 export function createKnownPaths(): KnownPaths {
-  const byPattern = new Map<string, { readonly matcher: RegExp; readonly methods: Set<string> }>()
+  const byPattern = new Map<string, { readonly matches: Matches; readonly methods: Set<string> }>()
   return {
     add(pattern, methods) {
-      const known = byPattern.get(pattern) ?? { matcher: matcherOf(pattern), methods: new Set<string>() }
+      const known = byPattern.get(pattern) ?? { matches: matcherOf(pattern), methods: new Set<string>() }
       for (const method of methods) known.methods.add(method)
       byPattern.set(pattern, known)
     },
     methodsOf(path) {
       const found = new Set<string>()
-      for (const { matcher, methods } of byPattern.values()) {
-        if (matcher.test(path)) for (const method of methods) found.add(method)
+      const segments = path.split('/')
+      for (const { matches, methods } of byPattern.values()) {
+        if (matches(segments)) for (const method of methods) found.add(method)
       }
       return [...found].sort()
     },
   }
 }
 
-/** `/v1/meters/:key/usage` and `/docs/static/*` as regular expressions. */
-function matcherOf(pattern: string): RegExp {
-  const source = pattern
-    .split('/')
-    .map((segment) => (segment.startsWith(':') ? '[^/]+' : segment.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*')))
-    .join('/')
-  return new RegExp(`^${source}$`)
+type Matches = (segments: readonly string[]) => boolean
+
+/** `/v1/meters/:key/usage`, and `/docs/static/*` for everything below. */
+function matcherOf(pattern: string): Matches {
+  const wanted = pattern.split('/')
+  const hasRest = wanted.at(-1) === '*'
+  const fixed = hasRest ? wanted.slice(0, -1) : wanted
+  return (segments) =>
+    (hasRest ? segments.length > fixed.length : segments.length === fixed.length) &&
+    fixed.every((segment, at) => (segment.startsWith(':') ? segments[at] !== '' : segment === segments[at]))
 }

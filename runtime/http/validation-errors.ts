@@ -21,12 +21,18 @@ export function fieldErrors(errors: readonly ErrorObject[], httpPart: string): r
  * "tiered"`), so errors of branches with a wrong constant go, unless that is all there is.
  */
 function ofLikeliestBranches(errors: readonly ErrorObject[]): readonly ErrorObject[] {
-  const branchOf = (error: ErrorObject) => /^.*\/(?:anyOf|oneOf)\/\d+\//.exec(error.schemaPath)?.[0]
   const wrongBranches = new Set(errors.filter((error) => error.keyword === 'const').map(branchOf))
   const withoutUnions = errors.filter((error) => error.keyword !== 'anyOf' && error.keyword !== 'oneOf')
   const ofOthers = withoutUnions.filter((error) => !wrongBranches.has(branchOf(error)))
   if (wrongBranches.size === 0 || ofOthers.length > 0) return ofOthers
   return withoutUnions.filter((error) => error.keyword === 'const')
+}
+
+/** The innermost branch: the path up to the number behind the last `anyOf` or `oneOf`. */
+function branchOf({ schemaPath }: ErrorObject): string | undefined {
+  const steps = schemaPath.split('/')
+  const at = steps.findLastIndex((step, index) => (step === 'anyOf' || step === 'oneOf') && index + 2 < steps.length)
+  return at < 0 ? undefined : steps.slice(0, at + 2).join('/')
 }
 
 function fieldOf(error: ErrorObject): string {

@@ -66,7 +66,7 @@ export type TollgateClient = ReservationCalls & {
 export function createTollgateClient(options: TollgateClientOptions): TollgateClient {
   const onError = options.onError ?? createErrorWarning()
   const call = createHttpCaller({
-    url: options.url.replace(/\/+$/, ''),
+    url: withoutTrailingSlashes(options.url),
     key: options.key,
     fetch: options.fetch ?? globalThis.fetch.bind(globalThis),
     triesMax: options.triesMax ?? 5,
@@ -119,4 +119,10 @@ function createErrorWarning(): (error: TollgateError) => void {
     warnedOf = code
     console.warn(`tollgate: ${code}, ${message}`)
   }
+}
+
+function withoutTrailingSlashes(url: string): string {
+  let end = url.length
+  while (url[end - 1] === '/') end--
+  return url.slice(0, end)
 }

@@ -92,5 +92,6 @@ function factsOf(info: string): RedisFacts {
 }
 
 function field(info: string, name: string): string {
-  return new RegExp(`^${name}:(.*)$`, 'm').exec(info)?.[1]?.trim() ?? ''
+  const line = info.split('\n').find((each) => each.startsWith(`${name}:`))
+  return line?.slice(name.length + 1).trim() ?? ''
 }

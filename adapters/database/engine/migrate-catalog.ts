@@ -34,7 +34,7 @@ export async function migrateCatalog(db: Kysely<CatalogTables>): Promise<readonl
 /** A statement of our files ends with a semicolon at the end of a line; PGlite takes one at a time. */
 function statementsOf(text: string): readonly string[] {
   return text
-    .split(/;\s*$/m)
+    .split(/;$/m)
     .map((statement) => statement.trim())
     .filter((statement) => statement !== '')
 }

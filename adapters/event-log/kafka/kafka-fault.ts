@@ -75,7 +75,7 @@ function adviceFor(error: unknown, why: string): { readonly nextMove: string; re
   if (/certificate|self.signed|SSL|wrong version number|TLS/i.test(why)) {
     return { nextMove: 'Check the TLS settings: the certificate authority, and that the listener speaks TLS.', canRetry: true }
   }
-  if (/Closed connection|ECONNRESET|Connection timeout|Request .* timed out/i.test(why)) {
+  if (/Closed connection|ECONNRESET|Connection timeout|timed out/i.test(why)) {
     return { nextMove: 'Check that KAFKA_BROKERS names a Kafka listener, and whether it wants TLS or SASL.', canRetry: true }
   }
   return { nextMove: 'Check KAFKA_BROKERS and that the brokers run.', canRetry: true }

@@ -68,7 +68,7 @@ function rejected(message: string): Fault {
 export function statementsOf(text: string): readonly string[] {
   return text
     .replaceAll(/^--.*$/gm, '')
-    .split(/;\s*$/m)
+    .split(/;$/m)
     .map((statement) => statement.trim())
     .filter((statement) => statement !== '')
 }
