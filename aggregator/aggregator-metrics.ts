@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import { eventsIn, type Flush } from '../adapters/usage-store/usage-store.ts'
+import { UNREADABLE_REASONS } from '../domain/metering/compiled-meter.ts'
 import type { FoldTally } from './fold/record-fold.ts'
 
 export type AggregatorMetrics = {
@@ -23,6 +24,7 @@ export function createAggregatorMetrics(registry: Registry): AggregatorMetrics {
   const records = counter('records_folded_total', 'Log records folded')
   const events = counter('events_folded_total', 'Events folded, by what became of them', 'result')
   const unreadable = counter('event_values_unreadable_total', 'Events that a meter could not count, by reason', 'reason')
+  const rounded = counter('event_values_rounded_total', 'Values of more than 9 fractional digits that a meter counted rounded')
   const undecodable = counter('records_undecodable_total', 'Log records that could not be decoded and were set aside')
   const lookUps = counter('dedupe_look_ups_total', 'Events that the dedupe filter could not tell, by what the usage store said', 'result')
   const written = counter('rows_written_total', 'Rows written to the usage store', 'table')
@@ -41,12 +43,14 @@ export function createAggregatorMetrics(registry: Registry): AggregatorMetrics {
       records.inc(recordCount)
       if (tally.accepted > 0) events.inc({ result: 'accepted' }, tally.accepted)
       if (tally.repeated > 0) events.inc({ result: 'repeated' }, tally.repeated)
-      for (const [reason, count] of Object.entries(tally.unreadable)) if (count > 0) unreadable.inc({ reason }, count)
+      for (const reason of UNREADABLE_REASONS) {
+        if (tally.unreadable[reason] > 0) unreadable.inc({ reason }, tally.unreadable[reason])
+        tally.unreadable[reason] = 0
+      }
+      if (tally.rounded > 0) rounded.inc(tally.rounded)
       tally.accepted = 0
       tally.repeated = 0
-      tally.unreadable.missing = 0
-      tally.unreadable.not_a_number = 0
-      tally.unreadable.not_exact = 0
+      tally.rounded = 0
     },
     lookedUp(count, repeats) {
       if (repeats > 0) lookUps.inc({ result: 'repeat' }, repeats)

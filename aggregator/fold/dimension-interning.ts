@@ -1,4 +1,4 @@
-import type { CompiledMeter } from '../../domain/metering/metering.ts'
+import type { CompiledMeter } from '../../domain/metering/compiled-meter.ts'
 
 /** One combination of dimension values, kept once for all windows of a chunk that have it. */
 export type Dimensions = {

@@ -1,8 +1,8 @@
 import type { CounterDelta, SettledHold } from '../../adapters/counters/counters.ts'
 import type { StoredEvent } from '../../adapters/usage-store/usage-store.ts'
 import type { InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
+import { type CompiledMeter, isNoted, type NotedQuantity, type Unreadable } from '../../domain/metering/compiled-meter.ts'
 import { isAdditive } from '../../domain/metering/meter.ts'
-import type { CompiledMeter } from '../../domain/metering/metering.ts'
 import type { UsageEvent, UsageEventBatch } from '../../domain/metering/usage-event.ts'
 import { dimensionOfReport, readUsageReport, USAGE_REPORT_TYPE } from '../../domain/metering/usage-report.ts'
 import { countInFeature, createPendingDeltas, type FeatureCounter, type PendingDeltas, takeDeltas } from './counter-fold.ts'
@@ -46,11 +46,15 @@ export type FoldState = {
 export type FoldTally = {
   accepted: number
   repeated: number
-  readonly unreadable: Record<'missing' | 'not_a_number' | 'not_exact', number>
+  /** Values that counted for nothing, by reason. */
+  readonly unreadable: Record<Unreadable, number>
+  /** Values that counted, rounded. */
+  rounded: number
 }
 
 export function createFoldState(windows: WindowFold, next: Offset, storedNext: Offset, countersNext: Offset): FoldState {
-  const tally = { accepted: 0, repeated: 0, unreadable: { missing: 0, not_a_number: 0, not_exact: 0 } }
+  const unreadable = { missing: 0, not_a_number: 0, not_exact: 0, too_large: 0, negative: 0 }
+  const tally = { accepted: 0, repeated: 0, unreadable, rounded: 0 }
   return { partition: windows.partition, windows, next, events: [], storedNext, countersNext, pending: createPendingDeltas(), tally }
 }
 
@@ -125,9 +129,11 @@ export function countEvent(state: FoldState, event: StoredEvent, lookup: MeterLo
   if (following === null || following.others.length === 0) return
   const parsed = data === NO_DATA ? parsedData(event.data) : data
   for (const counter of following.others) {
-    const { aggregation, read, readDimensions } = counter.compiled
-    const reading = read(parsed)
-    if (typeof reading !== 'string') countInFeature(counter, state.pending, event, aggregation, reading, readDimensions(parsed))
+    const { compiled } = counter
+    const { aggregation } = compiled
+    const read = compiled.read(parsed)
+    if (typeof read === 'string') continue
+    countInFeature(counter, state.pending, event, aggregation, isNoted(read) ? read.quantity : read, compiled.readDimensions(parsed))
   }
 }
 
@@ -141,14 +147,16 @@ function countInPlan(state: FoldState, event: StoredEvent, plan: EventPlan, cust
     const dimensions = group.dimensions.read(data, state.windows.epoch)
     let entry = NO_ENTRY
     for (const foldMeter of group.meters) {
-      const reading = foldMeter.compiled.read(data)
+      const read = foldMeter.compiled.read(data)
       const counters = following === null ? undefined : following.byMeter[at]
       at++
       const isCounted = offset >= foldMeter.fromOffset && offset < foldMeter.toOffset
-      if (typeof reading === 'string') {
-        if (isCounted) state.tally.unreadable[reading]++
+      if (typeof read === 'string') {
+        if (isCounted && read !== 'not_selected') state.tally.unreadable[read]++
         continue
       }
+      const reading = isNoted(read) ? read.quantity : read
+      if (isNoted(read) && isCounted) tallyNote(state.tally, read)
       if (isCounted) {
         if (entry === NO_ENTRY) entry = openEntry(state.windows, group, customer, event, dimensions)
         countInEntry(state.windows, entry, foldMeter, reading, occurredAtMs, offset, index)
@@ -159,6 +167,11 @@ function countInPlan(state: FoldState, event: StoredEvent, plan: EventPlan, cust
     }
   }
   return data
+}
+
+function tallyNote(tally: FoldTally, { isRounded, unread }: NotedQuantity): void {
+  if (isRounded) tally.rounded++
+  if (unread !== null) tally.unreadable[unread]++
 }
 
 /** Usage that is said outright counts for the meter that it names, and for every counter of that meter whose filter it passes. */

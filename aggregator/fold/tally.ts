@@ -1,7 +1,9 @@
 import { unreachable } from '../../base/invariant.ts'
 import type { InstantMs, Offset } from '../../domain/identity.ts'
+import type { Reading } from '../../domain/metering/compiled-meter.ts'
 import type { Aggregation } from '../../domain/metering/meter.ts'
-import { type Aggregate, addQuantities, aggregateOf, isLess, type Quantity, type Reading, toNano } from '../../domain/metering/metering.ts'
+import { type Aggregate, aggregateOf } from '../../domain/metering/metering.ts'
+import { addQuantities, isLess, type Quantity, toNano } from '../../domain/metering/quantity.ts'
 
 /**
  * Aggregates in the making, one beside the other in one array of numbers: of most events only these few numbers are

@@ -1,7 +1,7 @@
 import type { WindowRow } from '../../adapters/usage-store/usage-store.ts'
 import { invariant } from '../../base/invariant.ts'
 import type { CustomerKey, InstantMs, Offset, Partition } from '../../domain/identity.ts'
-import type { Reading } from '../../domain/metering/metering.ts'
+import type { Reading } from '../../domain/metering/compiled-meter.ts'
 import type { Dimensions } from './dimension-interning.ts'
 import type { FoldMeter, MeterGroup } from './event-plans.ts'
 import { addToTally, aggregateAt, eventsAt } from './tally.ts'

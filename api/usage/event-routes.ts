@@ -1,11 +1,21 @@
 import { Type } from 'typebox'
 import type { Catalog } from '../../adapters/database/catalog.ts'
 import type { EventPosition, EventQuery, StoredEvent, UsageStore } from '../../adapters/usage-store/usage-store.ts'
+import { formatQuantity } from '../../domain/decimal.ts'
 import type { CustomerKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
+import { UNREADABLE_REASONS, type Unreadable } from '../../domain/metering/compiled-meter.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
 import { readMeterValue } from '../../domain/metering/metering.ts'
 import { type Outcome, orThrow, RefusalError, refuse } from '../../domain/refusal.ts'
-import { type HttpApp, InstantSchema, KeySchema, ListQuerySchema, PageSchema, ProblemSchema } from '../../schemas/http/common.ts'
+import {
+  DecimalSchema,
+  type HttpApp,
+  InstantSchema,
+  KeySchema,
+  ListQuerySchema,
+  PageSchema,
+  ProblemSchema,
+} from '../../schemas/http/common.ts'
 
 export type EventRoutesDeps = {
   readonly catalog: Pick<Catalog, 'meters'>
@@ -67,10 +77,13 @@ const EventSchema = Type.Object({
   uncounted: Type.Array(
     Type.Object({
       meter: Type.String(),
-      reason: Type.Union([Type.Literal('missing'), Type.Literal('not_a_number'), Type.Literal('not_exact')]),
+      reason: Type.Enum([...UNREADABLE_REASONS]),
     }),
-    { description: 'Meters of this event type that found no value in the event and counted nothing' },
+    { description: 'Meters of this event type that could not read a value of the event, and counted nothing for it' },
   ),
+  rounded: Type.Array(Type.Object({ meter: Type.String(), counted: DecimalSchema }), {
+    description: 'Meters that rounded a value of more than 9 fractional digits, and what they counted',
+  }),
 })
 
 const LIST_SCHEMA = {
@@ -131,10 +144,15 @@ const METERS_PER_PAGE = 1_000
 
 function eventJson(event: StoredEvent, metersByType: ReadonlyMap<string, readonly Meter[]>) {
   const data = JSON.parse(event.data) as Record<string, unknown>
-  const uncounted = (metersByType.get(event.type) ?? []).flatMap((meter) => {
+  const uncounted: { meter: string; reason: Unreadable }[] = []
+  const rounded: { meter: string; counted: string }[] = []
+  for (const meter of metersByType.get(event.type) ?? []) {
     const reading = readMeterValue(meter, data)
-    return 'unreadable' in reading ? [{ meter: meter.key, reason: reading.unreadable }] : []
-  })
+    if (reading === null) continue
+    const reason = 'unreadable' in reading ? reading.unreadable : (reading.note?.unread ?? null)
+    if (reason !== null) uncounted.push({ meter: meter.key, reason })
+    if ('note' in reading && reading.note?.isRounded) rounded.push({ meter: meter.key, counted: formatQuantity(reading.value) })
+  }
   return {
     id: event.id,
     source: event.source,
@@ -146,6 +164,7 @@ function eventJson(event: StoredEvent, metersByType: ReadonlyMap<string, readonl
     data,
     attributes: event.attributes === null ? null : (JSON.parse(event.attributes) as Record<string, unknown>),
     uncounted,
+    rounded,
   }
 }
 

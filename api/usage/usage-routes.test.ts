@@ -267,6 +267,7 @@ describe('usage and events over HTTP', () => {
       data: { n: 'many', 'line\nbreak': [1, { deep: null }] },
       attributes: { traceparent: '00-1' },
       uncounted: ['avg', 'latest', 'max', 'min', 'sum'].map((name) => ({ meter: `tokens_${name}`, reason: 'not_a_number' })),
+      rounded: [],
     })
   })
 
@@ -348,7 +349,8 @@ function foldWindows(meter: Meter, events: readonly StoredEvent[]): readonly Win
 }
 
 function foldOne(meter: Meter, aggregate: Aggregate, stored: StoredEvent): Aggregate {
-  return addToAggregate(aggregate, meter.aggregation, readMeterValue(meter, JSON.parse(stored.data)), stored)
+  const reading = readMeterValue(meter, JSON.parse(stored.data))
+  return reading === null ? aggregate : addToAggregate(aggregate, meter.aggregation, reading, stored)
 }
 
 /** What the reader must answer, from the events alone. */

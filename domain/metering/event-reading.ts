@@ -1,19 +1,21 @@
+import { compiledMeter, type MeterReading } from './compiled-meter.ts'
 import { isAdditive, type Meter } from './meter.ts'
-import { compiledMeter, type MeterReading, readMeterValue } from './metering.ts'
+import { readMeterValue } from './metering.ts'
 import { dimensionOfReport, type ReportedUsage, readUsageReport, USAGE_REPORT_TYPE } from './usage-report.ts'
 
 /** What one event adds to a meter, and under which dimensions (names ascending). */
 export type EventReading = { readonly reading: MeterReading; readonly dimensions: Readonly<Record<string, string>> }
 
 /**
- * Reads one accepted event under a meter; null when it is none of the meter's. `data` is its parsed data. Usage that is
+ * Reads one accepted event under a meter; null when it is none of the meter's: of another type, or not selected. `data` is its parsed data. Usage that is
  * said outright counts for the meter that it names, whatever event type that one reads.
  */
 export function readEvent(meter: Meter, event: { readonly type: string }, data: object): EventReading | null {
   if (event.type === USAGE_REPORT_TYPE) return readReport(meter, readUsageReport(data))
   if (event.type !== meter.eventType) return null
   const compiled = compiledMeter(meter)
-  return { reading: readMeterValue(meter, data), dimensions: compiled.dimensionsOf(compiled.readDimensions(data)) }
+  const reading = readMeterValue(meter, data)
+  return reading === null ? null : { reading, dimensions: compiled.dimensionsOf(compiled.readDimensions(data)) }
 }
 
 /** Types of the events that may count for a meter. */

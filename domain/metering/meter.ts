@@ -1,4 +1,5 @@
 import type { MeterKey, TenantKey } from '../identity.ts'
+import type { EventSelection } from './event-selection.ts'
 
 export const AGGREGATIONS = ['sum', 'count', 'min', 'max', 'avg', 'latest', 'unique'] as const
 export type Aggregation = (typeof AGGREGATIONS)[number]
@@ -8,14 +9,20 @@ export function isAdditive(aggregation: Aggregation): boolean {
   return aggregation === 'sum' || aggregation === 'count'
 }
 
-/** What to read from events of one type. Property paths are nested with dots and start in `data`. */
+/** What to read from events of one type. Properties are those of `data`. */
 export type MeterDefinition = {
   readonly eventType: string
   readonly aggregation: Aggregation
-  /** Added per event when there are several. Empty for `count`. */
+  /** Expressions, each read by itself and then added per event. Empty for `count`. */
   readonly value: readonly string[]
-  /** Dimension name to property path. */
+  /** Dimension name to property path, or to `coalesce` of several. */
   readonly dimensions: Readonly<Record<string, string>>
+  /** Which events of the type count; absent: all. */
+  readonly where?: EventSelection
+  /** Leaves a value of more than 9 fractional digits uncounted; absent: it is rounded. */
+  readonly onInexact?: 'refuse'
+  /** Absent: a value below zero is left uncounted. */
+  readonly allowNegative?: true
 }
 
 /**

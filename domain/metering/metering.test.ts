@@ -28,19 +28,64 @@ describe('The value of an event', () => {
     { data: { tokens: 3 }, value: 3n * UNIT },
     { data: { tokens: 0.1 }, value: UNIT / 10n },
     { data: { tokens: '12.000000001' }, value: 12n * UNIT + 1n },
-    { data: { tokens: -2 }, value: -2n * UNIT },
+    { data: { tokens: '12' }, value: 12n * UNIT },
     { data: { tokens: 9_007_199_254_740_991 }, value: 9_007_199_254_740_991n * UNIT },
-    { data: { tokens: 9_007_199_254_740_992 }, unreadable: 'not_exact' },
-    { data: { tokens: 0.1 + 0.2 }, unreadable: 'not_exact' },
-    { data: { tokens: '0.0000000001' }, unreadable: 'not_exact' },
-    { data: { tokens: '100000000000000000000' }, value: null, unreadable: 'not_exact' },
+    // Text that is a JSON number counts as that number.
+    { data: { tokens: '1e-5' }, value: 10_000n },
+    { data: { tokens: '1.5E+3' }, value: 1_500n * UNIT },
+    { data: { tokens: 1e-7 }, value: 100n },
+    { data: { tokens: '0e99999' }, value: 0n },
     { data: { tokens: 'many' }, unreadable: 'not_a_number' },
+    { data: { tokens: '+5' }, unreadable: 'not_a_number' },
+    { data: { tokens: ' 5' }, unreadable: 'not_a_number' },
+    { data: { tokens: '.5' }, unreadable: 'not_a_number' },
+    { data: { tokens: '' }, unreadable: 'not_a_number' },
     { data: { tokens: true }, unreadable: 'not_a_number' },
     { data: { tokens: {} }, unreadable: 'not_a_number' },
     { data: { tokens: null }, unreadable: 'missing' },
     { data: {}, unreadable: 'missing' },
+    { data: { tokens: 9_007_199_254_740_992 }, unreadable: 'not_exact' },
+    { data: { tokens: '100000000000000000000' }, unreadable: 'too_large' },
+    { data: { tokens: '1e400' }, unreadable: 'too_large' },
+    { data: { tokens: '99999999999999999999.9999999995' }, unreadable: 'too_large' },
+    { data: { tokens: -2 }, unreadable: 'negative' },
+    { data: { tokens: '-0.000000001' }, unreadable: 'negative' },
   ])('$data', ({ data, value, unreadable }) => {
     expect(readMeterValue(meter(), data)).toEqual(unreadable === undefined ? { value, text: null } : { unreadable })
+  })
+
+  test.each([
+    { tokens: 0.1 + 0.2, counted: 300_000_000n },
+    { tokens: 12.345678901234, counted: 12_345_678_901n },
+    { tokens: '0.0000000005', counted: 1n },
+    { tokens: '0.00000000049999', counted: 0n },
+    { tokens: '1e-500', counted: 0n },
+  ])('More than 9 digits are rounded and said so, or refused where the meter says so: $tokens', ({ tokens, counted }) => {
+    expect(readMeterValue(meter(), { tokens })).toEqual({
+      value: counted,
+      text: null,
+      note: { quantity: counted, isRounded: true, unread: null },
+    })
+    expect(readMeterValue(meter({ onInexact: 'refuse' }), { tokens })).toEqual({ unreadable: 'not_exact' })
+  })
+
+  test('Below zero counts where the meter allows it, halves away from zero', () => {
+    const allowing = meter({ allowNegative: true })
+    expect(readMeterValue(allowing, { tokens: -2 })).toEqual({ value: -2n * UNIT, text: null })
+    expect(readMeterValue(allowing, { tokens: '-0.0000000005' })).toMatchObject({ value: -1n })
+    expect(readMeterValue(meter(), { tokens: -1e-12 })).toMatchObject({ value: 0n, note: { isRounded: true } })
+  })
+
+  test('A property that cannot be read does not take the others of the meter with it, and is noted', () => {
+    const several = meter({ value: ['input', 'output'] })
+    expect(readMeterValue(several, { input: 5, output: 'abc' })).toEqual({
+      value: 5n * UNIT,
+      text: null,
+      note: { quantity: 5, isRounded: false, unread: 'not_a_number' },
+    })
+    expect(readMeterValue(several, { input: 5, output: -5 })).toMatchObject({ value: 5n * UNIT, note: { unread: 'negative' } })
+    expect(readMeterValue(several, { output: 'abc' })).toEqual({ unreadable: 'not_a_number' })
+    expect(readMeterValue(several, {})).toEqual({ unreadable: 'missing' })
   })
 
   test.each([
@@ -49,18 +94,45 @@ describe('The value of an event', () => {
     { paths: ['input', 'output'], data: { input: 1, output: '2' }, value: 3n },
     { paths: ['input', 'output'], data: { input: 1 }, value: 1n },
     { paths: ['input', 'output'], data: { input: Number.MAX_SAFE_INTEGER, output: 2 }, value: 9_007_199_254_740_993n },
+    { paths: ['choices.0.tokens'], data: { choices: [{ tokens: 4 }] }, value: 4n },
     { paths: ['constructor.length'], data: {}, value: null },
     { paths: ['__proto__'], data: JSON.parse('{"__proto__": 4}') as object, value: 4n },
+    // Stored before there were expressions, and no expression: still the property of that name.
+    { paths: ['input-tokens'], data: { 'input-tokens': 6 }, value: 6n },
+    { paths: ['input tokens'], data: { 'input tokens': 7 }, value: 7n },
   ])('$paths in $data', ({ paths, data, value }) => {
     const expected = value === null ? { unreadable: 'missing' } : { value: value * UNIT, text: null }
     expect(readMeterValue(meter({ value: paths }), data)).toEqual(expected)
   })
 
   test('For unique it is the text of any scalar, for count nothing is read', () => {
-    const unique = meter({ aggregation: 'unique', value: ['user'] })
+    const unique = meter({ aggregation: 'unique', value: ['coalesce(user, attributes["enduser.id"])'] })
     expect(readMeterValue(unique, { user: 7 })).toEqual({ value: 0n, text: '7' })
+    expect(readMeterValue(unique, { attributes: { 'enduser.id': 'u' } })).toEqual({ value: 0n, text: 'u' })
     expect(readMeterValue(unique, { user: ['a'] })).toEqual({ unreadable: 'missing' })
     expect(readMeterValue(meter({ aggregation: 'count', value: [] }), {})).toEqual({ value: UNIT, text: null })
+  })
+})
+
+describe('Which events a meter selects', () => {
+  test.each([
+    { where: { status: { equals: 'ok' } }, data: { status: 'ok' }, selected: true },
+    { where: { status: { equals: 'ok' } }, data: { status: 'OK' }, selected: false },
+    { where: { status: { equals: 200 } }, data: { status: '200' }, selected: true },
+    { where: { cached: { equals: true } }, data: { cached: true }, selected: true },
+    { where: { status: { equals: 'null' } }, data: { status: null }, selected: false },
+    { where: { model: { in: ['a', 'b'] } }, data: { model: 'b' }, selected: true },
+    { where: { model: { in: ['a', 'b'] } }, data: {}, selected: false },
+    { where: { error: { exists: false } }, data: {}, selected: true },
+    { where: { error: { exists: false } }, data: { error: null }, selected: true },
+    { where: { error: { exists: false } }, data: { error: {} }, selected: false },
+    { where: { error: { exists: true } }, data: { error: {} }, selected: true },
+    { where: { 'attributes["http.status"]': { equals: 200 } }, data: { attributes: { 'http.status': 200 } }, selected: true },
+    { where: { model: { equals: 'a' }, 'x-tier': { equals: 'pro' } }, data: { model: 'a', 'x-tier': 'pro' }, selected: true },
+    { where: { model: { equals: 'a' }, 'x-tier': { equals: 'pro' } }, data: { model: 'a', 'x-tier': 'free' }, selected: false },
+  ])('$where in $data', ({ where, data, selected }) => {
+    const counting = meter({ aggregation: 'count', value: [], where })
+    expect(readMeterValue(counting, data)).toEqual(selected ? { value: UNIT, text: null } : null)
   })
 })
 
