@@ -1,6 +1,6 @@
 import type { CustomerKey, InstantMs } from '../domain/identity.ts'
 import { findJsonDefect, holdsLoneSurrogate } from '../domain/metering/json-defect.ts'
-import type { UsageEvent } from '../domain/metering/usage-event.ts'
+import { EVENT_TYPE_CHARS_MAX, type UsageEvent } from '../domain/metering/usage-event.ts'
 import { RESERVED_TYPE_PREFIX, USAGE_REPORT_SOURCE } from '../domain/metering/usage-report.ts'
 import { isRefusal, type Outcome, type Refusal, refuse } from '../domain/refusal.ts'
 import { parseEventTime } from './event-time.ts'
@@ -16,7 +16,6 @@ export type ParseContext = {
 
 export const ID_CHARS_MAX = 256
 export const SOURCE_CHARS_MAX = 256
-export const TYPE_CHARS_MAX = 128
 export const SUBJECT_CHARS_MAX = 256
 export const DATA_BYTES_MAX = 64 * 1024
 export const ATTRIBUTES_BYTES_MAX = 16 * 1024
@@ -34,7 +33,7 @@ export function parseUsageEvent(input: unknown, context: ParseContext): Outcome<
   const source = event.source ?? 'default'
   const wrongText =
     wrongString('id', id, ID_CHARS_MAX, true) ??
-    wrongString('type', type, TYPE_CHARS_MAX, true) ??
+    wrongString('type', type, EVENT_TYPE_CHARS_MAX, true) ??
     wrongString('source', source, SOURCE_CHARS_MAX, false)
   if (wrongText !== undefined) return wrongText
   if ((type as string).startsWith(RESERVED_TYPE_PREFIX)) return reservedType(type as string)

@@ -18,11 +18,26 @@ import { createWindowFold, takeRows } from './window-fold.ts'
 const tenant = 'acme' as TenantKey
 const partition = 0 as Partition
 const CHUNK_RECORDS = 3
-const meters: Meter[] = AGGREGATIONS.map((aggregation, revision) => ({
-  ...{ tenant, key: aggregation as string as MeterKey, revision, eventType: 'call', aggregation },
-  value: aggregation === 'count' ? [] : ['n'],
-  dimensions: revision % 2 === 0 ? { model: 'model' } : {},
-}))
+const meters: Meter[] = AGGREGATIONS.map(
+  (aggregation, revision): Meter => ({
+    ...{ tenant, key: aggregation as string as MeterKey, revision, eventType: 'call', aggregation },
+    value: aggregation === 'count' ? [] : ['n'],
+    dimensions: revision % 2 === 0 ? { model: 'model' } : {},
+  }),
+)
+const selective = { tenant, eventType: 'call', where: { model: { equals: 'x' } } } as const
+meters.push(
+  { ...selective, key: 'selected' as MeterKey, revision: 7, aggregation: 'count', value: [], dimensions: {} },
+  {
+    ...selective,
+    key: 'worked_out' as MeterKey,
+    revision: 8,
+    aggregation: 'sum',
+    value: ['n * 0.3 - 1', 'm'],
+    dimensions: {},
+    allowNegative: true,
+  },
+)
 /** Revision 3 was made while the log went on. */
 const countings = meters.map((meter) => ({ meter, fromOffset: (meter.revision === 3 ? 4 : 0) as Offset, toOffset: LIVE_TO_OFFSET }))
 const schedule = { interval: 'hour', anchor: 'calendar', anchorMs: 0 as InstantMs, fromMs: 0 as InstantMs, timezone: 'UTC' } as const
@@ -168,7 +183,16 @@ const event = fc.record({
   customer: fc.constantFrom('a', 'b').map((key) => key as CustomerKey),
   subject: fc.constant(null),
   occurredAtMs: fc.integer({ min: 0, max: 7_200_000 }).map((ms) => ms as InstantMs),
-  data: fc.constantFrom('{"n":1,"model":"x"}', '{"n":"0.5","model":"y"}', '{"n":7}', '{}', '{"n":[]}', '{"n":"a"}'),
+  data: fc.constantFrom(
+    '{"n":1,"model":"x"}',
+    '{"n":"0.5","model":"y"}',
+    '{"n":7}',
+    '{}',
+    '{"n":[]}',
+    '{"n":"a"}',
+    '{"n":0.30000000000000004,"model":"x","m":"a"}',
+    '{"n":-1,"model":"x"}',
+  ),
   attributes: fc.constant(null),
 })
 const logs = fc

@@ -7,7 +7,7 @@ import { Registry } from 'prom-client'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Catalog } from '../../adapters/database/catalog.ts'
 import { openPGliteCatalog } from '../../adapters/database/engine/pglite-catalog.ts'
-import type { InstantMs, TenantKey } from '../../domain/identity.ts'
+import type { InstantMs, MeterKey, TenantKey } from '../../domain/identity.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
 import { createHttpApp } from '../../runtime/http/http-app.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
@@ -125,6 +125,27 @@ describe('the catalog over HTTP', () => {
       expect(await call('DELETE', '/v1/meters/a%2Fb')).toMatchObject({ status: 404, body: { code: 'unknown_meter' } })
     })
 
+    test('what it reads, selects and allows is kept as it was put; saying a default is no change', async () => {
+      const meter = {
+        eventType: 'run',
+        aggregation: 'sum',
+        value: ['a["b.c"] - coalesce(d, 0)', 'e'],
+        dimensions: { kind: 'coalesce(kind, x["y"])' },
+        where: { status: { equals: 'ok' }, 'x-tier': { in: ['pro', 2] }, error: { exists: false } },
+        onInexact: 'refuse',
+        allowNegative: true,
+      }
+      expect(await call('PUT', '/v1/meters/rules', meter)).toEqual({ status: 201, body: { key: 'rules', ...meter, status: 'ready' } })
+      expect(await ok('GET', '/v1/meters/rules')).toEqual({ key: 'rules', ...meter, status: 'ready' })
+      const revisionOf = async () => (await catalog.meter(TENANT, 'rules' as MeterKey))?.revision
+      const plain = { eventType: 'run', aggregation: 'sum', value: 'n' }
+      await ok('PUT', '/v1/meters/rules', plain)
+      const revision = await revisionOf()
+      await ok('PUT', '/v1/meters/rules', { ...plain, where: {}, onInexact: 'round', allowNegative: false })
+      expect(await revisionOf()).toBe(revision)
+      await ok('DELETE', '/v1/meters/rules')
+    })
+
     test('a put waits until the meter has counted what came before, and says when it has not', async () => {
       let asked = 0
       isMeterReady = async () => ++asked > 2
@@ -138,6 +159,31 @@ describe('the catalog over HTTP', () => {
     test.each([
       { title: 'no value', body: { aggregation: 'sum' }, code: 'invalid_meter', says: /value is missing: sum/ },
       { title: 'a value for count', body: { aggregation: 'count', value: 'x' }, code: 'invalid_meter', says: /count.*takes no value/ },
+      {
+        title: 'what is no expression, with the column',
+        body: { aggregation: 'sum', value: ['n', 'usage.prompt_tokens-usage.cached'] },
+        code: 'invalid_meter',
+        says: /value\[1\] at column 20: .*subtraction/,
+      },
+      { title: 'a sum for unique', body: { aggregation: 'unique', value: 'a + b' }, code: 'invalid_meter', says: /value at column 3/ },
+      {
+        title: 'a dimension that is no path',
+        body: { aggregation: 'count', dimensions: { model: 'a["b' } },
+        code: 'invalid_meter',
+        says: /dimensions\.model at column 2/,
+      },
+      {
+        title: 'a condition on no path',
+        body: { aggregation: 'count', where: { 'a b': { exists: true } } },
+        code: 'invalid_meter',
+        says: /where\.a b at column 3/,
+      },
+      {
+        title: 'a type that no event can have',
+        body: { aggregation: 'count', eventType: 'x'.repeat(129) },
+        code: 'invalid_request',
+        says: /eventType/,
+      },
       { title: 'a value twice', body: { aggregation: 'sum', value: ['x', 'x'] }, code: 'invalid_meter', says: /value\[1\].*'x'/ },
       {
         title: '11 values',

@@ -2,13 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type Static, Type } from 'typebox'
 import type { Catalog } from '../../adapters/database/catalog.ts'
 import type { MeterKey } from '../../domain/identity.ts'
-import type { Meter, MeterDefinition } from '../../domain/metering/meter.ts'
-import { RESERVED_TYPE_PREFIX } from '../../domain/metering/usage-report.ts'
-import { type FieldError, type Outcome, orThrow } from '../../domain/refusal.ts'
+import type { EventSelection } from '../../domain/metering/event-selection.ts'
+import type { Meter } from '../../domain/metering/meter.ts'
+import { orThrow } from '../../domain/refusal.ts'
 import { KeyParamsSchema, MeterInputSchema, MeterSchema, PageQuerySchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
 import { unknownKey } from '../../schemas/http/unknown-key.ts'
-import { refuseWrongFields } from '../wrong-fields.ts'
+import { validateMeter } from './validate-meter.ts'
 
 export type MeterRoutesDeps = {
   readonly catalog: Catalog
@@ -22,7 +22,7 @@ export function meterRoutes(deps: MeterRoutesDeps): (app: HttpApp) => Promise<vo
   const { catalog, isMeterReady, meterReadyWaitMaxMs = METER_READY_WAIT_MAX_MS } = deps
   return async (app) => {
     app.put('/v1/meters/:key', { config: { scope: 'admin' }, schema: PUT_METER }, async (request, reply) => {
-      const definition = orThrow(meterDefinition(request.body))
+      const definition = orThrow(validateMeter(request.body))
       const { value: meter, result } = orThrow(await catalog.putMeter(request.principal.tenant, request.params.key as MeterKey, definition))
       const isReady = await untilTrue(() => isMeterReady(meter), meterReadyWaitMaxMs)
       return reply.code(result === 'created' ? 201 : 200).send(meterJson(meter, isReady))
@@ -95,42 +95,20 @@ async function untilTrue(isTrue: () => Promise<boolean>, waitMaxMs: number): Pro
   return true
 }
 
-const DIMENSION_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/
-
-function meterDefinition(body: Static<typeof MeterInputSchema>): Outcome<MeterDefinition> {
-  const { eventType, aggregation, dimensions = {} } = body
-  const value = body.value === undefined ? [] : [body.value].flat()
-  const errors: FieldError[] = []
-  if (eventType.startsWith(RESERVED_TYPE_PREFIX)) {
-    const detail = `eventType '${eventType}' is Tollgate's own: reported usage counts for the meter that it names, without being told`
-    errors.push({ field: 'eventType', code: 'reserved_type', detail })
-  }
-  if (aggregation === 'count' && value.length > 0) {
-    const detail = `count counts events and takes no value, was ${JSON.stringify(body.value)}`
-    errors.push({ field: 'value', code: 'value_not_taken', detail })
-  }
-  if (aggregation !== 'count' && value.length === 0) {
-    errors.push({ field: 'value', code: 'missing', detail: `value is missing: ${aggregation} needs the property that it reads` })
-  }
-  for (const [index, path] of value.entries()) {
-    if (value.indexOf(path) === index) continue
-    errors.push({
-      field: `value[${index}]`,
-      code: 'duplicate',
-      detail: `value[${index}] names '${path}' again, which would be added twice`,
-    })
-  }
-  for (const name of Object.keys(dimensions)) {
-    // 'customer' is what usage is grouped by when it is grouped by customer.
-    if (DIMENSION_NAME.test(name) && name !== 'customer') continue
-    const rule = name === 'customer' ? 'is taken: usage has it without being told' : 'must be 1 to 64 of A-Z a-z 0-9 _, not a digit first'
-    errors.push({ field: `dimensions.${name}`, code: 'invalid_dimension_name', detail: `dimension name '${name.slice(0, 64)}' ${rule}` })
-  }
-  return refuseWrongFields(errors, 'invalid_meter') ?? { eventType, aggregation, value, dimensions }
-}
-
-function meterJson({ key, eventType, aggregation, value, dimensions }: Meter, isReady: boolean): Static<typeof MeterSchema> {
+function meterJson(meter: Meter, isReady: boolean): Static<typeof MeterSchema> {
+  const { key, eventType, aggregation, value, dimensions, where, onInexact, allowNegative } = meter
   const [only] = value
   const shownValue = only === undefined ? {} : { value: value.length === 1 ? only : [...value] }
-  return { key, eventType, aggregation, ...shownValue, dimensions: { ...dimensions }, status: isReady ? 'ready' : 'backfilling' }
+  const rules = {
+    ...(where && { where: shownWhere(where) }),
+    ...(onInexact && { onInexact }),
+    ...(allowNegative && { allowNegative }),
+  }
+  return { key, eventType, aggregation, ...shownValue, dimensions: { ...dimensions }, ...rules, status: isReady ? 'ready' : 'backfilling' }
+}
+
+function shownWhere(where: EventSelection): NonNullable<Static<typeof MeterSchema>['where']> {
+  return Object.fromEntries(
+    Object.entries(where).map(([path, condition]) => [path, 'in' in condition ? { in: [...condition.in] } : condition]),
+  )
 }

@@ -30,7 +30,9 @@ export const FACTORS_MAX = 4
  * A name is letters, digits and `_ $ @ : #`. A minus between two names without a blank could be part of one, and is refused.
  */
 export function parseExpression(text: string): Expression | SyntaxDefect {
-  return parsed(text, false, (parser) => parser.sum())
+  const expression = parsed(text, false, (parser) => parser.sum())
+  if (isSyntaxDefect(expression) || namesProperty(expression)) return expression
+  return { column: 1, problem: 'names no property, and would be the same for every event' }
 }
 
 /** One path, or `coalesce` of several: for what is compared or told apart as text. Names may have a minus in them. */
@@ -270,5 +272,21 @@ function factorsOf(expression: Expression): number {
       return factorsOf(expression.of)
     default:
       return Math.max(...expression.of.map(factorsOf))
+  }
+}
+
+function namesProperty(expression: Expression): boolean {
+  switch (expression.kind) {
+    case 'constant':
+      return false
+    case 'property':
+      return true
+    case 'negate':
+      return namesProperty(expression.of)
+    case 'max':
+    case 'coalesce':
+      return expression.of.some(namesProperty)
+    default:
+      return namesProperty(expression.left) || namesProperty(expression.right)
   }
 }

@@ -22,6 +22,8 @@ export type UsageEventBatch = {
   readonly events: readonly UsageEvent[]
 }
 
+/** Also of a meter's event type: one that is longer would never count. */
+export const EVENT_TYPE_CHARS_MAX = 128
 export const EVENT_AGE_MAX_MS = 35 * 86_400_000
 export const EVENT_LEAD_MAX_MS = 3_600_000
 /** A repeat of an event is recognised when the first was received at most this long before. */

@@ -3,6 +3,7 @@ import type { Charge, Entitlement, EntitlementAnchor, FeatureType, LimitType, On
 import type { OverrideReset } from '../../domain/entitlements/entitlement-override.ts'
 import type { ResetFigures } from '../../domain/entitlements/manual-reset.ts'
 import type { DimensionFilter } from '../../domain/metering/dimension-filter.ts'
+import type { EventSelection } from '../../domain/metering/event-selection.ts'
 import type { Aggregation } from '../../domain/metering/meter.ts'
 import type { Scope } from '../../domain/principal.ts'
 import type { PlanInterval } from '../../domain/time/intervals.ts'
@@ -18,6 +19,9 @@ export type CatalogTables = {
     aggregation: Aggregation
     value: Json<readonly string[]>
     dimensions: Json<Readonly<Record<string, string>>>
+    selection: ColumnType<EventSelection | null, string | null, string | null>
+    on_inexact: 'refuse' | null
+    allow_negative: boolean
     revision: number
   }
   features: {

@@ -1,6 +1,8 @@
 import { type TSchema, Type } from 'typebox'
 import { SUBSCRIPTION_STATUSES } from '../../domain/catalog/subscription.ts'
 import { AGGREGATIONS } from '../../domain/metering/meter.ts'
+import { EXPRESSION_CHARS_MAX } from '../../domain/metering/meter-expression.ts'
+import { EVENT_TYPE_CHARS_MAX } from '../../domain/metering/usage-event.ts'
 import { SCOPES } from '../../domain/principal.ts'
 import { PLAN_INTERVALS, RESET_INTERVALS } from '../../domain/time/intervals.ts'
 import { DecimalInputSchema, DecimalSchema, InstantSchema, KeySchema, ListQuerySchema, ProblemSchema } from './common.ts'
@@ -30,16 +32,50 @@ export const REFUSALS = {
 
 export const VALUE_PATHS_MAX = 10
 export const DIMENSIONS_MAX = 10
-const PathSchema = Type.String({ minLength: 1, maxLength: 256, description: 'A property of `data`, nested with dots' })
+export const CONDITIONS_MAX = 10
+const ValueSchema = Type.String({
+  minLength: 1,
+  maxLength: EXPRESSION_CHARS_MAX,
+  description:
+    'A property of `data`, nested with dots and quoted in brackets where its name has other characters; or an expression of several',
+})
+const PathSchema = Type.String({
+  minLength: 1,
+  maxLength: EXPRESSION_CHARS_MAX,
+  description: 'A property of `data`, or coalesce of several',
+})
+const ComparableSchema = Type.Union([Type.String({ maxLength: 1_024 }), Type.Number(), Type.Boolean()])
+const WhereSchema = Type.Record(
+  Type.String(),
+  Type.Union([
+    Type.Object({ equals: ComparableSchema }, CLOSED),
+    Type.Object({ in: Type.Array(ComparableSchema, { minItems: 1, maxItems: 100 }) }, CLOSED),
+    Type.Object({ exists: Type.Boolean() }, CLOSED),
+  ]),
+  {
+    maxProperties: CONDITIONS_MAX,
+    description: 'Property to what it must be; events count when all conditions hold. Numbers and booleans are compared as their text',
+    examples: [{ status: { equals: 'ok' }, error: { exists: false } }],
+  },
+)
+const MeterRules = {
+  where: Type.Optional(WhereSchema),
+  onInexact: Type.Optional(
+    Type.Enum(['round', 'refuse'], {
+      description: 'A value of more than 9 fractional digits: rounded half away from zero (default), or left uncounted',
+    }),
+  ),
+  allowNegative: Type.Optional(Type.Boolean({ description: 'Values below zero count too; by default they are left uncounted' })),
+}
 
 export const MeterInputSchema = Type.Object(
   {
-    eventType: Type.String({ minLength: 1, maxLength: 256 }),
+    eventType: Type.String({ minLength: 1, maxLength: EVENT_TYPE_CHARS_MAX }),
     aggregation: OneOf(AGGREGATIONS),
     value: Type.Optional(
-      Type.Union([PathSchema, Type.Array(PathSchema, { minItems: 1, maxItems: VALUE_PATHS_MAX })], {
-        description: 'Several properties are added per event. For all but count',
-        examples: ['tokens'],
+      Type.Union([ValueSchema, Type.Array(ValueSchema, { minItems: 1, maxItems: VALUE_PATHS_MAX })], {
+        description: 'Several are read one by one and added per event. For all but count',
+        examples: ['tokens', 'usage.prompt_tokens - coalesce(usage.prompt_tokens_details.cached_tokens, 0)'],
       }),
     ),
     dimensions: Type.Optional(
@@ -49,6 +85,7 @@ export const MeterInputSchema = Type.Object(
         examples: [{ model: 'model' }],
       }),
     ),
+    ...MeterRules,
   },
   CLOSED,
 )
@@ -58,6 +95,7 @@ export const MeterSchema = Type.Object({
   aggregation: OneOf(AGGREGATIONS),
   value: Type.Optional(Type.Union([Type.String(), Type.Array(Type.String())])),
   dimensions: Type.Record(Type.String(), Type.String()),
+  ...MeterRules,
   status: Type.Union([Type.Literal('ready'), Type.Literal('backfilling')], {
     description: 'backfilling: events from before the meter was made or changed are still being counted',
   }),

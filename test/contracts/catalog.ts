@@ -100,6 +100,16 @@ export function describeCatalog(name: string, makePlace: () => Promise<CatalogPl
         expect(heard.map(({ kind, key }) => `${kind} ${key}`)).toEqual(['meter tokens', 'meter tokens'])
       })
 
+      test('what a meter reads, selects and allows comes back as it was put, and a change of it is one', async () => {
+        const rules = { where: { status: { in: ['ok', 2] }, error: { exists: false } }, onInexact: 'refuse', allowNegative: true } as const
+        const value = ['a["b.c"] - coalesce(d, 0)']
+        const ruled = await putMeter(TOKENS, { ...rules, value })
+        expect(ruled.value).toEqual({ tenant, key: TOKENS, revision: expect.any(Number), ...TOKENS_METER, ...rules, value })
+        expect(await catalog.meter(tenant, TOKENS)).toEqual(ruled.value)
+        expect(await putMeter(TOKENS, { ...rules, value })).toEqual({ ...ruled, result: 'same' })
+        expect(await putMeter(TOKENS, { value })).toMatchObject({ result: 'changed' })
+      })
+
       test('a revision never comes back, over deletion and restart', async () => {
         const first = await putMeter(TOKENS)
         expect(await catalog.deleteMeter(tenant, TOKENS)).toEqual(first.value)

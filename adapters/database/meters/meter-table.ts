@@ -137,11 +137,22 @@ function columnsOf(definition: MeterDefinition) {
     aggregation: definition.aggregation,
     value: JSON.stringify(definition.value),
     dimensions: JSON.stringify(definition.dimensions),
+    selection: definition.where === undefined ? null : JSON.stringify(definition.where),
+    on_inexact: definition.onInexact ?? null,
+    allow_negative: definition.allowNegative ?? false,
   }
 }
 
 function definitionOf(row: MeterRow): MeterDefinition {
-  return { eventType: row.event_type, aggregation: row.aggregation, value: row.value, dimensions: row.dimensions }
+  return {
+    eventType: row.event_type,
+    aggregation: row.aggregation,
+    value: row.value,
+    dimensions: row.dimensions,
+    ...(row.selection === null ? {} : { where: row.selection }),
+    ...(row.on_inexact === null ? {} : { onInexact: row.on_inexact }),
+    ...(row.allow_negative ? { allowNegative: true } : {}),
+  }
 }
 
 export function meterOf(row: MeterRow): Meter {
