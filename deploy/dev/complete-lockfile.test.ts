@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { completeLockfile, type Lockfile, missingPlatforms } from './complete-lockfile.ts'
+import { completeLockfile, entriesWithoutHash, type Lockfile, missingPlatforms, withHashes } from './complete-lockfile.ts'
+
+const lockfile = JSON.parse(readFileSync(new URL('../../package-lock.json', import.meta.url), 'utf8')) as Lockfile
 
 test('the lock file names the packages of all platforms, so that npm ci accepts it', () => {
-  const lockfile = JSON.parse(readFileSync(new URL('../../package-lock.json', import.meta.url), 'utf8')) as Lockfile
   const missing = missingPlatforms(lockfile).map(({ name }) => name)
   expect(missing, 'run `node deploy/dev/complete-lockfile.ts`').toEqual([])
 })
@@ -28,4 +29,18 @@ test('what is missing is added as npm would write it', () => {
     optional: true,
     os: ['linux'],
   })
+})
+
+/** The registry that the lock file was completed from does not have these three at all. */
+const WITHOUT_HASH = ['@chdb/lib-darwin-arm64', '@chdb/lib-darwin-x64', '@chdb/lib-linux-arm64-gnu']
+
+test('every package of the lock file has a hash, but for those that cannot be asked for', () => {
+  const names = entriesWithoutHash(lockfile).map(({ name }) => name)
+  expect(names, 'run `node deploy/dev/complete-lockfile.ts`').toEqual(WITHOUT_HASH)
+})
+
+test('a hash is added where there is none, and nothing else changes', () => {
+  const packages = { '': {}, 'node_modules/a': { version: '1.0.0' }, 'node_modules/b': { version: '2.0.0', integrity: 'sha512-b' } }
+  const hashed = withHashes({ packages }, (name, version) => `sha512-${name}-${version}`)
+  expect(hashed.packages).toEqual({ ...packages, 'node_modules/a': { version: '1.0.0', integrity: 'sha512-a-1.0.0' } })
 })

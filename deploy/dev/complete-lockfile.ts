@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
@@ -5,6 +6,7 @@ type LockedPackage = {
   readonly version?: string
   readonly dev?: boolean
   readonly license?: string
+  readonly integrity?: string
   readonly engines?: Readonly<Record<string, string>>
   readonly optionalDependencies?: Readonly<Record<string, string>>
 }
@@ -34,6 +36,24 @@ export function missingPlatforms({ packages }: Lockfile): { name: string; versio
   return missing
 }
 
+/** Without a hash `npm ci` would install whatever the registry says that the package is. */
+export function entriesWithoutHash({ packages }: Lockfile): { readonly path: string; readonly name: string; readonly version: string }[] {
+  return Object.entries(packages).flatMap(([path, { version, integrity }]) => {
+    const name = path.split('node_modules/').at(-1) ?? ''
+    return name === '' || version === undefined || integrity !== undefined ? [] : [{ path, name, version }]
+  })
+}
+
+/** `hashOf` answers null for a package that the registry does not have. */
+export function withHashes(lockfile: Lockfile, hashOf: (name: string, version: string) => string | null): Lockfile {
+  const packages = { ...lockfile.packages }
+  for (const { path, name, version } of entriesWithoutHash(lockfile)) {
+    const integrity = hashOf(name, version)
+    if (integrity !== null) packages[path] = { ...packages[path], integrity }
+  }
+  return { ...lockfile, packages }
+}
+
 const PLATFORM =
   /(android|darwin|freebsd|linux|openharmony|win32)-(arm64|arm|x64|ia32|ppc64|riscv64|s390x)(?:-(gnu|musl|eabi|gnueabihf|musleabihf|msvc))?$/
 
@@ -52,9 +72,20 @@ function platformEntry(name: string, version: string, parent: LockedPackage): Lo
   }
 }
 
+function hashInRegistry(name: string, version: string): string | null {
+  try {
+    const answer = execFileSync('npm', ['view', '--json', `${name}@${version}`, 'dist.integrity'], { stdio: ['ignore', 'pipe', 'ignore'] })
+    return JSON.parse(answer.toString()) as string
+  } catch {
+    return null
+  }
+}
+
 if (import.meta.main) {
   const path = fileURLToPath(new URL('../../package-lock.json', import.meta.url))
   const lockfile = JSON.parse(readFileSync(path, 'utf8')) as Lockfile
   console.log(`${missingPlatforms(lockfile).length} packages of other platforms added`)
-  writeFileSync(path, `${JSON.stringify(completeLockfile(lockfile), null, 2)}\n`)
+  const complete = withHashes(completeLockfile(lockfile), hashInRegistry)
+  for (const { name, version } of entriesWithoutHash(complete)) console.log(`no hash to be had of ${name} ${version}`)
+  writeFileSync(path, `${JSON.stringify(complete, null, 2)}\n`)
 }
