@@ -1,26 +1,27 @@
-import type { FieldError } from '../domain/refusal.ts'
+import type { Refusal, RefusalCode, WrongField } from '../domain/refusal.ts'
 
 /** The code of the whole is that of the first error; of a price it is `invalid_price`, whatever is wrong with it. */
 export type ErrorList = {
-  readonly fields: FieldError[]
-  add(field: string, code: string, detail: string): void
-  addAll(code: string, errors: readonly FieldError[]): void
-  code(): string | undefined
+  readonly fields: WrongField[]
+  add(field: string, code: RefusalCode, detail: string): void
+  /** What one field is refused for. */
+  refuse(field: string, refusal: Refusal): void
+  addAll(code: RefusalCode, errors: readonly WrongField[]): void
+  code(): RefusalCode | undefined
 }
 
 export function createErrorList(): ErrorList {
-  const fields: FieldError[] = []
-  let firstCode: string | undefined
+  const fields: WrongField[] = []
+  let firstCode: RefusalCode | undefined
+  function addAll(code: RefusalCode, errors: readonly WrongField[]): void {
+    firstCode ??= code
+    fields.push(...errors)
+  }
   return {
     fields,
-    add(field, code, detail) {
-      firstCode ??= code
-      fields.push({ field, code, detail })
-    },
-    addAll(code, errors) {
-      firstCode ??= code
-      fields.push(...errors)
-    },
+    add: (field, code, detail) => addAll(code, [{ field, code, detail }]),
+    refuse: (field, refusal) => addAll(refusal.code, [{ field, refusal }]),
+    addAll,
     code: () => firstCode,
   }
 }

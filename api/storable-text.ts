@@ -1,4 +1,4 @@
-import { orThrow, refuse } from '../domain/refusal.ts'
+import { RefusalError, refuse, refuseField } from '../domain/refusal.ts'
 import type { HttpApp } from '../schemas/http/common.ts'
 
 const FIELD_CHARACTERS_MAX = 200
@@ -13,8 +13,7 @@ export function refuseUnstorableText(body: unknown): void {
   const found = findUnstorable(body, '')
   if (found === null) return
   const field = found.slice(0, FIELD_CHARACTERS_MAX).toWellFormed().replaceAll('\0', '\\0') || 'body'
-  const detail = `${field} holds a NUL character or half of a surrogate pair, which cannot be stored; send well-formed text.`
-  orThrow(refuse('invalid_text', detail, { errors: [{ field, code: 'invalid_text', detail }] }))
+  throw new RefusalError(refuseField(field, refuse('invalid_text', { field })))
 }
 
 /** The path of the first such string or property name. Depth and size are bounded before, for every body. */

@@ -81,7 +81,7 @@ describe('gathered reads', () => {
 
   test('of a read that failed by what it asked for, each is read by itself: the one to blame fails alone', async () => {
     const asked: (readonly string[])[] = []
-    const refusal = new RefusalError(refuse('too_many_rows', 'too many'))
+    const refusal = new RefusalError(refuse('too_many_rows', { rowsMax: 1 }))
     const reads = createBatchedReads<string, string>({
       read: async (items) => {
         asked.push(items)

@@ -8,6 +8,7 @@ import type { Meter } from '../domain/metering/meter.ts'
 import type { UsageEvent } from '../domain/metering/usage-event.ts'
 import { isRefusal } from '../domain/refusal.ts'
 import { type ParseContext, parseUsageEvent } from '../ingest/usage-event-parsing.ts'
+import { refusalDetail } from '../schemas/http/refusal-answer.ts'
 import { createWorkloadEvents, EVENT_TYPE, type WorkloadEvent } from './usage-workload.ts'
 
 /** What the benches in one process feed to the real functions: the same events that the load generator sends. */
@@ -43,7 +44,7 @@ export function usageEvents(count: number, round: number, nowMs: number): UsageE
   const context = parseContext(nowMs + count)
   return values.map((value) => {
     const event = parseUsageEvent(value, context)
-    if (isRefusal(event)) throw new Error(event.detail)
+    if (isRefusal(event)) throw new Error(refusalDetail(event))
     return event
   })
 }

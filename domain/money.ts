@@ -4,7 +4,7 @@ import { type Outcome, refuse } from './refusal.ts'
 /** Fractional digits of a currency's minor unit after ISO 4217: 2 for USD, 0 for JPY, 3 for KWD. Refuses `unknown_currency`. */
 export function minorUnitDigits(currency: string): Outcome<number> {
   if (!CURRENCIES.has(currency)) {
-    return refuse('unknown_currency', `'${currency.slice(0, 16)}' is not a currency; give the ISO 4217 code in capitals, such as 'USD'.`)
+    return refuse('unknown_currency', { currency })
   }
   return MINOR_UNIT_DIGITS[currency] ?? 2
 }

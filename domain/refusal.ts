@@ -1,38 +1,60 @@
 /**
- * A refusal is the caller's failure and a plain value: stable snake_case `code`, and a `detail` that says what
- * happened, the value, the limit and the next move. `status` is the HTTP status it is answered with.
+ * A refusal is the caller's failure and a plain value: a stable snake_case code, and the fields that say which value met
+ * which limit. Status, sentence and next move belong to whoever answers: for HTTP they stand in `schemas/http/refusals.ts`.
  */
-export type Refusal = {
+export type Refusal = { [Code in RefusalCode]: RefusalOf<Code> }[RefusalCode]
+
+/** `fields` is null where the caller's input is wrong and `errors` say so field by field. */
+export type RefusalOf<Code extends RefusalCode> = {
   readonly kind: 'refusal'
-  readonly code: string
-  readonly detail: string
-  readonly status: number
-  readonly errors?: readonly FieldError[]
-  readonly retryAfterSeconds?: number
+  readonly code: Code
+  readonly fields: RefusalFields[Code] | null
+  readonly errors?: readonly WrongField[]
+  /** What of the request is kept although the rest of it is refused. */
+  readonly kept?: KeptEvents
 }
 
-/** One wrong field of a request body: `field` is a JSON path without the leading `$.`: `tiers[1].upTo`. */
-export type FieldError = { readonly field: string; readonly code: string; readonly detail: string }
+/** Every code with the fields that it is refused with. Each table of `schemas/http/refusals/` adds its own. */
+// biome-ignore lint/suspicious/noEmptyInterface: it is filled where the codes are declared, and a type alias cannot be.
+export interface RefusalFields {}
+export type RefusalCode = keyof RefusalFields
+
+/** One wrong field of an input: `field` is a JSON path without the leading `$.`: `tiers[1].upTo`. */
+export type WrongField = FieldError | { readonly field: string; readonly refusal: Refusal }
+/** What is wrong with the field is told in its own words: `detail` names the field, the value and the limit. */
+export type FieldError = { readonly field: string; readonly code: RefusalCode; readonly detail: string }
+
+export type KeptEvents = { readonly kept: number; readonly events: number }
 
 export type Outcome<Value> = Value | Refusal
 
-export function refuse(
-  code: string,
-  detail: string,
-  more: { status?: number; errors?: readonly FieldError[]; retryAfterSeconds?: number } = {},
-): Refusal {
-  return { kind: 'refusal', code, detail, status: 400, ...more }
+export function refuse<Code extends RefusalCode>(code: Code, fields: RefusalFields[Code], errors?: readonly WrongField[]): Refusal {
+  return (errors === undefined ? { kind: 'refusal', code, fields } : { kind: 'refusal', code, fields, errors }) as Refusal
+}
+
+/** The input is refused for one of its fields, such as a key that names nothing. */
+export function refuseField(field: string, refusal: Refusal): Refusal {
+  return refuseFields(refusal.code, [{ field, refusal }])
+}
+
+/** The input is refused for these of its fields, the first of which is told in the sentence of the whole. */
+export function refuseFields(code: RefusalCode, errors: readonly WrongField[]): Refusal {
+  return { kind: 'refusal', code, fields: null, errors } as Refusal
+}
+
+export function codeOfField(wrong: WrongField): RefusalCode {
+  return 'refusal' in wrong ? wrong.refusal.code : wrong.code
 }
 
 export function isRefusal(value: unknown): value is Refusal {
   return typeof value === 'object' && value !== null && (value as { kind?: unknown }).kind === 'refusal'
 }
 
-/** Carries a refusal through code that can only throw, such as a route handler; answered as problem+json. */
+/** Carries a refusal through code that can only throw, such as a route handler; the HTTP error handler answers it. */
 export class RefusalError extends Error {
   readonly refusal: Refusal
   constructor(refusal: Refusal) {
-    super(refusal.detail)
+    super(refusal.code)
     this.name = 'RefusalError'
     this.refusal = refusal
   }

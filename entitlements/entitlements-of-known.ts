@@ -1,7 +1,6 @@
 import type { Catalog } from '../adapters/database/catalog.ts'
 import type { CustomerKey, TenantKey } from '../domain/identity.ts'
-import { RefusalError } from '../domain/refusal.ts'
-import { unknownKey } from '../schemas/http/unknown-key.ts'
+import { RefusalError, refuse } from '../domain/refusal.ts'
 import type { CustomerEntitlements, EntitlementCache } from './entitlement-cache.ts'
 
 /** For routes with the customer in the path: one that does not exist is 404. */
@@ -11,6 +10,7 @@ export async function entitlementsOfKnown(
   customer: CustomerKey,
 ): Promise<CustomerEntitlements['entitlements']> {
   const resolved = await entitlements.entitlementsOf(tenant, customer)
-  if (!resolved.isKnown && (await catalog.customer(tenant, customer)) === null) throw new RefusalError(unknownKey('customer', customer))
+  if (!resolved.isKnown && (await catalog.customer(tenant, customer)) === null)
+    throw new RefusalError(refuse('unknown_customer', { customer }))
   return resolved.entitlements
 }

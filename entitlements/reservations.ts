@@ -6,13 +6,11 @@ import { allowanceOf } from '../domain/entitlements/decision.ts'
 import type { EffectiveEntitlement, MeteredEntitlement } from '../domain/entitlements/entitlements.ts'
 import type { CustomerKey, FeatureKey, InstantMs, Period, TenantKey } from '../domain/identity.ts'
 import { partitionOf } from '../domain/metering/partitioning.ts'
-import { isRefusal, type Outcome } from '../domain/refusal.ts'
+import { isRefusal, type Outcome, refuse } from '../domain/refusal.ts'
 import type { Hold } from '../domain/reservations/hold.ts'
 import {
   extendedReservation,
   hardLimitReached,
-  notEntitled,
-  notMetered,
   type ReservationRequest,
   releasedReservation,
   repeatedReservation,
@@ -20,9 +18,7 @@ import {
   settledAtMs,
   settledReservation,
   settleReport,
-  unknownReservation,
 } from '../domain/reservations/reservation.ts'
-import { unknownFeature } from '../schemas/http/unknown-key.ts'
 import type { MeteredSpent } from './balance.ts'
 import type { BalanceReader, CounterCap } from './balance-reader.ts'
 import type { CountersCatchUp } from './counters-catch-up.ts'
@@ -69,8 +65,10 @@ export function createReservations(deps: ReservationsDeps): Reservations {
     const entitlement = await entitlementOf(tenant, customer, feature)
     if (entitlement !== undefined) return reservable(feature, entitlement)
     const known = await cache.feature(tenant, feature)
-    if (known === null) return unknownFeature(feature)
-    return known.type === 'metered' ? notEntitled(customer, feature) : notMetered(feature)
+    if (known === null) return refuse('unknown_feature', { feature })
+    return known.type === 'metered'
+      ? refuse('no_entitlement', { customer, feature, wanted: 'hold' })
+      : refuse('feature_not_metered', { feature, wanted: 'hold' })
   }
 
   async function repeated(hold: Hold, request: ReservationRequest): Promise<Outcome<Reserved>> {
@@ -84,13 +82,13 @@ export function createReservations(deps: ReservationsDeps): Reservations {
 
   async function settle(tenant: TenantKey, id: string, usage: SettledUsage): Promise<Outcome<Hold>> {
     const found = await counters.hold(tenant, id, clock.now())
-    if (found === null) return unknownReservation(id)
+    if (found === null) return refuse('unknown_reservation', { reservation: id })
     const { customer, feature } = found
     const entitlement = await entitlementOf(tenant, customer, feature)
     const metered = entitlement?.type === 'metered' ? entitlement : null
     const meter =
       metered === null ? await cache.feature(tenant, feature) : { meter: metered.tracked.meter.key, filter: metered.tracked.filter }
-    if (meter === null || meter.meter === null) return unknownFeature(feature)
+    if (meter === null || meter.meter === null) return refuse('unknown_feature', { feature })
     const outcome = await settleHold(deps, found, metered, {
       quantity: usage.quantity,
       occurredAtMs: settledAtMs(found, usage.occurredAtMs, clock.now()),
@@ -122,19 +120,19 @@ export function createReservations(deps: ReservationsDeps): Reservations {
       return hardLimitReached(outcome.hold, limit, { usedUnits: entitlement.account === null ? usedUnits : usedUnits - overage, heldUnits })
     },
     async find(tenant, id) {
-      return (await counters.hold(tenant, id, clock.now())) ?? unknownReservation(id)
+      return (await counters.hold(tenant, id, clock.now())) ?? refuse('unknown_reservation', { reservation: id })
     },
     settle,
     async release(tenant, id) {
       const found = await counters.hold(tenant, id, clock.now())
-      if (found === null) return unknownReservation(id)
+      if (found === null) return refuse('unknown_reservation', { reservation: id })
       const hold = outcomeHold(await counters.releaseHold(found, id, clock.now()), id)
       return isRefusal(hold) ? hold : releasedReservation(hold)
     },
     async extend(tenant, id, ttlMs) {
       const nowMs = clock.now()
       const found = await counters.hold(tenant, id, nowMs)
-      if (found === null) return unknownReservation(id)
+      if (found === null) return refuse('unknown_reservation', { reservation: id })
       const hold = outcomeHold(await counters.extendHold(found, id, (nowMs + ttlMs) as InstantMs, nowMs), id)
       return isRefusal(hold) ? hold : extendedReservation(hold)
     },
@@ -192,7 +190,7 @@ function outcomeHold(outcome: HoldOutcome, id: string): Outcome<Hold> {
     case 'done':
       return outcome.hold
     case 'unknown':
-      return unknownReservation(id)
+      return refuse('unknown_reservation', { reservation: id })
     case 'untracked':
       throw notTracked()
     default:

@@ -4,11 +4,10 @@ import { formatQuantity } from '../domain/decimal.ts'
 import type { MeteredEntitlement } from '../domain/entitlements/entitlements.ts'
 import type { CustomerKey, FeatureKey, InstantMs, MeterKey, Period, TenantKey } from '../domain/identity.ts'
 import type { DimensionFilter } from '../domain/metering/dimension-filter.ts'
-import { type Aggregation, isAdditive, type MeterDefinition } from '../domain/metering/meter.ts'
+import { isAdditive, type MeterDefinition } from '../domain/metering/meter.ts'
 import type { UsageEvent } from '../domain/metering/usage-event.ts'
 import { dimensionsWithin, USAGE_REPORT_SOURCE, USAGE_REPORT_TYPE, type UsageReport } from '../domain/metering/usage-report.ts'
-import { isRefusal, type Outcome, type Refusal, refuse } from '../domain/refusal.ts'
-import { unknownFeature } from '../schemas/http/unknown-key.ts'
+import { isRefusal, type Outcome, refuse } from '../domain/refusal.ts'
 import type { BalanceReader } from './balance-reader.ts'
 import type { EntitlementCache } from './entitlement-cache.ts'
 import type { ReportUsage } from './settlement-writer.ts'
@@ -42,11 +41,12 @@ export function createUsageReports(deps: {
 
   async function targetOf(tenant: TenantKey, key: FeatureKey): Promise<Outcome<Target>> {
     const feature = await entitlements.feature(tenant, key)
-    if (feature === null) return unknownFeature(key)
-    if (feature.type !== 'metered' || feature.meter === null) return notMetered(key)
+    if (feature === null) return refuse('unknown_feature', { feature: key })
+    if (feature.type !== 'metered' || feature.meter === null) return refuse('feature_not_metered', { feature: key, wanted: 'report' })
     const meter: MeterDefinition | null = await catalog.meter(tenant, feature.meter)
     invariant(meter !== null, `meter ${feature.meter} is kept as a feature reads it`)
-    if (!isAdditive(meter.aggregation)) return notAdditive(key, meter.aggregation)
+    const { aggregation } = meter
+    if (!isAdditive(aggregation)) return refuse('feature_not_additive', { feature: key, aggregation, wanted: 'report' })
     return { meter: feature.meter, filter: feature.filter }
   }
 
@@ -62,7 +62,7 @@ export function createUsageReports(deps: {
       let period: Period | null = null
       if (reported.behaviour === 'set') {
         const entitlement = await entitlementOf(tenant, reported)
-        if (entitlement === null) return noPeriod(reported)
+        if (entitlement === null) return refuse('no_entitlement', { customer: reported.customer, feature: reported.feature, wanted: 'set' })
         period = balances.periodAt(entitlement, reported.occurredAtMs)
       }
       const event = usageReportEvent(reported, target, period)
@@ -96,18 +96,4 @@ function usageReportEvent(reported: ReportedQuantity, { meter, filter }: Target,
     data: JSON.stringify(data),
     attributes: null,
   }
-}
-
-function notMetered(feature: FeatureKey): Refusal {
-  return refuse('feature_not_metered', `${feature} is not a metered feature, so there is no usage of it to report.`, { status: 409 })
-}
-
-function notAdditive(feature: FeatureKey, aggregation: Aggregation): Refusal {
-  const detail = `${feature} is metered by ${aggregation}, to which a reported quantity cannot be added; report usage of features metered by sum or count, or send an event with POST /v1/events.`
-  return refuse('feature_not_additive', detail, { status: 409 })
-}
-
-function noPeriod({ customer, feature }: ReportedQuantity): Refusal {
-  const detail = `${customer} has no entitlement to ${feature}, so there is no period whose usage could be set; report a delta, or give it a subscription whose plan has the feature.`
-  return refuse('no_entitlement', detail, { status: 409 })
 }

@@ -1,23 +1,26 @@
 import type { Logger } from 'pino'
 import { Fault } from '../base/fault.ts'
 import type { TenantKey } from '../domain/identity.ts'
-import { type FieldError, isRefusal, type Outcome, type Refusal, RefusalError, refuse } from '../domain/refusal.ts'
+import { isRefusal, type Refusal, RefusalError, refuse } from '../domain/refusal.ts'
+import { sayKept } from '../schemas/http/refusal-answer.ts'
 import type { IndexedEvent, RecordWriter, WriteFailure } from './record-writer.ts'
 import type { SubjectCache } from './subject-cache.ts'
 import { type ParseContext, parseUsageEvent, SUBJECT_CHARS_MAX } from './usage-event-parsing.ts'
 
 export type IngestMode = { readonly isAtomic: boolean; readonly isBackfill: boolean }
 
-export type RejectedEvent = { readonly index: number; readonly id: string | null; readonly code: string; readonly detail: string }
+/** Why something was not taken: the sender's failure, or the world's. */
+export type NotTaken = Refusal | Fault
+export type RejectedEvent = { readonly index: number; readonly id: string | null; readonly why: NotTaken }
 export type Verdicts = { readonly accepted: number; readonly rejected: readonly RejectedEvent[] }
+
+export type IngestOutcome = Verdicts | NotTaken
 
 /** Stands for an event that could not even be parsed, in its place among the others. */
 export class UnreadableEvent {
-  readonly code: string
-  readonly detail: string
-  constructor(code: string, detail: string) {
-    this.code = code
-    this.detail = detail
+  readonly refusal: Refusal
+  constructor(refusal: Refusal) {
+    this.refusal = refusal
   }
 }
 
@@ -29,9 +32,9 @@ export type IngestRequest = {
   /** How many events were added. */
   events(): number
   /** Every event's verdict, once all that was accepted is durable. */
-  finish(): Promise<Outcome<Verdicts>>
-  /** For a request that ends in the middle: waits for what is under way and says in the refusal what of it was kept. */
-  abandon(refusal: Refusal): Promise<Refusal>
+  finish(): Promise<IngestOutcome>
+  /** For a request that ends in the middle: waits for what is under way and adds to the reason what of it was kept. */
+  abandon(why: NotTaken): Promise<NotTaken>
 }
 
 /** Events judged in one go; between slices other requests have their turn. */
@@ -57,9 +60,9 @@ export function createIngestRequest(options: {
   let events = 0
   let written = 0
 
-  function reject(index: number, id: unknown, code: string, detail: string): void {
-    options.onRejected(code)
-    rejected.push({ index, id: typeof id === 'string' ? id.slice(0, 256).toWellFormed() : null, code, detail })
+  function reject(index: number, id: unknown, why: NotTaken): void {
+    options.onRejected(why.code)
+    rejected.push({ index, id: typeof id === 'string' ? id.slice(0, 256).toWellFormed() : null, why })
   }
 
   function judge(values: readonly unknown[], context: ParseContext): IndexedEvent[] {
@@ -67,11 +70,11 @@ export function createIngestRequest(options: {
     for (const value of values) {
       const index = events++
       if (value instanceof UnreadableEvent) {
-        reject(index, null, value.code, value.detail)
+        reject(index, null, value.refusal)
         continue
       }
       const event = parseUsageEvent(value, context)
-      if (isRefusal(event)) reject(index, (value as { id?: unknown } | null)?.id, event.code, event.detail)
+      if (isRefusal(event)) reject(index, (value as { id?: unknown } | null)?.id, event)
       else accepted.push({ index, event })
     }
     return accepted
@@ -88,16 +91,16 @@ export function createIngestRequest(options: {
 
   const failedEvents = () => failures.reduce((sum, failure) => sum + failure.events.length, 0)
 
-  function verdicts(): Outcome<Verdicts> {
+  function verdicts(): IngestOutcome {
     const accepted = written - failedEvents()
-    if (accepted === 0 && failures.length > 0) return refusalOfFault(firstFault(failures))
+    if (accepted === 0 && failures.length > 0) return causeOf(firstFault(failures))
     if (accepted === 0) return noneAcceptable(events, rejected, isAtomic)
     if (failures.length === 0) return { accepted, rejected }
     options.log.warn({ accepted, notKept: failedEvents() }, 'kept a request in part')
     if (isAtomic) return keptInPart(accepted, failedEvents())
     for (const { events: lost, fault } of failures) {
-      const why = refusalOfFault(fault)
-      for (const { index, event } of lost) reject(index, event.id, why.code, `The event was not kept: ${why.detail} Send it again.`)
+      const why = causeOf(fault)
+      for (const { index, event } of lost) reject(index, event.id, why)
     }
     return { accepted, rejected: rejected.sort((a, b) => a.index - b.index) }
   }
@@ -122,22 +125,23 @@ export function createIngestRequest(options: {
       await Promise.all(writes)
       return verdicts()
     },
-    async abandon(refusal) {
+    async abandon(why) {
       await Promise.all(writes)
       const kept = written - failedEvents()
-      if (kept === 0) return refusal
-      const told = `${kept} of the ${events} events read before that, which have index 0 to ${events - 1}, were kept. Send the rest, or all of it again: a repeat is counted once.`
-      // 503 would say that nothing was kept.
-      return { ...refusal, status: refusal.status === 503 ? 500 : refusal.status, detail: `${refusal.detail} ${told}` }
+      if (kept === 0) return why
+      if (!(why instanceof Fault)) return { ...why, kept: { kept, events } }
+      // One that can be retried, which is 503, would say that nothing was kept.
+      const publicText = `${why.publicText} ${sayKept({ kept, events })}`
+      return new Fault(why.code, why.message, { canRetry: false, publicText, cause: why })
     },
   }
 }
 
-/** What a request is refused with for what was thrown while it was served; a bug is thrown on. */
-export function refusalOfFault(error: unknown): Refusal {
+/** Why a request is not taken, from what was thrown while it was served; a bug is thrown on. */
+export function causeOf(error: unknown): NotTaken {
   if (error instanceof RefusalError) return error.refusal
-  if (!(error instanceof Fault)) throw error
-  return refuse(error.code, error.publicText, { status: error.canRetry ? 503 : 500, ...(error.canRetry ? { retryAfterSeconds: 1 } : {}) })
+  if (error instanceof Fault) return error
+  throw error
 }
 
 /** Subjects to be resolved. An event that names its customer needs none; one that is too long is refused anyway. */
@@ -158,21 +162,14 @@ function firstFault(failures: readonly WriteFailure[]): unknown {
 }
 
 function noneAcceptable(events: number, rejected: readonly RejectedEvent[], isAtomic: boolean): Refusal {
-  if (events === 0) return refuse('no_events', 'The request holds no event. Send at least one.')
-  const first = rejected[0]
-  const which = isAtomic
-    ? `${rejected.length} of the ${events} events cannot be accepted, so none was kept`
-    : `None of the ${events} events can be accepted`
-  const errors: FieldError[] = rejected.slice(0, ERRORS_SHOWN_MAX).map(({ index, code, detail }) => ({ field: `[${index}]`, code, detail }))
-  const more = rejected.length > ERRORS_SHOWN_MAX ? ` The first ${ERRORS_SHOWN_MAX} are listed.` : ''
-  return refuse('invalid_events', `${which}. Event ${first?.index ?? 0}: ${first?.detail ?? ''}${more}`, { errors })
+  if (events === 0) return refuse('no_events', {})
+  const errors = rejected
+    .slice(0, ERRORS_SHOWN_MAX)
+    .flatMap(({ index, why }) => (why instanceof Fault ? [] : [{ field: `[${index}]`, refusal: why }]))
+  return refuse('invalid_events', { events, rejected: rejected.length, firstIndex: rejected[0]?.index ?? 0, isAtomic }, errors)
 }
 
 /** Only when the log failed between two records of an atomic request: what is in the log cannot be taken back, but it can be completed. */
 function keptInPart(kept: number, lost: number): Refusal {
-  return refuse(
-    'kept_in_part',
-    `The event log failed after ${kept} of ${kept + lost} events were kept. Send the same request again to complete it: a repeat is counted once.`,
-    { status: 500 },
-  )
+  return refuse('kept_in_part', { kept, events: kept + lost })
 }

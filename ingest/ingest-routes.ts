@@ -1,12 +1,14 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'
-import { Type } from 'typebox'
+import { type Static, Type } from 'typebox'
+import { Fault } from '../base/fault.ts'
 import type { Principal } from '../domain/principal.ts'
-import { isRefusal, type Outcome, orThrow, type Refusal, refuse } from '../domain/refusal.ts'
+import { isRefusal, type Outcome, orThrow, type Refusal, refuse, refuseFields } from '../domain/refusal.ts'
 import { type HttpApp, ProblemSchema } from '../schemas/http/common.ts'
+import { refusalDetail } from '../schemas/http/refusal-answer.ts'
 import { discardRest } from './discard-rest.ts'
 import { type Ingest, tooManyEvents } from './ingest.ts'
-import { type IngestMode, refusalOfFault, type Verdicts } from './ingest-request.ts'
+import { causeOf, type IngestMode, type IngestOutcome, type RejectedEvent } from './ingest-request.ts'
 import { linePieces } from './json-lines.ts'
 import { type BodyShape, bodyKindOf, unpackedBody, utf8TextOf } from './request-body.ts'
 
@@ -28,17 +30,29 @@ export function ingestRoutes({ ingest }: { readonly ingest: Ingest }): (app: Htt
           headers: request.headers,
           body: request.body instanceof Readable ? request.body : Readable.from([]),
         })
-        if (isRefusal(outcome)) {
+        if (outcome instanceof Fault || isRefusal(outcome)) {
           ingest.countRefusal(outcome)
           if (!request.raw.readableEnded) await discardRest(request.raw)
           // What is still left would have to be read before the connection could serve another request.
           if (!request.raw.readableEnded) reply.header('connection', 'close')
         }
+        if (outcome instanceof Fault) {
+          if (outcome.canRetry) reply.header('retry-after', FAULT_RETRY_SECONDS)
+          throw outcome
+        }
         const { accepted, rejected } = orThrow(outcome)
-        return reply.code(202).send({ accepted, rejected: [...rejected] })
+        return reply.code(202).send({ accepted, rejected: rejected.map(rejectedJson) })
       },
     )
   }
+}
+
+/** A sender of events has a queue behind it: it tries again sooner than others. */
+const FAULT_RETRY_SECONDS = 1
+
+function rejectedJson({ index, id, why }: RejectedEvent): Static<typeof RejectedEventSchema> {
+  const detail = why instanceof Fault ? `The event was not kept: ${why.publicText} Send it again.` : refusalDetail(why)
+  return { index, id, code: why.code, detail }
 }
 
 type EventsRequest = {
@@ -48,7 +62,7 @@ type EventsRequest = {
   readonly body: Readable
 }
 
-async function receive(ingest: Ingest, request: EventsRequest): Promise<Outcome<Verdicts>> {
+async function receive(ingest: Ingest, request: EventsRequest): Promise<IngestOutcome> {
   const mode = modeOf(request)
   if (isRefusal(mode)) return mode
   const kind = bodyKindOf(request.headers)
@@ -65,7 +79,7 @@ async function receiveWhole(
   mode: IngestMode,
   bytes: AsyncIterable<Buffer>,
   shape: Exclude<BodyShape, 'lines'>,
-): Promise<Outcome<Verdicts>> {
+): Promise<IngestOutcome> {
   let heldBytes = 0
   try {
     const chunks: Buffer[] = []
@@ -77,19 +91,14 @@ async function receiveWhole(
     const values = valuesOf(chunks, shape)
     return isRefusal(values) ? values : await ingest.submit(tenant, values, mode)
   } catch (error) {
-    return refusalOfFault(error)
+    return causeOf(error)
   } finally {
     ingest.budget.give(heldBytes)
   }
 }
 
 /** Lines are taken in pieces as they come: memory stays bounded, and a slow log slows the sender down. */
-async function receiveLines(
-  ingest: Ingest,
-  { tenant }: Principal,
-  mode: IngestMode,
-  bytes: AsyncIterable<Buffer>,
-): Promise<Outcome<Verdicts>> {
+async function receiveLines(ingest: Ingest, { tenant }: Principal, mode: IngestMode, bytes: AsyncIterable<Buffer>): Promise<IngestOutcome> {
   const request = ingest.begin(tenant, mode)
   const { budget, limits } = ingest
   let stagedBytes = 0
@@ -107,7 +116,7 @@ async function receiveLines(
     }
     return await request.finish()
   } catch (error) {
-    return await request.abandon(refusalOfFault(error))
+    return await request.abandon(causeOf(error))
   } finally {
     budget.give(stagedBytes)
   }
@@ -117,23 +126,20 @@ const BUDGET_WAIT_MS_MAX = 10_000
 
 function valuesOf(chunks: readonly Buffer[], shape: Exclude<BodyShape, 'lines'>): Outcome<readonly unknown[]> {
   const bytes = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)
-  if (bytes.length === 0) return refuse('empty_body', 'The request has no body. Send at least one event.')
+  if (bytes.length === 0) return refuse('empty_body', {})
   const text = utf8TextOf(bytes)
-  if (text === undefined) return refuse('invalid_utf8', 'The body is not UTF-8. Send JSON in UTF-8.')
+  if (text === undefined) return refuse('invalid_utf8', { part: 'body' })
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch (error) {
-    return refuse('invalid_json', `The body is not JSON: ${error instanceof Error ? error.message.slice(0, 200).toWellFormed() : ''}`)
+    const message = error instanceof Error ? error.message.slice(0, 200).toWellFormed() : ''
+    return refuse('invalid_json', { why: 'unparsed', part: 'body', message })
   }
   if (Array.isArray(value)) {
-    return shape === 'object'
-      ? refuse('invalid_json', 'The body is an array. Send one event, or application/cloudevents-batch+json.')
-      : value
+    return shape === 'object' ? refuse('invalid_json', { why: 'is_array' }) : value
   }
-  return shape === 'array'
-    ? refuse('invalid_json', 'The body is not an array. Send an array of events, or application/cloudevents+json.')
-    : [value]
+  return shape === 'array' ? refuse('invalid_json', { why: 'is_no_array' }) : [value]
 }
 
 function modeOf({ query, principal }: EventsRequest): Outcome<IngestMode> {
@@ -142,7 +148,7 @@ function modeOf({ query, principal }: EventsRequest): Outcome<IngestMode> {
   const isBackfill = flag(query, 'backfill')
   if (isRefusal(isBackfill)) return isBackfill
   if (isBackfill && !principal.scopes.includes('admin')) {
-    return refuse('missing_scope', '?backfill=true lifts the bounds on event time and needs a key with scope admin.', { status: 403 })
+    return refuse('missing_scope', { scope: 'admin', has: principal.scopes, wanted: 'backfill' })
   }
   return { isAtomic, isBackfill }
 }
@@ -152,12 +158,11 @@ function flag(query: EventsRequest['query'], name: string): Outcome<boolean> {
   if (value === undefined || value === 'false') return false
   if (value === 'true' || value === '') return true
   const detail = `${name} is ${JSON.stringify(value).slice(0, 80)}; send true or false.`
-  return refuse('invalid_request', `The request is not valid: ${detail}`, { errors: [{ field: name, code: 'invalid', detail }] })
+  return refuseFields('invalid_request', [{ field: name, code: 'invalid', detail }])
 }
 
 function overloaded(ingest: Ingest): Refusal {
-  const detail = `Requests under way hold ${ingest.budget.held()} bytes of at most ${ingest.limits.bytesInFlightMax}. Nothing of this request was kept; send it again after Retry-After.`
-  return refuse('overloaded', detail, { status: 503, retryAfterSeconds: 1 })
+  return refuse('overloaded', { heldBytes: ingest.budget.held(), heldBytesMax: ingest.limits.bytesInFlightMax })
 }
 
 const EventSchema = Type.Object(
@@ -177,6 +182,12 @@ const EventSchema = Type.Object(
   },
   { additionalProperties: true, description: 'A CloudEvent; unknown attributes are kept' },
 )
+const RejectedEventSchema = Type.Object({
+  index: Type.Integer(),
+  id: Type.Union([Type.String(), Type.Null()]),
+  code: Type.String(),
+  detail: Type.String(),
+})
 const FlagSchema = Type.Union([Type.Literal('true'), Type.Literal('false')])
 
 const SCHEMA = {
@@ -194,9 +205,7 @@ const SCHEMA = {
   response: {
     202: Type.Object({
       accepted: Type.Integer(),
-      rejected: Type.Array(
-        Type.Object({ index: Type.Integer(), id: Type.Union([Type.String(), Type.Null()]), code: Type.String(), detail: Type.String() }),
-      ),
+      rejected: Type.Array(RejectedEventSchema),
     }),
     '4xx': ProblemSchema,
     '5xx': ProblemSchema,

@@ -3,9 +3,9 @@ import { Counter, Gauge, type Registry } from 'prom-client'
 import type { Clock } from '../base/clock.ts'
 import type { InstantMs, TenantKey } from '../domain/identity.ts'
 import { EVENT_AGE_MAX_MS, EVENT_LEAD_MAX_MS } from '../domain/metering/usage-event.ts'
-import { type Outcome, type Refusal, refuse } from '../domain/refusal.ts'
+import { type Refusal, refuse } from '../domain/refusal.ts'
 import { type ByteBudget, createByteBudget } from './byte-budget.ts'
-import { createIngestRequest, type IngestMode, type IngestRequest, refusalOfFault, type Verdicts } from './ingest-request.ts'
+import { causeOf, createIngestRequest, type IngestMode, type IngestOutcome, type IngestRequest, type NotTaken } from './ingest-request.ts'
 import type { RecordWriter } from './record-writer.ts'
 import { createSubjectCache, type ResolveSubjects } from './subject-cache.ts'
 
@@ -42,12 +42,12 @@ export type Ingest = {
   /** Begins a request whose events come in pieces. */
   begin(tenant: TenantKey, mode: IngestMode): IngestRequest
   /** Takes the events of one request, all at hand; answers when they are durable. */
-  submit(tenant: TenantKey, values: readonly unknown[], mode: IngestMode): Promise<Outcome<Verdicts>>
+  submit(tenant: TenantKey, values: readonly unknown[], mode: IngestMode): Promise<IngestOutcome>
   /** To be called when a customer of the tenant has changed: subjects are resolved anew. */
   invalidateSubjects(tenant: TenantKey): void
   /** Changes of customers may have gone unheard. */
   invalidateAllSubjects(): void
-  countRefusal(refusal: Refusal): void
+  countRefusal(why: NotTaken): void
   /** Resolves when all that was handed to the log is durable or has failed. */
   drain(): Promise<void>
 }
@@ -89,12 +89,12 @@ export function createIngest(options: IngestOptions): Ingest {
         await request.add(values)
         return await request.finish()
       } catch (error) {
-        return request.abandon(refusalOfFault(error))
+        return request.abandon(causeOf(error))
       }
     },
     invalidateSubjects: (tenant) => subjects.invalidate(tenant),
     invalidateAllSubjects: () => subjects.invalidateAll(),
-    countRefusal: (refusal) => metrics.refused.inc({ reason: refusal.code }),
+    countRefusal: ({ code }) => metrics.refused.inc({ reason: code }),
     drain: () => writer.drain(),
   }
 }
@@ -105,7 +105,7 @@ function withinFlight(limits: IngestLimits): IngestLimits {
 }
 
 export function tooManyEvents(eventsMax: number): Refusal {
-  return refuse('too_many_events', `The request holds more than ${eventsMax} events, the most it may. Send it in parts.`, { status: 413 })
+  return refuse('too_many_events', { eventsMax })
 }
 
 /** What the usage store can hold: a backfilled event may be as old as the epoch. */

@@ -1,3 +1,4 @@
+import { refuse } from '../domain/refusal.ts'
 import { UnreadableEvent } from './ingest-request.ts'
 import { utf8TextOf } from './request-body.ts'
 
@@ -51,7 +52,7 @@ function pieceOf(bytes: Buffer): LinePiece {
       const newline = bytes.indexOf(NEWLINE, from)
       const end = newline < 0 ? bytes.length : newline
       const line = utf8TextOf(bytes.subarray(from, end))
-      if (line === undefined) values.push(new UnreadableEvent('invalid_utf8', 'The line is not UTF-8. Send it in UTF-8.'))
+      if (line === undefined) values.push(new UnreadableEvent(refuse('invalid_utf8', { part: 'line' })))
       else if (!isBlank(line)) values.push(parsedLine(line))
       from = end + 1
     }
@@ -68,16 +69,11 @@ function parsedLine(line: string): unknown {
   try {
     return JSON.parse(line)
   } catch (error) {
-    return new UnreadableEvent(
-      'invalid_json',
-      `The line is not JSON: ${error instanceof Error ? error.message.slice(0, 200).toWellFormed() : ''}`,
-    )
+    const message = error instanceof Error ? error.message.slice(0, 200).toWellFormed() : ''
+    return new UnreadableEvent(refuse('invalid_json', { why: 'unparsed', part: 'line', message }))
   }
 }
 
 function lineTooLong(): UnreadableEvent {
-  return new UnreadableEvent(
-    'event_too_large',
-    `The line has more than ${LINE_BYTES_MAX} bytes. Send what is metered, and a link to the rest.`,
-  )
+  return new UnreadableEvent(refuse('event_too_large', { bytesMax: LINE_BYTES_MAX }))
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable, Transform } from 'node:stream'
 import zlib from 'node:zlib'
-import { type Outcome, type Refusal, RefusalError, refuse } from '../domain/refusal.ts'
+import { type Outcome, RefusalError, refuse } from '../domain/refusal.ts'
 
 export type BodyShape = 'object' | 'array' | 'object_or_array' | 'lines'
 export type BodyCoding = 'identity' | 'gzip' | 'br' | 'zstd'
@@ -18,23 +18,12 @@ export function bodyKindOf(headers: IncomingHttpHeaders): Outcome<{ readonly sha
     .map((parameter) => /^\s*charset\s*=\s*"?([^"\s]+)"?\s*$/.exec(parameter)?.[1])
     .find((name) => name !== undefined)
   if (shape === undefined || (charset !== undefined && charset !== 'utf-8' && charset !== 'utf8')) {
-    const what =
-      headers['content-type'] === undefined ? 'no content type' : `content type ${JSON.stringify(headers['content-type'].slice(0, 80))}`
-    return refuse('unsupported_media_type', `The request has ${what}. Send one of ${[...SHAPES.keys()].join(', ')}, in UTF-8.`, {
-      status: 415,
-    })
+    const has = headers['content-type']?.slice(0, 80) ?? null
+    return refuse('unsupported_media_type', { has, takes: [...SHAPES.keys()] })
   }
   const named = (headers['content-encoding'] ?? 'identity').trim().toLowerCase()
   const coding = CODINGS.get(named)
-  if (coding === undefined) {
-    return refuse(
-      'unsupported_content_encoding',
-      `The content encoding ${JSON.stringify(named.slice(0, 80))} is not read. Send gzip, br, zstd or none.`,
-      {
-        status: 415,
-      },
-    )
-  }
+  if (coding === undefined) return refuse('unsupported_content_encoding', { coding: named.slice(0, 80) })
   return { shape, coding }
 }
 
@@ -72,17 +61,17 @@ const UNPACK_CHUNK_BYTES = 64 * 1024
 
 /** Leaves the request open when we stop in the middle: destroying it would cut the connection before our answer. */
 async function* wireChunks(body: Readable, declaredBytes: number, bytesMax: number): AsyncGenerator<Buffer> {
-  if (declaredBytes > bytesMax) throw new RefusalError(tooLarge(`${declaredBytes} bytes`, bytesMax))
+  if (declaredBytes > bytesMax) throw new RefusalError(refuse('payload_too_large', { bytes: declaredBytes, bytesMax }))
   let bytes = 0
   try {
     for await (const chunk of body.iterator({ destroyOnReturn: false })) {
       bytes += (chunk as Buffer).length
-      if (bytes > bytesMax) throw new RefusalError(tooLarge('more bytes', bytesMax))
+      if (bytes > bytesMax) throw new RefusalError(refuse('payload_too_large', { bytes: 'more', bytesMax }))
       yield chunk as Buffer
     }
   } catch (cause) {
     if (cause instanceof RefusalError) throw cause
-    throw new RefusalError(refuse('body_cut_short', `The body ended before it was whole: ${textOf(cause)}. Send it again.`))
+    throw new RefusalError(refuse('body_cut_short', { why: textOf(cause) }))
   }
 }
 
@@ -90,7 +79,7 @@ async function* unpackedChunks(chunks: AsyncIterable<Buffer>, bytesMax: number):
   let bytes = 0
   for await (const chunk of chunks) {
     bytes += chunk.length
-    if (bytes > bytesMax) throw new RefusalError(tooLarge('more bytes once unpacked', bytesMax))
+    if (bytes > bytesMax) throw new RefusalError(refuse('payload_too_large', { bytes: 'more_once_unpacked', bytesMax }))
     yield chunk
   }
 }
@@ -119,9 +108,7 @@ async function* unpack(packed: AsyncIterable<Buffer>, coding: Exclude<BodyCoding
     // The decoder makes output only as fast as we take it, so a bomb is never unpacked beyond the limit.
     for await (const chunk of decoder) yield chunk as Buffer
   } catch (cause) {
-    throw (
-      wireError ?? new RefusalError(refuse('invalid_content_encoding', `The body is not whole ${coding}: ${textOf(cause)}. Send it again.`))
-    )
+    throw wireError ?? new RefusalError(refuse('invalid_content_encoding', { coding, why: textOf(cause) }))
   } finally {
     stopping.abort()
     decoder.destroy()
@@ -129,9 +116,7 @@ async function* unpack(packed: AsyncIterable<Buffer>, coding: Exclude<BodyCoding
   await fed
   // Node reads the first zstd frame or brotli stream and says nothing of what follows.
   if ((decoder as Transform & { bytesWritten: number }).bytesWritten < packedBytes) {
-    throw new RefusalError(
-      refuse('invalid_content_encoding', `The body goes on after the end of its ${coding} data. Send one ${coding} stream.`),
-    )
+    throw new RefusalError(refuse('invalid_content_encoding', { coding, why: null }))
   }
 }
 
@@ -147,10 +132,6 @@ function createDecoder(coding: Exclude<BodyCoding, 'identity'>): Transform {
         params: { [zlib.constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG_MAX },
       })
   }
-}
-
-function tooLarge(what: string, bytesMax: number): Refusal {
-  return refuse('payload_too_large', `The body has ${what}; at most ${bytesMax} are read. Send it in parts.`, { status: 413 })
 }
 
 function textOf(error: unknown): string {

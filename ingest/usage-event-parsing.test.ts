@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { CustomerKey, InstantMs } from '../domain/identity.ts'
 import { isRefusal } from '../domain/refusal.ts'
+import { refusalDetail } from '../schemas/http/refusal-answer.ts'
 import { type ParseContext, parseUsageEvent } from './usage-event-parsing.ts'
 
 const RECEIVED = Date.UTC(2026, 6, 1, 12)
@@ -100,9 +101,10 @@ describe('parseUsageEvent', () => {
     expect(outcome).toMatchObject({ kind: 'refusal', code })
     if (!isRefusal(outcome)) return
     // What happened, the value in short, and what to do; fit for any JSON client.
-    expect(outcome.detail).toMatch(/\.$|\.\.$|[+-]$/)
-    expect(outcome.detail.length).toBeLessThan(300)
-    expect(outcome.detail.isWellFormed()).toBe(true)
+    const detail = refusalDetail(outcome)
+    expect(detail).toMatch(/\.$|\.\.$|[+-]$/)
+    expect(detail.length).toBeLessThan(300)
+    expect(detail.isWellFormed()).toBe(true)
   })
 
   test.each([

@@ -26,33 +26,31 @@ export const ATTRIBUTES_BYTES_MAX = 16 * 1024
  */
 export function parseUsageEvent(input: unknown, context: ParseContext): Outcome<UsageEvent> {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
-    return refuse('invalid_event', `The event is ${shown(input)}, not a JSON object. Send {"id", "type", "customer", "data"}.`)
+    return refuse('invalid_event', { value: shown(input) })
   }
   const event = input as Readonly<Record<string, unknown>>
   const { id, type, specversion } = event
   const source = event.source ?? 'default'
   const wrongText =
-    wrongString('id', id, ID_CHARS_MAX, true) ??
-    wrongString('type', type, EVENT_TYPE_CHARS_MAX, true) ??
-    wrongString('source', source, SOURCE_CHARS_MAX, false)
+    wrongString('id', id, ID_CHARS_MAX) ??
+    wrongString('type', type, EVENT_TYPE_CHARS_MAX) ??
+    wrongString('source', source, SOURCE_CHARS_MAX)
   if (wrongText !== undefined) return wrongText
-  if ((type as string).startsWith(RESERVED_TYPE_PREFIX)) return reservedType(type as string)
-  if (source === USAGE_REPORT_SOURCE) return reservedSource()
+  if ((type as string).startsWith(RESERVED_TYPE_PREFIX)) return refuse('reserved_type', { type: shown(type), prefix: RESERVED_TYPE_PREFIX })
+  // An event with the source and id of a settlement to come would make the settlement a repeat.
+  if (source === USAGE_REPORT_SOURCE) return refuse('reserved_source', { source })
   if (specversion !== undefined && specversion !== null && specversion !== '1.0') {
-    return refuse(
-      'unsupported_specversion',
-      `specversion is ${shown(specversion)}; only "1.0" is understood. Send CloudEvents 1.0, or leave it out.`,
-    )
+    return refuse('unsupported_specversion', { value: shown(specversion) })
   }
   const customer = customerFrom(event.customer ?? undefined, event.subject ?? undefined, context)
   if (typeof customer === 'object') return customer
   const occurredAtMs = timeFrom(event.time ?? undefined, context)
   if (typeof occurredAtMs === 'object') return occurredAtMs
-  const data = jsonFrom('data', event.data, DATA_BYTES_MAX)
+  const data = dataFrom(event.data)
   if (typeof data === 'object') return data
   const unknown = unknownAttributes(event)
   if (isRefusal(unknown)) return unknown
-  const attributes = unknown === null ? null : jsonFrom('attributes', unknown, ATTRIBUTES_BYTES_MAX)
+  const attributes = unknown === null ? null : keptJson('attributes', unknown, ATTRIBUTES_BYTES_MAX)
   if (attributes !== null && typeof attributes === 'object') return attributes
   const subject = typeof event.subject === 'string' && event.subject !== customer ? event.subject : null
   return { id: id as string, source: source as string, type: type as string, customer, subject, occurredAtMs, data, attributes }
@@ -69,100 +67,73 @@ export function shown(value: unknown): string {
 
 const KEY = /^[A-Za-z0-9._:@/+-]{1,128}$/
 
-function wrongString(field: string, value: unknown, charsMax: number, isRequired: boolean): Refusal | undefined {
-  if (typeof value === 'string' && value.length > 0 && value.length <= charsMax && value.isWellFormed()) return undefined
-  if (isRequired && (value === undefined || value === null || value === '')) {
-    return refuse(`missing_${field}`, `${field} is ${value === '' ? 'empty' : 'missing'}. Send a string of 1 to ${charsMax} characters.`)
-  }
-  if (typeof value !== 'string')
-    return refuse(`invalid_${field}`, `${field} is ${shown(value)}. Send a string of 1 to ${charsMax} characters.`)
-  if (value === '') return refuse(`invalid_${field}`, `${field} is empty. Send 1 to ${charsMax} characters, or leave it out.`)
-  if (value.length > charsMax) {
-    return refuse(
-      `${field}_too_long`,
-      `${field} ${shown(value)} has ${value.length} characters; at most ${charsMax} are kept. Send a shorter one.`,
-    )
-  }
-  return refuse('lone_surrogate', `${field} ${shown(value)} holds half of a surrogate pair, which is no text. Send whole characters.`)
-}
+/** The codes of a text that is missing (null: it may be), is no text, or is too long. */
+const TEXT_CODES = {
+  id: { missing: 'missing_id', invalid: 'invalid_id', tooLong: 'id_too_long' },
+  type: { missing: 'missing_type', invalid: 'invalid_type', tooLong: 'type_too_long' },
+  source: { missing: null, invalid: 'invalid_source', tooLong: 'source_too_long' },
+  subject: { missing: 'missing_subject', invalid: 'invalid_subject', tooLong: 'subject_too_long' },
+} as const
 
-function reservedType(type: string): Refusal {
-  return refuse(
-    'reserved_type',
-    `type ${shown(type)} starts with "${RESERVED_TYPE_PREFIX}", which is Tollgate's own. Send another type, or report usage with POST /v1/usage.`,
-  )
-}
-
-/** An event with the source and id of a settlement to come would make the settlement a repeat. */
-function reservedSource(): Refusal {
-  return refuse('reserved_source', `source "${USAGE_REPORT_SOURCE}" is Tollgate's own. Send another source, or leave it out.`)
+function wrongString(field: keyof typeof TEXT_CODES, value: unknown, charactersMax: number): Refusal | undefined {
+  if (typeof value === 'string' && value.length > 0 && value.length <= charactersMax && value.isWellFormed()) return undefined
+  const { missing, invalid, tooLong } = TEXT_CODES[field]
+  if (missing !== null && (value === undefined || value === null || value === '')) {
+    return refuse(missing, { field, isEmpty: value === '', charactersMax })
+  }
+  if (typeof value !== 'string' || value === '') return refuse(invalid, { field, value: shown(value), charactersMax })
+  if (value.length > charactersMax) {
+    return refuse(tooLong, { field, value: shown(value), characters: value.length, charactersMax })
+  }
+  return refuse('lone_surrogate', { field, value: shown(value) })
 }
 
 function customerFrom(customer: unknown, subject: unknown, context: ParseContext): CustomerKey | Refusal {
   if (customer === undefined && subject === undefined) {
-    return refuse('missing_subject', 'Neither customer nor subject is there. Send the key of a customer, or one of its subjects.')
+    return refuse('missing_subject', { neither: true })
   }
   if (customer !== undefined) {
-    if (typeof customer !== 'string' || !KEY.test(customer)) return badKey('customer', 'invalid_customer', customer)
+    if (typeof customer !== 'string' || !KEY.test(customer)) return refuse('invalid_customer', { value: shown(customer) })
     if (subject !== undefined && subject !== customer) {
-      return refuse('subject_and_customer', `customer is ${shown(customer)} and subject ${shown(subject)}. Send one of them.`)
+      return refuse('subject_and_customer', { customer: shown(customer), subject: shown(subject) })
     }
     return customer as CustomerKey
   }
-  const wrong = wrongString('subject', subject, SUBJECT_CHARS_MAX, true)
+  const wrong = wrongString('subject', subject, SUBJECT_CHARS_MAX)
   if (wrong !== undefined) return wrong
   const found = context.customerOf(subject as string)
   if (found !== null) return found
-  if (!KEY.test(subject as string)) return badKey('subject', 'unknown_subject', subject)
+  if (!KEY.test(subject as string)) return refuse('unknown_subject', { value: shown(subject) })
   return subject as CustomerKey
-}
-
-function badKey(field: string, code: string, value: unknown): Refusal {
-  const what = code === 'unknown_subject' ? 'no customer has it, and it cannot be the key of a new one' : 'it is not a key'
-  return refuse(code, `${field} is ${shown(value)}: ${what}. A key has 1 to 128 of A-Z a-z 0-9 . _ : @ / + -`)
 }
 
 function timeFrom(time: unknown, context: ParseContext): InstantMs | Refusal {
   if (time === undefined) return context.receivedAtMs
   const occurredAtMs = typeof time === 'string' ? parseEventTime(time) : undefined
   if (occurredAtMs === undefined) {
-    return refuse(
-      'invalid_time',
-      `time is ${shown(time)}. Send ISO 8601 with seconds and an offset, such as 2026-07-01T09:30:00.123Z, or leave it out.`,
-    )
+    return refuse('invalid_time', { field: 'time', value: shown(time), of: 'event' })
   }
-  if (occurredAtMs < context.earliestMs) return outOfTime('event_too_old', 'before', time, context.earliestMs)
-  if (occurredAtMs > context.latestMs) return outOfTime('event_too_far_ahead', 'after', time, context.latestMs)
+  if (occurredAtMs < context.earliestMs) return refuse('event_too_old', { time: shown(time), limitMs: context.earliestMs })
+  if (occurredAtMs > context.latestMs) return refuse('event_too_far_ahead', { time: shown(time), limitMs: context.latestMs })
   return occurredAtMs
 }
 
-function outOfTime(code: string, side: string, time: unknown, limitMs: InstantMs): Refusal {
-  const limit = new Date(limitMs).toISOString()
-  return refuse(
-    code,
-    `time ${shown(time)} is ${side} ${limit}, the limit now. Correct it, or send it with ?backfill=true and an admin key.`,
-  )
+function dataFrom(value: unknown): string | Refusal {
+  if (value === undefined) return '{}'
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return keptJson('data', value, DATA_BYTES_MAX)
+  return refuse('invalid_data', { value: shown(value) })
 }
 
-function jsonFrom(field: 'data' | 'attributes', value: unknown, bytesMax: number): string | Refusal {
-  if (value === undefined) return '{}'
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return refuse(`invalid_${field}`, `${field} is ${shown(value)}, not a JSON object. Send an object, or leave it out.`)
-  }
+function keptJson(field: 'data' | 'attributes', value: object, bytesMax: number): string | Refusal {
   const defect = findJsonDefect(value, field)
-  if (defect !== undefined) return refuse(defect.code, defect.detail)
+  if (defect !== undefined) return defect
   const json = JSON.stringify(value)
-  if (holdsLoneSurrogate(json)) {
-    return refuse('lone_surrogate', `A string in ${field} holds half of a surrogate pair, which is no text. Send whole characters.`)
-  }
+  if (holdsLoneSurrogate(json)) return refuse('lone_surrogate', { field, value: null })
   // A character takes at most 3 bytes, so that short ones need no counting.
   if (json.length * 3 > bytesMax) {
     const bytes = Buffer.byteLength(json)
     if (bytes > bytesMax) {
-      return refuse(
-        `${field}_too_large`,
-        `${field} takes ${bytes} bytes as JSON; at most ${bytesMax} are kept. Send what is metered, and a link to the rest.`,
-      )
+      return refuse(`${field}_too_large`, { bytes, bytesMax })
     }
   }
   return json
@@ -182,7 +153,7 @@ function unknownAttributes(event: Readonly<Record<string, unknown>>): Record<str
       case 'specversion':
         break
       case '__proto__':
-        return refuse('forbidden_key', 'The event has a key __proto__, which is not kept. Rename it.')
+        return refuse('forbidden_key', { path: null })
       default:
         attributes ??= {}
         attributes[key] = event[key]

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { isRefusal } from '../domain/refusal.ts'
+import { refusalAnswer } from '../schemas/http/refusal-answer.ts'
 import { validatePrice } from './validate-price.ts'
 
 const tiered = (...tiers: unknown[]) => ({ model: 'tiered', tiers })
@@ -110,14 +111,17 @@ describe('what is refused names the field, the value and the limit', () => {
     },
   ])('$input', ({ input, errors }) => {
     const refusal = validatePrice(input)
-    expect(refusal).toMatchObject({ kind: 'refusal', code: 'invalid_price', status: 400 })
-    const found = isRefusal(refusal) ? (refusal.errors ?? []) : []
+    expect(refusal).toMatchObject({ kind: 'refusal', code: 'invalid_price' })
+    const answer = isRefusal(refusal) ? refusalAnswer(refusal) : null
+    expect(answer?.status).toBe(400)
+    const found = answer?.errors ?? []
     expect(found.map(({ field, code }) => [field, code])).toEqual(errors.map(([field, code]) => [field, code]))
     for (const [index, [, , says]] of errors.entries()) expect(found[index]?.detail).toContain(says)
   })
 
   test('in the place where the price stands', () => {
-    expect(validatePrice({ model: 'flat' }, 'charges[2].price')).toMatchObject({
+    const refusal = validatePrice({ model: 'flat' }, 'charges[2].price')
+    expect(isRefusal(refusal) && refusalAnswer(refusal)).toMatchObject({
       detail: 'The price cannot be used: charges[2].price.unitAmount is missing.',
       errors: [{ field: 'charges[2].price.unitAmount' }],
     })

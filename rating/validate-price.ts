@@ -1,7 +1,7 @@
 import { PRICE_MODELS, PRICE_TIERS_MAX, type Price, type PriceTier } from '../domain/catalog/price.ts'
 import { formatQuantity, parseQuantity } from '../domain/decimal.ts'
 import { formatAmount, parseAmount } from '../domain/money.ts'
-import { type FieldError, type Outcome, refuse } from '../domain/refusal.ts'
+import { type FieldError, type Outcome, refuseFields } from '../domain/refusal.ts'
 
 /**
  * A price as it came in, with strings or numbers, normalised to shortest decimal strings; or `invalid_price` with one
@@ -10,10 +10,8 @@ import { type FieldError, type Outcome, refuse } from '../domain/refusal.ts'
 export function validatePrice(input: unknown, field = 'price'): Outcome<Price> {
   const errors: FieldError[] = []
   const price = readPrice(input, field, errors)
-  const [first] = errors
-  if (price !== null && first === undefined) return price
-  const more = errors.length > 1 ? ` (and ${errors.length - 1} more, see errors)` : ''
-  return refuse('invalid_price', `The price cannot be used: ${first?.detail}${more}.`, { errors })
+  if (price !== null && errors.length === 0) return price
+  return refuseFields('invalid_price', errors)
 }
 
 function readPrice(input: unknown, field: string, errors: FieldError[]): Price | null {

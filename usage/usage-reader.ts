@@ -7,7 +7,7 @@ import {
   type UsageStore,
   type UsageWindow,
 } from '../adapters/usage-store/usage-store.ts'
-import type { CustomerKey, InstantMs, MeterKey, Period } from '../domain/identity.ts'
+import type { CustomerKey, InstantMs, Period } from '../domain/identity.ts'
 import { eventTypesOf } from '../domain/metering/event-reading.ts'
 import type { Meter } from '../domain/metering/meter.ts'
 import { RefusalError, refuse } from '../domain/refusal.ts'
@@ -48,7 +48,6 @@ export type UsageReaderOptions = {
 }
 
 const MINUTE_MS = 60_000
-const BACKFILL_RETRY_SECONDS = 2
 /** Complete revisions stay complete, so the ones seen are remembered; this many at most. */
 const KNOWN_COMPLETE_MAX = 10_000
 
@@ -57,7 +56,7 @@ export function createUsageReader(options: UsageReaderOptions): UsageReader {
   const isComplete = createCompletenessCheck(options)
 
   async function requireComplete(meter: Meter): Promise<void> {
-    if (!(await isComplete(meter))) throw new RefusalError(meterBackfilling(meter.key))
+    if (!(await isComplete(meter))) throw new RefusalError(refuse('meter_backfilling', { meter: meter.key }))
   }
 
   return {
@@ -104,14 +103,6 @@ function createCompletenessCheck({ usageStore, partitions }: UsageReaderOptions)
     known.add(name)
     return true
   }
-}
-
-function meterBackfilling(key: MeterKey) {
-  return refuse(
-    'meter_backfilling',
-    `Meter ${key} is new or changed and is still counting the events from before. Its usage is complete shortly; try again in ${BACKFILL_RETRY_SECONDS} s.`,
-    { status: 409, retryAfterSeconds: BACKFILL_RETRY_SECONDS },
-  )
 }
 
 function windowQuery(meter: Meter, request: UsageRequest, fromMs: number, toMs: number): UsageQuery {

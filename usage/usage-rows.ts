@@ -34,7 +34,5 @@ export function usageRowOf({ windowStartMs, customer, dimensions }: UsageGroup, 
 }
 
 export function refuseTooManyRows(rows: number, rowsMax: number): void {
-  if (rows <= rowsMax) return
-  const detail = `The answer has more than ${rowsMax} rows. Ask for a shorter time, a longer window or fewer groups.`
-  throw new RefusalError(refuse('too_many_rows', detail))
+  if (rows > rowsMax) throw new RefusalError(refuse('too_many_rows', { rowsMax }))
 }

@@ -2,14 +2,13 @@ import { Type } from 'typebox'
 import type { Catalog } from '../../adapters/database/catalog.ts'
 import { invariant } from '../../base/invariant.ts'
 import type { CustomerKey, FeatureKey } from '../../domain/identity.ts'
-import { RefusalError } from '../../domain/refusal.ts'
+import { RefusalError, refuse } from '../../domain/refusal.ts'
 import { itemizedBalance, missingBalance, unmeteredBalance } from '../../entitlements/balance.ts'
 import type { BalanceReader } from '../../entitlements/balance-reader.ts'
 import type { EntitlementCache } from '../../entitlements/entitlement-cache.ts'
 import { entitlementsOfKnown } from '../../entitlements/entitlements-of-known.ts'
 import { type Balance, BalanceSchema, BalancesSchema } from '../../schemas/http/balance.ts'
 import { type HttpApp, KeySchema, ProblemSchema } from '../../schemas/http/common.ts'
-import { unknownFeature } from '../../schemas/http/unknown-key.ts'
 
 export type BalanceRoutesDeps = {
   readonly catalog: Pick<Catalog, 'customer'>
@@ -76,7 +75,7 @@ export function balanceRoutes(deps: BalanceRoutesDeps): (app: HttpApp) => Promis
         const entitlement = (await entitlementsOfKnown(deps, tenant, customer)).get(feature)
         if (entitlement === undefined) {
           const known = await cache.feature(tenant, feature)
-          if (known === null) throw new RefusalError(unknownFeature(feature))
+          if (known === null) throw new RefusalError(refuse('unknown_feature', { feature }))
           return missingBalance(feature, known.type)
         }
         if (entitlement.type !== 'metered') return unmeteredBalance(entitlement)

@@ -10,7 +10,6 @@ import { GrantInputSchema, GrantParamsSchema, GrantQuerySchema, GrantSchema } fr
 import { KeyParamsSchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
 import { instantJson, parseInstant } from '../../schemas/http/instants.ts'
-import { inPath, unknownKey } from '../../schemas/http/unknown-key.ts'
 import { createErrorList, type ErrorList } from '../error-list.ts'
 import { refuseWrongFields } from '../wrong-fields.ts'
 
@@ -32,7 +31,7 @@ export function grantRoutes({ catalog, clock, onEntitlementsChanged }: GrantRout
         const customer = request.params.key as CustomerKey
         const wanted = orThrow(readGrant(customer, request.body, clock.now()))
         orThrow((await refuseNotAdditive(catalog, tenant, wanted.feature)) ?? wanted)
-        const grant = orThrow(inPath(await catalog.createGrant(tenant, wanted), 'customer', customer))
+        const grant = orThrow(await catalog.createGrant(tenant, wanted))
         await onEntitlementsChanged(tenant, customer)
         return reply.code(201).send(grantJson(grant))
       },
@@ -43,13 +42,13 @@ export function grantRoutes({ catalog, clock, onEntitlementsChanged }: GrantRout
       const { limit = LIMIT_DEFAULT, feature, ...rest } = request.query
       const filter = feature === undefined ? { customer } : { customer, feature: feature as FeatureKey }
       const { data, nextCursor } = await catalog.grants(tenant, filter, { limit, ...rest })
-      if (data.length === 0) orThrow((await catalog.customer(tenant, customer)) ?? unknownKey('customer', customer))
+      if (data.length === 0) orThrow((await catalog.customer(tenant, customer)) ?? refuse('unknown_customer', { customer }))
       return { data: data.map(grantJson), nextCursor }
     })
     app.post('/v1/grants/:id/void', { config: { scope: 'admin' }, schema: VOID_GRANT }, async (request) => {
       const { tenant } = request.principal
       const { id } = request.params
-      const grant = orThrow((await catalog.voidGrant(tenant, id as GrantId)) ?? unknownGrant(id))
+      const grant = orThrow((await catalog.voidGrant(tenant, id as GrantId)) ?? refuse('unknown_grant', { grant: id }))
       await onEntitlementsChanged(tenant, grant.customer)
       return grantJson(grant)
     })
@@ -120,12 +119,7 @@ async function refuseNotAdditive(catalog: Catalog, tenant: TenantKey, key: Featu
   const feature = await catalog.feature(tenant, key)
   const meter = feature === null || feature.meter === null ? null : await catalog.meter(tenant, feature.meter)
   if (meter === null || isAdditive(meter.aggregation)) return null
-  const detail = `${key} reads meter ${meter.key}, which is ${meter.aggregation}; only what adds up (sum, count) can burn a grant.`
-  return refuse('feature_not_additive', detail, { status: 409 })
-}
-
-function unknownGrant(id: string): Refusal {
-  return refuse('unknown_grant', `There is no grant ${id}; GET /v1/customers/{key}/grants lists a customer's.`, { status: 404 })
+  return refuse('feature_not_additive', { feature: key, aggregation: meter.aggregation, wanted: 'grant' })
 }
 
 function grantJson(grant: Grant): Static<typeof GrantSchema> {

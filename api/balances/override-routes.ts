@@ -8,7 +8,6 @@ import { CustomerFeatureParamsSchema, OverrideInputSchema, OverrideSchema } from
 import { REFUSALS } from '../../schemas/http/catalog.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { instantJson } from '../../schemas/http/instants.ts'
-import { inPath, unknownFeature } from '../../schemas/http/unknown-key.ts'
 import { validateOverride } from '../catalog/validate-entitlement.ts'
 
 export type OverrideRoutesDeps = {
@@ -24,21 +23,21 @@ export function overrideRoutes({ catalog, onEntitlementsChanged }: OverrideRoute
     app.put(path, { config: { scope: 'admin' }, schema: PUT_OVERRIDE }, async (request, reply) => {
       const { tenant } = request.principal
       const { customer, feature } = keysOf(request.params)
-      const known = orThrow((await catalog.feature(tenant, feature)) ?? unknownFeature(feature))
+      const known = orThrow((await catalog.feature(tenant, feature)) ?? refuse('unknown_feature', { feature }))
       const terms = orThrow(validateOverride(request.body, known))
-      const { value, result } = orThrow(inPath(await catalog.putOverride(tenant, customer, terms), 'customer', customer))
+      const { value, result } = orThrow(await catalog.putOverride(tenant, customer, terms))
       await onEntitlementsChanged(tenant, customer)
       return reply.code(result === 'created' ? 201 : 200).send(overrideJson(customer, value))
     })
     app.get(path, { config: { scope: 'read' }, schema: GET_OVERRIDE }, async (request) => {
       const { customer, feature } = keysOf(request.params)
       const found = await catalog.override(request.principal.tenant, customer, feature)
-      return overrideJson(customer, orThrow(found ?? noOverride(customer, feature)))
+      return overrideJson(customer, orThrow(found ?? refuse('unknown_entitlement', { customer, feature })))
     })
     app.delete(path, { config: { scope: 'admin' }, schema: DELETE_OVERRIDE }, async (request, reply) => {
       const { tenant } = request.principal
       const { customer, feature } = keysOf(request.params)
-      orThrow((await catalog.deleteOverride(tenant, customer, feature)) ?? noOverride(customer, feature))
+      orThrow((await catalog.deleteOverride(tenant, customer, feature)) ?? refuse('unknown_entitlement', { customer, feature }))
       await onEntitlementsChanged(tenant, customer)
       return reply.code(204).send(null)
     })
@@ -89,9 +88,4 @@ function overrideJson(customer: CustomerKey, override: EntitlementOverride): Sta
     ...(anchor === null ? {} : { anchor }),
     ...(rollover === null ? {} : { rollover }),
   }
-}
-
-function noOverride(customer: CustomerKey, feature: FeatureKey) {
-  const detail = `${customer} has no override of ${feature}; PUT /v1/customers/${encodeURIComponent(customer)}/entitlements/${encodeURIComponent(feature)} makes one.`
-  return refuse('unknown_entitlement', detail, { status: 404 })
 }

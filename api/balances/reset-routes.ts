@@ -6,7 +6,7 @@ import { formatQuantity } from '../../domain/decimal.ts'
 import { allowanceOf } from '../../domain/entitlements/decision.ts'
 import type { ManualReset, ResetFigures } from '../../domain/entitlements/manual-reset.ts'
 import type { CustomerKey, FeatureKey, TenantKey } from '../../domain/identity.ts'
-import { orThrow, type Refusal, RefusalError, refuse } from '../../domain/refusal.ts'
+import { orThrow, RefusalError, refuse } from '../../domain/refusal.ts'
 import type { MeteredSpent } from '../../entitlements/balance.ts'
 import type { BalanceReader } from '../../entitlements/balance-reader.ts'
 import type { EntitlementCache } from '../../entitlements/entitlement-cache.ts'
@@ -15,7 +15,6 @@ import { CustomerFeatureParamsSchema, ResetInputSchema, ResetSchema } from '../.
 import { PageQuerySchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
 import { instantJson } from '../../schemas/http/instants.ts'
-import { inPath, unknownFeature } from '../../schemas/http/unknown-key.ts'
 import { refuseUnstorableText } from '../storable-text.ts'
 
 export type ResetRoutesDeps = {
@@ -40,7 +39,7 @@ export function resetRoutes(deps: ResetRoutesDeps): (app: HttpApp) => Promise<vo
         refuseUnstorableText({ reason })
         const figures = await figuresOf(deps, tenant, customer, feature)
         const wanted = { customer, feature, atMs: clock.now(), by: keyId, reason, ...figures }
-        const reset = orThrow(inPath(await catalog.recordReset(tenant, wanted), 'customer', customer))
+        const reset = orThrow(await catalog.recordReset(tenant, wanted))
         await balances.trackCustomer(tenant, customer)
         return reply.code(201).send(resetJson(reset))
       },
@@ -84,9 +83,11 @@ async function figuresOf(
   const entitlement = (await entitlementsOfKnown(deps, tenant, customer)).get(feature)
   if (entitlement === undefined) {
     const isUnknown = (await deps.entitlements.feature(tenant, feature)) === null
-    throw new RefusalError(isUnknown ? unknownFeature(feature) : notEntitled(customer, feature))
+    throw new RefusalError(
+      isUnknown ? refuse('unknown_feature', { feature }) : refuse('no_entitlement', { customer, feature, wanted: 'reset' }),
+    )
   }
-  if (entitlement.type !== 'metered') throw new RefusalError(notMetered(feature))
+  if (entitlement.type !== 'metered') throw new RefusalError(refuse('feature_not_metered', { feature, wanted: 'reset' }))
   const [metered] = await deps.balances.spent(tenant, customer, [entitlement])
   invariant(metered !== undefined, 'a reading holds every entitlement asked for')
   return { before: figuresBefore(metered), after: figuresAfter(metered) }
@@ -109,15 +110,6 @@ function figuresAfter({ entitlement, spent }: MeteredSpent): ResetFigures {
     if (remaining !== null && (source.kind === 'grant' || source.kind === 'rollover')) remaining += left ?? 0n
   }
   return { used: '0', remaining: remaining === null ? null : formatQuantity(remaining), overage: '0' }
-}
-
-function notEntitled(customer: CustomerKey, feature: FeatureKey): Refusal {
-  const detail = `${customer} has no entitlement to ${feature}, so there is nothing to reset.`
-  return refuse('no_entitlement', detail, { status: 409 })
-}
-
-function notMetered(feature: FeatureKey): Refusal {
-  return refuse('feature_not_metered', `${feature} is not a metered feature, so there is no usage to reset.`, { status: 409 })
 }
 
 function resetJson({ id, customer, feature, atMs, by, reason, before, after }: ManualReset): Static<typeof ResetSchema> {

@@ -1,10 +1,9 @@
 import type { Static } from 'typebox'
 import type { Catalog, Customer } from '../../adapters/database/catalog.ts'
 import type { CustomerKey } from '../../domain/identity.ts'
-import { orThrow, refuse } from '../../domain/refusal.ts'
+import { orThrow, RefusalError, refuse, refuseField } from '../../domain/refusal.ts'
 import { CustomerInputSchema, CustomerSchema, KeyParamsSchema, PageQuerySchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
-import { unknownKey } from '../../schemas/http/unknown-key.ts'
 
 export type CustomerRoutesDeps = { readonly catalog: Catalog }
 
@@ -15,10 +14,10 @@ export function customerRoutes({ catalog }: CustomerRoutesDeps): (app: HttpApp) 
   return async (app) => {
     app.put('/v1/customers/:key', { config: { scope: 'admin' }, schema: PUT_CUSTOMER }, async (request, reply) => {
       const { name = null, email = null, subjects = [], metadata = {} } = request.body
-      const metadataCharacters = JSON.stringify(metadata).length
-      if (metadataCharacters > METADATA_CHARACTERS_MAX) {
-        const detail = `metadata is ${metadataCharacters} characters of JSON, and ${METADATA_CHARACTERS_MAX} is the limit; keep the rest where it is from.`
-        orThrow(refuse('metadata_too_large', detail, { errors: [{ field: 'metadata', code: 'metadata_too_large', detail }] }))
+      const characters = JSON.stringify(metadata).length
+      if (characters > METADATA_CHARACTERS_MAX) {
+        const tooLarge = refuse('metadata_too_large', { characters, charactersMax: METADATA_CHARACTERS_MAX })
+        throw new RefusalError(refuseField('metadata', tooLarge))
       }
       const customer = { key: request.params.key as CustomerKey, name, email, subjects: [...new Set(subjects)], metadata }
       const { value, result } = orThrow(await catalog.putCustomer(request.principal.tenant, customer))
@@ -26,7 +25,7 @@ export function customerRoutes({ catalog }: CustomerRoutesDeps): (app: HttpApp) 
     })
     app.get('/v1/customers/:key', { config: { scope: 'read' }, schema: GET_CUSTOMER }, async (request) => {
       const key = request.params.key as CustomerKey
-      return customerJson(orThrow((await catalog.customer(request.principal.tenant, key)) ?? unknownKey('customer', key)))
+      return customerJson(orThrow((await catalog.customer(request.principal.tenant, key)) ?? refuse('unknown_customer', { customer: key })))
     })
     app.get('/v1/customers', { config: { scope: 'read' }, schema: LIST_CUSTOMERS }, async (request) => {
       const { limit = LIMIT_DEFAULT, ...rest } = request.query

@@ -3,10 +3,9 @@ import type { Catalog } from '../../adapters/database/catalog.ts'
 import type { Feature } from '../../domain/catalog/plan.ts'
 import type { FeatureKey, MeterKey, TenantKey } from '../../domain/identity.ts'
 import type { DimensionFilter } from '../../domain/metering/dimension-filter.ts'
-import { type FieldError, type Outcome, orThrow } from '../../domain/refusal.ts'
+import { type FieldError, type Outcome, orThrow, refuse } from '../../domain/refusal.ts'
 import { FeatureInputSchema, FeatureSchema, KeyParamsSchema, PageQuerySchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
-import { unknownFeature } from '../../schemas/http/unknown-key.ts'
 import { refuseWrongFields } from '../wrong-fields.ts'
 import { filterErrors } from './filter-errors.ts'
 
@@ -22,7 +21,7 @@ export function featureRoutes({ catalog }: FeatureRoutesDeps): (app: HttpApp) =>
     })
     app.get('/v1/features/:key', { config: { scope: 'read' }, schema: GET_FEATURE }, async (request) => {
       const key = request.params.key as FeatureKey
-      return featureJson(orThrow((await catalog.feature(request.principal.tenant, key)) ?? unknownFeature(key)))
+      return featureJson(orThrow((await catalog.feature(request.principal.tenant, key)) ?? refuse('unknown_feature', { feature: key })))
     })
     app.get('/v1/features', { config: { scope: 'read' }, schema: LIST_FEATURES }, async (request) => {
       const { limit = LIMIT_DEFAULT, ...rest } = request.query

@@ -9,7 +9,7 @@ export function filterErrors(filter: DimensionFilter, meter: Meter, field: strin
     .filter((name) => !Object.hasOwn(meter.dimensions, name))
     .map((name) => ({
       field: `${field}.${name}`,
-      code: 'unknown_dimension',
+      code: 'unknown_dimension' as const,
       detail: `${field}.${name} is no dimension of meter ${meter.key}, which has ${has}`,
     }))
 }

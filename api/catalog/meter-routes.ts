@@ -4,10 +4,9 @@ import type { Catalog } from '../../adapters/database/catalog.ts'
 import type { MeterKey } from '../../domain/identity.ts'
 import type { EventSelection } from '../../domain/metering/event-selection.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
-import { orThrow } from '../../domain/refusal.ts'
+import { orThrow, refuse } from '../../domain/refusal.ts'
 import { KeyParamsSchema, MeterInputSchema, MeterSchema, PageQuerySchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
-import { unknownKey } from '../../schemas/http/unknown-key.ts'
 import { validateMeter } from './validate-meter.ts'
 
 export type MeterRoutesDeps = {
@@ -29,7 +28,7 @@ export function meterRoutes(deps: MeterRoutesDeps): (app: HttpApp) => Promise<vo
     })
     app.get('/v1/meters/:key', { config: { scope: 'read' }, schema: GET_METER }, async (request) => {
       const key = request.params.key as MeterKey
-      const meter = orThrow((await catalog.meter(request.principal.tenant, key)) ?? unknownKey('meter', key))
+      const meter = orThrow((await catalog.meter(request.principal.tenant, key)) ?? refuse('unknown_meter', { meter: key }))
       return meterJson(meter, await isMeterReady(meter))
     })
     app.get('/v1/meters', { config: { scope: 'read' }, schema: LIST_METERS }, async (request) => {
@@ -41,7 +40,7 @@ export function meterRoutes(deps: MeterRoutesDeps): (app: HttpApp) => Promise<vo
     })
     app.delete('/v1/meters/:key', { config: { scope: 'admin' }, schema: DELETE_METER }, async (request, reply) => {
       const key = request.params.key as MeterKey
-      orThrow(orThrow(await catalog.deleteMeter(request.principal.tenant, key)) ?? unknownKey('meter', key))
+      orThrow(orThrow(await catalog.deleteMeter(request.principal.tenant, key)) ?? refuse('unknown_meter', { meter: key }))
       return reply.code(204).send(null)
     })
   }

@@ -3,10 +3,9 @@ import type { Catalog } from '../../adapters/database/catalog.ts'
 import type { Entitlement, PlanVersion } from '../../domain/catalog/plan.ts'
 import type { Price } from '../../domain/catalog/price.ts'
 import type { PlanKey } from '../../domain/identity.ts'
-import { orThrow } from '../../domain/refusal.ts'
+import { orThrow, refuse } from '../../domain/refusal.ts'
 import { KeyParamsSchema, PageQuerySchema, PlanInputSchema, PlanQuerySchema, PlanSchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
-import { unknownKey } from '../../schemas/http/unknown-key.ts'
 import { filterJson } from './feature-routes.ts'
 import { validatePlan } from './validate-plan.ts'
 
@@ -22,7 +21,9 @@ export function planRoutes({ catalog }: PlanRoutesDeps): (app: HttpApp) => Promi
     })
     app.get('/v1/plans/:key', { config: { scope: 'read' }, schema: GET_PLAN }, async (request) => {
       const key = request.params.key as PlanKey
-      return planJson(orThrow((await catalog.plan(request.principal.tenant, key, request.query.version)) ?? unknownKey('plan', key)))
+      return planJson(
+        orThrow((await catalog.plan(request.principal.tenant, key, request.query.version)) ?? refuse('unknown_plan', { plan: key })),
+      )
     })
     app.get('/v1/plans', { config: { scope: 'read' }, schema: LIST_PLANS }, async (request) => {
       const { limit = LIMIT_DEFAULT, ...rest } = request.query

@@ -1,9 +1,8 @@
 import type { Catalog } from '../../adapters/database/catalog.ts'
 import type { ProductKey } from '../../domain/identity.ts'
-import { orThrow } from '../../domain/refusal.ts'
+import { orThrow, refuse } from '../../domain/refusal.ts'
 import { KeyParamsSchema, PageQuerySchema, ProductInputSchema, ProductSchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
-import { unknownKey } from '../../schemas/http/unknown-key.ts'
 
 export type ProductRoutesDeps = { readonly catalog: Catalog }
 
@@ -17,7 +16,7 @@ export function productRoutes({ catalog }: ProductRoutesDeps): (app: HttpApp) =>
     })
     app.get('/v1/products/:key', { config: { scope: 'read' }, schema: GET_PRODUCT }, async (request) => {
       const key = request.params.key as ProductKey
-      return orThrow((await catalog.product(request.principal.tenant, key)) ?? unknownKey('product', key))
+      return orThrow((await catalog.product(request.principal.tenant, key)) ?? refuse('unknown_product', { product: key }))
     })
     app.get('/v1/products', { config: { scope: 'read' }, schema: LIST_PRODUCTS }, async (request) => {
       const { limit = LIMIT_DEFAULT, ...rest } = request.query

@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import { parseQuantity } from '../../domain/decimal.ts'
 import { formatMoney, minorUnitDigits } from '../../domain/money.ts'
 import { formatRational, roundHalfUp } from '../../domain/rational.ts'
-import { type Outcome, orThrow, refuse } from '../../domain/refusal.ts'
+import { type Outcome, orThrow, refuseFields } from '../../domain/refusal.ts'
 import { rate } from '../../rating/rate.ts'
 import { validatePrice } from '../../rating/validate-price.ts'
 import { DecimalInputSchema, DecimalSchema, type HttpApp, ProblemSchema } from '../../schemas/http/common.ts'
@@ -45,5 +45,5 @@ function billableQuantity(input: string | number): Outcome<bigint> {
   if (nano !== null && nano >= 0n) return nano
   const detail = `quantity must be an exact decimal from 0 to below 10^20 with at most 9 fractional digits, was ${JSON.stringify(input)}`
   const code = nano === null ? 'not_exact_decimal' : 'negative'
-  return refuse('invalid_quantity', `The quantity cannot be rated: ${detail}.`, { errors: [{ field: 'quantity', code, detail }] })
+  return refuseFields('invalid_quantity', [{ field: 'quantity', code, detail }])
 }

@@ -13,7 +13,7 @@ import {
   subscriptionStatus,
 } from '../../domain/catalog/subscription.ts'
 import type { CustomerKey, InstantMs, PlanKey, SubscriptionId, TenantKey } from '../../domain/identity.ts'
-import { isRefusal, type Outcome, orThrow, refuse } from '../../domain/refusal.ts'
+import { isRefusal, type Outcome, orThrow, refuse, refuseField } from '../../domain/refusal.ts'
 import type { PlanInterval } from '../../domain/time/intervals.ts'
 import {
   CancelInputSchema,
@@ -26,7 +26,6 @@ import {
 } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
 import { instantJson, parseInstant, periodJson } from '../../schemas/http/instants.ts'
-import { unknownSubscription } from '../../schemas/http/unknown-key.ts'
 
 export type SubscriptionRoutesDeps = {
   readonly catalog: Catalog
@@ -60,7 +59,7 @@ export function subscriptionRoutes({ catalog, clock, onEntitlementsChanged }: Su
     app.get('/v1/subscriptions/:id', { config: { scope: 'read' }, schema: GET_SUBSCRIPTION }, async (request) => {
       const { tenant } = request.principal
       const id = request.params.id as SubscriptionId
-      return await shown(tenant, orThrow((await catalog.subscription(tenant, id)) ?? unknownSubscription(id)))
+      return await shown(tenant, orThrow((await catalog.subscription(tenant, id)) ?? refuse('unknown_subscription', { subscription: id })))
     })
     app.get('/v1/subscriptions', { config: { scope: 'read' }, schema: LIST_SUBSCRIPTIONS }, async (request) => {
       const { tenant } = request.principal
@@ -85,7 +84,7 @@ export function subscriptionRoutes({ catalog, clock, onEntitlementsChanged }: Su
         const atMs = changeInstant(subscription, intervalIn(planVersions, subscription, nowMs), request.body.at, nowMs)
         return isRefusal(atMs) ? atMs : cancelSubscription(subscription, atMs)
       })
-      return await changed(tenant, orThrow(orThrow(canceled) ?? unknownSubscription(id)))
+      return await changed(tenant, orThrow(orThrow(canceled) ?? refuse('unknown_subscription', { subscription: id })))
     })
     app.post('/v1/subscriptions/:id/change', { config: { scope: 'admin' }, schema: CHANGE_SUBSCRIPTION }, async (request) => {
       const { tenant } = request.principal
@@ -96,7 +95,7 @@ export function subscriptionRoutes({ catalog, clock, onEntitlementsChanged }: Su
         const atMs = changeInstant(subscription, intervalIn(planVersions, subscription, nowMs), request.body.at, nowMs)
         return isRefusal(atMs) ? atMs : changePlan(subscription, { plan: to.plan, planVersion: to.version }, atMs)
       })
-      return await changed(tenant, orThrow(orThrow(moved) ?? unknownSubscription(id)))
+      return await changed(tenant, orThrow(orThrow(moved) ?? refuse('unknown_subscription', { subscription: id })))
     })
   }
 }
@@ -186,6 +185,5 @@ async function subscriptionJson(
 }
 
 function unknownPlan(plan: string) {
-  const detail = `plan ${plan} does not exist; PUT /v1/plans/${plan} first.`
-  return refuse('unknown_plan', detail, { errors: [{ field: 'plan', code: 'unknown_plan', detail }] })
+  return refuseField('plan', refuse('unknown_plan', { plan }))
 }

@@ -4,7 +4,7 @@ import type { Charge, Entitlement, Feature, PlanVersion } from '../../domain/cat
 import type { FeatureKey, MeterKey, PlanKey, ProductKey, TenantKey } from '../../domain/identity.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
 import { formatAmount, minorUnitDigits, parseAmount } from '../../domain/money.ts'
-import { isRefusal, type Outcome } from '../../domain/refusal.ts'
+import { isRefusal, type Outcome, refuse } from '../../domain/refusal.ts'
 import { validatePrice } from '../../rating/validate-price.ts'
 import type { PlanInputSchema } from '../../schemas/http/catalog.ts'
 import { createErrorList, type ErrorList } from '../error-list.ts'
@@ -23,10 +23,10 @@ export async function validatePlan(catalog: Catalog, tenant: TenantKey, key: Pla
   const references = await loadReferences(catalog, tenant, [...charges, ...entitlements])
   const errors = createErrorList()
   if ((await catalog.product(tenant, input.product as ProductKey)) === null) {
-    errors.add('product', 'unknown_product', `product ${input.product} does not exist; PUT /v1/products/${input.product} first`)
+    errors.refuse('product', refuse('unknown_product', { product: input.product }))
   }
   const currency = minorUnitDigits(input.currency)
-  if (isRefusal(currency)) errors.add('currency', currency.code, currency.detail.replace(/\.$/, ''))
+  if (isRefusal(currency)) errors.refuse('currency', currency)
   const plan: Plan = {
     plan: key,
     product: input.product as ProductKey,
@@ -87,7 +87,7 @@ function readCharge(input: ChargeInput, field: string, references: References, e
   }
   const price = validatePrice(input.price, `${field}.price`)
   if (!isRefusal(price)) return [{ key: input.key, feature: input.feature as FeatureKey, filter, price }]
-  errors.addAll(price.code, price.errors ?? [{ field: `${field}.price`, code: price.code, detail: price.detail }])
+  errors.addAll(price.code, price.errors ?? [])
   return []
 }
 
@@ -99,7 +99,7 @@ function readEntitlement(input: EntitlementInput, field: string, references: Ref
 }
 
 function addUnknownFeature(key: string, field: string, errors: ErrorList): void {
-  errors.add(`${field}.feature`, 'unknown_feature', `feature ${key} does not exist; PUT /v1/features/${key} first`)
+  errors.refuse(`${field}.feature`, refuse('unknown_feature', { feature: key }))
 }
 
 function refuseRepeated<Item>(

@@ -6,13 +6,12 @@ import { parseQuantity } from '../../domain/decimal.ts'
 import { DECISION_CODES, type Decision, decide, decideUncertain } from '../../domain/entitlements/decision.ts'
 import type { EffectiveEntitlement, MeteredEntitlement } from '../../domain/entitlements/entitlements.ts'
 import type { CustomerKey, FeatureKey, TenantKey } from '../../domain/identity.ts'
-import { type Outcome, orThrow, RefusalError, refuse } from '../../domain/refusal.ts'
+import { type Outcome, orThrow, RefusalError, refuse, refuseField } from '../../domain/refusal.ts'
 import { meteredBalance, missingBalance, unmeteredBalance } from '../../entitlements/balance.ts'
 import type { BalanceReader } from '../../entitlements/balance-reader.ts'
 import type { EntitlementCache } from '../../entitlements/entitlement-cache.ts'
 import { type Balance, DecisionRequestSchema, DecisionSchema } from '../../schemas/http/balance.ts'
 import { type HttpApp, ProblemSchema } from '../../schemas/http/common.ts'
-import { unknownFeature } from '../../schemas/http/unknown-key.ts'
 
 export type DecisionRoutesDeps = {
   readonly entitlements: EntitlementCache
@@ -119,13 +118,12 @@ async function unspentBalance(
 ): Promise<Balance> {
   if (entitlement !== undefined) return unmeteredBalance(entitlement)
   const known = await entitlements.feature(tenant, feature)
-  if (known === null) throw new RefusalError(unknownFeature(feature))
+  if (known === null) throw new RefusalError(refuse('unknown_feature', { feature }))
   return missingBalance(feature, known.type)
 }
 
 function parseDecisionQuantity(quantity: string | number): Outcome<bigint> {
   const units = parseQuantity(quantity)
   if (units !== null && units >= 0n) return units
-  const detail = `quantity must be an exact decimal from 0 with at most 9 fractional digits, was ${JSON.stringify(quantity)}`
-  return refuse('invalid_quantity', detail, { errors: [{ field: 'quantity', code: 'invalid_quantity', detail }] })
+  return refuseField('quantity', refuse('invalid_quantity', { quantity, range: 'from 0' }))
 }

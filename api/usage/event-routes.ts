@@ -50,10 +50,7 @@ export function eventRoutes({ catalog, usageStore }: EventRoutesDeps): (app: Htt
       const events = await usageStore.events({ tenant, customer: customer as CustomerKey, id, limit: EVENTS_OF_ONE_ID_MAX })
       const source = request.query.source
       const event = events.find((found) => source === undefined || found.source === source)
-      if (event === undefined) {
-        const detail = `Customer ${customer} has no event ${id}. Events can be read about a second after they were accepted.`
-        throw new RefusalError(refuse('unknown_event', detail, { status: 404 }))
-      }
+      if (event === undefined) throw new RefusalError(refuse('unknown_event', { customer, event: id }))
       return eventJson(event, await metersOf(catalog, tenant))
     })
   }
@@ -178,7 +175,7 @@ function parseCursor(cursor: string): Outcome<Cursor> {
   const parts = /^(-?\d{1,15}):(\d{1,10}):(\d{1,16}):(\d{1,10})$/.exec(Buffer.from(cursor, 'base64url').toString('latin1'))
   const [occurredAtMs, partition, offset, index] = (parts ?? []).slice(1).map(Number)
   if (occurredAtMs === undefined || partition === undefined || offset === undefined || index === undefined) {
-    return refuse('invalid_cursor', 'cursor is not one that this server gave; start again without it.')
+    return refuse('invalid_cursor', {})
   }
   return { occurredAtMs: occurredAtMs as InstantMs, partition: partition as Partition, offset: offset as Offset, index }
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts'
 import { formatQuantity, parseQuantity } from '../../domain/decimal.ts'
 import type { CustomerKey, FeatureKey, InstantMs } from '../../domain/identity.ts'
 import { EVENT_AGE_MAX_MS, EVENT_LEAD_MAX_MS } from '../../domain/metering/usage-event.ts'
-import { isRefusal, type Outcome, orThrow, type Refusal, refuse } from '../../domain/refusal.ts'
+import { isRefusal, type Outcome, orThrow, refuse, refuseField, refuseFields } from '../../domain/refusal.ts'
 import type { UsageReports } from '../../entitlements/usage-reports.ts'
 import { type HttpApp, ProblemSchema } from '../../schemas/http/common.ts'
 import { instantJson, parseInstant, periodJson } from '../../schemas/http/instants.ts'
@@ -67,12 +67,7 @@ const REPORT_USAGE = {
 function parseReported(input: string | number, behaviour: 'delta' | 'set'): Outcome<bigint> {
   const quantity = parseQuantity(input)
   if (quantity !== null && (behaviour === 'delta' || quantity >= 0n)) return quantity
-  const range = behaviour === 'set' ? ' from 0' : ''
-  return wrongField(
-    'invalid_quantity',
-    'quantity',
-    `quantity must be an exact decimal${range} with at most 20 digits before the point and 9 after, was ${JSON.stringify(input)}`,
-  )
+  return refuseField('quantity', refuse('invalid_quantity', { quantity: input, range: behaviour === 'set' ? 'from 0' : 'any' }))
 }
 
 /** The same bounds as an event's. */
@@ -82,9 +77,6 @@ function parseTime(text: string, nowMs: InstantMs): Outcome<InstantMs> {
   const earliestMs = (nowMs - EVENT_AGE_MAX_MS) as InstantMs
   const latestMs = (nowMs + EVENT_LEAD_MAX_MS) as InstantMs
   if (occurredAtMs >= earliestMs && occurredAtMs <= latestMs) return occurredAtMs
-  return wrongField('invalid_time', 'time', `time must be from ${instantJson(earliestMs)} to ${instantJson(latestMs)}, was '${text}'`)
-}
-
-function wrongField(code: string, field: string, detail: string): Refusal {
-  return refuse(code, `${detail}.`, { errors: [{ field, code, detail }] })
+  const detail = `time must be from ${instantJson(earliestMs)} to ${instantJson(latestMs)}, was '${text}'`
+  return refuseFields('invalid_time', [{ field: 'time', code: 'invalid_time', detail }])
 }

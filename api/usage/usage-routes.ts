@@ -7,7 +7,7 @@ import { formatQuantity } from '../../domain/decimal.ts'
 import type { CustomerKey, InstantMs, MeterKey } from '../../domain/identity.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
 import { aggregateValue } from '../../domain/metering/metering.ts'
-import { type FieldError, type Outcome, orThrow, RefusalError, refuse } from '../../domain/refusal.ts'
+import { type FieldError, type Outcome, orThrow, RefusalError, refuse, refuseFields } from '../../domain/refusal.ts'
 import { DecimalSchema, type HttpApp, InstantSchema, KeySchema, ProblemSchema } from '../../schemas/http/common.ts'
 import { type UsageReader, type UsageRequest, windowEndOf } from '../../usage/usage-reader.ts'
 
@@ -31,7 +31,7 @@ export function usageRoutes({ catalog, usageReader, asOf, clock }: UsageRoutesDe
       const { tenant } = request.principal
       const key = request.params.key as MeterKey
       const meter = await catalog.meter(tenant, key)
-      if (meter === null) throw new RefusalError(unknownMeter(key))
+      if (meter === null) throw new RefusalError(refuse('unknown_meter', { meter: key }))
       const usage = orThrow(parseUsageQuery(request.query, meter, clock.now()))
       const asOfMs = await asOf()
       const rows = await usageReader.read(meter, usage)
@@ -132,7 +132,7 @@ function parseUsageQuery(query: UsageQueryParameters, meter: Meter, nowMs: Insta
   }
   const filter = parseFilter(query as Readonly<Record<string, unknown>>, dimensions, known, errors)
   if (timezone === null || errors.length > 0) {
-    return refuse('invalid_request', `The usage cannot be queried: ${errors[0]?.detail ?? 'the request is not valid'}.`, { errors })
+    return refuseFields('invalid_request', errors)
   }
   return {
     ...(query.customer === undefined ? {} : { customers: query.customer as readonly CustomerKey[] }),
@@ -223,8 +223,4 @@ function usageJson(row: UsageRow, meter: Meter, usage: UsageRequest) {
 
 function instantText(instantMs: InstantMs): string {
   return new Date(instantMs).toISOString()
-}
-
-function unknownMeter(key: MeterKey) {
-  return refuse('unknown_meter', `There is no meter ${key}; create it with PUT /v1/meters/${encodeURIComponent(key)}.`, { status: 404 })
 }

@@ -11,12 +11,11 @@ import type { CustomerKey, Period, SubscriptionId, TenantKey } from '../../domai
 import type { DimensionFilter } from '../../domain/metering/dimension-filter.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
 import { aggregateValue, matchesFilter, mergeAggregates } from '../../domain/metering/metering.ts'
-import { orThrow } from '../../domain/refusal.ts'
+import { orThrow, refuse } from '../../domain/refusal.ts'
 import { type InvoiceLine, rateInvoice } from '../../rating/invoice.ts'
 import { InvoiceSchema, REFUSALS, SubscriptionParamsSchema } from '../../schemas/http/catalog.ts'
 import { type HttpApp, InstantSchema } from '../../schemas/http/common.ts'
 import { parseInstant, periodJson } from '../../schemas/http/instants.ts'
-import { unknownSubscription } from '../../schemas/http/unknown-key.ts'
 import type { CustomerUsage } from '../../usage/customer-usage.ts'
 import type { UsageReader } from '../../usage/usage-reader.ts'
 
@@ -48,7 +47,7 @@ export function invoiceRoutes({ catalog, usageReader, customerUsage, clock }: In
       const id = request.params.id as SubscriptionId
       const atMs = request.query.at === undefined ? clock.now() : orThrow(parseInstant(request.query.at, 'at'))
       const billedBy = await inputs.read(tenant, { tenant, id })
-      const subscription = orThrow(billedBy.subscriptions.get(id) ?? unknownSubscription(id))
+      const subscription = orThrow(billedBy.subscriptions.get(id) ?? refuse('unknown_subscription', { subscription: id }))
       const { plan, planVersion: version } = phaseAt(subscription, atMs)
       const planVersion = billedBy.planVersions.find((each) => each.plan === plan && each.version === version)
       invariant(planVersion !== undefined, `version ${version} of plan ${plan} is kept as a subscription is on it`)

@@ -59,9 +59,7 @@ export function changeInstant(
   if (moment === 'now') return Math.max(nowMs, startMs) as InstantMs
   const { endMs } = billingPeriodAt(interval, anchorMs, startMs, null, nowMs)
   if (endMs < END_OF_TIME_MS) return endMs
-  return refuse('no_period_end', `The plan of subscription ${subscription.id} has one period without an end; do it at now.`, {
-    status: 409,
-  })
+  return refuse('no_period_end', { subscription: subscription.id })
 }
 
 /** An end once set never moves later, so a repeat changes nothing. */
@@ -81,20 +79,13 @@ export function changePlan(
   atMs: InstantMs,
 ): Outcome<Subscription> {
   const { id, startMs, endMs } = subscription
-  if (endMs !== null && atMs >= endMs) {
-    const detail = `subscription ${id} ends at ${new Date(endMs).toISOString()}, before the change would begin; make a new subscription.`
-    return refuse('subscription_ended', detail, { status: 409 })
-  }
+  if (endMs !== null && atMs >= endMs) return refuse('subscription_ended', { subscription: id, endMs })
   const kept = subscription.phases.filter((phase) => phase.startMs < atMs)
   const inForce = kept.at(-1)
   if (inForce !== undefined && inForce.plan === to.plan && inForce.planVersion === to.planVersion) {
     return { ...subscription, phases: endingLast(kept, endMs) }
   }
-  if (kept.length >= PHASES_MAX) {
-    return refuse('too_many_changes', `subscription ${id} has changed its plan ${PHASES_MAX} times, which is the limit; make a new one.`, {
-      status: 409,
-    })
-  }
+  if (kept.length >= PHASES_MAX) return refuse('too_many_changes', { subscription: id, changesMax: PHASES_MAX })
   const next: SubscriptionPhase = { ...to, startMs: kept.length === 0 ? startMs : atMs, endMs }
   return { ...subscription, phases: [...endingLast(kept, atMs), next] }
 }

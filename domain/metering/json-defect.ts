@@ -1,20 +1,19 @@
-/** What makes a parsed JSON value unfit to be kept, and where: `data.usage.tokens[2]`. */
-export type JsonDefect = { readonly code: 'forbidden_key' | 'lone_surrogate' | 'number_out_of_range' | 'too_deep'; readonly detail: string }
+import { type Refusal, refuse } from '../refusal.ts'
 
 export const JSON_DEPTH_MAX = 32
 
 /**
- * Undefined when all of it can be kept exactly. Strings are not looked at here but in the JSON text (`holdsLoneSurrogate`),
+ * What makes a parsed JSON value unfit to be kept, and where: `data.usage.tokens[2]`. Undefined when all of it can be kept exactly. Strings are not looked at here but in the JSON text (`holdsLoneSurrogate`),
  * where one native search does for all of them.
  */
-export function findJsonDefect(value: unknown, path: string, depth = 0): JsonDefect | undefined {
+export function findJsonDefect(value: unknown, path: string, depth = 0): Refusal | undefined {
   if (typeof value === 'number') {
     // Beyond this a JSON number has already lost digits when we see it, or became Infinity.
     return Math.abs(value) <= Number.MAX_SAFE_INTEGER ? undefined : outOfRange(value, path)
   }
   if (typeof value !== 'object' || value === null) return undefined
   if (depth >= JSON_DEPTH_MAX) {
-    return { code: 'too_deep', detail: `${shortened(path)} is nested more than ${JSON_DEPTH_MAX} levels deep. Flatten it.` }
+    return refuse('too_deep', { path: shortened(path), levelsMax: JSON_DEPTH_MAX })
   }
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) {
@@ -25,8 +24,7 @@ export function findJsonDefect(value: unknown, path: string, depth = 0): JsonDef
     return undefined
   }
   for (const key in value) {
-    if (key === '__proto__')
-      return { code: 'forbidden_key', detail: `${shortened(path)} has a key __proto__, which is not kept. Rename it.` }
+    if (key === '__proto__') return refuse('forbidden_key', { path: shortened(path) })
     const member = (value as Readonly<Record<string, unknown>>)[key]
     if (isPlain(member)) continue
     const defect = findJsonDefect(member, `${path}.${key}`, depth + 1)
@@ -47,11 +45,8 @@ function isPlain(value: unknown): boolean {
 
 const LONE_SURROGATE = /(?<!\\)(?:\\\\)*\\ud[89a-f]/
 
-function outOfRange(value: number, path: string): JsonDefect {
-  return {
-    code: 'number_out_of_range',
-    detail: `${shortened(path)} is ${value}, beyond the ±${Number.MAX_SAFE_INTEGER} that a JSON number holds exactly. Send it as a string.`,
-  }
+function outOfRange(value: number, path: string): Refusal {
+  return refuse('number_out_of_range', { path: shortened(path), value })
 }
 
 function shortened(path: string): string {

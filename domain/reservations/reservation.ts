@@ -4,10 +4,10 @@ import type { EffectiveEntitlement, MeteredEntitlement } from '../entitlements/e
 import type { CustomerKey, FeatureKey, InstantMs, MeterKey } from '../identity.ts'
 import type { DimensionFilter } from '../metering/dimension-filter.ts'
 import { findJsonDefect, holdsLoneSurrogate } from '../metering/json-defect.ts'
-import { type Aggregation, isAdditive } from '../metering/meter.ts'
+import { isAdditive } from '../metering/meter.ts'
 import type { UsageEvent } from '../metering/usage-event.ts'
 import { dimensionsWithin, USAGE_REPORT_SOURCE, USAGE_REPORT_TYPE, type UsageReport } from '../metering/usage-report.ts'
-import { type Outcome, type Refusal, refuse } from '../refusal.ts'
+import { type Outcome, type Refusal, refuse, refuseField } from '../refusal.ts'
 import type { Hold } from './hold.ts'
 
 /** What a caller asks to have held. */
@@ -37,42 +37,23 @@ export function parseSettledQuantity(quantity: string | number): Outcome<bigint>
 
 export function parseTtlMs(ttlMs: number): Outcome<number> {
   if (Number.isInteger(ttlMs) && ttlMs >= RESERVATION_TTL_MS_MIN && ttlMs <= RESERVATION_TTL_MS_MAX) return ttlMs
-  return wrongField(
-    'invalid_ttl',
-    'ttlMs',
-    `ttlMs must be a whole number from ${RESERVATION_TTL_MS_MIN} to ${RESERVATION_TTL_MS_MAX}, was ${ttlMs}`,
-  )
+  return refuseField('ttlMs', refuse('invalid_ttl', { ttlMs, ttlMsMin: RESERVATION_TTL_MS_MIN, ttlMsMax: RESERVATION_TTL_MS_MAX }))
 }
 
 /** The caller's own data for the usage event, fit to be kept. */
 export function parseSettleData(data: object): Outcome<object> {
   const defect = findJsonDefect(data, 'data')
-  if (defect !== undefined) return wrongField(defect.code, 'data', defect.detail)
+  if (defect !== undefined) return refuseField('data', defect)
   const json = JSON.stringify(data)
   if (!holdsLoneSurrogate(json) && new TextEncoder().encode(json).byteLength <= SETTLE_DATA_BYTES_MAX) return data
-  return wrongField('invalid_data', 'data', `data must be well-formed text and at most ${SETTLE_DATA_BYTES_MAX} bytes as JSON`)
+  return refuseField('data', refuse('invalid_data', { bytesMax: SETTLE_DATA_BYTES_MAX }))
 }
 
 /** Only what adds up can be kept back in parts. */
 export function reservable(feature: FeatureKey, entitlement: EffectiveEntitlement): Outcome<MeteredEntitlement> {
-  if (entitlement.type !== 'metered') return notMetered(feature)
+  if (entitlement.type !== 'metered') return refuse('feature_not_metered', { feature, wanted: 'hold' })
   const { aggregation } = entitlement.tracked.meter
-  return isAdditive(aggregation) ? entitlement : notAdditive(feature, aggregation)
-}
-
-export function notMetered(feature: FeatureKey): Refusal {
-  const detail = `${feature} is not a metered feature, so there are no units to hold; ask POST /v1/decisions whether the customer has it.`
-  return refuse('feature_not_metered', detail, { status: 409 })
-}
-
-export function notEntitled(customer: CustomerKey, feature: FeatureKey): Refusal {
-  const detail = `${customer} has no entitlement to ${feature}, so nothing can be held; give it a subscription whose plan has the feature.`
-  return refuse('no_entitlement', detail, { status: 409 })
-}
-
-export function unknownReservation(id: string): Refusal {
-  const detail = `There is no reservation ${id}; it was never made, or ended more than a day ago.`
-  return refuse('unknown_reservation', detail, { status: 404 })
+  return isAdditive(aggregation) ? entitlement : refuse('feature_not_additive', { feature, aggregation, wanted: 'hold' })
 }
 
 export function hardLimitReached(
@@ -81,16 +62,13 @@ export function hardLimitReached(
   spent: { readonly usedUnits: bigint; readonly heldUnits: bigint },
 ): Refusal {
   const { usedUnits, heldUnits } = spent
-  const leftUnits = limit - usedUnits - heldUnits
-  const detail = `${formatQuantity(hold.quantity)} of ${hold.feature} were asked for and ${formatQuantity(leftUnits > 0n ? leftUnits : 0n)} are left of the hard limit ${formatQuantity(limit)} (used ${formatQuantity(usedUnits)}, held ${formatQuantity(heldUnits)}). Nothing is held; ask for less, or wait for the reset.`
-  return refuse('hard_limit_reached', detail, { status: 409 })
+  return refuse('hard_limit_reached', { feature: hold.feature, askedUnits: hold.quantity, limitUnits: limit, usedUnits, heldUnits })
 }
 
 /** A repeat of a reservation under its own id: the hold as it stands, unless it is another one's or can be used no more. */
 export function repeatedReservation(hold: Hold, request: ReservationRequest): Outcome<Hold> {
   if (hold.customer !== request.customer || hold.feature !== request.feature || hold.quantity !== request.quantity) {
-    const detail = `Reservation ${hold.id} exists with another customer, feature or quantity; take a new id for each reservation.`
-    return refuse('reservation_id_reused', detail, { status: 409 })
+    return refuse('reservation_id_reused', { reservation: hold.id })
   }
   switch (hold.state.kind) {
     case 'expired':
@@ -173,32 +151,19 @@ export function settledUsageEvent(hold: Hold): UsageEvent {
 
 type SettleReport = Pick<UsageReport, 'feature' | 'meter' | 'dimensions' | 'data'>
 
-function notAdditive(feature: FeatureKey, aggregation: Aggregation): Refusal {
-  const detail = `${feature} is metered by ${aggregation}, of which no part can be held; only sum and count can be reserved.`
-  return refuse('feature_not_additive', detail, { status: 409 })
-}
-
 function alreadySettled({ id, state }: Hold): Refusal {
-  const settled = 'settlement' in state ? ` with ${formatQuantity(state.settlement.requestedUnits)}` : ''
-  return refuse('already_settled', `Reservation ${id} was settled${settled} before, and that stands.`, { status: 409 })
+  const settledUnits = 'settlement' in state ? state.settlement.requestedUnits : null
+  return refuse('already_settled', { reservation: id, settledUnits })
 }
 
 function alreadyReleased({ id }: Hold): Refusal {
-  return refuse('already_released', `Reservation ${id} was released before; make a new one, or report the usage with POST /v1/usage.`, {
-    status: 409,
-  })
+  return refuse('already_released', { reservation: id })
 }
 
 function expired({ id, expiresAtMs }: Hold): Refusal {
-  const detail = `Reservation ${id} expired at ${new Date(expiresAtMs).toISOString()} and holds nothing; make a new one under a new id, or settle what was used.`
-  return refuse('reservation_expired', detail, { status: 409 })
+  return refuse('reservation_expired', { reservation: id, expiresAtMs })
 }
 
-function wrongQuantity(range: string, quantity: string | number): Refusal {
-  const detail = `quantity must be an exact decimal ${range} with at most 9 fractional digits, was ${JSON.stringify(quantity)}`
-  return wrongField('invalid_quantity', 'quantity', detail)
-}
-
-function wrongField(code: string, field: string, detail: string): Refusal {
-  return refuse(code, detail, { errors: [{ field, code, detail }] })
+function wrongQuantity(range: 'from 0' | 'above 0', quantity: string | number): Refusal {
+  return refuseField('quantity', refuse('invalid_quantity', { quantity, range }))
 }

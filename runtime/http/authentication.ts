@@ -37,18 +37,18 @@ export function authenticateRequests(app: HttpApp, findPrincipal: FindPrincipal)
 function secretOf(header: string | undefined): string | null {
   const secret = header?.slice(0, BEARER.length).toLowerCase() === BEARER ? header.slice(BEARER.length).trim() : ''
   if (secret === '') {
-    throw new RefusalError(refuse('missing_key', 'This route needs a key; send Authorization: Bearer <key>.', { status: 401 }))
+    throw new RefusalError(refuse('missing_key', {}))
   }
   return secret.length > SECRET_CHARACTERS_MAX || /\s/.test(secret) ? null : secret
 }
 
 function admitted(principal: Principal | null, scope: Scope): Principal {
   if (principal === null) {
-    throw new RefusalError(refuse('invalid_key', 'No such key; check it, or make one with `tollgate keys create`.', { status: 401 }))
+    throw new RefusalError(refuse('invalid_key', {}))
   }
   if (!principal.scopes.includes(scope) && !principal.scopes.includes('admin')) {
-    const has = SCOPES.filter((each) => principal.scopes.includes(each)).join(', ') || 'none'
-    throw new RefusalError(refuse('missing_scope', `This route needs a key with scope ${scope}; this key has ${has}.`, { status: 403 }))
+    const has = SCOPES.filter((each) => principal.scopes.includes(each))
+    throw new RefusalError(refuse('missing_scope', { scope, has, wanted: 'route' }))
   }
   return principal
 }

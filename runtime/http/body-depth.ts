@@ -10,8 +10,7 @@ export function refuseDeepBodies(app: HttpApp): void {
     const { body } = request
     // A stream is read by its handler, which has a bound of its own.
     if (!isJsonContainer(body) || isWithin(body, BODY_DEPTH_MAX)) return done()
-    const detail = `The body is nested more than ${BODY_DEPTH_MAX} levels deep; flatten it.`
-    done(new RefusalError(refuse('body_too_deep', detail)))
+    done(new RefusalError(refuse('body_too_deep', { levelsMax: BODY_DEPTH_MAX })))
   })
 }
 

@@ -28,8 +28,8 @@ function createMemoryIdempotency(): IdempotencyStore {
         answers.set(key, { requestHash, answer: null })
         return null
       }
-      if (known.requestHash !== requestHash) return refuse('idempotency_key_reused', 'another body', { status: 422 })
-      return known.answer ?? refuse('idempotency_key_in_use', 'under way', { status: 409 })
+      if (known.requestHash !== requestHash) return refuse('idempotency_key_reused', {})
+      return known.answer ?? refuse('idempotency_key_in_use', {})
     },
     async saveIdempotentAnswer(_tenant, key, answer) {
       const known = answers.get(key)
@@ -55,7 +55,7 @@ async function thingRoutes(app: HttpApp): Promise<void> {
     },
     async (request) => {
       const { key } = request.params
-      if (key === 'refused') throw new RefusalError(refuse('too_many', 'too many', { status: 429, retryAfterSeconds: 1.2 }))
+      if (key === 'refused') throw new RefusalError(refuse('meter_backfilling', { meter: 'tokens' }))
       if (key === 'down') throw new Fault('log_unavailable', 'disk gone: /secret/path', { canRetry: true, publicText: 'The log is away.' })
       if (key === 'broken') throw new Fault('log_corrupt', 'bad page 7', { canRetry: false, publicText: 'The log is broken.' })
       if (key === 'bug') throw new Error('invariant broken: secret')
@@ -73,7 +73,7 @@ async function thingRoutes(app: HttpApp): Promise<void> {
     '/v1/things',
     { config: { scope: 'admin', isIdempotent: true }, schema: { body: Type.Object({ price, mode: Type.Optional(Type.String()) }) } },
     async (request, reply) => {
-      if (request.body.mode === 'refuse') throw new RefusalError(refuse('no_thing', 'not now', { status: 409 }))
+      if (request.body.mode === 'refuse') throw new RefusalError(refuse('meter_in_use', { meter: 'a', feature: 'b' }))
       made += 1
       return reply.code(201).send({ made })
     },
@@ -129,7 +129,7 @@ describe('every error is a problem of its own', () => {
     { name: 'wrong key', request: { url: '/v1/things/a', headers: { authorization: 'Bearer x' } }, status: 401, code: 'invalid_key' },
     { name: 'no bearer', request: { url: '/v1/things/a', headers: { authorization: 'Basic x' } }, status: 401, code: 'missing_key' },
     { name: 'no scope', request: { ...boss(flat), headers: reader }, status: 403, code: 'missing_scope' },
-    { name: 'refusal', request: { url: '/v1/things/refused', headers: reader }, status: 429, code: 'too_many', retryAfter: '2' },
+    { name: 'refusal', request: { url: '/v1/things/refused', headers: reader }, status: 409, code: 'meter_backfilling', retryAfter: '2' },
     { name: 'fault', request: { url: '/v1/things/down', headers: reader }, status: 503, code: 'log_unavailable', retryAfter: '2' },
     { name: 'final fault', request: { url: '/v1/things/broken', headers: reader }, status: 500, code: 'log_corrupt' },
     { name: 'bug', request: { url: '/v1/things/bug', headers: reader }, status: 500, code: 'internal_error' },

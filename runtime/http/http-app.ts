@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyBaseLogger, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
@@ -7,7 +7,7 @@ import type { Logger } from 'pino'
 import { Histogram, type Registry } from 'prom-client'
 import { Type } from 'typebox'
 import type { Clock } from '../../base/clock.ts'
-import { RefusalError, refuse } from '../../domain/refusal.ts'
+import { type Refusal, RefusalError, refuse } from '../../domain/refusal.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { serializeAnswers } from './answer-serialization.ts'
 import { sendAnswersTogether } from './answers-together.ts'
@@ -16,7 +16,7 @@ import { refuseDeepBodies } from './body-depth.ts'
 import { honourIdempotencyKeys, type IdempotencyStore } from './idempotency.ts'
 import { createKnownPaths, type KnownPaths } from './known-paths.ts'
 import { describeApi } from './openapi.ts'
-import { PROBLEM_CONTENT_TYPE, type ProblemAnswer, problem, problemOfError } from './problem.ts'
+import { PROBLEM_CONTENT_TYPE, type ProblemAnswer, problemOfError, problemOfRefusal } from './problem.ts'
 import { validateRequests } from './request-validation.ts'
 
 export type HttpAppOptions = {
@@ -114,17 +114,18 @@ function answerErrors(app: HttpApp, log: Logger, paths: KnownPaths): void {
     const path = pathOf(request)
     const methods = paths.methodsOf(path)
     if (methods.length === 0) {
-      return sendProblem(reply, { problem: problem('not_found', 404, `There is nothing at ${path}; /docs lists what there is.`) })
+      return sendProblem(reply, problemOfRefusal(refuse('not_found', { path })))
     }
     reply.header('allow', methods.join(', '))
-    const detail = `${request.method} is not served at ${path}; it takes ${methods.join(', ')}.`
-    return sendProblem(reply, { problem: problem('method_not_allowed', 405, detail) })
+    return sendProblem(reply, problemOfRefusal(refuse('method_not_allowed', { method: request.method, path, methods })))
   })
 }
 
 /** Sent as text, so that no route's response schema can take fields away. */
 function sendProblem(reply: FastifyReply, { problem, retryAfterSeconds }: ProblemAnswer): FastifyReply {
-  if (retryAfterSeconds !== undefined) reply.header('retry-after', String(Math.max(1, Math.ceil(retryAfterSeconds))))
+  // A route that knows better has said so.
+  if (retryAfterSeconds !== undefined && !reply.hasHeader('retry-after'))
+    reply.header('retry-after', String(Math.max(1, Math.ceil(retryAfterSeconds))))
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
   return reply.code(problem.status).type(PROBLEM_CONTENT_TYPE).send(JSON.stringify(problem))
 }
@@ -133,14 +134,14 @@ function sendProblem(reply: FastifyReply, { problem, retryAfterSeconds }: Proble
 function requireHost(app: HttpApp): void {
   app.addHook('onRequest', (request, _reply, done) => {
     if (request.headers.host !== undefined || request.raw.httpVersion !== '1.1') return done()
-    done(new RefusalError(refuse('missing_host', 'A request of HTTP/1.1 names its host; send a Host header.')))
+    done(new RefusalError(refuse('missing_host', {})))
   })
 }
 
 /** Of what `Expect` may ask for, Node itself answers 100-continue. */
 function answerUnmetExpectation(_request: IncomingMessage, response: ServerResponse): void {
-  const body = JSON.stringify(problem('unmet_expectation', 417, 'Expect may be 100-continue and nothing else; leave it out.'))
-  response.writeHead(417, { 'content-type': PROBLEM_CONTENT_TYPE, connection: 'close' }).end(body)
+  const { problem } = problemOfRefusal(refuse('unmet_expectation', {}))
+  response.writeHead(problem.status, { 'content-type': PROBLEM_CONTENT_TYPE, connection: 'close' }).end(JSON.stringify(problem))
 }
 
 /** What is not even HTTP never reaches a route. */
@@ -149,16 +150,16 @@ function answerUnreadableRequest(error: Error & { code?: string }, socket: Socke
     socket.destroy()
     return
   }
-  const [status, phrase, code, detail] =
-    error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-      ? ([408, 'Request Timeout', 'request_timeout', 'The request did not arrive in time.'] as const)
-      : error.code === 'HPE_HEADER_OVERFLOW'
-        ? ([431, 'Request Header Fields Too Large', 'headers_too_large', 'The request headers are larger than 16 KiB.'] as const)
-        : ([400, 'Bad Request', 'bad_request', 'The request is not valid HTTP/1.1.'] as const)
-  const body = JSON.stringify(problem(code, status, detail))
+  const { problem } = problemOfRefusal(unreadableRequest(error.code))
+  const body = JSON.stringify(problem)
   socket.end(
-    `HTTP/1.1 ${status} ${phrase}\r\nContent-Type: ${PROBLEM_CONTENT_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\nContent-Type: ${PROBLEM_CONTENT_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   )
+}
+
+function unreadableRequest(code: string | undefined): Refusal {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return refuse('request_timeout', {})
+  return code === 'HPE_HEADER_OVERFLOW' ? refuse('headers_too_large', {}) : refuse('bad_request', { part: 'http' })
 }
 
 /** One time series per route pattern, never per URL: keys in paths must not become labels or log fields. */

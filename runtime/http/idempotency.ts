@@ -28,7 +28,7 @@ export function honourIdempotencyKeys(app: HttpApp, store: IdempotencyStore, clo
     const key = request.headers['idempotency-key']
     if (key === undefined) return
     if (typeof key !== 'string' || key.length === 0 || key.length > KEY_CHARACTERS_MAX) {
-      return orThrow(refuse('invalid_idempotency_key', `Idempotency-Key must be 1 to ${KEY_CHARACTERS_MAX} characters, once.`))
+      return orThrow(refuse('invalid_idempotency_key', { charactersMax: KEY_CHARACTERS_MAX }))
     }
     const requestHash = hash('sha256', JSON.stringify([request.method, request.url, request.body ?? null]))
     const answer = orThrow(await store.claimIdempotencyKey(request.principal.tenant, key, requestHash, clock.now()))

@@ -1,7 +1,7 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import ajvFormats from 'ajv-formats'
 import type { FastifySchemaValidationError } from 'fastify'
-import { type FieldError, RefusalError, refuse } from '../../domain/refusal.ts'
+import { RefusalError, refuseFields } from '../../domain/refusal.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { fieldErrors } from './validation-errors.ts'
 
@@ -15,8 +15,7 @@ export function validateRequests(app: HttpApp): void {
     compiledWhenUsed(() => (httpPart === 'body' ? forBody : forUrl).compile(schema as object)),
   )
   app.setSchemaErrorFormatter((errors, httpPart) => {
-    const fields = fieldErrors(errors as unknown as ErrorObject[], httpPart)
-    return new RefusalError(refuse('invalid_request', `The request is not valid: ${detailOf(fields)}.`, { errors: fields }))
+    return new RefusalError(refuseFields('invalid_request', fieldErrors(errors as unknown as ErrorObject[], httpPart)))
   })
 }
 
@@ -38,9 +37,4 @@ function createAjv(options: { coerceTypes: 'array' | false }): Ajv {
   const ajv = new Ajv({ ...options, useDefaults: true, allErrors: true, verbose: true, strict: false, removeAdditional: false })
   ajvFormats.default(ajv)
   return ajv
-}
-
-function detailOf(fields: readonly FieldError[]): string {
-  const first = fields[0]?.detail ?? 'it does not fit the schema'
-  return fields.length > 1 ? `${first} (and ${fields.length - 1} more, see errors)` : first
 }

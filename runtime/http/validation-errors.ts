@@ -1,5 +1,5 @@
 import type { ErrorObject } from 'ajv'
-import type { FieldError } from '../../domain/refusal.ts'
+import type { FieldError, RefusalCode } from '../../domain/refusal.ts'
 
 const FIELD_ERRORS_MAX = 20
 const VALUE_CHARACTERS_MAX = 64
@@ -68,7 +68,7 @@ function fieldError(field: string, errors: readonly ErrorObject[]): FieldError {
       return { field, code: 'not_allowed', detail: `${field} must be one of ${[...new Set(allowed)].join(', ')}, was ${shown(first.data)}` }
     }
     default:
-      return { field, code: `invalid_${snakeCase(first.keyword)}`, detail: `${field} ${first.message}, was ${shown(first.data)}` }
+      return { field, code: KEYWORD_CODES.get(first.keyword) ?? 'invalid', detail: `${field} ${first.message}, was ${shown(first.data)}` }
   }
 }
 
@@ -77,6 +77,15 @@ function shown(value: unknown): string {
   return text.length <= VALUE_CHARACTERS_MAX ? text : `${text.slice(0, VALUE_CHARACTERS_MAX)}… (${text.length} characters)`
 }
 
-function snakeCase(keyword: string): string {
-  return keyword.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-}
+/** The keywords that our schemas use, beside those told above in words of their own. */
+const KEYWORD_CODES: ReadonlyMap<string, RefusalCode> = new Map([
+  ['pattern', 'invalid_pattern'],
+  ['format', 'invalid_format'],
+  ['minLength', 'invalid_min_length'],
+  ['maxLength', 'invalid_max_length'],
+  ['minimum', 'invalid_minimum'],
+  ['maximum', 'invalid_maximum'],
+  ['minItems', 'invalid_min_items'],
+  ['maxItems', 'invalid_max_items'],
+  ['maxProperties', 'invalid_max_properties'],
+])

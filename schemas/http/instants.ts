@@ -1,12 +1,11 @@
 import { END_OF_TIME_MS, type InstantMs, type Period } from '../../domain/identity.ts'
-import { type Outcome, refuse } from '../../domain/refusal.ts'
+import { type Outcome, refuse, refuseField } from '../../domain/refusal.ts'
 
 /** RFC 3339 text whose shape the schema has checked: here that it is a day of the calendar. Finer than milliseconds is cut. */
 export function parseInstant(text: string, field: string): Outcome<InstantMs> {
   const ms = Date.parse(text)
   if (ms >= EARLIEST_MS && ms < END_OF_TIME_MS) return ms as InstantMs
-  const detail = `${field} must be a time such as 2026-01-31T00:00:00Z from 1970 to 9999, was '${text}'.`
-  return refuse('invalid_time', detail, { errors: [{ field, code: 'invalid_time', detail }] })
+  return refuseField(field, refuse('invalid_time', { field, value: `'${text}'`, of: 'request' }))
 }
 
 const EARLIEST_MS = 0

@@ -33,8 +33,7 @@ export function grantTable(session: CatalogSession, clock: Clock, randomBytes: R
           .where('feature', '=', feature)
           .executeTakeFirstOrThrow()
         if (Number(granted) >= GRANTS_MAX) {
-          const detail = `customer ${customer} has ${granted} grants of ${feature}, and ${GRANTS_MAX} is the limit; put an override with a higher limit.`
-          return refuse('too_many_grants', detail, { status: 409 })
+          return refuse('too_many_grants', { customer, feature, grants: Number(granted), grantsMax: GRANTS_MAX })
         }
         const id = createRecordId('grant', wanted.createdAtMs, randomBytes) as GrantId
         const grant: Grant = { ...wanted, id, voidedAtMs: null }

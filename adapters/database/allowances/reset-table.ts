@@ -30,8 +30,7 @@ export function resetTable(session: CatalogSession, randomBytes: RandomBytes): R
           .where('feature', '=', feature)
           .executeTakeFirstOrThrow()
         if (Number(done) >= RESETS_MAX) {
-          const detail = `${feature} of customer ${customer} was reset ${done} times, and ${RESETS_MAX} is the limit; give it a shorter reset interval.`
-          return refuse('too_many_resets', detail, { status: 409 })
+          return refuse('too_many_resets', { customer, feature, resets: Number(done), resetsMax: RESETS_MAX })
         }
         const reset: ManualReset = { ...wanted, id: createRecordId('reset', atMs, randomBytes) }
         const columns = { tenant, id: reset.id, customer, feature, reset_at: new Date(atMs), reset_by: by, reason }

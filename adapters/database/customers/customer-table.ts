@@ -1,6 +1,6 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import type { CustomerKey, TenantKey } from '../../../domain/identity.ts'
-import { type Refusal, refuse } from '../../../domain/refusal.ts'
+import { type Refusal, refuse, refuseFields } from '../../../domain/refusal.ts'
 import type { CatalogTables } from '../../../schemas/database/catalog-tables.ts'
 import type { Catalog, Customer } from '../catalog.ts'
 import type { CatalogSession } from '../engine/catalog-session.ts'
@@ -135,17 +135,16 @@ async function refuseTakenNames(trx: Transaction<CatalogTables>, tenant: TenantK
     .where('key', '=', sql<string>`ANY(${[...subjects]})`)
     .where('key', '<>', key)
     .execute()
-  const owners = new Map([
-    ...subjectsTaken.map(({ subject, customer }) => [subject, `is a subject of customer ${customer}`] as const),
-    ...keysTaken.map((row) => [row.key, 'is the key of another customer'] as const),
+  /** The customer that a name is a subject of; null where it is the key of one. */
+  const owners = new Map<string, string | null>([
+    ...subjectsTaken.map(({ subject, customer }) => [subject, customer] as const),
+    ...keysTaken.map((row) => [row.key, null] as const),
   ])
   const errors = [{ name: key, field: 'key' }, ...subjects.map((name, index) => ({ name, field: `subjects[${index}]` }))].flatMap(
     ({ name, field }) => {
-      const owner = owners.get(name)
-      return owner === undefined
-        ? []
-        : [{ field, code: 'subject_taken', detail: `${name} ${owner}; events on it can count for one customer only.` }]
+      const subjectOf = owners.get(name)
+      return subjectOf === undefined ? [] : [{ field, refusal: refuse('subject_taken', { name, subjectOf }) }]
     },
   )
-  return errors[0] === undefined ? null : refuse('subject_taken', errors[0].detail, { status: 409, errors })
+  return errors.length === 0 ? null : refuseFields('subject_taken', errors)
 }

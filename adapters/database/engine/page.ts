@@ -19,7 +19,7 @@ export function keyAfter(page: PageRequest): string {
   if (page.cursor === undefined) return ''
   const key = Buffer.from(page.cursor, 'base64url').toString('utf8')
   if (key === '' || key.includes('\0') || Buffer.from(key).toString('base64url') !== page.cursor) {
-    throw new RefusalError(refuse('invalid_cursor', 'cursor is not one that this server gave; start again without it.'))
+    throw new RefusalError(refuse('invalid_cursor', {}))
   }
   return key
 }

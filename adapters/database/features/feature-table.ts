@@ -1,7 +1,7 @@
 import type { Selectable } from 'kysely'
 import type { Feature } from '../../../domain/catalog/plan.ts'
 import type { FeatureKey, MeterKey } from '../../../domain/identity.ts'
-import { refuse } from '../../../domain/refusal.ts'
+import { refuse, refuseField } from '../../../domain/refusal.ts'
 import type { CatalogTables } from '../../../schemas/database/catalog-tables.ts'
 import type { Catalog } from '../catalog.ts'
 import type { CatalogSession } from '../engine/catalog-session.ts'
@@ -27,10 +27,7 @@ export function featureTable(session: CatalogSession): Features {
                 .where('key', '=', meter)
                 .forShare()
                 .executeTakeFirst()
-        if (read === undefined) {
-          const detail = `meter ${meter} does not exist; PUT /v1/meters/${meter} first.`
-          return refuse('unknown_meter', detail, { errors: [{ field: 'meter', code: 'unknown_meter', detail }] })
-        }
+        if (meter !== null && read === undefined) return refuseField('meter', refuse('unknown_meter', { meter }))
         const created = await trx
           .insertInto('features')
           .values({ tenant, key, ...columns })
@@ -51,10 +48,9 @@ export function featureTable(session: CatalogSession): Features {
         const stored = featureOf(row)
         if (hasSameContent(stored, feature)) return { value: stored, result: 'same' }
         if (stored.type !== type) {
-          const detail = `feature ${key} is ${stored.type} and plans rely on that, so it cannot become ${type}; make a feature with another key.`
-          return refuse('feature_type_fixed', detail, { status: 409 })
+          return refuse('feature_type_fixed', { feature: key, type: stored.type, wanted: type })
         }
-        const refusal = read === null ? null : await refuseMissingDimensions(trx, tenant, [feature], read)
+        const refusal = read == null ? null : await refuseMissingDimensions(trx, tenant, [feature], read)
         if (refusal !== null) return refusal
         await trx.updateTable('features').set(columns).where('tenant', '=', tenant).where('key', '=', key).execute()
         announce({ tenant, kind: 'feature', key })

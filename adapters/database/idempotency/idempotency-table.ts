@@ -58,12 +58,10 @@ export function idempotencyTable(session: CatalogSession): Idempotency {
           .where('key', '=', key)
           .executeTakeFirst()
         if (first !== undefined && first.request_hash !== requestHash) {
-          const detail = 'This Idempotency-Key came with another request before; use a new key for a new request.'
-          return refuse('idempotency_key_reused', detail, { status: 422 })
+          return refuse('idempotency_key_reused', {})
         }
         if (first === undefined || first.status === null || first.body === null) {
-          const detail = 'The first request with this Idempotency-Key is still under way; try again in a moment.'
-          return refuse('idempotency_key_in_use', detail, { status: 409, retryAfterSeconds: 1 })
+          return refuse('idempotency_key_in_use', {})
         }
         return { status: first.status, body: first.body }
       }),

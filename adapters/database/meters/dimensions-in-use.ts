@@ -4,6 +4,7 @@ import { type Refusal, refuse } from '../../../domain/refusal.ts'
 import type { CatalogTables } from '../../../schemas/database/catalog-tables.ts'
 
 type FilteringFeature = { readonly key: string; readonly filter: DimensionFilter }
+type FilterUser = { readonly feature: string } | { readonly plan: string; readonly charge: string }
 
 /**
  * A refusal when these features, or a charge on one of them in any version of a plan, filter on a dimension that is not
@@ -15,24 +16,22 @@ export async function refuseMissingDimensions(
   features: readonly FilteringFeature[],
   meter: { readonly key: string; readonly dimensions: Readonly<Record<string, string>> },
 ): Promise<Refusal | null> {
-  const users = features.map(({ key, filter }) => ({ user: `feature ${key}`, filter }))
+  const users: { readonly user: FilterUser; readonly filter: DimensionFilter }[] = features.map(({ key, filter }) => ({
+    user: { feature: key },
+    filter,
+  }))
   if (features.length > 0) {
     const charges = await sql<{ plan: string; charge: string; filter: DimensionFilter }>`
       SELECT plan, charge->>'key' AS charge, charge->'filter' AS filter
       FROM plan_versions, jsonb_array_elements(charges) AS charge
       WHERE tenant = ${tenant} AND charge->>'feature' = ANY(${features.map(({ key }) => key)})
       ORDER BY plan, version`.execute(trx)
-    users.push(...charges.rows.map(({ plan, charge, filter }) => ({ user: `charge ${charge} of plan ${plan}`, filter })))
+    users.push(...charges.rows.map(({ plan, charge, filter }) => ({ user: { plan, charge }, filter })))
   }
   for (const { user, filter } of users) {
     const missing = Object.keys(filter).find((dimension) => !Object.hasOwn(meter.dimensions, dimension))
     if (missing === undefined) continue
-    const has = Object.keys(meter.dimensions).join(', ') || 'none'
-    return refuse(
-      'dimension_in_use',
-      `${user} filters on dimension ${missing}, and meter ${meter.key} would have ${has}; keep the dimension, or use a meter with another key.`,
-      { status: 409 },
-    )
+    return refuse('dimension_in_use', { user, dimension: missing, meter: meter.key, dimensions: Object.keys(meter.dimensions) })
   }
   return null
 }

@@ -119,8 +119,7 @@ export function meterTable(session: CatalogSession): Meters {
           .limit(1)
           .executeTakeFirst()
         if (reader !== undefined) {
-          const detail = `meter ${key} is read by feature ${reader.key}; point the feature at another meter first.`
-          return refuse('meter_in_use', detail, { status: 409 })
+          return refuse('meter_in_use', { meter: key, feature: reader.key })
         }
         await trx.deleteFrom('meters').where('tenant', '=', tenant).where('key', '=', key).execute()
         announce({ tenant, kind: 'meter', key })

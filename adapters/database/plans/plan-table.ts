@@ -2,7 +2,7 @@ import { type Kysely, type Selectable, sql } from 'kysely'
 import type { Clock } from '../../../base/clock.ts'
 import type { PlanVersion } from '../../../domain/catalog/plan.ts'
 import type { PlanKey, ProductKey, TenantKey } from '../../../domain/identity.ts'
-import { type Refusal, refuse } from '../../../domain/refusal.ts'
+import { type Refusal, refuse, refuseField, refuseFields } from '../../../domain/refusal.ts'
 import type { CatalogTables } from '../../../schemas/database/catalog-tables.ts'
 import type { Catalog } from '../catalog.ts'
 import type { CatalogSession } from '../engine/catalog-session.ts'
@@ -120,10 +120,7 @@ async function refuseUnknownReferences(
     .where('tenant', '=', tenant)
     .where('key', '=', plan.product)
     .executeTakeFirst()
-  if (product === undefined) {
-    const detail = `product ${plan.product} does not exist; PUT /v1/products/${plan.product} first.`
-    return refuse('unknown_product', detail, { errors: [{ field: 'product', code: 'unknown_product', detail }] })
-  }
+  if (product === undefined) return refuseField('product', refuse('unknown_product', { product: plan.product }))
   const named = [
     ...plan.charges.map(({ feature }, index) => ({ feature, field: `charges[${index}].feature` })),
     ...plan.entitlements.map(({ feature }, index) => ({ feature, field: `entitlements[${index}].feature` })),
@@ -137,10 +134,6 @@ async function refuseUnknownReferences(
   const known = new Set(rows.map(({ key }) => key))
   const errors = named
     .filter(({ feature }) => !known.has(feature))
-    .map(({ feature, field }) => ({
-      field,
-      code: 'unknown_feature',
-      detail: `feature ${feature} does not exist; PUT /v1/features/${feature} first.`,
-    }))
-  return errors[0] === undefined ? null : refuse('unknown_feature', errors[0].detail, { errors })
+    .map(({ feature, field }) => ({ field, refusal: refuse('unknown_feature', { feature }) }))
+  return errors.length === 0 ? null : refuseFields('unknown_feature', errors)
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../../../base/clock.ts'
 import type { PlanVersion } from '../../../domain/catalog/plan.ts'
 import type { Subscription } from '../../../domain/catalog/subscription.ts'
 import type { CustomerKey, InstantMs, PlanKey, SubscriptionId, TenantKey } from '../../../domain/identity.ts'
-import { isRefusal, refuse } from '../../../domain/refusal.ts'
+import { isRefusal, refuse, refuseField } from '../../../domain/refusal.ts'
 import type { CatalogTables } from '../../../schemas/database/catalog-tables.ts'
 import type { Catalog } from '../catalog.ts'
 import type { CatalogSession } from '../engine/catalog-session.ts'
@@ -27,14 +27,14 @@ export function subscriptionTable(session: CatalogSession, clock: Clock, randomB
           .where('key', '=', customer)
           .forNoKeyUpdate()
           .executeTakeFirst()
-        if (owner === undefined) return refuseUnknown('customer', customer)
+        if (owner === undefined) return refuseField('customer', refuse('unknown_customer', { customer }))
         const version = await trx
           .selectFrom('plans')
           .select('latest_version')
           .where('tenant', '=', tenant)
           .where('key', '=', plan)
           .executeTakeFirst()
-        if (version === undefined) return refuseUnknown('plan', plan)
+        if (version === undefined) return refuseField('plan', refuse('unknown_plan', { plan }))
         const nowMs = clock.now()
         const { open } = await trx
           .selectFrom('subscriptions')
@@ -44,8 +44,7 @@ export function subscriptionTable(session: CatalogSession, clock: Clock, randomB
           .where(({ eb }) => eb.or([eb('end_at', 'is', null), eb('end_at', '>', new Date(nowMs))]))
           .executeTakeFirstOrThrow()
         if (Number(open) >= OPEN_SUBSCRIPTIONS_MAX) {
-          const detail = `customer ${customer} has ${open} subscriptions that are not over, and ${OPEN_SUBSCRIPTIONS_MAX} is the limit; cancel one first.`
-          return refuse('too_many_subscriptions', detail, { status: 409 })
+          return refuse('too_many_subscriptions', { customer, open: Number(open), openMax: OPEN_SUBSCRIPTIONS_MAX })
         }
         const subscription: Subscription = {
           id: createRecordId('sub', nowMs, randomBytes) as SubscriptionId,
@@ -177,9 +176,4 @@ async function insertPhases(db: Kysely<CatalogTables>, tenant: TenantKey, { id, 
 
 function instantOf(date: Date): InstantMs {
   return date.getTime() as InstantMs
-}
-
-function refuseUnknown(field: 'customer' | 'plan', key: string) {
-  const detail = `${field} ${key} does not exist; PUT /v1/${field}s/${key} first.`
-  return refuse(`unknown_${field}`, detail, { errors: [{ field, code: `unknown_${field}`, detail }] })
 }

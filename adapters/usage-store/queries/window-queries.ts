@@ -36,12 +36,7 @@ export function createWindowQueries(executor: ClickHouseExecutor): WindowQueries
       const { sql, params } = usageStatement(query)
       const rows = await executor.select(sql, params)
       if (rows.length > query.rowsMax) {
-        throw new RefusalError(
-          refuse(
-            'too_many_rows',
-            `The answer has more than ${query.rowsMax} rows. Ask for a shorter time, a longer window or fewer groups.`,
-          ),
-        )
+        throw new RefusalError(refuse('too_many_rows', { rowsMax: query.rowsMax }))
       }
       return rows.map((row) => toUsageRow(row, query))
     },

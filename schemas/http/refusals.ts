@@ -1,0 +1,32 @@
+import type { RefusalCode } from '../../domain/refusal.ts'
+import { ALLOWANCE_REFUSALS } from './refusals/allowances.ts'
+import { CATALOG_REFUSALS } from './refusals/catalog.ts'
+import { EVENT_REFUSALS } from './refusals/events.ts'
+import { PRICE_REFUSALS } from './refusals/prices.ts'
+import type { RefusalRow } from './refusals/refusal-row.ts'
+import { REQUEST_REFUSALS } from './refusals/requests.ts'
+import { RESERVATION_REFUSALS } from './refusals/reservations.ts'
+import { SUBSCRIPTION_REFUSALS } from './refusals/subscriptions.ts'
+import { USAGE_REFUSALS } from './refusals/usage.ts'
+
+/** The tables of each capability, in the order of the error reference. A code that is declared and not here does not compile. */
+export const REFUSAL_TABLES = [
+  { title: 'Requests', rows: REQUEST_REFUSALS },
+  { title: 'Events', rows: EVENT_REFUSALS },
+  { title: 'Meters, features, plans, customers', rows: CATALOG_REFUSALS },
+  { title: 'Prices', rows: PRICE_REFUSALS },
+  { title: 'Subscriptions', rows: SUBSCRIPTION_REFUSALS },
+  { title: 'Entitlements, grants, resets', rows: ALLOWANCE_REFUSALS },
+  { title: 'Reservations', rows: RESERVATION_REFUSALS },
+  { title: 'Usage', rows: USAGE_REFUSALS },
+] as const
+
+/** Every code once, with its status, its sentence and the next move. */
+export const REFUSALS: Readonly<Record<RefusalCode, RefusalRow>> = tablesAsOne()
+
+function tablesAsOne(): Tables {
+  return Object.assign({}, ...REFUSAL_TABLES.map(({ rows }) => rows))
+}
+
+type Tables = UnionToIntersection<(typeof REFUSAL_TABLES)[number]['rows']>
+type UnionToIntersection<Union> = (Union extends unknown ? (each: Union) => void : never) extends (all: infer All) => void ? All : never

@@ -1,0 +1,68 @@
+import { formatQuantity } from '../../../domain/decimal.ts'
+import type { FieldsOf, RefusalRows } from './refusal-row.ts'
+
+export const RESERVATION_REFUSALS = {
+  hard_limit_reached: {
+    status: 409,
+    means: 'The quantity does not fit under the hard limit. Nothing is held.',
+    next: 'Ask for less, or wait for the reset.',
+    detail: ({ feature, askedUnits, limitUnits, usedUnits, heldUnits }: HardLimitReached) => {
+      const leftUnits = limitUnits - usedUnits - heldUnits
+      return `${formatQuantity(askedUnits)} of ${feature} were asked for and ${formatQuantity(leftUnits > 0n ? leftUnits : 0n)} are left of the hard limit ${formatQuantity(limitUnits)} (used ${formatQuantity(usedUnits)}, held ${formatQuantity(heldUnits)}). Nothing is held; ask for less, or wait for the reset.`
+    },
+  },
+  unknown_reservation: {
+    status: 404,
+    means: 'No reservation has this id: it was never made, or ended more than a day ago.',
+    next: 'Make a new one, or report the usage with `POST /v1/usage`.',
+    detail: ({ reservation }: { reservation: string }) =>
+      `There is no reservation ${reservation}; it was never made, or ended more than a day ago.`,
+  },
+  reservation_id_reused: {
+    status: 409,
+    means: 'A reservation of another customer, feature or quantity has this id.',
+    next: 'Take a new id for each reservation.',
+    detail: ({ reservation }: { reservation: string }) =>
+      `Reservation ${reservation} exists with another customer, feature or quantity; take a new id for each reservation.`,
+  },
+  already_settled: {
+    status: 409,
+    means: 'The reservation was settled before, and that stands.',
+    next: 'Report further usage with `POST /v1/usage`.',
+    detail: ({ reservation, settledUnits }: { reservation: string; settledUnits: bigint | null }) =>
+      `Reservation ${reservation} was settled${settledUnits === null ? '' : ` with ${formatQuantity(settledUnits)}`} before, and that stands.`,
+  },
+  already_released: {
+    status: 409,
+    means: 'The reservation was released before.',
+    next: 'Make a new one, or report the usage with `POST /v1/usage`.',
+    detail: ({ reservation }: { reservation: string }) =>
+      `Reservation ${reservation} was released before; make a new one, or report the usage with POST /v1/usage.`,
+  },
+  reservation_expired: {
+    status: 409,
+    means: 'The reservation expired and holds nothing.',
+    next: 'Make a new one under a new id, or settle what was used.',
+    detail: ({ reservation, expiresAtMs }: { reservation: string; expiresAtMs: number }) =>
+      `Reservation ${reservation} expired at ${new Date(expiresAtMs).toISOString()} and holds nothing; make a new one under a new id, or settle what was used.`,
+  },
+  invalid_ttl: {
+    status: 400,
+    means: 'A reservation would be held for too short or too long.',
+    next: 'Give a `ttlMs` within the bounds that `detail` names.',
+    detail: ({ ttlMs, ttlMsMin, ttlMsMax }: { ttlMs: number; ttlMsMin: number; ttlMsMax: number }) =>
+      `ttlMs must be a whole number from ${ttlMsMin} to ${ttlMsMax}, was ${ttlMs}.`,
+  },
+} satisfies RefusalRows
+
+declare module '../../../domain/refusal.ts' {
+  interface RefusalFields extends FieldsOf<typeof RESERVATION_REFUSALS> {}
+}
+
+type HardLimitReached = {
+  readonly feature: string
+  readonly askedUnits: bigint
+  readonly limitUnits: bigint
+  readonly usedUnits: bigint
+  readonly heldUnits: bigint
+}

@@ -1,0 +1,43 @@
+import { type FieldsOf, type RefusalRows, wrongField } from './refusal-row.ts'
+
+const BACKFILL_RETRY_SECONDS = 2
+
+/** What was used: quantities that are given, and usage that is asked for. */
+export const USAGE_REFUSALS = {
+  invalid_quantity: {
+    status: 400,
+    means: 'A quantity is not an exact decimal within its bounds.',
+    next: 'Send a decimal with at most 20 digits before the point and 9 after it.',
+    detail: ({ quantity, range }: { quantity: string | number; range: 'any' | 'from 0' | 'above 0' }) =>
+      `quantity must be an exact decimal ${range === 'any' ? '' : `${range} `}with at most 20 digits before the point and 9 fractional digits, was ${JSON.stringify(quantity)}.`,
+  },
+  unknown_timezone: wrongField('The time zone is not a name of the IANA database.', 'Use a name such as `Europe/Berlin`.'),
+  empty_range: wrongField('`from` is not before `to`.'),
+  too_many_values: wrongField('A filter has too many values.'),
+  too_many_rows: {
+    status: 400,
+    means: 'The answer would have too many rows.',
+    next: 'Ask for a shorter time, a longer window or fewer groups.',
+    detail: ({ rowsMax }: { rowsMax: number }) =>
+      `The answer has more than ${rowsMax} rows. Ask for a shorter time, a longer window or fewer groups.`,
+  },
+  meter_backfilling: {
+    status: 409,
+    means: 'The meter is new or changed and still counts the events from before.',
+    next: 'Try again after `Retry-After`.',
+    retryAfterSeconds: BACKFILL_RETRY_SECONDS,
+    detail: ({ meter }: { meter: string }) =>
+      `Meter ${meter} is new or changed and is still counting the events from before. Its usage is complete shortly; try again in ${BACKFILL_RETRY_SECONDS} s.`,
+  },
+  unknown_event: {
+    status: 404,
+    means: 'The customer has no event with this id.',
+    next: 'Read it about a second after it was accepted.',
+    detail: ({ customer, event }: { customer: string; event: string }) =>
+      `Customer ${customer} has no event ${event}. Events can be read about a second after they were accepted.`,
+  },
+} satisfies RefusalRows
+
+declare module '../../../domain/refusal.ts' {
+  interface RefusalFields extends FieldsOf<typeof USAGE_REFUSALS> {}
+}
