@@ -91,7 +91,7 @@ describe('changing the plan', () => {
 
   test('is refused from the end on', () => {
     const cancelled = cancelSubscription(subscription(), at(START + 5))
-    expect(changePlan(cancelled, PRO, at(START + 5))).toMatchObject({ code: 'subscription_ended', status: 409 })
+    expect(changePlan(cancelled, PRO, at(START + 5))).toMatchObject({ code: 'subscription_ended', fields: { endMs: START + 5 } })
     expect(orThrow(changePlan(cancelled, PRO, at(START + 4)))).toMatchObject({ endMs: START + 5, phases: [{}, { endMs: START + 5 }] })
   })
 
