@@ -133,7 +133,7 @@ function keptJson(field: 'data' | 'attributes', value: object, bytesMax: number)
   if (json.length * 3 > bytesMax) {
     const bytes = Buffer.byteLength(json)
     if (bytes > bytesMax) {
-      return refuse(`${field}_too_large`, { bytes, bytesMax })
+      return refuse(field === 'data' ? 'data_too_large' : 'attributes_too_large', { bytes, bytesMax })
     }
   }
   return json

@@ -116,7 +116,7 @@ function refuseRepeated<Item>(
     if (first === undefined) firstIndex.set(name, index)
     else {
       const detail = `${list}[${index}].${property} is '${name}' as in ${list}[${first}]; each ${property} may stand once`
-      errors.add(`${list}[${index}].${property}`, `duplicate_${property}`, detail)
+      errors.add(`${list}[${index}].${property}`, property === 'key' ? 'duplicate_key' : 'duplicate_feature', detail)
     }
   }
 }

@@ -121,13 +121,20 @@ function answerErrors(app: HttpApp, log: Logger, paths: KnownPaths): void {
   })
 }
 
+/** The code that a request was refused with, for the line that the log has of it. */
+const refusedAs = new WeakMap<FastifyRequest, string>()
+
 /** Sent as text, so that no route's response schema can take fields away. */
 function sendProblem(reply: FastifyReply, { problem, retryAfterSeconds }: ProblemAnswer): FastifyReply {
   // A route that knows better has said so.
   if (retryAfterSeconds !== undefined && !reply.hasHeader('retry-after'))
     reply.header('retry-after', String(Math.max(1, Math.ceil(retryAfterSeconds))))
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
-  return reply.code(problem.status).type(PROBLEM_CONTENT_TYPE).send(JSON.stringify(problem))
+  refusedAs.set(reply.request, problem.code)
+  return reply
+    .code(problem.status)
+    .type(PROBLEM_CONTENT_TYPE)
+    .send(JSON.stringify({ ...problem, requestId: reply.request.id }))
 }
 
 /** RFC 9112, section 3.2. */
@@ -192,6 +199,9 @@ function measureRequests(app: HttpApp, log: Logger, registry: Registry): void {
       method: request.method,
       route,
       status: reply.statusCode,
+      code: refusedAs.get(request),
+      tenant: request.principal?.tenant,
+      keyId: request.principal?.keyId,
       tookMs: Math.round(tookMs * 100) / 100,
     }
     if (reply.statusCode < 400) log.debug(fields, 'request answered')

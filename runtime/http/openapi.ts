@@ -2,12 +2,15 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { ProblemSchema } from '../../schemas/http/common.ts'
+import { errorReference } from '../../schemas/http/error-reference.ts'
+import { errorPage } from './error-page.ts'
 
+const ERROR_PAGE_CSP = "default-src 'none'; style-src 'unsafe-inline'"
 const PROBLEM_DESCRIPTION = (ProblemSchema as { description?: string }).description
 
 type RouteSchema = { response?: Record<string, unknown>; description?: string; security?: unknown; hide?: boolean }
 
-/** `/openapi.json`, written from the route schemas, and `/docs`, which shows it without needing the internet. */
+/** `/openapi.json`, written from the route schemas, and `/docs`, which shows it without needing the internet; `/docs/errors` lists every code. */
 export function describeApi(app: HttpApp, version: string): void {
   app.register(swagger, {
     openapi: {
@@ -15,7 +18,8 @@ export function describeApi(app: HttpApp, version: string): void {
       info: {
         title: 'Tollgate',
         version,
-        description: 'Meters what customers use, prices it, and answers "may they?" before the next call.',
+        description:
+          'Meters what customers use, prices it, and answers "may they?" before the next call. [Errors](docs/errors): every code, what it means, and the next move.',
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
       servers: [{ url: '/' }],
@@ -28,7 +32,10 @@ export function describeApi(app: HttpApp, version: string): void {
   })
   app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true, uiConfig: { docExpansion: 'list', persistAuthorization: true } })
   app.register(async (routes) => {
-    routes.get('/openapi.json', { schema: { hide: true } as object }, async () => app.swagger())
+    routes.get('/openapi.json', { schema: { hide: true } as object }, async () => ({ ...app.swagger(), 'x-errors': errorReference() }))
+    routes.get('/docs/errors', { schema: { hide: true } as object }, async (_request, reply) =>
+      reply.type('text/html; charset=utf-8').header('content-security-policy', ERROR_PAGE_CSP).send(errorPage()),
+    )
   })
 }
 
