@@ -40,5 +40,8 @@ function rowHtml({ code, status, means, next }: ErrorEntry): string {
 /** Text with `code` in backticks. */
 function html(text: string): string {
   const escaped = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
-  return escaped.replaceAll(/`([^`]*)`/g, '<code>$1</code>')
+  return escaped
+    .split('`')
+    .map((part, index) => (index % 2 === 0 ? part : `<code>${part}</code>`))
+    .join('')
 }
