@@ -79,6 +79,7 @@ export const CATALOG_REFUSALS = {
   },
   value_not_taken: wrongField('A value stands where none is read.', 'Leave it out.'),
   duplicate: wrongField('The same property is named twice.', 'Name it once.'),
+  invalid_expression: wrongField('An expression or a path does not parse.', 'Correct it at the column that `detail` names.'),
   invalid_dimension_name: wrongField('A dimension has a name that is taken or has other characters than A-Z a-z 0-9 _.'),
   invalid_feature: wrongField('The feature cannot be what the body says.'),
   not_metered: wrongField('A field is for metered features, and this one is not.', 'Leave it out.'),
