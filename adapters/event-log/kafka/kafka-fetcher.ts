@@ -26,6 +26,7 @@ export function startKafkaFetcher(options: KafkaFetcherOptions): KafkaFetcher {
   const underWay = new Map<number, Promise<void>>()
   const stopping = new AbortController()
   let isFailing = false
+  let turn = 0
 
   function wake(): void {
     if (stopping.signal.aborted) return
@@ -57,7 +58,9 @@ export function startKafkaFetcher(options: KafkaFetcherOptions): KafkaFetcher {
     try {
       await cluster.refreshIfOld()
       const broker = await cluster.broker(node)
-      const positions = wanted.map(({ feed, from }) => ({ partition: feed.partition, from }))
+      // A broker fills its answer in this order, up to a bound: another partition comes first each time.
+      turn = (turn + 1) % wanted.length
+      const positions = [...wanted.slice(turn), ...wanted.slice(0, turn)].map(({ feed, from }) => ({ partition: feed.partition, from }))
       const fetched = await broker.fetch({ positions, waitMs: FETCH_WAIT_MS, ...FETCH_SIZE })
       for (const { feed, from } of wanted) feed.offer(from, fetched.get(feed.partition) ?? [])
       isFailing = false

@@ -25,13 +25,12 @@ export function errorOfCode(code: number): KafkaWireError {
   return wireError(createErrorFromCode(code))
 }
 
-/** True when the broker took the request, as far as we know, and did not answer. */
-export function isTimeout(error: unknown): boolean {
-  return error instanceof Error && error.name === 'KafkaJSRequestTimeoutError'
-}
-
-export function isClosedConnection(error: unknown): boolean {
-  return error instanceof Error && error.name === 'KafkaJSConnectionClosedError'
+/**
+ * True when the connection is of no more use. kafkajs keeps one that no longer answers, and would wait on it again and
+ * again, and one that is half closed.
+ */
+export function isConnectionLost(error: unknown): boolean {
+  return error instanceof Error && (error.name === 'KafkaJSRequestTimeoutError' || error.name === 'KafkaJSConnectionClosedError')
 }
 
 function answerOf(root: unknown): string | null {

@@ -10,7 +10,7 @@ export type KafkaJsCluster = Pick<
   findGroupCoordinator(group: { readonly groupId: string }): Promise<KafkaJsBroker>
 }
 
-/** One request of the protocol each. A response with an error code rejects; of several partitions only the first error is told. */
+/** One request of the protocol each. A response with an error code rejects. */
 export type KafkaJsBroker = {
   disconnect(): Promise<void>
   readonly connectionPool: {
@@ -26,16 +26,6 @@ export type KafkaJsBroker = {
     }): Promise<Answer>
   }
   initProducerId(request: { readonly transactionTimeout: number }): Promise<{ readonly producerId: string; readonly producerEpoch: number }>
-  fetch(request: {
-    readonly maxWaitTime: number
-    readonly minBytes: number
-    readonly maxBytes: number
-    readonly isolationLevel: 0
-    readonly topics: readonly {
-      readonly topic: string
-      readonly partitions: readonly { readonly partition: number; readonly fetchOffset: string; readonly maxBytes: number }[]
-    }[]
-  }): Promise<{ readonly responses: readonly { readonly partitions: readonly FetchedPartition[] }[] }>
   joinGroup(request: {
     readonly groupId: string
     readonly memberId: string
@@ -58,12 +48,7 @@ export type KafkaJsBroker = {
   leaveGroup(request: { readonly groupId: string; readonly memberId: string }): Promise<unknown>
 }
 
-export type FetchedPartition = {
-  readonly partition: number
-  readonly messages: readonly {
-    readonly offset: string
-    readonly timestamp: string
-    readonly value: Buffer | null
-    readonly isControlRecord: boolean
-  }[]
+/** kafkajs asks an encoded request for its buffer, and whether it is one. */
+export function asEncoder(buffer: Buffer): { readonly buf: Buffer; readonly buffer: Buffer } {
+  return { buf: buffer, buffer }
 }

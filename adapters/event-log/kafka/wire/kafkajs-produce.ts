@@ -1,6 +1,6 @@
 import type { ProduceAnswer, ProducedBatch } from '../kafka-wire.ts'
-import { errorOfCode, isClosedConnection } from './kafkajs-errors.ts'
-import type { KafkaJsBroker } from './kafkajs-internals.ts'
+import { errorOfCode } from './kafkajs-errors.ts'
+import { asEncoder, type KafkaJsBroker } from './kafkajs-internals.ts'
 
 /**
  * One Produce request (version 7, Kafka 2.1 and later) with `acks=all`, and the answer for every partition. kafkajs's own
@@ -12,22 +12,16 @@ export async function produce(
   partitions: readonly ProducedBatch[],
   ackMsMax: number,
 ): Promise<readonly ProduceAnswer[]> {
-  try {
-    return await broker.connectionPool.send({
-      request: {
-        apiKey: PRODUCE,
-        apiVersion: 7,
-        apiName: 'Produce',
-        expectResponse: () => true,
-        encode: async () => asEncoder(encodeRequest(topic, partitions, ackMsMax)),
-      },
-      response: { decode: async (payload: Buffer) => decodeResponse(payload), parse: async (answers: readonly ProduceAnswer[]) => answers },
-    })
-  } catch (error) {
-    // As kafkajs does for its own requests: else the next one finds a connection that is only half closed.
-    if (isClosedConnection(error)) await broker.disconnect()
-    throw error
-  }
+  return await broker.connectionPool.send({
+    request: {
+      apiKey: PRODUCE,
+      apiVersion: 7,
+      apiName: 'Produce',
+      expectResponse: () => true,
+      encode: async () => asEncoder(encodeRequest(topic, partitions, ackMsMax)),
+    },
+    response: { decode: async (payload: Buffer) => decodeResponse(payload), parse: async (answers: readonly ProduceAnswer[]) => answers },
+  })
 }
 
 function encodeRequest(topic: string, partitions: readonly ProducedBatch[], ackMsMax: number): Buffer {
@@ -63,11 +57,6 @@ function decodeResponse(payload: Buffer): readonly ProduceAnswer[] {
     if (errorCode === 0) return { partition, baseOffset, error: null }
     return { partition, baseOffset: null, error: errorOfCode(errorCode) }
   })
-}
-
-/** kafkajs asks an encoded request for its buffer, and whether it is one. */
-function asEncoder(buffer: Buffer): { readonly buf: Buffer; readonly buffer: Buffer } {
-  return { buf: buffer, buffer }
 }
 
 const PRODUCE = 0

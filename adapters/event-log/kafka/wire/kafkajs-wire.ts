@@ -1,14 +1,11 @@
-import kafkajs, { CompressionTypes, type Kafka } from 'kafkajs'
+import { CompressionTypes, type Kafka } from 'kafkajs'
 import type { KafkaSender, KafkaTopics, KafkaWire, KafkaWireOptions } from '../kafka-wire.ts'
 import { createKafkaJsClient } from './kafkajs-client.ts'
 import { openKafkaJsCluster } from './kafkajs-cluster.ts'
 import { told, wireError } from './kafkajs-errors.ts'
-import { zstdDecompress } from './record-compression.ts'
 
 /** The wire by kafkajs. Its producer and consumer are not used, for the reasons in docs/decisions/0012-kafkajs-wire-only.md. */
 export function createKafkaJsWire(options: KafkaWireOptions): KafkaWire {
-  // kafkajs decodes what we read, and has no zstd of its own.
-  kafkajs.CompressionCodecs[CompressionTypes.ZSTD] = () => ({ decompress: async (records: Buffer) => zstdDecompress(records) })
   const client = createKafkaJsClient(options)
   return {
     openCluster: (topic) => openKafkaJsCluster(client, topic),

@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { crc32c, encodeRecordBatch, type KafkaRecord } from './record-batch.ts'
+import { crc32c } from './crc32c.ts'
+import { encodeRecordBatch, type KafkaRecord } from './record-batch.ts'
 import { bestCompression } from './record-compression.ts'
 
 type Decoded = {
@@ -36,9 +37,4 @@ test('what is encoded is decoded by another implementation of the format, compre
     }),
     { numRuns: 60 },
   )
-})
-
-test('the checksum is the one of RFC 3720, appendix B.4', () => {
-  expect(crc32c(Buffer.from('123456789'))).toBe(0xe3069283)
-  expect(crc32c(Buffer.alloc(32))).toBe(0x8a9136aa)
 })

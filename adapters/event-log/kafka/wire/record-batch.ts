@@ -1,3 +1,5 @@
+import { crc32c } from './crc32c.ts'
+
 export type KafkaRecord = { readonly value: Uint8Array; readonly timestampMs: number }
 
 /** Names the producer and the place of the batch's first record in its sequence, so that the broker knows a repeat. */
@@ -16,21 +18,21 @@ export function encodeRecordBatch(records: readonly KafkaRecord[], sequence: Kaf
   // A handful of bytes only grows.
   const body = plain.length < COMPRESSED_BYTES_MIN ? plain : compression.compress(plain)
   const isCompressed = body !== plain
-  const batch = Buffer.allocUnsafe(HEADER_BYTES + body.length)
+  const batch = Buffer.allocUnsafe(BATCH.headerBytes + body.length)
   batch.writeBigInt64BE(0n, 0)
-  batch.writeInt32BE(HEADER_BYTES - LENGTH_ENDS_AT + body.length, 8)
-  batch.writeInt32BE(NO_LEADER_EPOCH, 12)
-  batch.writeInt8(FORMAT, 16)
-  batch.writeInt16BE(isCompressed ? compression.type : 0, CHECKSUM_ENDS_AT)
-  batch.writeInt32BE(records.length - 1, 23)
-  batch.writeBigInt64BE(BigInt(baseTimestampMs), 27)
-  batch.writeBigInt64BE(BigInt(maxTimestampMs), 35)
-  batch.writeBigInt64BE(sequence.producerId, 43)
-  batch.writeInt16BE(sequence.producerEpoch, 51)
-  batch.writeInt32BE(sequence.firstSequence, 53)
-  batch.writeInt32BE(records.length, 57)
-  batch.set(body, HEADER_BYTES)
-  batch.writeUInt32BE(crc32c(batch, CHECKSUM_ENDS_AT), 17)
+  batch.writeInt32BE(BATCH.headerBytes - BATCH.lengthEndsAt + body.length, BATCH.lengthAt)
+  batch.writeInt32BE(NO_LEADER_EPOCH, BATCH.lengthEndsAt)
+  batch.writeInt8(BATCH.format, BATCH.formatAt)
+  batch.writeInt16BE(isCompressed ? compression.type : 0, BATCH.attributesAt)
+  batch.writeInt32BE(records.length - 1, BATCH.lastOffsetDeltaAt)
+  batch.writeBigInt64BE(BigInt(baseTimestampMs), BATCH.baseTimestampAt)
+  batch.writeBigInt64BE(BigInt(maxTimestampMs), BATCH.maxTimestampAt)
+  batch.writeBigInt64BE(sequence.producerId, BATCH.producerIdAt)
+  batch.writeInt16BE(sequence.producerEpoch, BATCH.producerEpochAt)
+  batch.writeInt32BE(sequence.firstSequence, BATCH.firstSequenceAt)
+  batch.writeInt32BE(records.length, BATCH.countAt)
+  batch.set(body, BATCH.headerBytes)
+  batch.writeUInt32BE(crc32c(batch, BATCH.checksumEndsAt), BATCH.checksumAt)
   return batch
 }
 
@@ -79,23 +81,24 @@ function writeVarint(buffer: Buffer, at: number, value: number): number {
   return end + 1
 }
 
-/** Castagnoli's CRC of the bytes from `start` on; Node has only the other CRC-32. */
-export function crc32c(bytes: Uint8Array, start = 0): number {
-  let crc = ~0
-  for (let at = start; at < bytes.length; at += 1) crc = (CRC_TABLE[(crc ^ (bytes[at] ?? 0)) & 255] ?? 0) ^ (crc >>> 8)
-  return ~crc >>> 0
-}
-
-const CRC_TABLE = Int32Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte
-  for (let bit = 0; bit < 8; bit += 1) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1
-  return crc
-})
-
-const HEADER_BYTES = 61
-const LENGTH_ENDS_AT = 12
-const CHECKSUM_ENDS_AT = 21
-const FORMAT = 2
+/** Where the fields of a batch are; the base offset stands at 0. The checksum is of what stands behind it. */
+export const BATCH = {
+  lengthAt: 8,
+  lengthEndsAt: 12,
+  formatAt: 16,
+  checksumAt: 17,
+  checksumEndsAt: 21,
+  attributesAt: 21,
+  lastOffsetDeltaAt: 23,
+  baseTimestampAt: 27,
+  maxTimestampAt: 35,
+  producerIdAt: 43,
+  producerEpochAt: 51,
+  firstSequenceAt: 53,
+  countAt: 57,
+  headerBytes: 61,
+  format: 2,
+} as const
 const NO_LEADER_EPOCH = -1
 const NO_KEY = -1
 const NO_HEADERS = 0

@@ -20,13 +20,45 @@ function zstdCompress(records: Buffer): Uint8Array {
   })
 }
 
-export function zstdDecompress(records: Buffer): Buffer {
-  return zlib.zstdDecompressSync(records, { chunkSize: Math.min(CHUNK_BYTES_MAX, Math.max(CHUNK_BYTES_MIN, records.length * 8)) })
+/** `type` as record batches number it; throws for a compression that this process cannot undo. */
+export function decompressRecords(type: number, records: Buffer): Buffer {
+  if (type === NONE) return records
+  if (type === GZIP) return zlib.gunzipSync(records, { chunkSize: chunkBytes(records.length * 8) })
+  if (type === ZSTD && typeof zlib.zstdDecompressSync === 'function') {
+    // One byte more than it is, or Node takes the piece for full and makes another.
+    return zlib.zstdDecompressSync(records, { chunkSize: chunkBytes(1 + (zstdContentBytes(records) ?? records.length * 8)) })
+  }
+  throw new Error(`a record batch is compressed with codec ${type}, and this process reads gzip (1) and, on Node 22.15 and later, zstd (4)`)
+}
+
+/** What the frame says of its content (RFC 8878, section 3.1.1.1): nothing when it was written as a stream. */
+function zstdContentBytes(frame: Buffer): number | null {
+  const descriptor = frame[4] ?? 0
+  const isSingleSegment = (descriptor & 0b10_0000) !== 0
+  const at = ZSTD_HEAD_BYTES + (isSingleSegment ? 0 : 1) + (ZSTD_DICTIONARY_ID_BYTES[descriptor & 3] ?? 0)
+  if (frame.length < at + 8) return null
+  switch (descriptor >>> 6) {
+    case 0:
+      return isSingleSegment ? frame.readUInt8(at) : null
+    case 1:
+      return frame.readUInt16LE(at) + 256
+    case 2:
+      return frame.readUInt32LE(at)
+    default:
+      return Number(frame.readBigUInt64LE(at))
+  }
+}
+
+function chunkBytes(wanted: number): number {
+  return Math.min(CHUNK_BYTES_MAX, Math.max(CHUNK_BYTES_MIN, wanted))
 }
 
 /** As record batches number them. */
+const NONE = 0
 const GZIP = 1
 const ZSTD = 4
+const ZSTD_HEAD_BYTES = 5
+const ZSTD_DICTIONARY_ID_BYTES = [0, 1, 2, 4]
 /** Room for the result in one piece, mostly; the default of 16 KB makes it of many. */
 const CHUNK_BYTES_MIN = 4 * 1024
-const CHUNK_BYTES_MAX = 1024 * 1024
+const CHUNK_BYTES_MAX = 2 * 1024 * 1024
