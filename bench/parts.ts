@@ -6,6 +6,7 @@ import { dedupePart } from './parts/dedupe.ts'
 import { distributedPart } from './parts/distributed.ts'
 import { freshnessPart } from './parts/freshness.ts'
 import { ingestPart } from './parts/ingest.ts'
+import { kafkaWirePart } from './parts/kafka-wire.ts'
 import { producerPart } from './parts/producer.ts'
 import { ratingPart } from './parts/rating.ts'
 import { stagesPart } from './parts/stages.ts'
@@ -18,6 +19,7 @@ export const PARTS: readonly BenchPart[] = [
   stagesPart,
   distributedPart,
   producerPart,
+  kafkaWirePart,
   decisionsPart,
   decisionsRedisPart,
   freshnessPart,

@@ -7,11 +7,10 @@ import type { EventLog } from '../../adapters/event-log/event-log.ts'
 import { createKafkaEventLog } from '../../adapters/event-log/kafka/kafka-event-log.ts'
 import { createLmdbEventLog } from '../../adapters/event-log/lmdb/lmdb-event-log.ts'
 import type { InstantMs, Partition } from '../../domain/identity.ts'
-import { encodeUsageEventBatch } from '../../schemas/avro/usage-event-batch.ts'
 import { median } from '../distribution.ts'
+import { encodedRecords } from '../encoded-records.ts'
 import type { BenchContext, BenchPart, Figure } from '../part.ts'
 import { readTreeCpuMs } from '../process-usage.ts'
-import { TENANT, usageEvents } from '../stage-fixture.ts'
 import { withDevServers } from '../with-dev-servers.ts'
 
 export const producerPart: BenchPart = {
@@ -107,12 +106,4 @@ async function appendMicros(eventLog: EventLog, records: readonly Uint8Array[], 
   }
   const { user, system } = process.cpuUsage(before)
   return (user + system) / (records.length * recordEvents * times)
-}
-
-function encodedRecords(count: number, recordEvents: number): Uint8Array[] {
-  const events = usageEvents(count, 1, Date.now())
-  const records: Uint8Array[] = []
-  for (let from = 0; from < events.length; from += recordEvents)
-    records.push(encodeUsageEventBatch({ tenant: TENANT, events: events.slice(from, from + recordEvents) }))
-  return records
 }
