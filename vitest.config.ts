@@ -19,7 +19,7 @@ export default defineConfig({
           ...shared,
           name: 'unit',
           include: [
-            '{base,domain,adapters,ingest,aggregator,usage,entitlements,rating,billing,api,runtime,schemas,sdk,bench,deploy}/**/*.test.ts',
+            '{base,domain,adapters,ingest,aggregator,usage,entitlements,rating,billing,alerts,api,runtime,schemas,sdk,bench,deploy}/**/*.test.ts',
           ],
         },
       },

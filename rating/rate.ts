@@ -9,7 +9,12 @@ import { add, formatRational, type Rational, rational, ZERO } from '../domain/ra
  * corrections can leave behind, costs what zero costs: usage is never a credit.
  */
 export function rate(price: Price, quantityNano: bigint): RatedCharge {
-  const steps = stepsOf(price, quantityNano < 0n ? 0n : quantityNano)
+  return rateExact(price, { numerator: quantityNano, denominator: 1n })
+}
+
+/** The same for a quantity that may be no whole number of nano units: the pace of a part of a period. */
+export function rateExact(price: Price, quantityNano: Rational): RatedCharge {
+  const steps = stepsOf(price, quantityNano.numerator < 0n ? ZERO : quantityNano)
   return { exact: steps.reduce((sum, step) => add(sum, step.exact), ZERO), lines: steps.map((step) => step.line) }
 }
 
@@ -31,19 +36,19 @@ export type RatedLine = {
 
 type Step = { readonly exact: Rational; readonly line: RatedLine }
 
-function stepsOf(price: Price, quantityNano: bigint): readonly Step[] {
-  if (quantityNano === 0n && !(price.model !== 'flat' && price.flatAtZero)) return []
+function stepsOf(price: Price, quantityNano: Rational): readonly Step[] {
+  if (quantityNano.numerator === 0n && !(price.model !== 'flat' && price.flatAtZero)) return []
   switch (price.model) {
     case 'flat':
       return [step(quantityNano, price.per, price)]
     case 'package':
-      return [step(packagesDue(price, quantityNano) * NANO, undefined, { unitAmount: price.amount })]
+      return [step(whole(packagesDue(price, quantityNano) * NANO), undefined, { unitAmount: price.amount })]
     case 'tiered':
       return graduatedSteps(price.tiers, price.per, quantityNano)
     case 'volume':
     case 'stairstep': {
       // They differ in what they are for: all units at the price of their tier, or one amount for the whole tier.
-      const index = price.tiers.findIndex((tier) => tier.upTo === null || quantityNano <= quantityOf(tier.upTo))
+      const index = price.tiers.findIndex((tier) => tier.upTo === null || isUpTo(quantityNano, quantityOf(tier.upTo)))
       return [step(quantityNano, price.per, tierAt(price.tiers, index), index + 1)]
     }
     default:
@@ -51,22 +56,23 @@ function stepsOf(price: Price, quantityNano: bigint): readonly Step[] {
   }
 }
 
-function packagesDue(price: Price & { readonly model: 'package' }, quantityNano: bigint): bigint {
-  const sizeNano = quantityOf(price.packageSize)
-  const billableNano = quantityNano - quantityOf(price.freeUnits ?? '0')
-  const begun = billableNano <= 0n ? 0n : (billableNano + sizeNano - 1n) / sizeNano
+function packagesDue(price: Price & { readonly model: 'package' }, { numerator, denominator }: Rational): bigint {
+  const size = quantityOf(price.packageSize) * denominator
+  const billable = numerator - quantityOf(price.freeUnits ?? '0') * denominator
+  const begun = billable <= 0n ? 0n : (billable + size - 1n) / size
   return begun === 0n && price.flatAtZero ? 1n : begun
 }
 
 /** Each tier prices the units that land in it. */
-function graduatedSteps(tiers: readonly PriceTier[], per: string | undefined, quantityNano: bigint): readonly Step[] {
+function graduatedSteps(tiers: readonly PriceTier[], per: string | undefined, quantityNano: Rational): readonly Step[] {
   const steps: Step[] = []
   let belowNano = 0n
   for (const [index, tier] of tiers.entries()) {
-    const reachedNano = tier.upTo === null ? quantityNano : minimum(quantityNano, quantityOf(tier.upTo))
-    steps.push(step(reachedNano - belowNano, per, tier, index + 1))
-    if (reachedNano === quantityNano) break
-    belowNano = reachedNano
+    const upToNano = tier.upTo === null ? null : quantityOf(tier.upTo)
+    const isLast = upToNano === null || isUpTo(quantityNano, upToNano)
+    steps.push(step(add(isLast ? quantityNano : whole(upToNano), whole(-belowNano)), per, tier, index + 1))
+    if (isLast) break
+    belowNano = upToNano
   }
   return steps
 }
@@ -74,14 +80,15 @@ function graduatedSteps(tiers: readonly PriceTier[], per: string | undefined, qu
 type Amounts = { readonly unitAmount?: string; readonly flatAmount?: string }
 
 /** Multiplies first and divides once. The nano of quantity and block cancel out; the amounts' pico stays below the line. */
-function step(quantityNano: bigint, per: string | undefined, { unitAmount, flatAmount }: Amounts, tier?: number): Step {
-  const blockNano = quantityOf(per ?? '1')
-  const exact = rational(quantityNano * amountOf(unitAmount) + amountOf(flatAmount) * blockNano, blockNano * PICO)
+function step(quantityNano: Rational, per: string | undefined, { unitAmount, flatAmount }: Amounts, tier?: number): Step {
+  const { numerator, denominator } = quantityNano
+  const blockNano = quantityOf(per ?? '1') * denominator
+  const exact = rational(numerator * amountOf(unitAmount) + amountOf(flatAmount) * blockNano, blockNano * PICO)
   return {
     exact,
     line: {
       ...(tier !== undefined && { tier }),
-      quantity: formatQuantity(quantityNano),
+      quantity: denominator === 1n ? formatQuantity(numerator) : formatRational(rational(numerator, denominator * NANO)),
       ...(unitAmount !== undefined && { unitAmount }),
       ...(flatAmount !== undefined && { flatAmount }),
       exact: formatRational(exact),
@@ -90,6 +97,14 @@ function step(quantityNano: bigint, per: string | undefined, { unitAmount, flatA
 }
 
 const PICO = powerOfTen(AMOUNT_FRACTION_DIGITS_MAX)
+
+function whole(nano: bigint): Rational {
+  return { numerator: nano, denominator: 1n }
+}
+
+function isUpTo({ numerator, denominator }: Rational, boundNano: bigint): boolean {
+  return numerator <= boundNano * denominator
+}
 
 function amountOf(amount: string | undefined): bigint {
   const pico = parseAmount(amount ?? '0')
@@ -107,8 +122,4 @@ function tierAt(tiers: readonly PriceTier[], index: number): PriceTier {
   const tier = tiers[index]
   invariant(tier !== undefined, 'the last tier of a validated price is open')
   return tier
-}
-
-function minimum(left: bigint, right: bigint): bigint {
-  return left < right ? left : right
 }

@@ -3,6 +3,7 @@ import { type CustomerKey, END_OF_TIME_MS, type InstantMs, type Period, type Pla
 import { type Outcome, refuse } from '../refusal.ts'
 import { billingPeriodAt } from '../time/calendar.ts'
 import type { PlanInterval } from '../time/intervals.ts'
+import type { Counted } from './plan.ts'
 
 /** A stretch of a subscription on one plan version; a change of plan ends one phase and begins the next. */
 export type SubscriptionPhase = {
@@ -10,6 +11,19 @@ export type SubscriptionPhase = {
   readonly planVersion: number
   readonly startMs: InstantMs
   readonly endMs: InstantMs | null
+  /** Where the grid of periods was moved to by `resetAnchor`; absent: that of the phase before, at first the subscription's. */
+  readonly anchorMs?: InstantMs
+  /** The fees of the change to this phase are billed at once. Absent: on the next invoice. */
+  readonly invoiceNow?: boolean
+}
+
+/** What usage and fees of a term come to at least; what is missing is trued up on the invoice that closes it. */
+export type Commitment = {
+  /** Decimal string in the major unit. */
+  readonly amount: string
+  readonly fromMs: InstantMs
+  readonly toMs: InstantMs
+  readonly counts?: readonly Counted[]
 }
 
 export type Subscription = {
@@ -22,6 +36,11 @@ export type Subscription = {
   readonly endMs: InstantMs | null
   /** In order of time, adjoining, at least one. */
   readonly phases: readonly SubscriptionPhase[]
+  /** IANA name in which periods are counted; it never changes. Absent: UTC. */
+  readonly timezone?: string
+  /** What is given back at the end is billed at once. Absent: with the closing invoice. */
+  readonly endInvoiceNow?: boolean
+  readonly commitment?: Commitment
 }
 
 /** `canceled` still runs, to its known end; `ended` is over. */
@@ -42,8 +61,14 @@ export function phaseAt({ phases }: Subscription, atMs: InstantMs): Subscription
 }
 
 /** The billing period that holds the instant, under the interval of the plan in force then. */
-export function subscriptionPeriodAt({ anchorMs, startMs, endMs }: Subscription, interval: PlanInterval, atMs: InstantMs): Period {
-  return billingPeriodAt(interval, anchorMs, startMs, endMs, atMs)
+export function subscriptionPeriodAt(subscription: Subscription, interval: PlanInterval, atMs: InstantMs): Period {
+  const { startMs, endMs, timezone } = subscription
+  return billingPeriodAt(interval, anchorAt(subscription, atMs), startMs, endMs, atMs, timezone)
+}
+
+/** Where periods are counted from at an instant: the last anchor that a change has set, else the subscription's own. */
+export function anchorAt({ anchorMs, phases }: Subscription, atMs: InstantMs): InstantMs {
+  return phases.findLast((phase) => phase.startMs <= atMs && phase.anchorMs !== undefined)?.anchorMs ?? anchorMs
 }
 
 /** `now`, or the end of the billing period under way; never before the subscription starts. */
@@ -55,9 +80,8 @@ export function changeInstant(
   moment: ChangeMoment,
   nowMs: InstantMs,
 ): Outcome<InstantMs> {
-  const { anchorMs, startMs } = subscription
-  if (moment === 'now') return Math.max(nowMs, startMs) as InstantMs
-  const { endMs } = billingPeriodAt(interval, anchorMs, startMs, null, nowMs)
+  if (moment === 'now') return Math.max(nowMs, subscription.startMs) as InstantMs
+  const { endMs } = subscriptionPeriodAt({ ...subscription, endMs: null }, interval, nowMs)
   if (endMs < END_OF_TIME_MS) return endMs
   return refuse('no_period_end', { subscription: subscription.id })
 }

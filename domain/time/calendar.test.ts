@@ -282,7 +282,8 @@ describe('billingPeriodAt', () => {
     { interval: 'month', anchor: '2023-01-01', start: '2023-01-20', end: never, at: '2023-01-25', period: ['2023-01-20', '2023-02-01'] },
     { interval: 'month', anchor: '2023-02-01', start: '2023-01-20', end: never, at: '2023-01-25', period: ['2023-01-20', '2023-02-01'] },
     { interval: 'month', anchor: '2023-02-01', start: '2023-01-20', end: never, at: '2023-02-01', period: ['2023-02-01', '2023-03-01'] },
-    { interval: 'week', anchor: '2023-03-01', start: '2023-01-20', end: never, at: '2023-01-25', period: ['2023-01-20', '2023-03-01'] },
+    { interval: 'week', anchor: '2023-03-01', start: '2023-01-20', end: never, at: '2023-01-24', period: ['2023-01-20', '2023-01-25'] },
+    { interval: 'week', anchor: '2023-03-01', start: '2023-01-20', end: never, at: '2023-01-25', period: ['2023-01-25', '2023-02-01'] },
     {
       interval: 'month',
       anchor: '2023-01-01',

@@ -38,9 +38,8 @@ export function createPeriodCursor(schedule: ResetSchedule): PeriodCursor {
 }
 
 /**
- * The billing period of a subscription that holds the instant, clipped at its start and end. Counted from the anchor in
- * UTC; an anchor after the start makes [start, anchor) the first period, whatever its length. `once` is one period from
- * start to end. Instants before the start or from the end on answer the first or last period.
+ * The billing period of a subscription that holds the instant: its cell, clipped at the subscription's start and end.
+ * Instants before the start or from the end on answer the first or last period. `timezone` is an IANA name.
  */
 export function billingPeriodAt(
   interval: PlanInterval,
@@ -48,15 +47,23 @@ export function billingPeriodAt(
   startMs: InstantMs,
   endMs: InstantMs | null,
   atMs: InstantMs,
+  timezone = 'UTC',
 ): Period {
   const lastMs = endMs ?? END_OF_TIME_MS
   if (lastMs <= startMs) return { startMs, endMs: startMs }
   if (interval === 'once') return { startMs, endMs: lastMs }
   const insideMs = Math.max(startMs, Math.min(atMs, lastMs - 1)) as InstantMs
-  if (insideMs < anchorMs) return { startMs, endMs: Math.min(anchorMs, lastMs) as InstantMs }
-  const grid = gridOf({ interval, anchor: 'subscription', anchorMs, fromMs: startMs, timezone: 'UTC' })
-  const period = clippedPeriod(grid, startMs, insideMs)
-  return period.endMs <= lastMs ? period : { startMs: period.startMs, endMs: lastMs }
+  const cell = billingCellAt(interval, anchorMs, insideMs, timezone)
+  return { startMs: Math.max(cell.startMs, startMs) as InstantMs, endMs: Math.min(cell.endMs, lastMs) as InstantMs }
+}
+
+/**
+ * The whole period of the anchor's grid that holds the instant. The grid is drawn backwards from the anchor too, so a
+ * subscription that starts before its anchor has whole periods up to it and one that is cut at its start.
+ */
+export function billingCellAt(interval: Exclude<PlanInterval, 'once'>, anchorMs: InstantMs, atMs: InstantMs, timezone = 'UTC'): Period {
+  const fromMs = START_OF_TIME_MS
+  return clippedPeriod(gridOf({ interval, anchor: 'subscription', anchorMs, fromMs, timezone }), fromMs, atMs)
 }
 
 /** Where a period without a beginning begins: 0001-01-01T00:00:00Z. */

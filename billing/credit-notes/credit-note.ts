@@ -1,0 +1,71 @@
+import type { InvoiceLine } from '../../domain/billing/invoice.ts'
+import { greater, lesser, type Money, minus, plus, sum, zero } from '../../domain/billing/money.ts'
+import { runningShare } from '../../domain/billing/running-share.ts'
+import { type Outcome, refuse } from '../../domain/refusal.ts'
+
+/**
+ * A note takes back, line by line, an amount of what is left of the line's net, and the tax on it by running share of the
+ * line's tax. So notes on all lines are the invoice to the minor unit, and never more: what exceeds the rest of a line is
+ * refused as `exceeds_creditable`. Its total lowers what is still due first; the rest goes to the balance of account.
+ */
+export function decideCreditNote<C extends string>(invoice: Creditable<C>, wanted: readonly WantedCredit<C>[]): Outcome<CreditNote<C>> {
+  const lines: NoteLine<C>[] = []
+  for (const { line: id, amount: asked } of wanted) {
+    const line = invoice.lines.find((each) => each.line === id)
+    if (line === undefined || lines.some((each) => each.line === id)) {
+      return refuse('unknown_line', `line '${id}' is not on the invoice, or is named twice; name each of its lines once at most.`, {
+        status: 404,
+      })
+    }
+    const credited = invoice.credited.get(id) ?? zero()
+    const left = minus(greater(line.net, zero()), credited)
+    const net = asked ?? left
+    if (net < 0n || net > left) {
+      const detail = `line ${id} has ${left} minor units left to credit and ${net} were asked for; ask for at most what is left.`
+      return refuse('exceeds_creditable', detail, { status: 409 })
+    }
+    const taxUpTo = (part: Money<C>) => runningShare(line.tax, part, line.net)
+    lines.push({ line: id, net, tax: minus(taxUpTo(plus(credited, net)), taxUpTo(credited)), isInclusive: isInclusive(line) })
+  }
+  const total = sum(lines.map(({ net, tax, isInclusive }) => (isInclusive ? net : plus(net, tax))))
+  const offDue = lesser(total, invoice.stillDue)
+  return {
+    lines,
+    net: sum(lines.map(({ net }) => net)),
+    tax: sum(lines.map(({ tax }) => tax)),
+    total,
+    offDue,
+    toBalance: minus(total, offDue),
+  }
+}
+
+/** What an invoice has left to be credited. `credited` is the net that earlier notes took back, by line. */
+export type Creditable<C extends string = string> = {
+  readonly lines: readonly Pick<InvoiceLine<C>, 'line' | 'net' | 'tax' | 'taxRates'>[]
+  readonly credited: ReadonlyMap<string, Money<C>>
+  readonly stillDue: Money<C>
+}
+
+/** Without an amount: all that is left of the line. */
+export type WantedCredit<C extends string = string> = { readonly line: string; readonly amount: Money<C> | null }
+
+type NoteLine<C extends string> = {
+  readonly line: string
+  readonly net: Money<C>
+  readonly tax: Money<C>
+  /** The net holds the tax already. */
+  readonly isInclusive: boolean
+}
+
+export type CreditNote<C extends string = string> = {
+  readonly lines: readonly NoteLine<C>[]
+  readonly net: Money<C>
+  readonly tax: Money<C>
+  readonly total: Money<C>
+  readonly offDue: Money<C>
+  readonly toBalance: Money<C>
+}
+
+function isInclusive<C extends string>({ taxRates }: Pick<InvoiceLine<C>, 'taxRates'>): boolean {
+  return taxRates.length > 0 && taxRates.every((rate) => rate.isInclusive)
+}
