@@ -31,3 +31,15 @@ export type Taxed<C extends string, Line> = {
   readonly lines: readonly (Line & { readonly tax: Money<C> })[]
   readonly onTop: Money<C>
 }
+
+/** `defaults` are the customer's rates, else the tenant's; a charge may name its own. Exempt customers are not taxed. */
+export type Taxes = {
+  readonly rates: ReadonlyMap<string, TaxRate>
+  readonly defaults: readonly string[]
+  readonly isExempt: boolean
+}
+
+/** Rates are looked up once and then stand with what was billed. An exempt customer has none. */
+export function taxRatesOf({ rates, defaults, isExempt }: Taxes, keys: readonly string[] | undefined): readonly TaxRate[] {
+  return isExempt ? [] : (keys ?? defaults).flatMap((key) => rates.get(key) ?? [])
+}

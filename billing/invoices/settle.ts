@@ -2,7 +2,7 @@ import { zip } from '../../base/zip.ts'
 import type { Billed, Burn } from '../../domain/billing/billed.ts'
 import { type Coupon, type Reduction, reducedBy } from '../../domain/billing/coupon.ts'
 import type { Credit } from '../../domain/billing/credit.ts'
-import type { LineHead, Totals } from '../../domain/billing/invoice.ts'
+import type { InvoiceLine, LineHead, Totals } from '../../domain/billing/invoice.ts'
 import { greater, lesser, type Money, minus, plus, sum, zero } from '../../domain/billing/money.ts'
 import { runningShare } from '../../domain/billing/running-share.ts'
 import { burn, type Cost, type PayableLine } from '../credits/burn.ts'
@@ -22,14 +22,15 @@ export function settle<C extends string>(priced: readonly PricedLine<C>[], purse
     return { ...line, burns, credits, net: minus(minus(line.amount, line.discount), credits) }
   })
   const taxes = applyTaxes<C, (typeof paid)[number]>(paid)
-  const lines = taxes.lines.map((line, index) => ({ ...line, line: String(index + 1) }))
+  let shown = 0
+  const lines = taxes.lines.map((line) => ({ ...line, line: line.isShown ? String(++shown) : null }))
   const net = sum(lines.map((line) => line.net))
   const total = plus(net, taxes.onTop)
   const isNote = total < 0n
   const balanceApplied = isNote ? zero<C>() : lesser(greater(purse.balance, zero()), total)
   const totals: Totals<C> = {
     document: isNote ? 'creditNote' : 'invoice',
-    lines: lines.map(({ before: _, costs: __, burns: ___, reductions: ____, ...shown }) => shown),
+    lines: lines.flatMap(onDocument),
     subtotal: sum(lines.map(({ amount }) => amount)),
     discount: sum(lines.map(({ discount }) => discount)),
     credits: sum(lines.map(({ credits }) => credits)),
@@ -56,6 +57,8 @@ export type PricedLine<C extends string = string> = LineHead<C> & {
   readonly before: Billed<C> | null
   /** What it costs where in event time: amounts that add up to the line's. */
   readonly costs: readonly Cost<C>[]
+  /** What comes to nothing is settled too, as its part may be counted again, and stands on no document. */
+  readonly isShown: boolean
 }
 
 /** What the customer has, and what lowers the document. */
@@ -67,8 +70,12 @@ export type Purse<C extends string = string> = {
 }
 
 export type SettledLine<C extends string = string> = PricedLine<C> & {
-  readonly line: string
+  /** Null on no document. */
+  readonly line: string | null
   readonly discount: Money<C>
+  readonly credits: Money<C>
+  readonly net: Money<C>
+  readonly tax: Money<C>
   readonly reductions: readonly Reduction<C>[]
   readonly burns: readonly Burn<C>[]
 }
@@ -85,17 +92,21 @@ export type Settled<C extends string = string> = {
   readonly balance: Money<C>
 }
 
-/** What was asked for the thing that a line is of, this line added. */
-export function billedAfter<C extends string>({ before, ...line }: SettledLine<C>, invoice: string): Billed<C> {
-  const isShown = line.amount !== 0n || (line.quantityNano ?? 0n) !== 0n
+/** What was asked for the thing that a line is of, this line added. `invoice` is null when there is no document. */
+export function billedAfter<C extends string>({ before, ...line }: SettledLine<C>, invoice: string | null): Billed<C> {
   return {
     amount: plus(before?.amount ?? zero(), line.amount),
     discount: plus(before?.discount ?? zero(), line.discount),
     reductions: before?.reductions ?? line.reductions,
     taxRates: before?.taxRates ?? line.taxRates,
     burns: line.burns.reduce(addBurn, before?.burns ?? []),
-    line: before?.line ?? (isShown ? { invoice, line: line.line } : null),
+    line: before?.line ?? (line.line === null || invoice === null ? null : { invoice, line: line.line }),
   }
+}
+
+function onDocument<C extends string>(settled: SettledLine<C>): readonly InvoiceLine<C>[] {
+  const { before: _before, costs: _costs, isShown: _isShown, burns: _burns, reductions: _reductions, line, ...head } = settled
+  return line === null ? [] : [{ ...head, line }]
 }
 
 /**

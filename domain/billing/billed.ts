@@ -32,6 +32,7 @@ export type BilledBase<C extends string = string> = {
 export type BilledPart<C extends string = string> = {
   readonly plan: PlanKey
   readonly planVersion: number
+  readonly cell: Period
   readonly period: Period
   /** When it was last counted, and up to where in the log. */
   readonly countedAtMs: InstantMs

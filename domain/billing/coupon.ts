@@ -1,7 +1,7 @@
 import type { FeatureKey } from '../identity.ts'
 import type { Rational } from '../rational.ts'
 import { add, rational, roundHalfUp } from '../rational.ts'
-import { lesser, type Money, minus } from './money.ts'
+import { lesser, type Money } from './money.ts'
 
 /** What a coupon takes off: percent of what is left, or an amount, at most what is left; a rest of it is lost. */
 export type Reduction<C extends string = string> =
@@ -44,7 +44,7 @@ export function reducedBy<C extends string>(reductions: readonly Reduction<C>[],
       left = rest.numerator > 0n ? rest : { numerator: 0n, denominator: 1n }
     }
   }
-  return minus(amount, roundHalfUp(left, 0) as Money<C>)
+  return roundHalfUp(add({ numerator: amount, denominator: 1n }, { ...left, numerator: -left.numerator }), 0) as Money<C>
 }
 
 const HUNDRED_PERCENT_NANO = 100_000_000_000n

@@ -12,6 +12,7 @@ import {
   mirrored,
   paymentPosted,
   refundPosted,
+  uncollectiblePosted,
 } from './ledger-transaction.ts'
 import { type Money, plus, sum } from './money.ts'
 
@@ -109,4 +110,12 @@ test.each(casesOf<Input, Expected>('ledger'))('$id', ({ input, expected }) => {
     accounts: Object.fromEntries([...accounts].map(([account, amount]) => [account, text(amount)])),
     sum: text(sum(accounts.values())),
   }).toEqual(expected)
+})
+
+test('what cannot be collected is a bad debt, and no transaction is off zero', () => {
+  const { parse } = moneyOf('USD')
+  expect(uncollectiblePosted('u', parse('10')).entries).toEqual([
+    { account: 'receivable', amount: -1000n },
+    { account: 'badDebt', amount: 1000n },
+  ])
 })

@@ -1,0 +1,136 @@
+import { zip } from '../../base/zip.ts'
+import type { BilledBase, BilledPart } from '../../domain/billing/billed.ts'
+import type { InvoiceDocument } from '../../domain/billing/invoice.ts'
+import type { LedgerTransaction } from '../../domain/billing/ledger-transaction.ts'
+import { sum } from '../../domain/billing/money.ts'
+import type { InstantMs } from '../../domain/identity.ts'
+import { isRefusal, type Outcome, refuse } from '../../domain/refusal.ts'
+import { expire } from '../credits/expiry.ts'
+import { grantPlanCredits } from '../credits/plan-credits.ts'
+import { reconcileBaseFees } from './base-fees.ts'
+import { baseLines } from './base-lines.ts'
+import type { BillingCursor, BillingState, Committed, UsageOf } from './billing-state.ts'
+import { commitmentLine, committedAfter } from './commitment-line.ts'
+import { type Draft, inDocumentOrder } from './draft.ts'
+import { type Closing, closingDue, thresholdClosing } from './due.ts'
+import { partsSoFar, partsToCount } from './plan-parts.ts'
+import { documentOf, transactionsOf } from './post.ts'
+import { pricePart } from './price-parts.ts'
+import { feesAfter, partsAfter } from './remember.ts'
+import { type Purse, settle } from './settle.ts'
+
+/** At most this many documents of one subscription a run: what is left is due in the next. */
+export const DOCUMENTS_PER_RUN_MAX = 60
+
+/**
+ * The documents of one subscription that can be made final now, oldest first, each from the state that the one before
+ * leaves behind. Pure: the same state, instant and usage make the same decisions. Refuses `currency_mismatch` when a plan
+ * of the subscription is in another currency than it. `invoiceIds` gives an id for each document.
+ */
+export function decideInvoice<C extends string>(
+  state: BillingState<C>,
+  nowMs: InstantMs,
+  usage: UsageOf,
+  invoiceIds: (index: number) => string,
+): Outcome<readonly Decision<C>[]> {
+  const decisions: Decision<C>[] = []
+  let current = state
+  while (decisions.length < DOCUMENTS_PER_RUN_MAX) {
+    const decision = decideNext(current, nowMs, usage, invoiceIds(decisions.length))
+    if (isRefusal(decision)) return decision
+    if (decision === null) break
+    decisions.push(decision)
+    current = evolve(current, decision)
+  }
+  return decisions
+}
+
+/** What one document changes. The cursor moves too when it comes to nothing and there is no document. */
+export type Decision<C extends string = string> = {
+  readonly closing: Closing
+  readonly document: InvoiceDocument<C> | null
+  readonly cursor: BillingCursor
+  readonly baseFees: readonly BilledBase<C>[]
+  readonly parts: readonly BilledPart<C>[]
+  readonly committed: Committed<C> | null
+  readonly purse: Purse<C>
+  readonly couponsUsed: readonly string[]
+  readonly transactions: readonly LedgerTransaction<C>[]
+}
+
+export function evolve<C extends string>(state: BillingState<C>, decision: Decision<C>): BillingState<C> {
+  const { cursor, baseFees, parts, committed, purse } = decision
+  return { ...state, cursor, baseFees, parts, committed, purse }
+}
+
+/** The next document, or null when none can be made final. */
+export function decideNext<C extends string>(
+  state: BillingState<C>,
+  nowMs: InstantMs,
+  usage: UsageOf,
+  invoiceId: string,
+): Outcome<Decision<C> | null> {
+  const other = state.planVersions.find(({ currency }) => currency !== state.currency.code)
+  if (other !== undefined) {
+    const detail = `plan ${other.plan} is in ${other.currency} and the subscription in ${state.currency.code}; cancel it and subscribe anew.`
+    return refuse('currency_mismatch', detail, { status: 409 })
+  }
+  const closing = closingDue(state, nowMs)
+  if (closing !== null) return decide(state, closing, draftsOf(state, closing, nowMs, usage), nowMs, invoiceId)
+  const threshold = thresholdClosing(state, nowMs)
+  if (threshold === null) return null
+  const drafts = partsSoFar(state, nowMs)
+    .flatMap((part) => pricePart(state, part, nowMs, usage))
+    .filter(({ line }) => line.kind !== 'trueUp')
+  const passed = sum(drafts.map(({ line }) => line.amount)) >= threshold.amount
+  return passed ? decide(state, threshold.closing, drafts, nowMs, invoiceId) : null
+}
+
+function draftsOf<C extends string>(state: BillingState<C>, closing: Closing, nowMs: InstantMs, usage: UsageOf): readonly Draft<C>[] {
+  const due = { fromMs: state.cursor.usageBilledToMs, closesAtMs: closing.closesAtMs, toMs: closing.baseToMs }
+  const fees = baseLines(state, reconcileBaseFees(state, state.currency, state.baseFees, due), nowMs)
+  const drafts = [...fees, ...partsToCount(state, closing).flatMap((part) => pricePart(state, part, nowMs, usage))]
+  return [...drafts, ...commitmentLine(state, closing, drafts, nowMs)]
+}
+
+function decide<C extends string>(
+  state: BillingState<C>,
+  closing: Closing,
+  unordered: readonly Draft<C>[],
+  nowMs: InstantMs,
+  invoiceId: string,
+): Decision<C> {
+  const drafts = inDocumentOrder(unordered)
+  const settled = settle(
+    drafts.map(({ line }) => line),
+    state.purse,
+  )
+  const document = documentOf(state, closing, settled, nowMs, invoiceId)
+  const remembered = zip(drafts, settled.lines).map(([{ of }, line]) => ({ of, line }))
+  const id = document?.id ?? null
+  const source = `${state.subscription.id}/${state.cursor.version + 1}`
+  const billedToMs = Math.min(closing.usageToMs, state.othersBilledToMs) as InstantMs
+  const expired = expire(settled.credits, billedToMs, source)
+  const granted = grantPlanCredits(state, closing)
+  return {
+    closing,
+    document,
+    cursor: { baseBilledToMs: closing.baseToMs, usageBilledToMs: closing.usageToMs, version: state.cursor.version + 1 },
+    baseFees: feesAfter(state, closing, remembered, id),
+    parts: partsAfter(state, closing, remembered, nowMs, id),
+    committed: committedAfter(state, remembered, id),
+    purse: {
+      credits: [...expired.credits, ...granted.credits],
+      coupons: document === null ? state.purse.coupons : usedUp(state.purse, settled.couponsUsed),
+      balance: settled.balance,
+    },
+    couponsUsed: settled.couponsUsed,
+    transactions: [...transactionsOf(document, settled), ...expired.transactions, ...granted.transactions],
+  }
+}
+
+function usedUp<C extends string>({ coupons }: Purse<C>, used: readonly string[]): Purse<C>['coupons'] {
+  return coupons.map((coupon) =>
+    coupon.usesLeft === null || !used.includes(coupon.id) ? coupon : { ...coupon, usesLeft: coupon.usesLeft - 1 },
+  )
+}

@@ -1,0 +1,77 @@
+import { invariant } from '../../base/invariant.ts'
+import type { PlanVersion } from '../../domain/catalog/plan.ts'
+import { anchorAt, type SubscriptionPhase } from '../../domain/catalog/subscription.ts'
+import { END_OF_TIME_MS, type InstantMs, type Period } from '../../domain/identity.ts'
+import { billingCellAt } from '../../domain/time/calendar.ts'
+import type { Life } from './billing-state.ts'
+import { overlaps } from './own-stretches.ts'
+
+/** A stretch of a cell of the anchor's grid on one plan version: mostly all of it. */
+export type ServicePart = { readonly plan: PlanVersion; readonly cell: Period; readonly period: Period }
+
+/** The parts that reach into a stretch, whole and in order of time; they tile the time that is served. */
+export function serviceParts(life: Life, stretch: Period): readonly ServicePart[] {
+  const parts: ServicePart[] = []
+  for (const phase of life.subscription.phases) {
+    const served = servedIn(life, phase)
+    if (!overlaps(served, stretch)) continue
+    const plan = planOf(life, phase)
+    const lastMs = Math.min(served.endMs, stretch.endMs)
+    for (let atMs = Math.max(served.startMs, stretch.startMs) as InstantMs; atMs < lastMs; ) {
+      const cell = cellAt(life, phase, plan, atMs)
+      const startMs = Math.max(cell.startMs, served.startMs) as InstantMs
+      const endMs = Math.min(cell.endMs, served.endMs) as InstantMs
+      parts.push({ plan, cell, period: { startMs, endMs } })
+      atMs = endMs
+    }
+  }
+  return parts
+}
+
+/**
+ * Where the period that holds the instant is closed: at the end of its cell, where a change of plan moves to another grid
+ * (another interval, or a reset anchor), or at the end of the subscription. A change within the grid closes nothing.
+ */
+export function nextBoundary(life: Life, afterMs: InstantMs): InstantMs {
+  const lastMs = life.subscription.endMs ?? END_OF_TIME_MS
+  let atMs = afterMs
+  while (atMs < lastMs) {
+    const phase = phaseHolding(life, atMs)
+    const cell = cellAt(life, phase, planOf(life, phase), atMs)
+    const phaseEndMs = phase.endMs ?? END_OF_TIME_MS
+    if (cell.endMs <= phaseEndMs) return Math.min(cell.endMs, lastMs) as InstantMs
+    if (phaseEndMs >= lastMs) return lastMs
+    if (gridOf(life, phaseHolding(life, phaseEndMs)) !== gridOf(life, phase)) return phaseEndMs
+    atMs = phaseEndMs
+  }
+  return lastMs
+}
+
+export function planOf({ planVersions }: Life, { plan, planVersion }: Pick<SubscriptionPhase, 'plan' | 'planVersion'>): PlanVersion {
+  const version = planVersions.find((each) => each.plan === plan && each.version === planVersion)
+  invariant(version !== undefined, `version ${planVersion} of plan ${plan} is kept as a subscription is on it`)
+  return version
+}
+
+/** Without an interval the one period of the plan is the time that is served on it. */
+function cellAt(life: Life, phase: SubscriptionPhase, { interval }: PlanVersion, atMs: InstantMs): Period {
+  if (interval === 'once') return servedIn(life, phase)
+  return billingCellAt(interval, anchorAt(life.subscription, phase.startMs), atMs, life.subscription.timezone)
+}
+
+function servedIn({ subscription }: Life, { startMs, endMs }: SubscriptionPhase): Period {
+  const lastMs = Math.min(endMs ?? END_OF_TIME_MS, subscription.endMs ?? END_OF_TIME_MS) as InstantMs
+  return { startMs, endMs: Math.max(startMs, lastMs) as InstantMs }
+}
+
+function phaseHolding({ subscription }: Life, atMs: InstantMs): SubscriptionPhase {
+  const phase = subscription.phases.find(({ startMs, endMs }) => startMs <= atMs && (endMs === null || atMs < endMs))
+  invariant(phase !== undefined, 'phases adjoin from the start of a subscription to its end')
+  return phase
+}
+
+/** Equal for phases whose periods lie on one grid. */
+function gridOf(life: Life, phase: SubscriptionPhase): string {
+  const { interval } = planOf(life, phase)
+  return interval === 'once' ? `once ${phase.startMs}` : `${interval} ${anchorAt(life.subscription, phase.startMs)}`
+}
