@@ -20,7 +20,7 @@ export function missingToCommitment<C extends string>(
 ) {
   const term = { startMs: commitment.fromMs, endMs: commitment.toMs }
   const served = { startMs: term.startMs, endMs: commitmentEnd(commitment, endMs) }
-  const amount = orThrow(parseMoney(currency, 'commitment.amount', commitment.amount))
+  const amount = orThrow(parseMoney(currency, commitment.amount))
   return greater(minus(shareOfTime(amount, term, served), counted), zero())
 }
 

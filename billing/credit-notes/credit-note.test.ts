@@ -15,7 +15,7 @@ type Input = {
 }
 
 test.each(casesOf<Input, object>('creditNotes'))('$id', ({ input, expected }) => {
-  const { parse, text } = moneyOf(input.currency)
+  const { currency, parse, text } = moneyOf(input.currency)
   const rate = { key: 'vat', name: 'VAT', percentNano: parseQuantity(input.taxPercent) ?? -1n, isInclusive: false }
   const { lines, onTop } = applyTaxes<string, { line: string; net: Money; taxRates: (typeof rate)[] }>(
     input.lines.map(({ id, net }) => ({ line: id, net: parse(net), taxRates: [rate] })),
@@ -26,7 +26,7 @@ test.each(casesOf<Input, object>('creditNotes'))('$id', ({ input, expected }) =>
   const credited = new Map<string, Money>()
   const notes = input.notes.map((note) => {
     const decided = decideCreditNote(
-      { lines, credited, stillDue },
+      { currency, lines, credited, stillDue },
       note.lines.map(({ line, amount }) => ({ line, amount: amount === 'rest' ? null : parse(amount) })),
     )
     if (isRefusal(decided)) return { refused: decided.code }

@@ -1,5 +1,5 @@
 import type { InvoiceLine } from '../../domain/billing/invoice.ts'
-import { greater, lesser, type Money, minus, plus, sum, zero } from '../../domain/billing/money.ts'
+import { type Currency, greater, lesser, type Money, minus, moneyText, plus, sum, zero } from '../../domain/billing/money.ts'
 import { runningShare } from '../../domain/billing/running-share.ts'
 import { type Outcome, refuse } from '../../domain/refusal.ts'
 
@@ -13,16 +13,14 @@ export function decideCreditNote<C extends string>(invoice: Creditable<C>, wante
   for (const { line: id, amount: asked } of wanted) {
     const line = invoice.lines.find((each) => each.line === id)
     if (line === undefined || lines.some((each) => each.line === id)) {
-      return refuse('unknown_line', `line '${id}' is not on the invoice, or is named twice; name each of its lines once at most.`, {
-        status: 404,
-      })
+      return refuse('unknown_line', { line: id })
     }
     const credited = invoice.credited.get(id) ?? zero()
     const left = minus(greater(line.net, zero()), credited)
     const net = asked ?? left
     if (net < 0n || net > left) {
-      const detail = `line ${id} has ${left} minor units left to credit and ${net} were asked for; ask for at most what is left.`
-      return refuse('exceeds_creditable', detail, { status: 409 })
+      const { currency } = invoice
+      return refuse('exceeds_creditable', { line: id, left: moneyText(currency, left), asked: moneyText(currency, net) })
     }
     const taxUpTo = (part: Money<C>) => runningShare(line.tax, part, line.net)
     lines.push({ line: id, net, tax: minus(taxUpTo(plus(credited, net)), taxUpTo(credited)), isInclusive: isInclusive(line) })
@@ -41,6 +39,7 @@ export function decideCreditNote<C extends string>(invoice: Creditable<C>, wante
 
 /** What an invoice has left to be credited. `credited` is the net that earlier notes took back, by line. */
 export type Creditable<C extends string = string> = {
+  readonly currency: Currency<C>
   readonly lines: readonly Pick<InvoiceLine<C>, 'line' | 'net' | 'tax' | 'taxRates'>[]
   readonly credited: ReadonlyMap<string, Money<C>>
   readonly stillDue: Money<C>

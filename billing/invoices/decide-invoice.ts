@@ -72,8 +72,8 @@ export function decideNext<C extends string>(
 ): Outcome<Decision<C> | null> {
   const other = state.planVersions.find(({ currency }) => currency !== state.currency.code)
   if (other !== undefined) {
-    const detail = `plan ${other.plan} is in ${other.currency} and the subscription in ${state.currency.code}; cancel it and subscribe anew.`
-    return refuse('currency_mismatch', detail, { status: 409 })
+    const { plan, currency: planCurrency } = other
+    return refuse('currency_mismatch', { subscription: state.subscription.id, currency: state.currency.code, plan, planCurrency })
   }
   const closing = closingDue(state, nowMs)
   if (closing !== null) return decide(state, closing, draftsOf(state, closing, nowMs, usage), nowMs, invoiceId)

@@ -20,6 +20,6 @@ test.each([
   { input: 'NaN', code: 'amount_too_fine' },
   { input: '1000000000000000', code: 'amount_too_fine' },
 ])('$input dollars are refused', ({ input, code }) => {
-  const refused = parseMoney(USD, 'minimum.amount', input)
-  expect(isRefusal(refused) && [refused.code, refused.errors?.[0]?.field]).toEqual([code, 'minimum.amount'])
+  const refused = parseMoney(USD, input)
+  expect(isRefusal(refused) && refused.code).toBe(code)
 })

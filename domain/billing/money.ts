@@ -24,11 +24,10 @@ export function money<C extends string>(_currency: Currency<C>, minorUnits: bigi
 }
 
 /** Refuses `amount_too_fine` what has more digits than the currency, and what is no decimal below 10^15. */
-export function parseMoney<C extends string>(currency: Currency<C>, field: string, input: string | number): Outcome<Money<C>> {
-  const minorUnits = parseDecimal(input, AMOUNT_INTEGER_DIGITS_MAX, currency.digits)
-  if (minorUnits !== null) return money(currency, minorUnits)
-  const detail = `'${String(input).slice(0, 40)}' is no amount in ${currency.code}: give a decimal below 10^15 with at most ${currency.digits} fractional digits.`
-  return refuse('amount_too_fine', `${field}: ${detail}`, { errors: [{ field, code: 'amount_too_fine', detail }] })
+export function parseMoney<C extends string>(currency: Currency<C>, input: string | number): Outcome<Money<C>> {
+  const { code, digits } = currency
+  const minorUnits = parseDecimal(input, AMOUNT_INTEGER_DIGITS_MAX, digits)
+  return minorUnits === null ? refuse('amount_too_fine', { amount: String(input), currency: code, digits }) : money(currency, minorUnits)
 }
 
 /** The one rounding of an exact amount: half up, away from zero. */

@@ -1,5 +1,6 @@
 import type { RefusalCode } from '../../domain/refusal.ts'
 import { ALLOWANCE_REFUSALS } from './refusals/allowances.ts'
+import { BILLING_REFUSALS } from './refusals/billing.ts'
 import { CATALOG_REFUSALS } from './refusals/catalog.ts'
 import { EVENT_REFUSALS } from './refusals/events.ts'
 import { PRICE_REFUSALS } from './refusals/prices.ts'
@@ -19,6 +20,7 @@ export const REFUSAL_TABLES = [
   { title: 'Entitlements, grants, resets', rows: ALLOWANCE_REFUSALS },
   { title: 'Reservations', rows: RESERVATION_REFUSALS },
   { title: 'Usage', rows: USAGE_REFUSALS },
+  { title: 'Billing', rows: BILLING_REFUSALS },
 ] as const
 
 /** Every code once, with its status, its sentence and the next move. */

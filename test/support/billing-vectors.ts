@@ -30,7 +30,7 @@ export function moneyOf(code: string): {
   const currency = orThrow(currencyOf(code))
   return {
     currency,
-    parse: (text) => orThrow(parseMoney(currency, 'amount', text)),
+    parse: (text) => orThrow(parseMoney(currency, text)),
     text: (amount) => moneyText(currency, amount),
   }
 }
