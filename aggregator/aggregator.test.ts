@@ -22,12 +22,13 @@ import type { Meter, MeterDefinition } from '../domain/metering/meter.ts'
 import { partitionOf } from '../domain/metering/partitioning.ts'
 import type { UsageEvent } from '../domain/metering/usage-event.ts'
 import { orThrow } from '../domain/refusal.ts'
+import { systemClock } from '../runtime/system-clock.ts'
 import { encodeUsageEventBatch } from '../schemas/avro/usage-event-batch.ts'
 import { type Aggregator, createAggregator } from './aggregator.ts'
 import { computeCounters } from './tracking/compute-counters.ts'
 
 const NOW_MS = Date.UTC(2025, 5, 15, 12) as InstantMs
-const clock = { now: () => NOW_MS }
+const clock = { ...systemClock, now: () => NOW_MS }
 const log = pino({ level: 'silent' })
 const PARTITIONS = 2
 const soon = { timeout: 20_000, interval: 20 }
@@ -42,8 +43,8 @@ let setAside: { record: LogRecord; reason: string }[]
 
 async function openStores() {
   const registry = new Registry()
-  const eventLog = await createLmdbEventLog({ path: join(path, 'log'), partitions: PARTITIONS, log, registry })
-  const usageStore = await openChdbUsageStore({ path: join(path, 'usage'), chunkRecords: 8, log, registry })
+  const eventLog = await createLmdbEventLog({ clock: systemClock, path: join(path, 'log'), partitions: PARTITIONS, log, registry })
+  const usageStore = await openChdbUsageStore({ clock: systemClock, path: join(path, 'usage'), chunkRecords: 8, log, registry })
   await usageStore.migrate()
   const counters = await createEmbeddedCounters({ path: join(path, 'counters'), clock, log, registry })
   const catalog = await openPGliteCatalog({ path: join(path, 'catalog'), clock, randomBytes, log })
@@ -411,7 +412,7 @@ test('Without its usage store it says that it is stalled and why, and goes on wh
   }
   let nowMs: number = NOW_MS
   const running = createAggregator({
-    ...{ ...stores, usageStore: flaky, clock: { now: () => nowMs as InstantMs }, log, registry: new Registry() },
+    ...{ ...stores, usageStore: flaky, clock: { ...systemClock, now: () => nowMs as InstantMs }, log, registry: new Registry() },
     onUndecodable: async () => undefined,
     options: { flushIntervalMs: 10, stalledAfterMs: 5_000 },
   })
@@ -441,7 +442,7 @@ test('A usage store that gives no answer at all is a stall too, with what waits 
   }
   let nowMs: number = NOW_MS
   const running = createAggregator({
-    ...{ ...stores, usageStore: slow, clock: { now: () => nowMs as InstantMs }, log, registry: new Registry() },
+    ...{ ...stores, usageStore: slow, clock: { ...systemClock, now: () => nowMs as InstantMs }, log, registry: new Registry() },
     onUndecodable: async () => undefined,
     options: { flushIntervalMs: 10, stalledAfterMs: 5_000 },
   })

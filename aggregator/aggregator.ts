@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import type { Counters } from '../adapters/counters/counters.ts'
@@ -6,6 +5,7 @@ import type { Catalog } from '../adapters/database/catalog.ts'
 import type { EventLog, LogRecord, LogSubscription } from '../adapters/event-log/event-log.ts'
 import type { UsageStore } from '../adapters/usage-store/usage-store.ts'
 import type { Clock } from '../base/clock.ts'
+import { LATE, within } from '../base/deadline.ts'
 import type { InstantMs, Offset, Partition } from '../domain/identity.ts'
 import { decodeUsageEventBatch } from '../schemas/avro/usage-event-batch.ts'
 import { createAggregatorMetrics } from './aggregator-metrics.ts'
@@ -136,8 +136,14 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
     if (worker === undefined) return
     // Nothing more is asked of it; what was asked while the last rows were written ends too.
     workers.delete(partition)
-    const isDrained = await within(options.drainTimeoutMs, worker.idle().then(flusher.flush).then(worker.idle))
-    if (!isDrained) log.warn({ partition, next: worker.next(), stored: worker.storedNext() }, 'let go of a partition before its last flush')
+    // A failure is reported where it happens.
+    const drained = worker
+      .idle()
+      .then(flusher.flush)
+      .then(worker.idle)
+      .catch(() => undefined)
+    if ((await within(clock, options.drainTimeoutMs, drained)) === LATE)
+      log.warn({ partition, next: worker.next(), stored: worker.storedNext() }, 'let go of a partition before its last flush')
     letGo.get(partition)?.abort()
     flusher.remove(worker.source)
     progress.closed(partition)
@@ -151,7 +157,7 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
   /** What is not driven by records: lag, requests whose announcement was lost, memory, retention. */
   async function keepHouse(): Promise<void> {
     while (!signal.aborted) {
-      await delay(HOUSEKEEPING_INTERVAL_MS, undefined, { signal }).catch(() => undefined)
+      await clock.sleep(HOUSEKEEPING_INTERVAL_MS, signal)
       if (signal.aborted) return
       try {
         await progress.refresh()
@@ -228,21 +234,6 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
 
 const HOUSEKEEPING_INTERVAL_MS = 1000
 const TRIM_INTERVAL_MS = 60_000
-
-/** True when it was done in time; a failure counts as done, as its own place reports it. */
-async function within(timeoutMs: number, work: Promise<unknown>): Promise<boolean> {
-  const patience = new AbortController()
-  const late = delay(timeoutMs, false, { signal: patience.signal }).catch(() => true)
-  const isDone = await Promise.race([
-    work.then(
-      () => true,
-      () => true,
-    ),
-    late,
-  ])
-  patience.abort()
-  return isDone
-}
 
 function filterBytes(workers: readonly PartitionWorker[]): number {
   return workers.reduce((sum, worker) => sum + (worker.dedupe()?.filter.bytes() ?? 0), 0)

@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
+import { ABORTED, type Failure, untilDone } from '../base/until-done.ts'
 import type { InstantMs, Partition } from '../domain/identity.ts'
 
 /** What keeps the aggregator from going on, while it does. `partition` is null when it is all of them. */
@@ -26,22 +26,16 @@ export function createRetry({ clock, log, onFailure }: { clock: Clock; log: Logg
   return {
     async do(operation, partition, attempt, signal) {
       const id = Symbol(operation)
+      const failed = ({ error, failures, retryInMs }: Failure) => {
+        const sinceMs = stalls.get(id)?.sinceMs ?? clock.now()
+        stalls.set(id, { operation, partition, sinceMs, reason: error instanceof Error ? error.message : String(error) })
+        onFailure(operation)
+        log.warn({ err: error, operation, partition, failures, retryInMs }, 'aggregator step failed and is tried again')
+      }
       try {
-        for (let failures = 0; ; ) {
-          if (signal.aborted) throw stopped(operation)
-          try {
-            return await attempt()
-          } catch (error) {
-            if (signal.aborted) throw stopped(operation, error)
-            failures++
-            const retryInMs = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(failures - 1, 16))
-            const sinceMs = stalls.get(id)?.sinceMs ?? clock.now()
-            stalls.set(id, { operation, partition, sinceMs, reason: error instanceof Error ? error.message : String(error) })
-            onFailure(operation)
-            log.warn({ err: error, operation, partition, failures, retryInMs }, 'aggregator step failed and is tried again')
-            await delay(retryInMs, undefined, { signal }).catch(() => undefined)
-          }
-        }
+        const done = await untilDone({ clock, backoff: RETRY, signal, onFailure: failed }, attempt)
+        if (done === ABORTED) throw stopped(operation)
+        return done
       } finally {
         stalls.delete(id)
       }
@@ -50,13 +44,11 @@ export function createRetry({ clock, log, onFailure }: { clock: Clock; log: Logg
   }
 }
 
-const RETRY_MS_MIN = 100
-const RETRY_MS_MAX = 10_000
+const RETRY = { firstMs: 100, mostMs: 10_000 }
 
-function stopped(operation: string, cause?: unknown): Fault {
+function stopped(operation: string): Fault {
   return new Fault('aggregator_stopped', `The aggregator stopped before it could ${operation}; the log gives the same records again.`, {
     canRetry: true,
     publicText: 'The aggregator stopped.',
-    cause,
   })
 }

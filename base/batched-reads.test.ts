@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import type { InstantMs } from '../domain/identity.ts'
 import { RefusalError, refuse } from '../domain/refusal.ts'
+import { systemClock } from '../runtime/system-clock.ts'
 import { createBatchedReads } from './batched-reads.ts'
 import { Fault } from './fault.ts'
 
-const clock = { now: () => 0 as InstantMs }
+const clock = { ...systemClock, now: () => 0 as InstantMs }
 
 /** Reads that end when the test says so, in the order in which they began. */
 function heldReads(about: { readonly itemsMax?: number; readonly waitingMax?: number } = {}) {

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from './clock.ts'
 import { Fault } from './fault.ts'
 import { invariant } from './invariant.ts'
@@ -44,14 +43,14 @@ export function createBatchedReads<Item, Value>(options: BatchedReadsOptions<Ite
 
   async function serve(name: string, group: Group<Item, Value>): Promise<void> {
     // What is asked for in one turn of the event loop is together from the first.
-    await new Promise((resolve) => setImmediate(resolve))
+    await clock.turn()
     while (group.waiting.length > 0) {
       const some = group.waiting.splice(0, itemsMax)
       waitingCount -= some.length
       const startedMs = clock.now()
       await answer(some)
       group.expected = Math.min(some.length + group.waiting.length, itemsMax)
-      if (group.expected > 1) await gathered(group, Math.min((clock.now() - startedMs) * GATHER_SHARE, GATHER_MS_MAX))
+      if (group.expected > 1) await gathered(group, Math.min((clock.now() - startedMs) * GATHER_SHARE, GATHER_MS_MAX), clock)
     }
     groups.delete(name)
   }
@@ -87,11 +86,11 @@ export function createBatchedReads<Item, Value>(options: BatchedReadsOptions<Ite
 }
 
 /** Resolves when as many as expected wait, or the time is over. */
-async function gathered<Item, Value>(group: Group<Item, Value>, withinMs: number): Promise<void> {
+async function gathered<Item, Value>(group: Group<Item, Value>, withinMs: number, clock: Clock): Promise<void> {
   if (group.waiting.length >= group.expected) return
   const over = new AbortController()
   group.onGathered = () => over.abort()
-  await sleep(withinMs, undefined, { signal: over.signal }).catch(() => undefined)
+  await clock.sleep(withinMs, over.signal)
   group.onGathered = null
 }
 

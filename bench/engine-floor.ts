@@ -6,6 +6,7 @@ import { Registry } from 'prom-client'
 import { openChdbUsageStore } from '../adapters/usage-store/engine/chdb-usage-store.ts'
 import { ENGINE_SETTINGS } from '../adapters/usage-store/engine/engine-settings.ts'
 import { encodeEvents, encodeWindows } from '../adapters/usage-store/native/native-rows.ts'
+import { systemClock } from '../runtime/system-clock.ts'
 import { whenSettled } from './process-usage.ts'
 
 /** Takes rows out of a server's usage store, or puts them into an empty one with nothing but the engine running. */
@@ -64,7 +65,13 @@ function windowsSql({ meter, dimensions, value, hasQuantity }: (typeof METERS)[n
 }
 
 async function insertRows({ storePath, rowsDir }: Extract<FloorRequest, { step: 'insert' }>): Promise<FloorResult> {
-  const store = await openChdbUsageStore({ path: storePath, chunkRecords: 1_024, log: pino({ level: 'silent' }), registry: new Registry() })
+  const store = await openChdbUsageStore({
+    clock: systemClock,
+    path: storePath,
+    chunkRecords: 1_024,
+    log: pino({ level: 'silent' }),
+    registry: new Registry(),
+  })
   await store.migrate()
   await store.stop()
   const { chdb } = createChdbConnection({ path: storePath })

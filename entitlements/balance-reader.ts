@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { Counter, type Registry } from 'prom-client'
 import type { Cap, CounterReading, Counters, CustomerRef } from '../adapters/counters/counters.ts'
@@ -143,7 +142,7 @@ export function createBalanceReader(deps: {
         await counters.requestTracking(ref)
         askAgainAtMs = waitedMs + REQUEST_AGAIN_MS
       }
-      await delay(POLL_INTERVAL_MS)
+      await clock.sleep(POLL_INTERVAL_MS)
       if ((await tryRead(ref, entitlements)) !== undefined) {
         waits.inc({ result: 'tracked' })
         return

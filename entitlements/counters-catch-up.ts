@@ -1,6 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Counters } from '../adapters/counters/counters.ts'
 import type { EventLog } from '../adapters/event-log/event-log.ts'
+import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import type { Offset, Partition } from '../domain/identity.ts'
 
@@ -23,9 +23,10 @@ const POLL_INTERVAL_MS = 5
 export function createCountersCatchUp(deps: {
   readonly counters: Pick<Counters, 'position'>
   readonly eventLog: Pick<EventLog, 'range'>
+  readonly clock: Clock
   readonly waitMaxMs?: number
 }): CountersCatchUp {
-  const { counters, eventLog, waitMaxMs = CATCH_UP_WAIT_MAX_MS } = deps
+  const { counters, eventLog, clock, waitMaxMs = CATCH_UP_WAIT_MAX_MS } = deps
   const caughtUp = new Set<Partition>()
   const targets = new Map<Partition, Promise<Offset>>()
   const waiting = new Map<Partition, Promise<void>>()
@@ -49,7 +50,7 @@ export function createCountersCatchUp(deps: {
     // Waited time is added up, not read from the clock: the bound holds whatever the clock does.
     for (let waitedMs = 0; !(await isCaughtUp(partition)); waitedMs += POLL_INTERVAL_MS) {
       if (waitedMs >= waitMaxMs) throw rebuilding(partition, waitMaxMs)
-      await delay(POLL_INTERVAL_MS)
+      await clock.sleep(POLL_INTERVAL_MS)
     }
   }
 

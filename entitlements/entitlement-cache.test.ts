@@ -4,6 +4,7 @@ import type { CatalogChange } from '../adapters/database/catalog.ts'
 import type { Feature } from '../domain/catalog/plan.ts'
 import { type EntitlementInputs, NO_ENTITLEMENT_INPUTS } from '../domain/entitlements/entitlement-inputs.ts'
 import type { CustomerKey, FeatureKey, InstantMs, TenantKey } from '../domain/identity.ts'
+import { systemClock } from '../runtime/system-clock.ts'
 import { createEntitlementCache } from './entitlement-cache.ts'
 
 const TENANT = 'default' as TenantKey
@@ -139,7 +140,7 @@ type Pending = { resolve(inputs: EntitlementInputs): void; reject(error: Error):
 
 /** The catalog's answers come when the test gives them, oldest first. */
 function openCache(customersMax = 100) {
-  const clock = { nowMs: 0, heardUpToMs: 0, now: () => clock.nowMs as InstantMs }
+  const clock = { ...systemClock, nowMs: 0, heardUpToMs: 0, now: () => clock.nowMs as InstantMs }
   const pending: Pending[] = []
   const listeners: ((change: CatalogChange) => void)[] = []
   const features = new Map<string, Feature>()

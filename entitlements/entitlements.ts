@@ -26,7 +26,7 @@ export function createEntitlements(deps: {
   const { catalog, counters, eventLog, clock, log, registry } = deps
   const { partitions } = eventLog
   const cache = createEntitlementCache({ catalog, clock, registry })
-  const catchUp = createCountersCatchUp({ counters, eventLog })
+  const catchUp = createCountersCatchUp({ counters, eventLog, clock })
   const balances = createBalanceReader({ catalog, entitlements: cache, counters, catchUp, clock, partitions, log, registry })
   return { cache, balances, catchUp }
 }

@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { Counter, type Registry } from 'prom-client'
 import type { Counters } from '../adapters/counters/counters.ts'
+import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import type { Partition, TenantKey } from '../domain/identity.ts'
 import type { UsageEvent } from '../domain/metering/usage-event.ts'
@@ -29,10 +29,11 @@ export function createSettlementWriter(deps: {
   readonly catchUp: CountersCatchUp
   readonly partitions: number
   readonly reportUsage: ReportUsage
+  readonly clock: Clock
   readonly log: Logger
   readonly registry: Registry
 }): SettlementWriter {
-  const { counters, catchUp, partitions, reportUsage, log } = deps
+  const { counters, catchUp, partitions, reportUsage, clock, log } = deps
   const reports = new Counter({
     name: 'tollgate_settle_reports_total',
     help: 'Settled reservations handed to the event log, by when: at once, or again after a fault or a start; and those that failed',
@@ -72,7 +73,7 @@ export function createSettlementWriter(deps: {
 
   /** False when it is time to stop. */
   async function hasWaited(): Promise<boolean> {
-    await delay(RETRY_INTERVAL_MS, undefined, { signal: stopping.signal, ref: false }).catch(() => undefined)
+    await clock.sleep(RETRY_INTERVAL_MS, stopping.signal)
     return !stopping.signal.aborted
   }
 

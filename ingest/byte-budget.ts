@@ -1,3 +1,5 @@
+import type { Clock } from '../base/clock.ts'
+
 /** Bytes that requests hold in memory, bounded over all of them. */
 export type ByteBudget = {
   held(): number
@@ -8,7 +10,7 @@ export type ByteBudget = {
   give(bytes: number): void
 }
 
-export function createByteBudget(bytesMax: number): ByteBudget {
+export function createByteBudget(bytesMax: number, clock: Pick<Clock, 'after'>): ByteBudget {
   let heldBytes = 0
   const waiting = new Set<{ readonly bytes: number; readonly grant: (isGranted: boolean) => void }>()
 
@@ -27,12 +29,12 @@ export function createByteBudget(bytesMax: number): ByteBudget {
         const waiter = {
           bytes,
           grant(isGranted: boolean) {
-            clearTimeout(timer)
+            cancel()
             waiting.delete(waiter)
             resolve(isGranted)
           },
         }
-        const timer = setTimeout(() => waiter.grant(false), waitMsMax)
+        const cancel = clock.after(waitMsMax, () => waiter.grant(false))
         waiting.add(waiter)
       })
     },

@@ -1,15 +1,16 @@
 import type { Readable } from 'node:stream'
-import { setTimeout as delay } from 'node:timers/promises'
+import type { Clock } from '../base/clock.ts'
+import { within } from '../base/deadline.ts'
 
 /** A refused sender is let finish up to here: one that is cut off while it sends sees a broken connection, not the answer. */
 const DISCARD_BYTES_MAX = 128 * 1024 * 1024
 const DISCARD_MS_MAX = 2_000
 
 /** Reads on and throws away what is left of a body, within bounds. Never rejects. */
-export async function discardRest(body: Readable): Promise<void> {
+export async function discardRest(body: Readable, clock: Clock): Promise<void> {
   const stopping = new AbortController()
   try {
-    await Promise.race([readAway(body, stopping.signal), delay(DISCARD_MS_MAX, undefined, { signal: stopping.signal })])
+    await within(clock, DISCARD_MS_MAX, readAway(body, stopping.signal))
   } catch {
     // The sender went away; there is nobody left to answer.
   } finally {

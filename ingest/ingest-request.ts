@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import type { TenantKey } from '../domain/identity.ts'
 import { isRefusal, type Refusal, RefusalError, refuse } from '../domain/refusal.ts'
@@ -49,6 +50,7 @@ export function createIngestRequest(options: {
   readonly times: Omit<ParseContext, 'customerOf'>
   readonly subjects: SubjectCache
   readonly writer: RecordWriter
+  readonly clock: Pick<Clock, 'turn'>
   readonly onRejected: (code: string) => void
   readonly log: Logger
 }): IngestRequest {
@@ -110,7 +112,7 @@ export function createIngestRequest(options: {
     whenWritten: () => Promise.all(writes),
     async add(values) {
       for (let from = 0; from < values.length; from += SLICE_EVENTS) {
-        if (from > 0) await new Promise(setImmediate)
+        if (from > 0) await options.clock.turn()
         const slice = values.slice(from, from + SLICE_EVENTS)
         const customers = await options.subjects.load(tenant, subjectsOf(slice))
         const accepted = judge(slice, { ...options.times, customerOf: (subject) => customers.get(subject) ?? null })

@@ -13,6 +13,7 @@ import type { CustomerKey, InstantMs, Offset, Partition, TenantKey } from '../do
 import type { UsageEvent } from '../domain/metering/usage-event.ts'
 import type { Principal } from '../domain/principal.ts'
 import { createHttpApp } from '../runtime/http/http-app.ts'
+import { systemClock } from '../runtime/system-clock.ts'
 import { decodeUsageEventBatch } from '../schemas/avro/usage-event-batch.ts'
 import type { HttpApp } from '../schemas/http/common.ts'
 import { createIngest, type Ingest, type IngestLimits } from './ingest.ts'
@@ -20,7 +21,7 @@ import { ingestRoutes } from './ingest-routes.ts'
 import { createRecordWriter } from './record-writer.ts'
 
 const NOW = Date.UTC(2026, 6, 1, 12)
-const clock = { now: () => NOW as InstantMs }
+const clock = { ...systemClock, now: () => NOW as InstantMs }
 const log = pino({ level: 'silent' })
 const PRINCIPALS: Readonly<Record<string, Principal>> = {
   sender: { keyId: 'k1', tenant: 'default' as TenantKey, scopes: ['ingest'] },
@@ -44,7 +45,7 @@ let app: HttpApp
 let seats: Map<string, CustomerKey>
 
 async function open(limits: Partial<IngestLimits> = {}, storedBytesMax = 1e9): Promise<void> {
-  eventLog = await createLmdbEventLog({ path, partitions: 3, log, registry: new Registry(), storedBytesMax })
+  eventLog = await createLmdbEventLog({ clock: systemClock, path, partitions: 3, log, registry: new Registry(), storedBytesMax })
   const registry = new Registry()
   ingest = createIngest({
     writer: createRecordWriter({ eventLog, clock, registry }),

@@ -32,7 +32,7 @@ export function ingestRoutes({ ingest }: { readonly ingest: Ingest }): (app: Htt
         })
         if (outcome instanceof Fault || isRefusal(outcome)) {
           ingest.countRefusal(outcome)
-          if (!request.raw.readableEnded) await discardRest(request.raw)
+          if (!request.raw.readableEnded) await discardRest(request.raw, ingest.clock)
           // What is still left would have to be read before the connection could serve another request.
           if (!request.raw.readableEnded) reply.header('connection', 'close')
         }

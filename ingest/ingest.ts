@@ -38,6 +38,7 @@ export type IngestOptions = {
 
 export type Ingest = {
   readonly limits: IngestLimits
+  readonly clock: Clock
   readonly budget: ByteBudget
   /** Begins a request whose events come in pieces. */
   begin(tenant: TenantKey, mode: IngestMode): IngestRequest
@@ -56,7 +57,7 @@ export type Ingest = {
 export function createIngest(options: IngestOptions): Ingest {
   const { clock, writer } = options
   const limits = withinFlight({ ...INGEST_LIMITS, ...options.limits })
-  const budget = createByteBudget(limits.bytesInFlightMax)
+  const budget = createByteBudget(limits.bytesInFlightMax, clock)
   const metrics = createMetrics(options.registry, budget)
   const subjects = createSubjectCache({ resolveSubjects: options.resolveSubjects, entriesMax: limits.subjectEntriesMax })
 
@@ -73,6 +74,7 @@ export function createIngest(options: IngestOptions): Ingest {
       },
       subjects,
       writer,
+      clock,
       onRejected: (code) => metrics.rejected.inc({ reason: code }),
       log: options.log,
     })
@@ -80,6 +82,7 @@ export function createIngest(options: IngestOptions): Ingest {
 
   return {
     limits,
+    clock,
     budget,
     begin,
     async submit(tenant, values, mode) {

@@ -8,11 +8,12 @@ import type { EventLog } from '../adapters/event-log/event-log.ts'
 import { createLmdbEventLog } from '../adapters/event-log/lmdb/lmdb-event-log.ts'
 import type { CustomerKey, InstantMs, Offset, Partition, TenantKey } from '../domain/identity.ts'
 import type { UsageEvent } from '../domain/metering/usage-event.ts'
+import { systemClock } from '../runtime/system-clock.ts'
 import { decodeUsageEventBatch } from '../schemas/avro/usage-event-batch.ts'
 import { createRecordWriter, type IndexedEvent, RECORD_EVENTS_MAX } from './record-writer.ts'
 
 const TENANT = 'default' as TenantKey
-const clock = { now: () => 1_782_000_000_000 as InstantMs }
+const clock = { ...systemClock, now: () => 1_782_000_000_000 as InstantMs }
 const indexed = (id: string, more: Partial<UsageEvent> = {}): IndexedEvent => ({
   index: Number(id.replace(/\D/g, '')),
   event: {
@@ -32,7 +33,14 @@ describe('record writer', () => {
   let path: string
   let eventLog: EventLog
   const open = async (storedBytesMax = 1e9) => {
-    eventLog = await createLmdbEventLog({ path, partitions: 4, log: pino({ level: 'silent' }), registry: new Registry(), storedBytesMax })
+    eventLog = await createLmdbEventLog({
+      clock: systemClock,
+      path,
+      partitions: 4,
+      log: pino({ level: 'silent' }),
+      registry: new Registry(),
+      storedBytesMax,
+    })
     return createRecordWriter({ eventLog, clock, registry: new Registry() })
   }
   beforeEach(async () => {

@@ -61,7 +61,7 @@ export function createRecordWriter(options: {
   function makeDue(lane: Lane): void {
     if (lane.isDue || lane.appends > 0) return
     lane.isDue = true
-    if (dueLanes.length === 0) setImmediate(appendDue)
+    if (dueLanes.length === 0) void clock.turn().then(appendDue)
     dueLanes.push(lane)
   }
 
@@ -130,7 +130,7 @@ export function createRecordWriter(options: {
     async drain() {
       while (underWay.size > 0 || dueLanes.length > 0) {
         if (underWay.size > 0) await Promise.all(underWay)
-        else await new Promise(setImmediate)
+        else await clock.turn()
       }
     },
   }

@@ -2,8 +2,9 @@ import { pino } from 'pino'
 import { describe, expect, test } from 'vitest'
 import type { Stage } from '../schemas/http/stage.ts'
 import { createLifeCycle } from './life-cycle.ts'
+import { systemClock } from './system-clock.ts'
 
-const options = { drainMsMax: 1_000, log: pino({ level: 'silent' }) }
+const options = { drainMsMax: 1_000, clock: systemClock, log: pino({ level: 'silent' }) }
 
 /** Three stages that write down what is done to them, with what one of them does otherwise. */
 function stagesWith(name: string, over: Partial<Stage> = {}) {

@@ -1,4 +1,6 @@
 import type { Logger } from 'pino'
+import type { Clock } from '../base/clock.ts'
+import { LATE, within } from '../base/deadline.ts'
 import type { Stage, StageHealth } from '../schemas/http/stage.ts'
 
 /** The one life of all stages of a process. */
@@ -19,7 +21,7 @@ const STOP_MS_MIN = 10_000
 
 export function createLifeCycle(
   stages: readonly Stage[],
-  { drainMsMax, log }: { readonly drainMsMax: number; readonly log: Logger },
+  { drainMsMax, clock, log }: { readonly drainMsMax: number; readonly clock: Clock; readonly log: Logger },
 ): LifeCycle {
   /** Last started first; one whose start failed is among them. */
   const started: Stage[] = []
@@ -27,7 +29,8 @@ export function createLifeCycle(
 
   async function step(stage: Stage, name: 'drain' | 'stop', waitMsMax: number): Promise<void> {
     try {
-      await within(waitMsMax, stage[name]?.() ?? Promise.resolve())
+      const ended = await within(clock, waitMsMax, stage[name]?.() ?? Promise.resolve())
+      if (ended === LATE) throw new Error(`not ended within ${waitMsMax} ms`)
     } catch (error) {
       failures.push(error)
       log.error({ err: error, stage: stage.name, step: name }, 'stage ended with a failure')
@@ -52,11 +55,3 @@ export function createLifeCycle(
 }
 
 const WELL: StageHealth = { ok: true, reasons: [] }
-
-async function within(waitMsMax: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`not ended within ${waitMsMax} ms`)), waitMsMax)
-  })
-  await Promise.race([work, late]).finally(() => clearTimeout(timer))
-}

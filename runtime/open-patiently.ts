@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 
 /**
@@ -8,18 +8,18 @@ import { Fault } from '../base/fault.ts'
  */
 export async function openPatiently<Opened>(
   seam: string,
-  { waitMs, log }: { readonly waitMs: number; readonly log: Logger },
+  { waitMs, clock, log }: { readonly waitMs: number; readonly clock: Clock; readonly log: Logger },
   open: () => Promise<Opened>,
 ): Promise<Opened> {
-  const deadlineMs = performance.now() + waitMs
+  const deadlineMs = clock.now() + waitMs
   for (;;) {
     try {
       return await open()
     } catch (error) {
-      const leftMs = deadlineMs - performance.now()
+      const leftMs = deadlineMs - clock.now()
       if (!(error instanceof Fault && error.canRetry) || leftMs <= 0) throw error
-      log.warn({ seam, reason: error.message, leftMs: Math.round(leftMs) }, 'store not open yet')
-      await delay(Math.min(RETRY_INTERVAL_MS, leftMs))
+      log.warn({ seam, reason: error.message, leftMs }, 'store not open yet')
+      await clock.sleep(Math.min(RETRY_INTERVAL_MS, leftMs))
     }
   }
 }

@@ -1,4 +1,6 @@
 import { Type } from 'typebox'
+import type { Clock } from '../base/clock.ts'
+import { LATE, within } from '../base/deadline.ts'
 import type { HttpApp } from '../schemas/http/common.ts'
 import { type StageHealth, StageHealthSchema } from '../schemas/http/stage.ts'
 import type { Role } from './settings/setting.ts'
@@ -24,17 +26,19 @@ const ESSENTIAL: Readonly<Record<Role, readonly Seam[]>> = {
 type Seam = keyof Omit<RoleStores, 'stop'>
 
 /** Ready: what the roles need answers, every stage is well, and the process is not about to stop. */
-export async function readReadiness(
-  roles: readonly Role[],
-  stores: Omit<RoleStores, 'stop'>,
-  stages: Readonly<Record<string, StageHealth>>,
-  isDraining: boolean,
-): Promise<Readiness> {
+export async function readReadiness(of: {
+  readonly roles: readonly Role[]
+  readonly stores: Omit<RoleStores, 'stop'>
+  readonly stages: Readonly<Record<string, StageHealth>>
+  readonly isDraining: boolean
+  readonly clock: Clock
+}): Promise<Readiness> {
+  const { roles, stages, isDraining, clock } = of
   const seams: Record<string, SeamState> = { process: isDraining ? { ok: false, detail: 'stopping' } : { ok: true } }
-  const { catalog, eventLog, usageStore, counters } = stores
+  const { catalog, eventLog, usageStore, counters } = of.stores
   await Promise.all(
     Object.entries({ catalog, eventLog, usageStore, counters }).map(async ([name, store]) => {
-      if (store !== null) seams[name] = await ping(store)
+      if (store !== null) seams[name] = await ping(store, clock)
     }),
   )
   const essential = ['process', ...roles.flatMap((role) => ESSENTIAL[role])]
@@ -42,19 +46,13 @@ export async function readReadiness(
   return { status: isReady ? 'ready' : 'not_ready', seams, stages }
 }
 
-async function ping(store: { ping(): Promise<void> }): Promise<SeamState> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${PING_WAIT_MS_MAX} ms`)), PING_WAIT_MS_MAX)
-  })
+async function ping(store: { ping(): Promise<void> }, clock: Clock): Promise<SeamState> {
   try {
-    await Promise.race([store.ping(), late])
-    return { ok: true }
+    const answer = await within(clock, PING_WAIT_MS_MAX, store.ping())
+    return answer === LATE ? { ok: false, detail: `no answer within ${PING_WAIT_MS_MAX} ms` } : { ok: true }
   } catch (error) {
     // For operators: what, where and what to do. Messages of faults name addresses, and never passwords.
     return { ok: false, detail: error instanceof Error ? error.message : String(error) }
-  } finally {
-    clearTimeout(timer)
   }
 }
 

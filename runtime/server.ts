@@ -35,6 +35,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   // The stores end last; the server listens last and is the first to take nothing more.
   const lifeCycle = createLifeCycle([{ name: 'stores', stop: stores.stop }, ...stages, httpStage(app, config)], {
     drainMsMax: config.drainMaxMs,
+    clock,
     log,
   })
   let isDraining = false
@@ -45,7 +46,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
   try {
     const newAdminKey = await ensureAdminKey(stores.catalog, config.adminKey)
-    app.register(readinessRoutes(() => readReadiness(config.roles, stores, lifeCycle.health(), isDraining)))
+    app.register(readinessRoutes(() => readReadiness({ roles: config.roles, stores, stages: lifeCycle.health(), isDraining, clock })))
     for (const { routes } of stages) if (routes !== undefined) app.register(routes)
     await lifeCycle.start()
     return { url: urlOf(app, config), newAdminKey, stop }

@@ -61,7 +61,7 @@ export async function openRoleStores(environment: StoreEnvironment, roles: reado
   const stop = async () => {
     for (const store of opened.splice(0)) await store.stop()
   }
-  const opening = { waitMs: environment.config.startWaitMs, log: environment.log }
+  const opening = { waitMs: environment.config.startWaitMs, clock: environment.clock, log: environment.log }
   const hasViews = roles.some((role) => role !== 'ingest')
   try {
     const catalog = keep(await openPatiently('catalog', opening, () => openCatalog(environment)))
@@ -119,7 +119,7 @@ async function openCatalog({ config, clock, log }: StoreEnvironment): Promise<Ca
 }
 
 async function openEventLog(environment: StoreEnvironment): Promise<EventLog> {
-  const { config, log, registry } = environment
+  const { config, clock, log, registry } = environment
   if (config.kafkaBrokers !== null) {
     const { createKafkaEventLog } = await import('../adapters/event-log/kafka/kafka-event-log.ts')
     return createKafkaEventLog(kafkaOptions(environment, config.kafkaBrokers))
@@ -129,6 +129,7 @@ async function openEventLog(environment: StoreEnvironment): Promise<EventLog> {
     path: join(config.dataDir, 'event-log'),
     undecodablePath: join(config.dataDir, 'undecodable'),
     partitions: config.partitions,
+    clock,
     log: log.child({ seam: 'event-log' }),
     registry,
     unacknowledgedBytesMax: config.pendingBytesMax,
@@ -136,7 +137,7 @@ async function openEventLog(environment: StoreEnvironment): Promise<EventLog> {
   })
 }
 
-function kafkaOptions({ config, log, registry }: StoreEnvironment, brokers: string): KafkaEventLogOptions {
+function kafkaOptions({ config, clock, log, registry }: StoreEnvironment, brokers: string): KafkaEventLogOptions {
   const { kafkaSaslMechanism: mechanism, kafkaSaslUser: username, kafkaSaslPassword: password } = config
   const hasLogin = mechanism !== 'none' && username !== null && password !== null
   const ssl = config.kafkaCaFile === null ? true : { ca: readFileSync(config.kafkaCaFile, 'utf8') }
@@ -149,14 +150,15 @@ function kafkaOptions({ config, log, registry }: StoreEnvironment, brokers: stri
     clientId: 'tollgate',
     ...(config.kafkaTls === 'on' ? { ssl } : {}),
     ...(hasLogin ? { sasl: { mechanism, username, password } } : {}),
+    clock,
     log: log.child({ seam: 'event-log' }),
     registry,
     unacknowledgedBytesMax: config.pendingBytesMax,
   }
 }
 
-async function openUsageStore({ config, log, registry }: StoreEnvironment): Promise<UsageStore> {
-  const options = { chunkRecords: config.chunkRecords, log: log.child({ seam: 'usage-store' }), registry }
+async function openUsageStore({ config, clock, log, registry }: StoreEnvironment): Promise<UsageStore> {
+  const options = { chunkRecords: config.chunkRecords, clock, log: log.child({ seam: 'usage-store' }), registry }
   if (config.clickhouseUrl !== null) {
     const { openClickHouseUsageStore } = await import('../adapters/usage-store/engine/clickhouse-server-usage-store.ts')
     return openClickHouseUsageStore({ ...options, url: config.clickhouseUrl, cluster: config.clickhouseCluster })

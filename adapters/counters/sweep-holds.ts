@@ -1,4 +1,4 @@
-import type { Clock } from '../../base/clock.ts'
+import type { Cancel, Clock } from '../../base/clock.ts'
 import type { CounterFile } from './embedded/counter-file.ts'
 import type { CounterWriter } from './embedded/counter-writer.ts'
 import type { HoldTable } from './embedded/hold-table.ts'
@@ -13,28 +13,30 @@ export function sweepHolds(deps: {
   readonly holds: HoldTable
   readonly file: CounterFile
   readonly writer: CounterWriter
-}): () => void {
+}): Cancel {
   const { clock, holds, file, writer } = deps
-  let timer = setTimeout(sweep, INTERVAL_MS).unref()
   let isStopped = false
 
-  function sweep(): void {
+  /** Returns how many were forgotten. */
+  function sweep(): number {
     const nowMs = clock.now()
     const expired = holds.expire(nowMs)
     const forgotten = holds.forget(file.dueForgetRows(nowMs, FORGOTTEN_PER_SWEEP_MAX))
     if (forgotten + expired > 0) writer.schedule()
-    if (forgotten < FORGOTTEN_PER_SWEEP_MAX) sweepAfter(INTERVAL_MS)
-    else
-      writer.flush().then(
-        () => sweepAfter(0),
-        () => sweepAfter(INTERVAL_MS),
+    return forgotten
+  }
+
+  const cancel = clock.every(INTERVAL_MS, async () => {
+    while (!isStopped && sweep() === FORGOTTEN_PER_SWEEP_MAX) {
+      const isWritten = await writer.flush().then(
+        () => true,
+        () => false,
       )
-  }
-  function sweepAfter(ms: number): void {
-    if (!isStopped) timer = setTimeout(sweep, ms).unref()
-  }
+      if (!isWritten) return
+    }
+  })
   return () => {
     isStopped = true
-    clearTimeout(timer)
+    cancel()
   }
 }

@@ -1,5 +1,5 @@
-import { setImmediate } from 'node:timers/promises'
 import type { EventKey, StoredEvent, UsageStore } from '../../adapters/usage-store/usage-store.ts'
+import type { Clock } from '../../base/clock.ts'
 import type { InstantMs, Offset, TenantKey } from '../../domain/identity.ts'
 import { DEDUPE_HORIZON_MS } from '../../domain/metering/usage-event.ts'
 import { createDedupeFilter, type DedupeFilter, WEEK_MS } from './dedupe-filter.ts'
@@ -49,6 +49,7 @@ export async function restoreFilter(
   usageStore: Pick<UsageStore, 'scanEventHashes'>,
   filter: DedupeFilter,
   { partition, toOffset }: FilterScan,
+  clock: Pick<Clock, 'turn'>,
   signal?: AbortSignal,
 ): Promise<void> {
   const floorMs = filter.oldestMs() as InstantMs
@@ -56,13 +57,13 @@ export async function restoreFilter(
   for await (const { spanStartMs, hashes } of scanned) {
     const run = filter.addRun(Math.max(spanStartMs, floorMs), hashes.length)
     for (let from = 0; from < hashes.length; from += TIDY_KEYS) {
-      if (from > 0) await setImmediate()
+      if (from > 0) await clock.turn()
       signal?.throwIfAborted()
       run.push(hashes.subarray(from, from + TIDY_KEYS))
     }
     run.end()
   }
-  while (!filter.tidy(TIDY_KEYS)) await setImmediate()
+  while (!filter.tidy(TIDY_KEYS)) await clock.turn()
 }
 
 /** `isComplete`: whether the filter has all that is stored. Until it has, the store is asked about every event that is not a recent one. */

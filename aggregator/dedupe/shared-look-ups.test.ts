@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { EventKey, EventPosition, UsageStore } from '../../adapters/usage-store/usage-store.ts'
 import type { CustomerKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
 import { shareLookUps } from './shared-look-ups.ts'
 
 const MONDAY = 1_000_000 as InstantMs
@@ -16,7 +17,7 @@ function storeOfKnown() {
     const known = keys.filter(({ id }) => id.startsWith('known'))
     return new Map(known.map((key, index) => [key, positionAt(index)]))
   }
-  const store = shareLookUps({ findEvents } as UsageStore, { now: () => 0 as InstantMs })
+  const store = shareLookUps({ findEvents } as UsageStore, { ...systemClock, now: () => 0 as InstantMs })
   return { asked, store }
 }
 

@@ -7,7 +7,7 @@ import {
   type UsageStore,
   type WindowRow,
 } from '../../adapters/usage-store/usage-store.ts'
-import type { Clock } from '../../base/clock.ts'
+import type { Cancel, Clock } from '../../base/clock.ts'
 import type { CustomerKey, Offset, Partition, TenantKey } from '../../domain/identity.ts'
 import type { AggregatorMetrics } from '../aggregator-metrics.ts'
 import type { Retry } from '../retry.ts'
@@ -61,7 +61,7 @@ export function createFlusher(deps: {
   const sources = new Set<FlushSource>()
   let underWay: Promise<void> | null = null
   let following: Promise<void> | null = null
-  let timer: NodeJS.Timeout | null = null
+  let cancelTimer: Cancel | null = null
 
   function rowsWaiting(): number {
     let rows = 0
@@ -71,8 +71,8 @@ export function createFlusher(deps: {
 
   /** Taking is synchronous, and every fold of a record is too: a flush never holds half a record. */
   async function write(): Promise<void> {
-    if (timer !== null) clearTimeout(timer)
-    timer = null
+    cancelTimer?.()
+    cancelTimer = null
     const parts = [...sources].flatMap((source) => {
       const part = source.take()
       return part === null ? [] : [{ source, part }]
@@ -130,7 +130,7 @@ export function createFlusher(deps: {
     folded() {
       if (rowsWaiting() >= deps.flushRowsMax) {
         if (underWay === null) flushUnawaited()
-      } else timer ??= setTimeout(flushUnawaited, deps.flushIntervalMs)
+      } else cancelTimer ??= clock.after(deps.flushIntervalMs, flushUnawaited)
     },
     async room() {
       while (rowsWaiting() >= deps.flushRowsMax && !signal.aborted) {
@@ -140,8 +140,8 @@ export function createFlusher(deps: {
     },
     flush,
     stop() {
-      if (timer !== null) clearTimeout(timer)
-      timer = null
+      cancelTimer?.()
+      cancelTimer = null
     },
   }
 }

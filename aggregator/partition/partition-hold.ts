@@ -1,4 +1,6 @@
 import type { EventLog } from '../../adapters/event-log/event-log.ts'
+import type { Clock } from '../../base/clock.ts'
+import { LATE, within } from '../../base/deadline.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Offset, Partition } from '../../domain/identity.ts'
 
@@ -14,15 +16,16 @@ export async function holdPartitions(
   eventLog: Pick<EventLog, 'partitions' | 'range' | 'subscribe'>,
   group: string,
   withinMs: number,
+  clock: Clock,
 ): Promise<PartitionHold> {
   const held = new Set<Partition>()
-  const { promise: whenAllHeld, resolve: allHeld } = Promise.withResolvers<boolean>()
+  const { promise: whenAllHeld, resolve: allHeld } = Promise.withResolvers<void>()
   const { promise: released, resolve: letGo } = Promise.withResolvers<void>()
   let isLost = false
   const subscription = await eventLog.subscribe(group, {
     async assigned(partition): Promise<Offset> {
       held.add(partition)
-      if (held.size === eventLog.partitions) allHeld(true)
+      if (held.size === eventLog.partitions) allHeld()
       return (await eventLog.range(partition)).next
     },
     async revoked(partition) {
@@ -36,10 +39,7 @@ export async function holdPartitions(
     letGo()
     await subscription.stop()
   }
-  const patience = setTimeout(() => allHeld(false), withinMs)
-  const hasAll = await whenAllHeld
-  clearTimeout(patience)
-  if (!hasAll) {
+  if ((await within(clock, withinMs, whenAllHeld)) === LATE) {
     await release()
     const others = eventLog.partitions - held.size
     throw new Fault(

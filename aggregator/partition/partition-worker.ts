@@ -53,7 +53,7 @@ export function createPartitionWorker(
     readonly tracking: CustomerTracking
   },
 ): PartitionWorker {
-  const { usageStore, counters, retry, metrics, flusher, signal } = deps
+  const { usageStore, counters, clock, retry, metrics, flusher, signal } = deps
   const { state, meters, customers, tracking } = parts
   const { partition } = state
   const intake = createRecordIntake(deps, partition, customers)
@@ -103,7 +103,7 @@ export function createPartitionWorker(
     const filter = createFilterFor(scan)
     let isComplete = false
     const filterRestored = retry
-      .do('rebuild the dedupe filter', partition, () => restoreFilter(usageStore, filter, scan, signal), signal)
+      .do('rebuild the dedupe filter', partition, () => restoreFilter(usageStore, filter, scan, clock, signal), signal)
       .then(() => {
         isComplete = true
       })

@@ -1,4 +1,5 @@
 import type { StoredEvent, UsageStore } from '../../adapters/usage-store/usage-store.ts'
+import type { Clock } from '../../base/clock.ts'
 import type { InstantMs, Offset, Partition } from '../../domain/identity.ts'
 import { eventHash, hashSeed } from '../../domain/metering/event-hash.ts'
 import { DEDUPE_HORIZON_MS } from '../../domain/metering/usage-event.ts'
@@ -12,10 +13,11 @@ import type { Difference } from './difference.ts'
 export async function createFilterCheck(
   usageStore: Pick<UsageStore, 'scanEventHashes'>,
   { partition, toOffset, nowMs }: { readonly partition: Partition; readonly toOffset: Offset; readonly nowMs: InstantMs },
+  clock: Pick<Clock, 'turn'>,
 ): Promise<{ check(events: readonly StoredEvent[]): readonly Difference[] }> {
   const scan = { partition, toOffset, receivedAtMs: nowMs }
   const filter = createFilterFor(scan)
-  await restoreFilter(usageStore, filter, scan)
+  await restoreFilter(usageStore, filter, scan, clock)
   const repeatableFromMs = nowMs - DEDUPE_HORIZON_MS
   return {
     check(events) {

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Counters, CustomerRef, TrackedCounter } from '../../adapters/counters/counters.ts'
 import type { Catalog } from '../../adapters/database/catalog.ts'
 import type { EventLog, LogRange } from '../../adapters/event-log/event-log.ts'
@@ -75,7 +74,7 @@ export async function verifyPartition(
   const counted = await readCounters(options, partition, nowMs)
   const position = await settledPosition(options, partition, counted.to)
   const windows = await createWindows(options, partition, position, notes)
-  const filter = await createFilterCheck(usageStore, { partition, toOffset: position, nowMs })
+  const filter = await createFilterCheck(usageStore, { partition, toOffset: position, nowMs }, clock)
   const range = await options.eventLog.range(partition)
   checkPositions(partition, range, { position, countersPosition: counted.to }, report, notes)
   const logTotals = await checkLog({ ...options, partition, toOffset: position, onDifference: report })
@@ -141,7 +140,7 @@ async function settledPosition({ usageStore, isLive, clock }: VerifyOptions, par
   for (;;) {
     const position = (await usageStore.positions()).get(partition) ?? (0 as Offset)
     if (position >= wanted || clock.now() >= untilMs) return position
-    await delay(POSITION_INTERVAL_MS)
+    await clock.sleep(POSITION_INTERVAL_MS)
   }
 }
 

@@ -10,6 +10,7 @@ import { openPGliteCatalog } from '../../adapters/database/engine/pglite-catalog
 import type { InstantMs, MeterKey, TenantKey } from '../../domain/identity.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
 import { createHttpApp } from '../../runtime/http/http-app.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { grantRoutes } from '../balances/grant-routes.ts'
 import { overrideRoutes } from '../balances/override-routes.ts'
@@ -34,7 +35,7 @@ describe('the catalog over HTTP', () => {
 
   beforeAll(async () => {
     path = await mkdtemp(join(tmpdir(), 'tollgate-catalog-routes-'))
-    const clock = { now: () => nowMs as InstantMs }
+    const clock = { ...systemClock, now: () => nowMs as InstantMs }
     catalog = await openPGliteCatalog({ path, clock, randomBytes, log })
     await catalog.migrate()
     await catalog.createKey({ tenant: TENANT, name: 'admin', scopes: ['admin'], secretHash: hashSecret(ADMIN) })

@@ -1,6 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { type Static, Type } from 'typebox'
 import type { Catalog } from '../../adapters/database/catalog.ts'
+import { backoffMs } from '../../base/backoff.ts'
+import type { Clock } from '../../base/clock.ts'
 import type { MeterKey } from '../../domain/identity.ts'
 import type { EventSelection } from '../../domain/metering/event-selection.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
@@ -15,15 +16,16 @@ export type MeterRoutesDeps = {
   readonly isMeterReady: (meter: Meter) => Promise<boolean>
   /** A put answers when the meter has counted the events from before it, or after this long, as `backfilling`. */
   readonly meterReadyWaitMaxMs?: number
+  readonly clock: Clock
 }
 
 export function meterRoutes(deps: MeterRoutesDeps): (app: HttpApp) => Promise<void> {
-  const { catalog, isMeterReady, meterReadyWaitMaxMs = METER_READY_WAIT_MAX_MS } = deps
+  const { catalog, isMeterReady, clock, meterReadyWaitMaxMs = METER_READY_WAIT_MAX_MS } = deps
   return async (app) => {
     app.put('/v1/meters/:key', { config: { scope: 'admin' }, schema: PUT_METER }, async (request, reply) => {
       const definition = orThrow(validateMeter(request.body))
       const { value: meter, result } = orThrow(await catalog.putMeter(request.principal.tenant, request.params.key as MeterKey, definition))
-      const isReady = await untilTrue(() => isMeterReady(meter), meterReadyWaitMaxMs)
+      const isReady = await untilTrue(() => isMeterReady(meter), meterReadyWaitMaxMs, clock)
       return reply.code(result === 'created' ? 201 : 200).send(meterJson(meter, isReady))
     })
     app.get('/v1/meters/:key', { config: { scope: 'read' }, schema: GET_METER }, async (request) => {
@@ -49,8 +51,7 @@ export function meterRoutes(deps: MeterRoutesDeps): (app: HttpApp) => Promise<vo
 const LIMIT_DEFAULT = 100
 const METER_READY_WAIT_MAX_MS = 10_000
 /** Doubled each time: a look is a query, and a meter over many events takes seconds. */
-const METER_READY_POLL_MS_MIN = 20
-const METER_READY_POLL_MS_MAX = 320
+const METER_READY_POLL = { firstMs: 20, mostMs: 320 }
 const TAGS = { tags: ['meters'] }
 
 const PUT_METER = {
@@ -85,11 +86,14 @@ const DELETE_METER = {
 }
 
 /** False when it was not by the end of the wait. */
-async function untilTrue(isTrue: () => Promise<boolean>, waitMaxMs: number): Promise<boolean> {
-  const waited = AbortSignal.timeout(waitMaxMs)
-  for (let pauseMs = METER_READY_POLL_MS_MIN; !(await isTrue()); pauseMs = Math.min(2 * pauseMs, METER_READY_POLL_MS_MAX)) {
-    if (waited.aborted) return false
-    await delay(pauseMs)
+async function untilTrue(isTrue: () => Promise<boolean>, waitMaxMs: number, clock: Clock): Promise<boolean> {
+  // Waited time is added up, not read from the clock: the bound holds whatever the clock does.
+  let waitedMs = 0
+  for (let looks = 1; !(await isTrue()); looks++) {
+    if (waitedMs >= waitMaxMs) return false
+    const pauseMs = backoffMs(METER_READY_POLL, looks)
+    await clock.sleep(pauseMs)
+    waitedMs += pauseMs
   }
   return true
 }

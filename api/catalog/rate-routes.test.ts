@@ -3,6 +3,7 @@ import { Registry } from 'prom-client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { InstantMs, TenantKey } from '../../domain/identity.ts'
 import { createHttpApp } from '../../runtime/http/http-app.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { rateRoutes } from './rate-routes.ts'
 
@@ -15,7 +16,7 @@ beforeAll(async () => {
       saveIdempotentAnswer: async () => {},
       releaseIdempotencyKey: async () => {},
     },
-    clock: { now: () => 0 as InstantMs },
+    clock: { ...systemClock, now: () => 0 as InstantMs },
     log: pino({ level: 'silent' }),
     registry: new Registry(),
     bodyBytesMax: 100_000,

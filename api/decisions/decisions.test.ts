@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Counters } from '../../adapters/counters/counters.ts'
 import { createEmbeddedCounters } from '../../adapters/counters/embedded/embedded-counters.ts'
 import type { CatalogChange } from '../../adapters/database/catalog.ts'
+import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Entitlement, Feature } from '../../domain/catalog/plan.ts'
 import { NANO } from '../../domain/decimal.ts'
@@ -17,6 +18,7 @@ import { type BalanceReader, createBalanceReader } from '../../entitlements/bala
 import { createCountersCatchUp } from '../../entitlements/counters-catch-up.ts'
 import { createEntitlementCache } from '../../entitlements/entitlement-cache.ts'
 import { createHttpApp } from '../../runtime/http/http-app.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { balanceRoutes } from '../balances/balance-routes.ts'
 import { decisionRoutes } from './decision-routes.ts'
@@ -183,7 +185,7 @@ describe('decisions and balances over HTTP', () => {
 /** The routes on the server of the runtime, real counters, and the least that an aggregator and a catalog do for them. */
 async function openServer() {
   const path = await mkdtemp(join(tmpdir(), 'tollgate-decisions-'))
-  const clock = { nowMs: NOW as number, now: () => clock.nowMs as InstantMs }
+  const clock = { ...systemClock, nowMs: NOW as number, now: () => clock.nowMs as InstantMs }
   const registry = new Registry()
   const counters = await createEmbeddedCounters({ path, clock, log, registry })
   const catalog = createCatalogOf(acmeInputs(), clock)
@@ -193,7 +195,11 @@ async function openServer() {
     catalog,
     entitlements,
     counters,
-    catchUp: createCountersCatchUp({ counters, eventLog: { range: async () => ({ start: 0 as Offset, next: 0 as Offset }) } }),
+    catchUp: createCountersCatchUp({
+      clock: systemClock,
+      counters,
+      eventLog: { range: async () => ({ start: 0 as Offset, next: 0 as Offset }) },
+    }),
     clock,
     partitions: 1,
     log,
@@ -231,7 +237,7 @@ async function openServer() {
   }
 }
 
-function createServer(clock: { now(): InstantMs }, registry: Registry): HttpApp {
+function createServer(clock: Clock, registry: Registry): HttpApp {
   return createHttpApp({
     findPrincipal: () => ({ keyId: 'k', tenant: TENANT, scopes: ['read', 'decide'] }),
     idempotency: { claimIdempotencyKey: async () => null, saveIdempotentAnswer: async () => {}, releaseIdempotencyKey: async () => {} },

@@ -24,7 +24,7 @@ export function openReservations({ clock, log, registry, stores, entitlements, s
   const { partitions } = stores.eventLog
   const { cache, balances, catchUp } = entitlements
   const ofStage = log.child({ stage: 'reservations' })
-  const reporter = createSettlementWriter({ counters, catchUp, partitions, reportUsage: submit, log: ofStage, registry })
+  const reporter = createSettlementWriter({ counters, catchUp, partitions, reportUsage: submit, clock, log: ofStage, registry })
   const reservations = createReservations({
     ...{ entitlements: cache, balances, counters, catchUp, reporter, clock, partitions },
     // Sorted by time, so that holds made together are written together: with random ids each changed a page of its own, 165 KB a hold.

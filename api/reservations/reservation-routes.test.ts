@@ -20,6 +20,7 @@ import { createEntitlementCache } from '../../entitlements/entitlement-cache.ts'
 import { createReservations } from '../../entitlements/reservations.ts'
 import { createSettlementWriter } from '../../entitlements/settlement-writer.ts'
 import { createHttpApp } from '../../runtime/http/http-app.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
 import { decisionRoutes } from '../decisions/decision-routes.ts'
 import { reservationRoutes } from './reservation-routes.ts'
 
@@ -304,7 +305,7 @@ describe('reservations over HTTP', () => {
 /** The routes on the server of the runtime and real counters; an aggregator and a catalog that do the least. */
 async function openServer() {
   const path = await mkdtemp(join(tmpdir(), 'tollgate-reservations-'))
-  const clock = { nowMs: NOW as number, now: () => clock.nowMs as InstantMs }
+  const clock = { ...systemClock, nowMs: NOW as number, now: () => clock.nowMs as InstantMs }
   const events: UsageEvent[] = []
   const catalog = createCatalog()
   let isLogBroken = false
@@ -317,9 +318,9 @@ async function openServer() {
     const aggregator = createAggregator(counters, catalog.inputs, clock)
     const entitlements = createEntitlementCache({ catalog, clock, registry })
     const eventLog = { range: async () => ({ start: 0 as Offset, next: logNext as Offset }) }
-    const catchUp = createCountersCatchUp({ counters, eventLog, waitMaxMs: 50 })
+    const catchUp = createCountersCatchUp({ clock: systemClock, counters, eventLog, waitMaxMs: 50 })
     const balances = createBalanceReader({ catalog, entitlements, counters, catchUp, clock, partitions: 1, log, registry })
-    const reporter = createSettlementWriter({ counters, catchUp, partitions: 1, reportUsage, log, registry })
+    const reporter = createSettlementWriter({ clock: systemClock, counters, catchUp, partitions: 1, reportUsage, log, registry })
     const createId = () => `res_${nextId++}`
     const reservations = createReservations({ entitlements, balances, counters, catchUp, reporter, clock, partitions: 1, createId })
     const app = createHttpApp({

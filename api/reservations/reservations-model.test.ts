@@ -19,6 +19,7 @@ import { settledUsageEvent } from '../../domain/reservations/reservation.ts'
 import { createBalanceReader } from '../../entitlements/balance-reader.ts'
 import { createEntitlementCache } from '../../entitlements/entitlement-cache.ts'
 import { createReservations, type Reservations } from '../../entitlements/reservations.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
 import { actOutAllowances, type ModelEvent } from '../../test/support/allowance-model.ts'
 import { at } from '../../test/support/burn-down-story.ts'
 
@@ -36,7 +37,7 @@ const log = pino({ level: 'silent' })
 let counters: Counters
 let path: string
 let clockMs = START as number
-const clock = { now: () => clockMs as InstantMs }
+const clock = { ...systemClock, now: () => clockMs as InstantMs }
 beforeAll(async () => {
   path = await mkdtemp(join(tmpdir(), 'tollgate-reservations-'))
   counters = await createEmbeddedCounters({ path, clock, log, registry: new Registry() })

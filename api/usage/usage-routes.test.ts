@@ -25,6 +25,7 @@ import {
 } from '../../domain/metering/metering.ts'
 import { orThrow } from '../../domain/refusal.ts'
 import { createHttpApp } from '../../runtime/http/http-app.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { createCompleteUntil } from '../../usage/complete-until.ts'
 import { createCustomerUsage } from '../../usage/customer-usage.ts'
@@ -47,15 +48,21 @@ describe('usage and events over HTTP', () => {
   let usageReader: UsageReader
   let app: HttpApp
   const meters = new Map<string, Meter>()
-  const clock = { now: () => NOW }
+  const clock = { ...systemClock, now: () => NOW }
 
   beforeAll(async () => {
     path = await mkdtemp(join(tmpdir(), 'tollgate-usage-'))
     catalog = await openPGliteCatalog({ path: join(path, 'catalog'), clock, randomBytes, log })
     await catalog.migrate()
-    usageStore = await openChdbUsageStore({ path: join(path, 'usage-store'), chunkRecords: 10, log, registry: new Registry() })
+    usageStore = await openChdbUsageStore({
+      clock: systemClock,
+      path: join(path, 'usage-store'),
+      chunkRecords: 10,
+      log,
+      registry: new Registry(),
+    })
     await usageStore.migrate()
-    eventLog = await createLmdbEventLog({ path: join(path, 'event-log'), partitions: 1, log, registry: new Registry() })
+    eventLog = await createLmdbEventLog({ clock: systemClock, path: join(path, 'event-log'), partitions: 1, log, registry: new Registry() })
     usageReader = createUsageReader({ usageStore, partitions: 1 })
     const principal = { keyId: 'k', tenant: TENANT, scopes: ['read' as const] }
     const registry = new Registry()

@@ -7,6 +7,7 @@ import type { EventLog } from '../../adapters/event-log/event-log.ts'
 import { createKafkaEventLog } from '../../adapters/event-log/kafka/kafka-event-log.ts'
 import { createLmdbEventLog } from '../../adapters/event-log/lmdb/lmdb-event-log.ts'
 import type { InstantMs, Partition } from '../../domain/identity.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
 import { median } from '../distribution.ts'
 import { encodedRecords } from '../encoded-records.ts'
 import type { BenchContext, BenchPart, Figure } from '../part.ts'
@@ -29,9 +30,14 @@ function measureProducer(context: BenchContext): Promise<readonly Figure[]> {
   return withDevServers(['kafka'], async ({ kafka }) => {
     const directory = await mkdtemp(join(tmpdir(), 'tollgate-bench-'))
     const common = { partitions: PARTITIONS, log: pino({ level: 'silent' }) }
-    const embedded = await createLmdbEventLog({ ...common, path: join(directory, 'event-log'), registry: new Registry() })
+    const embedded = await createLmdbEventLog({
+      clock: systemClock,
+      ...common,
+      path: join(directory, 'event-log'),
+      registry: new Registry(),
+    })
     const options = { brokers: kafka.url.split(','), topic: 'bench', replication: 1, clientId: 'bench', registry: new Registry() }
-    const onKafka = await createKafkaEventLog({ ...common, ...options })
+    const onKafka = await createKafkaEventLog({ clock: systemClock, ...common, ...options })
     const brokerCpuMs = () => kafka.processes.reduce((sum, { pid }) => sum + readTreeCpuMs(pid), 0)
     try {
       const figures: Figure[] = []

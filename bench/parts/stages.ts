@@ -16,6 +16,7 @@ import { eventHash } from '../../domain/metering/event-hash.ts'
 import { partitionOf } from '../../domain/metering/partitioning.ts'
 import type { UsageEvent } from '../../domain/metering/usage-event.ts'
 import { parseUsageEvent } from '../../ingest/usage-event-parsing.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
 import { decodeUsageEventBatch, encodeUsageEventBatch } from '../../schemas/avro/usage-event-batch.ts'
 import { cpuMicrosPerItem } from '../cpu-meter.ts'
 import type { BenchContext, BenchPart, Figure } from '../part.ts'
@@ -39,7 +40,7 @@ async function measureStages(context: BenchContext): Promise<readonly Figure[]> 
   const directory = await mkdtemp(join(tmpdir(), 'tollgate-bench-'))
   const registry = new Registry()
   const log = pino({ level: 'silent' })
-  const store = await openChdbUsageStore({ path: join(directory, 'usage-store'), chunkRecords: 1_024, log, registry })
+  const store = await openChdbUsageStore({ clock: systemClock, path: join(directory, 'usage-store'), chunkRecords: 1_024, log, registry })
   try {
     await store.migrate()
     const figures: Figure[] = []
@@ -100,7 +101,7 @@ async function measureIngest(measure: Measure, events: number): Promise<void> {
 
 async function measureLog(measure: Measure, events: number, path: string, registry: Registry): Promise<void> {
   const log = pino({ level: 'silent' })
-  const eventLog = await createLmdbEventLog({ path, partitions: PARTITIONS, log, registry })
+  const eventLog = await createLmdbEventLog({ clock: systemClock, path, partitions: PARTITIONS, log, registry })
   const values = encodedRecords(events)
   await measure(
     'log append',

@@ -26,6 +26,7 @@ import type {
 } from '../../domain/identity.ts'
 import { isRefusal, orThrow } from '../../domain/refusal.ts'
 import { createHttpApp } from '../../runtime/http/http-app.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { createCustomerUsage } from '../../usage/customer-usage.ts'
 import { createUsageReader } from '../../usage/usage-reader.ts'
@@ -46,10 +47,16 @@ describe('the upcoming invoice', () => {
 
   beforeAll(async () => {
     path = await mkdtemp(join(tmpdir(), 'tollgate-invoice-'))
-    const clock = { now: () => at('2026-02-10T00:00:00Z') }
+    const clock = { ...systemClock, now: () => at('2026-02-10T00:00:00Z') }
     catalog = await openPGliteCatalog({ path: join(path, 'catalog'), clock, randomBytes, log })
     await catalog.migrate()
-    usageStore = await openChdbUsageStore({ path: join(path, 'usage'), chunkRecords: 1_024, log, registry: new Registry() })
+    usageStore = await openChdbUsageStore({
+      clock: systemClock,
+      path: join(path, 'usage'),
+      chunkRecords: 1_024,
+      log,
+      registry: new Registry(),
+    })
     await usageStore.migrate()
     app = createHttpApp({
       findPrincipal: async () => ({ keyId: 'k', tenant: TENANT, scopes: ['read'] }),

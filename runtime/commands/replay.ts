@@ -37,7 +37,7 @@ async function runReplay(given: ReplayArguments): Promise<void> {
   const log = createLog({ logLevel: config.logLevel === 'info' ? 'warn' : config.logLevel })
   const stores = await openStores({ config, clock: systemClock, log, registry: new Registry(), doing: 'replay' })
   try {
-    const hold = await holdPartitions(stores.eventLog, AGGREGATOR_DEFAULTS.group, TAKES_OVER_WITHIN_MS)
+    const hold = await holdPartitions(stores.eventLog, AGGREGATOR_DEFAULTS.group, TAKES_OVER_WITHIN_MS, systemClock)
     try {
       await replayHeld(stores, given, hold.isHeld)
     } finally {

@@ -9,6 +9,7 @@ import type { InstantMs, TenantKey } from '../../domain/identity.ts'
 import type { Principal } from '../../domain/principal.ts'
 import { RefusalError, refuse } from '../../domain/refusal.ts'
 import { DecimalInputSchema, type HttpApp, ProblemSchema } from '../../schemas/http/common.ts'
+import { systemClock } from '../system-clock.ts'
 import { createHttpApp, type HttpAppOptions } from './http-app.ts'
 import type { IdempotencyStore } from './idempotency.ts'
 
@@ -83,7 +84,7 @@ async function thingRoutes(app: HttpApp): Promise<void> {
 const options = (): HttpAppOptions => ({
   findPrincipal: (secret) => principals.get(secret) ?? null,
   idempotency: createMemoryIdempotency(),
-  clock: { now: () => 0 as InstantMs },
+  clock: { ...systemClock, now: () => 0 as InstantMs },
   log: pino({ level: 'silent' }),
   registry: new Registry(),
   bodyBytesMax: 50_000,

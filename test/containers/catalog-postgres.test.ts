@@ -4,6 +4,7 @@ import { pino } from 'pino'
 import { Wait } from 'testcontainers'
 import { afterAll, describe } from 'vitest'
 import { openPostgresCatalog } from '../../adapters/database/engine/postgres-catalog.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
 import { type CatalogPlace, describeCatalog } from '../contracts/catalog.ts'
 import { describeCatalogAllowances } from '../contracts/catalog-allowances.ts'
 import { composeImage, containerForTest } from '../support/container.ts'
@@ -28,7 +29,7 @@ async function makePlace(): Promise<CatalogPlace> {
   await client.end()
   const log = pino({ level: 'silent' })
   return {
-    open: (now) => openPostgresCatalog({ url: `${server}/${database}`, clock: { now }, randomBytes, log }),
+    open: (now) => openPostgresCatalog({ url: `${server}/${database}`, clock: { ...systemClock, now }, randomBytes, log }),
     remove: async () => undefined,
   }
 }

@@ -4,6 +4,7 @@ import { Registry } from 'prom-client'
 import { Wait } from 'testcontainers'
 import { afterAll, describe } from 'vitest'
 import { openRedisCounters } from '../../adapters/counters/redis/redis-counters.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
 import { describeHolds } from '../contracts/counter-holds.ts'
 import { type CountersPlace, describeCounters } from '../contracts/counters.ts'
 import { composeImage, containerForTest } from '../support/container.ts'
@@ -28,7 +29,7 @@ for (const { name, server } of servers) {
       const log = pino({ level: 'silent' })
       // Nothing is removed: the server goes with the file.
       const open: CountersPlace['open'] = (now) =>
-        openRedisCounters({ url, keyPrefix, clock: { now }, log, registry: new Registry(), random: Math.random })
+        openRedisCounters({ url, keyPrefix, clock: { ...systemClock, now }, log, registry: new Registry(), random: Math.random })
       return { open, remove: async () => undefined }
     }
     describeCounters(`${name} (${server.image})`, makePlace)

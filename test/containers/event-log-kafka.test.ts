@@ -5,6 +5,7 @@ import { Wait } from 'testcontainers'
 import { afterAll, describe } from 'vitest'
 import { createKafkaEventLog } from '../../adapters/event-log/kafka/kafka-event-log.ts'
 import { freePort } from '../../deploy/dev/server-process.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
 import { describeEventLog } from '../contracts/event-log.ts'
 import { composeImage, containerForTest } from '../support/container.ts'
 import { readDeadLetters } from '../support/kafka-records.ts'
@@ -38,6 +39,7 @@ describe.skipIf(kafka.container === null)(`in a container${kafka.missing === nul
     return {
       open: (partitions) =>
         createKafkaEventLog({
+          clock: systemClock,
           brokers: [brokers],
           topic,
           partitions,

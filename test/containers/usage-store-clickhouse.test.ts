@@ -7,6 +7,7 @@ import { Wait } from 'testcontainers'
 import { afterAll, describe, expect, test } from 'vitest'
 import { openClickHouseUsageStore } from '../../adapters/usage-store/engine/clickhouse-server-usage-store.ts'
 import { statementsOf } from '../../adapters/usage-store/engine/migrate-usage-store.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
 import { describeUsageStore } from '../contracts/usage-store.ts'
 import { flushOf, offset, partition, storedEvent, tenant } from '../contracts/usage-store-builders.ts'
 import { composeImage, containerForTest } from '../support/container.ts'
@@ -25,6 +26,7 @@ const origin = () => `${clickhouse.container?.getHost()}:${clickhouse.container?
 const newDatabase = () => `usage_${randomUUID().replaceAll('-', '')}`
 const openStore = (database: string, chunkRecords = 1000) =>
   openClickHouseUsageStore({
+    clock: systemClock,
     url: `http://${USER}:${PASSWORD}@${origin()}/${database}`,
     chunkRecords,
     log: pino({ level: 'silent' }),

@@ -6,6 +6,7 @@ import { Registry } from 'prom-client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openChdbUsageStore } from '../../adapters/usage-store/engine/chdb-usage-store.ts'
 import type { UsageStore } from '../../adapters/usage-store/usage-store.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
 import { customer, flushOf, instant, offset, partition, storedEvent, windowRow } from './usage-store-builders.ts'
 
 const text = await readFile(new URL('../../docs/analyst-queries.md', import.meta.url), 'utf8')
@@ -33,7 +34,13 @@ describe('the queries that docs/analyst-queries.md shows', () => {
 
   beforeAll(async () => {
     path = await mkdtemp(join(tmpdir(), 'tollgate-analyst-queries-'))
-    store = await openChdbUsageStore({ path, chunkRecords: 1000, log: pino({ level: 'silent' }), registry: new Registry() })
+    store = await openChdbUsageStore({
+      clock: systemClock,
+      path,
+      chunkRecords: 1000,
+      log: pino({ level: 'silent' }),
+      registry: new Registry(),
+    })
     await store.migrate()
     const windows = events.map((event) => {
       const { model, tokens: n } = JSON.parse(event.data) as { model: string; tokens: number }

@@ -2,9 +2,11 @@ import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { createLmdbEventLog } from '../../adapters/event-log/lmdb/lmdb-event-log.ts'
 import type { InstantMs, Partition } from '../../domain/identity.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
 
 // Run as a process of its own, to be killed: appends without end and prints every acknowledged offset.
 const log = await createLmdbEventLog({
+  clock: systemClock,
   path: process.argv[2] ?? '',
   partitions: 2,
   log: pino({ level: 'silent' }),

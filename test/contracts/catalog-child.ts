@@ -2,12 +2,13 @@ import { randomBytes } from 'node:crypto'
 import { pino } from 'pino'
 import { openPGliteCatalog } from '../../adapters/database/engine/pglite-catalog.ts'
 import type { CustomerKey, InstantMs, TenantKey } from '../../domain/identity.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
 
 // Run as a process of its own, to be killed: puts customers without end and prints every one that was acknowledged, to
 // stderr, as V8 traces to stdout and the two would cut each other's lines.
 const catalog = await openPGliteCatalog({
   path: process.argv[2] ?? '',
-  clock: { now: () => 0 as InstantMs },
+  clock: { ...systemClock, now: () => 0 as InstantMs },
   randomBytes,
   log: pino({ level: 'silent' }),
 })

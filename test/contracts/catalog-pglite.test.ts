@@ -8,13 +8,14 @@ import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openPGliteCatalog } from '../../adapters/database/engine/pglite-catalog.ts'
 import type { CustomerKey, InstantMs, TenantKey } from '../../domain/identity.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
 import { reportEmbedded } from '../support/implementations.ts'
 import { type CatalogPlace, describeCatalog } from './catalog.ts'
 import { describeCatalogAllowances } from './catalog-allowances.ts'
 
 const newDirectory = () => mkdtemp(join(tmpdir(), 'tollgate-catalog-'))
 const openCatalog = (path: string, now: () => InstantMs = () => 0 as InstantMs) =>
-  openPGliteCatalog({ path, clock: { now }, randomBytes, log: pino({ level: 'silent' }) })
+  openPGliteCatalog({ path, clock: { ...systemClock, now }, randomBytes, log: pino({ level: 'silent' }) })
 
 const makePlace = async (): Promise<CatalogPlace> => {
   const path = await newDirectory()

@@ -5,6 +5,7 @@ import { afterAll, describe, expect, test, vi } from 'vitest'
 import type { Catalog, CatalogChange } from '../../adapters/database/catalog.ts'
 import { openPostgresCatalog } from '../../adapters/database/engine/postgres-catalog.ts'
 import type { InstantMs, ProductKey, TenantKey } from '../../domain/identity.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
 import { devServerForTest } from '../support/dev-servers.ts'
 import { describeCatalog } from './catalog.ts'
 import { describeCatalogAllowances } from './catalog-allowances.ts'
@@ -14,7 +15,7 @@ const serverUrl = postgres.server?.url ?? ''
 afterAll(() => postgres.discard())
 
 const openCatalog = (url: string, now: () => InstantMs = () => 0 as InstantMs) =>
-  openPostgresCatalog({ url, clock: { now }, randomBytes, log: pino({ level: 'silent' }) })
+  openPostgresCatalog({ url, clock: { ...systemClock, now }, randomBytes, log: pino({ level: 'silent' }) })
 
 async function administer(statement: string): Promise<void> {
   const client = new Client({ connectionString: serverUrl })

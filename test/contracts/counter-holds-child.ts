@@ -2,6 +2,7 @@ import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { createEmbeddedCounters } from '../../adapters/counters/embedded/embedded-counters.ts'
 import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
 
 /**
  * Ten callers reserve, settle and release without end until the process is killed. Prints each answered step: `held id`,
@@ -9,7 +10,12 @@ import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey }
  */
 const [path = '', run = ''] = process.argv.slice(2)
 const now = 0 as InstantMs
-const counters = await createEmbeddedCounters({ path, clock: { now: () => now }, log: pino({ level: 'silent' }), registry: new Registry() })
+const counters = await createEmbeddedCounters({
+  path,
+  clock: { ...systemClock, now: () => now },
+  log: pino({ level: 'silent' }),
+  registry: new Registry(),
+})
 const partition = 0 as Partition
 const customer = { tenant: 'default' as TenantKey, customer: 'acme' as CustomerKey, partition }
 const feature = 'runs' as FeatureKey

@@ -2,13 +2,14 @@ import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { createEmbeddedCounters } from '../../adapters/counters/embedded/embedded-counters.ts'
 import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
 
 /**
  * Counts on and on until it is killed: record n adds 1 to `a`, 2 to `b` and a new value to `c`. Prints the position each
  * time that it has become durable.
  */
 const [path = ''] = process.argv.slice(2)
-const clock = { now: () => 0 as InstantMs }
+const clock = { ...systemClock, now: () => 0 as InstantMs }
 const counters = await createEmbeddedCounters({ path, clock, log: pino({ level: 'silent' }), registry: new Registry(), flushIntervalMs: 1 })
 const partition = 0 as Partition
 const customer = { tenant: 'default' as TenantKey, customer: 'acme' as CustomerKey, partition }

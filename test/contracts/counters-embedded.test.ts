@@ -11,6 +11,7 @@ import { type Counters, HOLD_MEMORY_MS } from '../../adapters/counters/counters.
 import { createEmbeddedCounters } from '../../adapters/counters/embedded/embedded-counters.ts'
 import { NANO } from '../../domain/decimal.ts'
 import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
 import { describeHolds } from './counter-holds.ts'
 import { type CountersPlace, describeCounters } from './counters.ts'
 
@@ -19,7 +20,7 @@ const log = pino({ level: 'silent' })
 async function makePlace(): Promise<CountersPlace> {
   const path = await mkdtemp(join(tmpdir(), 'tollgate-counters-'))
   return {
-    open: (now) => createEmbeddedCounters({ path, clock: { now }, log, registry: new Registry() }),
+    open: (now) => createEmbeddedCounters({ path, clock: { ...systemClock, now }, log, registry: new Registry() }),
     remove: () => rm(path, { recursive: true, force: true }),
   }
 }
@@ -43,7 +44,12 @@ test('killed while it counts, position and values agree and nothing durable is l
     await exited
     expect(seen).toBeGreaterThanOrEqual(lines)
 
-    const counters = await createEmbeddedCounters({ path, clock: { now: () => 0 as InstantMs }, log, registry: new Registry() })
+    const counters = await createEmbeddedCounters({
+      path,
+      clock: { ...systemClock, now: () => 0 as InstantMs },
+      log,
+      registry: new Registry(),
+    })
     const position = await counters.position(partition)
     const customer = { tenant: 'default' as TenantKey, customer: 'acme' as CustomerKey, partition }
     const wanted = ['a', 'b', 'c'].map((feature) => ({ feature: feature as FeatureKey, periodStartMs: 0 as InstantMs }))
@@ -80,7 +86,7 @@ test('killed while it holds, no answered hold or settlement is lost, and used + 
 
 test('ended holds are forgotten when their day is over, and their ids are free again', async () => {
   const path = await mkdtemp(join(tmpdir(), 'tollgate-counters-'))
-  const clock = { nowMs: 0, now: () => clock.nowMs as InstantMs }
+  const clock = { ...systemClock, nowMs: 0, now: () => clock.nowMs as InstantMs }
   const counters = await createEmbeddedCounters({ path, clock, log, registry: new Registry(), flushIntervalMs: 1 })
   await trackRuns(counters)
   for (const id of ['released', 'expired', 'late']) expect((await reserveRun(counters, id, clock.now())).status).toBe('held')
@@ -99,7 +105,7 @@ test('ended holds are forgotten when their day is over, and their ids are free a
 
 test('many holds that end are written before the interval is over, and forgotten sweep after sweep', async () => {
   const path = await mkdtemp(join(tmpdir(), 'tollgate-counters-'))
-  const clock = { nowMs: 0, now: () => clock.nowMs as InstantMs }
+  const clock = { ...systemClock, nowMs: 0, now: () => clock.nowMs as InstantMs }
   const counters = await createEmbeddedCounters({ path, clock, log, registry: new Registry(), flushIntervalMs: 3_600_000 })
   await trackRuns(counters)
   const ids = Array.from({ length: 1_300 }, (_, index) => `hold-${index}`)
@@ -123,7 +129,13 @@ test('many holds that end are written before the interval is over, and forgotten
 test('more holds under way than the bound are a fault, and one that ends makes room', async () => {
   const path = await mkdtemp(join(tmpdir(), 'tollgate-counters-'))
   const now = 0 as InstantMs
-  const counters = await createEmbeddedCounters({ path, clock: { now: () => now }, log, registry: new Registry(), holdsMax: 2 })
+  const counters = await createEmbeddedCounters({
+    path,
+    clock: { ...systemClock, now: () => now },
+    log,
+    registry: new Registry(),
+    holdsMax: 2,
+  })
   await trackRuns(counters)
   for (const id of ['a', 'b']) await reserveRun(counters, id, now)
   await expect(reserveRun(counters, 'c', now)).rejects.toMatchObject({ code: 'counters_unavailable', canRetry: true })
@@ -148,7 +160,7 @@ function reserveRun(counters: Counters, id: string, nowMs: InstantMs) {
 async function checkHolds(path: string, answered: ReadonlyMap<string, string>): Promise<void> {
   const now = 0 as InstantMs
   const tenant = 'default' as TenantKey
-  const counters = await createEmbeddedCounters({ path, clock: { now: () => now }, log, registry: new Registry() })
+  const counters = await createEmbeddedCounters({ path, clock: { ...systemClock, now: () => now }, log, registry: new Registry() })
   const lost: string[] = []
   for (const [id, state] of answered) {
     const found = (await counters.hold(tenant, id, now))?.state.kind

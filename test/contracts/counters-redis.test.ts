@@ -12,6 +12,7 @@ import type { Fault } from '../../base/fault.ts'
 import { isDevServerRunning, readDevServers, startDevServers } from '../../deploy/dev/servers.ts'
 import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
 import { type CounterState, mergeCounterStates, usedQuantity } from '../../domain/metering/counter-state.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
 import { type DevServerForTest, devServerForTest } from '../support/dev-servers.ts'
 import { startRedisCluster } from '../support/redis-cluster.ts'
 import { describeHolds } from './counter-holds.ts'
@@ -27,7 +28,7 @@ function open(url: string, keyPrefix: string, options: Partial<RedisCountersOpti
   return openRedisCounters({
     url,
     keyPrefix,
-    clock: { now: () => 0 as InstantMs },
+    clock: { ...systemClock, now: () => 0 as InstantMs },
     log,
     registry: new Registry(),
     random: Math.random,
@@ -50,7 +51,7 @@ describe.skipIf(redis.server === null)(`on Redis${redis.missing === null ? '' : 
 
   async function makePlace(): Promise<CountersPlace> {
     const keyPrefix = `test-${randomUUID()}`
-    return { open: (now) => open(url, keyPrefix, { clock: { now } }), remove: () => removeKeys(url, keyPrefix) }
+    return { open: (now) => open(url, keyPrefix, { clock: { ...systemClock, now } }), remove: () => removeKeys(url, keyPrefix) }
   }
   describeCounters(`redis (${redis.server?.version})`, makePlace)
   describeHolds(`redis (${redis.server?.version})`, makePlace)
@@ -90,7 +91,7 @@ describe.skipIf(redis.server === null)(`on Redis${redis.missing === null ? '' : 
     const keyPrefix = `test-${randomUUID()}`
     const registry = new Registry()
     let nowMs = 0
-    const counters = await open(url, keyPrefix, { clock: { now: () => nowMs as InstantMs }, registry })
+    const counters = await open(url, keyPrefix, { clock: { ...systemClock, now: () => nowMs as InstantMs }, registry })
     try {
       await counters.track(ACME, [tracked('add')], 0 as Offset)
       const cap = { definition: 'v1', periodStartMs: EPOCH, hardLimit: null }
@@ -211,7 +212,7 @@ describe.skipIf(cluster === null)(`on a cluster of two${cluster === null ? ' (no
     const remove = async () => {
       for (const url of cluster?.urls ?? []) await removeKeys(url, keyPrefix)
     }
-    return { open: (now) => open(cluster?.url ?? '', keyPrefix, { clock: { now } }), remove }
+    return { open: (now) => open(cluster?.url ?? '', keyPrefix, { clock: { ...systemClock, now } }), remove }
   }
   describeCounters('redis cluster', makePlace)
   describeHolds('redis cluster', makePlace)

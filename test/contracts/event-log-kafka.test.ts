@@ -8,6 +8,7 @@ import { createKafkaEventLog, type KafkaEventLogOptions } from '../../adapters/e
 import { DEV_SASL } from '../../deploy/dev/kafka.ts'
 import { startDevServers } from '../../deploy/dev/servers.ts'
 import type { InstantMs, Offset, Partition } from '../../domain/identity.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
 import { devServerForTest } from '../support/dev-servers.ts'
 import { readDeadLetters } from '../support/kafka-records.ts'
 import { describeEventLog } from './event-log.ts'
@@ -21,6 +22,7 @@ const log = pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' })
 const newTopic = () => `events-${randomBytes(6).toString('hex')}`
 const openLog = (topic: string, more: Partial<KafkaEventLogOptions> = {}) =>
   createKafkaEventLog({
+    clock: systemClock,
     brokers: kafka.server?.url.split(',') ?? [],
     topic,
     partitions: PARTITIONS,

@@ -9,13 +9,14 @@ import { Registry } from 'prom-client'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createLmdbEventLog, type LmdbEventLogOptions } from '../../adapters/event-log/lmdb/lmdb-event-log.ts'
 import type { InstantMs, Offset, Partition } from '../../domain/identity.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
 import { reportEmbedded } from '../support/implementations.ts'
 import { describeEventLog, type SetAsideRecord } from './event-log.ts'
 
 const silent = pino({ level: 'silent' })
 const newDirectory = () => mkdtemp(join(tmpdir(), 'tollgate-event-log-'))
 const openLog = (path: string, more: Partial<LmdbEventLogOptions> = {}) =>
-  createLmdbEventLog({ path, partitions: 2, log: silent, registry: new Registry(), ...more })
+  createLmdbEventLog({ clock: systemClock, path, partitions: 2, log: silent, registry: new Registry(), ...more })
 
 const placeWith = (options: Partial<LmdbEventLogOptions>) => async () => {
   const path = await newDirectory()

@@ -9,13 +9,14 @@ import { Registry } from 'prom-client'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openChdbUsageStore } from '../../adapters/usage-store/engine/chdb-usage-store.ts'
 import type { StoredEvent, UsageStore } from '../../adapters/usage-store/usage-store.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
 import { reportImplementation } from '../support/implementations.ts'
 import { describeUsageStore } from './usage-store.ts'
 import { flushOf, instant, meter, partition, storedEvent, tenant } from './usage-store-builders.ts'
 
 const newDirectory = () => mkdtemp(join(tmpdir(), 'tollgate-usage-store-'))
 const openStore = (path: string, chunkRecords = 1000) =>
-  openChdbUsageStore({ path, chunkRecords, log: pino({ level: 'silent' }), registry: new Registry() })
+  openChdbUsageStore({ clock: systemClock, path, chunkRecords, log: pino({ level: 'silent' }), registry: new Registry() })
 
 describeUsageStore('chdb', async () => {
   const path = await newDirectory()

@@ -3,6 +3,7 @@ import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { afterAll, describe, expect, test } from 'vitest'
 import { openClickHouseUsageStore } from '../../adapters/usage-store/engine/clickhouse-server-usage-store.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
 import { startClickHouseFront } from '../support/clickhouse-front.ts'
 import { describeUsageStore } from './usage-store.ts'
 import { flushOf, offset, partition, storedEvent } from './usage-store-builders.ts'
@@ -12,7 +13,7 @@ afterAll(() => front.discard())
 
 const newDatabase = () => `usage_${randomUUID().replaceAll('-', '')}`
 const openStore = (url: string, chunkRecords = 1000) =>
-  openClickHouseUsageStore({ url, chunkRecords, log: pino({ level: 'silent' }), registry: new Registry() })
+  openClickHouseUsageStore({ clock: systemClock, url, chunkRecords, log: pino({ level: 'silent' }), registry: new Registry() })
 
 describeUsageStore('clickhouse over http', async () => {
   const database = newDatabase()
@@ -33,6 +34,7 @@ describe('the usage store over HTTP', () => {
 
   test('a cluster that it does not know is named, with what to do', async () => {
     const store = openClickHouseUsageStore({
+      clock: systemClock,
       url: front.url(newDatabase()),
       cluster: 'unknown',
       chunkRecords: 1000,

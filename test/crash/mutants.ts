@@ -1,5 +1,7 @@
-/** Something that holds exactness together, by a piece of the source that is replaced when a server is started with it. */
-export type CrashMutant = { readonly file: string; readonly source: string; readonly replacement: string; readonly what: string }
+import type { SourceMutant } from '../support/source-mutant.ts'
+
+/** Something that holds exactness together. */
+export type CrashMutant = SourceMutant & { readonly what: string }
 
 /** Each must be found by a few runs, or the harness proves nothing. Only ever applied to servers that `mutate.ts` is loaded into. */
 export const CRASH_MUTANTS: Readonly<Record<string, CrashMutant>> = {

@@ -10,6 +10,7 @@ import { createPartitionCustomers } from '../../aggregator/tracking/partition-cu
 import { Fault } from '../../base/fault.ts'
 import type { InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
 import type { UsageEventBatch } from '../../domain/metering/usage-event.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
 import { decodeUsageEventBatch, encodeUsageEventBatch } from '../../schemas/avro/usage-event-batch.ts'
 import { usageEventBatches } from '../support/usage-event-batches.ts'
 
@@ -136,7 +137,7 @@ function logRecord(value: Buffer, offset: number): LogRecord {
 
 /** Everything but what would ask a store: decoding asks none. */
 function intakeOf(onUndecodable: (record: LogRecord) => void) {
-  const clock = { now: () => 0 as InstantMs }
+  const clock = { ...systemClock, now: () => 0 as InstantMs }
   const log = pino({ level: 'silent' })
   const asked = () => Promise.reject(new Error('decoding asks no store'))
   const customers = createPartitionCustomers(P0, { catalog: { entitlementInputs: asked }, counters: { tracked: asked, read: asked } })

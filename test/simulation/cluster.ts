@@ -10,7 +10,6 @@ import type { EventLogModel } from './event-log-model.ts'
 import { type Caller, createCaller, type Network } from './network.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import type { UsageStoreModel } from './usage-store-model.ts'
-import { delay } from './virtual-timers.ts'
 
 /** The aggregators that share the log's partitions, and who of them has which. */
 export type Cluster = {
@@ -18,7 +17,7 @@ export type Cluster = {
   tend(): void
   crashOne(): void
   /** Everything that runs, the counters included: as when one process holds it all. */
-  crashAll(): Promise<void>
+  crashAll(): void
   stopOne(): void
   /** Gives a partition to another process once the one that has it has let go of it. */
   handOver(): void
@@ -62,7 +61,7 @@ type Lease = {
 const MEMBERS = 2
 
 export function createCluster(world: World): Cluster {
-  const { random, network, eventLog, counters } = world
+  const { random, network, eventLog, counters, clock } = world
   let members: Member[] = []
   const leases = new Map<Partition, Lease>()
   let failure: string | null = null
@@ -107,7 +106,7 @@ export function createCluster(world: World): Cluster {
   async function leave(member: Member): Promise<void> {
     member.handler = null
     for (const lease of member.leases) end(lease)
-    await until(() => [...member.leases].every(({ isClosed }) => isClosed))
+    await until(clock, () => [...member.leases].every(({ isClosed }) => isClosed))
   }
 
   function lend(partition: Partition, member: Member, handler: LogHandler): void {
@@ -147,7 +146,7 @@ export function createCluster(world: World): Cluster {
         return await attempt()
       } catch (error) {
         if (isBug(error)) failure ??= String(error)
-        await delay(200)
+        await clock.sleep(200)
       }
     }
     return null
@@ -200,10 +199,10 @@ export function createCluster(world: World): Cluster {
     crashOne() {
       if (members.length > 0) crash(random.pick(members))
     },
-    async crashAll() {
+    crashAll() {
       for (const member of members) crash(member)
       counters.crash()
-      await counters.start()
+      counters.start()
     },
     stopOne() {
       const running = subscribed()
@@ -240,6 +239,6 @@ function isBug(error: unknown): boolean {
   return error instanceof Error && (error.message.startsWith('invariant') || error instanceof TypeError || error instanceof RangeError)
 }
 
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await delay(50)
+async function until(clock: Clock, condition: () => boolean): Promise<void> {
+  while (!condition()) await clock.sleep(50)
 }

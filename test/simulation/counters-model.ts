@@ -3,17 +3,16 @@ import { Registry } from 'prom-client'
 import type { Counters } from '../../adapters/counters/counters.ts'
 import type { CounterFile } from '../../adapters/counters/embedded/counter-file.ts'
 import { LOADED_KINDS, readRow } from '../../adapters/counters/embedded/counter-rows.ts'
-import { createEmbeddedCounters } from '../../adapters/counters/embedded/embedded-counters.ts'
+import { createCountersIn } from '../../adapters/counters/embedded/embedded-counters.ts'
 import type { CounterRow, RowKey } from '../../adapters/counters/embedded/stored-row.ts'
 import type { Clock } from '../../base/clock.ts'
-import { isSwitchedOff } from './mutants.ts'
 import { assertOwner, type Caller, createCaller, type Network, unanswered } from './network.ts'
 
 /** The real embedded counters on a disk in memory. A crash loses what was not written yet. */
 export type CountersModel = {
   /** The counters of this life. */
   current(): Counters
-  start(): Promise<void>
+  start(): void
   crash(): void
   portFor(caller: Caller): Counters
 }
@@ -30,17 +29,11 @@ export function createCountersModel(network: Network, clock: Clock): CountersMod
 
   return {
     current,
-    async start() {
+    start() {
       life = createCaller()
       const of = life
-      diskToOpen = createDisk(rows, (effect) => network.call(of, effect))
-      counters = await createEmbeddedCounters({
-        path: '',
-        clock,
-        log: SILENT,
-        registry: new Registry(),
-        flushIntervalMs: FLUSH_INTERVAL_MS,
-      })
+      const disk = createDisk(rows, (effect) => network.call(of, effect))
+      counters = createCountersIn(disk, { clock, log: SILENT, registry: new Registry(), flushIntervalMs: FLUSH_INTERVAL_MS })
     },
     crash: () => network.crash(life, 'now'),
     portFor(caller) {
@@ -58,7 +51,6 @@ export function createCountersModel(network: Network, clock: Clock): CountersMod
       ) as unknown as Counters
       return {
         ...passedOn,
-        apply: (partition, records) => call(() => appliedUnchecked(() => current().apply(partition, records))),
         track: (customer, tracked, at) =>
           call(async () => {
             assertOwner(caller, customer.partition)
@@ -73,30 +65,9 @@ export function createCountersModel(network: Network, clock: Clock): CountersMod
   }
 }
 
-/** In place of the real one, which opens a directory. */
-export function openDiskInMemory(): CounterFile {
-  if (diskToOpen === null) throw new Error('no simulation is running')
-  return diskToOpen
-}
-
-/** True while deltas are applied with their position check switched off. */
-export function isPositionUnchecked(): boolean {
-  return isApplyingUnchecked
-}
-
 /** Later than the aggregators flush, so that a crash mostly leaves the counters behind the usage store. */
 const FLUSH_INTERVAL_MS = 3_000
 const SILENT = pino({ level: 'silent' })
-let diskToOpen: CounterFile | null = null
-let isApplyingUnchecked = false
-
-/** The real `apply` does all of its work before it first waits. */
-function appliedUnchecked(apply: () => Promise<void>): Promise<void> {
-  isApplyingUnchecked = isSwitchedOff('position check of the counters')
-  const applied = apply()
-  isApplyingUnchecked = false
-  return applied
-}
 
 function createDisk(rows: Map<string, CounterRow>, call: (effect: () => void) => Promise<void>): CounterFile {
   return {

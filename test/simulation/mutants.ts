@@ -1,24 +1,53 @@
-/** What holds exactness together, each by the name under which the simulation can switch it off. */
+import type { SourceMutant } from '../support/source-mutant.ts'
+
+/**
+ * What holds exactness together, each by the name under which the simulation can run without it. A piece of the source is
+ * replaced as it is loaded; what the stores promise is switched off in their models.
+ */
 export const MUTANTS = {
-  'version check': 'of two rows of one window and chunk the one written last holds, not the one of the highest version',
-  'chunk restart': 'a restart goes on from the stored position, not from the start of its chunk',
-  'dedupe look-up': 'the store is not asked for earlier events with the same key',
-  'filter that is not back': 'a dedupe filter is believed before it has all that is stored',
-  'same position is itself': 'a row that an earlier life wrote for the same place of the log makes its event a repeat',
-  'position check of the counters': 'deltas of records that were applied before are applied again',
-  'order of events, windows, positions': 'the position is written first, so that a crash leaves it ahead of its rows',
-  'activation offset': 'a meter made on the way counts what is below its activation live, though it is backfilled too',
-  'tracking only after catch-up': 'counters are computed while the store may hold more than what is folded',
-} as const
+  'version check': { what: 'of two rows of one window and chunk the one written last holds, not the one of the highest version' },
+  'chunk restart': {
+    what: 'a restart goes on from the stored position, not from the start of its chunk',
+    file: 'aggregator/partition/resume-point.ts',
+    source: 'const chunkStart = startOfChunk(storedNext)',
+    replacement: 'const chunkStart = storedNext',
+  },
+  'dedupe look-up': { what: 'the store is not asked for earlier events with the same key' },
+  'filter that is not back': {
+    what: 'a dedupe filter is believed before it has all that is stored',
+    file: 'aggregator/dedupe/deduplicator.ts',
+    source: 'const places = isComplete() ?',
+    replacement: 'const places = true ?',
+  },
+  'same position is itself': { what: 'a row that an earlier life wrote for the same place of the log makes its event a repeat' },
+  'position check of the counters': {
+    what: 'deltas of records that were applied before are applied again',
+    file: 'adapters/counters/embedded/embedded-counters.ts',
+    source: 'if (offset < table.position(partition)) continue',
+    replacement: '',
+  },
+  'order of events, windows, positions': { what: 'the position is written first, so that a crash leaves it ahead of its rows' },
+  'activation offset': { what: 'a meter made on the way counts what is below its activation live, though it is backfilled too' },
+  'tracking only after catch-up': {
+    what: 'counters are computed while the store may hold more than what is folded',
+    file: 'aggregator/partition/open-partition.ts',
+    source: 'trackableFrom: logRange.next',
+    replacement: 'trackableFrom: 0 as Offset',
+  },
+} as const satisfies Readonly<Record<string, { readonly what: string } & Partial<SourceMutant>>>
 
 export type MutantName = keyof typeof MUTANTS
 
-let switchedOff: MutantName | null = null
+/** The one that this process runs with; null when all holds. */
+export function chosenMutant(): MutantName | null {
+  const name = process.env.SIMULATION_MUTANT
+  if (name === undefined) return null
+  if (name in MUTANTS) return name as MutantName
+  throw new Error(`there is no mutant '${name}', but ${Object.keys(MUTANTS).join(', ')}`)
+}
 
 export function isSwitchedOff(name: MutantName): boolean {
-  return switchedOff === name
+  return SWITCHED_OFF === name
 }
 
-export function switchOff(name: MutantName | null): void {
-  switchedOff = name
-}
+const SWITCHED_OFF = chosenMutant()

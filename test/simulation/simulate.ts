@@ -2,6 +2,7 @@ import { trackedFeatures } from '../../domain/entitlements/entitlements.ts'
 import type { CustomerKey, InstantMs, MeterKey, Partition, TenantKey } from '../../domain/identity.ts'
 import type { MeterDefinition } from '../../domain/metering/meter.ts'
 import { partitionOf } from '../../domain/metering/partitioning.ts'
+import { createVirtualClock, type VirtualClock } from '../support/virtual-clock.ts'
 import { CALLS, createCatalogModel, TOKENS } from './catalog-model.ts'
 import { type Cluster, createCluster, type World } from './cluster.ts'
 import { firstDifference } from './compare.ts'
@@ -11,7 +12,6 @@ import { createNetwork } from './network.ts'
 import { createSeededRandom } from './seeded-random.ts'
 import { createTraffic, type Traffic } from './traffic.ts'
 import { createUsageStoreModel } from './usage-store-model.ts'
-import { createVirtualTimers, installVirtualTimers, type VirtualTimers } from './virtual-timers.ts'
 
 /** How a run went. `failure` says what differs, or what happened that must not; null when nothing. */
 export type SimulationResult = {
@@ -26,13 +26,7 @@ export type SimulationResult = {
  * something to the system. At quiet points, and at the end, everything is let come to rest and compared.
  */
 export async function simulate({ seed, stepsMax }: { readonly seed: number; readonly stepsMax: number }): Promise<SimulationResult> {
-  const timers = createVirtualTimers(START_MS)
-  const uninstall = installVirtualTimers(timers)
-  try {
-    return await run(seed, stepsMax, timers)
-  } finally {
-    uninstall()
-  }
+  return await run(seed, stepsMax, createVirtualClock(START_MS))
 }
 
 const START_MS = Date.UTC(2025, 5, 15, 12)
@@ -41,11 +35,11 @@ const REST_STEPS_MAX = 20_000
 const CUSTOMERS = ['ada', 'bob', 'cyd', 'dan', 'eve', 'fay', 'gus', 'hal'] as CustomerKey[]
 const SUBSCRIBERS = CUSTOMERS.slice(0, 6)
 
-async function run(seed: number, stepsMax: number, timers: VirtualTimers): Promise<SimulationResult> {
-  const world = await createWorld(seed, timers)
+async function run(seed: number, stepsMax: number, clock: VirtualClock): Promise<SimulationResult> {
+  const world = createWorld(seed, clock)
   const cluster = createCluster(world)
   const traffic = createTraffic(world, CUSTOMERS)
-  const act = createActions(world, cluster, traffic, timers)
+  const act = createActions(world, cluster, traffic, clock)
   let steps = 0
   let quietPoints = 0
   const result = (failure: string | null): SimulationResult => {
@@ -61,7 +55,7 @@ async function run(seed: number, stepsMax: number, timers: VirtualTimers): Promi
       await microtasksDone()
       steps++
     }
-    const restSteps = await comeToRest(world, cluster, traffic, timers)
+    const restSteps = await comeToRest(world, cluster, traffic, clock)
     if (restSteps === null)
       return result(`it did not come to rest: ${restlessness(world, cluster, traffic) ?? 'counters that were asked for are not tracked'}`)
     steps += restSteps
@@ -72,17 +66,16 @@ async function run(seed: number, stepsMax: number, timers: VirtualTimers): Promi
   return result(null)
 }
 
-async function createWorld(seed: number, timers: VirtualTimers): Promise<World> {
+function createWorld(seed: number, clock: VirtualClock): World {
   const random = createSeededRandom(seed)
   const network = createNetwork(random)
-  const clock = { now: () => timers.nowMs() as InstantMs }
   const counters = createCountersModel(network, clock)
   // Periods that begin in the middle of a minute are made of windows and single events.
   const subscribers = new Map(SUBSCRIBERS.map((customer, index) => [customer, (START_MS - 60 * 86_400_000 + index * 7_919) as InstantMs]))
   const catalog = createCatalogModel('default' as TenantKey, subscribers)
   catalog.putMeter(TOKENS, METERS.tokens)
   catalog.putMeter(CALLS, METERS.calls)
-  await counters.start()
+  counters.start()
   return {
     ...{ random, network, clock, counters, catalog },
     eventLog: createEventLogModel(2),
@@ -106,12 +99,12 @@ const METERS_ON_THE_WAY: readonly (readonly [string, MeterDefinition])[] = [
 ]
 
 /** One step of what may happen, the likely more often. */
-function createActions({ random, network, catalog, counters, eventLog }: World, cluster: Cluster, traffic: Traffic, timers: VirtualTimers) {
+function createActions({ random, network, catalog, counters, eventLog }: World, cluster: Cluster, traffic: Traffic, clock: VirtualClock) {
   const actions: readonly (readonly [weight: number, act: () => void | Promise<void>])[] = [
     [600, () => network.deliver()],
     [110, () => traffic.send()],
-    [140, () => timers.advance(random.integer(10, 700))],
-    [3, () => timers.advance(random.pick([600_000, 3_600_000, 5 * 86_400_000]))],
+    [140, () => clock.advance(random.integer(10, 700))],
+    [3, () => clock.advance(random.pick([600_000, 3_600_000, 5 * 86_400_000]))],
     [40, () => requestTracking()],
     [4, () => cluster.crashOne()],
     [5, () => cluster.crashAll()],
@@ -147,7 +140,7 @@ function createActions({ random, network, catalog, counters, eventLog }: World, 
 }
 
 /** Lets everything arrive and nothing fail any more. Returns the steps that it took; null when it never ended. */
-async function comeToRest(world: World, cluster: Cluster, traffic: Traffic, timers: VirtualTimers): Promise<number | null> {
+async function comeToRest(world: World, cluster: Cluster, traffic: Traffic, clock: VirtualClock): Promise<number | null> {
   const { network } = world
   network.faultRate = 0
   cluster.endCutOffs()
@@ -156,7 +149,7 @@ async function comeToRest(world: World, cluster: Cluster, traffic: Traffic, time
     if (network.waiting() > 0) network.deliver()
     else {
       if (restlessness(world, cluster, traffic) === null && (await requestMissingTracking(world)) === 0) return steps
-      timers.advance(250)
+      clock.advance(250)
     }
     await microtasksDone()
   }

@@ -4,7 +4,6 @@ import type { UsageEvent } from '../../domain/metering/usage-event.ts'
 import { encodeUsageEventBatch } from '../../schemas/avro/usage-event-batch.ts'
 import type { World } from './cluster.ts'
 import { createCaller } from './network.ts'
-import { delay } from './virtual-timers.ts'
 
 /** Senders of events. Each sends a batch until it is acknowledged, and sends some of them again later. */
 export type Traffic = {
@@ -64,7 +63,7 @@ export function createTraffic(world: World, customers: readonly CustomerKey[]): 
         await network.call(senders, () => eventLog.append(partition, value, receivedAtMs))
         break
       } catch {
-        await delay(300)
+        await clock.sleep(300)
       }
     }
     underWay--

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { Counter } from 'prom-client'
+import type { Cancel, Clock } from '../../../base/clock.ts'
 import { Fault } from '../../../base/fault.ts'
 import type { CounterFile } from './counter-file.ts'
 import type { CounterTable } from './counter-table.ts'
@@ -18,15 +19,16 @@ export type CounterWriter = {
 export function createCounterWriter(deps: {
   readonly file: CounterFile
   readonly table: CounterTable
+  readonly clock: Clock
   readonly log: Logger
   readonly rowsWritten: Counter
   readonly writeFailures: Counter
   readonly flushIntervalMs: number
 }): CounterWriter {
-  const { file, table, log, rowsWritten, writeFailures, flushIntervalMs } = deps
+  const { file, table, clock, log, rowsWritten, writeFailures, flushIntervalMs } = deps
   let writing: Promise<void> = Promise.resolve()
   let queued: Promise<void> | null = null
-  let timer: NodeJS.Timeout | null = null
+  let cancelTimer: Cancel | null = null
   let failure: Fault | null = null
   let isStopped = false
 
@@ -48,8 +50,8 @@ export function createCounterWriter(deps: {
     }
   }
   function flush(): Promise<void> {
-    if (timer !== null) clearTimeout(timer)
-    timer = null
+    cancelTimer?.()
+    cancelTimer = null
     // Whoever comes while a write is under way shares the next one.
     queued ??= writing.then(write, write)
     writing = queued
@@ -58,7 +60,7 @@ export function createCounterWriter(deps: {
   function schedule(): void {
     const isDue = table.holds.unwrittenCount >= HOLDS_PER_WRITE
     if (isDue && queued === null && failure === null) writeInBackground()
-    else timer ??= setTimeout(writeInBackground, flushIntervalMs)
+    else cancelTimer ??= clock.after(flushIntervalMs, writeInBackground)
   }
   function writeInBackground(): void {
     flush().catch((error: unknown) => {

@@ -7,7 +7,7 @@ import type { Counters } from '../counters.ts'
 import type { DropReason } from '../drop-reason.ts'
 import { sweepHolds } from '../sweep-holds.ts'
 import { createTrackingRequests } from '../tracking-requests.ts'
-import { openCounterFile } from './counter-file.ts'
+import { type CounterFile, openCounterFile } from './counter-file.ts'
 import { CounterTable } from './counter-table.ts'
 import { createCounterWriter } from './counter-writer.ts'
 import { createEmbeddedHolds } from './embedded-holds.ts'
@@ -31,9 +31,12 @@ export type EmbeddedCountersOptions = {
  * Counters in the memory of this process, written to LMDB behind it. One write is one transaction and holds every change
  * with the positions they reach, so a crash loses only what the log gives again.
  */
-export async function createEmbeddedCounters(options: EmbeddedCountersOptions): Promise<Counters> {
-  const { path, clock, log, flushIntervalMs = 1000, onPanic } = options
-  const file = openCounterFile(path, onPanic)
+export async function createEmbeddedCounters({ path, onPanic, ...options }: EmbeddedCountersOptions): Promise<Counters> {
+  return createCountersIn(openCounterFile(path, onPanic), options)
+}
+
+export function createCountersIn(file: CounterFile, options: Omit<EmbeddedCountersOptions, 'path' | 'onPanic'>): Counters {
+  const { clock, log, flushIntervalMs = 1000 } = options
   const metrics = createMetrics(options.registry, () => table)
   const holds = new HoldTable(
     (name) => file.get(endedHoldKey(name)),
@@ -42,7 +45,15 @@ export async function createEmbeddedCounters(options: EmbeddedCountersOptions): 
   const table = new CounterTable(holds)
   for (const row of file.rows()) table.load(row)
   const requests = createTrackingRequests()
-  const writer = createCounterWriter({ file, table, log, rowsWritten: metrics.rows, writeFailures: metrics.failures, flushIntervalMs })
+  const writer = createCounterWriter({
+    file,
+    table,
+    clock,
+    log,
+    rowsWritten: metrics.rows,
+    writeFailures: metrics.failures,
+    flushIntervalMs,
+  })
   log.info({ counters: table.counterCount, holds: holds.liveCount }, 'counters loaded')
   const stopSweeping = sweepHolds({ clock, holds, file, writer })
 

@@ -1,4 +1,6 @@
 import { createClient } from '@redis/client'
+import type { Clock } from '../../../base/clock.ts'
+import { LATE, within } from '../../../base/deadline.ts'
 import type { RedisScript } from './redis-scripts.ts'
 
 /** One connection to one server, and so to one run of it: when the server ends, the connection does. */
@@ -27,7 +29,7 @@ const ANSWER_MS_MAX = 5_000
 /**
  * Never reconnects by itself: what was meant for one run of the server must not reach another. Rejects with the plain error.
  */
-export async function connectToRedis(url: URL): Promise<RedisConnection> {
+export async function connectToRedis(url: URL, clock: Clock): Promise<RedisConnection> {
   const client = createClient({
     url: url.href,
     maintNotifications: 'disabled',
@@ -43,21 +45,17 @@ export async function connectToRedis(url: URL): Promise<RedisConnection> {
   }
 
   /** A server that hangs keeps its connections open, so that only the clock tells. */
-  async function within<Answer>(answer: Promise<Answer>): Promise<Answer> {
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => {
-        reject(new Error(`it did not answer within ${ANSWER_MS_MAX} ms`))
-        close()
-      }, ANSWER_MS_MAX)
-    })
-    return await Promise.race([answer, late]).finally(() => clearTimeout(timer))
+  async function inTime<Answer>(asked: Promise<Answer>): Promise<Answer> {
+    const answer = await within(clock, ANSWER_MS_MAX, asked)
+    if (answer !== LATE) return answer
+    close()
+    throw new Error(`it did not answer within ${ANSWER_MS_MAX} ms`)
   }
 
-  const send = (command: readonly string[]) => within(client.sendCommand([...command]))
+  const send = (command: readonly string[]) => inTime(client.sendCommand([...command]))
 
   try {
-    await within(client.connect())
+    await inTime(client.connect())
     const info = String(await send(['INFO']))
     return {
       run: field(info, 'run_id'),

@@ -40,10 +40,10 @@ export async function openRedisCounters(options: RedisCountersOptions): Promise<
   const url = new URL(options.url)
   const keys = createRedisKeys(options.keyPrefix ?? 'tollgate')
   const metrics = createRedisCountersMetrics(options.registry)
-  const servers = createRedisServers({ url, log })
+  const servers = createRedisServers({ url, clock, log })
   const replicasMin = options.holdReplicas ?? 0
   // To wait for replicas stops a connection, so those who read have another.
-  const holdServers = replicasMin === 0 ? servers : createRedisServers({ url, log })
+  const holdServers = replicasMin === 0 ? servers : createRedisServers({ url, clock, log })
   const holds = createRedisHolds({ servers: holdServers, keys, metrics, clock, random: options.random, replicasMin })
   const channel = listenToTrackingRequests({ url, channel: keys.channel, log })
   const unconfirmed = () => {

@@ -27,16 +27,14 @@ export function createRedisHoldExpiry(deps: {
 }): RedisHoldExpiry {
   const { clock, expire } = deps
   const watched = new Map<string, Watched>()
-  let timer = setTimeout(sweep, SWEEP_INTERVAL_MS).unref()
   let sweeping: Promise<void> = Promise.resolve()
   let isStopped = false
 
-  function sweep(): void {
+  function sweep(): Promise<void> {
     const nowMs = clock.now()
     const due = [...watched.values()].filter(({ dueAtMs }) => dueAtMs <= nowMs)
-    sweeping = expireAll(due, nowMs).then(() => {
-      if (!isStopped) timer = setTimeout(sweep, SWEEP_INTERVAL_MS).unref()
-    })
+    sweeping = expireAll(due, nowMs)
+    return sweeping
   }
 
   async function expireAll(due: readonly Watched[], nowMs: InstantMs): Promise<void> {
@@ -60,6 +58,7 @@ export function createRedisHoldExpiry(deps: {
     }
   }
 
+  const cancel = clock.every(SWEEP_INTERVAL_MS, sweep)
   return {
     watch(customer, dueAtMs) {
       const name = nameOfCustomer(customer)
@@ -69,7 +68,7 @@ export function createRedisHoldExpiry(deps: {
     },
     async stop() {
       isStopped = true
-      clearTimeout(timer)
+      cancel()
       await sweeping
     },
   }

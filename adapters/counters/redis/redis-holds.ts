@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Clock } from '../../../base/clock.ts'
 import { Fault } from '../../../base/fault.ts'
 import type { CustomerKey, InstantMs, Partition } from '../../../domain/identity.ts'
@@ -127,7 +126,7 @@ export function createRedisHolds(deps: {
           if (!('fencedTurn' in outcome)) return outcome
           endedTurn = Math.max(turn, outcome.fencedTurn)
         } else {
-          await delay(random() * FENCE_WAIT_MS * 2 ** claims)
+          await clock.sleep(random() * FENCE_WAIT_MS * 2 ** claims)
           const row = await servers.run(REDIS_SCRIPTS.fenceHold, keys.holds(owner), () => [request.id, String(nowMs), String(turn)])
           if (row !== null) return { status: 'exists', hold: holdOfRow(owner, request.id, parseHoldRow(row)) }
         }

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { Clock } from '../../../base/clock.ts'
 import { Fault } from '../../../base/fault.ts'
 import { clusterSlotOf, readSlotRanges, type SlotRange } from './redis-cluster-slots.ts'
 import { connectToRedis, type RedisConnection } from './redis-connection.ts'
@@ -24,8 +25,8 @@ const MOVES_MAX = 3
 /** Whoever comes while a server is away is answered at once, and asks it again only so often. */
 const RECONNECT_INTERVAL_MS = 100
 
-export function createRedisServers(options: { readonly url: URL; readonly log: Logger }): RedisServers {
-  const { url, log } = options
+export function createRedisServers(options: { readonly url: URL; readonly clock: Clock; readonly log: Logger }): RedisServers {
+  const { url, clock, log } = options
   const address = addressOf(url)
   const connections = new Map<string, { readonly opened: Promise<RedisConnection>; open: RedisConnection | null }>()
   let ranges: readonly SlotRange[] | null = null
@@ -37,7 +38,7 @@ export function createRedisServers(options: { readonly url: URL; readonly log: L
     if (known !== undefined && (known.open === null || known.open.isOpen())) return known.opened
     const target = new URL(url)
     target.host = host
-    const entry: { opened: Promise<RedisConnection>; open: RedisConnection | null } = { opened: connectToRedis(target), open: null }
+    const entry: { opened: Promise<RedisConnection>; open: RedisConnection | null } = { opened: connectToRedis(target, clock), open: null }
     connections.set(host, entry)
     entry.opened.then(
       (connection) => {
@@ -45,7 +46,10 @@ export function createRedisServers(options: { readonly url: URL; readonly log: L
         if (isStopped) connection.close()
         else log.info({ host, product: connection.facts.product, run: connection.run }, 'connected to redis')
       },
-      () => setTimeout(() => connections.get(host) === entry && connections.delete(host), RECONNECT_INTERVAL_MS).unref(),
+      () =>
+        clock.after(RECONNECT_INTERVAL_MS, () => {
+          if (connections.get(host) === entry) connections.delete(host)
+        }),
     )
     return entry.opened
   }

@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { Client } from 'pg'
 import type { Logger } from 'pino'
+import { backoffMs } from '../../../base/backoff.ts'
 import type { Clock } from '../../../base/clock.ts'
 import type { InstantMs, TenantKey } from '../../../domain/identity.ts'
 import type { CatalogChange } from '../catalog.ts'
@@ -10,8 +10,7 @@ import type { AnnounceToOthers } from './catalog-session.ts'
 const CHANNEL = 'tollgate_catalog'
 /** A notification holds 8,000 bytes at most; a change has two keys of up to 128 characters. */
 const CHANGES_PER_NOTIFICATION = 20
-const RECONNECT_DELAY_MS = 250
-const RECONNECT_DELAY_MAX_MS = 5_000
+const RECONNECT = { firstMs: 250, mostMs: 5_000 }
 /** How often a notification to ourselves asks whether we still hear. One without an answer for so long means a dead connection. */
 const HEARTBEAT_INTERVAL_MS = 1_000
 const HEARTBEAT_WAIT_MAX_MS = 5_000
@@ -51,8 +50,7 @@ export async function listenToChannel(options: {
   const ownChannel = `${CHANNEL}_${processId}`
   let heardUpToMs = clock.now()
   let client = await connect()
-  const beating = setInterval(() => void beat(), HEARTBEAT_INTERVAL_MS)
-  beating.unref()
+  const stopBeating = clock.every(HEARTBEAT_INTERVAL_MS, beat)
 
   async function connect(): Promise<Client> {
     const connecting = new Client({
@@ -96,9 +94,11 @@ export async function listenToChannel(options: {
   }
 
   async function reconnect(): Promise<void> {
-    for (let delayMs = RECONNECT_DELAY_MS; !stopped.signal.aborted; delayMs = Math.min(delayMs * 2, RECONNECT_DELAY_MAX_MS)) {
+    for (let attempts = 1; ; attempts++) {
+      const waitMs = backoffMs(RECONNECT, attempts)
+      await clock.sleep(waitMs, stopped.signal)
+      if (stopped.signal.aborted) return
       try {
-        await delay(delayMs, undefined, { signal: stopped.signal, ref: false })
         client = await connect()
         const openedAtMs = clock.now()
         log.info('catalog change connection opened again')
@@ -106,7 +106,7 @@ export async function listenToChannel(options: {
         heardUpToMs = openedAtMs
         return
       } catch (error) {
-        if (!stopped.signal.aborted) log.warn({ err: error, nextAttemptMs: delayMs }, 'catalog change connection not opened')
+        if (!stopped.signal.aborted) log.warn({ err: error, waitedMs: waitMs }, 'catalog change connection not opened')
       }
     }
   }
@@ -115,7 +115,7 @@ export async function listenToChannel(options: {
     heardUpToMs: () => heardUpToMs,
     async stop() {
       stopped.abort()
-      clearInterval(beating)
+      stopBeating()
       await client.end().catch(() => undefined)
     },
   }

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { Clock } from '../../../base/clock.ts'
 import type { LogRecord } from '../event-log.ts'
 import { type KafkaAddress, kafkaFault } from './kafka-fault.ts'
 import { ensureDeadLetterTopic } from './kafka-topic.ts'
@@ -11,6 +12,7 @@ export type KafkaDeadLettersOptions = {
   readonly topic: string
   readonly replication: number
   readonly retentionMs: number
+  readonly clock: Clock
   readonly log: Logger
 }
 
@@ -31,7 +33,7 @@ export function createKafkaDeadLetters(options: KafkaDeadLettersOptions): KafkaD
   const address: KafkaAddress = { ...options.address, topic }
   let connecting: Promise<KafkaSender> | null = null
 
-  const ensureTopic = () => ensureDeadLetterTopic(wire, options, address)
+  const ensureTopic = () => ensureDeadLetterTopic(wire, options, address, options.clock)
 
   async function connect(): Promise<KafkaSender> {
     await ensureTopic()

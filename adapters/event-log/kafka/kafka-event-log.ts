@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Registry } from 'prom-client'
+import type { Clock } from '../../../base/clock.ts'
 import { invariant } from '../../../base/invariant.ts'
 import type { Offset, Partition } from '../../../domain/identity.ts'
 import type { EventLog, LogRecord } from '../event-log.ts'
@@ -15,6 +15,7 @@ import { createKafkaJsWire } from './wire/kafkajs-wire.ts'
 import { bestCompression } from './wire/record-compression.ts'
 
 export type KafkaEventLogOptions = KafkaWireOptions & {
+  readonly clock: Clock
   readonly topic: string
   readonly partitions: number
   /** Where records go that cannot be decoded; by default `<topic>-dead-letters`. */
@@ -33,11 +34,11 @@ export type KafkaEventLogOptions = KafkaWireOptions & {
 
 /** The event log on Apache Kafka, 2.1 or later. Rejects when the brokers cannot be reached or the topic does not fit. */
 export async function createKafkaEventLog(options: KafkaEventLogOptions): Promise<EventLog> {
-  const { topic, partitions, log } = options
+  const { topic, partitions, clock, log } = options
   const address: KafkaAddress = { brokers: options.brokers, topic }
   const wire = createKafkaJsWire(options)
   const retentionMs = options.retentionMs ?? RETENTION_MS
-  const result = await ensureKafkaTopic(wire, { topic, partitions, replication: options.replication, retentionMs }, address)
+  const result = await ensureKafkaTopic(wire, { topic, partitions, replication: options.replication, retentionMs }, address, clock)
   log.info({ topic, partitions, result }, 'opened the event log on kafka')
   // Each has connections of its own: a broker answers one connection's requests in turn, and a read must not delay an append.
   const openCluster = (): Promise<KafkaCluster> =>
@@ -58,6 +59,7 @@ export async function createKafkaEventLog(options: KafkaEventLogOptions): Promis
     appendMsMax: options.appendMsMax ?? 30_000,
     unacknowledgedBytesMax: options.unacknowledgedBytesMax ?? 64 * MiB,
     metrics,
+    clock,
     log,
   })
   const deadLetters = createKafkaDeadLetters({
@@ -66,6 +68,7 @@ export async function createKafkaEventLog(options: KafkaEventLogOptions): Promis
     topic: options.deadLetterTopic ?? `${topic}-dead-letters`,
     replication: options.replication,
     retentionMs,
+    clock,
     log,
   })
   let subscription: KafkaSubscription | null = null
@@ -81,7 +84,7 @@ export async function createKafkaEventLog(options: KafkaEventLogOptions): Promis
       } catch (error) {
         if (isStopping || !isPassing(error) || performance.now() >= deadlineMs) throw kafkaFault(address, attempted, error)
         log.debug({ err: error }, 'kafka is asked again')
-        await delay(ASK_AGAIN_MS)
+        await clock.sleep(ASK_AGAIN_MS)
         await reading.refresh().catch((cause: unknown) => log.debug({ err: cause }, 'kafka metadata could not be refreshed'))
       }
     }
@@ -134,6 +137,7 @@ export async function createKafkaEventLog(options: KafkaEventLogOptions): Promis
           sessionMs: options.sessionMs ?? SESSION_MS,
           handler,
           metrics,
+          clock,
           log,
         })
         subscription = started

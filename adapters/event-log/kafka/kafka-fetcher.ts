@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import type { Clock } from '../../../base/clock.ts'
 import type { Offset } from '../../../domain/identity.ts'
 import { answerOf, type KafkaAddress, logEndsEarlyFault } from './kafka-fault.ts'
 import type { KafkaLogMetrics } from './kafka-metrics.ts'
@@ -11,6 +11,7 @@ export type KafkaFetcherOptions = {
   readonly address: KafkaAddress
   readonly feeds: () => Iterable<KafkaPartitionFeed>
   readonly metrics: KafkaLogMetrics
+  readonly clock: Clock
   readonly log: Logger
 }
 
@@ -22,7 +23,7 @@ export type KafkaFetcher = {
 
 /** Keeps one fetch under way at each broker that leads a partition whose feed wants records. */
 export function startKafkaFetcher(options: KafkaFetcherOptions): KafkaFetcher {
-  const { cluster, log, metrics } = options
+  const { cluster, clock, log, metrics } = options
   const underWay = new Map<number, Promise<void>>()
   const stopping = new AbortController()
   let isFailing = false
@@ -102,7 +103,7 @@ export function startKafkaFetcher(options: KafkaFetcherOptions): KafkaFetcher {
     }
   }
 
-  const pause = (ms = RETRY_MS) => delay(ms, undefined, { signal: stopping.signal }).catch(() => undefined)
+  const pause = (ms = RETRY_MS) => clock.sleep(ms, stopping.signal)
 
   return {
     wake,

@@ -1,5 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import type { Clock } from '../../../base/clock.ts'
+import { within } from '../../../base/deadline.ts'
 import { answerOf, type KafkaAddress, kafkaFault } from './kafka-fault.ts'
 import { assignPartitions, decodeClaim, encodeClaim } from './kafka-group-assignment.ts'
 import type { KafkaLogMetrics } from './kafka-metrics.ts'
@@ -16,6 +17,7 @@ export type KafkaGroupMemberOptions = {
   /** Resolves when the partition is no longer worked on; only then may another member get it. */
   readonly onTaken: (partition: number) => Promise<void>
   readonly metrics: KafkaLogMetrics
+  readonly clock: Clock
   readonly log: Logger
 }
 
@@ -28,7 +30,7 @@ export type KafkaGroupMember = {
 
 /** Our membership in the group of consumers: joins, keeps alive, and tells which partitions come and go. See `assignPartitions`. */
 export function joinKafkaGroup(options: KafkaGroupMemberOptions): KafkaGroupMember {
-  const { cluster, group, log } = options
+  const { cluster, group, clock, log } = options
   const stopping = new AbortController()
   const owned = new Set<number>()
   let memberId = ''
@@ -97,9 +99,7 @@ export function joinKafkaGroup(options: KafkaGroupMemberOptions): KafkaGroupMemb
     let isReleased = false
     const done = released.finally(() => (isReleased = true))
     while (!isReleased) {
-      const waited = new AbortController()
-      await Promise.race([done, delay(heartbeatMs, undefined, { signal: waited.signal }).catch(() => undefined)])
-      waited.abort()
+      await within(clock, heartbeatMs, done)
       // That a rebalance goes on is no news here.
       if (!isReleased) await heartbeat(broker).catch(ignoreRebalance)
     }
@@ -152,16 +152,14 @@ export function joinKafkaGroup(options: KafkaGroupMemberOptions): KafkaGroupMemb
   }
 
   const heartbeatMs = Math.min(HEARTBEAT_MS_MAX, options.sessionMs / 4)
-  const pause = (ms: number) => delay(ms, undefined, { signal: stopping.signal }).catch(() => undefined)
+  const pause = (ms: number) => clock.sleep(ms, stopping.signal)
   const running = run()
   return {
     fault: () => fault,
     async stop() {
       stopping.abort()
       // A rebalance that waits for a member that died holds our own request to join; its partitions are let go of all the same.
-      const patience = new AbortController()
-      await Promise.race([running, delay(STOP_MS_MAX, undefined, { signal: patience.signal }).catch(() => undefined)])
-      patience.abort()
+      await within(clock, STOP_MS_MAX, running)
       await letGo([...owned])
     },
   }

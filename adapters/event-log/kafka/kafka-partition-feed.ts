@@ -1,5 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import type { Clock } from '../../../base/clock.ts'
+import { ABORTED, untilDone } from '../../../base/until-done.ts'
 import type { Offset, Partition } from '../../../domain/identity.ts'
 import type { LogHandler, LogRecord } from '../event-log.ts'
 
@@ -24,9 +25,10 @@ export function startKafkaPartitionFeed(options: {
   readonly handler: LogHandler
   readonly onHungry: () => void
   readonly onFailure: () => void
+  readonly clock: Clock
   readonly log: Logger
 }): KafkaPartitionFeed {
-  const { partition, handler, log } = options
+  const { partition, handler, clock, log } = options
   const closing = new AbortController()
   let waiting: LogRecord[] = []
   let waitingBytes = 0
@@ -35,14 +37,14 @@ export function startKafkaPartitionFeed(options: {
   let wake: () => void = () => undefined
 
   async function consume(): Promise<void> {
-    const start = await untilDone(() => handler.assigned(partition))
-    if (start !== STOPPED) {
+    const start = await persistently(() => handler.assigned(partition))
+    if (start !== ABORTED) {
       next = start
       options.onHungry()
       while (!closing.signal.aborted) {
         const records = take()
         if (records.length === 0) await new Promise<void>((resolve) => (wake = resolve))
-        else if ((await untilDone(() => handler.records(partition, records))) === STOPPED) break
+        else if ((await persistently(() => handler.records(partition, records))) === ABORTED) break
       }
     }
     next = null
@@ -73,21 +75,20 @@ export function startKafkaPartitionFeed(options: {
   }
 
   /** A handler that failed is called again with the same, later and later, until it succeeds or we stop: nothing is skipped. */
-  async function untilDone<Value>(action: () => Promise<Value>): Promise<Value | typeof STOPPED> {
-    for (let attempt = 1; !closing.signal.aborted; attempt += 1) {
-      try {
-        const value = await action()
-        fault = null
-        return value
-      } catch (error) {
-        fault = error
-        options.onFailure()
-        const retryInMs = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(attempt - 1, 16))
-        log.error({ err: error, partition, attempt, retryInMs }, 'handler failed on records of the event log')
-        await delay(retryInMs, undefined, { signal: closing.signal }).catch(() => undefined)
-      }
-    }
-    return STOPPED
+  async function persistently<Value>(action: () => Promise<Value>): Promise<Value | typeof ABORTED> {
+    const done = await untilDone(
+      {
+        ...{ clock, backoff: RETRY, signal: closing.signal },
+        onFailure({ error, failures, retryInMs }) {
+          fault = error
+          options.onFailure()
+          log.error({ err: error, partition, failures, retryInMs }, 'handler failed on records of the event log')
+        },
+      },
+      action,
+    )
+    if (done !== ABORTED) fault = null
+    return done
   }
 
   const consuming = consume()
@@ -118,11 +119,9 @@ export function startKafkaPartitionFeed(options: {
   }
 }
 
-const STOPPED = Symbol('stopped')
 const HANDLED_RECORDS_MAX = 64
 const HANDLED_BYTES_MAX = 4 * 1024 * 1024
 /** Fetched ahead, so that a handler is not idle while the next fetch is under way. */
 const WAITING_BYTES_MAX = 2 * 1024 * 1024
 const WAITING_RECORDS_MAX = 256
-const RETRY_MS_MIN = 100
-const RETRY_MS_MAX = 10_000
+const RETRY = { firstMs: 100, mostMs: 10_000 }

@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import type { Clock } from '../../../base/clock.ts'
 import { invariant } from '../../../base/invariant.ts'
 import type { InstantMs, Offset, Partition } from '../../../domain/identity.ts'
 import { RECORD_BYTES_MAX } from '../event-log.ts'
@@ -16,6 +16,7 @@ export type KafkaProducerOptions = {
   readonly appendMsMax: number
   readonly unacknowledgedBytesMax: number
   readonly metrics: KafkaLogMetrics
+  readonly clock: Clock
   readonly log: Logger
 }
 
@@ -32,7 +33,7 @@ export type KafkaProducer = {
  * a broker has answered for it, so that the broker can tell a repeat from a new batch.
  */
 export function createKafkaProducer(options: KafkaProducerOptions): KafkaProducer {
-  const { cluster, metrics, log } = options
+  const { cluster, metrics, clock, log } = options
   const queues = new Map<Partition, Queue>()
   const senders = new Map<number, Promise<void>>()
   const drained: (() => void)[] = []
@@ -66,7 +67,7 @@ export function createKafkaProducer(options: KafkaProducerOptions): KafkaProduce
   function wakeSoon(): void {
     if (isWoken) return
     isWoken = true
-    setImmediate(() => {
+    void clock.turn().then(() => {
       isWoken = false
       wake()
     })
@@ -216,7 +217,7 @@ export function createKafkaProducer(options: KafkaProducerOptions): KafkaProduce
         one.reject(kafkaFault(options.address, 'append', error))
       }
     }
-    await delay(RETRY_MS)
+    await clock.sleep(RETRY_MS)
     await cluster.refresh().catch((cause: unknown) => log.debug({ err: cause }, 'kafka metadata could not be refreshed'))
   }
 

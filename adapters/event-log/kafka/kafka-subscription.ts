@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { Clock } from '../../../base/clock.ts'
 import type { Partition } from '../../../domain/identity.ts'
 import type { LogHandler, LogSubscription } from '../event-log.ts'
 import type { KafkaAddress } from './kafka-fault.ts'
@@ -26,12 +27,13 @@ export async function startKafkaSubscription(options: {
   readonly sessionMs: number
   readonly handler: LogHandler
   readonly metrics: KafkaLogMetrics
+  readonly clock: Clock
   readonly log: Logger
 }): Promise<KafkaSubscription> {
-  const { metrics, log } = options
+  const { metrics, clock, log } = options
   const cluster = await options.wire.openCluster(options.topic)
   const feeds = new Map<number, KafkaPartitionFeed>()
-  const fetcher = startKafkaFetcher({ cluster, address: options.address, feeds: () => feeds.values(), metrics, log })
+  const fetcher = startKafkaFetcher({ cluster, address: options.address, feeds: () => feeds.values(), metrics, clock, log })
   const member = joinKafkaGroup({
     ...options,
     cluster,
@@ -41,6 +43,7 @@ export async function startKafkaSubscription(options: {
         handler: options.handler,
         onHungry: fetcher.wake,
         onFailure: () => metrics.failures.inc({ reason: 'handler' }),
+        clock,
         log,
       })
       feeds.set(partition, feed)

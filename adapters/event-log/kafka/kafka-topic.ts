@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import type { Clock } from '../../../base/clock.ts'
 import { RECORD_BYTES_MAX } from '../event-log.ts'
 import { answerOf, type KafkaAddress, kafkaFault, partitionsDifferFault } from './kafka-fault.ts'
 import type { KafkaTopics, KafkaWire } from './kafka-wire.ts'
@@ -13,13 +13,18 @@ export type KafkaTopicOptions = {
 }
 
 /** Makes the topic when it is not there, and refuses one with another number of partitions. */
-export async function ensureKafkaTopic(wire: KafkaWire, options: KafkaTopicOptions, address: KafkaAddress): Promise<'created' | 'found'> {
+export async function ensureKafkaTopic(
+  wire: KafkaWire,
+  options: KafkaTopicOptions,
+  address: KafkaAddress,
+  clock: Clock,
+): Promise<'created' | 'found'> {
   const { topic, partitions } = options
   return await withTopics(wire, async (topics) => {
     const held = await topics.partitionsOf(topic)
     if (held !== null && held !== partitions) throw partitionsDifferFault(address, held, partitions)
     if (held !== null) return 'found'
-    const { isCreated, partitions: made } = await createTopic(topics, options)
+    const { isCreated, partitions: made } = await createTopic(topics, options, clock)
     // Another process may have made it in between, with other settings.
     if (made !== partitions) throw partitionsDifferFault(address, made, partitions)
     return isCreated ? 'created' : 'found'
@@ -33,9 +38,10 @@ export async function ensureDeadLetterTopic(
   wire: KafkaWire,
   options: Omit<KafkaTopicOptions, 'partitions'>,
   address: KafkaAddress,
+  clock: Clock,
 ): Promise<void> {
   await withTopics(wire, async (topics) => {
-    if ((await topics.partitionsOf(options.topic)) === null) await createTopic(topics, { ...options, partitions: 1 })
+    if ((await topics.partitionsOf(options.topic)) === null) await createTopic(topics, { ...options, partitions: 1 }, clock)
   }).catch((error: unknown) => {
     throw kafkaFault(address, 'be made for dead letters', error)
   })
@@ -54,6 +60,7 @@ async function withTopics<Result>(wire: KafkaWire, work: (topics: KafkaTopics) =
 async function createTopic(
   topics: KafkaTopics,
   { topic, partitions, replication, retentionMs }: KafkaTopicOptions,
+  clock: Clock,
 ): Promise<{ readonly isCreated: boolean; readonly partitions: number }> {
   const isCreated = await topics.create({
     name: topic,
@@ -71,11 +78,11 @@ async function createTopic(
       'unclean.leader.election.enable': 'false',
     },
   })
-  return { isCreated, partitions: await partitionsOnceServed(topics, topic) }
+  return { isCreated, partitions: await partitionsOnceServed(topics, topic, clock) }
 }
 
 /** Brokers hear of a new topic one after the other, and its leaders are chosen after that. */
-async function partitionsOnceServed(topics: KafkaTopics, topic: string): Promise<number> {
+async function partitionsOnceServed(topics: KafkaTopics, topic: string, clock: Clock): Promise<number> {
   for (let waitedMs = 0; ; waitedMs += SERVED_POLL_MS) {
     const held = await topics.partitionsOf(topic).catch((error: unknown) => {
       if (answerOf(error) !== 'LEADER_NOT_AVAILABLE' || waitedMs >= CREATE_MS_MAX) throw error
@@ -83,7 +90,7 @@ async function partitionsOnceServed(topics: KafkaTopics, topic: string): Promise
     })
     if (held !== null) return held
     if (waitedMs >= CREATE_MS_MAX) throw new Error(`topic ${topic} was made, but no broker serves it after ${CREATE_MS_MAX} ms`)
-    await delay(SERVED_POLL_MS)
+    await clock.sleep(SERVED_POLL_MS)
   }
 }
 

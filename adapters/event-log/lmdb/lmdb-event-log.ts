@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import type { Logger } from 'pino'
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import type { Clock } from '../../../base/clock.ts'
 import { Fault } from '../../../base/fault.ts'
 import { invariant } from '../../../base/invariant.ts'
 import type { Offset, Partition } from '../../../domain/identity.ts'
@@ -21,6 +22,7 @@ export type LmdbEventLogOptions = {
   readonly partitions: number
   /** Directory for records that cannot be decoded; by default `undecodable` in that of the log. */
   readonly undecodablePath?: string
+  readonly clock: Clock
   readonly log: Logger
   readonly registry: Registry
   /** What its records may take on disk; beyond, appends are the Fault `log_full`. */
@@ -163,6 +165,7 @@ export async function createLmdbEventLog(options: LmdbEventLogOptions): Promise<
         nextOf: appends.durableNext,
         readFrom: readForSubscription,
         onFailure: () => metrics.failures.inc({ reason: 'handler' }),
+        clock: options.clock,
         log,
       })
       subscription = started

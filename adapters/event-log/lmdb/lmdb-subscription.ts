@@ -1,6 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import type { Clock } from '../../../base/clock.ts'
 import { Fault } from '../../../base/fault.ts'
+import { ABORTED, untilDone } from '../../../base/until-done.ts'
 import type { Offset, Partition } from '../../../domain/identity.ts'
 import type { LogHandler, LogRange, LogRecord, LogSubscription } from '../event-log.ts'
 
@@ -21,28 +22,29 @@ export function startLmdbSubscription(options: {
   /** At least one record when `from` lies below the durable end; bounded. */
   readonly readFrom: (partition: Partition, from: Offset) => readonly LogRecord[]
   readonly onFailure: () => void
+  readonly clock: Clock
   readonly log: Logger
 }): LmdbSubscription {
-  const { handler, log } = options
+  const { handler, clock, log } = options
   const stopping = new AbortController()
   const sleepers = new Map<Partition, () => void>()
   const faults = new Map<Partition, unknown>()
 
   async function consume(partition: Partition): Promise<void> {
-    const start = await untilDone(partition, () => startOf(partition))
-    if (start === STOPPED) return
+    const start = await persistently(partition, () => startOf(partition))
+    if (start === ABORTED) return
     let position = start
     while (!stopping.signal.aborted) {
       if (position >= options.nextOf(partition)) {
         await asleep(partition)
         continue
       }
-      const done = await untilDone(partition, async () => {
+      const done = await persistently(partition, async () => {
         const records = options.readFrom(partition, position)
         await handler.records(partition, records)
         return ((records.at(-1)?.offset ?? position - 1) + 1) as Offset
       })
-      if (done === STOPPED) break
+      if (done === ABORTED) break
       position = done
     }
     try {
@@ -61,21 +63,20 @@ export function startLmdbSubscription(options: {
   }
 
   /** A handler that failed is called again with the same, later and later, until it succeeds or we stop: nothing is skipped. */
-  async function untilDone<Value>(partition: Partition, action: () => Promise<Value>): Promise<Value | typeof STOPPED> {
-    for (let attempt = 1; !stopping.signal.aborted; attempt++) {
-      try {
-        const value = await action()
-        faults.delete(partition)
-        return value
-      } catch (error) {
-        faults.set(partition, error)
-        options.onFailure()
-        const retryInMs = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(attempt - 1, 16))
-        log.error({ err: error, partition, attempt, retryInMs }, 'handler failed on records of the event log')
-        await delay(retryInMs, undefined, { signal: stopping.signal }).catch(() => undefined)
-      }
-    }
-    return STOPPED
+  async function persistently<Value>(partition: Partition, action: () => Promise<Value>): Promise<Value | typeof ABORTED> {
+    const done = await untilDone(
+      {
+        ...{ clock, backoff: RETRY, signal: stopping.signal },
+        onFailure({ error, failures, retryInMs }) {
+          faults.set(partition, error)
+          options.onFailure()
+          log.error({ err: error, partition, failures, retryInMs }, 'handler failed on records of the event log')
+        },
+      },
+      action,
+    )
+    if (done !== ABORTED) faults.delete(partition)
+    return done
   }
 
   function asleep(partition: Partition): Promise<void> {
@@ -103,9 +104,7 @@ export function startLmdbSubscription(options: {
   }
 }
 
-const STOPPED = Symbol('stopped')
-const RETRY_MS_MIN = 100
-const RETRY_MS_MAX = 10_000
+const RETRY = { firstMs: 100, mostMs: 10_000 }
 
 /** Going on would give offsets that the views have already read to new records, which would then never be counted. */
 function behindItsViews(partition: Partition, position: Offset, next: Offset): Fault {

@@ -6,6 +6,7 @@ import { drainPending } from 'chdb'
 import { type ChdbConnection, createChdbConnection } from 'chdb/connection'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
+import type { Clock } from '../../../base/clock.ts'
 import { Fault } from '../../../base/fault.ts'
 import type { UsageStore } from '../usage-store.ts'
 import type { InsertRows } from './clickhouse-executor.ts'
@@ -17,6 +18,7 @@ export type ChdbUsageStoreOptions = {
   /** Data directory; made when it is not there. */
   readonly path: string
   readonly chunkRecords: number
+  readonly clock: Clock
   readonly log: Logger
   readonly registry: Registry
 }
@@ -50,6 +52,7 @@ export async function openChdbUsageStore(options: ChdbUsageStoreOptions): Promis
     scanner,
     address: path,
     chunkRecords: options.chunkRecords,
+    clock: options.clock,
     log: options.log,
     registry: options.registry,
     insertRows: insertThroughFile(join(path, 'incoming'), async (sql, signal) => {

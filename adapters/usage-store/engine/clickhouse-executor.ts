@@ -1,8 +1,9 @@
 import { Readable } from 'node:stream'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { ClickHouseClient } from '@clickhouse/client'
 import type { Logger } from 'pino'
 import { Counter, type Registry } from 'prom-client'
+import { backoffMs } from '../../../base/backoff.ts'
+import type { Clock } from '../../../base/clock.ts'
 import { Fault } from '../../../base/fault.ts'
 import { invariant } from '../../../base/invariant.ts'
 import type { NativeRows } from '../native/native-rows.ts'
@@ -39,6 +40,7 @@ export type ClickHouseExecutorOptions = {
   readonly insertRows?: InsertRows | undefined
   /** Where the engine is, for messages. */
   readonly address: string
+  readonly clock: Clock
   readonly log: Logger
   readonly registry: Registry
 }
@@ -47,11 +49,10 @@ export type InsertRows = (table: string, rows: NativeRows, signal: AbortSignal |
 
 /** About 6 s in all; the aggregator above keeps its rows and tries again for as long as it takes. */
 const INSERT_ATTEMPTS_MAX = 6
-const FIRST_BACKOFF_MS = 100
-const BACKOFF_MAX_MS = 3_000
+const INSERT_BACKOFF = { firstMs: 100, mostMs: 3_000 }
 
 export function createClickHouseExecutor(options: ClickHouseExecutorOptions): ClickHouseExecutor {
-  const { reader, writer, address, log } = options
+  const { reader, writer, address, clock, log } = options
   const insertRows = options.insertRows ?? insertThroughClient(writer)
   const retries = new Counter({
     name: 'tollgate_usage_store_insert_retry_total',
@@ -121,13 +122,13 @@ export function createClickHouseExecutor(options: ClickHouseExecutorOptions): Cl
           return await guarded(signal, () => insertRows(table, rows, signal))
         } catch (error) {
           if (!(error instanceof Fault) || !error.canRetry || attempt === INSERT_ATTEMPTS_MAX) throw error
-          const waitMs = Math.min(FIRST_BACKOFF_MS * 2 ** (attempt - 1), BACKOFF_MAX_MS)
+          const waitMs = backoffMs(INSERT_BACKOFF, attempt)
           retries.inc({ table })
           log.warn(
             { table, attempt, waitMs, rowsBytes: rows.blocks.reduce((sum, { length }) => sum + length, 0), err: error },
             'insert failed and is tried again',
           )
-          await sleep(waitMs, undefined, signal === undefined ? {} : { signal })
+          await clock.sleep(waitMs, signal)
         }
       }
     },

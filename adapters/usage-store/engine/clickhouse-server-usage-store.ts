@@ -1,6 +1,7 @@
 import { ClickHouseLogLevel, createClient } from '@clickhouse/client'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
+import type { Clock } from '../../../base/clock.ts'
 import type { UsageStore } from '../usage-store.ts'
 import { createClickHouseUsageStore } from './clickhouse-usage-store.ts'
 import { CLUSTER_SETTINGS, type ClickHouseCluster, onCluster } from './cluster-statements.ts'
@@ -13,6 +14,7 @@ export type ClickHouseServerUsageStoreOptions = {
   /** One of its `remote_servers`, to hold the tables together; null for that server alone. */
   readonly cluster?: string | null
   readonly chunkRecords: number
+  readonly clock: Clock
   readonly log: Logger
   readonly registry: Registry
   readonly requestTimeoutMs?: number
@@ -46,6 +48,7 @@ export function openClickHouseUsageStore(options: ClickHouseServerUsageStoreOpti
     address,
     cluster,
     chunkRecords: options.chunkRecords,
+    clock: options.clock,
     log: options.log,
     registry: options.registry,
     async prepare() {

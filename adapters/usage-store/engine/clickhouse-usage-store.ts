@@ -1,6 +1,7 @@
 import type { ClickHouseClient } from '@clickhouse/client'
 import type { Logger } from 'pino'
 import { Counter, type Registry } from 'prom-client'
+import type { Clock } from '../../../base/clock.ts'
 import { invariant } from '../../../base/invariant.ts'
 import type { MeterKey, Offset, Partition, TenantKey } from '../../../domain/identity.ts'
 import { encodeActivations, encodeEvents, encodePositions, encodeWindows, joinedRows, type NativeRows } from '../native/native-rows.ts'
@@ -29,6 +30,7 @@ export type ClickHouseUsageStoreOptions = {
   readonly address: string
   /** Offsets per chunk; fixed at the store's birth. */
   readonly chunkRecords: number
+  readonly clock: Clock
   readonly log: Logger
   readonly registry: Registry
 }
@@ -44,6 +46,7 @@ export function createClickHouseUsageStore(options: ClickHouseUsageStoreOptions)
     scanner: options.scanner,
     insertRows: options.insertRows,
     address: options.address,
+    clock: options.clock,
     log,
     registry,
   })
