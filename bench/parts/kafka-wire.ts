@@ -6,6 +6,7 @@ import { createKafkaJsWire } from '../../adapters/event-log/kafka/wire/kafkajs-w
 import { encodeRecordBatch } from '../../adapters/event-log/kafka/wire/record-batch.ts'
 import { bestCompression } from '../../adapters/event-log/kafka/wire/record-compression.ts'
 import type { InstantMs, Offset, Partition } from '../../domain/identity.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
 import { median } from '../distribution.ts'
 import { encodedRecords } from '../encoded-records.ts'
 import type { BenchContext, BenchPart, Figure } from '../part.ts'
@@ -51,7 +52,7 @@ function measureKafkaWire(context: BenchContext): Promise<readonly Figure[]> {
 /** One record in every partition: the brokers serve the topic and give out producer ids. */
 async function makeTopic(brokers: string): Promise<void> {
   const common = { partitions: PARTITIONS, replication: 1, clientId: 'bench', log: pino({ level: 'silent' }), registry: new Registry() }
-  const eventLog = await createKafkaEventLog({ ...common, brokers: brokers.split(','), topic: TOPIC })
+  const eventLog = await createKafkaEventLog({ clock: systemClock, ...common, brokers: brokers.split(','), topic: TOPIC })
   await Promise.all(partitionsOf(PARTITIONS).map((partition) => eventLog.append(partition, new Uint8Array(1), Date.now() as InstantMs)))
   await eventLog.stop()
 }
