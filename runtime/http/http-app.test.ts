@@ -245,6 +245,25 @@ test('the API describes itself', async () => {
   expect((await app.inject('/docs/')).body).not.toContain('https://')
 })
 
+test('every code is in the error reference, for people and for programs', async () => {
+  const page = await app.inject('/docs/errors')
+  expect(page.headers['content-type']).toContain('text/html')
+  expect(page.body).toContain('<tr id="missing_key"><td><code>missing_key</code></td><td>401</td>')
+  const { 'x-errors': sections } = (await app.inject('/openapi.json')).json()
+  const entries = sections.flatMap(({ entries }: { entries: { code: string }[] }) => entries)
+  expect(entries).toContainEqual(expect.objectContaining({ code: 'too_many_events', status: 413 }))
+})
+
+test('an error and the log line of it are of one request: id, code, tenant, key', async () => {
+  const lines: string[] = []
+  const logged = createHttpApp({ ...options(), log: pino({ level: 'info' }, { write: (line) => void lines.push(line) }) })
+  logged.register(thingRoutes)
+  const problem = (await logged.inject({ url: '/v1/things/refused', headers: reader })).json()
+  await logged.close()
+  const line = lines.map((text) => JSON.parse(text)).find(({ msg }) => msg === 'request refused')
+  expect(line).toMatchObject({ requestId: problem.requestId, code: 'meter_backfilling', tenant: 'default', keyId: 'k1' })
+})
+
 test('metrics count by route, not by URL', async () => {
   await app.inject({ url: '/v1/things/some-customer', headers: reader })
   const { body } = await app.inject('/metrics')

@@ -23,12 +23,16 @@ const FOLDERS = [
 ]
 
 /** All production code but the tables themselves. */
-const source = FOLDERS.flatMap((folder) =>
-  readdirSync(new URL(`${folder}/`, ROOT), { recursive: true, encoding: 'utf8' })
-    .map((path) => `${folder}/${path}`)
+const source = filesOf(FOLDERS)
+  .map(({ text }) => text)
+  .join('\n')
+
+function filesOf(folders: readonly string[]): readonly { readonly path: string; readonly text: string }[] {
+  return folders
+    .flatMap((folder) => readdirSync(new URL(`${folder}/`, ROOT), { recursive: true, encoding: 'utf8' }).map((path) => `${folder}/${path}`))
     .filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts') && !/^schemas\/http\/(refusals\/|faults)/.test(path))
-    .map((path) => readFileSync(new URL(path, ROOT), 'utf8')),
-).join('\n')
+    .map((path) => ({ path, text: readFileSync(new URL(path, ROOT), 'utf8') }))
+}
 
 describe('the table', () => {
   test('has every code once', () => {
@@ -61,6 +65,12 @@ describe('the table', () => {
     // After a change of the table: npx vitest run schemas/http/refusals.test.ts -u
     await expect(errorReferenceMarkdown()).toMatchFileSnapshot('../../docs/errors.md')
   })
+})
+
+test('rules, SQL and the shared core know no HTTP: neither a status nor a route', () => {
+  const core = filesOf(['adapters', 'domain', 'entitlements', 'rating', 'usage'])
+  expect(core.length).toBeGreaterThan(100)
+  expect(core.filter(({ text }) => /\/v1\/|\bstatus: [45]\d\d\b/.test(text)).map(({ path }) => path)).toEqual([])
 })
 
 test('the compiler names a refusal without its fields, a code without a row and a code that is told field by field only', () => {
