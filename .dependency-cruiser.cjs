@@ -4,7 +4,9 @@
 const STAGES = ['api', 'billing', 'alerts', 'commerce', 'custody', 'ingest', 'aggregator']
 const SHARED = ['usage', 'entitlements', 'rating']
 const PRODUCTION = ['base', 'domain', 'schemas', 'adapters', ...SHARED, ...STAGES, 'compat', 'runtime', 'sdk', 'console', 'look']
-const PORTS = '^adapters/(event-log/event-log|usage-store/usage-store|counters/counters|database/catalog)\\.ts$'
+const PORTS = '^adapters/(event-log/event-log|usage-store/usage-store|counters/counters)\\.ts$'
+/** Of the database a stage sees the types of stores, and what they speak of: a store's type stands beside its SQL. */
+const STORES = '^adapters/database/([^/]+|(?!engine/)[^/]+/[^/]+-(store|reader))\\.ts$'
 
 /** Tests may use real implementations. */
 const TEST = '\\.test\\.ts$'
@@ -79,7 +81,28 @@ module.exports = {
       comment: 'Only runtime/ picks an implementation.',
       severity: 'error',
       from: { path: folders([...SHARED, ...STAGES, 'compat']), pathNot: TEST },
-      to: { path: '^adapters/', pathNot: PORTS },
+      to: { path: '^adapters/', pathNot: [PORTS, STORES] },
+    },
+    {
+      name: 'stages-see-types-of-stores-only',
+      comment: 'A store is made in runtime/, on a session that a stage does not see: `import type`.',
+      severity: 'error',
+      from: { path: folders([...SHARED, ...STAGES, 'compat']), pathNot: TEST },
+      to: { path: STORES, dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'stores-know-no-engine',
+      comment: 'A store is a function of the session, whatever runs the SQL.',
+      severity: 'error',
+      from: { path: '^adapters/database/(?!engine/)', pathNot: TEST },
+      to: { path: '^adapters/database/engine/' },
+    },
+    {
+      name: 'engine-knows-no-store',
+      comment: 'So that a new store changes nothing of it.',
+      severity: 'error',
+      from: { path: '^adapters/database/engine/', pathNot: TEST },
+      to: { path: '^adapters/database/(?!engine/)[^/]+/' },
     },
     {
       name: 'shared-know-no-stage',

@@ -8,9 +8,11 @@ import { Registry } from 'prom-client'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import type { Counters } from '../adapters/counters/counters.ts'
 import { createEmbeddedCounters } from '../adapters/counters/embedded/embedded-counters.ts'
-import type { Catalog, CatalogChange } from '../adapters/database/catalog.ts'
-import { openPGliteCatalog } from '../adapters/database/engine/pglite-catalog.ts'
-import type { EventLog, LogRecord } from '../adapters/event-log/event-log.ts'
+import type { ChangeFeed } from '../adapters/database/changes.ts'
+import { createChangeListeners } from '../adapters/database/engine/change-listeners.ts'
+import { openPGliteDatabase } from '../adapters/database/engine/pglite-database.ts'
+import type { MeterStore } from '../adapters/database/meters/meter-store.ts'
+import type { LogRecord } from '../adapters/event-log/event-log.ts'
 import { createLmdbEventLog } from '../adapters/event-log/lmdb/lmdb-event-log.ts'
 import { openChdbUsageStore } from '../adapters/usage-store/engine/chdb-usage-store.ts'
 import type { Flush, UsageStore } from '../adapters/usage-store/usage-store.ts'
@@ -22,6 +24,7 @@ import type { Meter, MeterDefinition } from '../domain/metering/meter.ts'
 import { partitionOf } from '../domain/metering/partitioning.ts'
 import type { UsageEvent } from '../domain/metering/usage-event.ts'
 import { orThrow } from '../domain/refusal.ts'
+import { databaseStores } from '../runtime/database-stores.ts'
 import { systemClock } from '../runtime/system-clock.ts'
 import { encodeUsageEventBatch } from '../schemas/avro/usage-event-batch.ts'
 import { type Aggregator, createAggregator } from './aggregator.ts'
@@ -37,7 +40,7 @@ const soon = { timeout: 20_000, interval: 20 }
 let tenant: TenantKey
 let tests = 0
 let path: string
-let stores: { eventLog: EventLog; usageStore: UsageStore; counters: Counters; catalog: Catalog }
+let stores: Awaited<ReturnType<typeof openStores>>
 let aggregator: Aggregator | null
 let setAside: { record: LogRecord; reason: string }[]
 
@@ -47,9 +50,9 @@ async function openStores() {
   const usageStore = await openChdbUsageStore({ clock: systemClock, path: join(path, 'usage'), chunkRecords: 8, log, registry })
   await usageStore.migrate()
   const counters = await createEmbeddedCounters({ path: join(path, 'counters'), clock, log, registry })
-  const catalog = await openPGliteCatalog({ path: join(path, 'catalog'), clock, randomBytes, log })
-  await catalog.migrate()
-  return { eventLog, usageStore, counters, catalog }
+  const database = await openPGliteDatabase({ path: join(path, 'catalog'), clock, randomBytes, log })
+  await database.migrate()
+  return { ...databaseStores(database.session), database, changes: database.changes, eventLog, usageStore, counters }
 }
 
 async function startAggregator(over: Partial<typeof stores> = {}): Promise<Aggregator> {
@@ -71,7 +74,8 @@ beforeAll(async () => {
   stores = await openStores()
 })
 afterAll(async () => {
-  for (const store of Object.values(stores)) await store.stop()
+  const { eventLog, usageStore, counters, database } = stores
+  for (const store of [eventLog, usageStore, counters, database]) await store.stop()
   await rm(path, { recursive: true, force: true })
 })
 beforeEach(() => {
@@ -102,10 +106,10 @@ const send = (events: UsageEvent[], receivedAtMs: InstantMs = NOW_MS) =>
   )
 const tokensMeter: MeterDefinition = { eventType: 'llm.request', aggregation: 'sum', value: ['tokens'], dimensions: { model: 'model' } }
 const putMeter = async (key: string, definition: MeterDefinition) =>
-  orThrow(await stores.catalog.putMeter(tenant, key as MeterKey, definition)).value
+  orThrow(await stores.meters.put(tenant, key as MeterKey, definition)).value
 
 async function total(key: string) {
-  const meter = await stores.catalog.meter(tenant, key as MeterKey)
+  const meter = await stores.meters.get(tenant, key as MeterKey)
   if (meter === null) return null
   const range = { fromMs: 0 as InstantMs, toMs: (NOW_MS + 86_400_000) as InstantMs }
   const query = { tenant, meter: meter.key, revision: meter.revision, ...range, groupBy: [], filter: {}, rowsMax: 10 }
@@ -134,7 +138,7 @@ test('Events become windows and rows, repeats count once, and new customers appe
   await settled()
   await vi.waitFor(async () => expect(await total('tokens')).toEqual({ events: 2, sum: units(5) + 500_000_000n }), soon)
   expect(await stores.usageStore.events({ tenant, limit: 100 })).toHaveLength(4)
-  expect((await stores.catalog.customer(tenant, 'c2' as CustomerKey))?.key).toBe('c2')
+  expect((await stores.customers.get(tenant, 'c2' as CustomerKey))?.key).toBe('c2')
 })
 
 test('A meter made after its events answers for them, and a changed one is counted anew', async () => {
@@ -158,25 +162,28 @@ test('A meter made after its events answers for them, and a changed one is count
 })
 
 test('A meter is complete in the end, however often meters change meanwhile', async () => {
-  let change = (_change: CatalogChange): void => undefined
+  const others = createChangeListeners()
   let changesLeft = 0
-  const catalog: Catalog = {
-    ...stores.catalog,
-    onChange(listener) {
-      change = listener
-      stores.catalog.onChange(listener)
+  const changes: ChangeFeed = {
+    ...stores.changes,
+    subscribe(listener) {
+      others.subscribe(listener)
+      stores.changes.subscribe(listener)
     },
-    async allMeters() {
-      const meters = await stores.catalog.allMeters()
+  }
+  const meters: MeterStore = {
+    ...stores.meters,
+    async all() {
+      const found = await stores.meters.all()
       await immediate()
       if (changesLeft > 0) {
         changesLeft--
-        change({ tenant, kind: 'meter', key: 'another' })
+        others.tell([{ tenant, topic: 'meters', key: 'another' as MeterKey }])
       }
-      return meters
+      return found
     },
   }
-  await startAggregator({ catalog })
+  await startAggregator({ changes, meters })
   for (const customer of ['c1', 'c2', 'c3', 'c4']) await send([usageEvent('a', { tokens: 1 }, { customer: customer as CustomerKey })])
   await settled()
   changesLeft = 300
@@ -233,8 +240,8 @@ async function subscribe(customer: CustomerKey, tokens: Meter, startMs: InstantM
     filter: { model: ['a', 'b'] },
     unit: null,
   } as const
-  await stores.catalog.putFeature(tenant, feature)
-  await stores.catalog.putProduct(tenant, { key: 'p' as ProductKey, name: 'P', description: null })
+  await stores.features.put(tenant, feature)
+  await stores.products.put(tenant, { key: 'p' as ProductKey, name: 'P', description: null })
   const entitlement = {
     feature: feature.key,
     limit: '100',
@@ -244,12 +251,12 @@ async function subscribe(customer: CustomerKey, tokens: Meter, startMs: InstantM
     rollover: null,
     value: null,
   } as const
-  await stores.catalog.putPlan(tenant, {
+  await stores.plans.put(tenant, {
     ...{ plan: 'p' as PlanKey, product: 'p' as ProductKey, name: 'P', currency: 'USD', interval: 'month', baseFee: null, charges: [] },
     entitlements: [entitlement],
   })
-  await stores.catalog.putCustomer(tenant, { key: customer, name: null, email: null, subjects: [], metadata: {} })
-  await stores.catalog.createSubscription(tenant, { customer, plan: 'p' as PlanKey, startMs, anchorMs: startMs })
+  await stores.customers.put(tenant, { key: customer, name: null, email: null, subjects: [], metadata: {} })
+  await stores.subscriptions.create(tenant, { customer, plan: 'p' as PlanKey, startMs, anchorMs: startMs })
   return feature
 }
 
@@ -273,7 +280,7 @@ test('Counters are computed on request from what was used before, and then follo
   await settled()
   const ref = { tenant, customer, partition: partitionOf(tenant, customer, PARTITIONS) }
   await stores.counters.requestTracking(ref)
-  const inputs = await stores.catalog.entitlementInputs(tenant, [customer])
+  const inputs = await stores.entitlementInputs.read(tenant, [customer])
   const [tracked] = trackedFeatures(inputs.get(customer) ?? NO_ENTITLEMENT_INPUTS, NOW_MS)
   const used = async (periodStartMs: number) =>
     (await stores.counters.read(ref, [{ feature: feature.key, periodStartMs: periodStartMs as InstantMs }], NOW_MS))[0]

@@ -1,7 +1,10 @@
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import type { Counters } from '../adapters/counters/counters.ts'
-import type { Catalog } from '../adapters/database/catalog.ts'
+import type { ChangeFeed } from '../adapters/database/changes.ts'
+import type { CustomerStore } from '../adapters/database/customers/customer-store.ts'
+import type { EntitlementInputsReader } from '../adapters/database/entitlements/entitlement-inputs-reader.ts'
+import type { MeterStore } from '../adapters/database/meters/meter-store.ts'
 import type { EventLog, LogRecord, LogSubscription } from '../adapters/event-log/event-log.ts'
 import type { UsageStore } from '../adapters/usage-store/usage-store.ts'
 import type { Clock } from '../base/clock.ts'
@@ -73,7 +76,10 @@ export type AggregatorDeps = {
   readonly eventLog: EventLog
   readonly usageStore: UsageStore
   readonly counters: Counters
-  readonly catalog: Catalog
+  readonly changes: Pick<ChangeFeed, 'subscribe'>
+  readonly meters: Pick<MeterStore, 'all' | 'get'>
+  readonly customers: Pick<CustomerStore, 'ensure'>
+  readonly entitlementInputs: EntitlementInputsReader
   readonly clock: Clock
   readonly log: Logger
   readonly registry: Registry
@@ -83,13 +89,13 @@ export type AggregatorDeps = {
 }
 
 export function createAggregator(deps: AggregatorDeps): Aggregator {
-  const { eventLog, usageStore, counters, catalog, clock, log } = deps
+  const { eventLog, usageStore, counters, meters, entitlementInputs, clock, log } = deps
   const options = { ...AGGREGATOR_DEFAULTS, ...deps.options }
   const stopping = new AbortController()
   const { signal } = stopping
   const metrics = createAggregatorMetrics(deps.registry)
   const retry = createRetry({ clock, log, onFailure: metrics.failed })
-  const ensureCustomers = (customers: Parameters<Catalog['ensureCustomers']>[0]) => catalog.ensureCustomers(customers)
+  const ensureCustomers = deps.customers.ensure
   const { flushIntervalMs, flushRowsMax } = options
   const flusher = createFlusher({ usageStore, ensureCustomers, retry, metrics, clock, log, signal, flushIntervalMs, flushRowsMax })
   const workers = new Map<Partition, PartitionWorker>()
@@ -97,13 +103,13 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
   const letGo = new Map<Partition, AbortController>()
   const progress = createProgress({ eventLog, clock, retry, workers, flushIntervalMs, stalledAfterMs: options.stalledAfterMs })
   const meterBook = createMeterBook({
-    ...{ catalog, usageStore, flusher, retry, metrics, log, signal },
+    ...{ meters, usageStore, flusher, retry, metrics, log, signal },
     partitions: eventLog.partitions,
     workers: () => [...workers.values()],
   })
   const partitionDeps = {
     encodedTogether: options.encodedTogether,
-    ...{ eventLog, usageStore, counters, catalog, clock, log, retry, metrics, flusher, signal },
+    ...{ eventLog, usageStore, counters, meters, entitlementInputs, clock, log, retry, metrics, flusher, signal },
     activationWriter: createActivationWriter(usageStore),
     decode: decodeUsageEventBatch,
     onUndecodable: deps.onUndecodable,
@@ -207,9 +213,10 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
   return {
     async start() {
       await meterBook.load()
-      catalog.onChange((change) => {
-        if (change.kind === 'meter' && !signal.aborted) meterBook.changed()
-      })
+      const metersChanged = () => {
+        if (!signal.aborted) meterBook.changed()
+      }
+      deps.changes.subscribe({ topics: ['meters'], changed: metersChanged, missed: metersChanged })
       counters.onTrackingRequest(serveTracking)
       subscription = await eventLog.subscribe(options.group, { assigned, revoked, records })
       trimDueMs = clock.now() + TRIM_INTERVAL_MS

@@ -1,12 +1,8 @@
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
-import type { Counters } from '../adapters/counters/counters.ts'
-import type { Catalog } from '../adapters/database/catalog.ts'
-import type { EventLog } from '../adapters/event-log/event-log.ts'
-import type { UsageStore } from '../adapters/usage-store/usage-store.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Stage, StageHealth } from '../schemas/http/stage.ts'
-import { type AggregatorHealth, createAggregator } from './aggregator.ts'
+import { type AggregatorDeps, type AggregatorHealth, createAggregator } from './aggregator.ts'
 import { shareLookUps } from './dedupe/shared-look-ups.ts'
 import { observeLag } from './lag-metrics.ts'
 
@@ -20,21 +16,16 @@ export type AggregatorKit = {
     readonly stalledAfterMs: number
     readonly drainMaxMs: number
   }
-  readonly stores: {
-    readonly catalog: Catalog
-    readonly eventLog: EventLog
-    readonly usageStore: UsageStore
-    readonly counters: Counters
-  }
+  readonly stores: Pick<AggregatorDeps, 'eventLog' | 'usageStore' | 'counters' | 'changes' | 'meters' | 'customers' | 'entitlementInputs'>
 }
 
 const DAY_MS = 86_400_000
 
 /** The stage between the event log and the views. */
 export function openAggregator({ clock, log, registry, config, stores }: AggregatorKit): Stage {
-  const { catalog, eventLog, usageStore, counters } = stores
+  const { eventLog, usageStore, counters, changes, meters, customers, entitlementInputs } = stores
   const aggregator = createAggregator({
-    ...{ catalog, eventLog, counters, clock, registry },
+    ...{ eventLog, counters, changes, meters, customers, entitlementInputs, clock, registry },
     usageStore: shareLookUps(usageStore, clock),
     log: log.child({ stage: 'aggregator' }),
     onUndecodable: (record, reason) => eventLog.setAside(record, reason),

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { Counter, type Registry } from 'prom-client'
 import type { Cap, CounterReading, Counters, CustomerRef } from '../adapters/counters/counters.ts'
-import type { Catalog } from '../adapters/database/catalog.ts'
+import type { AllowanceOpeningStore } from '../adapters/database/allowance-openings/allowance-opening-store.ts'
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { invariant } from '../base/invariant.ts'
@@ -52,7 +52,7 @@ const POLL_INTERVAL_MS = 4
 const REQUEST_AGAIN_MS = 250
 
 export function createBalanceReader(deps: {
-  readonly catalog: Pick<Catalog, 'saveOpening'>
+  readonly allowanceOpenings: AllowanceOpeningStore
   readonly entitlements: EntitlementCache
   readonly counters: Counters
   readonly catchUp: CountersCatchUp
@@ -63,7 +63,7 @@ export function createBalanceReader(deps: {
   readonly trackingWaitMaxMs?: number
 }): BalanceReader {
   const {
-    catalog,
+    allowanceOpenings,
     entitlements: cache,
     counters,
     catchUp,
@@ -128,8 +128,8 @@ export function createBalanceReader(deps: {
     folding.add(name)
     const basis = countingBasis(tracked.meter, tracked.filter, tracked.schedule)
     folds.inc()
-    catalog
-      .saveOpening(tenant, customer, { feature, basis, ledger })
+    allowanceOpenings
+      .save(tenant, customer, { feature, basis, ledger })
       .catch((error: unknown) => log.warn({ err: error }, 'segments of a balance were not folded up'))
       .finally(() => folding.delete(name))
   }

@@ -1,6 +1,7 @@
 import { Registry } from 'prom-client'
 import { expect, test } from 'vitest'
-import type { CatalogChange } from '../adapters/database/catalog.ts'
+import type { Change } from '../adapters/database/changes.ts'
+import { createChangeListeners } from '../adapters/database/engine/change-listeners.ts'
 import type { Feature } from '../domain/catalog/plan.ts'
 import { type EntitlementInputs, NO_ENTITLEMENT_INPUTS } from '../domain/entitlements/entitlement-inputs.ts'
 import type { CustomerKey, FeatureKey, InstantMs, TenantKey } from '../domain/identity.ts'
@@ -22,32 +23,35 @@ test('a customer is read once, also by many at once, and then answered without a
 })
 
 test.each([
-  { kind: 'subscription', key: 'acme', isForgotten: true },
-  { kind: 'customer', key: 'acme', isForgotten: true },
-  { kind: 'entitlement', key: 'acme', isForgotten: true },
-  { kind: 'entitlement', key: 'other', isForgotten: false },
-  { kind: 'subscription', key: 'other', isForgotten: false },
-  { kind: 'plan', key: 'pro', isForgotten: true },
-  { kind: 'feature', key: 'runs', isForgotten: true },
-  { kind: 'meter', key: 'm', isForgotten: true },
-  { kind: 'product', key: 'p', isForgotten: false },
-  { kind: 'key', key: 'k', isForgotten: false },
-] as const)('after a change of $kind $key it is read again: $isForgotten', async ({ kind, key, isForgotten }) => {
+  { topic: 'subscriptions', key: 'acme', isForgotten: true },
+  { topic: 'customers', key: 'acme', isForgotten: true },
+  { topic: 'overrides', key: 'acme', isForgotten: true },
+  { topic: 'grants', key: 'acme', isForgotten: true },
+  { topic: 'resets', key: 'acme', isForgotten: true },
+  { topic: 'allowance_openings', key: 'acme', isForgotten: true },
+  { topic: 'overrides', key: 'other', isForgotten: false },
+  { topic: 'subscriptions', key: 'other', isForgotten: false },
+  { topic: 'plans', key: 'pro', isForgotten: true },
+  { topic: 'features', key: 'runs', isForgotten: true },
+  { topic: 'meters', key: 'm', isForgotten: true },
+  { topic: 'products', key: 'p', isForgotten: false },
+  { topic: 'keys', key: 'k', isForgotten: false },
+] as const)('after a change of $topic $key it is read again: $isForgotten', async ({ topic, key, isForgotten }) => {
   const { cache, change, pending, answer } = openCache()
   const loaded = cache.entitlementsOf(TENANT, ACME)
   answer(inputs({ value: 'a' }))
   await loaded
-  change({ tenant: 'other' as TenantKey, kind, key })
+  change({ tenant: 'other' as TenantKey, topic, key } as Change)
   expect(cache.entitlementsOf(TENANT, ACME)).not.toBeInstanceOf(Promise)
-  change({ tenant: TENANT, kind, key })
+  change({ tenant: TENANT, topic, key } as Change)
   void cache.entitlementsOf(TENANT, ACME)
   expect(pending).toHaveLength(isForgotten ? 1 : 0)
 })
 
-test.each(['subscription', 'plan'] as const)('a load that a change of %s overtook is not kept and not joined', async (kind) => {
+test.each(['subscriptions', 'plans'] as const)('a load that a change of %s overtook is not kept and not joined', async (topic) => {
   const { cache, change, answer } = openCache()
   const before = cache.entitlementsOf(TENANT, ACME)
-  change({ tenant: TENANT, kind, key: 'acme' })
+  change({ tenant: TENANT, topic, key: 'acme' } as Change)
   const after = cache.entitlementsOf(TENANT, ACME)
   answer(inputs({ value: 'old' }))
   answer(inputs({ value: 'new' }))
@@ -71,11 +75,11 @@ test('it is read again when time alone changes it', async () => {
 })
 
 test('it is all read again when changes may have been missed, and what was known is remembered until then', async () => {
-  const { cache, change, pending, answer } = openCache()
+  const { cache, missChanges, pending, answer } = openCache()
   const loaded = cache.entitlementsOf(TENANT, ACME)
   answer(inputs({ value: 'a' }))
   await loaded
-  change({ tenant: '' as TenantKey, kind: 'everything', key: '' })
+  missChanges()
   const again = cache.entitlementsOf(TENANT, ACME)
   expect(pending).toHaveLength(1)
   expect(regionOf(cache.lastKnown(TENANT, ACME) ?? { entitlements: new Map() })).toBe('a')
@@ -132,7 +136,7 @@ test('features are cached, unknown ones too, until they change', async () => {
   expect(await cache.feature(TENANT, TOKENS)).toBeNull()
   features.set(TOKENS, { key: TOKENS } as Feature)
   expect(cache.feature(TENANT, TOKENS)).toBeNull()
-  change({ tenant: TENANT, kind: 'feature', key: TOKENS })
+  change({ tenant: TENANT, topic: 'features', key: TOKENS })
   expect(await cache.feature(TENANT, TOKENS)).toEqual({ key: TOKENS })
 })
 
@@ -142,18 +146,17 @@ type Pending = { resolve(inputs: EntitlementInputs): void; reject(error: Error):
 function openCache(customersMax = 100) {
   const clock = { ...systemClock, nowMs: 0, heardUpToMs: 0, now: () => clock.nowMs as InstantMs }
   const pending: Pending[] = []
-  const listeners: ((change: CatalogChange) => void)[] = []
+  const listeners = createChangeListeners()
   const features = new Map<string, Feature>()
   const cache = createEntitlementCache({
-    catalog: {
-      entitlementInputs: (_tenant, [customer]) =>
+    entitlementInputs: {
+      read: (_tenant, [customer]) =>
         new Promise((resolve, reject) =>
           pending.push({ resolve: (inputs) => resolve(new Map(customer === undefined ? [] : [[customer, inputs]])), reject }),
         ),
-      feature: async (_tenant, key) => features.get(key) ?? null,
-      onChange: (listener) => listeners.push(listener),
-      heardUpToMs: () => clock.heardUpToMs as InstantMs,
     },
+    features: { get: async (_tenant, key) => features.get(key) ?? null },
+    changes: { subscribe: listeners.subscribe, heardUpToMs: () => clock.heardUpToMs as InstantMs },
     clock,
     registry: new Registry(),
     customersMax,
@@ -164,9 +167,8 @@ function openCache(customersMax = 100) {
     pending,
     features,
     answer: (answer: EntitlementInputs) => pending.shift()?.resolve(answer),
-    change: (change: CatalogChange) => {
-      for (const listener of listeners) listener(change)
-    },
+    change: (change: Change) => listeners.tell([change]),
+    missChanges: listeners.tellMissed,
   }
 }
 

@@ -1,5 +1,7 @@
 import { Counter, type Registry } from 'prom-client'
-import type { Catalog, CatalogChange } from '../adapters/database/catalog.ts'
+import type { ChangeFeed } from '../adapters/database/changes.ts'
+import type { EntitlementInputsReader } from '../adapters/database/entitlements/entitlement-inputs-reader.ts'
+import type { FeatureStore } from '../adapters/database/features/feature-store.ts'
 import type { Clock } from '../base/clock.ts'
 import { createInvalidatingCache } from '../base/invalidating-cache.ts'
 import type { MaybePromise } from '../base/maybe-promise.ts'
@@ -39,12 +41,14 @@ export const FEATURES_CACHED_MAX = 10_000
 export const ENTITLEMENT_AGE_MS_MAX = 10_000
 
 export function createEntitlementCache(deps: {
-  readonly catalog: Pick<Catalog, 'entitlementInputs' | 'feature' | 'onChange' | 'heardUpToMs'>
+  readonly entitlementInputs: EntitlementInputsReader
+  readonly features: Pick<FeatureStore, 'get'>
+  readonly changes: ChangeFeed
   readonly clock: Clock
   readonly registry: Registry
   readonly customersMax?: number
 }): EntitlementCache {
-  const { catalog, clock, registry, customersMax = CUSTOMERS_CACHED_MAX } = deps
+  const { entitlementInputs, changes, clock, registry, customersMax = CUSTOMERS_CACHED_MAX } = deps
   const loads = new Counter({
     name: 'tollgate_entitlement_loads_total',
     help: 'Reads of the catalog because entitlements or a feature were not cached, by what was read',
@@ -55,7 +59,7 @@ export function createEntitlementCache(deps: {
     loads.inc({ kind: 'customer' })
     const asOfMs = clock.now()
     const customer = key as CustomerKey
-    const inputs = (await catalog.entitlementInputs(tenant, [customer])).get(customer) ?? NO_ENTITLEMENT_INPUTS
+    const inputs = (await entitlementInputs.read(tenant, [customer])).get(customer) ?? NO_ENTITLEMENT_INPUTS
     const nowMs = clock.now()
     const entitlements = resolveEntitlements(inputs, nowMs)
     const isKnown = inputs.subscriptions.length > 0 || inputs.overrides.length > 0
@@ -63,21 +67,19 @@ export function createEntitlementCache(deps: {
   })
   const features = createInvalidatingCache(FEATURES_CACHED_MAX, (tenant: TenantKey, key) => {
     loads.inc({ kind: 'feature' })
-    return catalog.feature(tenant, key as FeatureKey)
+    return deps.features.get(tenant, key as FeatureKey)
   })
-  catalog.onChange((change) => {
-    if (change.kind === 'everything') {
-      features.forgetAll()
-      customers.forgetAll()
-    }
-    if (change.kind === 'feature') features.forget(change.tenant, change.key)
-    if (changesOneCustomer(change)) customers.forget(change.tenant, change.key)
-    else if (changesManyCustomers(change)) customers.forgetGroup(change.tenant)
+  changes.subscribe({
+    topics: CHANGE_ONE_CUSTOMER,
+    changed: ({ tenant, key }) => customers.forget(tenant, key),
+    missed: customers.forgetAll,
   })
+  changes.subscribe({ topics: CHANGE_MANY_CUSTOMERS, changed: ({ tenant }) => customers.forgetGroup(tenant), missed: customers.forgetAll })
+  changes.subscribe({ topics: ['features'], changed: ({ tenant, key }) => features.forget(tenant, key), missed: features.forgetAll })
 
   function isGood({ asOfMs, validUntilMs }: CustomerEntitlements): boolean {
     const nowMs = clock.now()
-    return nowMs < validUntilMs && nowMs - Math.max(asOfMs, catalog.heardUpToMs()) <= ENTITLEMENT_AGE_MS_MAX
+    return nowMs < validUntilMs && nowMs - Math.max(asOfMs, changes.heardUpToMs()) <= ENTITLEMENT_AGE_MS_MAX
   }
 
   return {
@@ -94,10 +96,5 @@ export function createEntitlementCache(deps: {
   }
 }
 
-function changesOneCustomer({ kind }: CatalogChange): boolean {
-  return kind === 'subscription' || kind === 'entitlement' || kind === 'customer'
-}
-
-function changesManyCustomers({ kind }: CatalogChange): boolean {
-  return kind === 'plan' || kind === 'feature' || kind === 'meter'
-}
+const CHANGE_ONE_CUSTOMER = ['customers', 'subscriptions', 'overrides', 'grants', 'resets', 'allowance_openings'] as const
+const CHANGE_MANY_CUSTOMERS = ['plans', 'features', 'meters'] as const

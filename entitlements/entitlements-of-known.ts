@@ -1,16 +1,16 @@
-import type { Catalog } from '../adapters/database/catalog.ts'
+import type { CustomerStore } from '../adapters/database/customers/customer-store.ts'
 import type { CustomerKey, TenantKey } from '../domain/identity.ts'
 import { RefusalError, refuse } from '../domain/refusal.ts'
 import type { CustomerEntitlements, EntitlementCache } from './entitlement-cache.ts'
 
 /** For routes with the customer in the path: one that does not exist is 404. */
 export async function entitlementsOfKnown(
-  { catalog, entitlements }: { readonly catalog: Pick<Catalog, 'customer'>; readonly entitlements: EntitlementCache },
+  { customers, entitlements }: { readonly customers: Pick<CustomerStore, 'get'>; readonly entitlements: EntitlementCache },
   tenant: TenantKey,
   customer: CustomerKey,
 ): Promise<CustomerEntitlements['entitlements']> {
   const resolved = await entitlements.entitlementsOf(tenant, customer)
-  if (!resolved.isKnown && (await catalog.customer(tenant, customer)) === null)
+  if (!resolved.isKnown && (await customers.get(tenant, customer)) === null)
     throw new RefusalError(refuse('unknown_customer', { customer }))
   return resolved.entitlements
 }

@@ -1,7 +1,10 @@
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import type { Counters } from '../adapters/counters/counters.ts'
-import type { Catalog } from '../adapters/database/catalog.ts'
+import type { AllowanceOpeningStore } from '../adapters/database/allowance-openings/allowance-opening-store.ts'
+import type { ChangeFeed } from '../adapters/database/changes.ts'
+import type { EntitlementInputsReader } from '../adapters/database/entitlements/entitlement-inputs-reader.ts'
+import type { FeatureStore } from '../adapters/database/features/feature-store.ts'
 import type { EventLog } from '../adapters/event-log/event-log.ts'
 import type { Clock } from '../base/clock.ts'
 import { type BalanceReader, createBalanceReader } from './balance-reader.ts'
@@ -16,17 +19,20 @@ export type Entitlements = {
 }
 
 export function createEntitlements(deps: {
-  readonly catalog: Catalog
+  readonly entitlementInputs: EntitlementInputsReader
+  readonly features: Pick<FeatureStore, 'get'>
+  readonly allowanceOpenings: AllowanceOpeningStore
+  readonly changes: ChangeFeed
   readonly counters: Counters
   readonly eventLog: EventLog
   readonly clock: Clock
   readonly log: Logger
   readonly registry: Registry
 }): Entitlements {
-  const { catalog, counters, eventLog, clock, log, registry } = deps
+  const { entitlementInputs, features, allowanceOpenings, changes, counters, eventLog, clock, log, registry } = deps
   const { partitions } = eventLog
-  const cache = createEntitlementCache({ catalog, clock, registry })
+  const cache = createEntitlementCache({ entitlementInputs, features, changes, clock, registry })
   const catchUp = createCountersCatchUp({ counters, eventLog, clock })
-  const balances = createBalanceReader({ catalog, entitlements: cache, counters, catchUp, clock, partitions, log, registry })
+  const balances = createBalanceReader({ allowanceOpenings, entitlements: cache, counters, catchUp, clock, partitions, log, registry })
   return { cache, balances, catchUp }
 }

@@ -1,4 +1,4 @@
-import type { Catalog } from '../adapters/database/catalog.ts'
+import type { MeterStore } from '../adapters/database/meters/meter-store.ts'
 import { invariant } from '../base/invariant.ts'
 import { formatQuantity } from '../domain/decimal.ts'
 import type { MeteredEntitlement } from '../domain/entitlements/entitlements.ts'
@@ -33,17 +33,17 @@ export type UsageReports = {
 
 export function createUsageReports(deps: {
   readonly entitlements: EntitlementCache
-  readonly catalog: Pick<Catalog, 'meter'>
+  readonly meters: Pick<MeterStore, 'get'>
   readonly balances: Pick<BalanceReader, 'periodAt'>
   readonly reportUsage: ReportUsage
 }): UsageReports {
-  const { entitlements, catalog, balances, reportUsage } = deps
+  const { entitlements, meters, balances, reportUsage } = deps
 
   async function targetOf(tenant: TenantKey, key: FeatureKey): Promise<Outcome<Target>> {
     const feature = await entitlements.feature(tenant, key)
     if (feature === null) return refuse('unknown_feature', { feature: key })
     if (feature.type !== 'metered' || feature.meter === null) return refuse('feature_not_metered', { feature: key, wanted: 'report' })
-    const meter: MeterDefinition | null = await catalog.meter(tenant, feature.meter)
+    const meter: MeterDefinition | null = await meters.get(tenant, feature.meter)
     invariant(meter !== null, `meter ${feature.meter} is kept as a feature reads it`)
     const { aggregation } = meter
     if (!isAdditive(aggregation)) return refuse('feature_not_additive', { feature: key, aggregation, wanted: 'report' })

@@ -59,9 +59,9 @@ async function open(limits: Partial<IngestLimits> = {}, storedBytesMax = 1e9): P
   app = createHttpApp({
     findPrincipal: (secret) => PRINCIPALS[secret] ?? null,
     idempotency: {
-      claimIdempotencyKey: async () => null,
-      saveIdempotentAnswer: async () => undefined,
-      releaseIdempotencyKey: async () => undefined,
+      claim: async () => null,
+      save: async () => undefined,
+      release: async () => undefined,
     },
     clock,
     log,

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
-import type { Catalog } from '../adapters/database/catalog.ts'
+import type { ChangeFeed } from '../adapters/database/changes.ts'
+import type { CustomerStore } from '../adapters/database/customers/customer-store.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Stage } from '../schemas/http/stage.ts'
 import { createIngest } from './ingest.ts'
@@ -17,16 +18,16 @@ export type IngestKit = {
     readonly eventUnpackedBytesMax: number
     readonly pendingBytesMax: number
   }
-  readonly stores: { readonly catalog: Pick<Catalog, 'resolveSubjects' | 'onChange'> }
+  readonly stores: { readonly customers: Pick<CustomerStore, 'resolveSubjects'>; readonly changes: Pick<ChangeFeed, 'subscribe'> }
   readonly recordWriter: RecordWriter
 }
 
 /** The stage between HTTP and the event log. */
 export function openIngest({ clock, log, registry, config, stores, recordWriter }: IngestKit): Stage {
-  const { catalog } = stores
+  const { customers, changes } = stores
   const ingest = createIngest({
     writer: recordWriter,
-    resolveSubjects: (tenant, subjects) => catalog.resolveSubjects(tenant, subjects),
+    resolveSubjects: customers.resolveSubjects,
     clock,
     log: log.child({ stage: 'ingest' }),
     registry,
@@ -37,9 +38,10 @@ export function openIngest({ clock, log, registry, config, stores, recordWriter 
       bytesInFlightMax: config.pendingBytesMax,
     },
   })
-  catalog.onChange((change) => {
-    if (change.kind === 'customer') ingest.invalidateSubjects(change.tenant)
-    if (change.kind === 'everything') ingest.invalidateAllSubjects()
+  changes.subscribe({
+    topics: ['customers'],
+    changed: ({ tenant }) => ingest.invalidateSubjects(tenant),
+    missed: () => ingest.invalidateAllSubjects(),
   })
   return { name: 'ingest', routes: ingestRoutes({ ingest }), drain: ingest.drain }
 }

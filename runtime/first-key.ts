@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Catalog } from '../adapters/database/catalog.ts'
+import type { ApiKeyStore } from '../adapters/database/keys/api-key-store.ts'
 import type { TenantKey } from '../domain/identity.ts'
 import { hashSecret } from './http/key-ring.ts'
 
@@ -14,11 +14,14 @@ export function createSecret(): string {
  * Sees to it that tenant `default` has an admin key: the one that is configured, else, when the tenant has none at all, a
  * new one. Returns the new secret, which is not kept anywhere, or null.
  */
-export async function ensureAdminKey(catalog: Catalog, configured: string | null): Promise<string | null> {
+export async function ensureAdminKey(
+  keys: Pick<ApiKeyStore, 'create' | 'find' | 'hasAny'>,
+  configured: string | null,
+): Promise<string | null> {
   const create = (secret: string) =>
-    catalog.createKey({ tenant: DEFAULT_TENANT, name: 'first admin key', scopes: ['admin'], secretHash: hashSecret(secret) })
+    keys.create({ tenant: DEFAULT_TENANT, name: 'first admin key', scopes: ['admin'], secretHash: hashSecret(secret) })
   if (configured !== null) {
-    const isThere = async () => (await catalog.findKey(hashSecret(configured))) !== null
+    const isThere = async () => (await keys.find(hashSecret(configured))) !== null
     if (await isThere()) return null
     await create(configured).catch(async (error: unknown) => {
       // Another process that starts at the same time may have been first.
@@ -26,7 +29,7 @@ export async function ensureAdminKey(catalog: Catalog, configured: string | null
     })
     return null
   }
-  if (await catalog.hasKeys(DEFAULT_TENANT)) return null
+  if (await keys.hasAny(DEFAULT_TENANT)) return null
   const secret = createSecret()
   await create(secret)
   return secret

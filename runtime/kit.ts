@@ -37,10 +37,9 @@ export type Kit = {
 
 export function createKit(environment: Pick<Kit, 'clock' | 'log' | 'registry' | 'config'> & { readonly stores: RoleStores }): Kit {
   const { clock, log, registry, config } = environment
-  const { catalog, eventLog, usageStore, counters } = environment.stores
+  const { eventLog, usageStore, counters } = environment.stores
   const stores: Kit['stores'] = {
-    catalog,
-    eventLog,
+    ...environment.stores,
     get usageStore() {
       return opened(usageStore, 'usage store')
     },

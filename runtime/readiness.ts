@@ -23,21 +23,22 @@ const ESSENTIAL: Readonly<Record<Role, readonly Seam[]>> = {
   api: ['catalog', 'eventLog', 'counters'],
   billing: ['catalog'],
 }
-type Seam = keyof Omit<RoleStores, 'stop'>
+type Seam = 'catalog' | 'eventLog' | 'usageStore' | 'counters'
 
 /** Ready: what the roles need answers, every stage is well, and the process is not about to stop. */
 export async function readReadiness(of: {
   readonly roles: readonly Role[]
-  readonly stores: Omit<RoleStores, 'stop'>
+  readonly stores: Pick<RoleStores, 'database' | 'eventLog' | 'usageStore' | 'counters'>
   readonly stages: Readonly<Record<string, StageHealth>>
   readonly isDraining: boolean
   readonly clock: Clock
 }): Promise<Readiness> {
   const { roles, stages, isDraining, clock } = of
   const seams: Record<string, SeamState> = { process: isDraining ? { ok: false, detail: 'stopping' } : { ok: true } }
-  const { catalog, eventLog, usageStore, counters } = of.stores
+  const { database, eventLog, usageStore, counters } = of.stores
+  const pinged: Readonly<Record<Seam, { ping(): Promise<void> } | null>> = { catalog: database, eventLog, usageStore, counters }
   await Promise.all(
-    Object.entries({ catalog, eventLog, usageStore, counters }).map(async ([name, store]) => {
+    Object.entries(pinged).map(async ([name, store]) => {
       if (store !== null) seams[name] = await ping(store, clock)
     }),
   )

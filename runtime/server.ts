@@ -45,7 +45,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     log.info('stopped')
   }
   try {
-    const newAdminKey = await ensureAdminKey(stores.catalog, config.adminKey)
+    const newAdminKey = await ensureAdminKey(stores.keys, config.adminKey)
     app.register(readinessRoutes(() => readReadiness({ roles: config.roles, stores, stages: lifeCycle.health(), isDraining, clock })))
     for (const { routes } of stages) if (routes !== undefined) app.register(routes)
     await lifeCycle.start()
@@ -56,10 +56,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
 }
 
-function createApp({ config, clock, log, version }: ServerOptions, registry: Registry, { catalog }: RoleStores): HttpApp {
+function createApp(
+  { config, clock, log, version }: ServerOptions,
+  registry: Registry,
+  { keys, changes, idempotency }: RoleStores,
+): HttpApp {
   return createHttpApp({
-    findPrincipal: createKeyRing(catalog),
-    idempotency: catalog,
+    findPrincipal: createKeyRing(keys, changes),
+    idempotency,
     clock,
     log,
     registry,

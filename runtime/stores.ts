@@ -4,21 +4,24 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import type { Counters } from '../adapters/counters/counters.ts'
-import type { Catalog } from '../adapters/database/catalog.ts'
+import type { ChangeFeed } from '../adapters/database/changes.ts'
+import type { Database } from '../adapters/database/database.ts'
 import type { EventLog } from '../adapters/event-log/event-log.ts'
 import type { KafkaEventLogOptions } from '../adapters/event-log/kafka/kafka-event-log.ts'
 import type { UsageStore } from '../adapters/usage-store/usage-store.ts'
 import type { Clock } from '../base/clock.ts'
 import { invariant } from '../base/invariant.ts'
 import { type DataDirectoryLock, lockDataDirectory } from './data-directory-lock.ts'
+import { type DatabaseStores, databaseStores } from './database-stores.ts'
 import { endOnPanic } from './end-on-panic.ts'
 import { openPatiently } from './open-patiently.ts'
 import type { Config } from './settings/config.ts'
 import { ROLES, type Role } from './settings/setting.ts'
 
 /** One implementation of each seam, open and migrated. */
-export type Stores = {
-  readonly catalog: Catalog
+export type Stores = DatabaseStores & {
+  readonly database: Database
+  readonly changes: ChangeFeed
   readonly eventLog: EventLog
   readonly usageStore: UsageStore
   readonly counters: Counters
@@ -64,30 +67,30 @@ export async function openRoleStores(environment: StoreEnvironment, roles: reado
   const opening = { waitMs: environment.config.startWaitMs, clock: environment.clock, log: environment.log }
   const hasViews = roles.some((role) => role !== 'ingest')
   try {
-    const catalog = keep(await openPatiently('catalog', opening, () => openCatalog(environment)))
-    await openPatiently('catalog', opening, () => catalog.migrate())
+    const database = keep(await openPatiently('catalog', opening, () => openDatabase(environment)))
+    await openPatiently('catalog', opening, () => database.migrate())
     const eventLog = keep(await openPatiently('event log', opening, () => openEventLog(environment)))
     const usageStore = hasViews ? keep(await openUsageStore(environment)) : null
     // Its tables are the aggregator's; the api answers what it can while the store is away.
     if (roles.includes('aggregator')) await openPatiently('usage store', opening, async () => usageStore?.migrate())
     const counters = hasViews ? keep(await openPatiently('counters', opening, () => openCounters(environment))) : null
-    return { catalog, eventLog, usageStore, counters, stop }
+    return { ...databaseStores(database.session), database, changes: database.changes, eventLog, usageStore, counters, stop }
   } catch (error) {
     await stop().catch(() => undefined)
     throw error
   }
 }
 
-/** The catalog alone, for commands that need no more. */
-export async function openCatalogAlone(environment: StoreEnvironment): Promise<Catalog> {
+/** The database alone, for commands that need no more. */
+export async function openDatabaseAlone(environment: StoreEnvironment): Promise<Database> {
   const lock = environment.config.databaseUrl === null ? holdDataDirectory(environment) : null
   try {
-    const catalog = await openCatalog(environment)
-    await catalog.migrate()
+    const database = await openDatabase(environment)
+    await database.migrate()
     return {
-      ...catalog,
+      ...database,
       async stop() {
-        await catalog.stop()
+        await database.stop()
         lock?.release()
       },
     }
@@ -108,14 +111,14 @@ export function isAllElsewhere(config: Config): boolean {
 }
 
 /** An implementation is loaded only where it is used: most are large, and an image for servers goes without the embedded engines. */
-async function openCatalog({ config, clock, log }: StoreEnvironment): Promise<Catalog> {
+async function openDatabase({ config, clock, log }: StoreEnvironment): Promise<Database> {
   const options = { clock, randomBytes, log: log.child({ seam: 'catalog' }) }
   if (config.databaseUrl !== null) {
-    const { openPostgresCatalog } = await import('../adapters/database/engine/postgres-catalog.ts')
-    return openPostgresCatalog({ ...options, url: config.databaseUrl })
+    const { openPostgresDatabase } = await import('../adapters/database/engine/postgres-database.ts')
+    return openPostgresDatabase({ ...options, url: config.databaseUrl })
   }
-  const { openPGliteCatalog } = await import('../adapters/database/engine/pglite-catalog.ts')
-  return openPGliteCatalog({ ...options, path: join(config.dataDir, 'catalog') })
+  const { openPGliteDatabase } = await import('../adapters/database/engine/pglite-database.ts')
+  return openPGliteDatabase({ ...options, path: join(config.dataDir, 'catalog') })
 }
 
 async function openEventLog(environment: StoreEnvironment): Promise<EventLog> {

@@ -179,7 +179,7 @@ async function live(log: readonly ReadyRecord[], isRepeat: (event: UsageEvent) =
   }
   const deps = {
     usageStore: readSide(stores),
-    catalog: { meter: async (_: TenantKey, key: MeterKey) => meters.find((meter) => meter.key === key) ?? null },
+    meters: { get: async (_: TenantKey, key: MeterKey) => meters.find((meter) => meter.key === key) ?? null },
     flusher: { flush: () => flush('clean') } as unknown as Flusher,
   }
   const end = Math.min(log.length, from + life.records)

@@ -1,4 +1,4 @@
-import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { MeterStore } from '../../adapters/database/meters/meter-store.ts'
 import type { StoredEvent, UsageStore } from '../../adapters/usage-store/usage-store.ts'
 import { formatQuantity } from '../../domain/decimal.ts'
 import type { CustomerKey, Offset, Partition, TenantKey } from '../../domain/identity.ts'
@@ -13,7 +13,7 @@ import { type UsageWanted, usageBefore } from './usage-before.ts'
 
 export type SetReportDeps = {
   readonly usageStore: UsageStore
-  readonly catalog: Pick<Catalog, 'meter'>
+  readonly meters: Pick<MeterStore, 'get'>
   readonly flusher: Flusher
 }
 
@@ -87,7 +87,7 @@ async function storedDeltas(usageStore: UsageStore, partition: Partition, sets: 
 type Watch = UsageWanted & { readonly tenant: TenantKey; total: bigint }
 
 async function openWatches(
-  { usageStore, catalog }: SetReportDeps,
+  { usageStore, meters }: SetReportDeps,
   { partition, next }: { readonly partition: Partition; readonly next: Offset },
   sets: readonly PlacedSet[],
   isComplete: (meter: Meter) => boolean,
@@ -96,7 +96,7 @@ async function openWatches(
   for (const placed of sets) {
     const { tenant, customer, meterKey, set } = placed
     if (watches.has(watchKey(placed))) continue
-    const meter = await catalog.meter(tenant, meterKey)
+    const meter = await meters.get(tenant, meterKey)
     // The meter was deleted, or now counts what does not add up: there is nothing to set.
     if (meter === null || !isAdditive(meter.aggregation)) continue
     watches.set(watchKey(placed), { tenant, customer, meter, filter: set.filter, period: set.period, total: 0n })

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { MeterStore } from '../../adapters/database/meters/meter-store.ts'
 import type { MeterActivation, UsageStore } from '../../adapters/usage-store/usage-store.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
 import type { AggregatorMetrics } from '../aggregator-metrics.ts'
@@ -25,7 +25,7 @@ export type MeterBook = {
 }
 
 export function createMeterBook(deps: {
-  readonly catalog: Pick<Catalog, 'allMeters'>
+  readonly meters: Pick<MeterStore, 'all'>
   readonly usageStore: UsageStore
   readonly partitions: number
   readonly workers: () => readonly PartitionWorker[]
@@ -35,7 +35,7 @@ export function createMeterBook(deps: {
   readonly log: Logger
   readonly signal: AbortSignal
 }): MeterBook {
-  const { catalog, usageStore, workers, flusher, retry, metrics, log, signal } = deps
+  const { meters, usageStore, workers, flusher, retry, metrics, log, signal } = deps
   let reading: Promise<unknown> = Promise.resolve()
   let generation = 0
   let inLineGeneration = 0
@@ -44,7 +44,7 @@ export function createMeterBook(deps: {
 
   /** One at a time: an answer that came late would take back what a later one has brought. */
   function load(): Promise<readonly Meter[]> {
-    const read = reading.then(() => retry.do('read the meters', null, () => catalog.allMeters(), signal))
+    const read = reading.then(() => retry.do('read the meters', null, () => meters.all(), signal))
     reading = read.catch(() => undefined)
     return read
   }
@@ -111,7 +111,7 @@ export function createMeterBook(deps: {
   /** The activations are read before the catalog: what is then in no definition was deleted, and not made a moment ago. */
   async function dropReplaced(): Promise<void> {
     const activations = await usageStore.activations()
-    const current = new Map((await catalog.allMeters()).map((meter) => [keyOf(meter.tenant, meter.key), meter]))
+    const current = new Map((await meters.all()).map((meter) => [keyOf(meter.tenant, meter.key), meter]))
     const byMeter = Map.groupBy(activations, ({ tenant, meter }) => keyOf(tenant, meter))
     for (const [key, ofMeter] of byMeter) {
       const [item] = ofMeter

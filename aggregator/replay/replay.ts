@@ -1,5 +1,6 @@
 import type { Counters } from '../../adapters/counters/counters.ts'
-import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { EntitlementInputsReader } from '../../adapters/database/entitlements/entitlement-inputs-reader.ts'
+import type { MeterStore } from '../../adapters/database/meters/meter-store.ts'
 import type { MeterActivation, UsageStore } from '../../adapters/usage-store/usage-store.ts'
 import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
@@ -12,7 +13,8 @@ export type ReplayOptions = {
   readonly partitions: number
   readonly usageStore: UsageStore
   readonly counters: Counters
-  readonly catalog: Pick<Catalog, 'allMeters' | 'reserveMeterRevisions' | 'reviseMeters' | 'entitlementInputs'>
+  readonly meters: Pick<MeterStore, 'all' | 'reserveRevisions' | 'revise'>
+  readonly entitlementInputs: EntitlementInputsReader
   readonly clock: Clock
   readonly isWanted: (meter: Meter) => boolean
   /** Whether nobody else can fold. */
@@ -36,11 +38,11 @@ export type ReplayReport = {
  * nothing; cut off after, the next start finds a revision that is not marked as complete, and completes it with the same rows.
  */
 export async function replay(options: ReplayOptions): Promise<ReplayReport> {
-  const { usageStore, catalog, isWanted, onStep, isAlone } = options
-  const meters = (await catalog.allMeters()).filter(isWanted)
+  const { usageStore, isWanted, onStep, isAlone } = options
+  const meters = (await options.meters.all()).filter(isWanted)
   if (meters.length === 0) return { meters: 0, events: 0, customers: 0 }
   const positions = await usageStore.positions()
-  const fresh = await withNewRevisions(catalog, meters)
+  const fresh = await withNewRevisions(options.meters, meters)
   let events = 0
   for (const partition of partitionsOf(options)) {
     const unfilled = fresh.map((meter) => ({ meter, activation: activationOf(meter, partition, positions, false) }))
@@ -54,7 +56,7 @@ export async function replay(options: ReplayOptions): Promise<ReplayReport> {
   await usageStore.putActivations(activations(false))
   await assertUnmoved(usageStore, positions)
   if (!isAlone()) throw overtaken('an aggregator started')
-  const isSwapped = await catalog.reviseMeters(meters.map((meter, at) => ({ meter, revision: fresh[at]?.revision ?? meter.revision })))
+  const isSwapped = await options.meters.revise(meters.map((meter, at) => ({ meter, revision: fresh[at]?.revision ?? meter.revision })))
   if (!isSwapped) throw overtaken('a meter was changed or deleted')
   // An aggregator that started in this very moment counts what is below by itself, and says so when it has.
   if (!isAlone()) return { meters: meters.length, events, customers: 0 }
@@ -69,8 +71,8 @@ function partitionsOf({ partitions }: ReplayOptions): Partition[] {
   return Array.from({ length: partitions }, (_, number) => number as Partition)
 }
 
-async function withNewRevisions(catalog: ReplayOptions['catalog'], meters: readonly Meter[]): Promise<readonly Meter[]> {
-  const revisions = await catalog.reserveMeterRevisions(meters.length)
+async function withNewRevisions(store: ReplayOptions['meters'], meters: readonly Meter[]): Promise<readonly Meter[]> {
+  const revisions = await store.reserveRevisions(meters.length)
   return meters.map((meter, at) => ({ ...meter, revision: revisions[at] ?? meter.revision }))
 }
 

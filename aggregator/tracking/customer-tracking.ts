@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { Counters, CustomerRef } from '../../adapters/counters/counters.ts'
-import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { EntitlementInputsReader } from '../../adapters/database/entitlements/entitlement-inputs-reader.ts'
 import type { UsageStore } from '../../adapters/usage-store/usage-store.ts'
 import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
@@ -29,7 +29,7 @@ export type CustomerTracking = {
 export type TrackingDeps = {
   readonly usageStore: UsageStore
   readonly counters: Counters
-  readonly catalog: Pick<Catalog, 'entitlementInputs'>
+  readonly entitlementInputs: EntitlementInputsReader
   readonly flusher: Flusher
   readonly clock: Clock
   readonly log: Logger
@@ -47,7 +47,7 @@ export function createCustomerTracking(
     readonly trackableFrom: Offset
   },
 ): CustomerTracking {
-  const { usageStore, counters, catalog, flusher, clock, log, metrics, signal } = deps
+  const { usageStore, counters, entitlementInputs, flusher, clock, log, metrics, signal } = deps
   const { state, meters, customers, trackableFrom } = fold
   const { partition } = state
   /** By tenant and customer. */
@@ -96,7 +96,7 @@ export function createCustomerTracking(
   /** A customer whose entitlements cannot be resolved is tracked in nothing, rather than keep all others waiting. */
   async function resolve(some: readonly CustomerRef[], nowMs: InstantMs): Promise<ReadonlyMap<CustomerRef, readonly TrackedFeature[]>> {
     try {
-      const inputsOf = await entitlementInputsOf(catalog, some)
+      const inputsOf = await entitlementInputsOf(entitlementInputs, some)
       return new Map(some.map((customer) => [customer, trackedFeatures(inputsOf(customer), nowMs)]))
     } catch (error) {
       if (error instanceof Fault && error.canRetry) throw error

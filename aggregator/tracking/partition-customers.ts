@@ -1,5 +1,5 @@
 import type { Counters, CustomerRef } from '../../adapters/counters/counters.ts'
-import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { EntitlementInputsReader } from '../../adapters/database/entitlements/entitlement-inputs-reader.ts'
 import type { EntitlementInputs } from '../../domain/entitlements/entitlement-inputs.ts'
 import { trackedFeatures } from '../../domain/entitlements/entitlements.ts'
 import type { CustomerKey, FeatureKey, InstantMs, Partition, TenantKey } from '../../domain/identity.ts'
@@ -32,7 +32,7 @@ export type PartitionCustomers = {
 
 export function createPartitionCustomers(
   partition: Partition,
-  deps: { readonly catalog: Pick<Catalog, 'entitlementInputs'>; readonly counters: Pick<Counters, 'tracked' | 'read'> },
+  deps: { readonly entitlementInputs: EntitlementInputsReader; readonly counters: Pick<Counters, 'tracked' | 'read'> },
 ): PartitionCustomers {
   const byTenant = new Map<TenantKey, Map<CustomerKey, KnownCustomer>>()
   let fresh: { tenant: TenantKey; key: CustomerKey }[] = []
@@ -64,7 +64,7 @@ export function createPartitionCustomers(
     const definitions = await Promise.all(some.map(({ ref }) => deps.counters.tracked(ref)))
     const tracked = some.filter((_, index) => (definitions[index]?.size ?? 0) > 0)
     const inputsOf = await entitlementInputsOf(
-      deps.catalog,
+      deps.entitlementInputs,
       tracked.map(({ ref }) => ref),
     )
     const followed = await Promise.all(

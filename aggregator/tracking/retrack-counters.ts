@@ -1,5 +1,5 @@
 import type { Counters, CustomerRef, TrackedCounter } from '../../adapters/counters/counters.ts'
-import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { EntitlementInputsReader } from '../../adapters/database/entitlements/entitlement-inputs-reader.ts'
 import type { UsageStore } from '../../adapters/usage-store/usage-store.ts'
 import type { Clock } from '../../base/clock.ts'
 import { trackedFeatures } from '../../domain/entitlements/entitlements.ts'
@@ -16,7 +16,7 @@ export async function retrackCounters(
   deps: {
     readonly usageStore: UsageStore
     readonly counters: Pick<Counters, 'position' | 'scan' | 'track' | 'flush'>
-    readonly catalog: Pick<Catalog, 'allMeters' | 'entitlementInputs'>
+    readonly entitlementInputs: EntitlementInputsReader
     readonly clock: Clock
   },
   positions: ReadonlyMap<Partition, Offset>,
@@ -33,7 +33,7 @@ export async function retrackCounters(
       const work: TrackingWork[] = []
       const some = customers.slice(from, from + CUSTOMERS_AT_ONCE_MAX)
       const inputsOf = await entitlementInputsOf(
-        deps.catalog,
+        deps.entitlementInputs,
         some.map(({ customer }) => customer),
       )
       for (const { customer, counters: found } of some) {

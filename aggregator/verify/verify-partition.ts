@@ -1,5 +1,6 @@
 import type { Counters, CustomerRef, TrackedCounter } from '../../adapters/counters/counters.ts'
-import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { EntitlementInputsReader } from '../../adapters/database/entitlements/entitlement-inputs-reader.ts'
+import type { MeterStore } from '../../adapters/database/meters/meter-store.ts'
 import type { EventLog, LogRange } from '../../adapters/event-log/event-log.ts'
 import type { UsageStore } from '../../adapters/usage-store/usage-store.ts'
 import type { Clock } from '../../base/clock.ts'
@@ -30,7 +31,8 @@ export type VerifyOptions = {
     | 'query'
   >
   readonly counters: Pick<Counters, 'position' | 'scan'>
-  readonly catalog: Pick<Catalog, 'allMeters' | 'entitlementInputs'>
+  readonly meters: Pick<MeterStore, 'all'>
+  readonly entitlementInputs: EntitlementInputsReader
   readonly decode: (value: Uint8Array) => UsageEventBatch
   readonly clock: Clock
   /** Whether others may write meanwhile. Then what was written when a partition's turn came is compared. */
@@ -112,13 +114,13 @@ export async function verifyPartition(
 /** Counters as read while their position moved between two offsets. */
 type CountersRead = { readonly check: CounterCheck; readonly from: Offset; readonly to: Offset }
 
-async function readCounters({ counters, catalog }: VerifyOptions, partition: Partition, nowMs: InstantMs): Promise<CountersRead> {
+async function readCounters({ counters, entitlementInputs }: VerifyOptions, partition: Partition, nowMs: InstantMs): Promise<CountersRead> {
   const check = createCounterCheck()
   const from = await counters.position(partition)
   let some: { readonly customer: CustomerRef; readonly counters: readonly TrackedCounter[] }[] = []
   const addSome = async () => {
     const inputsOf = await entitlementInputsOf(
-      catalog,
+      entitlementInputs,
       some.map(({ customer }) => customer),
     )
     for (const { customer, counters: tracked } of some) check.addTracked(customer, tracked, inputsOf(customer), nowMs)
@@ -148,12 +150,12 @@ const SETTLES_WITHIN_MS = 10_000
 const POSITION_INTERVAL_MS = 200
 
 async function createWindows(
-  { usageStore, catalog, isWanted = () => true }: VerifyOptions,
+  { usageStore, meters: store, isWanted = () => true }: VerifyOptions,
   partition: Partition,
   position: Offset,
   notes: string[],
 ): Promise<WindowCheck> {
-  const meters = (await catalog.allMeters()).filter(isWanted)
+  const meters = (await store.all()).filter(isWanted)
   const activations = await usageStore.activations()
   const windows = createWindowCheck({ partition, position, meters, activations, chunkRecords: usageStore.chunkRecords() })
   for (const meter of windows.unchecked) notes.push(`meter ${meter.key} is being backfilled on partition ${partition}: not checked there`)
@@ -162,12 +164,12 @@ async function createWindows(
 
 /** Windows of a meter that was changed or deleted meanwhile are dropped while they are read. */
 async function ofLastingMeters(
-  { catalog, isLive }: VerifyOptions,
+  { meters, isLive }: VerifyOptions,
   differences: readonly WindowDifference[],
   notes: string[],
 ): Promise<readonly WindowDifference[]> {
   if (!isLive || differences.length === 0) return differences
-  const lasting = new Set((await catalog.allMeters()).map(({ tenant, key, revision }) => `${tenant}\0${key}\0${revision}`))
+  const lasting = new Set((await meters.all()).map(({ tenant, key, revision }) => `${tenant}\0${key}\0${revision}`))
   return differences.filter(({ meter: { tenant, key, revision } }) => {
     const isLasting = lasting.has(`${tenant}\0${key}\0${revision}`)
     const note = `meter ${key} was changed or deleted meanwhile: not checked`

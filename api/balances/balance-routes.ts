@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { CustomerStore } from '../../adapters/database/customers/customer-store.ts'
 import { invariant } from '../../base/invariant.ts'
 import type { CustomerKey, FeatureKey } from '../../domain/identity.ts'
 import { RefusalError, refuse } from '../../domain/refusal.ts'
@@ -11,7 +11,7 @@ import { type Balance, BalanceSchema, BalancesSchema } from '../../schemas/http/
 import { type HttpApp, KeySchema, ProblemSchema } from '../../schemas/http/common.ts'
 
 export type BalanceRoutesDeps = {
-  readonly catalog: Pick<Catalog, 'customer'>
+  readonly customers: Pick<CustomerStore, 'get'>
   readonly entitlements: EntitlementCache
   readonly balances: BalanceReader
 }

@@ -1,5 +1,8 @@
 import type { Static } from 'typebox'
-import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { CustomerStore } from '../../adapters/database/customers/customer-store.ts'
+import type { FeatureStore } from '../../adapters/database/features/feature-store.ts'
+import type { GrantStore } from '../../adapters/database/grants/grant-store.ts'
+import type { MeterStore } from '../../adapters/database/meters/meter-store.ts'
 import type { Clock } from '../../base/clock.ts'
 import { GRANT_PRIORITY_DEFAULT, type Grant } from '../../domain/allowance/grant.ts'
 import { formatQuantity, parseQuantity } from '../../domain/decimal.ts'
@@ -14,14 +17,18 @@ import { createErrorList, type ErrorList } from '../error-list.ts'
 import { refuseWrongFields } from '../wrong-fields.ts'
 
 export type GrantRoutesDeps = {
-  readonly catalog: Catalog
+  readonly grants: GrantStore
+  readonly customers: Pick<CustomerStore, 'get'>
+  readonly features: Pick<FeatureStore, 'get'>
+  readonly meters: Pick<MeterStore, 'get'>
   readonly clock: Clock
   /** Awaited after each change, so that the next decision already goes by it. */
   readonly onEntitlementsChanged: (tenant: TenantKey, customer: CustomerKey) => Promise<void>
 }
 
 /** Extra units for one customer's feature. */
-export function grantRoutes({ catalog, clock, onEntitlementsChanged }: GrantRoutesDeps): (app: HttpApp) => Promise<void> {
+export function grantRoutes(deps: GrantRoutesDeps): (app: HttpApp) => Promise<void> {
+  const { grants, customers, clock, onEntitlementsChanged } = deps
   return async (app) => {
     app.post(
       '/v1/customers/:key/grants',
@@ -30,8 +37,8 @@ export function grantRoutes({ catalog, clock, onEntitlementsChanged }: GrantRout
         const { tenant } = request.principal
         const customer = request.params.key as CustomerKey
         const wanted = orThrow(readGrant(customer, request.body, clock.now()))
-        orThrow((await refuseNotAdditive(catalog, tenant, wanted.feature)) ?? wanted)
-        const grant = orThrow(await catalog.createGrant(tenant, wanted))
+        orThrow((await refuseNotAdditive(deps, tenant, wanted.feature)) ?? wanted)
+        const grant = orThrow(await grants.create(tenant, wanted))
         await onEntitlementsChanged(tenant, customer)
         return reply.code(201).send(grantJson(grant))
       },
@@ -41,14 +48,14 @@ export function grantRoutes({ catalog, clock, onEntitlementsChanged }: GrantRout
       const customer = request.params.key as CustomerKey
       const { limit = LIMIT_DEFAULT, feature, ...rest } = request.query
       const filter = feature === undefined ? { customer } : { customer, feature: feature as FeatureKey }
-      const { data, nextCursor } = await catalog.grants(tenant, filter, { limit, ...rest })
-      if (data.length === 0) orThrow((await catalog.customer(tenant, customer)) ?? refuse('unknown_customer', { customer }))
+      const { data, nextCursor } = await grants.list(tenant, filter, { limit, ...rest })
+      if (data.length === 0) orThrow((await customers.get(tenant, customer)) ?? refuse('unknown_customer', { customer }))
       return { data: data.map(grantJson), nextCursor }
     })
     app.post('/v1/grants/:id/void', { config: { scope: 'admin' }, schema: VOID_GRANT }, async (request) => {
       const { tenant } = request.principal
       const { id } = request.params
-      const grant = orThrow((await catalog.voidGrant(tenant, id as GrantId)) ?? refuse('unknown_grant', { grant: id }))
+      const grant = orThrow((await grants.void(tenant, id as GrantId)) ?? refuse('unknown_grant', { grant: id }))
       await onEntitlementsChanged(tenant, grant.customer)
       return grantJson(grant)
     })
@@ -115,9 +122,13 @@ function readInstant(text: string | undefined, field: string, errors: ErrorList)
 }
 
 /** Everything else about the feature is refused by the catalog itself, where no change can come between. */
-async function refuseNotAdditive(catalog: Catalog, tenant: TenantKey, key: FeatureKey): Promise<Refusal | null> {
-  const feature = await catalog.feature(tenant, key)
-  const meter = feature === null || feature.meter === null ? null : await catalog.meter(tenant, feature.meter)
+async function refuseNotAdditive(
+  { features, meters }: Pick<GrantRoutesDeps, 'features' | 'meters'>,
+  tenant: TenantKey,
+  key: FeatureKey,
+): Promise<Refusal | null> {
+  const feature = await features.get(tenant, key)
+  const meter = feature === null || feature.meter === null ? null : await meters.get(tenant, feature.meter)
   if (meter === null || isAdditive(meter.aggregation)) return null
   return refuse('feature_not_additive', { feature: key, aggregation: meter.aggregation, wanted: 'grant' })
 }

@@ -1,4 +1,9 @@
-import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { CustomerStore } from '../../adapters/database/customers/customer-store.ts'
+import type { FeatureStore } from '../../adapters/database/features/feature-store.ts'
+import type { GrantStore } from '../../adapters/database/grants/grant-store.ts'
+import type { MeterStore } from '../../adapters/database/meters/meter-store.ts'
+import type { OverrideStore } from '../../adapters/database/overrides/override-store.ts'
+import type { ResetStore } from '../../adapters/database/resets/reset-store.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Entitlements } from '../../entitlements/entitlements.ts'
 import type { Stage } from '../../schemas/http/stage.ts'
@@ -10,22 +15,30 @@ import { resetRoutes } from './reset-routes.ts'
 
 export type BalanceKit = {
   readonly clock: Clock
-  readonly stores: { readonly catalog: Catalog }
+  readonly stores: {
+    readonly grants: GrantStore
+    readonly overrides: OverrideStore
+    readonly resets: ResetStore
+    readonly customers: Pick<CustomerStore, 'get'>
+    readonly features: Pick<FeatureStore, 'get'>
+    readonly meters: Pick<MeterStore, 'get'>
+  }
   readonly entitlements: Pick<Entitlements, 'cache' | 'balances'>
 }
 
 /** Balances, and what is changed in them by hand: resets, overrides, grants. */
-export function openBalances({ clock, stores: { catalog }, entitlements: { cache, balances } }: BalanceKit): Stage {
+export function openBalances({ clock, stores, entitlements: { cache, balances } }: BalanceKit): Stage {
+  const { grants, overrides, resets, customers, features, meters } = stores
   const onEntitlementsChanged = balances.trackCustomer
   return {
     name: 'balances',
     async routes(app) {
-      app.register(balanceRoutes({ catalog, entitlements: cache, balances }))
-      app.register(resetRoutes({ catalog, entitlements: cache, balances, clock }))
+      app.register(balanceRoutes({ customers, entitlements: cache, balances }))
+      app.register(resetRoutes({ resets, customers, entitlements: cache, balances, clock }))
       app.register(async (changes) => {
         refuseUnstorableBodies(changes)
-        await overrideRoutes({ catalog, onEntitlementsChanged })(changes)
-        await grantRoutes({ catalog, clock, onEntitlementsChanged })(changes)
+        await overrideRoutes({ overrides, features, onEntitlementsChanged })(changes)
+        await grantRoutes({ grants, customers, features, meters, clock, onEntitlementsChanged })(changes)
       })
     },
   }

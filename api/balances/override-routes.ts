@@ -1,6 +1,7 @@
 import type { Static } from 'typebox'
 import { Type } from 'typebox'
-import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { FeatureStore } from '../../adapters/database/features/feature-store.ts'
+import type { OverrideStore } from '../../adapters/database/overrides/override-store.ts'
 import type { EntitlementOverride } from '../../domain/entitlements/entitlement-override.ts'
 import type { CustomerKey, FeatureKey, TenantKey } from '../../domain/identity.ts'
 import { orThrow, refuse } from '../../domain/refusal.ts'
@@ -11,33 +12,34 @@ import { instantJson } from '../../schemas/http/instants.ts'
 import { validateOverride } from '../catalog/validate-entitlement.ts'
 
 export type OverrideRoutesDeps = {
-  readonly catalog: Catalog
+  readonly overrides: OverrideStore
+  readonly features: Pick<FeatureStore, 'get'>
   /** Awaited after each change, so that the next decision already goes by it. */
   readonly onEntitlementsChanged: (tenant: TenantKey, customer: CustomerKey) => Promise<void>
 }
 
 /** What one customer has of a feature in place of what its plans say. */
-export function overrideRoutes({ catalog, onEntitlementsChanged }: OverrideRoutesDeps): (app: HttpApp) => Promise<void> {
+export function overrideRoutes({ overrides, features, onEntitlementsChanged }: OverrideRoutesDeps): (app: HttpApp) => Promise<void> {
   return async (app) => {
     const path = '/v1/customers/:key/entitlements/:feature'
     app.put(path, { config: { scope: 'admin' }, schema: PUT_OVERRIDE }, async (request, reply) => {
       const { tenant } = request.principal
       const { customer, feature } = keysOf(request.params)
-      const known = orThrow((await catalog.feature(tenant, feature)) ?? refuse('unknown_feature', { feature }))
+      const known = orThrow((await features.get(tenant, feature)) ?? refuse('unknown_feature', { feature }))
       const terms = orThrow(validateOverride(request.body, known))
-      const { value, result } = orThrow(await catalog.putOverride(tenant, customer, terms))
+      const { value, result } = orThrow(await overrides.put(tenant, customer, terms))
       await onEntitlementsChanged(tenant, customer)
       return reply.code(result === 'created' ? 201 : 200).send(overrideJson(customer, value))
     })
     app.get(path, { config: { scope: 'read' }, schema: GET_OVERRIDE }, async (request) => {
       const { customer, feature } = keysOf(request.params)
-      const found = await catalog.override(request.principal.tenant, customer, feature)
+      const found = await overrides.get(request.principal.tenant, customer, feature)
       return overrideJson(customer, orThrow(found ?? refuse('unknown_entitlement', { customer, feature })))
     })
     app.delete(path, { config: { scope: 'admin' }, schema: DELETE_OVERRIDE }, async (request, reply) => {
       const { tenant } = request.principal
       const { customer, feature } = keysOf(request.params)
-      orThrow((await catalog.deleteOverride(tenant, customer, feature)) ?? refuse('unknown_entitlement', { customer, feature }))
+      orThrow((await overrides.delete(tenant, customer, feature)) ?? refuse('unknown_entitlement', { customer, feature }))
       await onEntitlementsChanged(tenant, customer)
       return reply.code(204).send(null)
     })

@@ -1,5 +1,6 @@
 import type { Static } from 'typebox'
-import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { CustomerStore } from '../../adapters/database/customers/customer-store.ts'
+import type { ResetStore } from '../../adapters/database/resets/reset-store.ts'
 import type { Clock } from '../../base/clock.ts'
 import { invariant } from '../../base/invariant.ts'
 import { formatQuantity } from '../../domain/decimal.ts'
@@ -18,7 +19,8 @@ import { instantJson } from '../../schemas/http/instants.ts'
 import { refuseUnstorableText } from '../storable-text.ts'
 
 export type ResetRoutesDeps = {
-  readonly catalog: Pick<Catalog, 'recordReset' | 'resets' | 'customer'>
+  readonly resets: ResetStore
+  readonly customers: Pick<CustomerStore, 'get'>
   readonly entitlements: EntitlementCache
   readonly balances: BalanceReader
   readonly clock: Clock
@@ -26,7 +28,7 @@ export type ResetRoutesDeps = {
 
 /** Usage of a customer's feature counts from nothing again; who did that, and what it was before, stays on record. */
 export function resetRoutes(deps: ResetRoutesDeps): (app: HttpApp) => Promise<void> {
-  const { catalog, balances, clock } = deps
+  const { resets, balances, clock } = deps
   return async (app) => {
     app.post(
       '/v1/customers/:key/balances/:feature/reset',
@@ -39,7 +41,7 @@ export function resetRoutes(deps: ResetRoutesDeps): (app: HttpApp) => Promise<vo
         refuseUnstorableText({ reason })
         const figures = await figuresOf(deps, tenant, customer, feature)
         const wanted = { customer, feature, atMs: clock.now(), by: keyId, reason, ...figures }
-        const reset = orThrow(await catalog.recordReset(tenant, wanted))
+        const reset = orThrow(await resets.record(tenant, wanted))
         await balances.trackCustomer(tenant, customer)
         return reply.code(201).send(resetJson(reset))
       },
@@ -47,7 +49,7 @@ export function resetRoutes(deps: ResetRoutesDeps): (app: HttpApp) => Promise<vo
     app.get('/v1/customers/:key/balances/:feature/resets', { config: { scope: 'read' }, schema: LIST_RESETS }, async (request) => {
       const { limit = LIMIT_DEFAULT, ...rest } = request.query
       const filter = { customer: request.params.key as CustomerKey, feature: request.params.feature as FeatureKey }
-      const { data, nextCursor } = await catalog.resets(request.principal.tenant, filter, { limit, ...rest })
+      const { data, nextCursor } = await resets.list(request.principal.tenant, filter, { limit, ...rest })
       return { data: data.map(resetJson), nextCursor }
     })
   }

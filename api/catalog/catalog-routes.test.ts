@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Catalog } from '../../adapters/database/catalog.ts'
-import { openPGliteCatalog } from '../../adapters/database/engine/pglite-catalog.ts'
+import type { Database } from '../../adapters/database/database.ts'
+import { openPGliteDatabase } from '../../adapters/database/engine/pglite-database.ts'
 import type { InstantMs, MeterKey, TenantKey } from '../../domain/identity.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
+import { type DatabaseStores, databaseStores } from '../../runtime/database-stores.ts'
 import { createHttpApp } from '../../runtime/http/http-app.ts'
 import { systemClock } from '../../runtime/system-clock.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
@@ -27,7 +28,8 @@ type Json = Readonly<Record<string, unknown>>
 
 describe('the catalog over HTTP', () => {
   let path: string
-  let catalog: Catalog
+  let database: Database
+  let stores: DatabaseStores
   let app: HttpApp
   let nowMs = Date.parse('2026-01-31T12:00:00.000Z')
   let isMeterReady: (meter: Meter) => Promise<boolean>
@@ -36,12 +38,13 @@ describe('the catalog over HTTP', () => {
   beforeAll(async () => {
     path = await mkdtemp(join(tmpdir(), 'tollgate-catalog-routes-'))
     const clock = { ...systemClock, now: () => nowMs as InstantMs }
-    catalog = await openPGliteCatalog({ path, clock, randomBytes, log })
-    await catalog.migrate()
-    await catalog.createKey({ tenant: TENANT, name: 'admin', scopes: ['admin'], secretHash: hashSecret(ADMIN) })
+    database = await openPGliteDatabase({ path, clock, randomBytes, log })
+    await database.migrate()
+    stores = databaseStores(database.session)
+    await stores.keys.create({ tenant: TENANT, name: 'admin', scopes: ['admin'], secretHash: hashSecret(ADMIN) })
     app = createHttpApp({
-      findPrincipal: (secret) => catalog.findKey(hashSecret(secret)),
-      idempotency: catalog,
+      findPrincipal: (secret) => stores.keys.find(hashSecret(secret)),
+      idempotency: stores.idempotency,
       clock,
       log,
       registry: new Registry(),
@@ -50,7 +53,7 @@ describe('the catalog over HTTP', () => {
     const onEntitlementsChanged = async (_tenant: TenantKey, customer: string) => void changedCustomers.push(customer)
     app.register(
       catalogRoutes({
-        catalog,
+        ...stores,
         clock,
         isMeterReady: (meter) => isMeterReady(meter),
         meterReadyWaitMaxMs: 30,
@@ -59,11 +62,11 @@ describe('the catalog over HTTP', () => {
     )
     app.register(async (changes) => {
       refuseUnstorableBodies(changes)
-      await overrideRoutes({ catalog, onEntitlementsChanged })(changes)
-      await grantRoutes({ catalog, clock, onEntitlementsChanged })(changes)
+      await overrideRoutes({ ...stores, onEntitlementsChanged })(changes)
+      await grantRoutes({ ...stores, clock, onEntitlementsChanged })(changes)
     })
     const keys = openKeys({
-      stores: { catalog },
+      stores,
       secrets: { create: () => `tg_${randomBytes(32).toString('base64url')}`, hash: hashSecret },
     })
     app.register(async (scope) => keys.routes?.(scope))
@@ -84,7 +87,7 @@ describe('the catalog over HTTP', () => {
   })
   afterAll(async () => {
     await app.close()
-    await catalog.stop()
+    await database.stop()
     await rm(path, { recursive: true, force: true })
   })
   beforeEach(() => {
@@ -138,7 +141,7 @@ describe('the catalog over HTTP', () => {
       }
       expect(await call('PUT', '/v1/meters/rules', meter)).toEqual({ status: 201, body: { key: 'rules', ...meter, status: 'ready' } })
       expect(await ok('GET', '/v1/meters/rules')).toEqual({ key: 'rules', ...meter, status: 'ready' })
-      const revisionOf = async () => (await catalog.meter(TENANT, 'rules' as MeterKey))?.revision
+      const revisionOf = async () => (await stores.meters.get(TENANT, 'rules' as MeterKey))?.revision
       const plain = { eventType: 'run', aggregation: 'sum', value: 'n' }
       await ok('PUT', '/v1/meters/rules', plain)
       const revision = await revisionOf()

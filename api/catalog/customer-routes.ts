@@ -1,16 +1,17 @@
 import type { Static } from 'typebox'
-import type { Catalog, Customer } from '../../adapters/database/catalog.ts'
+import type { CustomerStore } from '../../adapters/database/customers/customer-store.ts'
+import type { Customer } from '../../domain/catalog/customer.ts'
 import type { CustomerKey } from '../../domain/identity.ts'
 import { orThrow, RefusalError, refuse, refuseField } from '../../domain/refusal.ts'
 import { CustomerInputSchema, CustomerSchema, KeyParamsSchema, PageQuerySchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
 
-export type CustomerRoutesDeps = { readonly catalog: Catalog }
+export type CustomerRoutesDeps = { readonly customers: Pick<CustomerStore, 'put' | 'get' | 'list'> }
 
 /** As JSON text. */
 const METADATA_CHARACTERS_MAX = 16_384
 
-export function customerRoutes({ catalog }: CustomerRoutesDeps): (app: HttpApp) => Promise<void> {
+export function customerRoutes({ customers }: CustomerRoutesDeps): (app: HttpApp) => Promise<void> {
   return async (app) => {
     app.put('/v1/customers/:key', { config: { scope: 'admin' }, schema: PUT_CUSTOMER }, async (request, reply) => {
       const { name = null, email = null, subjects = [], metadata = {} } = request.body
@@ -20,16 +21,16 @@ export function customerRoutes({ catalog }: CustomerRoutesDeps): (app: HttpApp) 
         throw new RefusalError(refuseField('metadata', tooLarge))
       }
       const customer = { key: request.params.key as CustomerKey, name, email, subjects: [...new Set(subjects)], metadata }
-      const { value, result } = orThrow(await catalog.putCustomer(request.principal.tenant, customer))
+      const { value, result } = orThrow(await customers.put(request.principal.tenant, customer))
       return reply.code(result === 'created' ? 201 : 200).send(customerJson(value))
     })
     app.get('/v1/customers/:key', { config: { scope: 'read' }, schema: GET_CUSTOMER }, async (request) => {
       const key = request.params.key as CustomerKey
-      return customerJson(orThrow((await catalog.customer(request.principal.tenant, key)) ?? refuse('unknown_customer', { customer: key })))
+      return customerJson(orThrow((await customers.get(request.principal.tenant, key)) ?? refuse('unknown_customer', { customer: key })))
     })
     app.get('/v1/customers', { config: { scope: 'read' }, schema: LIST_CUSTOMERS }, async (request) => {
       const { limit = LIMIT_DEFAULT, ...rest } = request.query
-      const { data, nextCursor } = await catalog.customers(request.principal.tenant, { limit, ...rest })
+      const { data, nextCursor } = await customers.list(request.principal.tenant, { limit, ...rest })
       return { data: data.map(customerJson), nextCursor }
     })
   }

@@ -1,5 +1,6 @@
 import type { Static } from 'typebox'
-import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { FeatureStore } from '../../adapters/database/features/feature-store.ts'
+import type { MeterStore } from '../../adapters/database/meters/meter-store.ts'
 import type { Feature } from '../../domain/catalog/plan.ts'
 import type { FeatureKey, MeterKey, TenantKey } from '../../domain/identity.ts'
 import type { DimensionFilter } from '../../domain/metering/dimension-filter.ts'
@@ -9,23 +10,23 @@ import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
 import { refuseWrongFields } from '../wrong-fields.ts'
 import { filterErrors } from './filter-errors.ts'
 
-export type FeatureRoutesDeps = { readonly catalog: Catalog }
+export type FeatureRoutesDeps = { readonly features: FeatureStore; readonly meters: Pick<MeterStore, 'get'> }
 
-export function featureRoutes({ catalog }: FeatureRoutesDeps): (app: HttpApp) => Promise<void> {
+export function featureRoutes({ features, meters }: FeatureRoutesDeps): (app: HttpApp) => Promise<void> {
   return async (app) => {
     app.put('/v1/features/:key', { config: { scope: 'admin' }, schema: PUT_FEATURE }, async (request, reply) => {
       const { tenant } = request.principal
-      const feature = orThrow(await featureOf(catalog, tenant, request.params.key as FeatureKey, request.body))
-      const { value, result } = orThrow(await catalog.putFeature(tenant, feature))
+      const feature = orThrow(await featureOf(meters, tenant, request.params.key as FeatureKey, request.body))
+      const { value, result } = orThrow(await features.put(tenant, feature))
       return reply.code(result === 'created' ? 201 : 200).send(featureJson(value))
     })
     app.get('/v1/features/:key', { config: { scope: 'read' }, schema: GET_FEATURE }, async (request) => {
       const key = request.params.key as FeatureKey
-      return featureJson(orThrow((await catalog.feature(request.principal.tenant, key)) ?? refuse('unknown_feature', { feature: key })))
+      return featureJson(orThrow((await features.get(request.principal.tenant, key)) ?? refuse('unknown_feature', { feature: key })))
     })
     app.get('/v1/features', { config: { scope: 'read' }, schema: LIST_FEATURES }, async (request) => {
       const { limit = LIMIT_DEFAULT, ...rest } = request.query
-      const { data, nextCursor } = await catalog.features(request.principal.tenant, { limit, ...rest })
+      const { data, nextCursor } = await features.list(request.principal.tenant, { limit, ...rest })
       return { data: data.map(featureJson), nextCursor }
     })
   }
@@ -59,7 +60,7 @@ const LIST_FEATURES = {
 }
 
 async function featureOf(
-  catalog: Catalog,
+  meters: Pick<MeterStore, 'get'>,
   tenant: TenantKey,
   key: FeatureKey,
   body: Static<typeof FeatureInputSchema>,
@@ -70,8 +71,8 @@ async function featureOf(
   const errors: FieldError[] = []
   if (type === 'metered') {
     if (meterKey === null) errors.push({ field: 'meter', code: 'missing', detail: 'meter is missing: a metered feature reads one' })
-    const meter = meterKey === null ? null : await catalog.meter(tenant, meterKey)
-    // An unknown meter is refused by the catalog itself, where no deletion can come between.
+    const meter = meterKey === null ? null : await meters.get(tenant, meterKey)
+    // An unknown meter is refused by the store itself, where no deletion can come between.
     if (meter !== null) errors.push(...filterErrors(filter, meter, 'filter'))
   } else {
     if (meterKey !== null)

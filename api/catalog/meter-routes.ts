@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { MeterStore } from '../../adapters/database/meters/meter-store.ts'
 import { backoffMs } from '../../base/backoff.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { MeterKey } from '../../domain/identity.ts'
@@ -11,7 +11,7 @@ import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
 import { validateMeter } from './validate-meter.ts'
 
 export type MeterRoutesDeps = {
-  readonly catalog: Catalog
+  readonly meters: Pick<MeterStore, 'put' | 'get' | 'list' | 'delete'>
   /** Has every partition counted what came before this revision of the meter? */
   readonly isMeterReady: (meter: Meter) => Promise<boolean>
   /** A put answers when the meter has counted the events from before it, or after this long, as `backfilling`. */
@@ -20,29 +20,29 @@ export type MeterRoutesDeps = {
 }
 
 export function meterRoutes(deps: MeterRoutesDeps): (app: HttpApp) => Promise<void> {
-  const { catalog, isMeterReady, clock, meterReadyWaitMaxMs = METER_READY_WAIT_MAX_MS } = deps
+  const { meters, isMeterReady, clock, meterReadyWaitMaxMs = METER_READY_WAIT_MAX_MS } = deps
   return async (app) => {
     app.put('/v1/meters/:key', { config: { scope: 'admin' }, schema: PUT_METER }, async (request, reply) => {
       const definition = orThrow(validateMeter(request.body))
-      const { value: meter, result } = orThrow(await catalog.putMeter(request.principal.tenant, request.params.key as MeterKey, definition))
+      const { value: meter, result } = orThrow(await meters.put(request.principal.tenant, request.params.key as MeterKey, definition))
       const isReady = await untilTrue(() => isMeterReady(meter), meterReadyWaitMaxMs, clock)
       return reply.code(result === 'created' ? 201 : 200).send(meterJson(meter, isReady))
     })
     app.get('/v1/meters/:key', { config: { scope: 'read' }, schema: GET_METER }, async (request) => {
       const key = request.params.key as MeterKey
-      const meter = orThrow((await catalog.meter(request.principal.tenant, key)) ?? refuse('unknown_meter', { meter: key }))
+      const meter = orThrow((await meters.get(request.principal.tenant, key)) ?? refuse('unknown_meter', { meter: key }))
       return meterJson(meter, await isMeterReady(meter))
     })
     app.get('/v1/meters', { config: { scope: 'read' }, schema: LIST_METERS }, async (request) => {
       const { limit = LIMIT_DEFAULT, ...rest } = request.query
-      const { data, nextCursor } = await catalog.meters(request.principal.tenant, { limit, ...rest })
+      const { data, nextCursor } = await meters.list(request.principal.tenant, { limit, ...rest })
       const shown = []
       for (const meter of data) shown.push(meterJson(meter, await isMeterReady(meter)))
       return { data: shown, nextCursor }
     })
     app.delete('/v1/meters/:key', { config: { scope: 'admin' }, schema: DELETE_METER }, async (request, reply) => {
       const key = request.params.key as MeterKey
-      orThrow(orThrow(await catalog.deleteMeter(request.principal.tenant, key)) ?? refuse('unknown_meter', { meter: key }))
+      orThrow(orThrow(await meters.delete(request.principal.tenant, key)) ?? refuse('unknown_meter', { meter: key }))
       return reply.code(204).send(null)
     })
   }

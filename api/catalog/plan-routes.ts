@@ -1,5 +1,5 @@
 import type { Static } from 'typebox'
-import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { PlanStore } from '../../adapters/database/plans/plan-store.ts'
 import type { Entitlement, PlanVersion } from '../../domain/catalog/plan.ts'
 import type { Price } from '../../domain/catalog/price.ts'
 import type { PlanKey } from '../../domain/identity.ts'
@@ -7,27 +7,28 @@ import { orThrow, refuse } from '../../domain/refusal.ts'
 import { KeyParamsSchema, PageQuerySchema, PlanInputSchema, PlanQuerySchema, PlanSchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
 import { filterJson } from './feature-routes.ts'
-import { validatePlan } from './validate-plan.ts'
+import { type PlanReferences, validatePlan } from './validate-plan.ts'
 
-export type PlanRoutesDeps = { readonly catalog: Catalog }
+export type PlanRoutesDeps = PlanReferences & { readonly plans: PlanStore }
 
-export function planRoutes({ catalog }: PlanRoutesDeps): (app: HttpApp) => Promise<void> {
+export function planRoutes(deps: PlanRoutesDeps): (app: HttpApp) => Promise<void> {
+  const { plans } = deps
   return async (app) => {
     app.put('/v1/plans/:key', { config: { scope: 'admin' }, schema: PUT_PLAN }, async (request, reply) => {
       const { tenant } = request.principal
-      const plan = orThrow(await validatePlan(catalog, tenant, request.params.key as PlanKey, request.body))
-      const { value, result } = orThrow(await catalog.putPlan(tenant, plan))
+      const plan = orThrow(await validatePlan(deps, tenant, request.params.key as PlanKey, request.body))
+      const { value, result } = orThrow(await plans.put(tenant, plan))
       return reply.code(result === 'created' ? 201 : 200).send(planJson(value))
     })
     app.get('/v1/plans/:key', { config: { scope: 'read' }, schema: GET_PLAN }, async (request) => {
       const key = request.params.key as PlanKey
       return planJson(
-        orThrow((await catalog.plan(request.principal.tenant, key, request.query.version)) ?? refuse('unknown_plan', { plan: key })),
+        orThrow((await plans.get(request.principal.tenant, key, request.query.version)) ?? refuse('unknown_plan', { plan: key })),
       )
     })
     app.get('/v1/plans', { config: { scope: 'read' }, schema: LIST_PLANS }, async (request) => {
       const { limit = LIMIT_DEFAULT, ...rest } = request.query
-      const { data, nextCursor } = await catalog.plans(request.principal.tenant, { limit, ...rest })
+      const { data, nextCursor } = await plans.list(request.principal.tenant, { limit, ...rest })
       return { data: data.map(planJson), nextCursor }
     })
   }

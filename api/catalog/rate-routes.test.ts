@@ -12,9 +12,9 @@ beforeAll(async () => {
   app = createHttpApp({
     findPrincipal: () => ({ keyId: 'k1', tenant: 'default' as TenantKey, scopes: ['read'] }),
     idempotency: {
-      claimIdempotencyKey: async () => null,
-      saveIdempotentAnswer: async () => {},
-      releaseIdempotencyKey: async () => {},
+      claim: async () => null,
+      save: async () => {},
+      release: async () => {},
     },
     clock: { ...systemClock, now: () => 0 as InstantMs },
     log: pino({ level: 'silent' }),

@@ -1,5 +1,6 @@
 import type { Static } from 'typebox'
-import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { PlanStore } from '../../adapters/database/plans/plan-store.ts'
+import type { SubscriptionStore } from '../../adapters/database/subscriptions/subscription-store.ts'
 import type { Clock } from '../../base/clock.ts'
 import { invariant } from '../../base/invariant.ts'
 import type { PlanVersion } from '../../domain/catalog/plan.ts'
@@ -28,15 +29,17 @@ import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
 import { instantJson, parseInstant, periodJson } from '../../schemas/http/instants.ts'
 
 export type SubscriptionRoutesDeps = {
-  readonly catalog: Catalog
+  readonly subscriptions: SubscriptionStore
+  readonly plans: Pick<PlanStore, 'get'>
   readonly clock: Clock
   /** Awaited after each change, so that the next decision already goes by it. */
   readonly onEntitlementsChanged: (tenant: TenantKey, customer: CustomerKey) => Promise<void>
 }
 
-export function subscriptionRoutes({ catalog, clock, onEntitlementsChanged }: SubscriptionRoutesDeps): (app: HttpApp) => Promise<void> {
+export function subscriptionRoutes(deps: SubscriptionRoutesDeps): (app: HttpApp) => Promise<void> {
+  const { subscriptions, plans, clock, onEntitlementsChanged } = deps
   const shown = async (tenant: TenantKey, subscription: Subscription) =>
-    subscriptionJson(subscription, clock.now(), (phase) => intervalOf(catalog, tenant, phase))
+    subscriptionJson(subscription, clock.now(), (phase) => intervalOf(plans, tenant, phase))
   const changed = async (tenant: TenantKey, subscription: Subscription) => {
     await onEntitlementsChanged(tenant, subscription.customer)
     return await shown(tenant, subscription)
@@ -52,24 +55,24 @@ export function subscriptionRoutes({ catalog, clock, onEntitlementsChanged }: Su
         const startMs = startAt === undefined ? clock.now() : orThrow(parseInstant(startAt, 'startAt'))
         const anchorMs = anchor === undefined ? startMs : orThrow(parseInstant(anchor, 'anchor'))
         const wanted = { customer: customer as CustomerKey, plan: plan as PlanKey, startMs, anchorMs }
-        const subscription = orThrow(await catalog.createSubscription(tenant, wanted))
+        const subscription = orThrow(await subscriptions.create(tenant, wanted))
         return reply.code(201).send(await changed(tenant, subscription))
       },
     )
     app.get('/v1/subscriptions/:id', { config: { scope: 'read' }, schema: GET_SUBSCRIPTION }, async (request) => {
       const { tenant } = request.principal
       const id = request.params.id as SubscriptionId
-      return await shown(tenant, orThrow((await catalog.subscription(tenant, id)) ?? refuse('unknown_subscription', { subscription: id })))
+      return await shown(tenant, orThrow((await subscriptions.get(tenant, id)) ?? refuse('unknown_subscription', { subscription: id })))
     })
     app.get('/v1/subscriptions', { config: { scope: 'read' }, schema: LIST_SUBSCRIPTIONS }, async (request) => {
       const { tenant } = request.principal
       const { limit = LIMIT_DEFAULT, customer, ...rest } = request.query
       const filter = customer === undefined ? {} : { customer: customer as CustomerKey }
-      const { data, nextCursor } = await catalog.subscriptions(tenant, filter, { limit, ...rest })
+      const { data, nextCursor } = await subscriptions.list(tenant, filter, { limit, ...rest })
       const intervals = new Map<string, Promise<PlanInterval>>()
       const intervalOnce = (phase: Phase) => {
         const name = `${phase.planVersion} ${phase.plan}`
-        const interval = intervals.get(name) ?? intervalOf(catalog, tenant, phase)
+        const interval = intervals.get(name) ?? intervalOf(plans, tenant, phase)
         intervals.set(name, interval)
         return interval
       }
@@ -80,7 +83,7 @@ export function subscriptionRoutes({ catalog, clock, onEntitlementsChanged }: Su
       const { tenant } = request.principal
       const id = request.params.id as SubscriptionId
       const nowMs = clock.now()
-      const canceled = await catalog.updateSubscription(tenant, id, (subscription, planVersions) => {
+      const canceled = await subscriptions.update(tenant, id, (subscription, planVersions) => {
         const atMs = changeInstant(subscription, intervalIn(planVersions, subscription, nowMs), request.body.at, nowMs)
         return isRefusal(atMs) ? atMs : cancelSubscription(subscription, atMs)
       })
@@ -89,9 +92,9 @@ export function subscriptionRoutes({ catalog, clock, onEntitlementsChanged }: Su
     app.post('/v1/subscriptions/:id/change', { config: { scope: 'admin' }, schema: CHANGE_SUBSCRIPTION }, async (request) => {
       const { tenant } = request.principal
       const id = request.params.id as SubscriptionId
-      const to = orThrow((await catalog.plan(tenant, request.body.plan as PlanKey)) ?? unknownPlan(request.body.plan))
+      const to = orThrow((await plans.get(tenant, request.body.plan as PlanKey)) ?? unknownPlan(request.body.plan))
       const nowMs = clock.now()
-      const moved = await catalog.updateSubscription(tenant, id, (subscription, planVersions): Outcome<Subscription> => {
+      const moved = await subscriptions.update(tenant, id, (subscription, planVersions): Outcome<Subscription> => {
         const atMs = changeInstant(subscription, intervalIn(planVersions, subscription, nowMs), request.body.at, nowMs)
         return isRefusal(atMs) ? atMs : changePlan(subscription, { plan: to.plan, planVersion: to.version }, atMs)
       })
@@ -145,8 +148,8 @@ const CHANGE_SUBSCRIPTION = {
 
 type Phase = { readonly plan: PlanKey; readonly planVersion: number }
 
-async function intervalOf(catalog: Catalog, tenant: TenantKey, { plan, planVersion }: Phase): Promise<PlanInterval> {
-  const version = await catalog.plan(tenant, plan, planVersion)
+async function intervalOf(plans: Pick<PlanStore, 'get'>, tenant: TenantKey, { plan, planVersion }: Phase): Promise<PlanInterval> {
+  const version = await plans.get(tenant, plan, planVersion)
   invariant(version !== null, `version ${planVersion} of plan ${plan} is kept as a subscription is on it`)
   return version.interval
 }

@@ -1,5 +1,7 @@
 import type { Static } from 'typebox'
-import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { FeatureStore } from '../../adapters/database/features/feature-store.ts'
+import type { MeterStore } from '../../adapters/database/meters/meter-store.ts'
+import type { ProductStore } from '../../adapters/database/products/product-store.ts'
 import type { Charge, Entitlement, Feature, PlanVersion } from '../../domain/catalog/plan.ts'
 import type { FeatureKey, MeterKey, PlanKey, ProductKey, TenantKey } from '../../domain/identity.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
@@ -17,12 +19,19 @@ type ChargeInput = NonNullable<PlanInput['charges']>[number]
 type EntitlementInput = NonNullable<PlanInput['entitlements']>[number]
 type Plan = Omit<PlanVersion, 'version'>
 
+/** Where a plan finds what it names. */
+export type PlanReferences = {
+  readonly products: Pick<ProductStore, 'get'>
+  readonly features: Pick<FeatureStore, 'get'>
+  readonly meters: Pick<MeterStore, 'get'>
+}
+
 /** The plan with every number in its shortest decimal form, or one refusal that names each wrong field. */
-export async function validatePlan(catalog: Catalog, tenant: TenantKey, key: PlanKey, input: PlanInput): Promise<Outcome<Plan>> {
+export async function validatePlan(stores: PlanReferences, tenant: TenantKey, key: PlanKey, input: PlanInput): Promise<Outcome<Plan>> {
   const { charges = [], entitlements = [] } = input
-  const references = await loadReferences(catalog, tenant, [...charges, ...entitlements])
+  const references = await loadReferences(stores, tenant, [...charges, ...entitlements])
   const errors = createErrorList()
-  if ((await catalog.product(tenant, input.product as ProductKey)) === null) {
+  if ((await stores.products.get(tenant, input.product as ProductKey)) === null) {
     errors.refuse('product', refuse('unknown_product', { product: input.product }))
   }
   const currency = minorUnitDigits(input.currency)
@@ -44,15 +53,19 @@ export async function validatePlan(catalog: Catalog, tenant: TenantKey, key: Pla
 
 type References = { feature(key: string): Feature | undefined; meterOf(feature: Feature): Meter | undefined }
 
-async function loadReferences(catalog: Catalog, tenant: TenantKey, named: readonly { readonly feature: string }[]): Promise<References> {
+async function loadReferences(
+  stores: PlanReferences,
+  tenant: TenantKey,
+  named: readonly { readonly feature: string }[],
+): Promise<References> {
   const features = new Map<string, Feature>()
   for (const key of new Set(named.map(({ feature }) => feature))) {
-    const feature = await catalog.feature(tenant, key as FeatureKey)
+    const feature = await stores.features.get(tenant, key as FeatureKey)
     if (feature !== null) features.set(key, feature)
   }
   const meters = new Map<MeterKey, Meter>()
   for (const key of new Set([...features.values()].map(({ meter }) => meter))) {
-    const meter = key === null ? null : await catalog.meter(tenant, key)
+    const meter = key === null ? null : await stores.meters.get(tenant, key)
     if (meter !== null) meters.set(meter.key, meter)
   }
   return {

@@ -6,7 +6,7 @@ import { Registry } from 'prom-client'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Counters } from '../../adapters/counters/counters.ts'
 import { createEmbeddedCounters } from '../../adapters/counters/embedded/embedded-counters.ts'
-import type { CatalogChange } from '../../adapters/database/catalog.ts'
+import { createChangeListeners } from '../../adapters/database/engine/change-listeners.ts'
 import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Entitlement, Feature } from '../../domain/catalog/plan.ts'
@@ -190,9 +190,9 @@ async function openServer() {
   const counters = await createEmbeddedCounters({ path, clock, log, registry })
   const catalog = createCatalogOf(acmeInputs(), clock)
   const aggregator = serveTracking(counters, catalog, clock)
-  const entitlements = createEntitlementCache({ catalog, clock, registry })
+  const entitlements = createEntitlementCache({ ...catalog, clock, registry })
   const reader: BalanceReader = createBalanceReader({
-    catalog,
+    ...catalog,
     entitlements,
     counters,
     catchUp: createCountersCatchUp({
@@ -207,7 +207,7 @@ async function openServer() {
     trackingWaitMaxMs: 200,
   })
   const app = createServer(clock, registry)
-  app.register(balanceRoutes({ catalog, entitlements, balances: reader }))
+  app.register(balanceRoutes({ ...catalog, entitlements, balances: reader }))
   app.register(decisionRoutes({ entitlements, balances: reader, registry }))
   await app.ready()
   const send = async (method: 'GET' | 'POST', url: string, payload?: object) => {
@@ -240,7 +240,7 @@ async function openServer() {
 function createServer(clock: Clock, registry: Registry): HttpApp {
   return createHttpApp({
     findPrincipal: () => ({ keyId: 'k', tenant: TENANT, scopes: ['read', 'decide'] }),
-    idempotency: { claimIdempotencyKey: async () => null, saveIdempotentAnswer: async () => {}, releaseIdempotencyKey: async () => {} },
+    idempotency: { claim: async () => null, save: async () => {}, release: async () => {} },
     clock,
     log,
     registry,
@@ -281,7 +281,7 @@ function serveTracking(counters: Counters, catalog: ReturnType<typeof createCata
 }
 
 function createCatalogOf(acme: EntitlementInputs, clock: { now(): InstantMs }) {
-  const listeners: ((change: CatalogChange) => void)[] = []
+  const listeners = createChangeListeners()
   let current = acme
   let reads = 0
   let lostAtMs: InstantMs | null = null
@@ -289,10 +289,12 @@ function createCatalogOf(acme: EntitlementInputs, clock: { now(): InstantMs }) {
   return {
     inputs,
     reads: () => reads,
-    entitlementInputs: async (_tenant: TenantKey, customers: readonly CustomerKey[]) => {
-      if (lostAtMs !== null) throw new Fault('catalog_unavailable', 'lost', { canRetry: true, publicText: 'Lost.' })
-      reads++
-      return new Map(await Promise.all(customers.map(async (customer) => [customer, await inputs(customer)] as const)))
+    entitlementInputs: {
+      async read(_tenant: TenantKey, customers: readonly CustomerKey[]) {
+        if (lostAtMs !== null) throw new Fault('catalog_unavailable', 'lost', { canRetry: true, publicText: 'Lost.' })
+        reads++
+        return new Map(await Promise.all(customers.map(async (customer) => [customer, await inputs(customer)] as const)))
+      },
     },
     lose: () => {
       lostAtMs = clock.now()
@@ -300,14 +302,13 @@ function createCatalogOf(acme: EntitlementInputs, clock: { now(): InstantMs }) {
     find: () => {
       lostAtMs = null
     },
-    feature: async (_tenant: TenantKey, key: FeatureKey) => acme.features.find((feature) => feature.key === key) ?? null,
-    customer: async (_tenant: TenantKey, key: CustomerKey) =>
-      key === 'nobody' ? null : { key, name: null, email: null, subjects: [], metadata: {} },
-    onChange: (listener: (change: CatalogChange) => void) => {
-      listeners.push(listener)
+    features: { get: async (_tenant: TenantKey, key: FeatureKey) => acme.features.find((feature) => feature.key === key) ?? null },
+    customers: {
+      get: async (_tenant: TenantKey, key: CustomerKey) =>
+        key === 'nobody' ? null : { key, name: null, email: null, subjects: [], metadata: {} },
     },
-    heardUpToMs: () => lostAtMs ?? clock.now(),
-    saveOpening: async () => {},
+    changes: { subscribe: listeners.subscribe, heardUpToMs: () => lostAtMs ?? clock.now() },
+    allowanceOpenings: { save: async () => {} },
     changeEntitlement(feature: string, change: Partial<Entitlement>) {
       const planVersions = current.planVersions.map((version) => ({
         ...version,
@@ -316,7 +317,7 @@ function createCatalogOf(acme: EntitlementInputs, clock: { now(): InstantMs }) {
         ),
       }))
       current = { ...current, planVersions }
-      for (const listener of listeners) listener({ tenant: TENANT, kind: 'subscription', key: 'acme' })
+      listeners.tell([{ tenant: TENANT, topic: 'subscriptions', key: 'acme' as CustomerKey }])
     },
   }
 }

@@ -1,11 +1,11 @@
 import type { Static } from 'typebox'
 import { Type } from 'typebox'
-import type { Catalog, KeyRecord } from '../../adapters/database/catalog.ts'
+import type { ApiKeyStore, KeyRecord } from '../../adapters/database/keys/api-key-store.ts'
 import { ApiKeyInputSchema, ApiKeySchema, NewApiKeySchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
 
 export type KeyRoutesDeps = {
-  readonly catalog: Catalog
+  readonly keys: Pick<ApiKeyStore, 'create' | 'list'>
   /** `tg_` and 32 random bytes. */
   readonly createSecret: () => string
   /** As the keys of requests are hashed. */
@@ -13,12 +13,12 @@ export type KeyRoutesDeps = {
 }
 
 /** Not idempotent by `Idempotency-Key`: the answer holds the secret, and answers of idempotent routes are stored. */
-export function keyRoutes({ catalog, createSecret, hashSecret }: KeyRoutesDeps): (app: HttpApp) => Promise<void> {
+export function keyRoutes({ keys, createSecret, hashSecret }: KeyRoutesDeps): (app: HttpApp) => Promise<void> {
   return async (app) => {
     app.post('/v1/keys', { config: { scope: 'admin' }, schema: CREATE_KEY }, async (request, reply) => {
       const { name, scopes } = request.body
       const secret = createSecret()
-      const record = await catalog.createKey({
+      const record = await keys.create({
         tenant: request.principal.tenant,
         name,
         scopes: [...new Set(scopes)],
@@ -30,7 +30,7 @@ export function keyRoutes({ catalog, createSecret, hashSecret }: KeyRoutesDeps):
         .send({ ...keyJson(record), key: secret })
     })
     app.get('/v1/keys', { config: { scope: 'admin' }, schema: LIST_KEYS }, async (request) => {
-      const records = await catalog.keys(request.principal.tenant)
+      const records = await keys.list(request.principal.tenant)
       return { data: records.map(keyJson), nextCursor: null }
     })
   }

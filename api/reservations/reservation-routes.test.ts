@@ -6,6 +6,7 @@ import { Registry } from 'prom-client'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Counters } from '../../adapters/counters/counters.ts'
 import { createEmbeddedCounters } from '../../adapters/counters/embedded/embedded-counters.ts'
+import { createChangeListeners } from '../../adapters/database/engine/change-listeners.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Entitlement } from '../../domain/catalog/plan.ts'
 import { parseQuantity } from '../../domain/decimal.ts'
@@ -316,16 +317,16 @@ async function openServer() {
     const registry = new Registry()
     const counters = await createEmbeddedCounters({ path, clock, log, registry })
     const aggregator = createAggregator(counters, catalog.inputs, clock)
-    const entitlements = createEntitlementCache({ catalog, clock, registry })
+    const entitlements = createEntitlementCache({ ...catalog, clock, registry })
     const eventLog = { range: async () => ({ start: 0 as Offset, next: logNext as Offset }) }
     const catchUp = createCountersCatchUp({ clock: systemClock, counters, eventLog, waitMaxMs: 50 })
-    const balances = createBalanceReader({ catalog, entitlements, counters, catchUp, clock, partitions: 1, log, registry })
+    const balances = createBalanceReader({ ...catalog, entitlements, counters, catchUp, clock, partitions: 1, log, registry })
     const reporter = createSettlementWriter({ clock: systemClock, counters, catchUp, partitions: 1, reportUsage, log, registry })
     const createId = () => `res_${nextId++}`
     const reservations = createReservations({ entitlements, balances, counters, catchUp, reporter, clock, partitions: 1, createId })
     const app = createHttpApp({
       findPrincipal: (secret) => ({ keyId: 'k', tenant: TENANT, scopes: secret === 'reader' ? ['read'] : ['decide'] }),
-      idempotency: { claimIdempotencyKey: async () => null, saveIdempotentAnswer: async () => {}, releaseIdempotencyKey: async () => {} },
+      idempotency: { claim: async () => null, save: async () => {}, release: async () => {} },
       clock,
       log,
       registry,
@@ -423,22 +424,21 @@ function createAggregator(counters: Counters, inputs: (customer: CustomerKey) =>
 
 function createCatalog() {
   const all = catalogInputs()
-  const forget: ((change: { tenant: TenantKey; kind: 'subscription'; key: string }) => void)[] = []
+  const listeners = createChangeListeners()
   let hasEntitlements = true
   const inputs = (customer: CustomerKey) => (customer === 'nobody' || !hasEntitlements ? { ...all, subscriptions: [] } : all)
   return {
     inputs,
-    entitlementInputs: async (_tenant: TenantKey, customers: readonly CustomerKey[]) =>
-      new Map(customers.map((customer) => [customer, inputs(customer)])),
-    feature: async (_tenant: TenantKey, key: FeatureKey) => all.features.find((feature) => feature.key === key) ?? null,
-    onChange: (listener: (change: never) => void) => {
-      forget.push(listener as never)
+    entitlementInputs: {
+      read: async (_tenant: TenantKey, customers: readonly CustomerKey[]) =>
+        new Map(customers.map((customer) => [customer, inputs(customer)])),
     },
-    heardUpToMs: () => Number.MAX_SAFE_INTEGER as InstantMs,
-    saveOpening: async () => {},
+    features: { get: async (_tenant: TenantKey, key: FeatureKey) => all.features.find((feature) => feature.key === key) ?? null },
+    changes: { subscribe: listeners.subscribe, heardUpToMs: () => Number.MAX_SAFE_INTEGER as InstantMs },
+    allowanceOpenings: { save: async () => {} },
     removeEntitlements() {
       hasEntitlements = false
-      for (const listener of forget) listener({ tenant: TENANT, kind: 'subscription', key: 'acme' })
+      listeners.tell([{ tenant: TENANT, topic: 'subscriptions', key: 'acme' as CustomerKey }])
     },
   }
 }

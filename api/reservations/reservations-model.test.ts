@@ -7,7 +7,8 @@ import { Registry } from 'prom-client'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Counters, CustomerRef } from '../../adapters/counters/counters.ts'
 import { createEmbeddedCounters } from '../../adapters/counters/embedded/embedded-counters.ts'
-import type { CatalogChange } from '../../adapters/database/catalog.ts'
+import { type ChangeListeners, createChangeListeners } from '../../adapters/database/engine/change-listeners.ts'
+import type { EntitlementInputsReader } from '../../adapters/database/entitlements/entitlement-inputs-reader.ts'
 import type { Feature, PlanVersion } from '../../domain/catalog/plan.ts'
 import type { Subscription } from '../../domain/catalog/subscription.ts'
 import { type EntitlementInputs, NO_ENTITLEMENT_INPUTS } from '../../domain/entitlements/entitlement-inputs.ts'
@@ -112,10 +113,10 @@ test('whatever happens, a reservation is held exactly when plan, grants and roll
 function createWorld(customer: CustomerKey, plan: PlanKey) {
   const ref: CustomerRef = { tenant: TENANT, customer, partition: P0 }
   let inputs = inputsOf(customer, plan)
-  const listeners: ((change: CatalogChange) => void)[] = []
+  const listeners = createChangeListeners()
   const change = (changed: Partial<EntitlementInputs>) => {
     inputs = { ...inputs, ...changed }
-    for (const listener of listeners) listener({ tenant: TENANT, kind: 'entitlement', key: customer })
+    listeners.tell([{ tenant: TENANT, topic: 'overrides', key: customer }])
   }
   const applied: ModelEvent[] = []
   const settling: (ModelEvent & { readonly id: string })[] = []
@@ -142,10 +143,8 @@ function createWorld(customer: CustomerKey, plan: PlanKey) {
   }
 
   const reservations = openReservations(
-    {
-      entitlementInputs: async (_, [customer]) => new Map(customer === undefined ? [] : [[customer, inputs]]),
-      onChange: (listener: (change: CatalogChange) => void) => void listeners.push(listener),
-    },
+    { read: async (_, [customer]) => new Map(customer === undefined ? [] : [[customer, inputs]]) },
+    listeners,
     (id, units, atMs) => settling.push({ id, units, atMs }),
   )
   /** As the rules have it; what settles is used, wherever its event is. */
@@ -225,14 +224,17 @@ function createWorld(customer: CustomerKey, plan: PlanKey) {
 }
 
 function openReservations(
-  catalog: Pick<Parameters<typeof createEntitlementCache>[0]['catalog'], 'entitlementInputs' | 'onChange'>,
+  entitlementInputs: EntitlementInputsReader,
+  { subscribe }: Pick<ChangeListeners, 'subscribe'>,
   onSettled: (id: string, units: bigint, atMs: number) => void,
 ): Reservations {
   const registry = new Registry()
-  const whole = { ...catalog, feature: async () => FEATURE, heardUpToMs: clock.now, saveOpening: async () => {} }
-  const entitlements = createEntitlementCache({ catalog: whole, clock, registry })
+  const features = { get: async () => FEATURE }
+  const changes = { subscribe, heardUpToMs: clock.now }
+  const entitlements = createEntitlementCache({ entitlementInputs, features, changes, clock, registry })
   const catchUp = { wait: () => null }
-  const balances = createBalanceReader({ catalog: whole, entitlements, counters, catchUp, clock, partitions: 1, log, registry })
+  const allowanceOpenings = { save: async () => {} }
+  const balances = createBalanceReader({ allowanceOpenings, entitlements, counters, catchUp, clock, partitions: 1, log, registry })
   const reporter = {
     async report(hold: Parameters<typeof settledUsageEvent>[0]) {
       if (!('settlement' in hold.state)) return

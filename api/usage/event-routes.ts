@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { MeterStore } from '../../adapters/database/meters/meter-store.ts'
 import type { EventPosition, EventQuery, StoredEvent, UsageStore } from '../../adapters/usage-store/usage-store.ts'
 import { formatQuantity } from '../../domain/decimal.ts'
 import type { CustomerKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
@@ -18,12 +18,12 @@ import {
 } from '../../schemas/http/common.ts'
 
 export type EventRoutesDeps = {
-  readonly catalog: Pick<Catalog, 'meters'>
+  readonly meters: Pick<MeterStore, 'list'>
   readonly usageStore: Pick<UsageStore, 'events'>
 }
 
 /** Accepted events as they were sent, each with the meters of its type that could not count it. */
-export function eventRoutes({ catalog, usageStore }: EventRoutesDeps): (app: HttpApp) => Promise<void> {
+export function eventRoutes({ meters: store, usageStore }: EventRoutesDeps): (app: HttpApp) => Promise<void> {
   return async (app) => {
     app.get('/v1/events', { config: { scope: 'read' }, schema: LIST_SCHEMA }, async (request) => {
       const { tenant } = request.principal
@@ -37,7 +37,7 @@ export function eventRoutes({ catalog, usageStore }: EventRoutesDeps): (app: Htt
       })
       const page = events.slice(0, limit)
       const last = page.at(-1)
-      const meters = await metersOf(catalog, tenant)
+      const meters = await metersOf(store, tenant)
       return {
         data: page.map((event) => eventJson(event, meters)),
         nextCursor: events.length > limit && last !== undefined ? cursorOf(last) : null,
@@ -51,7 +51,7 @@ export function eventRoutes({ catalog, usageStore }: EventRoutesDeps): (app: Htt
       const source = request.query.source
       const event = events.find((found) => source === undefined || found.source === source)
       if (event === undefined) throw new RefusalError(refuse('unknown_event', { customer, event: id }))
-      return eventJson(event, await metersOf(catalog, tenant))
+      return eventJson(event, await metersOf(store, tenant))
     })
   }
 }
@@ -122,11 +122,11 @@ function filterOf(tenant: TenantKey, { customer, type, from, to }: EventFilter):
 }
 
 /** Meters by the event type that they read. */
-async function metersOf(catalog: EventRoutesDeps['catalog'], tenant: TenantKey): Promise<ReadonlyMap<string, readonly Meter[]>> {
+async function metersOf(store: EventRoutesDeps['meters'], tenant: TenantKey): Promise<ReadonlyMap<string, readonly Meter[]>> {
   const byType = new Map<string, Meter[]>()
   let cursor: string | null | undefined
   while (cursor !== null) {
-    const page = await catalog.meters(tenant, cursor === undefined ? { limit: METERS_PER_PAGE } : { limit: METERS_PER_PAGE, cursor })
+    const page = await store.list(tenant, cursor === undefined ? { limit: METERS_PER_PAGE } : { limit: METERS_PER_PAGE, cursor })
     for (const meter of page.data) {
       const same = byType.get(meter.eventType)
       if (same === undefined) byType.set(meter.eventType, [meter])

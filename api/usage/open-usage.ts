@@ -1,5 +1,5 @@
 import type { Registry } from 'prom-client'
-import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { MeterStore } from '../../adapters/database/meters/meter-store.ts'
 import type { UsageStore } from '../../adapters/usage-store/usage-store.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Entitlements } from '../../entitlements/entitlements.ts'
@@ -14,7 +14,7 @@ import { usageRoutes } from './usage-routes.ts'
 export type UsageKit = {
   readonly clock: Clock
   readonly registry: Registry
-  readonly stores: { readonly catalog: Catalog; readonly usageStore: UsageStore }
+  readonly stores: { readonly meters: Pick<MeterStore, 'get' | 'list'>; readonly usageStore: UsageStore }
   readonly usage: Pick<Usage, 'reader' | 'completeUntil'>
   readonly entitlements: Pick<Entitlements, 'cache' | 'balances'>
   readonly submit: ReportUsage
@@ -23,14 +23,14 @@ export type UsageKit = {
 
 /** Usage of meters and the events under it, and usage that is reported instead of metered. */
 export function openUsage({ clock, registry, stores, usage, entitlements, submit, createId }: UsageKit): Stage {
-  const { catalog, usageStore } = stores
+  const { meters, usageStore } = stores
   const { cache, balances } = entitlements
-  const usageReports = createUsageReports({ entitlements: cache, catalog, balances, reportUsage: submit })
+  const usageReports = createUsageReports({ entitlements: cache, meters, balances, reportUsage: submit })
   return {
     name: 'usage',
     async routes(app) {
-      app.register(usageRoutes({ catalog, usageReader: usage.reader, asOf: usage.completeUntil, clock }))
-      app.register(eventRoutes({ catalog, usageStore }))
+      app.register(usageRoutes({ meters, usageReader: usage.reader, asOf: usage.completeUntil, clock }))
+      app.register(eventRoutes({ meters, usageStore }))
       app.register(usageReportRoutes({ usageReports, clock, registry, createId }))
     },
   }

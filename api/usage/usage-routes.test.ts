@@ -7,8 +7,8 @@ import { DateTime } from 'luxon'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Catalog } from '../../adapters/database/catalog.ts'
-import { openPGliteCatalog } from '../../adapters/database/engine/pglite-catalog.ts'
+import type { Database } from '../../adapters/database/database.ts'
+import { openPGliteDatabase } from '../../adapters/database/engine/pglite-database.ts'
 import type { EventLog } from '../../adapters/event-log/event-log.ts'
 import { createLmdbEventLog } from '../../adapters/event-log/lmdb/lmdb-event-log.ts'
 import { openChdbUsageStore } from '../../adapters/usage-store/engine/chdb-usage-store.ts'
@@ -24,6 +24,7 @@ import {
   readMeterValue,
 } from '../../domain/metering/metering.ts'
 import { orThrow } from '../../domain/refusal.ts'
+import { type DatabaseStores, databaseStores } from '../../runtime/database-stores.ts'
 import { createHttpApp } from '../../runtime/http/http-app.ts'
 import { systemClock } from '../../runtime/system-clock.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
@@ -42,7 +43,8 @@ const AGGREGATIONS: readonly Aggregation[] = ['sum', 'count', 'min', 'max', 'avg
 
 describe('usage and events over HTTP', () => {
   let path: string
-  let catalog: Catalog
+  let database: Database
+  let stores: DatabaseStores
   let usageStore: UsageStore
   let eventLog: EventLog
   let usageReader: UsageReader
@@ -52,8 +54,9 @@ describe('usage and events over HTTP', () => {
 
   beforeAll(async () => {
     path = await mkdtemp(join(tmpdir(), 'tollgate-usage-'))
-    catalog = await openPGliteCatalog({ path: join(path, 'catalog'), clock, randomBytes, log })
-    await catalog.migrate()
+    database = await openPGliteDatabase({ path: join(path, 'catalog'), clock, randomBytes, log })
+    await database.migrate()
+    stores = databaseStores(database.session)
     usageStore = await openChdbUsageStore({
       clock: systemClock,
       path: join(path, 'usage-store'),
@@ -66,9 +69,16 @@ describe('usage and events over HTTP', () => {
     usageReader = createUsageReader({ usageStore, partitions: 1 })
     const principal = { keyId: 'k', tenant: TENANT, scopes: ['read' as const] }
     const registry = new Registry()
-    app = createHttpApp({ findPrincipal: async () => principal, idempotency: catalog, clock, log, registry, bodyBytesMax: 1_000_000 })
-    app.register(usageRoutes({ catalog, usageReader, asOf: createCompleteUntil({ eventLog, usageStore, clock }), clock }))
-    app.register(eventRoutes({ catalog, usageStore }))
+    app = createHttpApp({
+      findPrincipal: async () => principal,
+      idempotency: stores.idempotency,
+      clock,
+      log,
+      registry,
+      bodyBytesMax: 1_000_000,
+    })
+    app.register(usageRoutes({ ...stores, usageReader, asOf: createCompleteUntil({ eventLog, usageStore, clock }), clock }))
+    app.register(eventRoutes({ ...stores, usageStore }))
     for (const aggregation of AGGREGATIONS) await makeMeter(`tokens_${aggregation}`, aggregation)
     await makeMeter('new', 'sum', 'other', false)
     await count(EVENTS)
@@ -77,14 +87,14 @@ describe('usage and events over HTTP', () => {
     await app.close()
     await usageStore.stop()
     await eventLog.stop()
-    await catalog.stop()
+    await database.stop()
     await rm(path, { recursive: true, force: true })
   })
 
   const makeMeter = async (key: string, aggregation: Aggregation, eventType = 'llm', backfilled = true) => {
     const value = aggregation === 'count' ? [] : ['n']
     const definition = { eventType, aggregation, value, dimensions: { model: 'model', region: 'at.region' } }
-    const { value: meter } = orThrow(await catalog.putMeter(TENANT, key as MeterKey, definition))
+    const { value: meter } = orThrow(await stores.meters.put(TENANT, key as MeterKey, definition))
     meters.set(key, meter)
     const { revision } = meter
     await usageStore.putActivations([{ tenant: TENANT, meter: meter.key, revision, partition: P0, fromOffset: 0 as Offset, backfilled }])

@@ -1,6 +1,6 @@
 import { DateTime } from 'luxon'
 import { Type } from 'typebox'
-import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { MeterStore } from '../../adapters/database/meters/meter-store.ts'
 import type { UsageRow, UsageWindow } from '../../adapters/usage-store/usage-store.ts'
 import type { Clock } from '../../base/clock.ts'
 import { formatQuantity } from '../../domain/decimal.ts'
@@ -12,7 +12,7 @@ import { DecimalSchema, type HttpApp, InstantSchema, KeySchema, ProblemSchema } 
 import { type UsageReader, type UsageRequest, windowEndOf } from '../../usage/usage-reader.ts'
 
 export type UsageRoutesDeps = {
-  readonly catalog: Pick<Catalog, 'meter'>
+  readonly meters: Pick<MeterStore, 'get'>
   readonly usageReader: UsageReader
   /** The instant up to which usage is complete. */
   readonly asOf: () => Promise<InstantMs>
@@ -25,12 +25,12 @@ const CUSTOMERS_MAX = 1_000
 const FILTER_VALUES_MAX = 100
 
 /** What a meter counted, by window, customer and dimension. */
-export function usageRoutes({ catalog, usageReader, asOf, clock }: UsageRoutesDeps): (app: HttpApp) => Promise<void> {
+export function usageRoutes({ meters, usageReader, asOf, clock }: UsageRoutesDeps): (app: HttpApp) => Promise<void> {
   return async (app) => {
     app.get('/v1/meters/:key/usage', { config: { scope: 'read' }, schema: USAGE_SCHEMA }, async (request) => {
       const { tenant } = request.principal
       const key = request.params.key as MeterKey
-      const meter = await catalog.meter(tenant, key)
+      const meter = await meters.get(tenant, key)
       if (meter === null) throw new RefusalError(refuse('unknown_meter', { meter: key }))
       const usage = orThrow(parseUsageQuery(request.query, meter, clock.now()))
       const asOfMs = await asOf()

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Catalog } from '../../adapters/database/catalog.ts'
-import { openPGliteCatalog } from '../../adapters/database/engine/pglite-catalog.ts'
+import type { Database } from '../../adapters/database/database.ts'
+import { openPGliteDatabase } from '../../adapters/database/engine/pglite-database.ts'
 import { openChdbUsageStore } from '../../adapters/usage-store/engine/chdb-usage-store.ts'
 import type { CustomerUsageQuery, UsageStore, WindowRow } from '../../adapters/usage-store/usage-store.ts'
 import type { Charge, Entitlement } from '../../domain/catalog/plan.ts'
@@ -25,6 +25,7 @@ import type {
   TenantKey,
 } from '../../domain/identity.ts'
 import { isRefusal, orThrow } from '../../domain/refusal.ts'
+import { type DatabaseStores, databaseStores } from '../../runtime/database-stores.ts'
 import { createHttpApp } from '../../runtime/http/http-app.ts'
 import { systemClock } from '../../runtime/system-clock.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
@@ -40,7 +41,8 @@ const log = pino({ level: 'silent' })
 
 describe('the upcoming invoice', () => {
   let path: string
-  let catalog: Catalog
+  let database: Database
+  let stores: DatabaseStores
   let usageStore: UsageStore
   let app: HttpApp
   const queries: CustomerUsageQuery[] = []
@@ -48,8 +50,9 @@ describe('the upcoming invoice', () => {
   beforeAll(async () => {
     path = await mkdtemp(join(tmpdir(), 'tollgate-invoice-'))
     const clock = { ...systemClock, now: () => at('2026-02-10T00:00:00Z') }
-    catalog = await openPGliteCatalog({ path: join(path, 'catalog'), clock, randomBytes, log })
-    await catalog.migrate()
+    database = await openPGliteDatabase({ path: join(path, 'catalog'), clock, randomBytes, log })
+    await database.migrate()
+    stores = databaseStores(database.session)
     usageStore = await openChdbUsageStore({
       clock: systemClock,
       path: join(path, 'usage'),
@@ -60,7 +63,7 @@ describe('the upcoming invoice', () => {
     await usageStore.migrate()
     app = createHttpApp({
       findPrincipal: async () => ({ keyId: 'k', tenant: TENANT, scopes: ['read'] }),
-      idempotency: catalog,
+      idempotency: stores.idempotency,
       clock,
       log,
       registry: new Registry(),
@@ -74,13 +77,13 @@ describe('the upcoming invoice', () => {
       },
     }
     const usageReader = createUsageReader({ usageStore, partitions: 1 })
-    app.register(invoiceRoutes({ catalog, clock, usageReader, customerUsage: createCustomerUsage({ usageStore: counted, clock }) }))
+    app.register(invoiceRoutes({ ...stores, clock, usageReader, customerUsage: createCustomerUsage({ usageStore: counted, clock }) }))
     await setUp()
   })
   afterAll(async () => {
     await app.close()
     await usageStore.stop()
-    await catalog.stop()
+    await database.stop()
     await rm(path, { recursive: true, force: true })
   })
 
@@ -91,7 +94,7 @@ describe('the upcoming invoice', () => {
       ['peak', 'max', { model: 'model' }],
     ] as const) {
       const { value: meter } = orThrow(
-        await catalog.putMeter(TENANT, key as MeterKey, { eventType: 'llm', aggregation, value: ['n'], dimensions }),
+        await stores.meters.put(TENANT, key as MeterKey, { eventType: 'llm', aggregation, value: ['n'], dimensions }),
       )
       await usageStore.putActivations([
         {
@@ -112,12 +115,12 @@ describe('the upcoming invoice', () => {
     await putFeature('tokens', 'tokens', {})
     await putFeature('output', 'tokens', { direction: ['out'] })
     await putFeature('peak', 'peak', {})
-    await catalog.putProduct(TENANT, { key: 'ai' as ProductKey, name: 'AI', description: null })
-    await catalog.ensureCustomers([{ tenant: TENANT, key: ACME }])
+    await stores.products.put(TENANT, { key: 'ai' as ProductKey, name: 'AI', description: null })
+    await stores.customers.ensure([{ tenant: TENANT, key: ACME }])
   }
   const putFeature = async (key: string, meter: string, filter: Record<string, string[]>) =>
     orThrow(
-      await catalog.putFeature(TENANT, {
+      await stores.features.put(TENANT, {
         key: key as FeatureKey,
         name: key,
         type: 'metered',
@@ -129,8 +132,8 @@ describe('the upcoming invoice', () => {
   const subscribe = async (plan: string, charges: readonly Charge[], change: { baseFee?: string } = {}) => {
     const entitlements: Entitlement[] = []
     const version = { plan: plan as PlanKey, product: 'ai' as ProductKey, name: plan, currency: 'USD', interval: 'month' as const }
-    orThrow(await catalog.putPlan(TENANT, { ...version, baseFee: change.baseFee ?? null, charges, entitlements }))
-    return orThrow(await catalog.createSubscription(TENANT, { customer: ACME, plan: plan as PlanKey, startMs: START, anchorMs: START })).id
+    orThrow(await stores.plans.put(TENANT, { ...version, baseFee: change.baseFee ?? null, charges, entitlements }))
+    return orThrow(await stores.subscriptions.create(TENANT, { customer: ACME, plan: plan as PlanKey, startMs: START, anchorMs: START })).id
   }
   const invoice = async (id: SubscriptionId, query = '') => {
     queries.length = 0
@@ -209,10 +212,10 @@ describe('the upcoming invoice', () => {
     const cheap = await subscribe('cheap', [charge('all', 'tokens', {}, '0.01')])
     await subscribe('dear', [charge('all', 'tokens', {}, '1')])
     const dear = { plan: 'dear' as PlanKey, planVersion: 1 }
-    await catalog.updateSubscription(TENANT, cheap, (subscription) => changePlan(subscription, dear, at('2026-02-05T00:00:00Z')))
+    await stores.subscriptions.update(TENANT, cheap, (subscription) => changePlan(subscription, dear, at('2026-02-05T00:00:00Z')))
     expect((await invoice(cheap, '?at=2026-02-04T00:00:00Z')).body).toMatchObject({ plan: 'cheap', total: '1.12' })
     expect((await invoice(cheap, '?at=2026-02-05T00:00:00Z')).body).toMatchObject({ plan: 'dear', total: '111.50' })
-    const ended = await catalog.updateSubscription(TENANT, cheap, (subscription) =>
+    const ended = await stores.subscriptions.update(TENANT, cheap, (subscription) =>
       cancelSubscription(subscription, at('2026-02-01T00:01:00Z')),
     )
     expect(isRefusal(ended)).toBe(false)
@@ -227,7 +230,7 @@ describe('the upcoming invoice', () => {
     const id = await subscribe('refused', [charge('all', 'tokens', {})])
     expect(await invoice('sub_none' as SubscriptionId)).toMatchObject({ status: 404, body: { code: 'unknown_subscription' } })
     expect(await invoice(id, '?at=soon')).toMatchObject({ status: 400, body: { code: 'invalid_request' } })
-    orThrow(await catalog.putMeter(TENANT, 'fresh' as MeterKey, { eventType: 'x', aggregation: 'count', value: [], dimensions: {} }))
+    orThrow(await stores.meters.put(TENANT, 'fresh' as MeterKey, { eventType: 'x', aggregation: 'count', value: [], dimensions: {} }))
     await putFeature('fresh', 'fresh', {})
     expect(await invoice(await subscribe('fresh', [charge('f', 'fresh', {})]))).toMatchObject({
       status: 409,

@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { InvoiceInputsReader } from '../../adapters/database/invoices/invoice-inputs-reader.ts'
 import { aggregateOfRow, type UsageRow } from '../../adapters/usage-store/usage-store.ts'
 import { createBatchedReads } from '../../base/batched-reads.ts'
 import type { Clock } from '../../base/clock.ts'
@@ -20,7 +20,7 @@ import type { CustomerUsage } from '../../usage/customer-usage.ts'
 import type { UsageReader } from '../../usage/usage-reader.ts'
 
 export type InvoiceRoutesDeps = {
-  readonly catalog: Pick<Catalog, 'invoiceInputs'>
+  readonly invoiceInputs: InvoiceInputsReader
   readonly usageReader: Pick<UsageReader, 'requireComplete'>
   readonly customerUsage: CustomerUsage
   readonly clock: Clock
@@ -34,9 +34,9 @@ const WAITING_MAX = 10_000
  * a period in which the plan changed is not split. A run over many subscriptions asks for many at a time, and what is asked
  * for together is read together, from catalog and usage store.
  */
-export function invoiceRoutes({ catalog, usageReader, customerUsage, clock }: InvoiceRoutesDeps): (app: HttpApp) => Promise<void> {
+export function invoiceRoutes({ invoiceInputs, usageReader, customerUsage, clock }: InvoiceRoutesDeps): (app: HttpApp) => Promise<void> {
   const inputs = createBatchedReads<{ readonly tenant: TenantKey; readonly id: SubscriptionId }, InvoiceInputs>({
-    read: (asked) => readInputs(catalog, asked),
+    read: (asked) => readInputs(invoiceInputs, asked),
     itemsMax: SUBSCRIPTIONS_PER_READ_MAX,
     waitingMax: WAITING_MAX,
     clock,
@@ -61,12 +61,12 @@ export function invoiceRoutes({ catalog, usageReader, customerUsage, clock }: In
 
 /** All of one tenant. */
 async function readInputs(
-  catalog: InvoiceRoutesDeps['catalog'],
+  invoiceInputs: InvoiceInputsReader,
   asked: readonly { readonly tenant: TenantKey; readonly id: SubscriptionId }[],
 ): Promise<readonly InvoiceInputs[]> {
   const [first] = asked
   invariant(first !== undefined, 'a read is of something')
-  const inputs = await catalog.invoiceInputs(first.tenant, [...new Set(asked.map(({ id }) => id))])
+  const inputs = await invoiceInputs.read(first.tenant, [...new Set(asked.map(({ id }) => id))])
   return asked.map(() => inputs)
 }
 

@@ -1,4 +1,4 @@
-import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { InvoiceInputsReader } from '../../adapters/database/invoices/invoice-inputs-reader.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Stage } from '../../schemas/http/stage.ts'
 import type { Usage } from '../../usage/usage.ts'
@@ -6,10 +6,10 @@ import { invoiceRoutes } from './invoice-routes.ts'
 
 export type InvoiceKit = {
   readonly clock: Clock
-  readonly stores: { readonly catalog: Pick<Catalog, 'invoiceInputs'> }
+  readonly stores: { readonly invoiceInputs: InvoiceInputsReader }
   readonly usage: Pick<Usage, 'reader' | 'customers'>
 }
 
-export function openInvoices({ clock, stores: { catalog }, usage }: InvoiceKit): Stage {
-  return { name: 'invoices', routes: invoiceRoutes({ catalog, usageReader: usage.reader, customerUsage: usage.customers, clock }) }
+export function openInvoices({ clock, stores: { invoiceInputs }, usage }: InvoiceKit): Stage {
+  return { name: 'invoices', routes: invoiceRoutes({ invoiceInputs, usageReader: usage.reader, customerUsage: usage.customers, clock }) }
 }

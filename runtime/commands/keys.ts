@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander'
 import { Registry } from 'prom-client'
+import { sqlApiKeyStore } from '../../adapters/database/keys/api-key-store.ts'
 import { readTenantKey, type TenantKey } from '../../domain/identity.ts'
 import { SCOPES, type Scope } from '../../domain/principal.ts'
 import { CommandFailed } from '../command-failed.ts'
@@ -7,7 +8,7 @@ import { createSecret, DEFAULT_TENANT } from '../first-key.ts'
 import { hashSecret } from '../http/key-ring.ts'
 import { createLog } from '../log.ts'
 import { commandConfig } from '../settings/command-config.ts'
-import { openCatalogAlone } from '../stores.ts'
+import { openDatabaseAlone } from '../stores.ts'
 import { systemClock } from '../system-clock.ts'
 
 const tenantOption = () => new Option('--tenant <key>', 'whose keys').default(DEFAULT_TENANT).argParser(parseTenant)
@@ -29,30 +30,30 @@ export function keysCommand(): Command {
 
 async function createKey({ name, scopes, tenant }: { name: string; scopes: readonly Scope[]; tenant: TenantKey }): Promise<void> {
   const secret = createSecret()
-  const catalog = await openCatalog()
+  const database = await openDatabase()
   try {
-    await catalog.createKey({ tenant, name, scopes, secretHash: hashSecret(secret) })
+    await sqlApiKeyStore(database.session).create({ tenant, name, scopes, secretHash: hashSecret(secret) })
   } finally {
-    await catalog.stop()
+    await database.stop()
   }
   console.log(secret)
 }
 
 async function listKeys({ tenant }: { tenant: TenantKey }): Promise<void> {
-  const catalog = await openCatalog()
+  const database = await openDatabase()
   try {
-    for (const key of await catalog.keys(tenant)) {
+    for (const key of await sqlApiKeyStore(database.session).list(tenant)) {
       console.log(`${key.id}  ${new Date(key.createdAtMs).toISOString()}  ${key.scopes.join(',')}  ${key.name}`)
     }
   } finally {
-    await catalog.stop()
+    await database.stop()
   }
 }
 
-function openCatalog() {
+function openDatabase() {
   const config = commandConfig()
   const log = createLog({ logLevel: config.logLevel === 'info' ? 'warn' : config.logLevel })
-  return openCatalogAlone({ config, clock: systemClock, log, registry: new Registry(), doing: 'keys' })
+  return openDatabaseAlone({ config, clock: systemClock, log, registry: new Registry(), doing: 'keys' })
 }
 
 function parseScopes(given: string): readonly Scope[] {

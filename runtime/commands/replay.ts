@@ -54,7 +54,7 @@ const PRINTED_MAX = 100
 
 async function replayHeld(stores: Stores, given: ReplayArguments, isAlone: () => boolean): Promise<void> {
   const isWanted = ({ tenant, key }: Meter) => (given.meter ?? key) === key && (given.tenant ?? tenant) === tenant
-  const meters = (await stores.catalog.allMeters()).filter(isWanted)
+  const meters = (await stores.meters.all()).filter(isWanted)
   if (meters.length === 0) throw new CommandFailed('There is no such meter: nothing to replay.')
   const before = await compare(stores, isWanted)
   console.log(before === 0 ? 'Before: no difference.' : `Before: ${count(before, 'difference')}, above.`)

@@ -4,6 +4,7 @@ import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { Type } from 'typebox'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { IdempotencyStore } from '../../adapters/database/idempotency/idempotency-store.ts'
 import { Fault } from '../../base/fault.ts'
 import type { InstantMs, TenantKey } from '../../domain/identity.ts'
 import type { Principal } from '../../domain/principal.ts'
@@ -11,7 +12,6 @@ import { RefusalError, refuse } from '../../domain/refusal.ts'
 import { DecimalInputSchema, type HttpApp, ProblemSchema } from '../../schemas/http/common.ts'
 import { systemClock } from '../system-clock.ts'
 import { createHttpApp, type HttpAppOptions } from './http-app.ts'
-import type { IdempotencyStore } from './idempotency.ts'
 
 const principals = new Map<string, Principal>([
   ['reader', { keyId: 'k1', tenant: 'default' as TenantKey, scopes: ['read'] }],
@@ -23,7 +23,7 @@ let made = 0
 function createMemoryIdempotency(): IdempotencyStore {
   const answers = new Map<string, { requestHash: string; answer: { status: number; body: string } | null }>()
   return {
-    async claimIdempotencyKey(_tenant, key, requestHash) {
+    async claim(_tenant, key, requestHash) {
       const known = answers.get(key)
       if (known === undefined) {
         answers.set(key, { requestHash, answer: null })
@@ -32,11 +32,11 @@ function createMemoryIdempotency(): IdempotencyStore {
       if (known.requestHash !== requestHash) return refuse('idempotency_key_reused', {})
       return known.answer ?? refuse('idempotency_key_in_use', {})
     },
-    async saveIdempotentAnswer(_tenant, key, answer) {
+    async save(_tenant, key, answer) {
       const known = answers.get(key)
       if (known !== undefined) known.answer = answer
     },
-    async releaseIdempotencyKey(_tenant, key) {
+    async release(_tenant, key) {
       answers.delete(key)
     },
   }

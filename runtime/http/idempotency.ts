@@ -1,12 +1,10 @@
 import { hash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
-import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { IdempotencyStore } from '../../adapters/database/idempotency/idempotency-store.ts'
 import type { Clock } from '../../base/clock.ts'
 import { orThrow, refuse } from '../../domain/refusal.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
-
-export type IdempotencyStore = Pick<Catalog, 'claimIdempotencyKey' | 'saveIdempotentAnswer' | 'releaseIdempotencyKey'>
 
 const KEY_CHARACTERS_MAX = 255
 
@@ -31,7 +29,7 @@ export function honourIdempotencyKeys(app: HttpApp, store: IdempotencyStore, clo
       return orThrow(refuse('invalid_idempotency_key', { charactersMax: KEY_CHARACTERS_MAX }))
     }
     const requestHash = hash('sha256', JSON.stringify([request.method, request.url, request.body ?? null]))
-    const answer = orThrow(await store.claimIdempotencyKey(request.principal.tenant, key, requestHash, clock.now()))
+    const answer = orThrow(await store.claim(request.principal.tenant, key, requestHash, clock.now()))
     if (answer === null) {
       claims.set(request, key)
       return
@@ -46,9 +44,9 @@ export function honourIdempotencyKeys(app: HttpApp, store: IdempotencyStore, clo
     const { tenant } = request.principal
     try {
       if (reply.statusCode < 300 && typeof payload === 'string') {
-        await store.saveIdempotentAnswer(tenant, key, { status: reply.statusCode, body: payload })
+        await store.save(tenant, key, { status: reply.statusCode, body: payload })
       } else {
-        await store.releaseIdempotencyKey(tenant, key)
+        await store.release(tenant, key)
       }
     } catch (error) {
       // The thing asked for is made: the answer must not become an error. A repeat of the key is refused as in use until the claim runs out.

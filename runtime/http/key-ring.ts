@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
-import type { Catalog } from '../../adapters/database/catalog.ts'
+import type { ChangeFeed } from '../../adapters/database/changes.ts'
+import type { ApiKeyStore } from '../../adapters/database/keys/api-key-store.ts'
 import type { Principal } from '../../domain/principal.ts'
 import type { FindPrincipal } from './authentication.ts'
 
@@ -7,21 +8,21 @@ import type { FindPrincipal } from './authentication.ts'
 const CACHED_KEYS_MAX = 10_000
 
 /**
- * Finds whom a secret belongs to, and remembers it until the catalog says that a key changed. Only keys that exist are
+ * Finds whom a secret belongs to, and remembers it until it is announced that a key changed. Only keys that exist are
  * remembered: a flood of wrong ones cannot push the right ones out.
  */
-export function createKeyRing(catalog: Pick<Catalog, 'findKey' | 'onChange'>): FindPrincipal {
+export function createKeyRing(keys: Pick<ApiKeyStore, 'find'>, feed: Pick<ChangeFeed, 'subscribe'>): FindPrincipal {
   const principals = new Map<string, Principal>()
   let changes = 0
-  catalog.onChange((change) => {
-    if (change.kind !== 'key' && change.kind !== 'everything') return
+  const forgetAll = () => {
     changes += 1
     principals.clear()
-  })
+  }
+  feed.subscribe({ topics: ['keys'], changed: forgetAll, missed: forgetAll })
 
   async function look(secret: string): Promise<Principal | null> {
     const changesBefore = changes
-    const principal = await catalog.findKey(hashSecret(secret))
+    const principal = await keys.find(hashSecret(secret))
     // An answer from before a change must not outlive it.
     if (principal !== null && changes === changesBefore) {
       if (principals.size >= CACHED_KEYS_MAX) {

@@ -140,7 +140,7 @@ function intakeOf(onUndecodable: (record: LogRecord) => void) {
   const clock = { ...systemClock, now: () => 0 as InstantMs }
   const log = pino({ level: 'silent' })
   const asked = () => Promise.reject(new Error('decoding asks no store'))
-  const customers = createPartitionCustomers(P0, { catalog: { entitlementInputs: asked }, counters: { tracked: asked, read: asked } })
+  const customers = createPartitionCustomers(P0, { entitlementInputs: { read: asked }, counters: { tracked: asked, read: asked } })
   const deps = {
     decode: decodeUsageEventBatch,
     onUndecodable: async (record: LogRecord) => onUndecodable(record),

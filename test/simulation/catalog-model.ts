@@ -1,4 +1,5 @@
-import type { Catalog, CatalogChange } from '../../adapters/database/catalog.ts'
+import type { ChangeListener } from '../../adapters/database/changes.ts'
+import type { AggregatorDeps } from '../../aggregator/aggregator.ts'
 import type { Entitlement, Feature, PlanVersion } from '../../domain/catalog/plan.ts'
 import { type EntitlementInputs, NO_ENTITLEMENT_INPUTS } from '../../domain/entitlements/entitlement-inputs.ts'
 import type { CustomerKey, FeatureKey, InstantMs, MeterKey, PlanKey, ProductKey, SubscriptionId, TenantKey } from '../../domain/identity.ts'
@@ -13,14 +14,14 @@ export type CatalogModel = {
   deleteMeter(key: MeterKey): void
   customers(): ReadonlySet<CustomerKey>
   inputs(customer: CustomerKey): EntitlementInputs
-  portFor(caller: Caller, network: Network): Catalog
+  portsFor(caller: Caller, network: Network): Pick<AggregatorDeps, 'changes' | 'meters' | 'customers' | 'entitlementInputs'>
 }
 
 /** `subscribers`: customers on the plan, each since its own instant. */
 export function createCatalogModel(tenant: TenantKey, subscribers: ReadonlyMap<CustomerKey, InstantMs>): CatalogModel {
   const meters = new Map<MeterKey, Meter>()
   const customers = new Set<CustomerKey>()
-  const listeners: ((change: CatalogChange) => void)[] = []
+  const listeners: { readonly caller: Caller; readonly listener: ChangeListener<'meters'> }[] = []
   let revision = 0
 
   function inputs(customer: CustomerKey): EntitlementInputs {
@@ -38,7 +39,7 @@ export function createCatalogModel(tenant: TenantKey, subscribers: ReadonlyMap<C
   }
 
   function changed(meter: MeterKey): void {
-    for (const listener of listeners) listener({ kind: 'meter', tenant, key: meter } as CatalogChange)
+    for (const { caller, listener } of listeners) if (caller.isAlive) listener.changed({ topic: 'meters', tenant, key: meter })
   }
 
   return {
@@ -54,18 +55,24 @@ export function createCatalogModel(tenant: TenantKey, subscribers: ReadonlyMap<C
     },
     customers: () => customers,
     inputs,
-    portFor(caller, network) {
-      const port: Partial<Catalog> = {
-        allMeters: () => network.call(caller, () => [...meters.values()]),
-        meter: (_tenant, key) => network.call(caller, () => meters.get(key) ?? null),
-        entitlementInputs: (_tenant, asked) => network.call(caller, () => new Map(asked.map((customer) => [customer, inputs(customer)]))),
-        ensureCustomers: (made) =>
-          network.call(caller, () => {
-            for (const { key } of made) customers.add(key)
-          }),
-        onChange: (listener) => void listeners.push((change) => caller.isAlive && listener(change)),
+    portsFor(caller, network) {
+      return {
+        // What an aggregator hears is of meters, and it subscribes to nothing else.
+        changes: { subscribe: (listener) => void listeners.push({ caller, listener: listener as unknown as ChangeListener<'meters'> }) },
+        meters: {
+          all: () => network.call(caller, () => [...meters.values()]),
+          get: (_tenant, key) => network.call(caller, () => meters.get(key) ?? null),
+        },
+        customers: {
+          ensure: (made) =>
+            network.call(caller, () => {
+              for (const { key } of made) customers.add(key)
+            }),
+        },
+        entitlementInputs: {
+          read: (_tenant, asked) => network.call(caller, () => new Map(asked.map((customer) => [customer, inputs(customer)]))),
+        },
       }
-      return port as Catalog
     },
   }
 }

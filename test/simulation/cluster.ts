@@ -80,7 +80,7 @@ export function createCluster(world: World): Cluster {
         }),
         usageStore: world.usageStore.portFor(caller, network, random),
         counters: counters.portFor(caller),
-        catalog: world.catalog.portFor(caller, network),
+        ...world.catalog.portsFor(caller, network),
         clock: world.clock,
         log: SILENT,
         registry: new Registry(),

@@ -3,9 +3,10 @@ import { Client } from 'pg'
 import type { Logger } from 'pino'
 import { backoffMs } from '../../../base/backoff.ts'
 import type { Clock } from '../../../base/clock.ts'
-import type { InstantMs, TenantKey } from '../../../domain/identity.ts'
-import type { CatalogChange } from '../catalog.ts'
-import type { AnnounceToOthers } from './catalog-session.ts'
+import type { InstantMs } from '../../../domain/identity.ts'
+import type { Change } from '../changes.ts'
+import type { ChangeListeners } from './change-listeners.ts'
+import type { AnnounceToOthers } from './kysely-session.ts'
 
 const CHANNEL = 'tollgate_catalog'
 /** A notification holds 8,000 bytes at most; a change has two keys of up to 128 characters. */
@@ -15,7 +16,7 @@ const RECONNECT = { firstMs: 250, mostMs: 5_000 }
 const HEARTBEAT_INTERVAL_MS = 1_000
 const HEARTBEAT_WAIT_MAX_MS = 5_000
 
-type Notification = { readonly from: string; readonly changes: readonly CatalogChange[] }
+type Notification = { readonly from: string; readonly changes: readonly Change[] }
 
 /** NOTIFY in the transaction of the change: PostgreSQL sends it at commit and not at all when that fails. */
 export function announceToChannel(processId: string): AnnounceToOthers {
@@ -35,7 +36,7 @@ export type ChannelListener = {
 
 /**
  * Hears what other processes announce, on a connection of its own. A lost connection is opened again for as long as it
- * takes; what was announced meanwhile cannot be known, so it is followed by 'everything'.
+ * takes; what was announced meanwhile cannot be known, so all listeners are told that they may have missed something.
  */
 export async function listenToChannel(options: {
   readonly url: string
@@ -43,9 +44,9 @@ export async function listenToChannel(options: {
   readonly clock: Clock
   readonly log: Logger
   readonly connectTimeoutMs: number
-  readonly deliver: (changes: readonly CatalogChange[]) => void
+  readonly listeners: Pick<ChangeListeners, 'tell' | 'tellMissed'>
 }): Promise<ChannelListener> {
-  const { processId, clock, log, deliver } = options
+  const { processId, clock, log, listeners } = options
   const stopped = new AbortController()
   const ownChannel = `${CHANNEL}_${processId}`
   let heardUpToMs = clock.now()
@@ -67,7 +68,7 @@ export async function listenToChannel(options: {
         return
       }
       const { from, changes } = JSON.parse(payload ?? '{}') as Notification
-      if (from !== processId) deliver(changes)
+      if (from !== processId) listeners.tell(changes)
     })
     connecting.on('error', (error) => log.warn({ err: error }, 'catalog change connection failed'))
     try {
@@ -102,7 +103,7 @@ export async function listenToChannel(options: {
         client = await connect()
         const openedAtMs = clock.now()
         log.info('catalog change connection opened again')
-        deliver([{ tenant: '' as TenantKey, kind: 'everything', key: '' }])
+        listeners.tellMissed()
         heardUpToMs = openedAtMs
         return
       } catch (error) {

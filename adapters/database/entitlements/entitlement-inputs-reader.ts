@@ -1,33 +1,37 @@
 import type { EntitlementInputs } from '../../../domain/entitlements/entitlement-inputs.ts'
-import type { CustomerKey } from '../../../domain/identity.ts'
-import { openingsOf } from '../allowances/allowance-opening-store.ts'
-import { grantsOf } from '../allowances/grant-table.ts'
-import { overridesOf } from '../allowances/override-table.ts'
-import { resetInstantsOf } from '../allowances/reset-table.ts'
-import type { Catalog } from '../catalog.ts'
-import type { CatalogSession } from '../engine/catalog-session.ts'
+import type { CustomerKey, TenantKey } from '../../../domain/identity.ts'
+import { openingsOf } from '../allowance-openings/allowance-opening-store.ts'
+import type { DatabaseSession } from '../database-session.ts'
 import { featuresWithMeters } from '../features/features-with-meters.ts'
-import { planVersionsOf, withPhases } from '../subscriptions/subscription-table.ts'
+import { grantsOf } from '../grants/grant-store.ts'
+import { overridesOf } from '../overrides/override-store.ts'
+import { resetInstantsOf } from '../resets/reset-store.ts'
+import { planVersionsOf, withPhases } from '../subscriptions/subscription-store.ts'
 import { byCustomer, rowsOfCustomers } from './rows-of-customers.ts'
 
+export type EntitlementInputsReader = {
+  /** Of many customers at once, for little more than of one. Those that nobody has sold anything to are absent. */
+  read(tenant: TenantKey, customers: readonly CustomerKey[]): Promise<ReadonlyMap<CustomerKey, EntitlementInputs>>
+}
+
 /** Everything about these customers from one moment, so that no plan names a feature that the same answer lacks. */
-export function entitlementInputsReader(session: CatalogSession): Pick<Catalog, 'entitlementInputs'> {
+export function sqlEntitlementInputsReader(session: DatabaseSession): EntitlementInputsReader {
   return {
-    entitlementInputs: (tenant, customers) =>
-      session.snapshot(async (trx) => {
-        const rows = await rowsOfCustomers(trx, 'subscriptions', { tenant, customers, orderBy: ['id'] })
-        const overrides = await overridesOf(trx, tenant, customers)
+    read: (tenant, customers) =>
+      session.snapshot(async (db) => {
+        const rows = await rowsOfCustomers(db, 'subscriptions', { tenant, customers, orderBy: ['id'] })
+        const overrides = await overridesOf(db, tenant, customers)
         // Grants and resets are of use only beside an entitlement.
         const entitled = [...new Set([...rows.map(({ customer }) => customer as CustomerKey), ...overrides.keys()])]
         if (entitled.length === 0) return new Map()
-        const subscriptions = await withPhases(trx, tenant, rows)
-        const planVersions = await planVersionsOf(trx, tenant, subscriptions)
+        const subscriptions = await withPhases(db, tenant, rows)
+        const planVersions = await planVersionsOf(db, tenant, subscriptions)
         const ofPlans = planVersions.flatMap(({ entitlements }) => entitlements.map(({ feature }) => feature))
         const overridden = [...overrides.values()].flatMap((each) => each.map(({ feature }) => feature))
-        const featuresOfAll = await featuresWithMeters(trx, tenant, [...ofPlans, ...overridden])
-        const grants = await grantsOf(trx, tenant, entitled)
-        const manualResets = await resetInstantsOf(trx, tenant, entitled)
-        const openings = await openingsOf(trx, tenant, entitled)
+        const featuresOfAll = await featuresWithMeters(db, tenant, [...ofPlans, ...overridden])
+        const grants = await grantsOf(db, tenant, entitled)
+        const manualResets = await resetInstantsOf(db, tenant, entitled)
+        const openings = await openingsOf(db, tenant, entitled)
         const subscribed = byCustomer(subscriptions, (subscription) => subscription)
         const inputsOf = (customer: CustomerKey): EntitlementInputs => {
           const ofCustomer = subscribed.get(customer) ?? []

@@ -1,12 +1,14 @@
 import { type Kysely, type SelectType, sql } from 'kysely'
 import type { CustomerKey, TenantKey } from '../../../domain/identity.ts'
-import type { CatalogTables } from '../../../schemas/database/catalog-tables.ts'
+import type { DatabaseTables } from '../database-session.ts'
 
-type RowOf<Table extends TableOfCustomers, Column extends keyof CatalogTables[Table]> = {
-  readonly [Key in Column]: SelectType<CatalogTables[Table][Key]>
+type RowOf<Table extends TableOfCustomers, Column extends keyof DatabaseTables[Table]> = {
+  readonly [Key in Column]: SelectType<DatabaseTables[Table][Key]>
 }
 
-type TableOfCustomers = 'subscriptions' | 'entitlement_overrides' | 'grants' | 'balance_resets' | 'allowance_openings'
+type TableOfCustomers = {
+  [Table in keyof DatabaseTables]: DatabaseTables[Table] extends { tenant: string; customer: string } ? Table : never
+}[keyof DatabaseTables]
 
 /**
  * A join, so that each customer is one look-up in the table's index. Of a condition that names them all the planner, which
@@ -14,16 +16,16 @@ type TableOfCustomers = 'subscriptions' | 'entitlement_overrides' | 'grants' | '
  */
 export async function rowsOfCustomers<
   Table extends TableOfCustomers,
-  Column extends string & keyof CatalogTables[Table] = string & keyof CatalogTables[Table],
+  Column extends string & keyof DatabaseTables[Table] = string & keyof DatabaseTables[Table],
 >(
-  db: Kysely<CatalogTables>,
+  db: Kysely<DatabaseTables>,
   table: Table,
   options: {
     readonly tenant: TenantKey
     readonly customers: readonly CustomerKey[]
     /** All when undefined. */
     readonly columns?: readonly Column[]
-    readonly orderBy: readonly (string & keyof CatalogTables[Table])[]
+    readonly orderBy: readonly (string & keyof DatabaseTables[Table])[]
   },
 ): Promise<readonly RowOf<Table, Column>[]> {
   const { tenant, customers, columns, orderBy } = options

@@ -2,13 +2,13 @@ import { type Kysely, sql } from 'kysely'
 import type { Feature } from '../../../domain/catalog/plan.ts'
 import type { FeatureKey, TenantKey } from '../../../domain/identity.ts'
 import type { Meter } from '../../../domain/metering/meter.ts'
-import type { CatalogTables } from '../../../schemas/database/catalog-tables.ts'
-import { meterOf } from '../meters/meter-table.ts'
-import { featureOf } from './feature-table.ts'
+import type { DatabaseTables } from '../database-session.ts'
+import { meterOf } from '../meters/meter-store.ts'
+import { featureOf } from './feature-store.ts'
 
 /** Some features and what they read; unknown keys are absent. */
 export async function featuresWithMeters(
-  db: Kysely<CatalogTables>,
+  db: Kysely<DatabaseTables>,
   tenant: TenantKey,
   keys: readonly FeatureKey[],
 ): Promise<{ readonly features: readonly Feature[]; readonly meters: readonly Meter[] }> {

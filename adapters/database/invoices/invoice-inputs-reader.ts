@@ -1,29 +1,35 @@
 import { sql } from 'kysely'
-import type { Catalog } from '../catalog.ts'
-import type { CatalogSession } from '../engine/catalog-session.ts'
+import type { InvoiceInputs } from '../../../domain/billing/invoice-inputs.ts'
+import type { SubscriptionId, TenantKey } from '../../../domain/identity.ts'
+import type { DatabaseSession } from '../database-session.ts'
 import { featuresWithMeters } from '../features/features-with-meters.ts'
-import { planVersionsOf, withPhases } from '../subscriptions/subscription-table.ts'
+import { planVersionsOf, withPhases } from '../subscriptions/subscription-store.ts'
+
+export type InvoiceInputsReader = {
+  /** Of many subscriptions at once: they share their plans. */
+  read(tenant: TenantKey, ids: readonly SubscriptionId[]): Promise<InvoiceInputs>
+}
 
 /** Everything from one moment, so that no charge names a feature that the same answer lacks. */
-export function invoiceInputsReader(session: CatalogSession): Pick<Catalog, 'invoiceInputs'> {
+export function sqlInvoiceInputsReader(session: DatabaseSession): InvoiceInputsReader {
   return {
-    invoiceInputs: (tenant, ids) =>
-      session.snapshot(async (trx) => {
+    read: (tenant, ids) =>
+      session.snapshot(async (db) => {
         // As a join each id is one look-up in the primary key. Of a condition that names them all the planner, which has no
         // statistics within PGlite, made a walk through the index by customer: 110 ms among 100,000 subscriptions, instead of 1.
-        const rows = await trx
+        const rows = await db
           .selectFrom(sql<{ id: string }>`unnest(${ids}::text[])`.as<'wanted'>(sql`wanted (id)`))
           .innerJoin('subscriptions', (join) => join.onRef('subscriptions.id', '=', 'wanted.id').on('subscriptions.tenant', '=', tenant))
           .selectAll('subscriptions')
           .execute()
         if (rows.length === 0) return { subscriptions: new Map(), planVersions: [], features: [], meters: [] }
-        const subscriptions = await withPhases(trx, tenant, rows)
-        const planVersions = await planVersionsOf(trx, tenant, subscriptions)
+        const subscriptions = await withPhases(db, tenant, rows)
+        const planVersions = await planVersionsOf(db, tenant, subscriptions)
         const charged = planVersions.flatMap(({ charges }) => charges.map(({ feature }) => feature))
         return {
           subscriptions: new Map(subscriptions.map((subscription) => [subscription.id, subscription])),
           planVersions,
-          ...(await featuresWithMeters(trx, tenant, charged)),
+          ...(await featuresWithMeters(db, tenant, charged)),
         }
       }),
   }

@@ -1,7 +1,7 @@
 import { sql, type Transaction } from 'kysely'
 import type { DimensionFilter } from '../../../domain/metering/dimension-filter.ts'
 import { type Refusal, refuse } from '../../../domain/refusal.ts'
-import type { CatalogTables } from '../../../schemas/database/catalog-tables.ts'
+import type { DatabaseTables } from '../database-session.ts'
 
 type FilteringFeature = { readonly key: string; readonly filter: DimensionFilter }
 type FilterUser = { readonly feature: string } | { readonly plan: string; readonly charge: string }
@@ -11,7 +11,7 @@ type FilterUser = { readonly feature: string } | { readonly plan: string; readon
  * among `dimensions`: invoices and balances of subscriptions on that version would silently change to nothing.
  */
 export async function refuseMissingDimensions(
-  trx: Transaction<CatalogTables>,
+  db: Transaction<DatabaseTables>,
   tenant: string,
   features: readonly FilteringFeature[],
   meter: { readonly key: string; readonly dimensions: Readonly<Record<string, string>> },
@@ -25,7 +25,7 @@ export async function refuseMissingDimensions(
       SELECT plan, charge->>'key' AS charge, charge->'filter' AS filter
       FROM plan_versions, jsonb_array_elements(charges) AS charge
       WHERE tenant = ${tenant} AND charge->>'feature' = ANY(${features.map(({ key }) => key)})
-      ORDER BY plan, version`.execute(trx)
+      ORDER BY plan, version`.execute(db)
     users.push(...charges.rows.map(({ plan, charge, filter }) => ({ user: { plan, charge }, filter })))
   }
   for (const { user, filter } of users) {

@@ -1,0 +1,136 @@
+import { type Kysely, sql, type Transaction } from 'kysely'
+import type { Clock } from '../../../base/clock.ts'
+import { Fault } from '../../../base/fault.ts'
+import { isRefusal, type Refusal } from '../../../domain/refusal.ts'
+import type { Change } from '../changes.ts'
+import type { DatabaseSession, DatabaseTables, DatabaseTransaction, RandomBytes } from '../database-session.ts'
+import type { ChangeListeners } from './change-listeners.ts'
+
+/** Runs inside the transaction of the changes: other processes hear of them exactly when they are committed. */
+export type AnnounceToOthers = (trx: Transaction<DatabaseTables>, changes: readonly Change[]) => Promise<void>
+
+export type KyselySessionOptions = {
+  readonly db: Kysely<DatabaseTables>
+  readonly clock: Pick<Clock, 'now'>
+  readonly randomBytes: RandomBytes
+  readonly listeners: Pick<ChangeListeners, 'tell'>
+  readonly announceToOthers?: AnnounceToOthers
+}
+
+const WRITE_ATTEMPTS_MAX = 4
+
+/** The one place that knows of transactions, faults and announcements. */
+export function createKyselySession({ db, clock, randomBytes, listeners, announceToOthers }: KyselySessionOptions): DatabaseSession {
+  return {
+    clock,
+    randomBytes,
+    run: (work) => orFault(() => work(db)),
+    snapshot: (work) => orFault(() => db.transaction().setIsolationLevel('repeatable read').execute(work)),
+    async write(work) {
+      const changes: Change[] = []
+      const transact = () =>
+        db.transaction().execute(async (trx) => {
+          changes.length = 0
+          const value = await work(createTransaction({ trx, clock, randomBytes, changes }))
+          if (isRefusal(value)) throw new Refused(value)
+          if (changes.length > 0) await announceToOthers?.(trx, changes)
+          return value
+        })
+      try {
+        const value = await orFault(() => retryDeadlocks(transact))
+        listeners.tell(changes)
+        return value
+      } catch (error) {
+        // `work` answered this very refusal, so it is of the type that it answers.
+        if (error instanceof Refused) return error.refusal as Awaited<ReturnType<typeof transact>>
+        throw error
+      }
+    },
+  }
+}
+
+/** Errors go through as they are: whoever opened the transaction retries it, or makes them faults. */
+function createTransaction(options: {
+  readonly trx: Transaction<DatabaseTables>
+  readonly clock: Pick<Clock, 'now'>
+  readonly randomBytes: RandomBytes
+  /** Appended to. */
+  readonly changes: Change[]
+}): DatabaseTransaction {
+  const { trx, clock, randomBytes, changes } = options
+  const session: DatabaseTransaction = {
+    db: trx,
+    clock,
+    randomBytes,
+    announce: (change) => void changes.push(change),
+    run: (work) => work(trx),
+    snapshot: (work) => work(trx),
+    async write(work) {
+      const changesBefore = changes.length
+      await sql`SAVEPOINT joined`.execute(trx)
+      const value = await work(session)
+      if (isRefusal(value)) {
+        await sql`ROLLBACK TO SAVEPOINT joined`.execute(trx)
+        changes.length = changesBefore
+      }
+      // The name may stand for an outer one again from here on: savepoints of one name lie on each other.
+      await sql`RELEASE SAVEPOINT joined`.execute(trx)
+      return value
+    },
+  }
+  return session
+}
+
+class Refused extends Error {
+  readonly refusal: Refusal
+  constructor(refusal: Refusal) {
+    super(refusal.code)
+    this.refusal = refusal
+  }
+}
+
+async function retryDeadlocks<Value>(transact: () => Promise<Value>): Promise<Value> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await transact()
+    } catch (error) {
+      if (attempt >= WRITE_ATTEMPTS_MAX || !isDeadlock(error)) throw error
+    }
+  }
+}
+
+/** serialization_failure, deadlock_detected: the database rolled us back so that another could go on. */
+function isDeadlock(error: unknown): boolean {
+  const code = (error as { code?: unknown }).code
+  return code === '40001' || code === '40P01'
+}
+
+export async function orFault<Value>(work: () => Promise<Value>): Promise<Value> {
+  try {
+    return await work()
+  } catch (error) {
+    throw isUnavailable(error) ? catalogUnavailable(error as Error) : error
+  }
+}
+
+export function catalogUnavailable(cause: Error): Fault {
+  return new Fault('catalog_unavailable', `catalog unavailable: ${cause.message}`, {
+    canRetry: true,
+    publicText: 'The catalog cannot be reached at the moment. Nothing was changed; try again.',
+    cause,
+  })
+}
+
+const SYSTEM_CODES = /^E(CONN\w+|PIPE|TIMEDOUT|NOTFOUND|HOSTUNREACH|NETUNREACH|AI_AGAIN|NOSPC|IO|MFILE|NFILE)$/
+/** SQLSTATE classes of a server that cannot work: connection, rollback, resources, operator intervention, system error, internal error. */
+const SERVER_CODES = /^(08|40|53|57|58|XX)[0-9A-Z]{3}$/
+/** The drivers' own errors have no code. */
+const DRIVER_TEXTS =
+  /connection terminated|connection timeout|timeout exceeded|connection error|not queryable|is closed|already closed|already been destroyed/i
+
+/** What is left is a bug of ours and is not hidden behind a fault. */
+function isUnavailable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const { code } = error as { code?: unknown }
+  return typeof code === 'string' ? SYSTEM_CODES.test(code) || SERVER_CODES.test(code) : DRIVER_TEXTS.test(error.message)
+}

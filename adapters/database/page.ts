@@ -1,0 +1,27 @@
+import { RefusalError, refuse } from '../../domain/refusal.ts'
+
+export type Page<Value> = { readonly data: readonly Value[]; readonly nextCursor: string | null }
+export type PageRequest = { readonly limit: number; readonly cursor?: string }
+
+/** `rows` has one more than the page when there is a next one; the cursor is the last key shown. */
+export function pageOf<Row, Value>(
+  rows: readonly Row[],
+  page: PageRequest,
+  keyOf: (row: Row) => string,
+  toValue: (row: Row) => Value,
+): Page<Value> {
+  const shown = rows.slice(0, page.limit)
+  const last = shown.at(-1)
+  const hasNext = rows.length > page.limit && last !== undefined
+  return { data: shown.map(toValue), nextCursor: hasNext ? Buffer.from(keyOf(last)).toString('base64url') : null }
+}
+
+/** The key to read on from; '' for the first page, as it sorts before every key. */
+export function keyAfter(page: PageRequest): string {
+  if (page.cursor === undefined) return ''
+  const key = Buffer.from(page.cursor, 'base64url').toString('utf8')
+  if (key === '' || key.includes('\0') || Buffer.from(key).toString('base64url') !== page.cursor) {
+    throw new RefusalError(refuse('invalid_cursor', {}))
+  }
+  return key
+}

@@ -1,0 +1,37 @@
+import { sqlAllowanceOpeningStore } from '../adapters/database/allowance-openings/allowance-opening-store.ts'
+import { sqlCustomerStore } from '../adapters/database/customers/customer-store.ts'
+import type { DatabaseSession } from '../adapters/database/database-session.ts'
+import { sqlEntitlementInputsReader } from '../adapters/database/entitlements/entitlement-inputs-reader.ts'
+import { sqlFeatureStore } from '../adapters/database/features/feature-store.ts'
+import { sqlGrantStore } from '../adapters/database/grants/grant-store.ts'
+import { sqlIdempotencyStore } from '../adapters/database/idempotency/idempotency-store.ts'
+import { sqlInvoiceInputsReader } from '../adapters/database/invoices/invoice-inputs-reader.ts'
+import { sqlApiKeyStore } from '../adapters/database/keys/api-key-store.ts'
+import { sqlMeterStore } from '../adapters/database/meters/meter-store.ts'
+import { sqlOverrideStore } from '../adapters/database/overrides/override-store.ts'
+import { sqlPlanStore } from '../adapters/database/plans/plan-store.ts'
+import { sqlProductStore } from '../adapters/database/products/product-store.ts'
+import { sqlResetStore } from '../adapters/database/resets/reset-store.ts'
+import { sqlSubscriptionStore } from '../adapters/database/subscriptions/subscription-store.ts'
+
+export type DatabaseStores = ReturnType<typeof databaseStores>
+
+/** What several stages read, or write together. A store that one stage alone has stands with that stage in the list of stages. */
+export function databaseStores(session: DatabaseSession) {
+  return {
+    keys: sqlApiKeyStore(session),
+    meters: sqlMeterStore(session),
+    features: sqlFeatureStore(session),
+    products: sqlProductStore(session),
+    plans: sqlPlanStore(session),
+    customers: sqlCustomerStore(session),
+    subscriptions: sqlSubscriptionStore(session),
+    overrides: sqlOverrideStore(session),
+    grants: sqlGrantStore(session),
+    resets: sqlResetStore(session),
+    allowanceOpenings: sqlAllowanceOpeningStore(session),
+    idempotency: sqlIdempotencyStore(session),
+    entitlementInputs: sqlEntitlementInputsReader(session),
+    invoiceInputs: sqlInvoiceInputsReader(session),
+  }
+}

@@ -1,0 +1,103 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { pino } from 'pino'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { sqlCustomerStore } from '../../adapters/database/customers/customer-store.ts'
+import { openPGliteDatabase } from '../../adapters/database/engine/pglite-database.ts'
+import type { CustomerKey, InstantMs, TenantKey } from '../../domain/identity.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
+import { reportEmbedded } from '../support/implementations.ts'
+import { type DatabasePlace, describeDatabase } from './database-under-test.ts'
+
+const newDirectory = () => mkdtemp(join(tmpdir(), 'tollgate-catalog-'))
+const openDatabase = (path: string, now: () => InstantMs = () => 0 as InstantMs) =>
+  openPGliteDatabase({ path, clock: { ...systemClock, now }, randomBytes, log: pino({ level: 'silent' }) })
+
+const makePlace = async (): Promise<DatabasePlace> => {
+  const path = await newDirectory()
+  return {
+    open: (now) => openDatabase(path, now),
+    remove: () => rm(path, { recursive: true, force: true }),
+  }
+}
+reportEmbedded('@electric-sql/pglite')
+
+await describeDatabase('pglite', makePlace)
+
+describe('the database on pglite', () => {
+  const TENANT = 't' as TenantKey
+  let path: string
+  let child: ChildProcess | undefined
+  beforeEach(async () => {
+    path = await newDirectory()
+  })
+  afterEach(async () => {
+    child?.kill('SIGKILL')
+    await rm(path, { recursive: true, force: true })
+  })
+
+  /** Writes in another process until `acknowledgedMin` were acknowledged, then kills it. */
+  const writeAndKill = async (prefix: string, acknowledgedMin: number, onCompiled?: (line: string) => void) => {
+    const flags = onCompiled === undefined ? [] : ['--trace-wasm-compilation-times']
+    const writer = spawn(process.execPath, [...flags, new URL('./database-child.ts', import.meta.url).pathname, path, prefix], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    child = writer
+    const exited = new Promise((resolve) => writer.once('exit', resolve))
+    createInterface({ input: writer.stdout }).on('line', (line) => onCompiled?.(line))
+    const acknowledged: string[] = []
+    for await (const line of createInterface({ input: writer.stderr })) {
+      // The last line may be cut: whole ones end with a full stop.
+      const key = /^(\S+)\.$/.exec(line)?.[1]
+      if (key === undefined) process.stderr.write(`${line}\n`)
+      else acknowledged.push(key)
+      if (acknowledged.length === acknowledgedMin) writer.kill('SIGKILL')
+    }
+    await exited
+    expect(acknowledged.length).toBeGreaterThanOrEqual(acknowledgedMin)
+    return acknowledged
+  }
+
+  test('everything acknowledged before kill -9 is there afterwards, time and again', async () => {
+    const acknowledged = [...(await writeAndKill('first', 300)), ...(await writeAndKill('second', 300))]
+    const database = await openDatabase(path)
+    await database.migrate()
+    const owners = await sqlCustomerStore(database.session).resolveSubjects(
+      TENANT,
+      acknowledged.map((key) => `subject-${key}`),
+    )
+    expect([...owners.values()].sort()).toEqual([...acknowledged].sort())
+    await database.stop()
+  })
+
+  test('no function of the engine takes hundreds of megabytes to be compiled, at a start or later', async () => {
+    const bytes: number[] = []
+    await writeAndKill('first', 300, (line) => {
+      const [, used] = /^Compiled function .* using (?:Liftoff|TurboFan), took \d+ ms and (\d+)/.exec(line) ?? []
+      if (used !== undefined) bytes.push(Number(used))
+    })
+    expect(bytes.length).toBeGreaterThan(1_000)
+    expect(Math.max(...bytes)).toBeLessThan(50_000_000)
+  })
+
+  test('a first start that was killed halfway is started over', async () => {
+    await mkdir(join(path, 'pgdata', 'base'), { recursive: true })
+    await writeFile(join(path, 'pgdata', 'PG_VERSION'), '18\n')
+    const database = await openDatabase(path)
+    await database.migrate()
+    const customers = sqlCustomerStore(database.session)
+    await customers.ensure([{ tenant: TENANT, key: 'acme' as CustomerKey }])
+    expect(await customers.get(TENANT, 'acme' as CustomerKey)).not.toBeNull()
+    await database.stop()
+  })
+
+  test('after stop it is a fault, not a crash', async () => {
+    const database = await openDatabase(path)
+    await database.stop()
+    await expect(database.ping()).rejects.toMatchObject({ name: 'Fault', code: 'catalog_unavailable', canRetry: true })
+  })
+})

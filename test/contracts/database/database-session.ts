@@ -1,0 +1,103 @@
+import { sql } from 'kysely'
+import { beforeEach, describe, expect, test } from 'vitest'
+import type { DatabaseTransaction } from '../../../adapters/database/database-session.ts'
+import type { CustomerKey, ProductKey, TenantKey } from '../../../domain/identity.ts'
+import { type Outcome, refuse } from '../../../domain/refusal.ts'
+import { databaseStores } from '../../../runtime/database-stores.ts'
+import type { DatabaseUnderTest } from '../database-under-test.ts'
+import { catalogFixture, PRO, PRODUCT, TOKENS, TOKENS_METER } from './catalog-fixture.ts'
+
+export function describeStore({ session, stores, database, freshTenant, heardOf }: DatabaseUnderTest): void {
+  describe('sessions', () => {
+    let tenant: TenantKey
+    const heard = heardOf('products', 'customers')
+    const { putMeter, putCustomer, withPlan } = catalogFixture(stores, () => tenant)
+    beforeEach(() => {
+      tenant = freshTenant()
+    })
+    const bare = (key: string, subjects: readonly string[] = []) => ({
+      ...{ key: key as CustomerKey, name: null, email: null, subjects, metadata: {} },
+    })
+    /** What two stores write in one transaction. */
+    const putBoth = async (trx: DatabaseTransaction, product = PRODUCT) => {
+      const within = databaseStores(trx)
+      await within.products.put(tenant, product)
+      return await within.customers.put(tenant, bare('acme', ['seat']))
+    }
+    const isThere = async () => [await stores.products.get(tenant, PRODUCT.key), await stores.customers.get(tenant, 'acme' as CustomerKey)]
+
+    test('migrating again changes nothing', async () => {
+      await putMeter(TOKENS)
+      await database().migrate()
+      expect(await stores.meters.get(tenant, TOKENS)).toMatchObject(TOKENS_METER)
+      await database().ping()
+    })
+
+    test('what several stores write in one transaction is seen within it, and heard by others once it is committed', async () => {
+      await session.write(async (trx) => {
+        await putBoth(trx)
+        expect(await databaseStores(trx).customers.get(tenant, 'acme' as CustomerKey)).toMatchObject({ subjects: ['seat'] })
+        expect(heard).toEqual([])
+      })
+      expect(await isThere()).toMatchObject([PRODUCT, { key: 'acme' }])
+      expect(heard).toEqual([
+        { tenant, topic: 'products', key: 'ai' },
+        { tenant, topic: 'customers', key: 'acme' },
+      ])
+    })
+
+    test.each([
+      { end: 'a refusal', work: async (): Promise<Outcome<null>> => refuse('unknown_meter', { meter: 'm' }) },
+      { end: 'an error', work: () => Promise.reject(new Error('a bug')) },
+    ])('$end at the end takes everything back, and nothing is heard', async ({ work }) => {
+      const write = session.write(async (trx) => {
+        await putBoth(trx)
+        return await work()
+      })
+      await write.then(
+        (outcome) => expect(outcome).toMatchObject({ code: 'unknown_meter' }),
+        (error: Error) => expect(error.message).toBe('a bug'),
+      )
+      expect(await isThere()).toEqual([null, null])
+      expect(heard).toEqual([])
+    })
+
+    test('a refusal of one store takes back what that one wrote, and the caller goes on', async () => {
+      await putCustomer('globex', { subjects: ['seat'] })
+      heard.length = 0
+      const refused = await session.write(async (trx) => {
+        const within = databaseStores(trx)
+        const outer = await trx.write(async (joined) => {
+          await databaseStores(joined).customers.put(tenant, bare('initech'))
+          return await putBoth(joined, { ...PRODUCT, key: 'lost' as ProductKey })
+        })
+        await within.products.put(tenant, PRODUCT)
+        return { outer }
+      })
+      expect(refused.outer).toMatchObject({ code: 'subject_taken' })
+      expect(await stores.customers.get(tenant, 'initech' as CustomerKey)).toBeNull()
+      expect(await stores.products.list(tenant, { limit: 10 })).toMatchObject({ data: [PRODUCT] })
+      expect(heard).toEqual([{ tenant, topic: 'products', key: 'ai' }])
+    })
+
+    test('transactions that wait for each other in a ring are run again, each once more in the end', async () => {
+      await withPlan()
+      const [first, second] = ['a', 'b'] as const
+      for (const key of [first, second]) await putCustomer(key)
+      heard.length = 0
+      const lock = (trx: DatabaseTransaction, key: string) =>
+        sql`SELECT key FROM customers WHERE tenant = ${tenant} AND key = ${key} FOR UPDATE`.execute(trx.db)
+      const inOrder = (keys: readonly string[]) =>
+        session.write(async (trx) => {
+          for (const key of keys) await lock(trx, key)
+          await databaseStores(trx).customers.put(tenant, { ...bare(keys[0] ?? ''), name: keys.join(' ') })
+          await databaseStores(trx).plans.put(tenant, { ...PRO, baseFee: keys.join('') === 'ab' ? '1' : '2' })
+        })
+      await Promise.all(Array.from({ length: 10 }, (_, n) => inOrder(n % 2 === 0 ? [first, second] : [second, first])))
+      expect(await stores.customers.get(tenant, first as CustomerKey)).toMatchObject({ name: 'a b' })
+      expect(await stores.customers.get(tenant, second as CustomerKey)).toMatchObject({ name: 'b a' })
+      // The first of each order changed its customer; a run that was rolled back announced nothing.
+      expect(heard.map(({ key }) => key).sort()).toEqual([first, second])
+    })
+  })
+}

@@ -1,0 +1,35 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import type { SubscriptionId, TenantKey } from '../../../domain/identity.ts'
+import { orThrow } from '../../../domain/refusal.ts'
+import type { DatabaseUnderTest } from '../database-under-test.ts'
+import { catalogFixture, PRO, TOKENS, TOKENS_FEATURE } from './catalog-fixture.ts'
+
+export function describeStore({ stores, freshTenant }: DatabaseUnderTest): void {
+  describe('invoice inputs', () => {
+    let tenant: TenantKey
+    const { putPlan, subscribe, withSubscription } = catalogFixture(stores, () => tenant)
+    beforeEach(() => {
+      tenant = freshTenant()
+    })
+
+    test('invoice inputs hold what many subscriptions are billed by, of those that there are', async () => {
+      const first = await withSubscription()
+      orThrow(await putPlan({ baseFee: '30' }))
+      const second = await subscribe()
+      const third = await subscribe()
+      const ids = [second.id, 'sub_none' as SubscriptionId, first.id]
+      const inputs = await stores.invoiceInputs.read(tenant, ids)
+      expect(inputs.subscriptions).toEqual(new Map([first, second].map((subscription) => [subscription.id, subscription])))
+      expect(inputs.planVersions.toSorted((a, b) => a.version - b.version)).toEqual([
+        { ...PRO, version: 1 },
+        { ...PRO, version: 2, baseFee: '30' },
+      ])
+      expect(inputs.features).toEqual([TOKENS_FEATURE])
+      expect(inputs.meters).toEqual([await stores.meters.get(tenant, TOKENS)])
+      expect((await stores.invoiceInputs.read(tenant, [third.id])).planVersions.map(({ version }) => version)).toEqual([2])
+      const nothing = { subscriptions: new Map(), planVersions: [], features: [], meters: [] }
+      expect(await stores.invoiceInputs.read('other' as TenantKey, ids)).toEqual(nothing)
+      expect(await stores.invoiceInputs.read(tenant, [])).toEqual(nothing)
+    })
+  })
+}
