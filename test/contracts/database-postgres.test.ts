@@ -4,6 +4,7 @@ import { pino } from 'pino'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import type { Change } from '../../adapters/database/changes.ts'
 import type { Database } from '../../adapters/database/database.ts'
+import type { DatabaseSession } from '../../adapters/database/database-session.ts'
 import { openPostgresDatabase } from '../../adapters/database/engine/postgres-database.ts'
 import { sqlProductStore } from '../../adapters/database/products/product-store.ts'
 import type { InstantMs, ProductKey, TenantKey } from '../../domain/identity.ts'
@@ -92,6 +93,36 @@ describe.skipIf(postgres.server === null)(
       await vi.waitFor(() => expect(heard.second.at(-1)).toBe('missed'), 10_000)
       expect(await products.second.get(tenant, 'ai' as ProductKey)).toMatchObject({ name: 'AI' })
       await Promise.all(opened.map((each) => each.stop()))
+      await database.drop()
+    })
+
+    test('transactions that wait for each other are run again, and announce what they did once', async () => {
+      const database = await createDatabase()
+      const { session, changes, migrate, stop } = await openDatabase(database.url)
+      await migrate()
+      const heard: string[] = []
+      changes.subscribe({ topics: ['products'], changed: ({ key }) => heard.push(key), missed: () => undefined })
+      const tenant = 't' as TenantKey
+      const [ai, ml] = ['ai', 'ml'].map((key) => key as ProductKey) as [ProductKey, ProductKey]
+      const put = (on: DatabaseSession, key: ProductKey, name: string) => sqlProductStore(on).put(tenant, { key, name, description: null })
+      for (const key of [ai, ml]) await put(session, key, 'new')
+      heard.length = 0
+      let attempts = 0
+      const haveFirst = Promise.withResolvers<void>()
+      const inOrder = (first: ProductKey, second: ProductKey) =>
+        session.write(async (trx) => {
+          await put(trx, first, `${first} first`)
+          // Each has its first row before either asks for its second.
+          if (++attempts === 2) haveFirst.resolve()
+          await haveFirst.promise
+          await put(trx, second, `${first} first`)
+        })
+      await Promise.all([inOrder(ai, ml), inOrder(ml, ai)])
+      expect(attempts).toBe(3)
+      expect(heard).toHaveLength(4)
+      const [last] = (await sqlProductStore(session).list(tenant, { limit: 2 })).data
+      expect((await sqlProductStore(session).list(tenant, { limit: 2 })).data.map(({ name }) => name)).toEqual([last?.name, last?.name])
+      await stop()
       await database.drop()
     })
 
