@@ -4,7 +4,7 @@ import type { CustomerKey, ProductKey, TenantKey } from '../../../domain/identit
 import { type Outcome, refuse } from '../../../domain/refusal.ts'
 import { databaseStores } from '../../../runtime/database-stores.ts'
 import type { DatabaseUnderTest } from '../database-under-test.ts'
-import { catalogFixture, PRO, PRODUCT, TOKENS, TOKENS_METER } from './catalog-fixture.ts'
+import { catalogFixture, PRODUCT, TOKENS, TOKENS_METER } from './catalog-fixture.ts'
 
 export function describeStore({ session, stores, database, freshTenant, heardOf }: DatabaseUnderTest): void {
   describe('sessions', () => {
