@@ -24,7 +24,7 @@ function rankOf<C extends string>({ line: { kind, before } }: Draft<C>): number 
   return late + RANKS.indexOf(kind)
 }
 
-const RANKS: readonly PricedLine['kind'][] = ['base', 'unused', 'usage', 'trueUp', 'adjustment']
+const RANKS: readonly PricedLine['kind'][] = ['base', 'unused', 'usage', 'adjustment', 'trueUp']
 
 /** What a line of a plan says when nothing else is to be said. */
 export function headOf<C extends string>(
