@@ -320,12 +320,12 @@ describe('POST /v1/events', () => {
   })
 
   test.each(['gzip', 'br', 'zstd'])('a %s bomb is refused before it is unpacked', async (encoding) => {
-    const zeros = Buffer.alloc(600 * 1024 * 1024, 32)
+    const zeros = Buffer.alloc(400 * 1024 * 1024, 32)
     const bomb =
       encoding === 'gzip'
-        ? zlib.gzipSync(zeros)
+        ? zlib.gzipSync(zeros, { level: 1 })
         : encoding === 'br'
-          ? zlib.brotliCompressSync(zeros, { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 4 } })
+          ? zlib.brotliCompressSync(zeros, { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 1 } })
           : zlib.zstdCompressSync(zeros)
     const before = process.memoryUsage().arrayBuffers
     expect(await post(bomb, { encoding })).toMatchObject({ status: 413, body: { code: 'payload_too_large' } })

@@ -8,6 +8,7 @@ import { eventHash, hashSeed } from '../../domain/metering/event-hash.ts'
 import { AGGREGATIONS, type Meter } from '../../domain/metering/meter.ts'
 import { type Aggregate, emptyAggregate, mergeAggregates } from '../../domain/metering/metering.ts'
 import type { UsageEvent } from '../../domain/metering/usage-event.ts'
+import { inLongRun } from '../../test/support/long-run.ts'
 import { createDedupeFilter } from '../dedupe/dedupe-filter.ts'
 import { createDeduplicator, type Deduplicator } from '../dedupe/deduplicator.ts'
 import { createFeatureCounter } from './counter-fold.ts'
@@ -221,7 +222,7 @@ test('Flushed anywhere, crashed anywhere and begun anew, the fold ends with the 
       expect(often.events).toEqual(once.events)
       expect(counted(often)).toEqual(counted(once))
     }),
-    { numRuns: 500 },
+    { numRuns: inLongRun(500, 125) },
   )
 })
 

@@ -9,6 +9,7 @@ import type { Meter } from '../../domain/metering/meter.ts'
 import { type Aggregate, emptyAggregate, matchesFilter, mergeAggregates } from '../../domain/metering/metering.ts'
 import type { UsageEvent } from '../../domain/metering/usage-event.ts'
 import { USAGE_REPORT_TYPE } from '../../domain/metering/usage-report.ts'
+import { inLongRun } from '../../test/support/long-run.ts'
 import { createFeatureCounter } from '../fold/counter-fold.ts'
 import { createEventPlans, LIVE_TO_OFFSET } from '../fold/event-plans.ts'
 import { createFoldCustomer, createFoldState, type FoldCustomer, foldRecord } from '../fold/record-fold.ts'
@@ -329,6 +330,6 @@ test('Deltas and sets among events, in any order: all totals are the obvious one
       expect(readable(stores.counters)).toEqual(readable(expected))
       expect(readable(windows)).toEqual(readable(withoutHours(expected)))
     }),
-    { numRuns: 500 },
+    { numRuns: inLongRun(500, 125) },
   )
 })

@@ -23,9 +23,10 @@ import { createReservations, type Reservations } from '../../entitlements/reserv
 import { systemClock } from '../../runtime/system-clock.ts'
 import { actOutAllowances, type ModelEvent } from '../../test/support/allowance-model.ts'
 import { at } from '../../test/support/burn-down-story.ts'
+import { inLongRun } from '../../test/support/long-run.ts'
 
 /** Sequences per run; a failure prints its seed and the shortest one that fails. */
-const RUNS = Number(process.env.TOLLGATE_RESERVATION_RUNS ?? 120)
+const RUNS = Number(process.env.TOLLGATE_RESERVATION_RUNS ?? inLongRun(120, 40))
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 const START = at('2024-01-31')

@@ -28,6 +28,7 @@ import { type DatabaseStores, databaseStores } from '../../runtime/database-stor
 import { createHttpApp } from '../../runtime/http/http-app.ts'
 import { systemClock } from '../../runtime/system-clock.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
+import { inLongRun } from '../../test/support/long-run.ts'
 import { createCompleteUntil } from '../../usage/complete-until.ts'
 import { createCustomerUsage } from '../../usage/customer-usage.ts'
 import { createUsageReader, type UsageReader } from '../../usage/usage-reader.ts'
@@ -203,7 +204,7 @@ describe('usage and events over HTTP', () => {
           expect(answer.length).toBe(new Set(answer.map(([name]) => name)).size)
         },
       ),
-      { numRuns: 100 },
+      { numRuns: inLongRun(100, 25) },
     )
   })
 
@@ -251,7 +252,7 @@ describe('usage and events over HTTP', () => {
           expect(new Map(answers[index] as [string, bigint][])).toEqual(foldGroups(meter, counted, groupBy, undefined, 'UTC'))
         }
       }),
-      { numRuns: 40 },
+      { numRuns: inLongRun(40, 12) },
     )
   })
 

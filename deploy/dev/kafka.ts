@@ -16,17 +16,20 @@ const DOWNLOAD_LIMIT_MS = 300_000
 export const DEV_SASL = { mechanism: 'plain', username: 'tollgate', password: 'tollgate-dev' } as const
 
 type Broker = { readonly node: number; readonly port: number; readonly saslPort: number; readonly controllerPort: number }
-type Cluster = { readonly id: string; readonly brokers: readonly Broker[] }
+type Cluster = { readonly id: string; readonly isShortLived: boolean; readonly brokers: readonly Broker[] }
+
+/** Brokers that live for some tests do without the optimizing compiler, which takes most of the processor time of a start. */
+export type KafkaSize = { readonly brokers: number; readonly isShortLived: boolean }
 
 /**
  * Starts the brokers of the cluster in `dir` that are not running: all of them the first time, and after a kill only the
  * killed ones, on their old ports. KRaft: every broker is a controller too, so three of them survive the loss of one.
  */
-export async function startKafka(dir: string, brokerCount: number, before: DevServer | undefined): Promise<DevServer> {
+export async function startKafka(dir: string, size: KafkaSize, before: DevServer | undefined): Promise<DevServer> {
   const java = await findCommand('java')
   if (java === undefined) throw new Error('not available: there is no `java` (17 or newer); apt-get install openjdk-17-jre-headless')
   const libs = await kafkaJars()
-  const cluster = await readOrMakeCluster(dir, brokerCount)
+  const cluster = await readOrMakeCluster(dir, size)
   const processes = await Promise.all(
     cluster.brokers.map(async (broker) => {
       const running = before?.processes.find((known) => known.port === broker.port)
@@ -57,7 +60,18 @@ async function startBroker(java: string, libs: string, dir: string, cluster: Clu
   }
   return startServerProcess({
     command: java,
-    args: ['-Xms128m', '-Xmx512m', '-XX:+UseSerialGC', '-Djava.awt.headless=true', log4j, '-cp', classpath, 'kafka.Kafka', properties],
+    args: [
+      '-Xms128m',
+      '-Xmx512m',
+      '-XX:+UseSerialGC',
+      ...(cluster.isShortLived ? ['-XX:TieredStopAtLevel=1'] : []),
+      '-Djava.awt.headless=true',
+      log4j,
+      '-cp',
+      classpath,
+      'kafka.Kafka',
+      properties,
+    ],
     cwd: home,
     port: broker.port,
     logFile: join(home, 'server.log'),
@@ -102,14 +116,14 @@ function brokerProperties(home: string, cluster: Cluster, broker: Broker): strin
     .join('')
 }
 
-async function readOrMakeCluster(dir: string, brokerCount: number): Promise<Cluster> {
+async function readOrMakeCluster(dir: string, { brokers: brokerCount, isShortLived }: KafkaSize): Promise<Cluster> {
   const file = join(dir, 'kafka.json')
   if (existsSync(file)) return JSON.parse(await readFile(file, 'utf8')) as Cluster
   const brokers: Broker[] = []
   for (let node = 1; node <= brokerCount; node += 1) {
     brokers.push({ node, port: await freePort(), saslPort: await freePort(), controllerPort: await freePort() })
   }
-  const cluster = { id: newClusterId(), brokers }
+  const cluster = { id: newClusterId(), isShortLived, brokers }
   await writeFile(file, JSON.stringify(cluster, null, 2))
   return cluster
 }

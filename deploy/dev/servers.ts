@@ -4,7 +4,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { startKafka } from './kafka.ts'
+import { type KafkaSize, startKafka } from './kafka.ts'
 import { startPostgres } from './postgres.ts'
 import { startRedis } from './redis.ts'
 import { isRunning, type ServerProcess, stopServerProcess } from './server-process.ts'
@@ -53,7 +53,12 @@ export async function startDevServers(options: {
   // One after another: three JVMs and an initdb at once only wait for each other on a small machine.
   for (const name of options.names ?? DEV_SERVER_NAMES) {
     try {
-      servers[name] = await startServer(name, dir, options.brokers ?? 1, before[name])
+      servers[name] = await startServer(
+        name,
+        dir,
+        { brokers: options.brokers ?? 1, isShortLived: options.ownerPid !== undefined },
+        before[name],
+      )
     } catch (error) {
       missing[name] = error instanceof Error ? error.message : String(error)
     }
@@ -95,10 +100,10 @@ export async function isDevServerRunning(server: DevServer | undefined): Promise
   return (await Promise.all(server.processes.map(isRunning))).every(Boolean)
 }
 
-function startServer(name: DevServerName, dir: string, brokers: number, before: DevServer | undefined): Promise<DevServer> {
+function startServer(name: DevServerName, dir: string, kafka: KafkaSize, before: DevServer | undefined): Promise<DevServer> {
   switch (name) {
     case 'kafka':
-      return startKafka(dir, brokers, before)
+      return startKafka(dir, kafka, before)
     case 'postgres':
       return startPostgres(dir, before)
     case 'redis':
@@ -113,7 +118,7 @@ async function saveDevServers(dir: string, servers: Partial<Record<DevServerName
 }
 
 function stopWhenGone(ownerPid: number, dir: string): void {
-  const script = 'while kill -0 "$1" 2>/dev/null; do sleep 1; done; exec "$2" "$3" discard --dir "$4"'
+  const script = 'while kill -0 "$1" 2>/dev/null && [ -e "$4" ]; do sleep 1; done; [ ! -e "$4" ] || exec "$2" "$3" discard --dir "$4"'
   spawn('sh', ['-c', script, 'stop-when-gone', String(ownerPid), process.execPath, import.meta.filename, dir], {
     detached: true,
     stdio: 'ignore',

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { actOut, type ModelEvent } from '../../test/support/burn-down-model.ts'
 import { at, NOBODY, stateAt, type Used, usedIn } from '../../test/support/burn-down-story.ts'
+import { inLongRun } from '../../test/support/long-run.ts'
 import type { GrantId, InstantMs } from '../identity.ts'
 import { periodAt } from '../time/calendar.ts'
 import type { ResetSchedule } from '../time/reset-schedule.ts'
@@ -123,7 +124,7 @@ describe('against the rules acted out unit by unit', () => {
           grants: new Map([...acted.grants].filter(([, left]) => left > 0).map(([id, left]) => [id, BigInt(left)])),
         })
       }),
-      { numRuns: 600 },
+      { numRuns: inLongRun(600, 150) },
     )
   })
 
@@ -139,7 +140,7 @@ describe('against the rules acted out unit by unit', () => {
         expect([full.remaining, full.overage]).toEqual([0n, beforeOverage])
         expect(overage - beforeOverage).toBe(segment.usedUnits > segment.limitUnits ? segment.usedUnits - segment.limitUnits : 0n)
       }),
-      { numRuns: 200 },
+      { numRuns: inLongRun(200, 50) },
     )
   })
 
@@ -176,7 +177,7 @@ describe('against the rules acted out unit by unit', () => {
         )
         expect(segment.usedUnits).toBe(usedIn(used.filter(({ atMs }) => atMs <= nowMs))(segment))
       }),
-      { numRuns: 200 },
+      { numRuns: inLongRun(200, 50) },
     )
   })
 
@@ -199,7 +200,7 @@ describe('against the rules acted out unit by unit', () => {
           expect(burnDown(history, opening, cut.segments, nowMs, known)).toEqual(stateAt(history, used, nowMs))
         },
       ),
-      { numRuns: 200 },
+      { numRuns: inLongRun(200, 50) },
     )
   })
 
@@ -213,7 +214,7 @@ describe('against the rules acted out unit by unit', () => {
           }
         }
       }),
-      { numRuns: 100 },
+      { numRuns: inLongRun(100, 25) },
     )
   })
 })

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { actOutAllowances, type ModelEvent } from '../../test/support/allowance-model.ts'
 import { at } from '../../test/support/burn-down-story.ts'
+import { inLongRun } from '../../test/support/long-run.ts'
 import { standingAt, usedInPeriods } from '../allowance/allowance-account.ts'
 import type { SegmentBounds } from '../allowance/allowance-segment.ts'
 import type { Entitlement, Feature, PlanVersion } from '../catalog/plan.ts'
@@ -14,7 +15,7 @@ import { entitlementsValidUntilMs, type MeteredEntitlement, resolveEntitlements,
 import { countingBasis, createPeriodLookup, keptPeriods, type TrackedFeature } from './tracked-feature.ts'
 
 /** Seeds per run; a failure prints its seed and the shortest sequence that fails. */
-const RUNS = Number(process.env.TOLLGATE_MODEL_RUNS ?? 1_500)
+const RUNS = Number(process.env.TOLLGATE_MODEL_RUNS ?? inLongRun(1_500, 300))
 const START = at('2024-01-29 12:00')
 const HOUR_MS = 3_600_000
 const TOKENS = 'tokens' as FeatureKey

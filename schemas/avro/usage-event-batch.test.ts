@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { Fault } from '../../base/fault.ts'
 import type { CustomerKey, InstantMs, TenantKey } from '../../domain/identity.ts'
 import type { UsageEvent, UsageEventBatch } from '../../domain/metering/usage-event.ts'
+import { inLongRun } from '../../test/support/long-run.ts'
 import { usageEventBatches } from '../../test/support/usage-event-batches.ts'
 import { schemaFingerprint } from './schema-fingerprint.ts'
 import { createSingleObjectCodec } from './single-object-codec.ts'
@@ -113,7 +114,7 @@ describe('usage event batch', () => {
         damaged.set(noise.subarray(0, whole.length - at), at)
         expect(['record_undecodable', 'decoded']).toContain(codeOf(() => decodeUsageEventBatch(damaged)))
       }),
-      { numRuns: 2000 },
+      { numRuns: inLongRun(2000, 400) },
     )
     const hugeCount = Uint8Array.from([...whole.subarray(0, 18), 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f])
     expect(codeOf(() => decodeUsageEventBatch(hugeCount))).toBe('record_undecodable')

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { AppliedRecord, Counters, CustomerRef, HoldRequest, SettleRequest } from '../../adapters/counters/counters.ts'
 import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
 import type { Hold } from '../../domain/reservations/hold.ts'
+import { inLongRun } from '../support/long-run.ts'
 import type { CountersPlace } from './counters.ts'
 import { createHoldModel, type HoldModel } from './hold-model.ts'
 
@@ -355,7 +356,7 @@ export function describeHolds(name: string, makePlace: () => Promise<CountersPla
           const model = createHoldModel(500n)
           for (const step of steps) await takeStep(model, { ...step, id: `${run}-${step.id}` })
         }),
-        { numRuns: 60 },
+        { numRuns: inLongRun(60, 20) },
       )
     })
 

@@ -14,6 +14,7 @@ import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey }
 import { type CounterState, mergeCounterStates, usedQuantity } from '../../domain/metering/counter-state.ts'
 import { systemClock } from '../../runtime/system-clock.ts'
 import { type DevServerForTest, devServerForTest } from '../support/dev-servers.ts'
+import { inLongRun } from '../support/long-run.ts'
 import { startRedisCluster } from '../support/redis-cluster.ts'
 import { describeHolds } from './counter-holds.ts'
 import { type CountersPlace, describeCounters } from './counters.ts'
@@ -79,7 +80,7 @@ describe.skipIf(redis.server === null)(`on Redis${redis.missing === null ? '' : 
           const found = (await counters.read(ACME, wanted, EPOCH)).map((reading) => reading?.usedUnits)
           expect(found).toEqual(KINDS.map((_, kind) => usedQuantity(states.map((each) => at(each, kind)).reduce(mergeCounterStates))))
         }),
-        { numRuns: 300 },
+        { numRuns: inLongRun(300, 60) },
       )
     } finally {
       await counters.stop()

@@ -4,6 +4,7 @@ import type { CounterDelta, Counters, CustomerRef, TrackedCounter } from '../../
 import { NANO } from '../../domain/decimal.ts'
 import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
 import { type CounterState, mergeCounterStates } from '../../domain/metering/counter-state.ts'
+import { inLongRun } from '../support/long-run.ts'
 
 /** Somewhere that counters are kept: opened, stopped and opened again, they are the same. */
 export type CountersPlace = {
@@ -269,7 +270,7 @@ export function describeCounters(name: string, makePlace: () => Promise<Counters
           expect(await counters.position(P0)).toBe(next)
           expect(await used()).toBe((3n ** BigInt(next) - 1n) / 2n)
         }),
-        { numRuns: 25 },
+        { numRuns: inLongRun(25, 8) },
       )
     })
   })

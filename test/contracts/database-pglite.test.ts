@@ -11,6 +11,7 @@ import { openPGliteDatabase } from '../../adapters/database/engine/pglite-databa
 import type { CustomerKey, InstantMs, TenantKey } from '../../domain/identity.ts'
 import { systemClock } from '../../runtime/system-clock.ts'
 import { reportEmbedded } from '../support/implementations.ts'
+import { copyPreparedCatalog } from '../support/prepared-directory.ts'
 import { type DatabasePlace, describeDatabase } from './database-under-test.ts'
 
 const newDirectory = () => mkdtemp(join(tmpdir(), 'tollgate-catalog-'))
@@ -63,6 +64,7 @@ describe('the database on pglite', () => {
   }
 
   test('everything acknowledged before kill -9 is there afterwards, time and again', async () => {
+    await copyPreparedCatalog(path)
     const acknowledged = [...(await writeAndKill('first', 300)), ...(await writeAndKill('second', 300))]
     const database = await openDatabase(path)
     await database.migrate()
@@ -96,6 +98,7 @@ describe('the database on pglite', () => {
   })
 
   test('after stop it is a fault, not a crash', async () => {
+    await copyPreparedCatalog(path)
     const database = await openDatabase(path)
     await database.stop()
     await expect(database.ping()).rejects.toMatchObject({ name: 'Fault', code: 'catalog_unavailable', canRetry: true })

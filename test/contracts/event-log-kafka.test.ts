@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { afterAll, describe, expect, test, vi } from 'vitest'
@@ -98,7 +99,11 @@ if (kafka.server === null) {
       })
       await consumer.append(0 as Partition, bytesOf('stuck'), NOW)
       const until = performance.now() + 8_000
-      while (performance.now() < until) await consumer.append(1 as Partition, bytesOf('flows'), NOW)
+      // Longer than the session of a consumer that sends no heartbeat.
+      while (performance.now() < until) {
+        await consumer.append(1 as Partition, bytesOf('flows'), NOW)
+        await delay(20)
+      }
       await vi.waitFor(() => expect(handled).toContain(1), WAIT)
       expect(handled).not.toContain(0)
       gate.resolve()

@@ -12,6 +12,7 @@ import type {
 import { type CustomerKey, END_OF_TIME_MS, type TenantKey } from '../../domain/identity.ts'
 import { eventHash, eventPrint, hashSeed } from '../../domain/metering/event-hash.ts'
 import { type Aggregate, emptyAggregate, mergeAggregates } from '../../domain/metering/metering.ts'
+import { inLongRun } from '../support/long-run.ts'
 import { customer, flushOf, instant, meter, NOON, offset, partition, storedEvent, tenant, windowRow } from './usage-store-builders.ts'
 
 export type UsageStorePlace = {
@@ -463,7 +464,7 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
             await store.write(flushOf({ windows: rows }))
             expect(await usageOf({ tenant: tenantOf, ...grouping })).toEqual(mergedRows(rows, grouping))
           }),
-          { numRuns: 40 },
+          { numRuns: inLongRun(40, 12) },
         )
       })
     })
@@ -510,7 +511,7 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
             expect(found).toHaveLength(expected.length)
             expect(found).toEqual(expect.arrayContaining(expected))
           }),
-          { numRuns: 60 },
+          { numRuns: inLongRun(60, 20) },
         )
       })
 

@@ -14,7 +14,7 @@ const names = values.mutant === undefined ? Object.keys(CRASH_MUTANTS) : [values
 const DEATHS_MAX = 4
 
 const base = await mkdtemp(join(tmpdir(), 'tollgate-crash-mutants-'))
-const template = await createTemplate(base)
+const template = await createTemplate()
 let survivors = 0
 for (const mutant of names) {
   const found = await firstDifference(mutant)

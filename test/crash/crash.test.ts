@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, test } from 'vitest'
+import { inLongRun } from '../support/long-run.ts'
 import { removeDirectory, temporaryDirectory } from '../support/tollgate-process.ts'
 import { crashSeed } from './crash-seed.ts'
 import { createTemplate } from './template.ts'
 
-/** Few, as each takes some 15 seconds; `npm run test:crash -- --runs 200` is the real thing. */
-const SEEDS = [1, 2, 3, 4]
+/** Few, as each takes some 15 seconds; `npm run test:crash -- --runs 200` is the real thing. The last sets up its directory itself. */
+const SEEDS = inLongRun([1, 2, 3, 4, 5, 6, 7, 8], [1, 3, 4])
 const DEATHS_MAX = 3
 
 let base: string
@@ -12,7 +13,7 @@ let template: string
 
 beforeAll(async () => {
   base = await temporaryDirectory()
-  template = await createTemplate(base)
+  template = await createTemplate()
 })
 
 afterAll(() => removeDirectory(base))

@@ -56,7 +56,7 @@ function wholeNumber(name: 'runs' | 'seed' | 'deaths' | 'parallel'): number {
 type Ground = { readonly on: CrashSeedOptions['on']; close(): Promise<void> }
 
 async function openTemplate(): Promise<Ground> {
-  return { on: { template: await createTemplate(base) }, close: async () => undefined }
+  return { on: { template: await createTemplate() }, close: async () => undefined }
 }
 
 async function openServers(): Promise<Ground> {

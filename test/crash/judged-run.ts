@@ -8,7 +8,7 @@ import { freePort } from './free-port.ts'
 import type { Ledger } from './ledger.ts'
 import type { Load } from './load.ts'
 import { createRetryingClient } from './retrying-client.ts'
-import { COMPILED_ONCE, type ServerLife, type ServerPlace } from './server-life.ts'
+import type { ServerLife, ServerPlace } from './server-life.ts'
 import { ADMIN_KEY, CRASH_ENV, judge, type Verdict } from './trial.ts'
 
 export type JudgedRunOptions = {
@@ -66,7 +66,7 @@ export async function judgedRun({ seed, directory, template, dataDir, mutant, di
       last?.kill(signal)
       await last?.exited
     },
-    verify: () => runTollgate(['verify'], { ...COMPILED_ONCE, ...place.env, TOLLGATE_LOG_LEVEL: 'warn', TOLLGATE_DATA_DIR: place.dataDir }),
+    verify: () => runTollgate(['verify'], { ...place.env, TOLLGATE_LOG_LEVEL: 'warn', TOLLGATE_DATA_DIR: place.dataDir }),
   })
   const undecodable = await readdir(join(place.dataDir, 'undecodable')).catch(() => [])
   if (undecodable.length > 0) throw new Difference('undecodable records', 'none', undecodable)

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { COMPILED_ONCE } from '../support/compiled-once.ts'
 
 export type ServerPlace = {
   readonly dataDir: string
@@ -29,8 +30,6 @@ export type ServerLife = {
 }
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
-/** A third of the processor time of a start is compiling. */
-export const COMPILED_ONCE = { NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/tollgate-crash') } as const
 const OUTPUT_CHARS_MAX = 20_000
 /** Printed when all of it works: the port is open and requests are served. */
 const READY = /is ready after/

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { inLongRun } from '../support/long-run.ts'
 import {
   removeDirectory,
   runTollgate,
@@ -18,7 +19,7 @@ type InvoiceAnswer = { total: string; lines: { kind: string; charge?: string; qu
 
 /** Each delivery gets a server of its own; the clean one is imported twice, the hostile one survives a kill -9 on its way. */
 describe.each<{ delivery: TraceDelivery; disturb: typeof importTwice }>([
-  { delivery: 'clean', disturb: importTwice },
+  ...inLongRun([{ delivery: 'clean' as const, disturb: importTwice }], []),
   { delivery: 'hostile', disturb: importThroughKill },
 ])('the real trace, $delivery delivery', ({ delivery, disturb }) => {
   let tollgate: TollgateProcess

@@ -9,16 +9,17 @@ import { createTemplate } from '../crash/template.ts'
 import { CRASH_ENV } from '../crash/trial.ts'
 
 let directory: string
-let template: string
+let dataDir: string
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'tollgate-cut-off-'))
-  template = await createTemplate(directory)
+  dataDir = join(directory, 'data')
+  await cp(await createTemplate(), dataDir, { recursive: true })
 })
 afterAll(() => rm(directory, { recursive: true, force: true }))
 
 const start = async (): Promise<ServerLife> =>
   startServerLife({
-    dataDir: template,
+    dataDir,
     logFile: join(directory, 'server.log'),
     port: await freePort(),
     adminKey: 'tg_fault_admin_key_0123456789',
@@ -31,7 +32,7 @@ test.each([
 ])(
   'a start on $store cut off at its tail says what is missing and what to do, and takes the whole file again',
   async ({ store, says }) => {
-    const file = join(template, store, 'data.mdb')
+    const file = join(dataDir, store, 'data.mdb')
     const whole = join(directory, 'whole.mdb')
     await cp(file, whole)
     const { size } = await stat(file)

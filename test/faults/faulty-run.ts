@@ -25,7 +25,7 @@ export async function faultyRun(options: {
     const run = await judgedRun({
       seed: options.seed,
       directory,
-      template: await createTemplate(directory),
+      template: await createTemplate(),
       ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
       async disturb({ place, load, ledger }) {
         const started = startServerLife(place)

@@ -1,5 +1,4 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, expect, test } from 'vitest'
 import { freePort } from '../crash/free-port.ts'
@@ -46,11 +45,8 @@ test('a full disk refuses events, says so, and recovers by itself; what was ackn
 
 test('a start on a full disk says so, and the next one with room goes on', async ({ skip }) => {
   if (disk === null) return skip(missing)
-  // Outside of the small disk, which has no room for a second one.
-  const directory = await mkdtemp(join(tmpdir(), 'tollgate-faults-'))
   const dataDir = join(disk.path, 'data')
-  await cp(await createTemplate(directory), dataDir, { recursive: true })
-  await rm(directory, { recursive: true })
+  await cp(await createTemplate(), dataDir, { recursive: true })
   const place = {
     dataDir,
     logFile: '/dev/null',

@@ -12,6 +12,7 @@ import type { InstantMs, Offset, Partition, TenantKey } from '../../domain/ident
 import type { UsageEventBatch } from '../../domain/metering/usage-event.ts'
 import { systemClock } from '../../runtime/system-clock.ts'
 import { decodeUsageEventBatch, encodeUsageEventBatch } from '../../schemas/avro/usage-event-batch.ts'
+import { inLongRun } from '../support/long-run.ts'
 import { usageEventBatches } from '../support/usage-event-batches.ts'
 
 const HEADER_BYTES = 10
@@ -93,7 +94,7 @@ test('whatever the bytes, a record is a batch no larger than they are, or a type
       // What was read can be written, and is the same again: no half-made value gets out.
       expect(decoded(Buffer.from(encodeUsageEventBatch(batch)))).toEqual(batch)
     }),
-    { numRuns: 2_000 },
+    { numRuns: inLongRun(2_000, 400) },
   )
   // Otherwise the damage would be such that nothing beyond the header is ever read.
   expect(batchesMade).toBeGreaterThan(20)
@@ -125,7 +126,7 @@ test('records that cannot be decoded are set aside, each once, and those between
         expect([customers.length, hashes.length]).toEqual([batch.events.length, batch.events.length])
       }
     }),
-    { numRuns: 100 },
+    { numRuns: inLongRun(100, 25) },
   )
 })
 

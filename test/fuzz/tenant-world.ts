@@ -1,3 +1,4 @@
+import { fillFromPrepared } from '../support/prepared-directory.ts'
 import { runTollgate, type TollgateProcess, temporaryDirectory } from '../support/tollgate-process.ts'
 
 /** What a tenant is filled with. Its keys are chosen alike for every tenant; `marker` is in every text that it alone may read. */
@@ -13,6 +14,7 @@ export type CallAs = <Body = unknown>(method: string, path: string, body?: unkno
 /** A directory in which `other` has an admin key too: the contract makes keys of the caller's own tenant only. */
 export async function directoryOfTwoTenants(): Promise<{ readonly dataDir: string; readonly otherAdminKey: string }> {
   const dataDir = await temporaryDirectory()
+  await fillFromPrepared(dataDir)
   const args = ['keys', 'create', '--name', 'other admin', '--scopes', 'admin', '--tenant', 'other']
   const { code, output } = await runTollgate(args, { TOLLGATE_DATA_DIR: dataDir })
   const otherAdminKey = /tg_[\w-]{43}/.exec(output)?.[0]

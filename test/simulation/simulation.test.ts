@@ -1,18 +1,19 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
+import { inLongRun } from '../support/long-run.ts'
 import { MUTANTS, type MutantName } from './mutants.ts'
 import { type SimulationResult, simulate } from './simulate.ts'
 
-const STEPS = Number(process.env.SIMULATION_STEPS ?? 100_000)
+const STEPS = Number(process.env.SIMULATION_STEPS ?? inLongRun(100_000, 20_000))
 const SEED = process.env.SIMULATION_SEED === undefined ? null : Number(process.env.SIMULATION_SEED)
 const FIRST_SEED = 1
 const STEPS_PER_RUN = 3_000
 /** Some mutants need a rare coincidence; most are caught in the first run. */
-const MUTANT_STEPS = 3 * STEPS
+const MUTANT_STEPS = 300_000
 
 test(`${STEPS.toLocaleString('en')} steps of crashes, repeats and hand-overs end as the obvious model says`, {
-  timeout: 300_000,
+  timeout: 900_000,
 }, async () => {
   let steps = 0
   let records = 0
@@ -28,7 +29,7 @@ test(`${STEPS.toLocaleString('en')} steps of crashes, repeats and hand-overs end
   console.log(`simulated ${steps} steps, ${records} records, compared at ${quietPoints} quiet points`)
 })
 
-test.each(Object.keys(MUTANTS) as MutantName[])('is caught when switched off: %s', { timeout: 300_000 }, async (name) => {
+test.each(Object.keys(MUTANTS) as MutantName[])('is caught when switched off: %s', { timeout: 900_000 }, async (name) => {
   const { steps, seed, failure } = await runMutant(name)
   if (failure === null) expect.fail(`The simulation does not notice within ${steps} steps that ${MUTANTS[name].what}.`)
   console.log(`caught after ${steps} steps (seed ${seed}): ${name}: ${failure}`)

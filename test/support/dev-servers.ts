@@ -11,6 +11,7 @@ import {
   startDevServers,
 } from '../../deploy/dev/servers.ts'
 import { reportImplementation } from './implementations.ts'
+import { onceInRun, RUN_PID } from './run-directory.ts'
 
 /** A real server for a test file, or why there is none. */
 export type DevServerForTest =
@@ -18,8 +19,8 @@ export type DevServerForTest =
   | { readonly server: null; readonly missing: string; discard(): Promise<void> }
 
 /**
- * The running server of the default directory when there is one (`node deploy/dev/servers.ts start`), else one of its own.
- * `isOwn` asks for one of its own in any case: for tests that kill it. Where the server cannot be had the test is
+ * The running server of the default directory when there is one (`node deploy/dev/servers.ts start`), else the one of this
+ * run, which the first file that asks starts. `isOwn` asks for one of its own in any case: for tests that kill it. Where the server cannot be had the test is
  * reported as not run by name; with CI=true that is a failure, because a suite that never runs proves nothing.
  */
 export async function devServerForTest(
@@ -32,16 +33,28 @@ export async function devServerForTest(
     options.isOwn !== true && shared !== undefined && shared.processes.length >= brokers && (await isDevServerRunning(shared))
   if (isShared) reportImplementation({ name, version: shared.version, missing: null })
   if (isShared) return { server: shared, dir: DEV_SERVERS_DIR, missing: null, discard: async () => undefined }
-  const dir = await mkdtemp(join(tmpdir(), `tollgate-${name}-`))
-  const { servers, missing } = await startDevServers({ dir, names: [name], brokers, ownerPid: process.pid })
-  const server = servers[name]
-  if (server !== undefined && missing[name] === undefined) {
-    reportImplementation({ name, version: server.version, missing: null })
-    return { server, dir, missing: null, discard: () => discardDevServers(dir) }
+  const isOfRun = options.isOwn !== true
+  const started = isOfRun
+    ? await onceInRun(`${name}-of-${brokers}`, () => startOne(name, brokers, RUN_PID))
+    : await startOne(name, brokers, process.pid)
+  if (started.server !== null) {
+    reportImplementation({ name, version: started.server.version, missing: null })
+    return { ...started, missing: null, discard: () => (isOfRun ? Promise.resolve() : discardDevServers(started.dir)) }
   }
+  const { missing } = started
+  reportImplementation({ name, version: null, missing })
+  if (process.env.CI === 'true') throw new Error(`${name} must be there in CI, and is not: ${missing}`)
+  return { server: null, missing, discard: async () => undefined }
+}
+
+type Started = { readonly server: DevServer; readonly dir: string } | { readonly server: null; readonly missing: string }
+
+/** Stopped and removed when the owner is gone. */
+async function startOne(name: DevServerName, brokers: number, ownerPid: number): Promise<Started> {
+  const dir = await mkdtemp(join(tmpdir(), `tollgate-${name}-`))
+  const { servers, missing } = await startDevServers({ dir, names: [name], brokers, ownerPid })
+  const server = servers[name]
+  if (server !== undefined && missing[name] === undefined) return { server, dir }
   await discardDevServers(dir)
-  const reason = missing[name] ?? 'it did not start'
-  reportImplementation({ name, version: null, missing: reason })
-  if (process.env.CI === 'true') throw new Error(`${name} must be there in CI, and is not: ${reason}`)
-  return { server: null, missing: reason, discard: async () => undefined }
+  return { server: null, missing: missing[name] ?? 'it did not start' }
 }

@@ -4,10 +4,12 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { COMPILED_ONCE } from './compiled-once.ts'
+import { fillFromPrepared } from './prepared-directory.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 /** A start that fails ends by itself; this bounds one that hangs, on a machine that is busy with other suites too. */
-const READY_WITHIN_MS = 150_000
+const READY_WITHIN_MS = 300_000
 const ADMIN_KEY = 'tg_test_admin_key_0123456789abcdef'
 
 export type Answer = { readonly status: number; readonly headers: Headers; readonly body: unknown; readonly text: string }
@@ -31,14 +33,17 @@ export type TollgateProcess = {
 
 export type TollgateOptions = { readonly dataDir?: string; readonly env?: Record<string, string>; readonly args?: readonly string[] }
 
+/** A directory that is new gets what a first start leaves behind, and not this start's own. */
 export async function startTollgate(options: TollgateOptions = {}): Promise<TollgateProcess> {
   const dataDir = options.dataDir ?? (await temporaryDirectory())
+  await fillFromPrepared(dataDir, options.env)
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const child = spawn(process.execPath, [join(ROOT, 'runtime/tollgate.ts'), 'serve', ...(options.args ?? [])], {
     cwd: ROOT,
     env: {
       ...process.env,
+      ...COMPILED_ONCE,
       TOLLGATE_HOST: '127.0.0.1',
       TOLLGATE_PORT: String(port),
       TOLLGATE_DATA_DIR: dataDir,
@@ -96,7 +101,7 @@ export type CommandResult = { readonly code: number | null; readonly output: str
 export function runTollgate(args: readonly string[], env: Record<string, string> = {}): Promise<CommandResult> & { child: ChildProcess } {
   const child = spawn(process.execPath, [join(ROOT, 'runtime/tollgate.ts'), ...args], {
     cwd: ROOT,
-    env: { ...process.env, ...env },
+    env: { ...process.env, ...COMPILED_ONCE, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''

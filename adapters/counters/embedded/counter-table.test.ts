@@ -3,6 +3,7 @@ import { test } from 'vitest'
 import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey } from '../../../domain/identity.ts'
 import type { CounterState } from '../../../domain/metering/counter-state.ts'
 import type { Hold } from '../../../domain/reservations/hold.ts'
+import { inLongRun } from '../../../test/support/long-run.ts'
 import { LOADED_KINDS, readRow } from './counter-rows.ts'
 import { CounterTable } from './counter-table.ts'
 import { endedHoldKey, type ForgetRow, type HoldName, readForgetKey } from './hold-rows.ts'
@@ -36,7 +37,7 @@ test('whatever writes fail in between, what is on disk after a good one is what 
       }
       return JSON.stringify(contentOf(loaded)) === JSON.stringify(contentOf(table))
     }),
-    { numRuns: 500 },
+    { numRuns: inLongRun(500, 125) },
   )
 })
 

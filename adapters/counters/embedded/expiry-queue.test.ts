@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { InstantMs } from '../../../domain/identity.ts'
+import { inLongRun } from '../../../test/support/long-run.ts'
 import { type Expiring, ExpiryQueue } from './expiry-queue.ts'
 
 test('whatever is added and removed in between, what is due comes out, the earliest first', () => {
@@ -30,6 +31,6 @@ test('whatever is added and removed in between, what is due comes out, the earli
         }
       }
     }),
-    { numRuns: 500 },
+    { numRuns: inLongRun(500, 125) },
   )
 })
