@@ -3,13 +3,11 @@ import type { UsageStore } from '../adapters/usage-store/usage-store.ts'
 import type { Clock } from '../base/clock.ts'
 import type { InstantMs } from '../domain/identity.ts'
 import { createCompleteUntil } from './complete-until.ts'
-import { type CustomerUsage, createCustomerUsage } from './customer-usage.ts'
 import { createUsageReader, type UsageReader } from './usage-reader.ts'
 
 /** What stages ask about usage; one for the process, so that questions asked at the same time are read together. */
 export type Usage = {
   readonly reader: UsageReader
-  readonly customers: CustomerUsage
   /** All events received before this instant are in what the others answer. */
   readonly completeUntil: () => Promise<InstantMs>
 }
@@ -17,8 +15,7 @@ export type Usage = {
 export function createUsage(deps: { readonly usageStore: UsageStore; readonly eventLog: EventLog; readonly clock: Clock }): Usage {
   const { usageStore, eventLog, clock } = deps
   return {
-    reader: createUsageReader({ usageStore, partitions: eventLog.partitions }),
-    customers: createCustomerUsage({ usageStore, clock }),
+    reader: createUsageReader({ usageStore, partitions: eventLog.partitions, clock }),
     completeUntil: createCompleteUntil({ eventLog, usageStore, clock }),
   }
 }

@@ -93,8 +93,6 @@ export type UsageQuery = {
   /** 'customer' or a dimension of the meter. */
   readonly groupBy: readonly string[]
   readonly filter: Readonly<Record<string, readonly string[]>>
-  /** Only chunks below this one, live and backfilled: they hold no event from its first offset on. */
-  readonly beforeChunk?: number
   /** Rows at most; one more is an error `too_many_rows`. */
   readonly rowsMax: number
 }
@@ -130,20 +128,40 @@ export function aggregateOfRow(row: UsageRow): Aggregate {
   }
 }
 
-/** Totals of a meter for many customers, each over a time of its own, to the millisecond. */
+/** Totals of a meter for many customers, each over times of its own, to the millisecond, and as of a place in the log. */
 export type CustomerUsageQuery = Pick<UsageQuery, 'tenant' | 'meter' | 'revision' | 'aggregation' | 'filter'> & {
-  readonly periods: ReadonlyMap<CustomerKey, Period>
+  /** Ascending and apart: an instant lies in one of a customer's periods at most. */
+  readonly periods: ReadonlyMap<CustomerKey, readonly Period[]>
   /** Dimensions of the meter. */
   readonly groupBy: readonly string[]
+  /**
+   * Counts only what lies below the offset of its partition, and nothing in a partition without one. The store's position has
+   * passed each. Undefined: all that is stored.
+   */
+  readonly cutOffs?: CutOffs | undefined
   /** Rows at most, of all customers together. */
   readonly rowsMax: number
 }
 
+/** By partition the first offset that no longer counts. */
+export type CutOffs = ReadonlyMap<Partition, Offset>
+
 /**
- * `cutMinuteMs` is null for the sum of the minutes that lie in the customer's period as a whole. Otherwise the row is that of
- * a minute that the period cuts: what of it lies within, only its events can tell.
+ * Usage of a group in one of these parts of time, which the events of the other two decide:
+ * - the whole minutes of a period: `cutMinuteMs` and `beyond` are null, and only then the totals count;
+ * - a minute that a period cuts: `cutMinuteMs`;
+ * - a window that holds events beyond its cut-off: `beyond`.
  */
-export type CustomerUsageRow = UsageRow & { readonly customer: CustomerKey; readonly cutMinuteMs: InstantMs | null }
+export type CustomerUsageRow = UsageRow & {
+  readonly customer: CustomerKey
+  /** The last period to begin before the end of the minute. */
+  readonly periodStartMs: InstantMs
+  readonly cutMinuteMs: InstantMs | null
+  readonly beyond: WindowBeyond | null
+}
+
+/** A window of the chunk that a cut-off lies in, folded further than that. `isBackfilled` as its chunk says. */
+export type WindowBeyond = Pick<WindowRow, 'windowStartMs' | 'dimensions' | 'partition'> & { readonly isBackfilled: boolean }
 
 export type EventQuery = {
   readonly tenant: TenantKey
@@ -230,7 +248,7 @@ export type UsageStore = {
   /** Newest first by event time, then position; rewrites hidden. */
   events(query: EventQuery): Promise<readonly StoredEvent[]>
   usage(query: UsageQuery): Promise<readonly UsageRow[]>
-  /** By customer and group; a customer without usage has no row. Null when there are more than `rowsMax`. */
+  /** By customer, period and group; a customer without usage has no row. Null when there are more than `rowsMax`. */
   usageOfCustomers(query: CustomerUsageQuery): Promise<readonly CustomerUsageRow[] | null>
   /** All windows of a partition beside all its events, for verify, in pieces of bounded size that follow each other. */
   scanPieces(scan: { readonly partition: Partition; readonly tenant?: TenantKey }): AsyncIterable<VerifySlice>

@@ -2,6 +2,7 @@ import type { CounterDelta, SettledHold } from '../../adapters/counters/counters
 import type { StoredEvent } from '../../adapters/usage-store/usage-store.ts'
 import type { InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
 import { type CompiledMeter, isNoted, type NotedQuantity, type Unreadable } from '../../domain/metering/compiled-meter.ts'
+import { NO_DATA, parsedData } from '../../domain/metering/event-data.ts'
 import { isAdditive } from '../../domain/metering/meter.ts'
 import type { UsageEvent, UsageEventBatch } from '../../domain/metering/usage-event.ts'
 import { dimensionOfReport, readUsageReport, USAGE_REPORT_TYPE } from '../../domain/metering/usage-report.ts'
@@ -230,17 +231,6 @@ function planFollowing(customer: FoldCustomer, plan: EventPlan | undefined, even
   return following
 }
 
-/** The data of an event as meters read it. What is no JSON object, which ingest lets nobody send, reads as empty. */
-export function parsedData(text: string): object {
-  try {
-    const data: unknown = JSON.parse(text)
-    return typeof data === 'object' && data !== null ? data : NO_DATA
-  } catch {
-    return NO_DATA
-  }
-}
-
-const NO_DATA: object = {}
 const NO_ENTRY = -1
 
 export function storedEvent(record: FoldRecord, event: UsageEvent, partition: Partition, index: number): StoredEvent {

@@ -1,14 +1,14 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { EventScan, StoredEvent, UsageQuery, UsageRow, UsageStore, WindowRow } from '../../adapters/usage-store/usage-store.ts'
+import type { EventScan, StoredEvent, UsageStore, WindowRow } from '../../adapters/usage-store/usage-store.ts'
 import { formatQuantity, NANO, parseQuantity } from '../../domain/decimal.ts'
 import type { TrackedFeature } from '../../domain/entitlements/tracked-feature.ts'
 import type { CustomerKey, FeatureKey, InstantMs, MeterKey, Offset, Partition, TenantKey } from '../../domain/identity.ts'
 import { usedQuantity } from '../../domain/metering/counter-state.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
-import { type Aggregate, emptyAggregate, matchesFilter, mergeAggregates } from '../../domain/metering/metering.ts'
 import type { UsageEvent } from '../../domain/metering/usage-event.ts'
 import { USAGE_REPORT_TYPE } from '../../domain/metering/usage-report.ts'
+import { customerUsageOf } from '../../test/support/customer-usage-model.ts'
 import { inLongRun } from '../../test/support/long-run.ts'
 import { createFeatureCounter } from '../fold/counter-fold.ts'
 import { createEventPlans, LIVE_TO_OFFSET } from '../fold/event-plans.ts'
@@ -229,27 +229,29 @@ function putWindow(stores: Stores, row: WindowRow): void {
 /** What of a usage store is read here; the port's contract suite shows that real ones answer so. */
 function readSide({ events, windows }: Stores): UsageStore {
   const inRange = (value: number, from = 0, to = Number.POSITIVE_INFINITY) => value >= from && value < to
-  return {
+  const side: Pick<UsageStore, 'chunkRecords' | 'activations' | 'scanEvents' | 'usageOfCustomers'> = {
     chunkRecords: () => CHUNK_RECORDS,
-    async *scanEvents({ types, customers, fromMs, toMs, fromOffset, toOffset }: EventScan) {
+    activations: async () => [],
+    async *scanEvents({ types, customers, minutes, fromMs, toMs, fromOffset, toOffset }: EventScan) {
+      const isInMinute = (event: StoredEvent) =>
+        minutes?.some(({ customer, startMs }) => customer === event.customer && inRange(event.occurredAtMs, startMs, startMs + 60_000))
       yield [...events.values()].filter(
         (event) =>
           (types === undefined || types.includes(event.type)) &&
           (customers === undefined || customers.includes(event.customer)) &&
+          (isInMinute(event) ?? true) &&
           inRange(event.occurredAtMs, fromMs, toMs) &&
           inRange(event.offset, fromOffset, toOffset),
       )
     },
-    async usage({ revision, customers = [], fromMs, toMs, filter: wanted, beforeChunk = 0 }: UsageQuery) {
-      const totals = new Map<CustomerKey, Aggregate>()
-      for (const row of windows.values()) {
-        if (row.revision !== revision || !customers.includes(row.customer) || !inRange(row.windowStartMs, fromMs, toMs)) continue
-        if (row.chunk >= beforeChunk || !matchesFilter(wanted, row.dimensions)) continue
-        totals.set(row.customer, mergeAggregates(totals.get(row.customer) ?? emptyAggregate, row))
-      }
-      return [...totals].map(([customer, total]) => ({ customer, ...total })) as unknown as UsageRow[]
-    },
-  } as unknown as UsageStore
+    usageOfCustomers: async (query) =>
+      customerUsageOf(
+        [...windows.values()].filter(({ revision }) => revision === query.revision),
+        query,
+        CHUNK_RECORDS,
+      ),
+  }
+  return side as UsageStore
 }
 
 function readyRecords(log: readonly (readonly Happening[])[]): ReadyRecord[] {

@@ -1,15 +1,18 @@
 import type { MeterStore } from '../../adapters/database/meters/meter-store.ts'
 import type { StoredEvent, UsageStore } from '../../adapters/usage-store/usage-store.ts'
 import { formatQuantity } from '../../domain/decimal.ts'
-import type { CustomerKey, Offset, Partition, TenantKey } from '../../domain/identity.ts'
+import type { CustomerKey, Offset, Partition, Period, TenantKey } from '../../domain/identity.ts'
+import type { DimensionFilter } from '../../domain/metering/dimension-filter.ts'
+import { parsedData } from '../../domain/metering/event-data.ts'
 import { readEvent } from '../../domain/metering/event-reading.ts'
 import { isAdditive, type Meter } from '../../domain/metering/meter.ts'
 import { matchesFilter } from '../../domain/metering/metering.ts'
 import { readUsageReport, USAGE_REPORT_TYPE, type UsageSet } from '../../domain/metering/usage-report.ts'
-import { parsedData, type SetResolution } from '../fold/record-fold.ts'
+import { readEventUsage } from '../../usage/event-usage.ts'
+import { readPeriodUsage } from '../../usage/period-usage.ts'
+import type { SetResolution } from '../fold/record-fold.ts'
 import type { Flusher } from '../partition/flusher.ts'
 import type { ReadyRecord } from './record-intake.ts'
-import { type UsageWanted, usageBefore } from './usage-before.ts'
 
 export type SetReportDeps = {
   readonly usageStore: UsageStore
@@ -84,11 +87,19 @@ async function storedDeltas(usageStore: UsageStore, partition: Partition, sets: 
 }
 
 /** Usage that a set replaces, followed through the batch. */
-type Watch = UsageWanted & { readonly tenant: TenantKey; total: bigint }
+type Watch = {
+  readonly tenant: TenantKey
+  readonly customer: CustomerKey
+  readonly meter: Meter
+  readonly filter: DimensionFilter
+  readonly period: Period
+  /** Nano units. */
+  total: bigint
+}
 
 async function openWatches(
   { usageStore, meters }: SetReportDeps,
-  { partition, next }: { readonly partition: Partition; readonly next: Offset },
+  at: { readonly partition: Partition; readonly next: Offset },
   sets: readonly PlacedSet[],
   isComplete: (meter: Meter) => boolean,
 ): Promise<Map<string, Watch>> {
@@ -101,11 +112,33 @@ async function openWatches(
     if (meter === null || !isAdditive(meter.aggregation)) continue
     watches.set(watchKey(placed), { tenant, customer, meter, filter: set.filter, period: set.period, total: 0n })
   }
-  const wanted = [...watches.values()]
-  const totals = await usageBefore(usageStore, { partition, offset: next }, wanted, isComplete)
-  for (const watch of wanted) watch.total = totals.get(watch) ?? 0n
+  const byShape = Map.groupBy(watches.values(), ({ meter, filter }) => JSON.stringify([meter.tenant, meter.revision, filter]))
+  for (const some of byShape.values()) await readTotals(usageStore, at, some, isComplete)
   return watches
 }
+
+/**
+ * What lies in the store below the batch, of one meter and filter. The store may hold later events too, from an earlier life
+ * or of a process that took the partition over, and the answer is the same.
+ */
+async function readTotals(
+  usageStore: UsageStore,
+  { partition, next }: { readonly partition: Partition; readonly next: Offset },
+  some: readonly Watch[],
+  isComplete: (meter: Meter) => boolean,
+): Promise<void> {
+  const [first] = some
+  if (first === undefined) return
+  const { meter, filter } = first
+  const shape = { meter, groupBy: [], filter }
+  const rows = isComplete(meter)
+    ? await readPeriodUsage(usageStore, shape, some, { cutOffs: new Map([[partition, next]]), rowsMax: ROWS_MAX })
+    : await readEventUsage(usageStore, shape, some, { partition, toOffset: next, rowsMax: ROWS_MAX })
+  for (const [index, watch] of some.entries()) watch.total = rows[index]?.[0]?.sum ?? 0n
+}
+
+/** A read batch sets the usage of some hundred customers, each a row for its period and up to two for the minutes at its ends. */
+const ROWS_MAX = 1_000_000
 
 function createResolution(stored: ReadonlyMap<string, string>, watches: ReadonlyMap<string, Watch>): SetResolution {
   const byCustomer = Map.groupBy(watches.values(), ({ tenant, customer }) => customerKeyOf(tenant, customer))

@@ -1,9 +1,9 @@
 import type { EventLog } from '../../adapters/event-log/event-log.ts'
 import type { StoredEvent, UsageStore } from '../../adapters/usage-store/usage-store.ts'
 import type { Offset, Partition } from '../../domain/identity.ts'
+import { parsedData } from '../../domain/metering/event-data.ts'
 import type { UsageEventBatch } from '../../domain/metering/usage-event.ts'
 import { readUsageReport, USAGE_REPORT_TYPE } from '../../domain/metering/usage-report.ts'
-import { parsedData } from '../fold/record-fold.ts'
 import { checkLog, type WrongEvent } from '../verify/verify-log.ts'
 
 export type RepairedEvents = {

@@ -1,12 +1,13 @@
 import type { EventLog, LogRecord } from '../../adapters/event-log/event-log.ts'
 import type { StoredEvent, UsageStore } from '../../adapters/usage-store/usage-store.ts'
 import type { InstantMs, Offset, Partition } from '../../domain/identity.ts'
+import { parsedData } from '../../domain/metering/event-data.ts'
 import { eventPrint } from '../../domain/metering/event-hash.ts'
 import { DEDUPE_HORIZON_MS, type UsageEventBatch } from '../../domain/metering/usage-event.ts'
 import { USAGE_REPORT_TYPE } from '../../domain/metering/usage-report.ts'
 import { createDedupeFilter } from '../dedupe/dedupe-filter.ts'
 import { type Candidate, createDeduplicator } from '../dedupe/deduplicator.ts'
-import { type FoldRecord, parsedData, storedEvent } from '../fold/record-fold.ts'
+import { type FoldRecord, storedEvent } from '../fold/record-fold.ts'
 import type { Difference } from './difference.ts'
 
 export type LogTotals = {

@@ -30,7 +30,6 @@ import { systemClock } from '../../runtime/system-clock.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { inLongRun } from '../../test/support/long-run.ts'
 import { createCompleteUntil } from '../../usage/complete-until.ts'
-import { createCustomerUsage } from '../../usage/customer-usage.ts'
 import { createUsageReader, type UsageReader } from '../../usage/usage-reader.ts'
 import { eventRoutes } from './event-routes.ts'
 import { usageRoutes } from './usage-routes.ts'
@@ -67,7 +66,7 @@ describe('usage and events over HTTP', () => {
     })
     await usageStore.migrate()
     eventLog = await createLmdbEventLog({ clock: systemClock, path: join(path, 'event-log'), partitions: 1, log, registry: new Registry() })
-    usageReader = createUsageReader({ usageStore, partitions: 1 })
+    usageReader = createUsageReader({ usageStore, partitions: 1, clock })
     const principal = { keyId: 'k', tenant: TENANT, scopes: ['read' as const] }
     const registry = new Registry()
     app = createHttpApp({
@@ -192,7 +191,7 @@ describe('usage and events over HTTP', () => {
           const meter = orPresent(meters.get(`tokens_${aggregation}`))
           const [fromMs, toMs] = [Math.min(a, b) as InstantMs, Math.max(a, b) as InstantMs]
           const request = { fromMs, toMs, timezone, groupBy, filter: {}, rowsMax: 1000, ...(window === undefined ? {} : { window }) }
-          const rows = await usageReader.read(meter, { ...request, ...(customers === undefined ? {} : { customers }) })
+          const rows = await usageReader.calendar(meter, { ...request, ...(customers === undefined ? {} : { customers }) })
           const answer = rows.map((row) => [
             JSON.stringify([row.windowStartMs, ...groupBy.map((name) => (name === 'customer' ? row.customer : row.dimensions[name]))]),
             aggregateValue(aggregation, row),
@@ -216,7 +215,6 @@ describe('usage and events over HTTP', () => {
   })
 
   test('customers asked for at the same time, each over a period of its own, have each the fold of their events', async () => {
-    const customerUsage = createCustomerUsage({ usageStore, clock })
     const customers = [...EVENTS.map(({ customer }) => customer), 'nobody' as CustomerKey]
     const near = fc.tuple(fc.constantFrom(...EVENTS), fc.integer({ min: -61_000, max: 61_000 })).map(([e, ms]) => e.occurredAtMs + ms)
     const asked = fc.record({
@@ -233,7 +231,7 @@ describe('usage and events over HTTP', () => {
             const meter = orPresent(meters.get(`tokens_${aggregation}`))
             const period = { startMs: Math.min(...bounds) as InstantMs, endMs: Math.max(...bounds) as InstantMs }
             const shape = { meter, groupBy, filter: models === null ? {} : { model: models } }
-            const rows = await customerUsage.totals(shape, customer, period)
+            const rows = await usageReader.period(shape, customer, period)
             return rows.map((row) => [
               JSON.stringify([null, ...groupBy.map((name) => row.dimensions[name])]),
               aggregateValue(aggregation, row),

@@ -9,11 +9,12 @@ import type { Meter } from '../../domain/metering/meter.ts'
 import { aggregateValue } from '../../domain/metering/metering.ts'
 import { type FieldError, type Outcome, orThrow, RefusalError, refuse, refuseFields } from '../../domain/refusal.ts'
 import { DecimalSchema, type HttpApp, InstantSchema, KeySchema, ProblemSchema } from '../../schemas/http/common.ts'
-import { type UsageReader, type UsageRequest, windowEndOf } from '../../usage/usage-reader.ts'
+import { type CalendarUsageRequest, calendarWindowEnd } from '../../usage/calendar-usage.ts'
+import type { UsageReader } from '../../usage/usage-reader.ts'
 
 export type UsageRoutesDeps = {
   readonly meters: Pick<MeterStore, 'get'>
-  readonly usageReader: UsageReader
+  readonly usageReader: Pick<UsageReader, 'calendar'>
   /** The instant up to which usage is complete. */
   readonly asOf: () => Promise<InstantMs>
   readonly clock: Clock
@@ -34,7 +35,7 @@ export function usageRoutes({ meters, usageReader, asOf, clock }: UsageRoutesDep
       if (meter === null) throw new RefusalError(refuse('unknown_meter', { meter: key }))
       const usage = orThrow(parseUsageQuery(request.query, meter, clock.now()))
       const asOfMs = await asOf()
-      const rows = await usageReader.read(meter, usage)
+      const rows = await usageReader.calendar(meter, usage)
       return { data: withTotal(rows, usage).map((row) => usageJson(row, meter, usage)), asOf: instantText(asOfMs) }
     })
   }
@@ -106,7 +107,11 @@ type UsageQueryParameters = {
   readonly groupBy?: string
 }
 
-function parseUsageQuery(query: UsageQueryParameters, meter: Meter, nowMs: InstantMs): Outcome<UsageRequest & { timezone: string }> {
+function parseUsageQuery(
+  query: UsageQueryParameters,
+  meter: Meter,
+  nowMs: InstantMs,
+): Outcome<CalendarUsageRequest & { timezone: string }> {
   const errors: FieldError[] = []
   const timezone = timezoneName(query.timezone ?? 'UTC')
   if (timezone === null) {
@@ -188,7 +193,7 @@ function timezoneName(input: string): string | null {
 }
 
 /** A plain total is a row even when nothing was counted. */
-function withTotal(rows: readonly UsageRow[], { window, groupBy }: UsageRequest): readonly UsageRow[] {
+function withTotal(rows: readonly UsageRow[], { window, groupBy }: CalendarUsageRequest): readonly UsageRow[] {
   return rows.length === 0 && window === undefined && groupBy.length === 0 ? [NOTHING_COUNTED] : rows
 }
 
@@ -207,13 +212,13 @@ const NOTHING_COUNTED: UsageRow = {
   unique: [],
 }
 
-function usageJson(row: UsageRow, meter: Meter, usage: UsageRequest) {
+function usageJson(row: UsageRow, meter: Meter, usage: CalendarUsageRequest) {
   const { window, timezone } = usage
   const value = aggregateValue(meter.aggregation, row)
   const startMs = row.windowStartMs ?? usage.fromMs
   return {
     windowStart: instantText(startMs),
-    windowEnd: instantText(window === undefined ? usage.toMs : windowEndOf(startMs, window, timezone)),
+    windowEnd: instantText(window === undefined ? usage.toMs : calendarWindowEnd(startMs, window, timezone)),
     value: value === null ? null : formatQuantity(value),
     events: row.events,
     ...(row.customer === null ? {} : { customer: row.customer }),

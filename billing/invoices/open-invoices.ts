@@ -3,13 +3,15 @@ import type { Clock } from '../../base/clock.ts'
 import type { Stage } from '../../schemas/http/stage.ts'
 import type { Usage } from '../../usage/usage.ts'
 import { invoiceRoutes } from './invoice-routes.ts'
+import { createUpcomingInvoices } from './upcoming-invoice.ts'
 
 export type InvoiceKit = {
   readonly clock: Clock
   readonly stores: { readonly invoiceInputs: InvoiceInputsReader }
-  readonly usage: Pick<Usage, 'reader' | 'customers'>
+  readonly usage: Pick<Usage, 'reader'>
 }
 
 export function openInvoices({ clock, stores: { invoiceInputs }, usage }: InvoiceKit): Stage {
-  return { name: 'invoices', routes: invoiceRoutes({ invoiceInputs, usageReader: usage.reader, customerUsage: usage.customers, clock }) }
+  const upcomingInvoices = createUpcomingInvoices({ invoiceInputs, usageReader: usage.reader, clock })
+  return { name: 'invoices', routes: invoiceRoutes({ upcomingInvoices, clock }) }
 }

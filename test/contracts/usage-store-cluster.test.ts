@@ -7,7 +7,7 @@ import { statementsOf } from '../../adapters/usage-store/engine/migrate-usage-st
 import { createEventQueries } from '../../adapters/usage-store/queries/event-queries.ts'
 import { createWindowQueries } from '../../adapters/usage-store/queries/window-queries.ts'
 import { startClickHouseFront } from '../support/clickhouse-front.ts'
-import { customer, instant, meter, NOON, tenant } from './usage-store-builders.ts'
+import { customer, instant, meter, NOON, offset, partition, tenant } from './usage-store-builders.ts'
 
 /**
  * The engine in process has no other servers to talk to. It knows the cluster by its configuration and has a keeper in memory,
@@ -82,12 +82,14 @@ test('the engine plans the reads of usage and of minutes over all shards, bounds
   const usage = { tenant: tenant('a'), meter: meter('m'), revision: 1, filter: { model: ['x'] }, groupBy: ['model'], rowsMax: 9 }
   const [startMs, endMs] = [instant(NOON + 1), instant(NOON + 90_000)]
   const keys = [customer('b'), customer('c')]
-  const windows = createWindowQueries(executor)
-  await windows.usage({ ...usage, customers: keys, fromMs: NOON, toMs: instant(NOON + 60_000), beforeChunk: 3 })
-  await windows.usageOfCustomers({ ...usage, periods: new Map(keys.map((key, at) => [key, { startMs: instant(startMs - at), endMs }])) })
+  const windows = createWindowQueries(executor, () => 1_000)
+  await windows.usage({ ...usage, customers: keys, fromMs: NOON, toMs: instant(NOON + 60_000) })
+  const periods = new Map(keys.map((key, at) => [key, [{ startMs: instant(startMs - at), endMs }]]))
+  await windows.usageOfCustomers({ ...usage, periods })
+  await windows.usageOfCustomers({ ...usage, periods, cutOffs: new Map([[partition(0), offset(1_500)]]) })
   const minutes = keys.map((key) => ({ customer: key, startMs: NOON }))
   for await (const events of createEventQueries(executor).scanEvents({ tenant: tenant('a'), minutes })) expect(events).toEqual([])
-  expect(asked).toHaveLength(3)
+  expect(asked).toHaveLength(4)
 })
 
 /** As a parameter of a request is written. */

@@ -1,17 +1,19 @@
 import fc from 'fast-check'
 import { DateTime } from 'luxon'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type {
-  CustomerUsageQuery,
-  StoredEvent,
-  UsageQuery,
-  UsageRow,
-  UsageStore,
-  WindowRow,
+import {
+  BACKFILL_CHUNK_BASE,
+  type CustomerUsageQuery,
+  type StoredEvent,
+  type UsageQuery,
+  type UsageRow,
+  type UsageStore,
+  type WindowRow,
 } from '../../adapters/usage-store/usage-store.ts'
 import { type CustomerKey, END_OF_TIME_MS, type TenantKey } from '../../domain/identity.ts'
 import { eventHash, eventPrint, hashSeed } from '../../domain/metering/event-hash.ts'
 import { type Aggregate, emptyAggregate, mergeAggregates } from '../../domain/metering/metering.ts'
+import { customerUsageOf } from '../support/customer-usage-model.ts'
 import { inLongRun } from '../support/long-run.ts'
 import { customer, flushOf, instant, meter, NOON, offset, partition, storedEvent, tenant, windowRow } from './usage-store-builders.ts'
 
@@ -186,14 +188,6 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
         await store.write(flushOf({ windows: rows }))
         expect(await usageOf({ tenant: of })).toMatchObject([{ events: 3, sum: 111n }])
         expect(await windowsOf(of, partition(1))).toEqual([rows[1]])
-      })
-
-      test('usage can be asked for the chunks before one, those of a backfill among them', async () => {
-        const of = newTenant()
-        const chunks = [0, 1, 2, 2 ** 48, 2 ** 48 + 1, 2 ** 48 + 2]
-        await store.write(flushOf({ windows: chunks.map((chunk, at) => windowRow({ tenant: of, chunk, sum: 10n ** BigInt(at) })) }))
-        expect(await usageOf({ tenant: of, beforeChunk: 2 })).toMatchObject([{ sum: 11_011n }])
-        expect(await usageOf({ tenant: of, beforeChunk: 0 })).toEqual([])
       })
 
       test('a position never goes back', async () => {
@@ -470,44 +464,79 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
     })
 
     describe('usage of many customers', () => {
-      const usageOfCustomers = (about: Partial<CustomerUsageQuery>) =>
-        store.usageOfCustomers({
-          tenant: tenant('default'),
-          meter: meter('tokens'),
-          revision: 1,
-          periods: new Map(),
-          groupBy: [],
-          filter: {},
-          rowsMax: 1000,
-          ...about,
-        })
+      const asked = (about: Partial<CustomerUsageQuery>): CustomerUsageQuery => ({
+        tenant: tenant('default'),
+        meter: meter('tokens'),
+        revision: 1,
+        periods: new Map(),
+        groupBy: [],
+        filter: {},
+        rowsMax: 1000,
+        ...about,
+      })
+      const usageOfCustomers = (about: Partial<CustomerUsageQuery>) => store.usageOfCustomers(asked(about))
+      const modelled = (rows: readonly WindowRow[], about: Partial<CustomerUsageQuery>) =>
+        customerUsageOf(rows, asked(about), CHUNK_RECORDS).map((row) => ({ ...row, unique: row.unique.toSorted() }))
 
-      test('each over a period of its own: its whole minutes, and apart the ones it cuts', async () => {
-        // Few minutes, so that periods cut the very ones that hold something.
-        const drafts = fc.array(fc.record({ ...windowFields, windowStartMs: minuteArbitrary(6) }), { minLength: 1, maxLength: 40 })
-        const bound = fc.integer({ min: -MINUTE, max: 7 * MINUTE }).map((ms) => instant(NOON + ms))
-        const period = fc
-          .tuple(fc.oneof(bound, minuteArbitrary(6)), fc.oneof(bound, minuteArbitrary(6), fc.constant(END_OF_TIME_MS)))
-          .map(([a, b]) => ({ startMs: instant(Math.min(a, b)), endMs: instant(Math.max(a, b)) }))
-        const periods = fc.dictionary(fc.constantFrom('acme', 'globex', 'nobody'), period, { minKeys: 1 })
+      // Few minutes, so that periods cut the very ones that hold something.
+      const fewMinutes = fc.record({ ...windowFields, windowStartMs: minuteArbitrary(6) })
+      const bound = fc.oneof(
+        fc.integer({ min: -MINUTE, max: 7 * MINUTE }).map((ms) => instant(NOON + ms)),
+        minuteArbitrary(6),
+        fc.constantFrom(instant(-400 * MINUTE), instant(-300 * MINUTE), END_OF_TIME_MS),
+      )
+      /** Ascending and apart: some of those between any bounds, many of them shorter than a minute. */
+      const periodsOfOne = fc.tuple(fc.uniqueArray(bound, { maxLength: 6 }), fc.nat()).map(([bounds, chosen]) => {
+        const sorted = bounds.toSorted((a, b) => a - b)
+        return sorted.slice(1).flatMap((endMs, at) => ((chosen >> at) % 2 === 0 ? [{ startMs: sorted[at] ?? endMs, endMs }] : []))
+      })
+      const periodsOfAll = fc
+        .dictionary(fc.constantFrom('acme', 'globex', 'nobody'), periodsOfOne, { minKeys: 1 })
+        .map((byCustomer) => new Map(Object.entries(byCustomer).map(([key, ofKey]) => [customer(key), ofKey])))
+
+      test('each over periods of its own: their whole minutes, and apart the ones they cut', async () => {
+        const drafts = fc.array(fewMinutes, { minLength: 1, maxLength: 40 })
         await fc.assert(
-          fc.asyncProperty(drafts, periods, fc.subarray(['model', '10']), async (windows, byCustomer, groupBy) => {
+          fc.asyncProperty(drafts, periodsOfAll, fc.subarray(['model', '10']), async (windows, periods, groupBy) => {
             const tenantOf = newTenant()
             const rows = windows.map((draft, chunk) => windowRow({ ...draft, tenant: tenantOf, chunk, version: offset(chunk) }))
             const others = windowRow({ ...rows[0], revision: 2, chunk: 99 })
             await store.write(flushOf({ windows: [...rows.slice(1), others] }))
             await store.write(flushOf({ windows: rows }))
-            const expected = Object.entries(byCustomer).flatMap(([key, { startMs, endMs }]) => {
-              const near = rows.filter((row) => row.customer === key && row.windowStartMs + MINUTE > startMs && row.windowStartMs < endMs)
-              const parts = Map.groupBy(near, ({ windowStartMs }) =>
-                windowStartMs < startMs || windowStartMs + MINUTE > endMs ? windowStartMs : null,
-              )
-              return [...parts].flatMap(([cutMinuteMs, part]) =>
-                mergedRows(part, { groupBy, timezone: 'UTC' }).map((row) => ({ ...row, customer: key, cutMinuteMs })),
-              )
-            })
-            const asked = new Map(Object.entries(byCustomer).map(([key, ofKey]) => [customer(key), ofKey]))
-            const found = await usageOfCustomers({ tenant: tenantOf, periods: asked, groupBy })
+            const expected = modelled(rows, { tenant: tenantOf, periods, groupBy })
+            const found = await usageOfCustomers({ tenant: tenantOf, periods, groupBy })
+            expect(found).toHaveLength(expected.length)
+            expect(found).toEqual(expect.arrayContaining(expected))
+          }),
+          { numRuns: 60 },
+        )
+      })
+
+      test('as of cut-offs: nothing of later chunks, and apart the windows that were folded further, those of a backfill among them', async () => {
+        const placed = fc.record({
+          draft: fewMinutes,
+          partition: fc.integer({ min: 0, max: 2 }).map(partition),
+          versions: fc.array(fc.nat(4 * CHUNK_RECORDS - 1), { minLength: 1, maxLength: 3 }),
+          isBackfilled: fc.boolean(),
+        })
+        const cutOffs = fc
+          .dictionary(fc.constantFrom('0', '1'), fc.oneof(fc.nat(4 * CHUNK_RECORDS), fc.constantFrom(0, 1000, 2000)))
+          .map((byPartition) => new Map(Object.entries(byPartition).map(([key, cutOff]) => [partition(Number(key)), offset(cutOff)])))
+        await fc.assert(
+          fc.asyncProperty(fc.array(placed, { minLength: 1, maxLength: 40 }), periodsOfAll, cutOffs, async (windows, periods, before) => {
+            const tenantOf = newTenant()
+            const rows = windows.flatMap(({ draft, partition: of, versions, isBackfilled }) =>
+              versions.map((version) => {
+                const chunk = Math.floor(version / CHUNK_RECORDS) + (isBackfilled ? BACKFILL_CHUNK_BASE : 0)
+                return windowRow({ ...draft, tenant: tenantOf, partition: of, chunk, version: offset(version) })
+              }),
+            )
+            await store.write(flushOf({ windows: rows.filter((_, at) => at % 2 === 0) }))
+            await store.write(flushOf({ windows: rows }))
+            const latest = new Map(rows.toSorted((a, b) => a.version - b.version).map((row) => [placeOfWindow(row), row]))
+            const query = { tenant: tenantOf, periods, cutOffs: before, groupBy: ['model'] }
+            const expected = modelled([...latest.values()], query)
+            const found = await usageOfCustomers(query)
             expect(found).toHaveLength(expected.length)
             expect(found).toEqual(expect.arrayContaining(expected))
           }),
@@ -526,7 +555,7 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
             ]),
           }),
         )
-        const periods = new Map(keys.map((key) => [key, { startMs: NOON, endMs: instant(NOON + MINUTE) }]))
+        const periods = new Map(keys.map((key) => [key, [{ startMs: NOON, endMs: instant(NOON + MINUTE) }]]))
         const ofA = await usageOfCustomers({ tenant: of, periods, filter: { model: ['a'] }, rowsMax: keys.length })
         expect(new Map(ofA?.map((row) => [row.customer, row.sum]))).toEqual(new Map(keys.map((key, at) => [key, BigInt(at)])))
         expect(await usageOfCustomers({ tenant: of, periods, filter: { model: ['a'] }, rowsMax: keys.length - 1 })).toBeNull()
@@ -903,6 +932,10 @@ function compareTexts(a: readonly string[], b: readonly string[]): number {
 
 function hashOf({ tenant: of, customer: key, source, id }: StoredEvent): number {
   return eventHash(hashSeed(of, key), source, id)
+}
+
+function placeOfWindow({ customer: key, windowStartMs, dimensions, partition: of, chunk }: WindowRow): string {
+  return JSON.stringify([key, windowStartMs, dimensions.model, dimensions[10], of, chunk])
 }
 
 function placeInTime(of: CustomerKey, atMs: number): string {

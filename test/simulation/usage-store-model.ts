@@ -5,16 +5,14 @@ import type {
   EventScan,
   MeterActivation,
   StoredEvent,
-  UsageQuery,
-  UsageRow,
   UsageStore,
   WindowRow,
 } from '../../adapters/usage-store/usage-store.ts'
-import { BACKFILL_CHUNK_BASE } from '../../adapters/usage-store/usage-store.ts'
 import type { InstantMs, Offset, Partition } from '../../domain/identity.ts'
 import { eventHash, hashSeed } from '../../domain/metering/event-hash.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
-import { type Aggregate, emptyAggregate, matchesFilter, mergeAggregates } from '../../domain/metering/metering.ts'
+import { type Aggregate, emptyAggregate, mergeAggregates } from '../../domain/metering/metering.ts'
+import { customerUsageOf } from '../support/customer-usage-model.ts'
 import { isSwitchedOff } from './mutants.ts'
 import { assertOwner, type Caller, type Network } from './network.ts'
 import type { SeededRandom } from './seeded-random.ts'
@@ -106,8 +104,12 @@ function createPort(tables: Tables, chunkRecords: number, { caller, network, ran
       }
     },
     events: () => Promise.reject(new Error('an aggregator lists no events')),
-    usage: (query) => call(() => usage(tables, query)),
-    usageOfCustomers: () => Promise.reject(new Error('an aggregator bills nobody')),
+    usage: () => Promise.reject(new Error('an aggregator reads usage by customer')),
+    usageOfCustomers: (query) =>
+      call(() => {
+        const rows = tables.windows.get(revisionKey(query.tenant, query.meter, query.revision))?.values() ?? []
+        return customerUsageOf(rows, query, chunkRecords)
+      }),
     scanEventPrints: () => {
       throw new Error('an aggregator compares no events')
     },
@@ -216,31 +218,6 @@ function scanEvents(tables: Tables, scan: EventScan): StoredEvent[] {
 
 function startOfMinute({ occurredAtMs }: StoredEvent): number {
   return Math.floor(occurredAtMs / 60_000) * 60_000
-}
-
-function usage(tables: Tables, query: UsageQuery): UsageRow[] {
-  const groups = new Map<string, { readonly customer: WindowRow['customer'] | null; total: Aggregate }>()
-  const isByCustomer = query.groupBy.includes('customer')
-  for (const row of tables.windows.get(revisionKey(query.tenant, query.meter, query.revision))?.values() ?? []) {
-    if (row.windowStartMs < query.fromMs || row.windowStartMs >= query.toMs) continue
-    if (query.customers !== undefined && !query.customers.includes(row.customer)) continue
-    if (query.beforeChunk !== undefined && row.chunk % BACKFILL_CHUNK_BASE >= query.beforeChunk) continue
-    if (!matchesFilter(query.filter, row.dimensions)) continue
-    const key = isByCustomer ? row.customer : ''
-    const group = groups.get(key) ?? { customer: isByCustomer ? row.customer : null, total: emptyAggregate }
-    group.total = mergeAggregates(group.total, row)
-    groups.set(key, group)
-  }
-  return [...groups.values()].map(({ customer, total: { latest, ...total } }) => ({
-    windowStartMs: null,
-    customer,
-    dimensions: {},
-    ...total,
-    latest: latest?.value ?? null,
-    latestAtMs: latest?.occurredAtMs ?? null,
-    latestOffset: latest?.offset ?? null,
-    latestIndex: latest?.index ?? null,
-  }))
 }
 
 function byPosition(a: EventPosition, b: EventPosition): number {

@@ -63,9 +63,14 @@ export function createClickHouseUsageStore(options: ClickHouseUsageStoreOptions)
     writtenRows.inc({ table }, rows.rows)
   }
 
+  function knownChunkRecords(): number {
+    invariant(chunkRecords !== undefined, 'the chunk size is asked for after migrate')
+    return chunkRecords
+  }
+
   return {
     ...createEventQueries(executor),
-    ...createWindowQueries(executor),
+    ...createWindowQueries(executor, knownChunkRecords),
     ...createVerifySlices(executor),
 
     async migrate() {
@@ -75,10 +80,7 @@ export function createClickHouseUsageStore(options: ClickHouseUsageStoreOptions)
       chunkRecords = await settleChunkRecords(executor, options.chunkRecords)
     },
 
-    chunkRecords() {
-      invariant(chunkRecords !== undefined, 'the chunk size is asked for after migrate')
-      return chunkRecords
-    },
+    chunkRecords: knownChunkRecords,
 
     async positions() {
       const rows = await executor.select('SELECT log_partition, max(next_log_offset) FROM positions GROUP BY log_partition')

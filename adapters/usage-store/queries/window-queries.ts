@@ -2,15 +2,7 @@ import { invariant, unreachable } from '../../../base/invariant.ts'
 import type { CustomerKey, InstantMs, MeterKey, Offset, Partition, TenantKey } from '../../../domain/identity.ts'
 import { RefusalError, refuse } from '../../../domain/refusal.ts'
 import type { ClickHouseExecutor, QueryParams, ResultRow } from '../engine/clickhouse-executor.ts'
-import {
-  BACKFILL_CHUNK_BASE,
-  DATE_TIME_END_MS,
-  type UsageQuery,
-  type UsageRow,
-  type UsageStore,
-  type UsageWindow,
-  type WindowRow,
-} from '../usage-store.ts'
+import { DATE_TIME_END_MS, type UsageQuery, type UsageRow, type UsageStore, type UsageWindow, type WindowRow } from '../usage-store.ts'
 import { createCustomerUsageQuery } from './customer-usage-query.ts'
 import {
   filterConditions,
@@ -30,7 +22,7 @@ import {
  */
 export type WindowQueries = Pick<UsageStore, 'usage' | 'usageOfCustomers'>
 
-export function createWindowQueries(executor: ClickHouseExecutor): WindowQueries {
+export function createWindowQueries(executor: ClickHouseExecutor, chunkRecords: () => number): WindowQueries {
   return {
     async usage(query) {
       const { sql, params } = usageStatement(query)
@@ -41,7 +33,7 @@ export function createWindowQueries(executor: ClickHouseExecutor): WindowQueries
       return rows.map((row) => toUsageRow(row, query))
     },
 
-    usageOfCustomers: createCustomerUsageQuery(executor),
+    usageOfCustomers: createCustomerUsageQuery(executor, chunkRecords),
   }
 }
 
@@ -62,11 +54,6 @@ function usageStatement(query: UsageQuery): { sql: string; params: Record<string
   if (query.customers !== undefined) {
     where.push('customer IN {customers:Array(String)}')
     params.customers = query.customers
-  }
-  if (query.beforeChunk !== undefined) {
-    where.push('chunk % {backfillChunkBase:UInt64} < {beforeChunk:UInt64}')
-    params.backfillChunkBase = BACKFILL_CHUNK_BASE
-    params.beforeChunk = query.beforeChunk
   }
   const filter = filterConditions(query.filter)
   const groups = usageGroups(query.groupBy)

@@ -1,0 +1,66 @@
+import type { InvoiceInputsReader } from '../../adapters/database/invoices/invoice-inputs-reader.ts'
+import { createBatchedReads } from '../../base/batched-reads.ts'
+import type { Clock } from '../../base/clock.ts'
+import { invariant } from '../../base/invariant.ts'
+import type { InvoiceInputs } from '../../domain/billing/invoice-inputs.ts'
+import type { PlanVersion } from '../../domain/catalog/plan.ts'
+import { phaseAt, subscriptionPeriodAt } from '../../domain/catalog/subscription.ts'
+import type { InstantMs, SubscriptionId, TenantKey } from '../../domain/identity.ts'
+import { isRefusal, type Outcome, refuse } from '../../domain/refusal.ts'
+import { type RatedInvoice, rateInvoice } from '../../rating/invoice.ts'
+import type { UsageReader } from '../../usage/usage-reader.ts'
+import { readBillableUsage } from './billable-usage.ts'
+
+export type UpcomingInvoice = RatedInvoice & { readonly planVersion: Pick<PlanVersion, 'plan' | 'version'> }
+
+export type UpcomingInvoices = {
+  /**
+   * What the subscription's billing period at an instant comes to so far. The whole period is billed under the plan version
+   * in force then; a period in which the plan changed is not split. What is asked for together is read together, from catalog
+   * and usage store. Refusals: `unknown_subscription`; throws `meter_backfilling`.
+   */
+  of(tenant: TenantKey, id: SubscriptionId, atMs: InstantMs): Promise<Outcome<UpcomingInvoice>>
+}
+
+export type UpcomingInvoicesDeps = {
+  readonly invoiceInputs: InvoiceInputsReader
+  readonly usageReader: Pick<UsageReader, 'period' | 'periods'>
+  readonly clock: Clock
+}
+
+const SUBSCRIPTIONS_PER_READ_MAX = 200
+const WAITING_MAX = 10_000
+
+export function createUpcomingInvoices({ invoiceInputs, usageReader, clock }: UpcomingInvoicesDeps): UpcomingInvoices {
+  const inputsOf = createBatchedReads<{ readonly tenant: TenantKey; readonly id: SubscriptionId }, InvoiceInputs>({
+    read: (asked) => readInputs(invoiceInputs, asked),
+    itemsMax: SUBSCRIPTIONS_PER_READ_MAX,
+    waitingMax: WAITING_MAX,
+    clock,
+  })
+  return {
+    async of(tenant, id, atMs) {
+      const inputs = await inputsOf.read(tenant, { tenant, id })
+      const subscription = inputs.subscriptions.get(id) ?? refuse('unknown_subscription', { subscription: id })
+      if (isRefusal(subscription)) return subscription
+      const { plan, planVersion: version } = phaseAt(subscription, atMs)
+      const planVersion = inputs.planVersions.find((each) => each.plan === plan && each.version === version)
+      invariant(planVersion !== undefined, `version ${version} of plan ${plan} is kept as a subscription is on it`)
+      const period = subscriptionPeriodAt(subscription, planVersion.interval, atMs)
+      const [usage] = await readBillableUsage(usageReader, inputs, [{ customer: subscription.customer, planVersion, period }])
+      invariant(usage !== undefined, 'every part has its usage')
+      return { ...rateInvoice({ planVersion, period, usage }), planVersion }
+    },
+  }
+}
+
+/** All of one tenant. */
+async function readInputs(
+  invoiceInputs: InvoiceInputsReader,
+  asked: readonly { readonly tenant: TenantKey; readonly id: SubscriptionId }[],
+): Promise<readonly InvoiceInputs[]> {
+  const [first] = asked
+  invariant(first !== undefined, 'a read is of something')
+  const inputs = await invoiceInputs.read(first.tenant, [...new Set(asked.map(({ id }) => id))])
+  return asked.map(() => inputs)
+}

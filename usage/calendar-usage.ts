@@ -1,0 +1,122 @@
+import { DateTime } from 'luxon'
+import {
+  DATE_TIME_END_MS,
+  type EventScan,
+  type UsageQuery,
+  type UsageRow,
+  type UsageStore,
+  type UsageWindow,
+} from '../adapters/usage-store/usage-store.ts'
+import type { CustomerKey, InstantMs, Period } from '../domain/identity.ts'
+import type { DimensionFilter } from '../domain/metering/dimension-filter.ts'
+import type { Meter } from '../domain/metering/meter.ts'
+import { countedEvents } from './counted-events.ts'
+import { MINUTE_MS, minuteOf } from './position-cut.ts'
+import { mergeUsageRows, refuseTooManyRows, type UsageGroup } from './usage-rows.ts'
+import { createUsageTally } from './usage-tally.ts'
+
+/** Half-open, to the millisecond. */
+export type CalendarUsageRequest = {
+  /** Any of these; all when undefined. */
+  readonly customers?: readonly CustomerKey[]
+  readonly fromMs: InstantMs
+  readonly toMs: InstantMs
+  /** Undefined: one row per group. */
+  readonly window?: UsageWindow
+  /** IANA name; decides where hours, days and months begin. */
+  readonly timezone?: string
+  /** 'customer' and dimensions. */
+  readonly groupBy: readonly string[]
+  readonly filter: DimensionFilter
+  readonly rowsMax: number
+}
+
+/**
+ * What a complete meter counted in one time, by windows of the calendar, in the order of window and group. Whole minutes are
+ * answered by windows, the at most two that the time cuts by their events.
+ */
+export async function readCalendarUsage(
+  usageStore: Pick<UsageStore, 'usage' | 'scanEvents'>,
+  meter: Meter,
+  request: CalendarUsageRequest,
+): Promise<readonly UsageRow[]> {
+  const { fromMs, toMs, groupBy, rowsMax } = request
+  const wholeFromMs = Math.ceil(fromMs / MINUTE_MS) * MINUTE_MS
+  const wholeToMs = Math.floor(toMs / MINUTE_MS) * MINUTE_MS
+  const hasWhole = wholeFromMs < wholeToMs
+  const cut: readonly (readonly [number, number])[] =
+    wholeFromMs > wholeToMs
+      ? [[fromMs, toMs]]
+      : [
+          [fromMs, wholeFromMs],
+          [wholeToMs, toMs],
+        ]
+  const edges = cut.flatMap(([startMs, endMs]) => (startMs < endMs ? [{ startMs: startMs as InstantMs, endMs: endMs as InstantMs }] : []))
+  const whole = hasWhole ? await usageStore.usage(windowQuery(meter, request, wholeFromMs, wholeToMs)) : []
+  const rest = await tallyEdges(usageStore, meter, request, edges)
+  if (rest.length === 0) return whole
+  const rows = mergeUsageRows([...whole, ...rest], groupBy)
+  refuseTooManyRows(rows.length, rowsMax)
+  return [...rows].sort((a, b) => compareGroups(a, b, groupBy))
+}
+
+function windowQuery(meter: Meter, request: CalendarUsageRequest, fromMs: number, toMs: number): UsageQuery {
+  return {
+    ...request,
+    tenant: meter.tenant,
+    meter: meter.key,
+    revision: meter.revision,
+    aggregation: meter.aggregation,
+    fromMs: fromMs as InstantMs,
+    toMs: toMs as InstantMs,
+  }
+}
+
+async function tallyEdges(
+  usageStore: Pick<UsageStore, 'scanEvents'>,
+  meter: Meter,
+  { customers, window, timezone, groupBy, filter, rowsMax }: CalendarUsageRequest,
+  edges: readonly Period[],
+): Promise<readonly UsageRow[]> {
+  const windowStartOf = window === undefined ? undefined : (instantMs: InstantMs) => calendarWindowStart(instantMs, window, timezone)
+  const tally = createUsageTally(meter, { groupBy, windowStartOf, rowsMax })
+  const isWithin = (instantMs: InstantMs) => edges.some(({ startMs, endMs }) => instantMs >= startMs && instantMs < endMs)
+  for (const scan of edgeScans(edges, customers)) {
+    for await (const counted of countedEvents(usageStore, { meter, filter }, scan)) {
+      if (isWithin(counted.event.occurredAtMs)) tally.add(counted)
+    }
+  }
+  return tally.rows()
+}
+
+/** Minutes of known customers are one look-up by key, however many they are; else each edge is a scan by time. */
+function edgeScans(edges: readonly Period[], customers: readonly CustomerKey[] | undefined): readonly EventScan[] {
+  if (customers === undefined) return edges.map(({ startMs, endMs }) => ({ fromMs: startMs, toMs: endMs }))
+  if (edges.length === 0) return []
+  const starts = new Set(edges.map(({ startMs }) => minuteOf(startMs)))
+  // No event is of a time that the store cannot keep.
+  const stored = [...starts].filter((startMs) => startMs >= 0 && startMs < DATE_TIME_END_MS)
+  return [{ minutes: customers.flatMap((customer) => stored.map((startMs) => ({ customer, startMs }))) }]
+}
+
+function calendarWindowStart(instantMs: InstantMs, window: UsageWindow, timezone = 'UTC'): InstantMs {
+  if (window === 'minute') return minuteOf(instantMs)
+  return DateTime.fromMillis(instantMs, { zone: timezone }).startOf(window).toMillis() as InstantMs
+}
+
+/** Where the window that starts here ends. */
+export function calendarWindowEnd(windowStartMs: InstantMs, window: UsageWindow, timezone = 'UTC'): InstantMs {
+  // A day is over where the next one starts, which after a skipped midnight is not 24 local hours later.
+  const next = DateTime.fromMillis(windowStartMs, { zone: timezone }).plus({ [window]: 1 })
+  return (window === 'day' || window === 'month' ? next.startOf(window) : next).toMillis() as InstantMs
+}
+
+/** The order in which the store answers: by window, then by group. */
+function compareGroups(a: UsageGroup, b: UsageGroup, groupBy: readonly string[]): number {
+  if (a.windowStartMs !== b.windowStartMs) return (a.windowStartMs ?? 0) - (b.windowStartMs ?? 0)
+  for (const name of groupBy) {
+    const [left = '', right = ''] = name === 'customer' ? [a.customer ?? '', b.customer ?? ''] : [a.dimensions[name], b.dimensions[name]]
+    if (left !== right) return Buffer.compare(Buffer.from(left), Buffer.from(right))
+  }
+  return 0
+}

@@ -1,0 +1,44 @@
+import type { UsageStore } from '../adapters/usage-store/usage-store.ts'
+import type { Meter } from '../domain/metering/meter.ts'
+import { RefusalError, refuse } from '../domain/refusal.ts'
+
+/** A revision of a meter answers once every partition has counted what came before it. */
+export type CompleteMeters = {
+  isComplete(meter: Meter): Promise<boolean>
+  /** Throws the refusal `meter_backfilling` when not. */
+  requireComplete(meter: Meter): Promise<void>
+}
+
+export type CompleteMetersOptions = {
+  readonly usageStore: Pick<UsageStore, 'activations'>
+  /** Partitions of the event log. */
+  readonly partitions: number
+}
+
+/** Complete revisions stay complete, so the ones seen are remembered; this many at most. */
+const KNOWN_COMPLETE_MAX = 10_000
+
+export function createCompleteMeters({ usageStore, partitions }: CompleteMetersOptions): CompleteMeters {
+  const known = new Set<string>()
+
+  async function isComplete({ tenant, key, revision }: Meter): Promise<boolean> {
+    const name = JSON.stringify([tenant, key, revision])
+    if (known.has(name)) return true
+    const complete = new Set<number>()
+    for (const activation of await usageStore.activations()) {
+      const isOfMeter = activation.tenant === tenant && activation.meter === key && activation.revision === revision
+      if (isOfMeter && activation.backfilled) complete.add(activation.partition)
+    }
+    if (complete.size < partitions) return false
+    if (known.size >= KNOWN_COMPLETE_MAX) known.clear()
+    known.add(name)
+    return true
+  }
+
+  return {
+    isComplete,
+    async requireComplete(meter) {
+      if (!(await isComplete(meter))) throw new RefusalError(refuse('meter_backfilling', { meter: meter.key }))
+    },
+  }
+}
