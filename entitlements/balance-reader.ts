@@ -11,10 +11,10 @@ import type { MeteredEntitlement } from '../domain/entitlements/entitlements.ts'
 import { countingBasis } from '../domain/entitlements/tracked-feature.ts'
 import { type CustomerKey, END_OF_TIME_MS, type InstantMs, type Period, type TenantKey } from '../domain/identity.ts'
 import { partitionOf } from '../domain/metering/partitioning.ts'
-import type { MeteredSpent } from './balance.ts'
 import { capOn, countedIn, createCounterPeriods } from './counter-periods.ts'
 import type { CountersCatchUp } from './counters-catch-up.ts'
 import type { EntitlementCache } from './entitlement-cache.ts'
+import type { MeteredSpent } from './metered-spent.ts'
 
 export type BalanceReader = {
   /**

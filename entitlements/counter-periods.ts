@@ -6,7 +6,7 @@ import type { MeteredEntitlement } from '../domain/entitlements/entitlements.ts'
 import { keptPeriods, type TrackedFeature } from '../domain/entitlements/tracked-feature.ts'
 import type { InstantMs, Period } from '../domain/identity.ts'
 import { createPeriodCursor, type PeriodCursor } from '../domain/time/calendar.ts'
-import type { PeriodSpent } from './balance.ts'
+import type { PeriodSpent } from './metered-spent.ts'
 
 /** The counters that the balance of an entitlement is made of: of most the one of the period under way. */
 export type CounterPeriods = {

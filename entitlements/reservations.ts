@@ -19,10 +19,10 @@ import {
   settledReservation,
   settleReport,
 } from '../domain/reservations/reservation.ts'
-import type { MeteredSpent } from './balance.ts'
 import type { BalanceReader, CounterCap } from './balance-reader.ts'
 import type { CountersCatchUp } from './counters-catch-up.ts'
 import type { EntitlementCache } from './entitlement-cache.ts'
+import type { MeteredSpent } from './metered-spent.ts'
 import type { SettlementWriter } from './settlement-writer.ts'
 
 export type Reservations = {

@@ -3,12 +3,12 @@ import type { CustomerStore } from '../../adapters/database/customers/customer-s
 import { invariant } from '../../base/invariant.ts'
 import type { CustomerKey, FeatureKey } from '../../domain/identity.ts'
 import { RefusalError, refuse } from '../../domain/refusal.ts'
-import { itemizedBalance, missingBalance, unmeteredBalance } from '../../entitlements/balance.ts'
 import type { BalanceReader } from '../../entitlements/balance-reader.ts'
 import type { EntitlementCache } from '../../entitlements/entitlement-cache.ts'
 import { entitlementsOfKnown } from '../../entitlements/entitlements-of-known.ts'
 import { type Balance, BalanceSchema, BalancesSchema } from '../../schemas/http/balance.ts'
 import { type HttpApp, KeySchema, ProblemSchema } from '../../schemas/http/common.ts'
+import { itemizedBalance, missingBalance, unmeteredBalance } from './balance-json.ts'
 
 export type BalanceRoutesDeps = {
   readonly customers: Pick<CustomerStore, 'get'>

@@ -7,11 +7,11 @@ import { DECISION_CODES, type Decision, decide, decideUncertain } from '../../do
 import type { EffectiveEntitlement, MeteredEntitlement } from '../../domain/entitlements/entitlements.ts'
 import type { CustomerKey, FeatureKey, TenantKey } from '../../domain/identity.ts'
 import { type Outcome, orThrow, RefusalError, refuse, refuseField } from '../../domain/refusal.ts'
-import { meteredBalance, missingBalance, unmeteredBalance } from '../../entitlements/balance.ts'
 import type { BalanceReader } from '../../entitlements/balance-reader.ts'
 import type { EntitlementCache } from '../../entitlements/entitlement-cache.ts'
 import { type Balance, DecisionRequestSchema, DecisionSchema } from '../../schemas/http/balance.ts'
 import { type HttpApp, ProblemSchema } from '../../schemas/http/common.ts'
+import { meteredBalance, missingBalance, unmeteredBalance } from '../balances/balance-json.ts'
 
 export type DecisionRoutesDeps = {
   readonly entitlements: EntitlementCache

@@ -10,7 +10,6 @@ import {
   parseTtlMs,
   RESERVATION_TTL_MS_DEFAULT,
 } from '../../domain/reservations/reservation.ts'
-import { meteredBalance } from '../../entitlements/balance.ts'
 import type { Reservations } from '../../entitlements/reservations.ts'
 import { type HttpApp, ProblemSchema } from '../../schemas/http/common.ts'
 import { instantJson, parseInstant } from '../../schemas/http/instants.ts'
@@ -23,6 +22,7 @@ import {
   ReservedSchema,
   SettleInputSchema,
 } from '../../schemas/http/reservation.ts'
+import { meteredBalance } from '../balances/balance-json.ts'
 
 export type ReservationRoutesDeps = { readonly reservations: Reservations; readonly registry: Registry }
 

@@ -1,17 +1,13 @@
-import { unreachable } from '../base/invariant.ts'
-import type { BurnDown } from '../domain/allowance/burn-down.ts'
-import { PLAN_PRIORITY } from '../domain/allowance/grant.ts'
-import type { FeatureType } from '../domain/catalog/plan.ts'
-import { formatQuantity } from '../domain/decimal.ts'
-import { allowanceOf, type Spent } from '../domain/entitlements/decision.ts'
-import type { EffectiveEntitlement, MeteredEntitlement } from '../domain/entitlements/entitlements.ts'
-import { END_OF_TIME_MS, type FeatureKey, type InstantMs, type Period } from '../domain/identity.ts'
-import type { Balance, BalanceSource } from '../schemas/http/balance.ts'
-
-/** What was spent of a metered feature, and in which period. */
-export type PeriodSpent = Spent & { readonly period: Period }
-
-export type MeteredSpent = { readonly entitlement: MeteredEntitlement; readonly spent: PeriodSpent }
+import { unreachable } from '../../base/invariant.ts'
+import type { BurnDown } from '../../domain/allowance/burn-down.ts'
+import { PLAN_PRIORITY } from '../../domain/allowance/grant.ts'
+import type { FeatureType } from '../../domain/catalog/plan.ts'
+import { formatQuantity } from '../../domain/decimal.ts'
+import { allowanceOf } from '../../domain/entitlements/decision.ts'
+import type { EffectiveEntitlement, MeteredEntitlement } from '../../domain/entitlements/entitlements.ts'
+import { END_OF_TIME_MS, type FeatureKey, type InstantMs, type Period } from '../../domain/identity.ts'
+import type { MeteredSpent } from '../../entitlements/metered-spent.ts'
+import type { Balance, BalanceSource } from '../../schemas/http/balance.ts'
 
 export function meteredBalance({ entitlement, spent }: MeteredSpent): Balance {
   const { limit, limitType, usedUnits, heldUnits, remaining, overage, hasAccess } = allowanceOf(entitlement, spent)
