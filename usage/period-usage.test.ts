@@ -16,6 +16,7 @@ import type { CustomerKey, InstantMs, MeterKey, Offset, Partition, Period, Tenan
 import { AGGREGATIONS, type Aggregation, type Meter } from '../domain/metering/meter.ts'
 import { aggregateValue } from '../domain/metering/metering.ts'
 import { systemClock } from '../runtime/system-clock.ts'
+import { inLongRun } from '../test/support/long-run.ts'
 import { type CustomerPeriod, readPeriodUsage } from './period-usage.ts'
 
 const CHUNK_RECORDS = 4
@@ -226,7 +227,7 @@ test('whatever customers, periods, filter and cut-offs: the answer is the recoun
         }
       }
     }),
-    { numRuns: 12 },
+    { numRuns: inLongRun(100, 12) },
   )
 }, 300_000)
 

@@ -508,7 +508,7 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
             expect(found).toHaveLength(expected.length)
             expect(found).toEqual(expect.arrayContaining(expected))
           }),
-          { numRuns: 60 },
+          { numRuns: inLongRun(60, 20) },
         )
       })
 
