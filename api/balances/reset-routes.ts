@@ -16,7 +16,7 @@ import { CustomerFeatureParamsSchema, ResetInputSchema, ResetSchema } from '../.
 import { PageQuerySchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
 import { instantJson } from '../../schemas/http/instants.ts'
-import { refuseUnstorableText } from '../storable-text.ts'
+import { refuseUnstorableText } from '../../schemas/http/storable-text.ts'
 
 export type ResetRoutesDeps = {
   readonly resets: ResetStore

@@ -13,10 +13,10 @@ import { type DatabaseStores, databaseStores } from '../../runtime/database-stor
 import { createHttpApp } from '../../runtime/http/http-app.ts'
 import { systemClock } from '../../runtime/system-clock.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
+import { refuseUnstorableBodies } from '../../schemas/http/storable-text.ts'
 import { grantRoutes } from '../balances/grant-routes.ts'
 import { overrideRoutes } from '../balances/override-routes.ts'
 import { openKeys } from '../keys/open-keys.ts'
-import { refuseUnstorableBodies } from '../storable-text.ts'
 import { catalogRoutes } from './catalog-routes.ts'
 
 const TENANT = 'default' as TenantKey

@@ -1,5 +1,5 @@
 import type { HttpApp } from '../../schemas/http/common.ts'
-import { refuseUnstorableBodies } from '../storable-text.ts'
+import { refuseUnstorableBodies } from '../../schemas/http/storable-text.ts'
 import { type CustomerRoutesDeps, customerRoutes } from './customer-routes.ts'
 import { type FeatureRoutesDeps, featureRoutes } from './feature-routes.ts'
 import { type MeterRoutesDeps, meterRoutes } from './meter-routes.ts'

@@ -1,6 +1,6 @@
 import type { ApiKeyStore } from '../../adapters/database/keys/api-key-store.ts'
 import type { Stage } from '../../schemas/http/stage.ts'
-import { refuseUnstorableBodies } from '../storable-text.ts'
+import { refuseUnstorableBodies } from '../../schemas/http/storable-text.ts'
 import { keyRoutes } from './key-routes.ts'
 
 export type KeyKit = {

@@ -1,5 +1,5 @@
-import { RefusalError, refuse, refuseField } from '../domain/refusal.ts'
-import type { HttpApp } from '../schemas/http/common.ts'
+import { RefusalError, refuse, refuseField } from '../../domain/refusal.ts'
+import type { HttpApp } from './common.ts'
 
 const FIELD_CHARACTERS_MAX = 200
 
