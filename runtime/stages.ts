@@ -1,3 +1,4 @@
+import { sqlTaxRateStore } from '../adapters/database/tax-rates/tax-rate-store.ts'
 import { openAggregator } from '../aggregator/open-aggregator.ts'
 import { openBalances } from '../api/balances/open-balances.ts'
 import { openCatalog } from '../api/catalog/open-catalog.ts'
@@ -6,6 +7,7 @@ import { openKeys } from '../api/keys/open-keys.ts'
 import { openReservations } from '../api/reservations/open-reservations.ts'
 import { openUsage } from '../api/usage/open-usage.ts'
 import { openInvoices } from '../billing/invoices/open-invoices.ts'
+import { openTaxRates } from '../billing/tax-rates/open-tax-rates.ts'
 import { openIngest } from '../ingest/open-ingest.ts'
 import type { Stage } from '../schemas/http/stage.ts'
 import type { Kit } from './kit.ts'
@@ -21,7 +23,7 @@ const STAGES = {
   aggregator: [openAggregator],
   ingest: [openIngest],
   api: [openDecisions, openBalances, openReservations, openUsage, openCatalog, openKeys],
-  billing: [openInvoices],
+  billing: [openInvoices, ({ stores }) => openTaxRates(sqlTaxRateStore(stores.database.session))],
 } satisfies Record<Role, readonly OpenStage[]>
 
 /** The stages of these roles, in the order of their start; none has begun yet. */

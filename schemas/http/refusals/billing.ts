@@ -25,6 +25,12 @@ export const BILLING_REFUSALS = {
       planCurrency: string
     }) => `plan ${plan} is in ${planCurrency} and subscription ${subscription} in ${currency}; cancel it and subscribe anew.`,
   },
+  unknown_tax_rate: {
+    status: 404,
+    means: 'No tax rate has this key.',
+    next: 'Create it with `PUT /v1/tax-rates/{key}`.',
+    detail: ({ taxRate }: { taxRate: string }) => `tax rate ${taxRate} does not exist; PUT /v1/tax-rates/${taxRate} first.`,
+  },
   unknown_line: {
     status: 404,
     means: 'The invoice has no such line, or it is named twice.',
