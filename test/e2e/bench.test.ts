@@ -21,7 +21,7 @@ describe('npm run bench -- --quick', () => {
     const file = join(directory, 'results.json')
     table = (await run(process.execPath, [BENCH, ...PARTS, '--quick', '--events', '20000', '--json', file])).stdout
     results = JSON.parse(await readFile(file, 'utf8')) as BenchResults
-  }, 180_000)
+  })
   afterAll(() => rm(directory, { recursive: true, force: true }))
 
   test('every part that was asked for ends with figures that are numbers', () => {

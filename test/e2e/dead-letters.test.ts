@@ -28,7 +28,7 @@ test('a record that cannot be decoded goes to the dead-letter topic, is counted,
         '/v1/meters/calls/usage?from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z&groupBy=customer',
       )
     ).data.filter(({ value }) => value === '1').length
-  await waitFor(async () => (await counted()) === customers.length, 30_000)
+  await waitFor(async () => (await counted()) === customers.length)
   const metrics = await (await fetch(`${tollgate.url}/metrics`)).text()
   expect(metrics).toMatch(new RegExp(`^tollgate_aggregator_records_undecodable_total ${PARTITIONS}$`, 'm'))
   expect(await tollgate.stop()).toBe(0)

@@ -36,14 +36,14 @@ describe.skipIf(stack === null)(`roles apart, twice each${missing === null ? '' 
     traceDir = await temporaryDirectory()
     const file = await writeTraceFile('hostile', traceDir)
     const imports = ingests.map((ingest) => importTrace(ingest, file))
-    await waitFor(async () => (await eventsCounted(api1)) > 2_000, 60_000)
+    await waitFor(async () => (await eventsCounted(api1)) > 2_000)
     expect(await partitionsOf(aggregator1)).toBeGreaterThan(0)
     await aggregator1.kill()
     for (const result of await Promise.all(imports)) expect(result, result.output).toMatchObject({ code: 0 })
-    await waitFor(async () => (await eventsCounted(api2)) >= TRACE_REQUESTS, 90_000)
-  }, 240_000)
+    await waitFor(async () => (await eventsCounted(api2)) >= TRACE_REQUESTS)
+  })
 
-  afterAll(() => Promise.all([stack?.discard(), removeDirectory(traceDir)]), 60_000)
+  afterAll(() => Promise.all([stack?.discard(), removeDirectory(traceDir)]))
 
   test.each([
     { by: 'month', query: '&window=month', keyOf: ({ time }: TraceRequest) => time.slice(0, 7) },
@@ -83,7 +83,7 @@ describe.skipIf(stack === null)(`roles apart, twice each${missing === null ? '' 
       expect((await upcomingInvoice(api2, ids?.perModel)).total, customer).toBe(perModel.total)
       expect((await upcomingInvoice(api2, ids?.graduated)).total, customer).toBe(graduated.total)
     }
-  }, 60_000)
+  })
 
   test('a hard limit is one limit for both apis: held by one, settled by the other, used for both', async () => {
     const [api1, api2] = apis
@@ -100,7 +100,7 @@ describe.skipIf(stack === null)(`roles apart, twice each${missing === null ? '' 
       data: { input_tokens: 20, output_tokens: 10 },
     })
     const balance = (api: TollgateProcess) => api.ok<{ used: string; held: string }>('GET', '/v1/customers/capped/balances/total_tokens')
-    for (const api of apis) await waitFor(async () => (await balance(api)).used === '30', 20_000)
+    for (const api of apis) await waitFor(async () => (await balance(api)).used === '30')
 
     const outcomes = await Promise.all(
       Array.from({ length: 20 }, (_, index) =>
@@ -113,11 +113,11 @@ describe.skipIf(stack === null)(`roles apart, twice each${missing === null ? '' 
     expect(held).toHaveLength(7)
     expect(outcomes.filter(({ status }) => status === 409)).toHaveLength(13)
     for (const id of held) await api2.ok('POST', `/v1/reservations/${id}/settle`, { quantity: '10' })
-    for (const api of apis) await waitFor(async () => (await balance(api)).used === '100', 20_000)
+    for (const api of apis) await waitFor(async () => (await balance(api)).used === '100')
     expect((await api1.ok<{ allowed: boolean }>('POST', '/v1/decisions', { customer: 'capped', feature: 'total_tokens' })).allowed).toBe(
       false,
     )
-  }, 60_000)
+  })
 
   test('every metric of the dashboard and the alerts is one that the processes have', async () => {
     const running = [...ingests, ...apis, ...aggregators.slice(1)]
@@ -141,7 +141,7 @@ describe.skipIf(stack === null)(`roles apart, twice each${missing === null ? '' 
     const verify = await runTollgate(['verify'], { ...stack?.env })
     expect(verify, verify.output).toMatchObject({ code: 0 })
     expect(verify.output).toMatch(/no difference/i)
-  }, 90_000)
+  })
 })
 
 type UsageRow = {

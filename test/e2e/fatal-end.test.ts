@@ -34,9 +34,8 @@ test.each(['SIGABRT', 'SIGSEGV', 'SIGBUS'] as const)(
 
     const next = await startTollgate({ dataDir })
     tollgate = next
-    await waitFor(
-      async () => (await next.ok<{ data: { id: string }[] }>('GET', '/v1/events?customer=acme')).data.some(({ id }) => id === signal),
-      60_000,
+    await waitFor(async () =>
+      (await next.ok<{ data: { id: string }[] }>('GET', '/v1/events?customer=acme')).data.some(({ id }) => id === signal),
     )
     await next.kill()
   },

@@ -36,7 +36,7 @@ describe('replay', () => {
     // All of them once more: repeats stand in the log, and nowhere else.
     for (let from = 0; from < EVENTS; from += 100) await tollgate.ok('POST', '/v1/events', eventsFrom(from))
     expect(await tollgate.stop()).toBe(0)
-  }, 120_000)
+  })
 
   afterAll(() => removeDirectory(dataDir))
 
@@ -63,7 +63,7 @@ describe('replay', () => {
     const sum = (field: 'logEvents' | 'logRepeats' | 'events') => report.partitions.reduce((total, each) => total + each[field], 0)
     expect([code, report.isClean]).toEqual([0, true])
     expect([sum('logEvents'), sum('logRepeats'), sum('events')]).toEqual([2 * EVENTS, EVENTS, EVENTS])
-  }, 60_000)
+  })
 
   test('windows that are gone or wrong come back from the events', async () => {
     await damage(dataDir, [
@@ -79,7 +79,7 @@ describe('replay', () => {
     expect(replayed.output).toMatch(/After: no difference; \d+ differences repaired/)
     expect(await run('verify')).toMatchObject({ code: 0 })
     await expectTrueTotals()
-  }, 180_000)
+  })
 
   test('killed at any step it has changed nothing, or is completed by the next start', async () => {
     await damage(dataDir, ["DELETE FROM usage_windows WHERE customer = 'c0'"])
@@ -92,7 +92,7 @@ describe('replay', () => {
     await killReplayAt(dataDir, /^windows swapped/m)
     await expectTrueTotals()
     expect(await run('verify')).toMatchObject({ code: 0 })
-  }, 240_000)
+  })
 
   test('events that are gone, changed or added come back from the log', async () => {
     await damage(dataDir, [
@@ -107,7 +107,7 @@ describe('replay', () => {
     expect(replayed.code, replayed.output).toBe(0)
     expect(await run('verify')).toMatchObject({ code: 0 })
     await expectTrueTotals()
-  }, 180_000)
+  })
 
   test('one meter alone', async () => {
     await damage(dataDir, ["DELETE FROM usage_windows WHERE customer = 'c0'"])
@@ -117,7 +117,7 @@ describe('replay', () => {
     expect(output).toContain('meter units')
     expect(output).not.toContain('meter calls')
     expect(await run('replay', '--from', 'events', '--meter', 'nothing')).toMatchObject({ code: 1 })
-  }, 180_000)
+  })
 
   async function differences(): Promise<number> {
     const file = join(dataDir, 'verify.json')

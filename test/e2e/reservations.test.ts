@@ -19,8 +19,6 @@ const balanceOf = (tollgate: TollgateProcess, customer: string, feature = 'runs'
 
 /** Enough that they meet in every queue on the way; a multiple of a hundred. */
 const UNITS = inLongRun(10_000, 1_000)
-/** No measure of the server: a busy machine does not reach it. */
-const WITHIN_MS = 240_000
 
 describe('a hard limit is never passed', () => {
   let tollgate: TollgateProcess
@@ -46,7 +44,7 @@ describe('a hard limit is never passed', () => {
     await subscribe(tollgate, 'mixed', 'p500')
     const events = Array.from({ length: 300 }, (_, n) => ({ id: `e${n}`, type: 'agent.run', customer: 'mixed' }))
     await tollgate.ok('POST', '/v1/events', events)
-    await waitFor(async () => (await balanceOf(tollgate, 'mixed')).used === '300', WITHIN_MS)
+    await waitFor(async () => (await balanceOf(tollgate, 'mixed')).used === '300')
     const reserve = (quantity: string) => tollgate.call('POST', '/v1/reservations', { customer: 'mixed', feature: 'runs', quantity })
     expect((await reserve('201')).status).toBe(409)
     const held = await reserve('150')
@@ -54,7 +52,7 @@ describe('a hard limit is never passed', () => {
     const path = `/v1/reservations/${(held.body as Reservation).id}`
     expect(await tollgate.ok('POST', `${path}/settle`, { quantity: '260' })).toMatchObject({ settled: '200', refused: '60' })
     expect(await tollgate.ok('POST', `${path}/settle`, { quantity: '260' })).toMatchObject({ settled: '200', refused: '60' })
-    await waitFor(async () => (await balanceOf(tollgate, 'mixed')).used === '500', WITHIN_MS)
+    await waitFor(async () => (await balanceOf(tollgate, 'mixed')).used === '500')
     expect(await balanceOf(tollgate, 'mixed')).toMatchObject({ used: '500', held: '0', remaining: '0' })
   })
 
@@ -101,8 +99,8 @@ describe('a hard limit is never passed', () => {
     connections.close()
     expect(settledUnits).toBe(UNITS * 0.225)
     const left = { used: String(UNITS * 0.225), held: String(UNITS * 0.4), remaining: String(UNITS * 0.375) }
-    await waitFor(async () => (await balanceOf(tollgate, customer)).held === left.held, WITHIN_MS)
-    await waitFor(async () => (await balanceOf(tollgate, customer)).used === left.used, WITHIN_MS)
+    await waitFor(async () => (await balanceOf(tollgate, customer)).held === left.held)
+    await waitFor(async () => (await balanceOf(tollgate, customer)).used === left.used)
     expect(await balanceOf(tollgate, customer)).toMatchObject(left)
   })
 })
@@ -162,7 +160,7 @@ describe('through kill -9 at random points', () => {
     const clients = Promise.all(Array.from({ length: CLIENTS }, (_, number) => client(number)))
     for (let kill = 0; kill < KILLS; kill++) {
       const goal = answered.size + random.between(20, 139)
-      await waitFor(async () => answered.size >= goal || (await isFull()), WITHIN_MS)
+      await waitFor(async () => answered.size >= goal || (await isFull()))
       await tollgate.kill()
       tollgate = await startTollgate({ dataDir })
       const { used, held } = await balanceOf(tollgate, 'acme')
@@ -181,7 +179,7 @@ describe('through kill -9 at random points', () => {
       if (status === 'settled') usedUnits += Number(settled)
     }
     expect(lost, `seed ${seed}`).toEqual([])
-    await waitFor(async () => (await balanceOf(tollgate, 'acme')).used === String(usedUnits), WITHIN_MS)
+    await waitFor(async () => (await balanceOf(tollgate, 'acme')).used === String(usedUnits))
     expect(await balanceOf(tollgate, 'acme'), `seed ${seed}`).toMatchObject({ used: String(usedUnits), held: String(heldUnits) })
     expect(usedUnits + heldUnits).toBeLessThanOrEqual(LIMIT)
   })

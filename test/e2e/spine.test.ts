@@ -63,8 +63,8 @@ describe('from an event posted over HTTP to a priced balance', () => {
     await subscribe('fresh')
     expect(await balance('fresh', 'tokens')).toMatchObject({ used: '0', remaining: '1000' })
     await tollgate.ok('POST', '/v1/events', tokens('f1', 'fresh', 100, 23))
-    await waitFor(async () => (await balance('fresh', 'tokens')).used === '123', 1_000)
-    await waitFor(async () => (await usageOf('tokens', 'fresh'))[0]?.value === '123', 5_000)
+    await waitFor(async () => (await balance('fresh', 'tokens')).used === '123')
+    await waitFor(async () => (await usageOf('tokens', 'fresh'))[0]?.value === '123')
   })
 
   const usageOf = async (meter: string, customer: string) =>
@@ -77,7 +77,7 @@ describe('from an event posted over HTTP to a priced balance', () => {
     )
     expect(answers.map(({ status }) => status)).toEqual(Array(50).fill(202))
     await tollgate.ok('POST', '/v1/events', tokens('other', 'repeated', 1, 0))
-    await waitFor(async () => (await usageOf('tokens', 'repeated'))[0]?.events === 2, 5_000)
+    await waitFor(async () => (await usageOf('tokens', 'repeated'))[0]?.events === 2)
     expect(await usageOf('tokens', 'repeated')).toMatchObject([{ value: '8', events: 2 }])
     expect((await balance('repeated', 'tokens')).used).toBe('8')
   })
@@ -85,14 +85,14 @@ describe('from an event posted over HTTP to a priced balance', () => {
   test('an event on a subject counts for its customer', async () => {
     await subscribe('owner')
     await tollgate.ok('POST', '/v1/events', { ...tokens('s1', '', 40, 2), customer: undefined, subject: 'owner-user' })
-    await waitFor(async () => (await balance('owner', 'tokens')).used === '42', 2_000)
+    await waitFor(async () => (await balance('owner', 'tokens')).used === '42')
   })
 
   test('a hard limit refuses, a soft one warns, a filter filters, booleans and configs answer', async () => {
     await subscribe('limits')
     const runs = [1, 2, 3].map((n) => ({ id: `r${n}`, type: 'agent.run', customer: 'limits' }))
     await tollgate.ok('POST', '/v1/events', [...runs, tokens('t1', 'limits', 990, 0), tokens('t2', 'limits', 5, 0, 'large')])
-    await waitFor(async () => (await balance('limits', 'runs')).used === '3', 2_000)
+    await waitFor(async () => (await balance('limits', 'runs')).used === '3')
     expect(await decide('limits', 'runs')).toMatchObject({ allowed: false, code: 'hard_limit_reached', balance: { remaining: '0' } })
     expect(await decide('limits', 'tokens', '5')).toMatchObject({ allowed: true, code: 'within_limit' })
     expect(await decide('limits', 'tokens', '5.000000001')).toMatchObject({ allowed: true, code: 'over_soft_limit' })
@@ -105,7 +105,7 @@ describe('from an event posted over HTTP to a priced balance', () => {
   test('the upcoming invoice prices the usage of the period', async () => {
     const { id } = await subscribe('payer')
     await tollgate.ok('POST', '/v1/events', tokens('p1', 'payer', 1_000, 502))
-    await waitFor(async () => (await usageOf('tokens', 'payer'))[0]?.value === '1502', 5_000)
+    await waitFor(async () => (await usageOf('tokens', 'payer'))[0]?.value === '1502')
     expect(await tollgate.ok('GET', `/v1/subscriptions/${id}/upcoming-invoice`)).toMatchObject({
       currency: 'EUR',
       total: '23.76',
@@ -138,12 +138,12 @@ describe('from an event posted over HTTP to a priced balance', () => {
       value: 'pixels',
       dimensions: { style: 'style' },
     })
-    await waitFor(async () => (await usageOf('pixels', 'painter-0')).length === 1, 10_000)
+    await waitFor(async () => (await usageOf('pixels', 'painter-0')).length === 1)
     const expected = events.filter(({ customer }) => customer === 'painter-1').reduce((sum, { data }) => sum + Number(data.pixels), 0)
     expect(await usageOf('pixels', 'painter-1')).toMatchObject([{ value: String(expected), events: 100 }])
 
     await tollgate.ok('PUT', '/v1/meters/pixels', { eventType: 'image.made', aggregation: 'max', value: 'pixels' })
-    await waitFor(async () => (await usageOf('pixels', 'painter-1'))[0]?.value === '298.5', 10_000)
+    await waitFor(async () => (await usageOf('pixels', 'painter-1'))[0]?.value === '298.5')
   })
 
   test('events that a meter cannot read are kept, count for nothing and say so', async () => {
@@ -153,7 +153,7 @@ describe('from an event posted over HTTP to a priced balance', () => {
       { id: 'v2', type: 'llm.request', customer, data: {} },
       { id: 'v3', type: 'llm.request', customer, data: { input: '1.5', output: 1 } },
     ])
-    await waitFor(async () => (await usageOf('tokens', customer))[0]?.value === '2.5', 5_000)
+    await waitFor(async () => (await usageOf('tokens', customer))[0]?.value === '2.5')
     expect((await usageOf('tokens', customer))[0]?.events).toBe(1)
     const { data } = await tollgate.ok<{ data: { id: string; uncounted?: { meter: string; reason: string }[] }[] }>(
       'GET',
@@ -173,8 +173,8 @@ describe('from an event posted over HTTP to a priced balance', () => {
     expect(answers.every((answer) => answer?.status === 202)).toBe(true)
     await tollgate.kill()
     tollgate = await startTollgate({ dataDir: tollgate.dataDir })
-    await waitFor(async () => (await balance('survivor', 'tokens')).used === '40', 5_000)
-    await waitFor(async () => (await usageOf('tokens', 'survivor'))[0]?.value === '40', 5_000)
+    await waitFor(async () => (await balance('survivor', 'tokens')).used === '40')
+    await waitFor(async () => (await usageOf('tokens', 'survivor'))[0]?.value === '40')
   })
 
   test('openapi.json holds every route of the contract', async () => {

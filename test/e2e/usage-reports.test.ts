@@ -35,7 +35,7 @@ describe('usage that is said outright', () => {
   const report = (body: object) => tollgate.call('POST', '/v1/usage', { feature: 'tokens', behaviour: 'delta', ...body })
   const balanceOf = (customer: string, feature = 'tokens') => tollgate.ok<Balance>('GET', `/v1/customers/${customer}/balances/${feature}`)
   const usedIs = (customer: string, used: string, feature?: string) =>
-    waitFor(async () => (await balanceOf(customer, feature)).used === used, 5_000)
+    waitFor(async () => (await balanceOf(customer, feature)).used === used)
   /** Everywhere that usage shows: the meter's windows, and the invoice's line. */
   const shownFor = (customer: string, meter = 'tokens') => shown(tollgate, customer, subscriptions.get(customer) ?? '', meter)
 
@@ -74,7 +74,7 @@ describe('usage that is said outright', () => {
       report({ customer, quantity: '60', behaviour: 'set' }),
     ])
     await event('6', 1, Date.now())
-    await waitFor(async () => ['61', '72'].includes((await balanceOf(customer)).used), 5_000)
+    await waitFor(async () => ['61', '72'].includes((await balanceOf(customer)).used))
     const { used } = await balanceOf(customer)
     expect(await shownFor(customer)).toMatchObject({ used, billed: used })
     const { data } = await tollgate.ok<{ data: { delta: string } }>('GET', `/v1/events/usage:s1?customer=${customer}`)
@@ -209,7 +209,7 @@ test('through kill -9 at random points, with clients that retry: every total is 
   const clients = Promise.all(customers.map(client))
   clients.catch(() => undefined)
   for (let kill = 1; kill <= KILLS; kill++) {
-    await waitFor(async () => turns >= (kill * CUSTOMERS * TURNS) / (KILLS + 1), 30_000)
+    await waitFor(async () => turns >= (kill * CUSTOMERS * TURNS) / (KILLS + 1))
     await tollgate.kill()
     tollgate = await startTollgate({ dataDir })
   }
@@ -217,7 +217,7 @@ test('through kill -9 at random points, with clients that retry: every total is 
   for (const customer of customers) {
     const used = String(totals.get(customer))
     const balance = async () => (await tollgate.ok<Balance>('GET', `/v1/customers/${customer}/balances/tokens`)).used
-    await waitFor(async () => (await balance()) === used, 10_000).catch(async () => expect(await balance(), `seed ${seed}`).toBe(used))
+    await waitFor(async () => (await balance()) === used).catch(async () => expect(await balance(), `seed ${seed}`).toBe(used))
     expect(await shown(tollgate, customer, subscriptions.get(customer) ?? '', 'tokens'), `seed ${seed}`).toMatchObject({
       used,
       billed: used,
@@ -267,7 +267,7 @@ async function shown(tollgate: TollgateProcess, customer: string, subscription: 
   const filter = feature === 'tokens' ? '&filter[model]=a&filter[model]=b' : ''
   const read = () => tollgate.ok<Usage>('GET', `/v1/meters/${feature}/usage?customer=${customer}&from=${from}&to=${to}${filter}`)
   const sinceMs = Date.now()
-  await waitFor(async () => Date.parse((await read()).asOf) >= sinceMs, 10_000)
+  await waitFor(async () => Date.parse((await read()).asOf) >= sinceMs)
   const [usage] = (await read()).data
   const invoice = await tollgate.ok<{ lines: { charge?: string; quantity: string }[] }>(
     'GET',

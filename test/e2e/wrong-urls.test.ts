@@ -206,9 +206,9 @@ test('a server that goes away later is named by /readyz in the same words', asyn
     const { status, body } = await tollgate.call('GET', '/readyz')
     const { seams } = body as { seams: { usageStore: { detail?: string } } }
     return status === 503 && /usage store at http:.*Check CLICKHOUSE_URL and that the server runs/.test(seams.usageStore.detail ?? '')
-  }, 20_000)
+  })
   await front.start()
-  await waitFor(async () => (await tollgate.call('GET', '/readyz')).status === 200, 30_000)
+  await waitFor(async () => (await tollgate.call('GET', '/readyz')).status === 200)
   await tollgate.kill()
   await front.discard()
   await removeDirectory(dataDir)

@@ -52,4 +52,4 @@ test('failed fsyncs, and a disk that stalls: refused while it lasts, and what wa
     },
   })
   expect(run.compared.windows).toBeGreaterThan(0)
-}, 180_000)
+})

@@ -41,7 +41,7 @@ test('a full disk refuses events, says so, and recovers by itself; what was ackn
   })
   expect(run.load.events).toBeGreaterThan(0)
   expect(run.compared.windows).toBeGreaterThan(0)
-}, 120_000)
+})
 
 test('a start on a full disk says so, and the next one with room goes on', async ({ skip }) => {
   if (disk === null) return skip(missing)
@@ -64,4 +64,4 @@ test('a start on a full disk says so, and the next one with room goes on', async
   await untilReady(again)
   again.kill('SIGTERM')
   expect(await again.exited).toMatchObject({ code: 0 })
-}, 120_000)
+})

@@ -22,7 +22,7 @@ beforeAll(async () => {
   for (const scope of SCOPES) {
     scopedKeys[scope] = (await call<{ key: string }>('POST', '/v1/keys', { name: scope, scopes: [scope] })).key
   }
-  await waitFor(async () => (await tollgate.call('GET', '/v1/events/request-1?customer=acme')).status === 200, 30_000)
+  await waitFor(async () => (await tollgate.call('GET', '/v1/events/request-1?customer=acme')).status === 200)
 })
 afterAll(async () => {
   await tollgate.kill()
