@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import type { Clock } from '../base/clock.ts'
+import { DAY_MS } from '../domain/time/durations.ts'
 import type { Stage, StageHealth } from '../schemas/http/stage.ts'
 import { type AggregatorDeps, type AggregatorHealth, createAggregator } from './aggregator.ts'
 import { shareLookUps } from './dedupe/shared-look-ups.ts'
@@ -18,8 +19,6 @@ export type AggregatorKit = {
   }
   readonly stores: Pick<AggregatorDeps, 'eventLog' | 'usageStore' | 'counters' | 'changes' | 'meters' | 'customers' | 'entitlementInputs'>
 }
-
-const DAY_MS = 86_400_000
 
 /** The stage between the event log and the views. */
 export function openAggregator({ clock, log, registry, config, stores }: AggregatorKit): Stage {

@@ -2,6 +2,7 @@
 export type BoundedMap<Key, Value> = {
   get(key: Key): Value | undefined
   set(key: Key, value: Value): void
+  clear(): void
 }
 
 /**
@@ -31,5 +32,9 @@ export function createBoundedMap<Key, Value>(entriesMax: number): BoundedMap<Key
       return aged
     },
     set,
+    clear() {
+      young = new Map()
+      old = new Map()
+    },
   }
 }

@@ -6,6 +6,7 @@ import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { invariant } from '../base/invariant.ts'
 import { type MaybePromise, whenKnown } from '../base/maybe-promise.ts'
+import { createSharedWork } from '../base/shared-work.ts'
 import type { LedgerSnapshot } from '../domain/allowance/allowance-ledger.ts'
 import type { MeteredEntitlement } from '../domain/entitlements/entitlements.ts'
 import { countingBasis } from '../domain/entitlements/tracked-feature.ts'
@@ -85,7 +86,7 @@ export function createBalanceReader(deps: {
     registers: [registry],
   })
   const counted = createCounterPeriods()
-  const waiting = new Map<string, Promise<void>>()
+  const shareWait = createSharedWork<string, void>()
   const folding = new Set<string>()
 
   /** Undefined when one of the counters is not (yet) the one that the entitlement needs. */
@@ -155,11 +156,7 @@ export function createBalanceReader(deps: {
   /** Requests that want the same share one wait. */
   function sharedWait(ref: CustomerRef, entitlements: readonly MeteredEntitlement[]): Promise<void> {
     const wanted = JSON.stringify([ref.tenant, ref.customer, ...entitlements.map(({ feature, tracked }) => [feature, tracked.definition])])
-    const underWay = waiting.get(wanted)
-    if (underWay !== undefined) return underWay
-    const started = waitUntilTracked(ref, entitlements).finally(() => waiting.delete(wanted))
-    waiting.set(wanted, started)
-    return started
+    return shareWait(wanted, () => waitUntilTracked(ref, entitlements))
   }
 
   function read(tenant: TenantKey, customer: CustomerKey, entitlements: readonly MeteredEntitlement[]): MaybePromise<readonly Read[]> {

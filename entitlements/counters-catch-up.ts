@@ -2,6 +2,7 @@ import type { Counters } from '../adapters/counters/counters.ts'
 import type { EventLog } from '../adapters/event-log/event-log.ts'
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
+import { createSharedWork } from '../base/shared-work.ts'
 import type { Offset, Partition } from '../domain/identity.ts'
 
 /**
@@ -29,7 +30,7 @@ export function createCountersCatchUp(deps: {
   const { counters, eventLog, clock, waitMaxMs = CATCH_UP_WAIT_MAX_MS } = deps
   const caughtUp = new Set<Partition>()
   const targets = new Map<Partition, Promise<Offset>>()
-  const waiting = new Map<Partition, Promise<void>>()
+  const shareWait = createSharedWork<Partition, void>()
 
   async function isCaughtUp(partition: Partition): Promise<boolean> {
     if (!caughtUp.has(partition) && (await counters.position(partition)) >= (await targetOf(partition))) caughtUp.add(partition)
@@ -55,14 +56,7 @@ export function createCountersCatchUp(deps: {
   }
 
   return {
-    wait(partition) {
-      if (caughtUp.has(partition)) return null
-      const underWay = waiting.get(partition)
-      if (underWay !== undefined) return underWay
-      const started = waitFor(partition).finally(() => waiting.delete(partition))
-      waiting.set(partition, started)
-      return started
-    },
+    wait: (partition) => (caughtUp.has(partition) ? null : shareWait(partition, () => waitFor(partition))),
   }
 }
 

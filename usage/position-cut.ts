@@ -1,6 +1,7 @@
 import type { CutOffs, MeterActivation, UsageStore, WindowBeyond } from '../adapters/usage-store/usage-store.ts'
 import type { CustomerKey, InstantMs, Offset, Partition } from '../domain/identity.ts'
 import type { Meter } from '../domain/metering/meter.ts'
+import { MINUTE_MS } from '../domain/time/durations.ts'
 import type { CountedEvent } from './counted-events.ts'
 
 /**
@@ -48,5 +49,3 @@ function windowName(customer: CustomerKey, { windowStartMs, dimensions, partitio
 export function minuteOf(instantMs: InstantMs): InstantMs {
   return (Math.floor(instantMs / MINUTE_MS) * MINUTE_MS) as InstantMs
 }
-
-export const MINUTE_MS = 60_000

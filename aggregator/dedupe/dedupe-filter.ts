@@ -1,6 +1,7 @@
 import type { InstantMs } from '../../domain/identity.ts'
 import { HASH_BITS } from '../../domain/metering/event-hash.ts'
 import { DEDUPE_HORIZON_MS } from '../../domain/metering/usage-event.ts'
+import { DAY_MS } from '../../domain/time/durations.ts'
 import {
   createPackedHashesEncoder,
   encodePackedHashes,
@@ -162,7 +163,7 @@ const RUN_GROWTH = 1.5
 const TIDIED_PER_KEY = 16
 /** Some 16,000 keys merged at a time take about a millisecond. */
 const TIDY_EVERY_KEYS = 1024
-export const WEEK_MS = 7 * 86_400_000
+export const WEEK_MS = 7 * DAY_MS
 
 type Week = {
   readonly number: number

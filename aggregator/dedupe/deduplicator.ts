@@ -2,6 +2,7 @@ import type { EventKey, StoredEvent, UsageStore } from '../../adapters/usage-sto
 import type { Clock } from '../../base/clock.ts'
 import type { InstantMs, Offset, TenantKey } from '../../domain/identity.ts'
 import { DEDUPE_HORIZON_MS } from '../../domain/metering/usage-event.ts'
+import { DAY_MS } from '../../domain/time/durations.ts'
 import { createDedupeFilter, type DedupeFilter, WEEK_MS } from './dedupe-filter.ts'
 import { createRecentEvents, type EventIdentity, type RecentEvent, type RecentEvents } from './recent-events.ts'
 
@@ -133,7 +134,6 @@ export function createDeduplicator(
 const RECENT_EVENTS_MAX = 65_536
 /** Encoded or merged at a time: some 20 ms. */
 const TIDY_KEYS = 500_000
-const DAY_MS = 86_400_000
 /** Receipts are not quite in order: how far the filter reaches below the first one seen. */
 const FLOOR_SLACK_MS = DAY_MS
 

@@ -2,6 +2,7 @@ import type { WindowRow } from '../../adapters/usage-store/usage-store.ts'
 import { invariant } from '../../base/invariant.ts'
 import type { CustomerKey, InstantMs, Offset, Partition } from '../../domain/identity.ts'
 import type { Reading } from '../../domain/metering/compiled-meter.ts'
+import { MINUTE_MS } from '../../domain/time/durations.ts'
 import type { Dimensions } from './dimension-interning.ts'
 import type { FoldMeter, MeterGroup } from './event-plans.ts'
 import { addToTally, aggregateAt, eventsAt } from './tally.ts'
@@ -128,8 +129,6 @@ export function closeChunk(fold: WindowFold): void {
   fold.chunk = -1
   fold.epoch++
 }
-
-export const MINUTE_MS = 60_000
 
 /** Places in an entry. */
 const VERSION = KEY_NUMBERS

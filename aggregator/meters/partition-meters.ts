@@ -1,4 +1,5 @@
 import type { MeterActivation, UsageStore } from '../../adapters/usage-store/usage-store.ts'
+import { createGatherer } from '../../base/gatherer.ts'
 import type { Offset, Partition, TenantKey } from '../../domain/identity.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
 import { type Counting, createEventPlans, LIVE_TO_OFFSET, type MeterLookup } from '../fold/event-plans.ts'
@@ -78,20 +79,14 @@ export type ActivationWriter = (activations: readonly MeterActivation[]) => Prom
 /** A new meter is taken up by all partitions at once: what comes while a write is under way goes into the next one together. */
 export function createActivationWriter(usageStore: UsageStore): ActivationWriter {
   let waiting: MeterActivation[] = []
-  let underWay: Promise<void> = Promise.resolve()
-  let following: Promise<void> | null = null
+  const writes = createGatherer(() => {
+    const batch = waiting
+    waiting = []
+    return usageStore.putActivations(batch)
+  })
   return (activations) => {
     waiting.push(...activations)
-    following ??= underWay
-      .catch(() => undefined)
-      .then(() => {
-        const batch = waiting
-        waiting = []
-        following = null
-        underWay = usageStore.putActivations(batch)
-        return underWay
-      })
-    return following
+    return writes.run()
   }
 }
 

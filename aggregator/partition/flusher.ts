@@ -8,6 +8,7 @@ import {
   type WindowRow,
 } from '../../adapters/usage-store/usage-store.ts'
 import type { Cancel, Clock } from '../../base/clock.ts'
+import { createGatherer } from '../../base/gatherer.ts'
 import type { CustomerKey, Offset, Partition, TenantKey } from '../../domain/identity.ts'
 import type { AggregatorMetrics } from '../aggregator-metrics.ts'
 import type { Retry } from '../retry.ts'
@@ -59,8 +60,6 @@ export function createFlusher(deps: {
 }): Flusher {
   const { usageStore, retry, metrics, clock, log, signal } = deps
   const sources = new Set<FlushSource>()
-  let underWay: Promise<void> | null = null
-  let following: Promise<void> | null = null
   let cancelTimer: Cancel | null = null
 
   function rowsWaiting(): number {
@@ -96,30 +95,11 @@ export function createFlusher(deps: {
     log.debug({ events: eventsIn(flush), windows: flush.windows.length, tookMs }, 'flushed')
   }
 
-  /** Only `aggregator_stopped` rejects it. */
-  function start(): Promise<void> {
-    const writing = write().finally(() => {
-      underWay = null
-    })
-    underWay = writing
-    return writing
-  }
-
-  /** One that begins after the call, so that it takes everything folded by now. */
-  function flush(): Promise<void> {
-    if (underWay === null) return start()
-    following ??= underWay
-      .catch(() => undefined)
-      .then(() => {
-        following = null
-        // Whoever waited for room may have started one a moment before: two at once, and one without rows would be no proof.
-        return flush()
-      })
-    return following
-  }
+  /** A run begins after it was asked for, so it takes everything folded by then. Only `aggregator_stopped` rejects it. */
+  const writes = createGatherer(write)
 
   function flushUnawaited(): void {
-    flush().catch((error: unknown) => {
+    writes.run().catch((error: unknown) => {
       if (!signal.aborted) log.error({ err: error }, 'flush failed')
     })
   }
@@ -129,16 +109,16 @@ export function createFlusher(deps: {
     remove: (source) => void sources.delete(source),
     folded() {
       if (rowsWaiting() >= deps.flushRowsMax) {
-        if (underWay === null) flushUnawaited()
+        if (!writes.isBusy()) flushUnawaited()
       } else cancelTimer ??= clock.after(deps.flushIntervalMs, flushUnawaited)
     },
     async room() {
       while (rowsWaiting() >= deps.flushRowsMax && !signal.aborted) {
-        if (underWay === null) flushUnawaited()
-        else await underWay.catch(() => undefined)
+        if (!writes.isBusy()) flushUnawaited()
+        await writes.settled()
       }
     },
-    flush,
+    flush: writes.run,
     stop() {
       cancelTimer?.()
       cancelTimer = null

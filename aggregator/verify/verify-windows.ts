@@ -4,9 +4,8 @@ import type { CounterState } from '../../domain/metering/counter-state.ts'
 import { readEvent } from '../../domain/metering/event-reading.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
 import { type Aggregate, addToAggregate, counterStateOf, emptyAggregate, mergeAggregates } from '../../domain/metering/metering.ts'
+import { MINUTE_MS } from '../../domain/time/durations.ts'
 import { type Difference, showState } from './difference.ts'
-
-const MINUTE_MS = 60_000
 
 export type WindowCheck = {
   /** Meters whose windows are not complete yet. */

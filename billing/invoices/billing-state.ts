@@ -3,6 +3,7 @@ import type { Currency, Money } from '../../domain/billing/money.ts'
 import type { Charge, PlanVersion } from '../../domain/catalog/plan.ts'
 import type { Subscription } from '../../domain/catalog/subscription.ts'
 import type { InstantMs, Period } from '../../domain/identity.ts'
+import { DAY_MS } from '../../domain/time/durations.ts'
 import type { Taxes } from './apply-taxes.ts'
 import type { Sibling } from './own-stretches.ts'
 import type { Purse } from './settle.ts'
@@ -49,7 +50,6 @@ export type BillingSettings = {
   readonly issueZero: boolean
 }
 
-const DAY_MS = 86_400_000
 export const BILLING_SETTINGS_DEFAULT: BillingSettings = {
   graceMs: 3_600_000,
   lateWindowMs: 35 * DAY_MS,

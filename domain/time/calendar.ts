@@ -1,6 +1,7 @@
 import { IANAZone } from 'luxon'
 import { invariant, unreachable } from '../../base/invariant.ts'
 import { END_OF_TIME_MS, type InstantMs, type Period } from '../identity.ts'
+import { DAY_MS, HOUR_MS } from './durations.ts'
 import type { PlanInterval } from './intervals.ts'
 import type { ResetSchedule } from './reset-schedule.ts'
 
@@ -68,8 +69,6 @@ export function billingCellAt(interval: Exclude<PlanInterval, 'once'>, anchorMs:
 
 /** Where a period without a beginning begins: 0001-01-01T00:00:00Z. */
 const START_OF_TIME_MS = -62_135_596_800_000 as InstantMs
-const HOUR_MS = 3_600_000
-const DAY_MS = 86_400_000
 /** Monday, 1970-01-05: calendar weeks (ISO 8601) and blocks of 28 days count from here. */
 const FIRST_MONDAY_MS = 4 * DAY_MS
 

@@ -1,10 +1,11 @@
 import { hash } from 'node:crypto'
 import type { ChangeFeed } from '../../adapters/database/changes.ts'
 import type { ApiKeyStore } from '../../adapters/database/keys/api-key-store.ts'
+import { createBoundedMap } from '../../base/bounded-map.ts'
 import type { Principal } from '../../domain/principal.ts'
 import type { FindPrincipal } from './authentication.ts'
 
-/** The first found go first. A principal and its secret take some 300 bytes. */
+/** A principal and its secret take some 300 bytes. */
 const CACHED_KEYS_MAX = 10_000
 
 /**
@@ -12,7 +13,7 @@ const CACHED_KEYS_MAX = 10_000
  * remembered: a flood of wrong ones cannot push the right ones out.
  */
 export function createKeyRing(keys: Pick<ApiKeyStore, 'find'>, feed: Pick<ChangeFeed, 'subscribe'>): FindPrincipal {
-  const principals = new Map<string, Principal>()
+  const principals = createBoundedMap<string, Principal>(CACHED_KEYS_MAX)
   let changes = 0
   const forgetAll = () => {
     changes += 1
@@ -24,13 +25,7 @@ export function createKeyRing(keys: Pick<ApiKeyStore, 'find'>, feed: Pick<Change
     const changesBefore = changes
     const principal = await keys.find(hashSecret(secret))
     // An answer from before a change must not outlive it.
-    if (principal !== null && changes === changesBefore) {
-      if (principals.size >= CACHED_KEYS_MAX) {
-        const oldest = principals.keys().next().value
-        if (oldest !== undefined) principals.delete(oldest)
-      }
-      principals.set(secret, principal)
-    }
+    if (principal !== null && changes === changesBefore) principals.set(secret, principal)
     return principal
   }
 

@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { Counter } from 'prom-client'
 import type { Cancel, Clock } from '../../../base/clock.ts'
 import { Fault } from '../../../base/fault.ts'
+import { createGatherer } from '../../../base/gatherer.ts'
 import type { CounterFile } from './counter-file.ts'
 import type { CounterTable } from './counter-table.ts'
 
@@ -26,14 +27,11 @@ export function createCounterWriter(deps: {
   readonly flushIntervalMs: number
 }): CounterWriter {
   const { file, table, clock, log, rowsWritten, writeFailures, flushIntervalMs } = deps
-  let writing: Promise<void> = Promise.resolve()
-  let queued: Promise<void> | null = null
   let cancelTimer: Cancel | null = null
   let failure: Fault | null = null
   let isStopped = false
 
   async function write(): Promise<void> {
-    queued = null
     const unwritten = table.takeUnwritten()
     if (unwritten === null) return
     log.debug({ rows: unwritten.rows.length }, 'write of counters begun')
@@ -49,17 +47,16 @@ export function createCounterWriter(deps: {
       throw error
     }
   }
+  const writes = createGatherer(write)
+
   function flush(): Promise<void> {
     cancelTimer?.()
     cancelTimer = null
-    // Whoever comes while a write is under way shares the next one.
-    queued ??= writing.then(write, write)
-    writing = queued
-    return queued
+    return writes.run()
   }
   function schedule(): void {
     const isDue = table.holds.unwrittenCount >= HOLDS_PER_WRITE
-    if (isDue && queued === null && failure === null) writeInBackground()
+    if (isDue && !writes.isGathering() && failure === null) writeInBackground()
     else cancelTimer ??= clock.after(flushIntervalMs, writeInBackground)
   }
   function writeInBackground(): void {
@@ -78,7 +75,7 @@ export function createCounterWriter(deps: {
     async ping() {
       assertOpen()
       // A disk that does not answer keeps the ping waiting, and whoever asked gives up on it.
-      await writing.catch(() => undefined)
+      await writes.settled()
       if (failure !== null) throw failure
     },
     async stop() {

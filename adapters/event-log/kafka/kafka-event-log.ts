@@ -2,6 +2,7 @@ import type { Registry } from 'prom-client'
 import type { Clock } from '../../../base/clock.ts'
 import { invariant } from '../../../base/invariant.ts'
 import type { Offset, Partition } from '../../../domain/identity.ts'
+import { DAY_MS } from '../../../domain/time/durations.ts'
 import type { EventLog, LogRecord } from '../event-log.ts'
 import { createKafkaDeadLetters } from './kafka-dead-letters.ts'
 import { isPassing, type KafkaAddress, kafkaFault, stoppedFault } from './kafka-fault.ts'
@@ -175,7 +176,6 @@ export async function createKafkaEventLog(options: KafkaEventLogOptions): Promis
 }
 
 const MiB = 1024 * 1024
-const DAY_MS = 86_400_000
 const RETENTION_MS = 40 * DAY_MS
 const SESSION_MS = 15_000
 const READ_WAIT_MS = 50

@@ -1,5 +1,6 @@
 import { invariant } from '../../../base/invariant.ts'
 import type { CustomerKey, InstantMs, Partition } from '../../../domain/identity.ts'
+import { MINUTE_MS } from '../../../domain/time/durations.ts'
 import type { ClickHouseExecutor, ResultRow } from '../engine/clickhouse-executor.ts'
 import {
   BACKFILL_CHUNK_BASE,
@@ -11,8 +12,6 @@ import {
 } from '../usage-store.ts'
 import { textRow } from './text-row.ts'
 import { filterConditions, usageGroupOf, usageGroups, usageTotals, usageTotalsOf, WITHOUT_CROSSING_MONTHS } from './usage-totals.ts'
-
-const MINUTE_MS = 60_000
 
 /**
  * Many customers cost a query hardly more than one does: most of its price is that it is a query, and that it opens every

@@ -1,4 +1,5 @@
 import type { CustomerKey, InstantMs, Partition, TenantKey } from '../../../domain/identity.ts'
+import { HOUR_MS } from '../../../domain/time/durations.ts'
 import type { ClickHouseExecutor } from '../engine/clickhouse-executor.ts'
 import { DATE_TIME_END_MS, type EventScan, type UsageStore, type VerifySlice } from '../usage-store.ts'
 import { conditions, createEventQueries, scanConditions } from './event-queries.ts'
@@ -9,7 +10,6 @@ export type VerifySlices = Pick<UsageStore, 'scanPieces'>
 /** Events in one piece, if it has more than an hour of more than one customer. */
 const PIECE_EVENTS = 20_000
 const CUSTOMERS_PER_QUERY = 100_000
-const HOUR_MS = 3_600_000
 
 /** Of one tenant; bounds as in an `EventScan`. */
 type PieceBounds = Pick<EventScan, 'afterCustomer' | 'toCustomer' | 'fromMs' | 'toMs'>
