@@ -1,5 +1,6 @@
+import PQueue from 'p-queue'
 import { type EventMapping, eventOfRow } from './event-mapping.ts'
-import type { EventSender, SendResult } from './event-sender.ts'
+import type { EventSender } from './event-sender.ts'
 import { type ImportRow, readRows } from './read-rows.ts'
 
 export type ImportRefusal = { readonly line: number; readonly id: string | null; readonly code: string; readonly detail: string }
@@ -43,33 +44,26 @@ export async function importFile(options: ImportOptions): Promise<ImportResult> 
   }
   const failure = new AbortController()
   const signal = options.signal === undefined ? failure.signal : AbortSignal.any([failure.signal, options.signal])
-  const batches = readBatches(options, refuseRow)
+  const sends = new PQueue({ concurrency: BATCHES_UNDER_WAY_MAX })
 
-  // Each worker takes the next batch when its last one is answered, which bounds what is read ahead.
-  async function work(): Promise<void> {
-    for (;;) {
-      signal.throwIfAborted()
-      const next = await batches.next()
-      if (next.done === true) return
-      count(next.value, await sender.send(next.value.events.map((event) => event.text).join('\n'), signal))
-    }
-  }
-  function count(batch: Batch, result: SendResult): void {
+  async function send({ events }: Batch): Promise<void> {
+    const result = await sender.send(events.map((event) => event.text).join('\n'), signal)
     progress.accepted += result.accepted
-    for (const { index, id, code, detail } of result.rejected)
-      refuseRow({ line: batch.events[index]?.line ?? 0, id: id ?? null, code, detail })
+    for (const { index, id, code, detail } of result.rejected) refuseRow({ line: events[index]?.line ?? 0, id: id ?? null, code, detail })
   }
 
-  const workers = Array.from({ length: BATCHES_UNDER_WAY_MAX }, () =>
-    work().catch((error: unknown) => {
-      failure.abort(error)
-      throw error
-    }),
-  )
-  const ended = await Promise.allSettled(workers)
-  const failed = ended.find((each) => each.status === 'rejected')
-  await batches.return(undefined)
-  if (failed !== undefined) throw failure.signal.reason ?? failed.reason
+  try {
+    for await (const batch of readBatches(options, refuseRow)) {
+      sends.add(() => send(batch)).catch((error: unknown) => failure.abort(error))
+      // One batch waits at most, which bounds what is read ahead.
+      await sends.onSizeLessThan(1)
+      if (signal.aborted) break
+    }
+  } catch (error) {
+    failure.abort(error)
+  }
+  await sends.onIdle()
+  signal.throwIfAborted()
   return { rows: progress.rows, accepted: progress.accepted, refused: progress.refused, firstRefusals }
 }
 
