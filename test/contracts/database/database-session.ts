@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { DatabaseTransaction } from '../../../adapters/database/database-session.ts'
+import { inTransaction } from '../../../adapters/database/in-transaction.ts'
 import type { CustomerKey, ProductKey, TenantKey } from '../../../domain/identity.ts'
 import { type Outcome, refuse } from '../../../domain/refusal.ts'
 import { databaseStores } from '../../../runtime/database-stores.ts'
@@ -43,6 +44,20 @@ export function describeStore({ session, stores, database, freshTenant, heardOf 
         { tenant, topic: 'products', key: 'ai' },
         { tenant, topic: 'customers', key: 'acme' },
       ])
+    })
+
+    test('a stage that sees no session has several stores write together, or not at all', async () => {
+      const together = inTransaction(session, databaseStores)
+      const putUnder = (subject: string) =>
+        together(async ({ products, customers }) => {
+          await products.put(tenant, { ...PRODUCT, name: subject })
+          return await customers.put(tenant, bare('acme', [subject]))
+        })
+      await putCustomer('globex', { subjects: ['seat'] })
+      expect(await putUnder('seat')).toMatchObject({ code: 'subject_taken' })
+      expect(await isThere()).toEqual([null, null])
+      expect(await putUnder('desk')).toMatchObject({ result: 'created' })
+      expect(await isThere()).toMatchObject([{ name: 'desk' }, { subjects: ['desk'] }])
     })
 
     test.each([
