@@ -6,6 +6,7 @@ import { createEventSender, ImportFailed } from '../import/event-sender.ts'
 import { type ImportProgress, type ImportResult, importFile } from '../import/import-file.ts'
 import { showProgress } from '../import/show-progress.ts'
 import { commandConfig } from '../settings/command-config.ts'
+import { systemClock } from '../system-clock.ts'
 
 type ImportFlags = {
   readonly type?: string
@@ -47,6 +48,7 @@ async function runImport(file: string, flags: ImportFlags): Promise<void> {
   const progress: ImportProgress = { rows: 0, accepted: 0, refused: 0, bytesRead: 0, bytesTotal: 0 }
   const display = showProgress(progress, process.stderr)
   const sender = createEventSender({
+    clock: systemClock,
     url: config.clientUrl ?? `http://${config.host === '0.0.0.0' ? '127.0.0.1' : config.host}:${config.port}`,
     key,
     isBackfill: flags.backfill === true,

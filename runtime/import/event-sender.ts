@@ -1,4 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { backoffMs } from '../../base/backoff.ts'
+import type { Clock } from '../../base/clock.ts'
 import type { FieldError } from '../../domain/refusal.ts'
 
 export type RejectedEvent = { readonly index: number; readonly id?: string | null; readonly code: string; readonly detail: string }
@@ -17,12 +18,14 @@ export class ImportFailed extends Error {
 /** With the waits below, about two minutes of a server that is away or full. */
 const ATTEMPTS_MAX = 12
 const RETRY_WAIT_MS_MAX = 15_000
+const RETRY = { firstMs: 250, mostMs: RETRY_WAIT_MS_MAX }
 const ANSWER_WAIT_MS_MAX = 120_000
 
 export function createEventSender(options: {
   readonly url: string
   readonly key: string
   readonly isBackfill: boolean
+  readonly clock: Pick<Clock, 'sleep'>
   readonly onRetry: (reason: string, waitMs: number) => void
 }): EventSender {
   const target = new URL('/v1/events', options.url)
@@ -35,9 +38,10 @@ export function createEventSender(options: {
         const answer = await post(target, headers, ndjson, signal)
         if ('result' in answer) return answer.result
         if (attempt >= ATTEMPTS_MAX) throw new ImportFailed(`gave up after ${attempt} attempts: ${answer.again}`)
-        const waitMs = answer.waitMs ?? Math.min(RETRY_WAIT_MS_MAX, 250 * 2 ** (attempt - 1))
+        const waitMs = answer.waitMs ?? backoffMs(RETRY, attempt)
         options.onRetry(answer.again, waitMs)
-        await delay(waitMs, undefined, { signal })
+        await options.clock.sleep(waitMs, signal)
+        signal.throwIfAborted()
       }
     },
   }

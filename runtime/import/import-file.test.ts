@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { systemClock } from '../system-clock.ts'
 import { type EventMapping, eventOfRow, parseDataColumns } from './event-mapping.ts'
 import { createEventSender } from './event-sender.ts'
 import { importFile } from './import-file.ts'
@@ -55,7 +56,7 @@ async function run(file: string, content: string | Buffer, rows: EventMapping | 
   writeFileSync(path, content)
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const retries: string[] = []
-  const sender = createEventSender({ url, key: 'k', isBackfill: false, onRetry: (reason) => retries.push(reason) })
+  const sender = createEventSender({ clock: systemClock, url, key: 'k', isBackfill: false, onRetry: (reason) => retries.push(reason) })
   const progress = { rows: 0, accepted: 0, refused: 0, bytesRead: 0, bytesTotal: 0 }
   return { result: await importFile({ file: path, mapping: rows, sender, progress }), retries, progress }
 }
