@@ -29,12 +29,18 @@ export const MUTANTS = {
   'order of events, windows, positions': { what: 'the position is written first, so that a crash leaves it ahead of its rows' },
   'activation offset': { what: 'a meter made on the way counts what is below its activation live, though it is backfilled too' },
   'tracking only after catch-up': {
-    what: 'counters are computed while the store may hold more than what is folded',
+    what: 'counters are computed while the store may hold more than what is folded, and from all of it',
     file: 'aggregator/partition/open-partition.ts',
     source: 'trackableFrom: logRange.next',
     replacement: 'trackableFrom: 0 as Offset',
+    // Usage as of a position would make up for the other piece.
+    also: {
+      file: 'aggregator/tracking/compute-counters.ts',
+      source: '[customer.partition, at]',
+      replacement: '[customer.partition, Number.MAX_SAFE_INTEGER as Offset]',
+    },
   },
-} as const satisfies Readonly<Record<string, { readonly what: string } & Partial<SourceMutant>>>
+} as const satisfies Readonly<Record<string, { readonly what: string; readonly also?: SourceMutant } & Partial<SourceMutant>>>
 
 export type MutantName = keyof typeof MUTANTS
 

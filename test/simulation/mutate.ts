@@ -5,3 +5,4 @@ import { chosenMutant, MUTANTS } from './mutants.ts'
 const name = chosenMutant()
 const mutant = name === null ? null : MUTANTS[name]
 if (mutant !== null && 'file' in mutant) loadMutated(mutant)
+if (mutant !== null && 'also' in mutant) loadMutated(mutant.also)
