@@ -1,5 +1,5 @@
 import { zip } from '../../base/zip.ts'
-import type { BilledBase, BilledPart } from '../../domain/billing/billed.ts'
+import type { BilledBase, BilledPart, Burn } from '../../domain/billing/billed.ts'
 import type { InvoiceDocument } from '../../domain/billing/invoice.ts'
 import type { LedgerTransaction } from '../../domain/billing/ledger-transaction.ts'
 import { sum } from '../../domain/billing/money.ts'
@@ -55,7 +55,12 @@ export type Decision<C extends string = string> = {
   readonly committed: Committed<C> | null
   readonly purse: Purse<C>
   readonly couponsUsed: readonly string[]
-  readonly transactions: readonly LedgerTransaction<C>[]
+  /** What each credit paid on the document, or got back by it. */
+  readonly burns: readonly Burn<C>[]
+  /** The document's own: a void takes these back. */
+  readonly documentTransactions: readonly LedgerTransaction<C>[]
+  /** Credits that ended, and credits that the plan gave. */
+  readonly creditTransactions: readonly LedgerTransaction<C>[]
 }
 
 export function evolve<C extends string>(state: BillingState<C>, decision: Decision<C>): BillingState<C> {
@@ -125,7 +130,9 @@ function decide<C extends string>(
       balance: settled.balance,
     },
     couponsUsed: settled.couponsUsed,
-    transactions: [...transactionsOf(document, settled), ...expired.transactions, ...granted.transactions],
+    burns: settled.lines.flatMap(({ burns }) => burns),
+    documentTransactions: transactionsOf(document, settled),
+    creditTransactions: [...expired.transactions, ...granted.transactions],
   }
 }
 

@@ -75,7 +75,7 @@ function createBook(code: string) {
       case 'void':
         return invoice(operation, -1n)
       case 'payment':
-        return [paymentPosted('payment', amount(operation.amount))]
+        return [paymentPosted('payment', amount(operation.amount), amount('0'))]
       case 'refund':
         return [refundPosted('refund', amount(operation.amount))]
       case 'creditNote': {

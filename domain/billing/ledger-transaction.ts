@@ -54,8 +54,9 @@ export function creditEnded<C extends string>(source: string, credit: Credit<C>,
   return transaction(source, [{ account: 'credits', amount, credit: credit.id }, ...ends])
 }
 
-export function paymentPosted<C extends string>(source: string, amount: Money<C>): LedgerTransaction<C> {
-  return transaction(source, entriesOf({ cash: amount, receivable: negate(amount) }))
+/** What is paid beyond what was due goes to the balance. */
+export function paymentPosted<C extends string>(source: string, amount: Money<C>, toBalance: Money<C>): LedgerTransaction<C> {
+  return transaction(source, entriesOf({ cash: amount, receivable: minus(toBalance, amount), balance: negate(toBalance) }))
 }
 
 /** Money that the customer had with the seller pays an invoice. */

@@ -79,7 +79,8 @@ export function createBillingStory(options: StoryOptions): BillingStory {
     state: stateNow,
     decisions: () => decisions,
     documents: () => decisions.flatMap(({ document }) => (document === null ? [] : [document])),
-    transactions: () => decisions.flatMap(({ transactions }) => transactions),
+    transactions: () =>
+      decisions.flatMap(({ documentTransactions, creditTransactions }) => [...documentTransactions, ...creditTransactions]),
     events: () => events,
   }
 }

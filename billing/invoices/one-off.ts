@@ -1,0 +1,67 @@
+import type { Credit } from '../../domain/billing/credit.ts'
+import type { InvoiceDocument } from '../../domain/billing/invoice.ts'
+import { creditPosted, type LedgerTransaction } from '../../domain/billing/ledger-transaction.ts'
+import { type Currency, roundMoney } from '../../domain/billing/money.ts'
+import type { CustomerKey, InstantMs } from '../../domain/identity.ts'
+import { rate } from '../../rating/rate.ts'
+import { type Taxes, taxRatesOf } from './apply-taxes.ts'
+import { transactionsOf } from './post.ts'
+import { type PricedLine, type Purse, settle } from './settle.ts'
+
+/**
+ * A document that no subscription makes: lines by hand, or the sale of a credit. Coupons and credits are for what is used
+ * and subscribed, so they lower neither; taxes and the balance of account go as on every document.
+ */
+export function decideOneOff<C extends string>(asked: OneOff<C>, nowMs: InstantMs, id: string): OneOffDecision<C> {
+  const { currency, taxes, customer, credit, dueMs } = asked
+  const kind = credit === null ? 'manual' : 'topUp'
+  const lines = asked.lines.map((line): PricedLine<C> => {
+    const { exact } = rate({ model: 'flat', unitAmount: line.unitAmount }, line.quantityNano)
+    const amount = roundMoney(currency, exact)
+    return {
+      ...{ kind, amount, exact, item: line.description, quantityNano: line.quantityNano, feature: null, plan: null, planVersion: null },
+      ...{ period: { startMs: nowMs, endMs: nowMs }, taxRates: taxRatesOf(taxes, line.taxRates), adjusts: null, billedBy: [] },
+      ...{ before: null, costs: [{ atMs: nowMs, amount }], isShown: true },
+    }
+  })
+  const settled = settle(lines, { ...asked.purse, coupons: [] })
+  const document: InvoiceDocument<C> = {
+    ...settled.totals,
+    ...{ id, kind, status: 'finalised', customer, subscription: null, currency: currency.code },
+    ...{ closesAtMs: nowMs, finalisedAtMs: nowMs, dueAtMs: (nowMs + dueMs) as InstantMs },
+  }
+  const [posted, ...balance] = transactionsOf(document, settled)
+  const sold = credit === null ? posted : creditPosted(`invoice/${id}`, credit, document.tax)
+  const purse = {
+    ...asked.purse,
+    balance: settled.balance,
+    credits: credit === null ? asked.purse.credits : [...asked.purse.credits, credit],
+  }
+  return { document, purse, transactions: [...(sold === undefined ? [] : [sold]), ...balance] }
+}
+
+export type OneOff<C extends string = string> = {
+  readonly currency: Currency<C>
+  readonly customer: CustomerKey
+  readonly lines: readonly OneOffLine[]
+  /** What a top-up sells, `paid` being what its lines come to without tax; null for lines by hand. */
+  readonly credit: Credit<C> | null
+  readonly purse: Purse<C>
+  readonly taxes: Taxes
+  readonly dueMs: number
+}
+
+/** quantity x unitAmount, rounded once. `unitAmount` is a decimal string in the major unit. */
+export type OneOffLine = {
+  readonly description: string
+  readonly quantityNano: bigint
+  readonly unitAmount: string
+  /** Absent: the customer's, else the tenant's. */
+  readonly taxRates?: readonly string[]
+}
+
+export type OneOffDecision<C extends string = string> = {
+  readonly document: InvoiceDocument<C>
+  readonly purse: Purse<C>
+  readonly transactions: readonly LedgerTransaction<C>[]
+}
