@@ -8,7 +8,7 @@ import type { FeatureKey, InstantMs, SubscriptionId } from '../../domain/identit
 import { isRefusal } from '../../domain/refusal.ts'
 import { createBillingStory, type StoryOptions, type StoryPlan } from '../../test/support/billing-story.ts'
 import { instant, moneyOf } from '../../test/support/billing-vectors.ts'
-import { decideNext } from './decide-invoice.ts'
+import { decideInvoice, decideNext } from './decide-invoice.ts'
 
 const { text, parse } = moneyOf('USD')
 const on = (date: string) => instant(date.length === 10 ? `${date}T00:00:00Z` : date)
@@ -265,6 +265,19 @@ describe('what lowers a document', () => {
       ['0.00', '0.00'],
     ])
   })
+})
+
+test('all that is due at once is what one after the other makes', () => {
+  const story = storyOf({ p: { ...pro, interval: 'week' } })
+  const state = story.state()
+  const made = decideInvoice(
+    state,
+    on('2026-06-20'),
+    () => 0n,
+    (index) => `inv_${index + 1}`,
+  )
+  story.run(on('2026-06-20'))
+  expect(made).toEqual(story.decisions())
 })
 
 test('a plan in another currency is refused', () => {

@@ -1,8 +1,15 @@
 import type { BilledPart } from '../../domain/billing/billed.ts'
 import type { InstantMs, Period } from '../../domain/identity.ts'
 import type { BillingState } from './billing-state.ts'
-import type { Closing } from './due.ts'
+import { type Closing, closingDue, thresholdClosing } from './due.ts'
 import { planOf, type ServicePart, serviceParts } from './service-parts.ts'
+
+/** The parts that the next document counts, if one can be made final, or that a threshold looks at. */
+export function partsDue<C extends string>(state: BillingState<C>, nowMs: InstantMs): readonly CountedPart<C>[] {
+  const closing = closingDue(state, nowMs)
+  if (closing !== null) return partsToCount(state, closing)
+  return thresholdClosing(state, nowMs) === null ? [] : partsSoFar(state, nowMs)
+}
 
 /**
  * The parts whose usage a document counts: those of the periods that it closes, and those from before whose late window

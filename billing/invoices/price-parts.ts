@@ -56,12 +56,11 @@ function priceCharge<C extends string>(
   nowMs: InstantMs,
   usage: UsageOf,
 ): PricedItem<C> {
-  const { currency, subscription, siblings, purse, cutOff, taxes } = state
-  const item: ItemKey = `charge:${charge.key}`
+  const { currency, cutOff, taxes } = state
+  const { item, billedBy, segments, stretchesUpTo } = countedOf(state, part, charge)
   const billed = part.before?.items.get(item)
-  const { stretches, billedBy } = ownStretches(subscription, siblings, charge.feature, part.period)
   const priceUpTo = (endMs: InstantMs) => {
-    const counted = stretches.flatMap((stretch) => upTo(stretch, endMs))
+    const counted = stretchesUpTo(endMs)
     const quantityNano = counted.length === 0 ? 0n : usage(charge, counted, cutOff)
     return { quantityNano, ...chargeTarget(currency, part, charge, quantityNano) }
   }
@@ -70,8 +69,6 @@ function priceCharge<C extends string>(
   const newNano = quantityNano - (billed?.quantityNano ?? 0n)
   const isAgain = billed !== undefined
   const taxRates = billed?.billed.taxRates ?? taxRatesOf(taxes, charge.taxRates)
-  const mayPay = (credit: Credit<C>) => leftOf(credit) > 0n && pays(credit, { kind: 'usage', feature: charge.feature })
-  const segments = isAgain ? [] : segmentsOf(purse.credits.filter(mayPay), part.period)
   const line: PricedLine<C> = {
     ...headOf(part, charge.key, isAgain ? 'adjustment' : 'usage', amount),
     ...{ feature: charge.feature, quantityNano: newNano, exact, taxRates, billedBy },
@@ -81,6 +78,27 @@ function priceCharge<C extends string>(
     isShown: amount !== 0n || newNano !== 0n || (!isAgain && billedBy.length > 0),
   }
   return { item, target, line }
+}
+
+/**
+ * What of a part is counted for a charge: the stretches that this subscription bills, and where what they cost up to an
+ * instant is wanted too, as a credit begins or ends there. A part that is counted again has no segments.
+ */
+export function countedOf<C extends string>(state: BillingState<C>, part: CountedPart<C>, charge: Charge): Counted {
+  const { subscription, siblings, purse } = state
+  const item: ItemKey = `charge:${charge.key}`
+  const { stretches, billedBy } = ownStretches(subscription, siblings, charge.feature, part.period)
+  const mayPay = (credit: Credit<C>) => leftOf(credit) > 0n && pays(credit, { kind: 'usage', feature: charge.feature })
+  const isAgain = part.before?.items.has(item) === true
+  const segments = isAgain ? [part.period] : segmentsOf(purse.credits.filter(mayPay), part.period)
+  return { item, billedBy, segments, stretchesUpTo: (endMs) => stretches.flatMap((stretch) => upTo(stretch, endMs)) }
+}
+
+type Counted = {
+  readonly item: ItemKey
+  readonly billedBy: PricedLine['billedBy']
+  readonly segments: readonly Period[]
+  stretchesUpTo(endMs: InstantMs): readonly Period[]
 }
 
 /** Usage never makes a part cost less than zero, and a maximum caps it; with scaled tiers that shrinks with them. */

@@ -1,5 +1,6 @@
 import { BILLING_SETTINGS_DEFAULT, type BillingSettings, type BillingState, type UsageOf } from '../../billing/invoices/billing-state.ts'
-import { type Decision, decideInvoice, evolve } from '../../billing/invoices/decide-invoice.ts'
+import { type Decision, DOCUMENTS_PER_RUN_MAX, decideNext, evolve } from '../../billing/invoices/decide-invoice.ts'
+import { type UsageQuestion, usageQuestions } from '../../billing/invoices/usage-questions.ts'
 import type { CutOff } from '../../domain/billing/billed.ts'
 import type { Coupon } from '../../domain/billing/coupon.ts'
 import type { Credit } from '../../domain/billing/credit.ts'
@@ -46,6 +47,18 @@ export function createBillingStory(options: StoryOptions): BillingStory {
       const counts = feature === charge.feature && stretches.some((each) => each.startMs <= occurredAtMs && occurredAtMs < each.endMs)
       return counts ? total + quantityNano : total
     }, 0n)
+  /** As a run reads it: everything that is asked for a page at once, before anything is decided. */
+  const answersFor = (questions: readonly UsageQuestion[]): UsageOf => {
+    const keyOf = (charge: string, stretches: unknown) => `${charge} ${JSON.stringify(stretches)}`
+    const answers = new Map(
+      questions.map(({ charge, stretches, cutOff }) => [keyOf(charge.key, stretches), usage(charge, stretches, cutOff)]),
+    )
+    return (charge, stretches) => {
+      const answer = answers.get(keyOf(charge.key, stretches))
+      if (answer === undefined) throw new Error(`${charge.key} was not asked for in ${JSON.stringify(stretches)}`)
+      return answer
+    }
+  }
   const stateNow = (): BillingState => ({
     ...{ currency, subscription, planVersions, siblings: options.siblings ?? [] },
     settings: { ...BILLING_SETTINGS_DEFAULT, ...options.settings },
@@ -68,12 +81,17 @@ export function createBillingStory(options: StoryOptions): BillingStory {
       subscription = { ...cancelSubscription(subscription, moment), ...more }
     },
     run: (nowMs) => {
-      const made = orThrow(decideInvoice(stateNow(), nowMs, usage, (index) => `inv_${decisions.length + index + 1}`))
-      for (const decision of made) {
+      const made: Decision[] = []
+      while (made.length < DOCUMENTS_PER_RUN_MAX) {
+        const decision = orThrow(
+          decideNext(stateNow(), nowMs, answersFor(usageQuestions(stateNow(), nowMs)), `inv_${decisions.length + 1}`),
+        )
+        if (decision === null) break
         const { cursor, baseFees, parts, committed, purse } = evolve(stateNow(), decision)
         book = { cursor, baseFees, parts, committed, purse }
+        made.push(decision)
+        decisions.push(decision)
       }
-      decisions.push(...made)
       return made
     },
     state: stateNow,

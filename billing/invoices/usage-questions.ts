@@ -1,0 +1,22 @@
+import type { CutOff } from '../../domain/billing/billed.ts'
+import type { Charge } from '../../domain/catalog/plan.ts'
+import type { InstantMs, Period } from '../../domain/identity.ts'
+import type { BillingState } from './billing-state.ts'
+import { partsDue } from './plan-parts.ts'
+import { countedOf } from './price-parts.ts'
+
+/**
+ * All usage that the next decision asks for, before it is made: so that a run reads it for a whole page of subscriptions at
+ * once. What is asked does not depend on any answer.
+ */
+export function usageQuestions<C extends string>(state: BillingState<C>, nowMs: InstantMs): readonly UsageQuestion[] {
+  return partsDue(state, nowMs).flatMap((part) =>
+    part.plan.charges.flatMap((charge) => {
+      const { segments, stretchesUpTo } = countedOf(state, part, charge)
+      const asked = segments.map(({ endMs }) => stretchesUpTo(endMs)).filter((stretches) => stretches.length > 0)
+      return asked.map((stretches) => ({ charge, stretches, cutOff: state.cutOff }))
+    }),
+  )
+}
+
+export type UsageQuestion = { readonly charge: Charge; readonly stretches: readonly Period[]; readonly cutOff: CutOff }
