@@ -1,4 +1,4 @@
-import { cpSync } from 'node:fs'
+import { cpSync, mkdirSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createSeededRandom, type SeededRandom } from '../support/seeded-random.ts'
@@ -52,7 +52,11 @@ export async function judgedRun({ seed, directory, template, dataDir, mutant, di
     },
   }
   // Of more than two thousand files the asynchronous copy takes a second of processor time, this one a tenth of it.
-  if (template !== null) cpSync(template, place.dataDir, { recursive: true })
+  if (template !== null) {
+    // The copy of a directory has the mode of a new one, which is open to others.
+    mkdirSync(place.dataDir, { recursive: true, mode: 0o700 })
+    cpSync(template, place.dataDir, { recursive: true })
+  }
   const url = `http://127.0.0.1:${place.port}`
   let last: ServerLife | null = null
   const verdict = await judge({
