@@ -14,7 +14,7 @@ process.env.TOLLGATE_TEST_IMPLEMENTATIONS ??= join(tmpdir(), `tollgate-implement
 
 // Forks, not threads: one process may hold one chDB directory, and the engine must not outlive a worker thread.
 // The bounds end a test that hangs; a busy machine does not reach them.
-const shared = { pool: 'forks', testTimeout: 300_000, hookTimeout: 600_000 } as const
+const shared = { pool: 'forks', testTimeout: 600_000, hookTimeout: 600_000 } as const
 const LONG = '**/*.long.test.ts'
 
 export default defineConfig({

@@ -44,10 +44,13 @@ function preparedDirectory(): Promise<string> {
     const server = spawn(process.execPath, [join(ROOT, 'runtime/tollgate.ts'), 'serve'], {
       cwd: ROOT,
       env: { ...process.env, ...COMPILED_ONCE, ...env },
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'pipe'],
     })
     const exited = once(server, 'exit')
     let output = ''
+    server.stderr.on('data', (chunk: Buffer) => {
+      output += chunk.toString()
+    })
     for await (const line of createInterface({ input: server.stdout })) {
       output += `${line}\n`
       if (line.includes('is ready after')) server.kill('SIGTERM')
