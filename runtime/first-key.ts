@@ -2,12 +2,13 @@ import { randomBytes } from 'node:crypto'
 import type { ApiKeyStore } from '../adapters/database/keys/api-key-store.ts'
 import type { TenantKey } from '../domain/identity.ts'
 import { hashSecret } from './http/key-ring.ts'
+import { KEY_CHANCE_BYTES, keyText } from './http/key-text.ts'
 
 export const DEFAULT_TENANT = 'default' as TenantKey
 
-/** 256 bits of chance, so that the hash that is stored cannot be guessed back. */
+/** Of a new key: 256 bits of chance, so that the hash that is stored cannot be guessed back. */
 export function createSecret(): string {
-  return `tg_${randomBytes(32).toString('base64url')}`
+  return keyText('secret', randomBytes(KEY_CHANCE_BYTES))
 }
 
 /**

@@ -62,12 +62,13 @@ function createApp(
   { keys, changes, idempotency }: RoleStores,
 ): HttpApp {
   return createHttpApp({
-    findPrincipal: createKeyRing(keys, changes),
+    findPrincipal: createKeyRing({ keys, feed: changes, clock, wrongKeysMax: config.wrongKeysMax }),
     idempotency,
     clock,
     log,
     registry,
     bodyBytesMax: config.bodyBytesMax,
+    trustedProxies: config.trustedProxies,
     version,
   })
 }

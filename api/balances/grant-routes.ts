@@ -32,7 +32,7 @@ export function grantRoutes(deps: GrantRoutesDeps): (app: HttpApp) => Promise<vo
   return async (app) => {
     app.post(
       '/v1/customers/:key/grants',
-      { config: { scope: 'admin', isIdempotent: true }, schema: CREATE_GRANT },
+      { config: { scope: 'manage', isIdempotent: true }, schema: CREATE_GRANT },
       async (request, reply) => {
         const { tenant } = request.principal
         const customer = request.params.key as CustomerKey
@@ -52,7 +52,7 @@ export function grantRoutes(deps: GrantRoutesDeps): (app: HttpApp) => Promise<vo
       if (data.length === 0) orThrow((await customers.get(tenant, customer)) ?? refuse('unknown_customer', { customer }))
       return { data: data.map(grantJson), nextCursor }
     })
-    app.post('/v1/grants/:id/void', { config: { scope: 'admin' }, schema: VOID_GRANT }, async (request) => {
+    app.post('/v1/grants/:id/void', { config: { scope: 'manage' }, schema: VOID_GRANT }, async (request) => {
       const { tenant } = request.principal
       const { id } = request.params
       const grant = orThrow((await grants.void(tenant, id as GrantId)) ?? refuse('unknown_grant', { grant: id }))

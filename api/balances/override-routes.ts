@@ -22,7 +22,7 @@ export type OverrideRoutesDeps = {
 export function overrideRoutes({ overrides, features, onEntitlementsChanged }: OverrideRoutesDeps): (app: HttpApp) => Promise<void> {
   return async (app) => {
     const path = '/v1/customers/:key/entitlements/:feature'
-    app.put(path, { config: { scope: 'admin' }, schema: PUT_OVERRIDE }, async (request, reply) => {
+    app.put(path, { config: { scope: 'manage' }, schema: PUT_OVERRIDE }, async (request, reply) => {
       const { tenant } = request.principal
       const { customer, feature } = keysOf(request.params)
       const known = orThrow((await features.get(tenant, feature)) ?? refuse('unknown_feature', { feature }))
@@ -36,7 +36,7 @@ export function overrideRoutes({ overrides, features, onEntitlementsChanged }: O
       const found = await overrides.get(request.principal.tenant, customer, feature)
       return overrideJson(customer, orThrow(found ?? refuse('unknown_entitlement', { customer, feature })))
     })
-    app.delete(path, { config: { scope: 'admin' }, schema: DELETE_OVERRIDE }, async (request, reply) => {
+    app.delete(path, { config: { scope: 'manage' }, schema: DELETE_OVERRIDE }, async (request, reply) => {
       const { tenant } = request.principal
       const { customer, feature } = keysOf(request.params)
       orThrow((await overrides.delete(tenant, customer, feature)) ?? refuse('unknown_entitlement', { customer, feature }))

@@ -32,7 +32,7 @@ export function resetRoutes(deps: ResetRoutesDeps): (app: HttpApp) => Promise<vo
   return async (app) => {
     app.post(
       '/v1/customers/:key/balances/:feature/reset',
-      { config: { scope: 'admin', isIdempotent: true }, schema: RESET },
+      { config: { scope: 'manage', isIdempotent: true }, schema: RESET },
       async (request, reply) => {
         const { tenant, keyId } = request.principal
         const customer = request.params.key as CustomerKey

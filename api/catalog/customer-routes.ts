@@ -13,7 +13,7 @@ const METADATA_CHARACTERS_MAX = 16_384
 
 export function customerRoutes({ customers }: CustomerRoutesDeps): (app: HttpApp) => Promise<void> {
   return async (app) => {
-    app.put('/v1/customers/:key', { config: { scope: 'admin' }, schema: PUT_CUSTOMER }, async (request, reply) => {
+    app.put('/v1/customers/:key', { config: { scope: 'manage' }, schema: PUT_CUSTOMER }, async (request, reply) => {
       const { name = null, email = null, subjects = [], metadata = {} } = request.body
       const characters = JSON.stringify(metadata).length
       if (characters > METADATA_CHARACTERS_MAX) {

@@ -48,7 +48,7 @@ export function subscriptionRoutes(deps: SubscriptionRoutesDeps): (app: HttpApp)
   return async (app) => {
     app.post(
       '/v1/subscriptions',
-      { config: { scope: 'admin', isIdempotent: true }, schema: CREATE_SUBSCRIPTION },
+      { config: { scope: 'manage', isIdempotent: true }, schema: CREATE_SUBSCRIPTION },
       async (request, reply) => {
         const { tenant } = request.principal
         const { customer, plan, startAt, anchor } = request.body
@@ -79,7 +79,7 @@ export function subscriptionRoutes(deps: SubscriptionRoutesDeps): (app: HttpApp)
       const nowMs = clock.now()
       return { data: await Promise.all(data.map((subscription) => subscriptionJson(subscription, nowMs, intervalOnce))), nextCursor }
     })
-    app.post('/v1/subscriptions/:id/cancel', { config: { scope: 'admin' }, schema: CANCEL_SUBSCRIPTION }, async (request) => {
+    app.post('/v1/subscriptions/:id/cancel', { config: { scope: 'manage' }, schema: CANCEL_SUBSCRIPTION }, async (request) => {
       const { tenant } = request.principal
       const id = request.params.id as SubscriptionId
       const nowMs = clock.now()
@@ -89,7 +89,7 @@ export function subscriptionRoutes(deps: SubscriptionRoutesDeps): (app: HttpApp)
       })
       return await changed(tenant, orThrow(orThrow(canceled) ?? refuse('unknown_subscription', { subscription: id })))
     })
-    app.post('/v1/subscriptions/:id/change', { config: { scope: 'admin' }, schema: CHANGE_SUBSCRIPTION }, async (request) => {
+    app.post('/v1/subscriptions/:id/change', { config: { scope: 'manage' }, schema: CHANGE_SUBSCRIPTION }, async (request) => {
       const { tenant } = request.principal
       const id = request.params.id as SubscriptionId
       const to = orThrow((await plans.get(tenant, request.body.plan as PlanKey)) ?? unknownPlan(request.body.plan))

@@ -26,6 +26,9 @@ import { meteredBalance } from '../balances/balance-json.ts'
 
 export type ReservationRoutesDeps = { readonly reservations: Reservations; readonly registry: Registry }
 
+/** An app holds and settles as it decides; who manages customers may end a hold that an app left behind. */
+const HOLDS = ['decide', 'manage'] as const
+
 /** Hold units before the work, settle what it really took. A hold is durable before it is answered. */
 export function reservationRoutes({ reservations, registry }: ReservationRoutesDeps): (app: HttpApp) => Promise<void> {
   const answers = new Counter({
@@ -35,7 +38,7 @@ export function reservationRoutes({ reservations, registry }: ReservationRoutesD
     registers: [registry],
   })
   return async (app) => {
-    app.post('/v1/reservations', { config: { scope: 'decide', isIdempotent: true }, schema: RESERVE }, async (request, reply) => {
+    app.post('/v1/reservations', { config: { scope: HOLDS, isIdempotent: true }, schema: RESERVE }, async (request, reply) => {
       const { customer, feature, quantity, ttlMs = RESERVATION_TTL_MS_DEFAULT, id = null } = request.body
       const reserved = await reservations.reserve(request.principal.tenant, id, {
         customer: customer as CustomerKey,
@@ -48,10 +51,10 @@ export function reservationRoutes({ reservations, registry }: ReservationRoutesD
       const balance = metered === null ? {} : { balance: meteredBalance(metered) }
       return reply.code(isNew ? 201 : 200).send({ ...reservationJson(hold), ...balance })
     })
-    app.get('/v1/reservations/:id', { config: { scope: 'decide' }, schema: GET_RESERVATION }, async (request) =>
+    app.get('/v1/reservations/:id', { config: { scope: HOLDS }, schema: GET_RESERVATION }, async (request) =>
       reservationJson(orThrow(await reservations.find(request.principal.tenant, request.params.id))),
     )
-    app.post('/v1/reservations/:id/settle', { config: { scope: 'decide' }, schema: SETTLE }, async (request) => {
+    app.post('/v1/reservations/:id/settle', { config: { scope: HOLDS }, schema: SETTLE }, async (request) => {
       const { quantity, data, time } = request.body
       const usage = {
         quantity: orThrow(parseSettledQuantity(quantity)),
@@ -60,10 +63,10 @@ export function reservationRoutes({ reservations, registry }: ReservationRoutesD
       }
       return reservationJson(orThrow(await reservations.settle(request.principal.tenant, request.params.id, usage)))
     })
-    app.post('/v1/reservations/:id/release', { config: { scope: 'decide' }, schema: RELEASE }, async (request) =>
+    app.post('/v1/reservations/:id/release', { config: { scope: HOLDS }, schema: RELEASE }, async (request) =>
       reservationJson(orThrow(await reservations.release(request.principal.tenant, request.params.id))),
     )
-    app.post('/v1/reservations/:id/extend', { config: { scope: 'decide' }, schema: EXTEND }, async (request) => {
+    app.post('/v1/reservations/:id/extend', { config: { scope: HOLDS }, schema: EXTEND }, async (request) => {
       const ttlMs = orThrow(parseTtlMs(request.body.ttlMs))
       return reservationJson(orThrow(await reservations.extend(request.principal.tenant, request.params.id, ttlMs)))
     })

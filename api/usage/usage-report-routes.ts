@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.ts'
 import { formatQuantity, parseQuantity } from '../../domain/decimal.ts'
 import type { CustomerKey, FeatureKey, InstantMs } from '../../domain/identity.ts'
 import { EVENT_AGE_MAX_MS, EVENT_LEAD_MAX_MS } from '../../domain/metering/usage-event.ts'
+import { hasScope, type Principal } from '../../domain/principal.ts'
 import { isRefusal, type Outcome, orThrow, refuse, refuseField, refuseFields } from '../../domain/refusal.ts'
 import type { UsageReports } from '../../entitlements/usage-reports.ts'
 import { type HttpApp, ProblemSchema } from '../../schemas/http/common.ts'
@@ -26,10 +27,11 @@ export function usageReportRoutes({ usageReports, clock, registry, createId }: U
     registers: [registry],
   })
   return async (app) => {
-    app.post('/v1/usage', { config: { scope: 'ingest', isIdempotent: true }, schema: REPORT_USAGE }, async (request, reply) => {
+    app.post('/v1/usage', { config: { scope: ['ingest', 'manage'], isIdempotent: true }, schema: REPORT_USAGE }, async (request, reply) => {
       const { customer, feature, behaviour, id = createId(), time } = request.body
       const nowMs = clock.now()
       const quantity = orThrow(parseReported(request.body.quantity, behaviour))
+      orThrow(mayReport(request.principal, behaviour, quantity))
       const outcome = await usageReports.report(request.principal.tenant, {
         customer: customer as CustomerKey,
         feature: feature as FeatureKey,
@@ -58,7 +60,7 @@ const REPORT_USAGE = {
   operationId: 'reportUsage',
   summary: 'Report usage of a metered feature directly',
   description:
-    'Answers once the report is durable; it counts in windows, balances and invoices like an event, in the order of arrival. Needs scope `ingest`. ' +
+    'Answers once the report is durable; it counts in windows, balances and invoices like an event, in the order of arrival. `set`, and a negative quantity, take usage away and need scope `manage`. ' +
     'The feature must be metered by sum or count. With a filter on dimensions the report counts under the first value of each.',
   body: UsageReportInputSchema,
   response: { 202: UsageReportSchema, 400: ProblemSchema, 404: ProblemSchema, 409: ProblemSchema, 503: ProblemSchema },
@@ -68,6 +70,13 @@ function parseReported(input: string | number, behaviour: 'delta' | 'set'): Outc
   const quantity = parseQuantity(input)
   if (quantity !== null && (behaviour === 'delta' || quantity >= 0n)) return quantity
   return refuseField('quantity', refuse('invalid_quantity', { quantity: input, range: behaviour === 'set' ? 'from 0' : 'any' }))
+}
+
+/** Whoever may send events can add usage; to take usage away is to change what a customer owes. */
+function mayReport(principal: Principal, behaviour: 'delta' | 'set', quantity: bigint): Outcome<true> {
+  const wanted = behaviour === 'set' ? 'set' : quantity < 0n ? 'negative' : null
+  if (wanted === null || hasScope(principal, 'manage')) return true
+  return refuse('missing_scope', { scope: 'manage', has: principal.scopes, wanted })
 }
 
 /** The same bounds as an event's. */

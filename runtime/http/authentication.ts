@@ -1,14 +1,14 @@
-import { type Principal, SCOPES, type Scope } from '../../domain/principal.ts'
+import { hasScope, type Principal, SCOPES, type Scope } from '../../domain/principal.ts'
 import { RefusalError, refuse } from '../../domain/refusal.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 
-/** From a key's secret to whom it belongs; null when there is no such key. */
-export type FindPrincipal = (secret: string) => Principal | null | Promise<Principal | null>
+/** From a key's secret to whom it belongs; null when there is no such key. `ip` is read only where the key is not known. */
+export type FindPrincipal = (secret: string, request: { readonly ip: string }) => Principal | null | Promise<Principal | null>
 
 const SECRET_CHARACTERS_MAX = 256
 const BEARER = 'bearer '
 
-/** Every route that names a scope needs a key that has it; `admin` has all. */
+/** Every route that names scopes needs a key that has one of them; `admin` has all. */
 export function authenticateRequests(app: HttpApp, findPrincipal: FindPrincipal): void {
   app.decorateRequest('principal', null as unknown as Principal)
   // By callback: most keys are known and answered at once, and a promise per request costs more than finding one.
@@ -20,7 +20,7 @@ export function authenticateRequests(app: HttpApp, findPrincipal: FindPrincipal)
     }
     try {
       const secret = secretOf(request.headers.authorization)
-      const found = secret === null ? null : findPrincipal(secret)
+      const found = secret === null ? null : findPrincipal(secret, request)
       if (found instanceof Promise) {
         found.then(admit).then(() => done(), done)
         return
@@ -42,13 +42,13 @@ function secretOf(header: string | undefined): string | null {
   return secret.length > SECRET_CHARACTERS_MAX || /\s/.test(secret) ? null : secret
 }
 
-function admitted(principal: Principal | null, scope: Scope): Principal {
+function admitted(principal: Principal | null, scope: Scope | readonly Scope[]): Principal {
   if (principal === null) {
     throw new RefusalError(refuse('invalid_key', {}))
   }
-  if (!principal.scopes.includes(scope) && !principal.scopes.includes('admin')) {
+  if (!hasScope(principal, scope)) {
     const has = SCOPES.filter((each) => principal.scopes.includes(each))
-    throw new RefusalError(refuse('missing_scope', { scope, has, wanted: 'route' }))
+    throw new RefusalError(refuse('missing_scope', { scope: [scope].flat().join(' or '), has, wanted: 'route' }))
   }
   return principal
 }

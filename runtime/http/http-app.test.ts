@@ -154,6 +154,7 @@ describe('every error is a problem of its own', () => {
     expect(answer.json()).toMatchObject({ status, code, type: `urn:tollgate:problem:${code}` })
     expect(answer.statusCode).toBe(status)
     expect(answer.headers['content-type']).toContain('application/problem+json')
+    expect(answer.headers['x-request-id']).toBe(answer.json().requestId)
     expect(answer.headers['retry-after']).toBe(retryAfter)
     expect(answer.body).not.toContain('secret')
   })
@@ -178,6 +179,7 @@ describe('what Node would answer without a body is a problem too', () => {
     socket.destroy()
     expect(text).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
     expect(text).toMatch(/content-type: application\/problem\+json/i)
+    expect(text).toMatch(/x-request-id: [0-9a-f]{16}-\w+\r\n/i)
     expect(text).toContain(`"code":"${code}"`)
   })
 })
@@ -229,6 +231,15 @@ describe('Idempotency-Key', () => {
     expect((await app.inject(boss(flat, { 'idempotency-key': 'i2' }))).json()).toEqual({ made: madeBefore + 1 })
   })
 })
+
+test.each(['/healthz', '/openapi.json', '/v1/things/a', '/v1/nothing', '/docs/errors'])(
+  '%s is answered with the id of its request',
+  async (url) => {
+    const [one, two] = [await app.inject({ url, headers: reader }), await app.inject({ url, headers: reader })]
+    expect(one.headers['x-request-id']).toMatch(/^[0-9a-f]{16}-\w+$/)
+    expect(one.headers['x-request-id']).not.toBe(two.headers['x-request-id'])
+  },
+)
 
 test('a key with a slash is one path segment', async () => {
   expect((await app.inject({ url: '/v1/things/team%2Fa?limit=3', headers: reader })).json()).toEqual({ key: 'team/a', limit: 3 })

@@ -28,6 +28,8 @@ export type HttpAppOptions = {
   readonly registry: Registry
   /** Of a body that a route does not bound by itself. */
   readonly bodyBytesMax: number
+  /** Addresses and networks whose `X-Forwarded-For` is believed; none when absent. */
+  readonly trustedProxies?: readonly string[]
   readonly version?: string
 }
 
@@ -40,27 +42,32 @@ const PARAM_CHARACTERS_MAX = 384
 /** The HTTP server without routes of its own but /healthz, /metrics, /openapi.json and /docs; stages register theirs. */
 export function createHttpApp(options: HttpAppOptions): HttpApp {
   const { log, registry } = options
+  const createRequestId = createRequestIds()
   const app: HttpApp = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyBytesMax,
+    trustProxy: options.trustedProxies === undefined || options.trustedProxies.length === 0 ? false : [...options.trustedProxies],
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     // Node's own refusal of a request without Host has no body; ours is a problem like any other.
     http: { headersTimeout: HEADERS_TIMEOUT_MS, requireHostHeader: false },
     routerOptions: { maxParamLength: PARAM_CHARACTERS_MAX },
-    genReqId: createRequestIds(),
+    genReqId: createRequestId,
     // What we log names the request itself; a child logger for each would be made and hardly ever used.
     childLoggerFactory: (logger) => logger,
     return503OnClosing: false,
-    clientErrorHandler: answerUnreadableRequest,
+    clientErrorHandler: (error, socket) => answerUnreadableRequest(error, socket, createRequestId()),
     frameworkErrors: (error, _request, reply) => sendProblem(reply as unknown as FastifyReply, problemOfError(error)),
   }).withTypeProvider<TypeBoxTypeProvider>()
 
   const paths = createKnownPaths()
   app.addHook('onRoute', (route) => paths.add(route.url, [route.method].flat()))
   app.removeContentTypeParser('text/plain')
-  app.server.on('checkExpectation', answerUnmetExpectation)
+  app.server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) =>
+    answerUnmetExpectation(response, createRequestId()),
+  )
+  nameRequests(app)
   requireHost(app)
   refuseDeepBodies(app)
   validateRequests(app)
@@ -81,6 +88,16 @@ function createRequestIds(): () => string {
   let requests = 0
   return () => `${ofProcess}-${(++requests).toString(36)}`
 }
+
+/** Every answer names its request as the log does. */
+function nameRequests(app: HttpApp): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header(REQUEST_ID_HEADER, request.id)
+    done()
+  })
+}
+
+const REQUEST_ID_HEADER = 'x-request-id'
 
 function observeRoutes(app: HttpApp, registry: Registry): void {
   app.get('/healthz', { schema: HEALTH_SCHEMA }, async () => ({ status: 'ok' as const }))
@@ -132,6 +149,8 @@ function sendProblem(reply: FastifyReply, { problem, retryAfterSeconds }: Proble
     reply.header('retry-after', String(Math.max(1, Math.ceil(retryAfterSeconds))))
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
   refusedAs.set(reply.request, problem.code)
+  // What the framework refuses before the first hook has no name yet.
+  reply.header(REQUEST_ID_HEADER, reply.request.id)
   return reply
     .code(problem.status)
     .type(PROBLEM_CONTENT_TYPE)
@@ -147,21 +166,22 @@ function requireHost(app: HttpApp): void {
 }
 
 /** Of what `Expect` may ask for, Node itself answers 100-continue. */
-function answerUnmetExpectation(_request: IncomingMessage, response: ServerResponse): void {
+function answerUnmetExpectation(response: ServerResponse, requestId: string): void {
   const { problem } = problemOfRefusal(refuse('unmet_expectation', {}))
-  response.writeHead(problem.status, { 'content-type': PROBLEM_CONTENT_TYPE, connection: 'close' }).end(JSON.stringify(problem))
+  const headers = { 'content-type': PROBLEM_CONTENT_TYPE, connection: 'close', [REQUEST_ID_HEADER]: requestId }
+  response.writeHead(problem.status, headers).end(JSON.stringify({ ...problem, requestId }))
 }
 
 /** What is not even HTTP never reaches a route. */
-function answerUnreadableRequest(error: Error & { code?: string }, socket: Socket): void {
+function answerUnreadableRequest(error: Error & { code?: string }, socket: Socket, requestId: string): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
     return
   }
   const { problem } = problemOfRefusal(unreadableRequest(error.code))
-  const body = JSON.stringify(problem)
+  const body = JSON.stringify({ ...problem, requestId })
   socket.end(
-    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\nContent-Type: ${PROBLEM_CONTENT_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\nContent-Type: ${PROBLEM_CONTENT_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nX-Request-Id: ${requestId}\r\nConnection: close\r\n\r\n${body}`,
   )
 }
 

@@ -1,5 +1,6 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
+import type { Scope } from '../../domain/principal.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { ProblemSchema } from '../../schemas/http/common.ts'
 import { errorReference } from '../../schemas/http/error-reference.ts'
@@ -26,8 +27,8 @@ export function describeApi(app: HttpApp, version: string): void {
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'A key of a tenant' } } },
     },
     transform: ({ schema, url, route }) => {
-      const scope = (route.config as { scope?: string } | undefined)?.scope
-      return { schema: described(schema as RouteSchema | undefined, scope) as never, url }
+      const scopes = [route.config?.scope ?? []].flat()
+      return { schema: described(schema as RouteSchema | undefined, scopes) as never, url }
     },
   })
   app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true, uiConfig: { docExpansion: 'list', persistAuthorization: true } })
@@ -39,22 +40,24 @@ export function describeApi(app: HttpApp, version: string): void {
   })
 }
 
-function described(schema: RouteSchema | undefined, scope: string | undefined): RouteSchema {
+function described(schema: RouteSchema | undefined, scopes: readonly Scope[]): RouteSchema {
   if (schema?.hide === true) return schema
-  const problems = scope === undefined ? {} : { 401: 'No key, or no such key', 403: `The key has not the scope ${scope}` }
+  const isOpen = scopes.length === 0
+  const problems = isOpen ? {} : { 401: 'No key, or no such key', 403: `The key has not the scope ${scopes.join(' or ')}` }
   const response: Record<string, unknown> = { ...schema?.response }
   for (const [status, description] of Object.entries(problems)) response[status] ??= { description }
   for (const [status, answer] of Object.entries(response)) {
     if (/^[45]/.test(status)) response[status] = problemResponse(answer as { description?: string })
   }
-  const description = [schema?.description, scope === undefined ? undefined : `Needs scope \`${scope}\`.`].filter(
-    (text) => text !== undefined,
-  )
+  const description = [
+    schema?.description,
+    isOpen ? undefined : `Needs scope ${scopes.map((scope) => `\`${scope}\``).join(' or ')}.`,
+  ].filter((text) => text !== undefined)
   return {
     ...schema,
     response,
     ...(description.length === 0 ? {} : { description: description.join('\n\n') }),
-    ...(scope === undefined ? {} : { security: [{ bearer: [] }] }),
+    ...(isOpen ? {} : { security: [{ bearer: [] }] }),
   }
 }
 

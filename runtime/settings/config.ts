@@ -1,4 +1,5 @@
-import { oneOf, optionalText, ROLES, roles, type Setting, secret, text, url, wholeNumber } from './setting.ts'
+import { HTTP_BOUNDS } from '../http/http-bounds.ts'
+import { addresses, oneOf, optionalText, ROLES, roles, type Setting, secret, text, url, wholeNumber } from './setting.ts'
 
 /**
  * Every setting of the process, once: environment variable, parser, default, one line of meaning. The README's table,
@@ -29,6 +30,16 @@ export const SETTINGS = {
     7,
     { min: 1, max: 3_650 },
     'Days a record stays in the embedded event log once the usage store has its events, where they stay',
+  ),
+  wrongKeysMax: wholeNumber(
+    'TOLLGATE_WRONG_KEYS_MAX',
+    HTTP_BOUNDS.wrongKeys.most,
+    { min: 1, max: 1_000_000 },
+    'Most requests with a wrong key that one address may send in a minute; above it only keys that were used before are let in',
+  ),
+  trustedProxies: addresses(
+    'TOLLGATE_TRUSTED_PROXIES',
+    'Addresses of proxies, or their networks (`10.0.0.0/8,127.0.0.1`), whose `X-Forwarded-For` says where a request comes from',
   ),
   bodyBytesMax: wholeNumber('TOLLGATE_BODY_BYTES_MAX', 1_048_576, { min: 1_024, max: 67_108_864 }, 'Largest body, but for events'),
   eventPackedBytesMax: wholeNumber(

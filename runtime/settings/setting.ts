@@ -1,3 +1,6 @@
+import { isIP } from 'node:net'
+import { isBrokenKeyText } from '../http/key-text.ts'
+
 /** The roles of a process; `runtime/stages.ts` has the stages of each. */
 export const ROLES = ['ingest', 'aggregator', 'api', 'billing'] as const
 export type Role = (typeof ROLES)[number]
@@ -34,6 +37,29 @@ export function optionalText(
     parse: (given) => (given.length < minCharacters ? { problem: `must have at least ${minCharacters} characters` } : { value: given }),
     show: (value) => (value === null ? '' : isSecret ? '(set)' : value),
   }
+}
+
+/** IP addresses and networks, separated by commas. */
+export function addresses(name: string, meaning: string): Setting<readonly string[]> {
+  return {
+    name,
+    default: [],
+    meaning,
+    isSecret: false,
+    parse(given) {
+      const value = given.split(',').map((each) => each.trim())
+      const wrong = value.find((each) => !isNetwork(each))
+      return wrong === undefined ? { value } : { problem: `must be IP addresses or networks such as 10.0.0.0/8, and '${wrong}' is none` }
+    },
+    show: (value) => value.join(','),
+  }
+}
+
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/')
+  const family = isIP(address)
+  if (family === 0 || rest.length > 0) return false
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
 }
 
 export function wholeNumber(name: string, defaultNumber: number, bounds: { min: number; max: number }, meaning: string): Setting<number> {
@@ -141,6 +167,7 @@ export function secret(name: string, meaning: string, minCharacters: number): Se
     parse(given) {
       const parsed = plain.parse(given)
       if ('problem' in parsed) return parsed
+      if (isBrokenKeyText(given)) return { problem: 'begins like a key of Tollgate and is none: it is mistyped or cut off' }
       if (EXAMPLE_TEXT.test(given)) return { problem: 'is a text for examples; make one with `openssl rand -hex 24`' }
       if (!/^[\x21-\x7e]+$/.test(given))
         return { problem: 'must have printable ASCII characters only and no blanks, as it goes into a header' }

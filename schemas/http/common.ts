@@ -5,8 +5,8 @@ import type { Principal, Scope } from '../../domain/principal.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The scope a key needs; a route without one is open to all. */
-    scope?: Scope
+    /** The scope a key needs, or several of which one is enough; a route without one is open to all. */
+    scope?: Scope | readonly Scope[]
     /** A POST that creates: honours `Idempotency-Key`. */
     isIdempotent?: boolean
   }

@@ -12,8 +12,8 @@ export type RefusalAnswer = {
 }
 
 export function refusalAnswer(refusal: Refusal): RefusalAnswer {
-  const { code, errors } = refusal
-  const { retryAfterSeconds } = REFUSALS[code]
+  const { code, errors, fields } = refusal
+  const retryAfterSeconds = fields !== null && 'retryAfterSeconds' in fields ? fields.retryAfterSeconds : REFUSALS[code].retryAfterSeconds
   return {
     code,
     status: refusalStatus(refusal),

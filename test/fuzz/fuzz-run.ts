@@ -43,7 +43,7 @@ const OTHERS_QUANTITY = '2718281.5'
 export async function fuzzRun(options: FuzzOptions): Promise<FuzzReport> {
   const { dataDir, otherAdminKey } = await directoryOfTwoTenants()
   const collector = new URL('./collect-garbage-on-signal.ts', import.meta.url)
-  const env = { NODE_OPTIONS: `--expose-gc --import=${collector.href}`, TOLLGATE_LOG_LEVEL: 'error' }
+  const env = { NODE_OPTIONS: `--expose-gc --import=${collector.href}`, TOLLGATE_LOG_LEVEL: 'error', TOLLGATE_WRONG_KEYS_MAX: '1000000' }
   const tollgate = await startTollgate({ dataDir, env })
   try {
     return await fuzz(options, tollgate, otherAdminKey)

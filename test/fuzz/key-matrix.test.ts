@@ -14,7 +14,7 @@ const scopedKeys = {} as Record<Scope, string>
 
 beforeAll(async () => {
   const { dataDir, otherAdminKey } = await directoryOfTwoTenants()
-  tollgate = await startTollgate({ dataDir })
+  tollgate = await startTollgate({ dataDir, env: { TOLLGATE_WRONG_KEYS_MAX: '1000000' } })
   otherKey = otherAdminKey
   const call = callerOf(tollgate, tollgate.adminKey)
   world = await fillTenant(call, tollgate.adminKey, MARKER, '1234.5')
@@ -43,6 +43,7 @@ const NO_KEYS: readonly { readonly kind: string; readonly authorization: () => s
   { kind: 'a key alone', authorization: () => tollgate.adminKey, code: 'missing_key' },
   { kind: 'two keys', authorization: () => `Bearer ${tollgate.adminKey} ${tollgate.adminKey}`, code: 'invalid_key' },
   { kind: 'wrong', authorization: () => `Bearer tg_${'A'.repeat(43)}`, code: 'invalid_key' },
+  { kind: 'made up', authorization: () => `Bearer tg_sk_${'A'.repeat(49)}`, code: 'invalid_key' },
   { kind: 'cut short', authorization: () => `Bearer ${tollgate.adminKey.slice(0, -1)}`, code: 'invalid_key' },
   { kind: 'with more behind it', authorization: () => `Bearer ${tollgate.adminKey}x`, code: 'invalid_key' },
   { kind: 'in capitals', authorization: () => `Bearer ${tollgate.adminKey.toUpperCase()}`, code: 'invalid_key' },
@@ -54,12 +55,12 @@ test('the table names every route of the OpenAPI document and no other, with the
   const { paths } = await tollgate.ok<{ paths: Record<string, Record<string, { description?: string }>> }>('GET', '/openapi.json')
   const documented = Object.entries(paths).flatMap(([path, operations]) =>
     Object.entries(operations).map(([method, { description = '' }]) => {
-      const scope = /Needs scope `(\w+)`/.exec(description)?.[1] ?? null
-      return { route: `${method.toUpperCase()} ${path}`, scope }
+      const [, scope = null, orScope] = /Needs scope `(\w+)`(?: or `(\w+)`)?/.exec(description) ?? []
+      return { route: `${method.toUpperCase()} ${path}`, scope, orScope }
     }),
   )
   const byRoute = (a: { route: string }, b: { route: string }) => (a.route < b.route ? -1 : 1)
-  expect(ROUTE_SCOPES.map(({ route, scope }) => ({ route, scope })).sort(byRoute)).toEqual(documented.sort(byRoute))
+  expect(ROUTE_SCOPES.map(({ route, scope, orScope }) => ({ route, scope, orScope })).sort(byRoute)).toEqual(documented.sort(byRoute))
 })
 
 test.each(ROUTE_SCOPES.filter(({ scope }) => scope !== null))('$route is refused without a key of scope $scope', async (row) => {
@@ -67,7 +68,7 @@ test.each(ROUTE_SCOPES.filter(({ scope }) => scope !== null))('$route is refused
   for (const { kind, authorization } of NO_KEYS) refused[kind] = await refusalOf(row, authorization())
   expect(refused).toEqual(Object.fromEntries(NO_KEYS.map(({ kind, code }) => [kind, `401 ${code}`])))
 
-  const lacking = SCOPES.filter((scope) => scope !== row.scope && scope !== 'admin')
+  const lacking = SCOPES.filter((scope) => scope !== row.scope && scope !== row.orScope && scope !== 'admin')
   for (const scope of lacking) refused[scope] = await refusalOf(row, `Bearer ${scopedKeys[scope]}`)
   expect(lacking.map((scope) => refused[scope])).toEqual(lacking.map(() => '403 missing_scope'))
 })
@@ -123,4 +124,33 @@ describe('a key of the right scope is let in', () => {
     // What a repeat of it comes to is not the matter here.
     expect([401, 403]).not.toContain((await send(row, `Bearer ${tollgate.adminKey}`)).status)
   })
+})
+
+test.each([
+  { kind: 'a set', body: { quantity: '0', behaviour: 'set' } },
+  { kind: 'a negative quantity', body: { quantity: '-5', behaviour: 'delta' } },
+])('$kind takes usage away, and needs scope manage', async ({ body }) => {
+  const report = { customer: 'acme', feature: 'tokens', ...body }
+  const statusWith = async (key: string) => {
+    const answer = await tollgate.call('POST', '/v1/usage', report, { authorization: `Bearer ${key}` })
+    return { status: answer.status, ...(answer.body as { code?: string; detail?: string }) }
+  }
+  expect(await statusWith(scopedKeys.ingest)).toMatchObject({
+    status: 403,
+    code: 'missing_scope',
+    detail: expect.stringContaining('manage'),
+  })
+  expect(await statusWith(scopedKeys.manage)).toMatchObject({ status: 202 })
+})
+
+test('no key but an admin key makes keys, so none makes one that may more than itself', async () => {
+  for (const scope of SCOPES) {
+    const answer = await tollgate.call(
+      'POST',
+      '/v1/keys',
+      { name: 'more', scopes: ['admin'] },
+      { authorization: `Bearer ${scopedKeys[scope]}` },
+    )
+    expect({ scope, status: answer.status }).toEqual({ scope, status: scope === 'admin' ? 201 : 403 })
+  }
 })

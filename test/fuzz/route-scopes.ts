@@ -6,6 +6,8 @@ export type RouteRow = {
   readonly route: string
   /** The scope that a key needs; null: open to all, without a key. */
   readonly scope: Scope | null
+  /** Another scope that is enough. */
+  readonly orScope?: Scope
   /** A valid request of the tenant of this world. */
   readonly request: (world: TenantWorld) => { readonly path: string; readonly body?: unknown }
   /** Its status with a key of this scope. */
@@ -41,7 +43,14 @@ export const ROUTE_SCOPES: readonly RouteRow[] = [
   { route: 'GET /metrics', scope: null, request: at('/metrics'), own: 200, ofOther: 200 },
 
   { route: 'POST /v1/events', scope: 'ingest', request: at('/v1/events', event), own: 202, ofOther: 202 },
-  { route: 'POST /v1/usage', scope: 'ingest', request: at('/v1/usage', { ...usage, behaviour: 'delta' }), own: 202, ofOther: 404 },
+  {
+    route: 'POST /v1/usage',
+    scope: 'ingest',
+    orScope: 'manage',
+    request: at('/v1/usage', { ...usage, behaviour: 'delta' }),
+    own: 202,
+    ofOther: 404,
+  },
 
   { route: 'GET /v1/events', scope: 'read', request: at('/v1/events?customer=acme&limit=10'), own: 200, ofOther: 200 },
   { route: 'GET /v1/events/{id}', scope: 'read', request: at('/v1/events/request-1?customer=acme'), own: 200, ofOther: 404 },
@@ -106,22 +115,39 @@ export const ROUTE_SCOPES: readonly RouteRow[] = [
   {
     route: 'POST /v1/reservations',
     scope: 'decide',
+    orScope: 'manage',
     request: at('/v1/reservations', { ...usage, id: 'hold-4', ttlMs: 60_000 }),
     own: 201,
     ofOther: 404,
   },
-  { route: 'GET /v1/reservations/{id}', scope: 'decide', request: at('/v1/reservations/hold-1'), own: 200, ofOther: 404 },
+  {
+    route: 'GET /v1/reservations/{id}',
+    scope: 'decide',
+    orScope: 'manage',
+    request: at('/v1/reservations/hold-1'),
+    own: 200,
+    ofOther: 404,
+  },
   {
     route: 'POST /v1/reservations/{id}/settle',
     scope: 'decide',
+    orScope: 'manage',
     request: at('/v1/reservations/hold-1/settle', { quantity: '1', data: { model: 'small' } }),
     own: 200,
     ofOther: 404,
   },
-  { route: 'POST /v1/reservations/{id}/release', scope: 'decide', request: at('/v1/reservations/hold-2/release'), own: 200, ofOther: 404 },
+  {
+    route: 'POST /v1/reservations/{id}/release',
+    scope: 'decide',
+    orScope: 'manage',
+    request: at('/v1/reservations/hold-2/release'),
+    own: 200,
+    ofOther: 404,
+  },
   {
     route: 'POST /v1/reservations/{id}/extend',
     scope: 'decide',
+    orScope: 'manage',
     request: at('/v1/reservations/hold-3/extend', { ttlMs: 90_000 }),
     own: 200,
     ofOther: 404,
@@ -146,63 +172,63 @@ export const ROUTE_SCOPES: readonly RouteRow[] = [
   { route: 'PUT /v1/plans/{key}', scope: 'admin', request: at('/v1/plans/team', plan), own: 201, ofOther: 400 },
   {
     route: 'PUT /v1/customers/{key}',
-    scope: 'admin',
+    scope: 'manage',
     request: at('/v1/customers/globex', { name: 'Globex', subjects: ['seat-9'], metadata: { since: 2020 } }),
     own: 201,
     ofOther: 201,
   },
   {
     route: 'POST /v1/subscriptions',
-    scope: 'admin',
+    scope: 'manage',
     request: at('/v1/subscriptions', { customer: 'acme', plan: 'pro' }),
     own: 201,
     ofOther: 400,
   },
   {
     route: 'POST /v1/subscriptions/{id}/change',
-    scope: 'admin',
+    scope: 'manage',
     request: ({ subscription }) => ({ path: `/v1/subscriptions/${subscription}/change`, body: { plan: 'pro', at: 'periodEnd' } }),
     own: 200,
     ofOther: 400,
   },
   {
     route: 'POST /v1/subscriptions/{id}/cancel',
-    scope: 'admin',
+    scope: 'manage',
     request: ({ subscription }) => ({ path: `/v1/subscriptions/${subscription}/cancel`, body: { at: 'periodEnd' } }),
     own: 200,
     ofOther: 404,
   },
   {
     route: 'PUT /v1/customers/{key}/entitlements/{feature}',
-    scope: 'admin',
+    scope: 'manage',
     request: at('/v1/customers/acme/entitlements/tokens', { limit: '70000', limitType: 'hard', reset: 'day' }),
     own: 201,
     ofOther: 404,
   },
   {
     route: 'DELETE /v1/customers/{key}/entitlements/{feature}',
-    scope: 'admin',
+    scope: 'manage',
     request: at('/v1/customers/acme/entitlements/tokens'),
     own: 204,
     ofOther: 404,
   },
   {
     route: 'POST /v1/customers/{key}/grants',
-    scope: 'admin',
+    scope: 'manage',
     request: at('/v1/customers/acme/grants', { feature: 'tokens', amount: '10', priority: 5, expiresAt: null }),
     own: 201,
     ofOther: 404,
   },
   {
     route: 'POST /v1/grants/{id}/void',
-    scope: 'admin',
+    scope: 'manage',
     request: ({ grant }) => ({ path: `/v1/grants/${grant}/void` }),
     own: 200,
     ofOther: 404,
   },
   {
     route: 'POST /v1/customers/{key}/balances/{feature}/reset',
-    scope: 'admin',
+    scope: 'manage',
     request: at('/v1/customers/acme/balances/tokens/reset', { reason: 'asked for' }),
     own: 201,
     ofOther: 404,

@@ -17,7 +17,7 @@ export async function directoryOfTwoTenants(): Promise<{ readonly dataDir: strin
   await fillFromPrepared(dataDir)
   const args = ['keys', 'create', '--name', 'other admin', '--scopes', 'admin', '--tenant', 'other']
   const { code, output } = await runTollgate(args, { TOLLGATE_DATA_DIR: dataDir })
-  const otherAdminKey = /tg_[\w-]{43}/.exec(output)?.[0]
+  const otherAdminKey = /tg_sk_\w{49}/.exec(output)?.[0]
   if (code !== 0 || otherAdminKey === undefined) throw new Error(`no key for the second tenant:\n${output}`)
   return { dataDir, otherAdminKey }
 }

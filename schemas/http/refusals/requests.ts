@@ -1,5 +1,13 @@
 import { type FieldsOf, type RefusalRows, wrongField } from './refusal-row.ts'
 
+/** What it was that needed the scope. */
+const WANTED = {
+  route: 'This route',
+  backfill: '?backfill=true, which lifts the bounds on event time,',
+  set: 'A report with behaviour set',
+  negative: 'A negative quantity',
+} as const
+
 /** Refused before a route looks at what is asked for: the key, the body, the shape. */
 export const REQUEST_REFUSALS = {
   missing_key: {
@@ -18,10 +26,23 @@ export const REQUEST_REFUSALS = {
     status: 403,
     means: 'The key may not do this.',
     next: 'Use a key with the scope that `detail` names.',
-    detail: ({ scope, has, wanted }: { scope: string; has: readonly string[]; wanted: 'route' | 'backfill' }) =>
-      wanted === 'backfill'
-        ? `?backfill=true lifts the bounds on event time and needs a key with scope ${scope}.`
-        : `This route needs a key with scope ${scope}; this key has ${has.join(', ') || 'none'}.`,
+    detail: ({ scope, has, wanted }: { scope: string; has: readonly string[]; wanted: keyof typeof WANTED }) =>
+      `${WANTED[wanted]} needs a key with scope ${scope}; this key has ${has.join(', ') || 'none'}.`,
+  },
+  too_many_wrong_keys: {
+    status: 429,
+    means: 'Too many requests with wrong keys came from this address. Keys that were used before go on.',
+    next: 'Correct the key, and try again after `Retry-After`.',
+    detail: ({ wrongKeysMax, retryAfterSeconds }: { wrongKeysMax: number; retryAfterSeconds: number }) =>
+      `${wrongKeysMax} requests with a wrong key came from this address within a minute, the most that may. Correct the key, and try again in ${retryAfterSeconds} s.`,
+  },
+  too_many_key_lookups: {
+    status: 503,
+    means: 'More new keys are looked up at once than may be.',
+    next: 'Try again after `Retry-After`.',
+    retryAfterSeconds: 1,
+    detail: ({ lookupsMax }: { lookupsMax: number }) =>
+      `${lookupsMax} keys are being looked up in this process, the most that may be at once; try again in 1 s.`,
   },
   missing_host: {
     status: 400,
