@@ -6,6 +6,7 @@ import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { invariant } from '../base/invariant.ts'
 import { type MaybePromise, whenKnown } from '../base/maybe-promise.ts'
+import { createSharedWork } from '../base/shared-work.ts'
 import type { LedgerSnapshot } from '../domain/allowance/allowance-ledger.ts'
 import type { MeteredEntitlement } from '../domain/entitlements/entitlements.ts'
 import { countingBasis } from '../domain/entitlements/tracked-feature.ts'
@@ -15,7 +16,6 @@ import { capOn, countedIn, createCounterPeriods } from './counter-periods.ts'
 import type { CountersCatchUp } from './counters-catch-up.ts'
 import type { EntitlementCache } from './entitlement-cache.ts'
 import type { MeteredSpent } from './metered-spent.ts'
-import { createSharedWork } from './shared-work.ts'
 
 export type BalanceReader = {
   /**

@@ -2,8 +2,8 @@ import type { Counters } from '../adapters/counters/counters.ts'
 import type { EventLog } from '../adapters/event-log/event-log.ts'
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
+import { createSharedWork } from '../base/shared-work.ts'
 import type { Offset, Partition } from '../domain/identity.ts'
-import { createSharedWork } from './shared-work.ts'
 
 /**
  * After a crash, counters kept in memory are those of some moment before it, and the log gives the rest again: until then
