@@ -7,6 +7,7 @@ import { distributedPart } from './parts/distributed.ts'
 import { freshnessPart } from './parts/freshness.ts'
 import { ingestPart } from './parts/ingest.ts'
 import { kafkaWirePart } from './parts/kafka-wire.ts'
+import { metersPart } from './parts/meters.ts'
 import { producerPart } from './parts/producer.ts'
 import { ratingPart } from './parts/rating.ts'
 import { stagesPart } from './parts/stages.ts'
@@ -17,6 +18,7 @@ import { storedPart } from './parts/stored.ts'
 export const PARTS: readonly BenchPart[] = [
   ingestPart,
   stagesPart,
+  metersPart,
   distributedPart,
   producerPart,
   kafkaWirePart,

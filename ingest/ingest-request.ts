@@ -1,19 +1,28 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
-import type { TenantKey } from '../domain/identity.ts'
+import type { MaybePromise } from '../base/maybe-promise.ts'
+import type { CustomerKey, TenantKey } from '../domain/identity.ts'
+import { customerHash } from '../domain/metering/partitioning.ts'
 import { isRefusal, type Refusal, RefusalError, refuse } from '../domain/refusal.ts'
 import { sayKept } from '../schemas/http/refusal-answer.ts'
 import type { IndexedEvent, RecordWriter, WriteFailure } from './record-writer.ts'
 import type { SubjectCache } from './subject-cache.ts'
 import { type ParseContext, parseUsageEvent, SUBJECT_CHARS_MAX } from './usage-event-parsing.ts'
+import { createEventWarnings, type EventWarning, type WarningCode } from './warnings/event-warnings.ts'
+import type { FamiliarCustomers } from './warnings/familiar-customers.ts'
+import type { TypeReaders } from './warnings/type-reader.ts'
 
 export type IngestMode = { readonly isAtomic: boolean; readonly isBackfill: boolean }
 
 /** Why something was not taken: the sender's failure, or the world's. */
 export type NotTaken = Refusal | Fault
 export type RejectedEvent = { readonly index: number; readonly id: string | null; readonly why: NotTaken }
-export type Verdicts = { readonly accepted: number; readonly rejected: readonly RejectedEvent[] }
+export type Verdicts = {
+  readonly accepted: number
+  readonly rejected: readonly RejectedEvent[]
+  readonly warnings: readonly EventWarning[]
+}
 
 export type IngestOutcome = Verdicts | NotTaken
 
@@ -42,6 +51,8 @@ export type IngestRequest = {
 const SLICE_EVENTS = 500
 const WRITES_UNDER_WAY_MAX = 8
 const ERRORS_SHOWN_MAX = 100
+/** The answer waits so long for what the catalog says of new customers, which it was asked when they came. */
+const WARNING_WAIT_MS_MAX = 250
 
 export function createIngestRequest(options: {
   readonly tenant: TenantKey
@@ -50,8 +61,12 @@ export function createIngestRequest(options: {
   readonly times: Omit<ParseContext, 'customerOf'>
   readonly subjects: SubjectCache
   readonly writer: RecordWriter
-  readonly clock: Pick<Clock, 'turn'>
+  /** Null while the meters are not known: then nothing is said of them. */
+  readonly readersOf: () => MaybePromise<TypeReaders | null>
+  readonly familiar: FamiliarCustomers
+  readonly clock: Pick<Clock, 'turn' | 'sleep'>
   readonly onRejected: (code: string) => void
+  readonly onWarned: (code: WarningCode, events: number) => void
   readonly log: Logger
 }): IngestRequest {
   const { tenant, isAtomic, writer } = options
@@ -59,6 +74,8 @@ export function createIngestRequest(options: {
   const staged: IndexedEvent[] = []
   const failures: WriteFailure[] = []
   const writes = new Set<Promise<void>>()
+  const warnings = createEventWarnings()
+  const meetings: Promise<void>[] = []
   let events = 0
   let written = 0
 
@@ -67,8 +84,10 @@ export function createIngestRequest(options: {
     rejected.push({ index, id: typeof id === 'string' ? id.slice(0, 256).toWellFormed() : null, why })
   }
 
-  function judge(values: readonly unknown[], context: ParseContext): IndexedEvent[] {
+  function judge(values: readonly unknown[], context: ParseContext, readers: TypeReaders | null): IndexedEvent[] {
     const accepted: IndexedEvent[] = []
+    let lastCustomer: CustomerKey | null = null
+    let lastHash = 0
     for (const value of values) {
       const index = events++
       if (value instanceof UnreadableEvent) {
@@ -77,9 +96,57 @@ export function createIngestRequest(options: {
       }
       const event = parseUsageEvent(value, context)
       if (isRefusal(event)) reject(index, (value as { id?: unknown } | null)?.id, event)
-      else accepted.push({ index, event })
+      else {
+        const { customer } = event
+        if (customer !== lastCustomer) {
+          lastCustomer = customer
+          lastHash = customerHash(tenant, customer)
+        }
+        accepted.push({ index, event, customerHash: lastHash })
+        if (readers !== null) warnings.look(index, event, value as Readonly<Record<string, unknown>>, readers)
+      }
     }
+    meetUnfamiliar(accepted)
     return accepted
+  }
+
+  /** After the others in one go: look-ups that follow each other wait for memory together. */
+  function meetUnfamiliar(accepted: readonly IndexedEvent[]): void {
+    let unfamiliar: Map<CustomerKey, IndexedEvent> | null = null
+    for (const indexed of accepted) {
+      if (options.familiar.isFamiliar(indexed.customerHash)) continue
+      unfamiliar ??= new Map()
+      if (!unfamiliar.has(indexed.event.customer)) unfamiliar.set(indexed.event.customer, indexed)
+    }
+    if (unfamiliar !== null) meetings.push(meet(unfamiliar))
+  }
+
+  /** Beside the writing, as it only matters to the answer; what the catalog cannot say is not said. */
+  async function meet(unfamiliar: ReadonlyMap<CustomerKey, IndexedEvent>): Promise<void> {
+    try {
+      const similar = await options.familiar.meet(tenant, [...unfamiliar.keys()])
+      for (const [customer, other] of similar) {
+        const first = unfamiliar.get(customer)
+        if (first !== undefined) warnings.similarCustomer(first.index, first.event, other)
+      }
+    } catch (error) {
+      options.log.warn({ err: error }, 'similar customers not looked for')
+    }
+  }
+
+  async function metOrWaitedEnough(): Promise<void> {
+    if (meetings.length === 0) return
+    const met = new AbortController()
+    await Promise.race([Promise.all(meetings), options.clock.sleep(WARNING_WAIT_MS_MAX, met.signal)])
+    met.abort()
+  }
+
+  /** Of events that were kept. */
+  function warned(): readonly EventWarning[] {
+    for (const [code, count] of warnings.counts()) options.onWarned(code, count)
+    if (failures.length === 0) return warnings.list()
+    const lost = new Set(failures.flatMap((failure) => failure.events.map(({ index }) => index)))
+    return warnings.list().filter(({ index }) => !lost.has(index))
   }
 
   function write(accepted: readonly IndexedEvent[]): void {
@@ -97,14 +164,14 @@ export function createIngestRequest(options: {
     const accepted = written - failedEvents()
     if (accepted === 0 && failures.length > 0) return causeOf(firstFault(failures))
     if (accepted === 0) return noneAcceptable(events, rejected, isAtomic)
-    if (failures.length === 0) return { accepted, rejected }
+    if (failures.length === 0) return { accepted, rejected, warnings: warned() }
     options.log.warn({ accepted, notKept: failedEvents() }, 'kept a request in part')
     if (isAtomic) return keptInPart(accepted, failedEvents())
     for (const { events: lost, fault } of failures) {
       const why = causeOf(fault)
       for (const { index, event } of lost) reject(index, event.id, why)
     }
-    return { accepted, rejected: rejected.sort((a, b) => a.index - b.index) }
+    return { accepted, rejected: rejected.sort((a, b) => a.index - b.index), warnings: warned() }
   }
 
   return {
@@ -115,7 +182,9 @@ export function createIngestRequest(options: {
         if (from > 0) await options.clock.turn()
         const slice = values.slice(from, from + SLICE_EVENTS)
         const customers = await options.subjects.load(tenant, subjectsOf(slice))
-        const accepted = judge(slice, { ...options.times, customerOf: (subject) => customers.get(subject) ?? null })
+        const known = options.readersOf()
+        const readers = known instanceof Promise ? await known : known
+        const accepted = judge(slice, { ...options.times, customerOf: (subject) => customers.get(subject) ?? null }, readers)
         if (isAtomic) staged.push(...accepted)
         else if (accepted.length > 0) write(accepted)
         while (writes.size >= WRITES_UNDER_WAY_MAX) await Promise.race(writes)
@@ -125,6 +194,7 @@ export function createIngestRequest(options: {
       if (isAtomic && rejected.length > 0) return noneAcceptable(events, rejected, isAtomic)
       if (staged.length > 0) write(staged)
       await Promise.all(writes)
+      await metOrWaitedEnough()
       return verdicts()
     },
     async abandon(why) {

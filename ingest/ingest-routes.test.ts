@@ -9,7 +9,8 @@ import { Registry } from 'prom-client'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { EventLog } from '../adapters/event-log/event-log.ts'
 import { createLmdbEventLog } from '../adapters/event-log/lmdb/lmdb-event-log.ts'
-import type { CustomerKey, InstantMs, Offset, Partition, TenantKey } from '../domain/identity.ts'
+import type { CustomerKey, InstantMs, MeterKey, Offset, Partition, TenantKey } from '../domain/identity.ts'
+import type { Meter } from '../domain/metering/meter.ts'
 import type { UsageEvent } from '../domain/metering/usage-event.ts'
 import type { Principal } from '../domain/principal.ts'
 import { createHttpApp } from '../runtime/http/http-app.ts'
@@ -42,15 +43,37 @@ let path: string
 let eventLog: EventLog
 let ingest: Ingest
 let app: HttpApp
+let registry: Registry
 let seats: Map<string, CustomerKey>
+let meters: Meter[]
+let customers: CustomerKey[]
+const METER: Meter = {
+  tenant: 'default' as TenantKey,
+  key: 'tokens' as MeterKey,
+  revision: 1,
+  eventType: 'llm.request',
+  aggregation: 'count',
+  value: [],
+  dimensions: {},
+}
 
 async function open(limits: Partial<IngestLimits> = {}, storedBytesMax = 1e9): Promise<void> {
   eventLog = await createLmdbEventLog({ clock: systemClock, path, partitions: 3, log, registry: new Registry(), storedBytesMax })
-  const registry = new Registry()
+  registry = new Registry()
   ingest = createIngest({
     writer: createRecordWriter({ eventLog, clock, registry }),
     resolveSubjects: async (_tenant, subjects) =>
       new Map(subjects.flatMap((subject) => (seats.has(subject) ? [[subject, seats.get(subject) as CustomerKey]] : []))),
+    metersOf: async () => meters,
+    findSimilarCustomers: async (_tenant, keys) => ({
+      existing: new Set(keys.filter((key) => customers.includes(key))),
+      similar: new Map(
+        keys.flatMap((key) => {
+          const other = customers.find((each) => each !== key && each.toLowerCase() === key.toLowerCase())
+          return other === undefined ? [] : [[key, other]]
+        }),
+      ),
+    }),
     clock,
     log,
     registry,
@@ -80,6 +103,8 @@ async function close(): Promise<void> {
 beforeEach(async () => {
   path = await mkdtemp(join(tmpdir(), 'tollgate-ingest-'))
   seats = new Map([['seat-7', 'acme' as CustomerKey]])
+  meters = [METER]
+  customers = ['acme' as CustomerKey]
   await open()
 })
 afterEach(async () => {
@@ -423,5 +448,104 @@ describe('over a real connection', () => {
       yield JSON.stringify(event(1))
     }
     expect(await send(one(), { 'content-type': 'application/json' })).toMatchObject({ status: 202 })
+  })
+})
+
+describe('What is kept and counts for nothing is said', () => {
+  const reading = (value: string, more: Partial<Meter> = {}): Meter => ({
+    ...METER,
+    key: 'sum' as MeterKey,
+    aggregation: 'sum',
+    value: [value],
+    ...more,
+  })
+  const warningsOf = async (body: unknown) => {
+    const answer = await post(body)
+    expect(answer.status).toBe(202)
+    return answer.body.warnings
+  }
+
+  test('nothing, where all is in order', async () => {
+    meters = [reading('tokens'), reading('tokens', { dimensions: { model: 'model' } })]
+    const answer = await post([event(0), event(1, { traceparent: '00-1', dataschema: 'https://x.test', sequence: 4 })])
+    expect(answer).toMatchObject({ status: 202, body: { accepted: 2, rejected: [] } })
+    expect(answer.body).not.toHaveProperty('warnings')
+  })
+
+  test.each([
+    { title: 'a type that no meter reads', sent: event(3, { type: 'llm.requst' }), code: 'unread_type', says: /'llm\.requst'/ },
+    {
+      title: 'a timestamp',
+      sent: event(3, { timestamp: '2026-07-01T00:00:00Z' }),
+      code: 'stray_field',
+      says: /'timestamp'.*meant to be time/,
+    },
+    { title: 'a field in other case', sent: event(3, { Time: 'x' }), code: 'stray_field', says: /'Time'.*time/ },
+    {
+      title: 'text for a number',
+      sent: event(3, { data: { tokens: 'many' } }),
+      code: 'unreadable_value',
+      says: /Meter sum reads tokens.*not_a_number/,
+    },
+    { title: 'a number below zero', sent: event(3, { data: { tokens: -1 } }), code: 'unreadable_value', says: /negative/ },
+    { title: 'no number at all', sent: event(3, { data: undefined }), code: 'unreadable_value', says: /missing/ },
+    { title: 'a customer in other case', sent: event(3, { customer: 'Acme' }), code: 'similar_customer', says: /'Acme'.*'acme'/ },
+  ])('$title', async ({ sent, code, says }) => {
+    meters = [reading('tokens')]
+    expect(await warningsOf([event(1), sent])).toEqual([{ index: 1, id: 'e-3', code, detail: expect.stringMatching(says), events: 1 }])
+  })
+
+  test('fields that belong into data, by their names or because a meter reads such', async () => {
+    meters = [reading('usage.tokens', { dimensions: { model: 'model' } })]
+    const warnings = await warningsOf(event(0, { data: {}, properties: {}, usage: { tokens: 3 }, model: 'm', region: 'eu' }))
+    expect(warnings.map((warning: { code: string; detail: string }) => warning.detail.slice(0, 14))).toEqual([
+      'Meter sum read',
+      "'properties' i",
+      "'usage' is no ",
+      "'model' is no ",
+    ])
+    expect(warnings[2].detail).toContain('meant to be data.usage')
+  })
+
+  test('an event that where leaves out, and a rounded one, are in order; a refused one is not', async () => {
+    meters = [reading('tokens', { where: { status: { equals: 'ok' } } }), reading('cost', { onInexact: 'refuse' })]
+    expect(await warningsOf(event(0, { data: { tokens: 'x', status: 'failed', cost: 1 } }))).toBeUndefined()
+    expect(await warningsOf(event(1, { data: { tokens: 0.1 + 0.2, status: 'ok', cost: 0.1 + 0.2 } }))).toMatchObject([
+      { code: 'unreadable_value', detail: expect.stringContaining('not_exact') },
+    ])
+  })
+
+  test('many of one kind are counted, with three examples; many kinds are bounded; all are in the metric', async () => {
+    const many = await warningsOf(Array.from({ length: 1_000 }, (_, n) => event(n, { type: 'no' })))
+    expect(many.map(({ index, events }: { index: number; events: number }) => [index, events])).toEqual([
+      [0, 1_000],
+      [1, 1_000],
+      [2, 1_000],
+    ])
+    expect(await warningsOf(Array.from({ length: 1_000 }, (_, n) => event(n, { type: `no-${n}` })))).toHaveLength(30)
+    expect(await registry.getSingleMetric('tollgate_ingest_events_warned_total')?.get()).toMatchObject({
+      values: [{ labels: { reason: 'unread_type' }, value: 2_000 }],
+    })
+  })
+
+  test('a meter made just now is known to the next event', async () => {
+    expect(await warningsOf(event(0, { type: 'new' }))).toMatchObject([{ code: 'unread_type' }])
+    meters = [METER, { ...METER, eventType: 'new' }]
+    ingest.invalidateMeters('default' as TenantKey)
+    expect(await warningsOf(event(1, { type: 'new' }))).toBeUndefined()
+  })
+
+  test('a customer is new once, and one that events made a moment ago counts as there', async () => {
+    expect(await warningsOf(event(0, { customer: 'Globex' }))).toBeUndefined()
+    expect(await warningsOf(event(1, { customer: 'GLOBEX' }))).toMatchObject([{ code: 'similar_customer' }])
+    expect(await warningsOf(event(2, { customer: 'GLOBEX' }))).toBeUndefined()
+    customers.push('ACME' as CustomerKey)
+    expect(await warningsOf(event(3, { customer: 'ACME' }))).toBeUndefined()
+  })
+
+  test('events are kept without a word while the catalog says nothing', async () => {
+    meters = undefined as unknown as Meter[]
+    customers = undefined as unknown as CustomerKey[]
+    expect(await warningsOf(event(0, { type: 'no' }))).toBeUndefined()
   })
 })

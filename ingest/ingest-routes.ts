@@ -11,6 +11,7 @@ import { type Ingest, tooManyEvents } from './ingest.ts'
 import { causeOf, type IngestMode, type IngestOutcome, type RejectedEvent } from './ingest-request.ts'
 import { linePieces } from './json-lines.ts'
 import { type BodyShape, bodyKindOf, unpackedBody, utf8TextOf } from './request-body.ts'
+import { WARNING_CODES, WARNING_EXAMPLES_MAX, WARNING_KINDS_MAX } from './warnings/event-warnings.ts'
 
 /** `POST /v1/events`. */
 export function ingestRoutes({ ingest }: { readonly ingest: Ingest }): (app: HttpApp) => Promise<void> {
@@ -40,8 +41,10 @@ export function ingestRoutes({ ingest }: { readonly ingest: Ingest }): (app: Htt
           if (outcome.canRetry) reply.header('retry-after', FAULT_RETRY_SECONDS)
           throw outcome
         }
-        const { accepted, rejected } = orThrow(outcome)
-        return reply.code(202).send({ accepted, rejected: rejected.map(rejectedJson) })
+        const { accepted, rejected, warnings } = orThrow(outcome)
+        return reply
+          .code(202)
+          .send({ accepted, rejected: rejected.map(rejectedJson), ...(warnings.length === 0 ? {} : { warnings: [...warnings] }) })
       },
     )
   }
@@ -206,6 +209,21 @@ const SCHEMA = {
     202: Type.Object({
       accepted: Type.Integer(),
       rejected: Type.Array(RejectedEventSchema),
+      warnings: Type.Optional(
+        Type.Array(
+          Type.Object({
+            index: Type.Integer(),
+            id: Type.String(),
+            code: Type.Enum([...WARNING_CODES]),
+            detail: Type.String(),
+            events: Type.Integer({ description: 'Events of the request that this is said of' }),
+          }),
+          {
+            maxItems: WARNING_KINDS_MAX * WARNING_EXAMPLES_MAX,
+            description: `Events that were kept and count for nothing, or not as meant: up to ${WARNING_KINDS_MAX} different ones, with up to ${WARNING_EXAMPLES_MAX} examples of each`,
+          },
+        ),
+      ),
     }),
     '4xx': ProblemSchema,
     '5xx': ProblemSchema,

@@ -2,12 +2,15 @@ import type { Logger } from 'pino'
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { Clock } from '../base/clock.ts'
 import type { InstantMs, TenantKey } from '../domain/identity.ts'
+import type { Meter } from '../domain/metering/meter.ts'
 import { EVENT_AGE_MAX_MS, EVENT_LEAD_MAX_MS } from '../domain/metering/usage-event.ts'
 import { type Refusal, refuse } from '../domain/refusal.ts'
 import { type ByteBudget, createByteBudget } from './byte-budget.ts'
 import { causeOf, createIngestRequest, type IngestMode, type IngestOutcome, type IngestRequest, type NotTaken } from './ingest-request.ts'
 import type { RecordWriter } from './record-writer.ts'
 import { createSubjectCache, type ResolveSubjects } from './subject-cache.ts'
+import { createFamiliarCustomers, type FindSimilarCustomers } from './warnings/familiar-customers.ts'
+import { createMeterCopies } from './warnings/meter-copies.ts'
 
 export type IngestLimits = {
   readonly requestEventsMax: number
@@ -26,10 +29,15 @@ export const INGEST_LIMITS: IngestLimits = {
   bytesInFlightMax: 128 * 1024 * 1024,
   subjectEntriesMax: 200_000,
 }
+/** The answer waits so long for meters that have changed, and then does without. */
+const METERS_WAIT_MS_MAX = 250
 
 export type IngestOptions = {
   readonly writer: RecordWriter
   readonly resolveSubjects: ResolveSubjects
+  /** All meters of a tenant. */
+  readonly metersOf: (tenant: TenantKey) => Promise<readonly Meter[]>
+  readonly findSimilarCustomers: FindSimilarCustomers
   readonly clock: Clock
   readonly log: Logger
   readonly registry: Registry
@@ -46,8 +54,10 @@ export type Ingest = {
   submit(tenant: TenantKey, values: readonly unknown[], mode: IngestMode): Promise<IngestOutcome>
   /** To be called when a customer of the tenant has changed: subjects are resolved anew. */
   invalidateSubjects(tenant: TenantKey): void
-  /** Changes of customers may have gone unheard. */
-  invalidateAllSubjects(): void
+  /** To be called when a meter of the tenant has changed. */
+  invalidateMeters(tenant: TenantKey): void
+  /** Changes may have gone unheard. */
+  invalidateAll(): void
   countRefusal(why: NotTaken): void
   /** Resolves when all that was handed to the log is durable or has failed. */
   drain(): Promise<void>
@@ -59,6 +69,8 @@ export function createIngest(options: IngestOptions): Ingest {
   const limits = withinFlight({ ...INGEST_LIMITS, ...options.limits })
   const budget = createByteBudget(limits.bytesInFlightMax, clock)
   const metrics = createMetrics(options.registry, budget)
+  const meters = createMeterCopies({ metersOf: options.metersOf, clock, waitMsMax: METERS_WAIT_MS_MAX })
+  const familiar = createFamiliarCustomers(options.findSimilarCustomers)
   const subjects = createSubjectCache({ resolveSubjects: options.resolveSubjects, entriesMax: limits.subjectEntriesMax })
 
   function begin(tenant: TenantKey, mode: IngestMode): IngestRequest {
@@ -75,7 +87,10 @@ export function createIngest(options: IngestOptions): Ingest {
       subjects,
       writer,
       clock,
+      readersOf: () => meters.of(tenant),
+      familiar,
       onRejected: (code) => metrics.rejected.inc({ reason: code }),
+      onWarned: (code, events) => metrics.warned.inc({ reason: code }, events),
       log: options.log,
     })
   }
@@ -96,7 +111,11 @@ export function createIngest(options: IngestOptions): Ingest {
       }
     },
     invalidateSubjects: (tenant) => subjects.invalidate(tenant),
-    invalidateAllSubjects: () => subjects.invalidateAll(),
+    invalidateMeters: (tenant) => meters.forget(tenant),
+    invalidateAll() {
+      subjects.invalidateAll()
+      meters.forgetAll()
+    },
     countRefusal: ({ code }) => metrics.refused.inc({ reason: code }),
     drain: () => writer.drain(),
   }
@@ -127,6 +146,12 @@ function createMetrics(registry: Registry, budget: ByteBudget) {
     },
   })
   return {
+    warned: new Counter({
+      name: 'tollgate_ingest_events_warned_total',
+      help: 'Events kept that count for nothing or not as meant, by what was said of them',
+      labelNames: ['reason'] as const,
+      registers,
+    }),
     rejected: new Counter({
       name: 'tollgate_ingest_events_rejected_total',
       help: 'Events refused one by one',

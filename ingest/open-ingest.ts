@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import type { ChangeFeed } from '../adapters/database/changes.ts'
 import type { CustomerStore } from '../adapters/database/customers/customer-store.ts'
+import type { MeterStore } from '../adapters/database/meters/meter-store.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Stage } from '../schemas/http/stage.ts'
 import { createIngest } from './ingest.ts'
@@ -18,16 +19,22 @@ export type IngestKit = {
     readonly eventUnpackedBytesMax: number
     readonly pendingBytesMax: number
   }
-  readonly stores: { readonly customers: Pick<CustomerStore, 'resolveSubjects'>; readonly changes: Pick<ChangeFeed, 'subscribe'> }
+  readonly stores: {
+    readonly customers: Pick<CustomerStore, 'resolveSubjects' | 'similar'>
+    readonly meters: Pick<MeterStore, 'ofTenant'>
+    readonly changes: Pick<ChangeFeed, 'subscribe'>
+  }
   readonly recordWriter: RecordWriter
 }
 
 /** The stage between HTTP and the event log. */
 export function openIngest({ clock, log, registry, config, stores, recordWriter }: IngestKit): Stage {
-  const { customers, changes } = stores
+  const { customers, meters, changes } = stores
   const ingest = createIngest({
     writer: recordWriter,
     resolveSubjects: customers.resolveSubjects,
+    metersOf: meters.ofTenant,
+    findSimilarCustomers: customers.similar,
     clock,
     log: log.child({ stage: 'ingest' }),
     registry,
@@ -39,9 +46,9 @@ export function openIngest({ clock, log, registry, config, stores, recordWriter 
     },
   })
   changes.subscribe({
-    topics: ['customers'],
-    changed: ({ tenant }) => ingest.invalidateSubjects(tenant),
-    missed: () => ingest.invalidateAllSubjects(),
+    topics: ['customers', 'meters'],
+    changed: ({ tenant, topic }) => (topic === 'meters' ? ingest.invalidateMeters(tenant) : ingest.invalidateSubjects(tenant)),
+    missed: ingest.invalidateAll,
   })
   return { name: 'ingest', routes: ingestRoutes({ ingest }), drain: ingest.drain }
 }

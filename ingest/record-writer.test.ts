@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { EventLog } from '../adapters/event-log/event-log.ts'
 import { createLmdbEventLog } from '../adapters/event-log/lmdb/lmdb-event-log.ts'
 import type { CustomerKey, InstantMs, Offset, Partition, TenantKey } from '../domain/identity.ts'
+import { customerHash } from '../domain/metering/partitioning.ts'
 import type { UsageEvent } from '../domain/metering/usage-event.ts'
 import { systemClock } from '../runtime/system-clock.ts'
 import { decodeUsageEventBatch } from '../schemas/avro/usage-event-batch.ts'
@@ -27,6 +28,7 @@ const indexed = (id: string, more: Partial<UsageEvent> = {}): IndexedEvent => ({
     attributes: null,
     ...more,
   },
+  customerHash: customerHash(TENANT, more.customer ?? ('acme' as CustomerKey)),
 })
 
 describe('record writer', () => {

@@ -2,12 +2,12 @@ import { Counter, type Registry } from 'prom-client'
 import type { EventLog } from '../adapters/event-log/event-log.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Partition, TenantKey } from '../domain/identity.ts'
-import { partitionOf } from '../domain/metering/partitioning.ts'
+import { partitionOfHash } from '../domain/metering/partitioning.ts'
 import type { UsageEvent } from '../domain/metering/usage-event.ts'
 import { encodeUsageEventBatch } from '../schemas/avro/usage-event-batch.ts'
 
-/** An event and its place in the request that brought it. */
-export type IndexedEvent = { readonly index: number; readonly event: UsageEvent }
+/** An event, its place in the request that brought it, and the hash of its tenant and customer, which says its partition. */
+export type IndexedEvent = { readonly index: number; readonly event: UsageEvent; readonly customerHash: number }
 
 /** Events whose record the log did not acknowledge, and why. */
 export type WriteFailure = { readonly events: readonly IndexedEvent[]; readonly fault: unknown }
@@ -118,7 +118,7 @@ export function createRecordWriter(options: {
       return new Promise((resolve) => {
         const ticket: Ticket = { records: 0, failures: [], resolve }
         for (const indexed of events) {
-          const lane = laneOf(tenant, partitionOf(tenant, indexed.event.customer, eventLog.partitions))
+          const lane = laneOf(tenant, partitionOfHash(indexed.customerHash, eventLog.partitions))
           const bytes = encodedBytesMax(indexed.event)
           if (lane.open !== null && isFull(lane.open, bytes)) appendOpen(lane)
           lane.open ??= { events: [], bytes: 0, shares: [] }

@@ -18,7 +18,7 @@ import {
 } from '../../schemas/http/common.ts'
 
 export type EventRoutesDeps = {
-  readonly meters: Pick<MeterStore, 'list'>
+  readonly meters: Pick<MeterStore, 'ofTenant'>
   readonly usageStore: Pick<UsageStore, 'events'>
 }
 
@@ -37,7 +37,7 @@ export function eventRoutes({ meters: store, usageStore }: EventRoutesDeps): (ap
       })
       const page = events.slice(0, limit)
       const last = page.at(-1)
-      const meters = await metersOf(store, tenant)
+      const meters = await metersByType(store, tenant)
       return {
         data: page.map((event) => eventJson(event, meters)),
         nextCursor: events.length > limit && last !== undefined ? cursorOf(last) : null,
@@ -51,7 +51,7 @@ export function eventRoutes({ meters: store, usageStore }: EventRoutesDeps): (ap
       const source = request.query.source
       const event = events.find((found) => source === undefined || found.source === source)
       if (event === undefined) throw new RefusalError(refuse('unknown_event', { customer, event: id }))
-      return eventJson(event, await metersOf(store, tenant))
+      return eventJson(event, await metersByType(store, tenant))
     })
   }
 }
@@ -122,22 +122,9 @@ function filterOf(tenant: TenantKey, { customer, type, from, to }: EventFilter):
 }
 
 /** Meters by the event type that they read. */
-async function metersOf(store: EventRoutesDeps['meters'], tenant: TenantKey): Promise<ReadonlyMap<string, readonly Meter[]>> {
-  const byType = new Map<string, Meter[]>()
-  let cursor: string | null | undefined
-  while (cursor !== null) {
-    const page = await store.list(tenant, cursor === undefined ? { limit: METERS_PER_PAGE } : { limit: METERS_PER_PAGE, cursor })
-    for (const meter of page.data) {
-      const same = byType.get(meter.eventType)
-      if (same === undefined) byType.set(meter.eventType, [meter])
-      else same.push(meter)
-    }
-    cursor = page.nextCursor
-  }
-  return byType
+async function metersByType(store: EventRoutesDeps['meters'], tenant: TenantKey): Promise<ReadonlyMap<string, readonly Meter[]>> {
+  return Map.groupBy(await store.ofTenant(tenant), ({ eventType }) => eventType)
 }
-
-const METERS_PER_PAGE = 1_000
 
 function eventJson(event: StoredEvent, metersByType: ReadonlyMap<string, readonly Meter[]>) {
   const data = JSON.parse(event.data) as Record<string, unknown>

@@ -1,7 +1,7 @@
 import { compileSelection, pathOf } from './event-selection.ts'
 import { compileExpression, type ExpressionValue, type ValueDefect } from './expression-value.ts'
 import type { Aggregation, MeterDefinition } from './meter.ts'
-import { isSyntaxDefect, parseExpression, parseTextExpression } from './meter-expression.ts'
+import { type Expression, isSyntaxDefect, parseExpression, parseTextExpression } from './meter-expression.ts'
 import { dottedPath, type PropertyPath, textAt } from './property-path.ts'
 import { addQuantities, type Quantity } from './quantity.ts'
 
@@ -70,7 +70,7 @@ export function compileMeter(meter: MeterDefinition): CompiledMeter {
   const { aggregation, where } = meter
   const dimensionNames = Object.keys(meter.dimensions).sort()
   const dimensionReaders = dimensionNames.map((name) => {
-    const paths = textPathsOf(meter.dimensions[name] ?? name)
+    const paths = parsedTextPaths(meter.dimensions[name] ?? name)
     return (data: object) => firstText(data, paths) ?? ''
   })
   const valueReaders = aggregation === 'count' || aggregation === 'unique' ? [] : meter.value.map((text) => valueReader(text, meter))
@@ -92,7 +92,7 @@ function readerOf({ aggregation, value }: MeterDefinition, valueReaders: Compile
   // A count adds up units, so that direct usage reports add to it too.
   if (aggregation === 'count') return () => 1
   if (aggregation === 'unique') {
-    const parts = value.map(textPathsOf)
+    const parts = value.map(parsedTextPaths)
     return (data) => readText(data, parts)
   }
   const [only] = valueReaders
@@ -105,8 +105,7 @@ function readerOf({ aggregation, value }: MeterDefinition, valueReaders: Compile
 
 /** Reads one value of a meter by the meter's rules. */
 function valueReader(text: string, { onInexact, allowNegative }: MeterDefinition): (data: object) => ExpressionValue | Unreadable {
-  const expression = parseExpression(text)
-  const evaluate = compileExpression(isSyntaxDefect(expression) ? { kind: 'property', path: dottedPath(text) } : expression)
+  const evaluate = compileExpression(parsedValue(text))
   const isNegativeCounted = allowNegative === true
   return (data) => {
     const value = evaluate(data)
@@ -156,8 +155,14 @@ function firstText(data: object, paths: readonly PropertyPath[]): string | null 
   return null
 }
 
-/** One that is no path by today's syntax was written before there was any. */
-function textPathsOf(text: string): readonly PropertyPath[] {
+/** A text that is no expression by today's syntax was stored before there was any: every character is part of a name. */
+export function parsedValue(text: string): Expression {
+  const expression = parseExpression(text)
+  return isSyntaxDefect(expression) ? { kind: 'property', path: dottedPath(text) } : expression
+}
+
+/** The same of what is read as text. */
+export function parsedTextPaths(text: string): readonly PropertyPath[] {
   const paths = parseTextExpression(text)
   return isSyntaxDefect(paths) ? [pathOf(text)] : paths
 }

@@ -2,7 +2,7 @@ import { unreachable } from '../../base/invariant.ts'
 import { powerOfTen, QUANTITY_FRACTION_DIGITS_MAX } from '../decimal.ts'
 import type { Expression } from './meter-expression.ts'
 import { type ExactNumber, type NumberDefect, type RoundedQuantity, readNumber, roundToNano } from './number-text.ts'
-import { valueAt } from './property-path.ts'
+import { type PropertyPath, valueAt } from './property-path.ts'
 import type { Quantity } from './quantity.ts'
 
 /** Why an expression has no value for an event. `missing`: a property that it cannot do without is absent or null. */
@@ -18,10 +18,7 @@ export type ExpressionValue = Quantity | RoundedQuantity | ValueDefect
  * argument. What is there and is no number makes all of it that, inside `coalesce` too: a mistake is not the same as nothing.
  */
 export function compileExpression(expression: Expression): (data: object) => ExpressionValue {
-  if (expression.kind === 'property') {
-    const { path } = expression
-    return (data) => quantityOf(valueAt(data, path))
-  }
+  if (expression.kind === 'property') return propertyReader(expression.path)
   const { digits, at: fastAt } = compileFast(expression)
   const exactAt = compileExact(expression)
   const unit = 10 ** digits
@@ -34,6 +31,16 @@ export function compileExpression(expression: Expression): (data: object) => Exp
     }
     const exact = exactAt(data)
     return typeof exact === 'string' ? exact : quantityOfExact(exact)
+  }
+}
+
+/** Most meters read one property at the top, and most events have a whole number there. */
+function propertyReader(path: PropertyPath): (data: object) => ExpressionValue {
+  const [first = ''] = path.steps
+  if (path.steps.length > 1) return (data) => quantityOf(valueAt(data, path))
+  return (data) => {
+    const value = (data as Readonly<Record<string, unknown>>)[first]
+    return typeof value === 'number' && Number.isSafeInteger(value) ? value : quantityOf(valueAt(data, path))
   }
 }
 

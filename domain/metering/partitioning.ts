@@ -9,7 +9,17 @@ const C2 = 0x1b873593
  * modulo the number of partitions. It may never change: the log of every installation is laid out by it.
  */
 export function partitionOf(tenant: TenantKey, customer: CustomerKey, partitions: number): Partition {
-  return ((hashOfAscii(tenant, customer) ?? murmur3Of(encoder.encode(`${tenant}\0${customer}`))) % partitions) as Partition
+  return partitionOfHash(customerHash(tenant, customer), partitions)
+}
+
+/** The same for whoever has the hash. */
+export function partitionOfHash(customerHash: number, partitions: number): Partition {
+  return (customerHash % partitions) as Partition
+}
+
+/** 32 bits, as above. */
+export function customerHash(tenant: TenantKey, customer: CustomerKey): number {
+  return hashOfAscii(tenant, customer) ?? murmur3Of(encoder.encode(`${tenant}\0${customer}`))
 }
 
 /** MurmurHash3_x86_32 by Austin Appleby (public domain), seed 0. */

@@ -22,18 +22,26 @@ export type DroppedEvents = {
   readonly detail: string
 }
 
+/**
+ * An event that arrived and counts for nothing, or not as it was meant: `unread_type` (no meter reads it), `stray_field`,
+ * `unreadable_value`, `similar_customer`. `events`: how many of one batch it is said of; the first few are told of.
+ */
+export type EventWarning = { readonly event: TrackedEvent; readonly code: string; readonly detail: string; readonly events: number }
+
 export type EventQueueOptions = {
   /** Sends a JSON array of events. */
-  readonly send: (json: string, options: CallOptions) => Promise<{ readonly rejected?: readonly Rejection[] }>
+  readonly send: (json: string, options: CallOptions) => Promise<EventsAnswer>
   readonly batchEventsMax: number
   readonly batchBytesMax: number
   readonly queuedEventsMax: number
   readonly flushIntervalMs: number
   readonly onDrop: (dropped: DroppedEvents) => void
+  readonly onWarning: (warning: EventWarning) => void
   /** A background flush failed; its events stay queued and are tried again. */
   readonly onError: (error: TollgateError) => void
 }
 
+type EventsAnswer = { readonly rejected?: readonly Rejection[]; readonly warnings?: readonly (Rejection & { readonly events: number })[] }
 type Rejection = { readonly index: number; readonly code: string; readonly detail: string }
 
 export type EventQueue = {
@@ -120,9 +128,10 @@ export function createEventQueue(options: EventQueueOptions): EventQueue {
     while (removedEvents < until) {
       const batch = nextBatch(Math.min(eventsMax, until - removedEvents), bytesMax)
       try {
-        const { rejected = [] } = await options.send(`[${batch.join(',')}]`, callOptions)
+        const { rejected = [], warnings = [] } = await options.send(`[${batch.join(',')}]`, callOptions)
         removeFirst(batch.length)
         dropRejected(batch, rejected)
+        for (const { index, code, detail, events } of warnings) warn(batch[index], code, detail, events)
       } catch (error) {
         if (!(error instanceof TollgateError) || !isVerdictOnEvents(error)) throw error
         if (error.status === 413 && batch.length > 1) {
@@ -163,6 +172,10 @@ export function createEventQueue(options: EventQueueOptions): EventQueue {
 
   function drop(reason: DroppedEvents['reason'], events: readonly string[], code: string, detail: string): void {
     tell(() => options.onDrop({ reason, events: events.map((json) => JSON.parse(json) as TrackedEvent), code, detail }))
+  }
+
+  function warn(json: string | undefined, code: string, detail: string, events: number): void {
+    if (json !== undefined) tell(() => options.onWarning({ event: JSON.parse(json) as TrackedEvent, code, detail, events }))
   }
 
   async function flush({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {

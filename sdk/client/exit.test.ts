@@ -91,6 +91,7 @@ describe('a page that is left', () => {
       queuedEventsMax: 1_000,
       flushIntervalMs: 3_600_000,
       onDrop: () => expect.unreachable(),
+      onWarning: () => expect.unreachable(),
       onError: () => undefined,
     })
     const event = (id: string): TrackedEvent => ({

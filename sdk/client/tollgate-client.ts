@@ -1,6 +1,6 @@
 import type { Balance } from './balance.ts'
 import type { TollgateError } from './errors.ts'
-import { createEventQueue, type DroppedEvents } from './event-queue.ts'
+import { createEventQueue, type DroppedEvents, type EventWarning } from './event-queue.ts'
 import { onExitNotice } from './exit-notice.ts'
 import { type CallOptions, createHttpCaller } from './http-caller.ts'
 import { type Quantity, quantityJson } from './quantity.ts'
@@ -15,6 +15,8 @@ export type TollgateClientOptions = {
   readonly key: string
   /** Told of every event that will not arrive. Default: a console warning. */
   readonly onDrop?: (dropped: DroppedEvents) => void
+  /** Told of events that arrived and count for nothing, or not as meant. Default: a console warning, once for each text. */
+  readonly onWarning?: (warning: EventWarning) => void
   /** Told of failures that no call throws: a background flush that will be tried again. Default: a console warning when the code changes. */
   readonly onError?: (error: TollgateError) => void
   /** Default 500. */
@@ -84,6 +86,7 @@ export function createTollgateClient(options: TollgateClientOptions): TollgateCl
     queuedEventsMax: options.queuedEventsMax ?? 10_000,
     flushIntervalMs: options.flushIntervalMs ?? 1_000,
     onDrop: options.onDrop ?? warnOfDrop,
+    onWarning: options.onWarning ?? createWarningPrinter(),
     onError,
   })
   const decideOptions: CallOptions = { withinMs: options.decideWithinMs ?? 5_000 }
@@ -125,4 +128,16 @@ function withoutTrailingSlashes(url: string): string {
   let end = url.length
   while (url[end - 1] === '/') end--
   return url.slice(0, end)
+}
+
+/** Each text once, up to so many of them: a mistake in the code comes with every event. */
+const WARNINGS_PRINTED_MAX = 100
+
+function createWarningPrinter(): (warning: EventWarning) => void {
+  const printed = new Set<string>()
+  return ({ event, code, detail }) => {
+    if (printed.has(detail) || printed.size >= WARNINGS_PRINTED_MAX) return
+    printed.add(detail)
+    console.warn(`tollgate: event ${event.id} (${code}): ${detail}`)
+  }
 }

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type FaultyServer, startFaultyServer } from '../../test/support/faulty-server.ts'
 import { type TollgateError, UnavailableError } from './errors.ts'
-import { createEventQueue, type DroppedEvents } from './event-queue.ts'
+import { createEventQueue, type DroppedEvents, type EventWarning } from './event-queue.ts'
 import { createTollgateClient, type TollgateClient, type TollgateClientOptions } from './tollgate-client.ts'
 
 let server: FaultyServer
@@ -163,6 +163,7 @@ describe('a server that fails', () => {
       queuedEventsMax: 100,
       flushIntervalMs: 3_600_000,
       onDrop: () => expect.unreachable(),
+      onWarning: () => expect.unreachable(),
       onError: (error) => errors.push(error),
     })
     const add = (id: string) => queue.add({ id, type: 't', customer: 'acme', time: '2024-01-01T00:00:00Z' })
@@ -187,6 +188,18 @@ describe('what is dropped is told', () => {
     expect(dropped).toMatchObject([
       { reason: 'rejected', code: 'event_too_old', detail: 'It is 40 days old; 35 are the limit.', events: [{ id: 'e-1' }] },
     ])
+  })
+
+  test('events that arrive and count for nothing are warned of, and sent once', async () => {
+    const told: EventWarning[] = []
+    const client = clientOf({ onWarning: (warning) => told.push(warning) })
+    trackMany(client, 3)
+    const warnings = [{ index: 1, id: 'e-1', code: 'unread_type', detail: 'No meter reads it.', events: 2 }]
+    server.behave({ status: 202, body: { accepted: 3, rejected: [], warnings } })
+    await client.flush()
+    expect(keptIds()).toEqual(idsUpTo(3))
+    expect(told).toMatchObject([{ event: { id: 'e-1' }, code: 'unread_type', detail: 'No meter reads it.', events: 2 }])
+    expect(dropped).toEqual([])
   })
 
   test('a batch of which nothing is acceptable, event by event', async () => {

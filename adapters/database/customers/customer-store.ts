@@ -6,6 +6,7 @@ import type { DatabaseSession, DatabaseTables, Json } from '../database-session.
 import { keyAfter, type Page, type PageRequest, pageOf } from '../page.ts'
 import type { PutResult } from '../put-result.ts'
 import { hasSameContent } from '../same-content.ts'
+import { type SimilarCustomers, selectSimilarCustomers } from './similar-customers.ts'
 
 export type CustomerStore = {
   /** Refused `subject_taken` when a subject is another customer's key or subject. */
@@ -14,6 +15,7 @@ export type CustomerStore = {
   list(tenant: TenantKey, page: PageRequest): Promise<Page<Customer>>
   /** Makes those that do not exist, bare; for customers first seen in events. */
   ensure(customers: readonly { readonly tenant: TenantKey; readonly key: CustomerKey }[]): Promise<void>
+  similar(tenant: TenantKey, keys: readonly CustomerKey[]): Promise<SimilarCustomers>
   /** Customers that have these strings as a subject; keys themselves are not looked up. */
   resolveSubjects(tenant: TenantKey, subjects: readonly string[]): Promise<ReadonlyMap<string, CustomerKey>>
 }
@@ -99,6 +101,8 @@ export function sqlCustomerStore(session: DatabaseSession): CustomerStore {
         for (const { tenant, key } of created.rows) announce({ tenant, topic: 'customers', key })
       })
     },
+
+    similar: (tenant, keys) => session.run((db) => selectSimilarCustomers(db, tenant, keys)),
 
     resolveSubjects: (tenant, subjects) =>
       session.run(async (db) => {

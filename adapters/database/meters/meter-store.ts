@@ -14,6 +14,8 @@ export type MeterStore = {
   put(tenant: TenantKey, key: MeterKey, definition: MeterDefinition): Promise<Outcome<PutResult<Meter>>>
   get(tenant: TenantKey, key: MeterKey): Promise<Meter | null>
   list(tenant: TenantKey, page: PageRequest): Promise<Page<Meter>>
+  /** All meters of one tenant. */
+  ofTenant(tenant: TenantKey): Promise<readonly Meter[]>
   /** Meters of every tenant, for the fold. */
   all(): Promise<readonly Meter[]>
   /** Revisions that no meter has or will get, for `revise`. */
@@ -108,6 +110,11 @@ export function sqlMeterStore(session: DatabaseSession): MeterStore {
           .execute()
         return pageOf(rows, page, ({ key }) => key, meterOf)
       }),
+
+    ofTenant: (tenant) =>
+      session.run(async (db) =>
+        (await db.selectFrom('meters').selectAll().where('tenant', '=', tenant).orderBy('key').execute()).map(meterOf),
+      ),
 
     all: () => session.run(async (db) => (await db.selectFrom('meters').selectAll().orderBy('revision').execute()).map(meterOf)),
 

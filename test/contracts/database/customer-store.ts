@@ -29,6 +29,13 @@ export function describeStore({ stores, freshTenant, heardOf }: DatabaseUnderTes
       expect(await stores.customers.resolveSubjects('other' as TenantKey, ['u3'])).toEqual(new Map())
     })
 
+    test('customers that differ in case alone are found, and whether one exists itself', async () => {
+      orThrow(await putCustomer('acme'))
+      const similar = await stores.customers.similar(tenant, ['ACME', 'acme', 'u3', "x' OR 1=1"] as CustomerKey[])
+      expect(similar).toEqual({ existing: new Set(['acme']), similar: new Map([['ACME', 'acme']]) })
+      expect((await stores.customers.similar('other' as TenantKey, ['ACME' as CustomerKey])).similar.size).toBe(0)
+    })
+
     test.each([
       { title: 'another customer has it as a subject', subjects: ['x', 'shared'], field: 'subjects[1]' },
       { title: 'it is another customer', subjects: ['acme'], field: 'subjects[0]' },

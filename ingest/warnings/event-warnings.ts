@@ -1,0 +1,117 @@
+import type { Unreadable } from '../../domain/metering/compiled-meter.ts'
+import type { UsageEvent } from '../../domain/metering/usage-event.ts'
+import { meantField } from './stray-field.ts'
+import type { TypeReader, TypeReaders, UnreadValue } from './type-reader.ts'
+
+export const WARNING_CODES = ['unread_type', 'stray_field', 'similar_customer', 'unreadable_value'] as const
+export type WarningCode = (typeof WARNING_CODES)[number]
+
+/** An event that was kept, and counts for nothing or not as it was meant. */
+export type EventWarning = {
+  readonly index: number
+  readonly id: string
+  readonly code: WarningCode
+  readonly detail: string
+  /** How many events of the request this is said of; the first few of them are named. */
+  readonly events: number
+}
+
+/** Different things that one answer warns of, and events that it names for each. */
+export const WARNING_KINDS_MAX = 30
+export const WARNING_EXAMPLES_MAX = 3
+
+/** Gathers the warnings of one request. Looks at every event that is kept, so what is in order must cost next to nothing. */
+export type EventWarnings = {
+  /** `value` is the event as it was sent. */
+  look(index: number, event: UsageEvent, value: Readonly<Record<string, unknown>>, readers: TypeReaders): void
+  similarCustomer(index: number, event: UsageEvent, similar: string): void
+  /** By code, how many events. */
+  counts(): ReadonlyMap<WarningCode, number>
+  list(): readonly EventWarning[]
+}
+
+export function createEventWarnings(): EventWarnings {
+  /** By what it is said of: a type, a meter's value, an attribute. */
+  const kinds = new Map<unknown, Kind>()
+  const counts = new Map<WarningCode, number>()
+  let lastType: string | null = null
+  let lastReader: TypeReader | undefined
+
+  function warn(index: number, id: string, code: WarningCode, about: unknown, detail: () => string): void {
+    counts.set(code, (counts.get(code) ?? 0) + 1)
+    let kind = kinds.get(about)
+    if (kind === undefined) {
+      if (kinds.size >= WARNING_KINDS_MAX) return
+      kind = { code, detail: detail(), events: 0, examples: [] }
+      kinds.set(about, kind)
+    }
+    kind.events++
+    if (kind.examples.length < WARNING_EXAMPLES_MAX) kind.examples.push({ index, id })
+  }
+
+  return {
+    counts: () => counts,
+    look(index, event, value, readers) {
+      const { type, id } = event
+      if (type !== lastType) {
+        lastReader = readers.get(type)
+        lastType = type
+      }
+      if (lastReader === undefined) warn(index, id, 'unread_type', `type ${type}`, () => unreadType(type))
+      else {
+        const unread = lastReader.firstUnread((value.data ?? NO_DATA) as object)
+        if (unread !== null) warn(index, id, 'unreadable_value', unread, () => unreadableValue(unread))
+      }
+      if (event.attributes === null) return
+      for (const name in JSON.parse(event.attributes) as object) {
+        const meant = meantField(name, lastReader?.names)
+        if (meant !== null) warn(index, id, 'stray_field', `field ${name}`, () => strayField(name, meant))
+      }
+    },
+    similarCustomer(index, { id, customer }, similar) {
+      warn(index, id, 'similar_customer', `customer ${customer}`, () => similarCustomer(customer, similar))
+    },
+    list: () =>
+      [...kinds.values()]
+        .flatMap(({ code, detail, events, examples }) => examples.map(({ index, id }) => ({ index, id, code, detail, events })))
+        .sort((a, b) => a.index - b.index),
+  }
+}
+
+type Kind = {
+  readonly code: WarningCode
+  readonly detail: string
+  events: number
+  readonly examples: { readonly index: number; readonly id: string }[]
+}
+
+const NO_DATA = {}
+
+function unreadType(type: string): string {
+  return `No meter reads type '${type}': the event is kept and counts for nothing. Mend the type, or make a meter of it with PUT /v1/meters.`
+}
+
+function unreadableValue({ meter, reason }: UnreadValue): string {
+  const value = meter.value.length === 1 ? meter.value[0] : meter.value.join(', ')
+  return `Meter ${meter.key} reads ${shortened(`${value}`)}, ${WHY[reason]}. The event is kept; what could not be read counts for nothing.`
+}
+
+const WHY: Readonly<Record<Unreadable, string>> = {
+  missing: 'which is missing in data (missing)',
+  not_a_number: 'and there is something that is no number (not_a_number)',
+  not_exact: 'and the number has more digits than it counts (not_exact)',
+  too_large: 'and the number is 10^20 or more (too_large)',
+  negative: 'and the value is below zero, which it does not allow (negative)',
+}
+
+function strayField(name: string, meant: string): string {
+  return `'${shortened(name)}' is no field of an event: it is kept as an attribute, and nothing reads it. It was perhaps meant to be ${meant}.`
+}
+
+function similarCustomer(customer: string, similar: string): string {
+  return `Customer '${customer}' is seen for the first time, and there is '${similar}' with the same letters. They are two customers: send '${similar}' if it was meant.`
+}
+
+function shortened(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 80).toWellFormed()}…` : text
+}
