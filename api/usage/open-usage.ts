@@ -14,7 +14,7 @@ import { usageRoutes } from './usage-routes.ts'
 export type UsageKit = {
   readonly clock: Clock
   readonly registry: Registry
-  readonly stores: { readonly meters: Pick<MeterStore, 'get' | 'list'>; readonly usageStore: UsageStore }
+  readonly stores: { readonly meters: Pick<MeterStore, 'get' | 'ofTenant'>; readonly usageStore: UsageStore }
   readonly usage: Pick<Usage, 'reader' | 'completeUntil'>
   readonly entitlements: Pick<Entitlements, 'cache' | 'balances'>
   readonly submit: ReportUsage
