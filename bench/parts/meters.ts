@@ -83,9 +83,13 @@ async function judgingWorks(events: number): Promise<ReadonlyMap<string, () => v
     if (warnings.list().length > 0) throw new Error('the workload is in order')
   }
 
+  function judgeAll(isWatched: boolean): void {
+    for (const body of bodies) judge(body, isWatched)
+  }
+
   return new Map([
-    ['parse and validate', () => bodies.forEach((body) => judge(body, false))],
-    ['parse, validate and look for what to warn of', () => bodies.forEach((body) => judge(body, true))],
+    ['parse and validate', () => judgeAll(false)],
+    ['parse, validate and look for what to warn of', () => judgeAll(true)],
   ])
 }
 
