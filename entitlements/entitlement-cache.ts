@@ -3,12 +3,12 @@ import type { ChangeFeed } from '../adapters/database/changes.ts'
 import type { EntitlementInputsReader } from '../adapters/database/entitlements/entitlement-inputs-reader.ts'
 import type { FeatureStore } from '../adapters/database/features/feature-store.ts'
 import type { Clock } from '../base/clock.ts'
+import { createInvalidatingCache } from '../base/invalidating-cache.ts'
 import type { MaybePromise } from '../base/maybe-promise.ts'
 import type { Feature } from '../domain/catalog/plan.ts'
 import { NO_ENTITLEMENT_INPUTS } from '../domain/entitlements/entitlement-inputs.ts'
 import { type EffectiveEntitlement, entitlementsValidUntilMs, resolveEntitlements } from '../domain/entitlements/entitlements.ts'
 import type { CustomerKey, FeatureKey, InstantMs, TenantKey } from '../domain/identity.ts'
-import { createInvalidatingCache } from './invalidating-cache.ts'
 
 /** What a customer is entitled to, from now until `validUntilMs` unless the catalog changes. */
 export type CustomerEntitlements = {

@@ -1,4 +1,4 @@
-import { createBoundedMap } from '../base/bounded-map.ts'
+import { createBoundedMap } from './bounded-map.ts'
 
 /** Copies by group (a tenant) and key of what may change under them. */
 export type InvalidatingCache<Group extends string, Value> = {
