@@ -85,6 +85,30 @@ describe('base fees', () => {
     expect(new Date(story.state().cursor.baseBilledToMs ?? 0).toISOString()).toBe('2026-05-16T00:00:00.000Z')
   })
 
+  test('a change to another interval that is wanted now has its fees at once, and the usage that it closes after the grace', () => {
+    const story = storyOf({ p: pro, year: { ...pro, interval: 'year', baseFee: '365.00' } })
+    story.run(on('2026-04-01'))
+    story.use('2026-04-02', 5)
+    story.change('year', on('2026-04-16'), 'now', { invoiceNow: true })
+    story.run(on('2026-04-16'))
+    story.run(after('2026-04-16'))
+    story.run(after('2026-05-01'))
+    expect(story.documents().map((each) => [each.kind, ...shown(each)])).toEqual([
+      ['opening', 'base p 30.00'],
+      ['change', 'base year 350.00', 'unused p -15.00'],
+      ['cycle', 'usage u 5.00'],
+    ])
+  })
+
+  test('an end that is called off asks for the rest of the period only', () => {
+    const story = storyOf({ p: pro })
+    story.cancel(on('2026-04-16'))
+    story.run(on('2026-04-16'))
+    story.uncancel()
+    story.run(after('2026-05-01'))
+    expect(story.documents().map(shown)).toEqual([['base p 15.00'], ['base p 15.00', 'base p 30.00']])
+  })
+
   test('a plan of one period asks for its fee once, and for its usage at its end', () => {
     const story = storyOf({ p: { ...pro, interval: 'once' } })
     story.run(on('2026-09-01'))
@@ -109,6 +133,14 @@ describe('usage', () => {
       ['threshold', 'usage u 200.00'],
       ['cycle', 'trueUp minimum 250.00', 'adjustment u 50.00'],
     ])
+  })
+
+  test('a threshold of nothing bills what there is and no more', () => {
+    const story = storyOf({ p: { ...pro, baseFee: null, thresholdAmount: '0' } })
+    story.run(on('2026-04-01'))
+    expect(story.run(on('2026-04-02'))).toEqual([])
+    story.use('2026-04-02', 1)
+    expect(story.run(on('2026-04-03'))).toHaveLength(1)
   })
 
   test('a minimum of a charge is trued up, and counts towards that of the plan', () => {

@@ -87,8 +87,8 @@ export function decideNext<C extends string>(
   const drafts = partsSoFar(state, nowMs)
     .flatMap((part) => pricePart(state, part, nowMs, usage))
     .filter(({ line }) => line.kind !== 'trueUp')
-  const passed = sum(drafts.map(({ line }) => line.amount)) >= threshold.amount
-  return passed ? decide(state, threshold.closing, drafts, nowMs, invoiceId) : null
+  const unbilled = sum(drafts.map(({ line }) => line.amount))
+  return unbilled > 0n && unbilled >= threshold.amount ? decide(state, threshold.closing, drafts, nowMs, invoiceId) : null
 }
 
 function draftsOf<C extends string>(state: BillingState<C>, closing: Closing, nowMs: InstantMs, usage: UsageOf): readonly Draft<C>[] {

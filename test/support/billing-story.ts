@@ -80,6 +80,12 @@ export function createBillingStory(options: StoryOptions): BillingStory {
       const moment = orThrow(changeInstant(subscription, intervalNow(atMs), when, atMs))
       subscription = { ...cancelSubscription(subscription, moment), ...more }
     },
+    uncancel: () => {
+      const phases = subscription.phases.map((phase, index) =>
+        index === subscription.phases.length - 1 ? { ...phase, endMs: null } : phase,
+      )
+      subscription = { ...subscription, endMs: null, phases }
+    },
     run: (nowMs) => {
       const made: Decision[] = []
       while (made.length < DOCUMENTS_PER_RUN_MAX) {
@@ -135,6 +141,8 @@ export type BillingStory = {
   use(event: StoryEvent): void
   change(plan: string, atMs: InstantMs, when?: When, more?: Partial<Subscription['phases'][number]>): void
   cancel(atMs: InstantMs, when?: When, more?: Partial<Subscription>): void
+  /** Calls an end off. */
+  uncancel(): void
   run(nowMs: InstantMs): readonly Decision[]
   state(): BillingState
   decisions(): readonly Decision[]
