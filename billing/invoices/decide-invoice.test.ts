@@ -7,6 +7,7 @@ import { formatQuantity, parseQuantity } from '../../domain/decimal.ts'
 import { formatRational } from '../../domain/rational.ts'
 import { createBillingStory, type StoryPlan } from '../../test/support/billing-story.ts'
 import { casesOf, instant, moneyOf } from '../../test/support/billing-vectors.ts'
+import { type InvoiceRecord, invoiceRecord } from './invoice-record.ts'
 
 type Step = {
   readonly at: string
@@ -34,7 +35,7 @@ const iso = (ms: number) => new Date(ms).toISOString().replace('.000Z', 'Z')
 
 describe('the worked lives', () => {
   test.each(casesOf<Input, { documents: readonly object[]; balance: string }>('scenario'))('$id', ({ input, expected }) => {
-    const { text } = moneyOf(input.currency)
+    const { currency, text } = moneyOf(input.currency)
     const { subscription } = input
     const story = createBillingStory({
       ...{ currency: input.currency, plans: input.plans, plan: subscription.plan, startMs: instant(subscription.startAt) },
@@ -56,25 +57,21 @@ describe('the worked lives', () => {
         story.use({ feature: step.feature ?? '', occurredAtMs, quantityNano: parseQuantity(step.quantity ?? '') ?? -1n })
       }
     }
-    const shown = (document: InvoiceDocument) => ({
-      document: document.document,
-      kind: document.kind,
-      closes: iso(document.closesAtMs),
-      finalisedAt: iso(document.finalisedAtMs),
-      lines: document.lines.map((line) => ({
-        ...{ kind: line.kind, plan: line.plan },
-        ...(line.item !== null && { item: line.item }),
-        ...{ from: iso(line.period.startMs), to: iso(line.period.endMs) },
-        ...(line.quantityNano !== null && { quantity: formatQuantity(line.quantityNano) }),
-        amount: text(line.amount),
-        ...(line.discount !== 0n && { discount: text(line.discount) }),
-      })),
-      net: text(document.net),
-      tax: text(document.tax),
-      total: text((document.total < 0n ? -document.total : document.total) as Money),
-      balanceApplied: text(document.balanceApplied),
-      due: text(document.due),
-    })
+    const short = (time: unknown) => String(time).replace('.000Z', 'Z')
+    const shown = (document: InvoiceDocument) => {
+      const record = invoiceRecord(currency, document)
+      const lines = (record.lines as readonly InvoiceRecord[]).map(({ kind, item, plan, from, to, quantity, amount, discount }) => ({
+        ...{ kind, plan, from: short(from), to: short(to), amount },
+        ...(item !== undefined && { item }),
+        ...(quantity !== undefined && { quantity }),
+        ...(discount !== '0.00' && { discount }),
+      }))
+      const { document: what, kind, closesAt, finalisedAt, net, tax, total, balanceApplied, due } = record
+      return {
+        ...{ document: what, kind, closes: short(closesAt), finalisedAt: short(finalisedAt), lines },
+        ...{ net, tax, total, balanceApplied, due },
+      }
+    }
     expect({ documents: story.documents().map(shown), balance: text(story.state().purse.balance) }).toEqual(expected)
   })
 })
