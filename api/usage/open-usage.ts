@@ -8,6 +8,7 @@ import { createUsageReports } from '../../entitlements/usage-reports.ts'
 import type { Stage } from '../../schemas/http/stage.ts'
 import type { Usage } from '../../usage/usage.ts'
 import { eventRoutes } from './event-routes.ts'
+import { uncountedRoutes } from './uncounted-routes.ts'
 import { usageReportRoutes } from './usage-report-routes.ts'
 import { usageRoutes } from './usage-routes.ts'
 
@@ -31,6 +32,7 @@ export function openUsage({ clock, registry, stores, usage, entitlements, submit
     async routes(app) {
       app.register(usageRoutes({ meters, usageReader: usage.reader, asOf: usage.completeUntil, clock }))
       app.register(eventRoutes({ meters, usageStore }))
+      app.register(uncountedRoutes({ meters, usageStore, clock }))
       app.register(usageReportRoutes({ usageReports, clock, registry, createId }))
     },
   }

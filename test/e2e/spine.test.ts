@@ -195,6 +195,7 @@ const CONTRACT_ROUTES = [
   'POST /v1/keys',
   'POST /v1/events',
   'GET /v1/events',
+  'GET /v1/events/uncounted',
   'GET /v1/events/{id}',
   'PUT /v1/meters/{key}',
   'GET /v1/meters/{key}',

@@ -53,6 +53,7 @@ export const ROUTE_SCOPES: readonly RouteRow[] = [
   },
 
   { route: 'GET /v1/events', scope: 'read', request: at('/v1/events?customer=acme&limit=10'), own: 200, ofOther: 200 },
+  { route: 'GET /v1/events/uncounted', scope: 'read', request: at('/v1/events/uncounted?customer=acme'), own: 200, ofOther: 200 },
   { route: 'GET /v1/events/{id}', scope: 'read', request: at('/v1/events/request-1?customer=acme'), own: 200, ofOther: 404 },
   { route: 'GET /v1/meters', scope: 'read', request: at('/v1/meters'), own: 200, ofOther: 200 },
   { route: 'GET /v1/meters/{key}', scope: 'read', request: at('/v1/meters/tokens'), own: 200, ofOther: 404 },

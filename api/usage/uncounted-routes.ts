@@ -1,0 +1,75 @@
+import { Type } from 'typebox'
+import type { MeterStore } from '../../adapters/database/meters/meter-store.ts'
+import type { UsageStore } from '../../adapters/usage-store/usage-store.ts'
+import type { Clock } from '../../base/clock.ts'
+import type { CustomerKey, InstantMs } from '../../domain/identity.ts'
+import { UNREADABLE_REASONS } from '../../domain/metering/compiled-meter.ts'
+import { EVENT_AGE_MAX_MS, EVENT_LEAD_MAX_MS } from '../../domain/metering/usage-event.ts'
+import { orThrow } from '../../domain/refusal.ts'
+import { type HttpApp, InstantSchema, KeySchema, ProblemSchema } from '../../schemas/http/common.ts'
+import { instantJson, parseInstant } from '../../schemas/http/instants.ts'
+import { createUncountedEvents, UNCOUNTED_SAMPLES_MAX } from './uncounted-events.ts'
+
+export type UncountedRoutesDeps = {
+  readonly meters: Pick<MeterStore, 'ofTenant'>
+  readonly usageStore: Pick<UsageStore, 'scanEvents'>
+  readonly clock: Pick<Clock, 'now'>
+}
+
+/** `GET /v1/events/uncounted`: what was kept and counted for nothing. */
+export function uncountedRoutes({ meters, usageStore, clock }: UncountedRoutesDeps): (app: HttpApp) => Promise<void> {
+  return async (app) => {
+    app.get('/v1/events/uncounted', { config: { scope: 'read' }, schema: SCHEMA }, async (request) => {
+      const { tenant } = request.principal
+      const { customer, from, to } = request.query
+      const toMs = to === undefined ? ((clock.now() + EVENT_LEAD_MAX_MS) as InstantMs) : orThrow(parseInstant(to, 'to'))
+      const fromMs = from === undefined ? ((toMs - EVENT_AGE_MAX_MS - EVENT_LEAD_MAX_MS) as InstantMs) : orThrow(parseInstant(from, 'from'))
+      const uncounted = createUncountedEvents(await meters.ofTenant(tenant))
+      const customers = customer === undefined ? {} : { customers: [customer as CustomerKey] }
+      let eventsRead = 0
+      for await (const events of usageStore.scanEvents({ tenant, ...customers, fromMs, toMs })) {
+        for (const event of events.slice(0, EVENTS_READ_MAX - eventsRead)) uncounted.add(event)
+        eventsRead += events.length
+        if (eventsRead > EVENTS_READ_MAX) break
+      }
+      return {
+        data: uncounted
+          .groups()
+          .map(({ sinceMs, samples, ...group }) => ({ ...group, since: instantJson(sinceMs), samples: [...samples] })),
+        complete: eventsRead <= EVENTS_READ_MAX && !uncounted.isFull(),
+      }
+    })
+  }
+}
+
+/** Some two seconds of reading; a longer range is asked for in parts. */
+const EVENTS_READ_MAX = 200_000
+
+const SCHEMA = {
+  tags: ['events'],
+  summary: 'What was kept and counted for nothing, by type, meter and reason',
+  description: `Under the meters as they are now; the most frequent first. Up to ${EVENTS_READ_MAX.toLocaleString('en')} events are looked at, in the order of their receipt: when there are more in the range, complete is false; ask for a shorter one, or for one customer.`,
+  operationId: 'listUncountedEvents',
+  querystring: Type.Object({
+    customer: Type.Optional(KeySchema),
+    from: Type.Optional({ ...InstantSchema, description: 'Event time, inclusive; by default 35 days before to' }),
+    to: Type.Optional({ ...InstantSchema, description: 'Event time, exclusive; by default an hour ahead' }),
+  }),
+  response: {
+    200: Type.Object({
+      data: Type.Array(
+        Type.Object({
+          type: Type.String(),
+          meter: Type.Union([Type.String(), Type.Null()], { description: 'Null when no meter reads the type' }),
+          reason: Type.Enum(['unread_type', ...UNREADABLE_REASONS]),
+          count: Type.Integer({ description: 'Events' }),
+          since: { ...InstantSchema, description: 'Event time of the first' },
+          samples: Type.Array(Type.String(), { description: `Ids of up to ${UNCOUNTED_SAMPLES_MAX} of them` }),
+        }),
+      ),
+      complete: Type.Boolean({ description: 'Whether all events of the range were looked at' }),
+    }),
+    400: ProblemSchema,
+    503: ProblemSchema,
+  },
+}
