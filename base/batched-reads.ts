@@ -3,8 +3,8 @@ import { Fault } from './fault.ts'
 import { invariant } from './invariant.ts'
 
 /**
- * Reads that are asked for at the same time share one: where most of a read's price is that it is one, a hundred together cost
- * little more than one alone. While a read of a group is under way, what comes for that group gathers for the next.
+ * Reads that are asked for at the same time share one query, as a hundred together cost little more than one alone. While a read
+ * of a group is under way, items of that group gather for the next read.
  */
 export type BatchedReads<Item, Value> = {
   /** Items of one group may share a read. Rejects with what its read failed with. */
@@ -12,18 +12,18 @@ export type BatchedReads<Item, Value> = {
 }
 
 export type BatchedReadsOptions<Item, Value> = {
-  /** Answers each item, in their order. */
+  /** Answers the items in their order. */
   readonly read: (items: readonly Item[]) => Promise<readonly Value[]>
-  /** In one read. */
+  /** Items in one read. */
   readonly itemsMax: number
-  /** Of all groups, waiting for their read; one more is refused for now. */
+  /** Items waiting for their read, over all groups; one more is refused for now. */
   readonly waitingMax: number
   readonly clock: Clock
 }
 
 /**
- * How long a read waits at most for those who had their answer from the one before and may ask on; a lone caller never waits.
- * Of what a read takes, waiting half as long is worth it as soon as two share.
+ * The longest that a read waits for callers who had their answer from the read before and may ask again; a lone caller never
+ * waits. Waiting up to half as long as a read takes pays as soon as two callers share it.
  */
 const GATHER_MS_MAX = 10
 const GATHER_SHARE = 0.5
@@ -42,7 +42,7 @@ export function createBatchedReads<Item, Value>(options: BatchedReadsOptions<Ite
   let waitingCount = 0
 
   async function serve(name: string, group: Group<Item, Value>): Promise<void> {
-    // What is asked for in one turn of the event loop is together from the first.
+    // Items that are asked for in one turn of the event loop share the first read already.
     await clock.turn()
     while (group.waiting.length > 0) {
       const some = group.waiting.splice(0, itemsMax)
@@ -55,7 +55,7 @@ export function createBatchedReads<Item, Value>(options: BatchedReadsOptions<Ite
     groups.delete(name)
   }
 
-  /** Settles each, and never rejects. */
+  /** Settles each item; never rejects. */
   async function answer(some: readonly Waiting<Item, Value>[]): Promise<void> {
     try {
       const values = await read(some.map(({ item }) => item))
@@ -64,7 +64,7 @@ export function createBatchedReads<Item, Value>(options: BatchedReadsOptions<Ite
     } catch (error) {
       const isTheWorlds = error instanceof Fault && error.canRetry
       if (some.length === 1 || isTheWorlds) for (const { reject } of some) reject(error)
-      // One of them may be to blame: each is read by itself, so that the others have their answer.
+      // One item may be to blame: each is read by itself, so that the others have their answer.
       else for (const each of some) await answer([each])
     }
   }
@@ -85,7 +85,7 @@ export function createBatchedReads<Item, Value>(options: BatchedReadsOptions<Ite
   }
 }
 
-/** Resolves when as many as expected wait, or the time is over. */
+/** Resolves when as many items as expected wait, or when the time is over. */
 async function gathered<Item, Value>(group: Group<Item, Value>, withinMs: number, clock: Clock): Promise<void> {
   if (group.waiting.length >= group.expected) return
   const over = new AbortController()

@@ -5,7 +5,7 @@ test('holds the newest half of its bound, and never more than all of it', () => 
   for (const added of [0, 1, 4, 5, 6, 9, 10, 11, 23, 100]) {
     const map = createBoundedMap<number, number>(10)
     for (let key = 1; key <= added; key++) map.set(key, key)
-    // From the newest on: finding one makes it young, at the cost of the oldest alone.
+    // Looked at from the newest on: finding an entry makes it young, at the cost of the oldest entries alone.
     const held = Array.from({ length: added }, (_, at) => added - at).filter((key) => map.get(key) === key)
     expect(held.slice(0, 5)).toEqual(Array.from({ length: Math.min(added, 5) }, (_, at) => added - at))
     expect(held.length).toBeLessThanOrEqual(10)

@@ -1,4 +1,4 @@
-/** A map of at most so many entries, which drops those that were not looked at for longest. */
+/** A map of at most `entriesMax` entries, which drops those that were not looked at for longest. */
 export type BoundedMap<Key, Value> = {
   get(key: Key): Value | undefined
   set(key: Key, value: Value): void
@@ -6,8 +6,8 @@ export type BoundedMap<Key, Value> = {
 }
 
 /**
- * Entries are young or old. What is set or found is young; when half of the room is young, the young become the old, and
- * those that were old until then are gone. So a hit on a young entry, which nearly all are, is one look into a map.
+ * Entries are young or old. An entry that is set or found is young; when half of the room is young, the young ones become the old
+ * ones, and the old ones until then are gone. So a hit on a young entry, the usual case, costs one look into a map.
  */
 export function createBoundedMap<Key, Value>(entriesMax: number): BoundedMap<Key, Value> {
   const youngMax = Math.max(1, Math.floor(entriesMax / 2))

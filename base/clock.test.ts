@@ -2,10 +2,10 @@ import { describe, expect, test } from 'vitest'
 import { systemClock } from '../runtime/system-clock.ts'
 import { createVirtualClock, type VirtualClock } from '../test/support/virtual-clock.ts'
 
-/** What is under way has gone as far as it can without the clock. */
+/** Resolves when all work under way has gone as far as it can without the clock. */
 const settled = () => systemClock.turn()
 
-/** Moves on in small steps, as nobody who waits may be jumped over. */
+/** Moves the clock on in small steps, so that no waiting work is jumped over. */
 async function pass(clock: VirtualClock, ms: number, stepMs = 10): Promise<void> {
   for (let passed = 0; passed < ms; passed += stepMs) {
     clock.advance(stepMs)

@@ -1,12 +1,12 @@
-/** Does something one at a time, and all who ask for it meanwhile share the next time. */
+/** Runs a piece of work one at a time; callers who ask while it runs share the next run. */
 export type Gatherer = {
   /** Resolves or rejects with a run that began after the call. */
   run(): Promise<void>
   /** Whether a run is under way or about to begin. */
   isBusy(): boolean
-  /** Whether a run is about to begin, which whoever asks now would share. */
+  /** Whether a run is about to begin, so that a caller who asks now shares it. */
   isGathering(): boolean
-  /** Resolves when what was asked for so far has ended, however it did. */
+  /** Resolves when every run asked for so far has ended, well or not. */
   settled(): Promise<void>
 }
 

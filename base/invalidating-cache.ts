@@ -1,9 +1,9 @@
 import { createBoundedMap } from './bounded-map.ts'
 
-/** Copies by group (a tenant) and key of what may change under them. */
+/** Copies of changeable values, by group (a tenant) and key. */
 export type InvalidatingCache<Group extends string, Value> = {
   get(group: Group, key: string): Value | undefined
-  /** The last one loaded, although it may have changed since. */
+  /** The value loaded last, although it may have changed since. */
   lastKnown(group: Group, key: string): Value | undefined
   /** Joins a load of the same key that is under way and began after the last change. */
   load(group: Group, key: string): Promise<Value>
@@ -12,14 +12,17 @@ export type InvalidatingCache<Group extends string, Value> = {
   forgetAll(): void
 }
 
-/** The longest unused go first, half of them at once: no hit has to note itself in an order. A load that a change overtook answers those who waited for it before, and is not kept. */
+/**
+ * Drops the longest unused values, half of them at once, so that a hit does not update an order. A load that was overtaken by a
+ * change answers those who waited before the change, and is not kept.
+ */
 export function createInvalidatingCache<Group extends string, Value>(
   entriesMax: number,
   fetch: (group: Group, key: string) => Promise<Value>,
 ): InvalidatingCache<Group, Value> {
   const entries = createBoundedMap<string, { readonly value: Value; readonly epoch: number }>(entriesMax)
   const loading = new Map<string, { readonly promise: Promise<Value>; readonly epoch: number }>()
-  // A change of a whole group, or of everything, moves its epoch on: entries and loads of an older one are as good as gone.
+  // A change of a whole group, or of everything, starts a new epoch: entries and loads of an older one count no more.
   const epochs = new Map<Group, number>()
   let epochOfAll = 0
   const epochOf = (group: Group) => epochOfAll + (epochs.get(group) ?? 0)

@@ -5,15 +5,15 @@ import { isSafe } from 'redos-detector'
 import { expect, test } from 'vitest'
 
 /**
- * A pattern that backtracks costs more than its input is long: 15,500 blanks in a header once took 700 ms. So every pattern of
- * the server and the SDK is linear, also those over text of our own, as nobody sees from a pattern whose text it gets.
+ * A pattern that backtracks takes more time than its input is long: 15,500 blanks in a header once took 700 ms. So every pattern
+ * of the server and the SDK is linear. This includes patterns over our own text, as a pattern does not show whose text it gets.
  */
 const ROOT = new URL('../', import.meta.url).pathname
 const SOURCES =
   '{base,domain,schemas,adapters,ingest,aggregator,usage,entitlements,rating,billing,alerts,commerce,custody,api,compat,runtime,sdk}/**/*.ts'
 const BACKTRACKS_MAX = 200
 
-/** Text of our own, or bounded before it is looked at. */
+/** Patterns over our own text, or over text that is bounded before. */
 const EXEMPT: Readonly<Record<string, string>> = {
   'adapters/usage-store/engine/cluster-statements.ts': 'our own migrations',
   'adapters/usage-store/engine/clickhouse-executor.ts': 'our own statements; values are bound',
@@ -43,7 +43,7 @@ test.each(patterns.filter(({ file, source }) => repeats(source) && EXEMPT[file] 
 
 test('no pattern is put together from text, which nobody could look at', () => expect(built).toEqual([]))
 
-/** Without a repeat that has no end a pattern can cost no more than its own length for each character. */
+/** A pattern without an unbounded repeat costs at most its own length for each character. */
 function repeats(source: string): boolean {
   const withoutText = source.replaceAll(/\\./g, '').replaceAll(/\[[^\]]*\]/g, '')
   return /[*+]|,\}/.test(withoutText)

@@ -1,4 +1,4 @@
-/** Work by key, of which one is under way at most: whoever asks for it meanwhile has the outcome of that one. */
+/** Work by key, at most one at a time for each key: a caller who asks meanwhile has the outcome of the work under way. */
 export type SharedWork<Key, Value> = (key: Key, start: () => Promise<Value>) => Promise<Value>
 
 export function createSharedWork<Key, Value>(): SharedWork<Key, Value> {

@@ -1,17 +1,17 @@
 import { type Backoff, backoffMs } from './backoff.ts'
 import type { Clock } from './clock.ts'
 
-/** What an action comes to that was given up because its signal was aborted. */
+/** The outcome of an action that was given up because its signal was aborted. */
 export const ABORTED = Symbol('aborted')
 
 export type Failure = {
   readonly error: unknown
-  /** In a row, from 1. */
+  /** Failures in a row, from 1. */
   readonly failures: number
   readonly retryInMs: number
 }
 
-/** Tries again, later and later, until the action succeeds or the signal is aborted: for what may not be skipped. Never rejects. */
+/** Tries an action that may not be skipped again, at growing intervals, until it succeeds or the signal is aborted. Never rejects. */
 export async function untilDone<Value>(
   options: {
     readonly clock: Pick<Clock, 'sleep'>

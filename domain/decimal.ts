@@ -18,8 +18,8 @@ export function formatQuantity(nano: bigint): string {
 }
 
 /**
- * The decimal times 10^fractionDigitsMax, or null when it is not one of that many digits. An integer number beyond
- * 2^53-1 is null: whoever parsed it to a float has already lost digits, and a string would have kept them.
+ * The decimal times 10^fractionDigits, or null for anything but a decimal of up to that many digits. An integer number beyond
+ * 2^53-1 is null: parsing it to a float has lost digits already, which a string would have kept.
  */
 export function parseDecimal(input: string | number, integerDigitsMax: number, fractionDigitsMax: number): bigint | null {
   if (typeof input === 'number') {
@@ -29,7 +29,7 @@ export function parseDecimal(input: string | number, integerDigitsMax: number, f
     }
     input = plainNotation(input)
   }
-  // Up to 15 digits and nothing else, the common case on the wire, fit a float exactly and need no cutting up.
+  // Up to 15 digits and nothing else is the common case on the wire: they fit a float exactly and need no splitting.
   if (input.length <= 15 && input.length <= integerDigitsMax && hasOnlyDigits(input)) {
     return BigInt(Number(input)) * powerOfTen(fractionDigitsMax)
   }

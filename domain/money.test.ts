@@ -11,7 +11,7 @@ describe('minorUnitDigits', () => {
     ['KWD', 3],
     ['BHD', 3],
     ['CLF', 4],
-    // Shown without their hundredths by most software, and invoiced with them.
+    // Shown without fractional digits by most software, but invoiced with two.
     ['HUF', 2],
     ['IDR', 2],
     ['PKR', 2],

@@ -9,13 +9,13 @@ export function minorUnitDigits(currency: string): Outcome<number> {
   return MINOR_UNIT_DIGITS[currency] ?? 2
 }
 
-/** Money in minor units, with all digits of its currency: 1250n is '12.50' at two, '1250' at none. */
+/** Money in minor units, with all digits of its currency: 1250n is '12.50' with two digits and '1250' with none. */
 export function formatMoney(minorUnits: bigint, fractionDigits: number): string {
   const [integer, fraction = ''] = formatDecimal(minorUnits, fractionDigits).split('.')
   return fractionDigits === 0 ? `${integer}` : `${integer}.${fraction.padEnd(fractionDigits, '0')}`
 }
 
-/** Amounts of prices and base fees are finer than money that is paid: up to 12 fractional digits, below 10^15. */
+/** Amounts of prices and base fees are finer than payable money: up to 12 fractional digits, below 10^15. */
 export const AMOUNT_FRACTION_DIGITS_MAX = 12
 export const AMOUNT_INTEGER_DIGITS_MAX = 15
 
@@ -42,8 +42,8 @@ const CURRENCIES: ReadonlySet<string> = new Set(
 )
 
 /**
- * Every one of these whose minor unit is not a hundredth. Not taken from Intl.NumberFormat: it
- * says how cash is shown, with no fillér in HUF or sen in IDR, where an invoice must keep them.
+ * Every listed currency whose minor unit is not a hundredth. Not taken from Intl.NumberFormat, which says how cash is shown:
+ * without fillér in HUF or sen in IDR, which an invoice must keep.
  */
 const MINOR_UNIT_DIGITS: Readonly<Record<string, number>> = {
   ...digits(0, 'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF'),

@@ -1,7 +1,7 @@
 import type { TenantKey } from './identity.ts'
 
 /**
- * `manage`: customers, subscriptions, grants, overrides, resets, holds. `billing`: invoices, credits and what they are made by.
+ * `manage`: customers, subscriptions, grants, overrides, resets, holds. `billing`: invoices, credits and what decides them.
  * `admin` includes every other scope.
  */
 export const SCOPES = ['ingest', 'read', 'decide', 'manage', 'billing', 'admin'] as const

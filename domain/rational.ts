@@ -34,7 +34,7 @@ export function formatRational(value: Rational): string {
 
 const ENDLESS_FRACTION_DIGITS = 30
 
-/** How many fractional digits n/denominator in lowest terms needs, or null when it never ends: it has a factor besides 2 and 5. */
+/** How many fractional digits n/denominator in lowest terms needs, or null when the decimal never ends because of a factor besides 2 and 5. */
 function endingFractionDigits(denominator: bigint): number | null {
   let rest = denominator
   let twos = 0

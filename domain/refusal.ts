@@ -1,27 +1,27 @@
 /**
- * A refusal is the caller's failure and a plain value: a stable snake_case code, and the fields that say which value met
- * which limit. Status, sentence and next move belong to whoever answers: for HTTP they stand in `schemas/http/refusals.ts`.
+ * A refusal is the caller's failure and a plain value: a stable snake_case code, and the fields that say which value met which
+ * limit. Status, sentence and next step belong to whoever answers: for HTTP they stand in `schemas/http/refusals.ts`.
  */
 export type Refusal = { [Code in RefusalCode]: RefusalOf<Code> }[RefusalCode]
 
-/** `fields` is null where the caller's input is wrong and `errors` say so field by field. */
+/** `fields` is null where the caller's input is wrong and `errors` explain it field by field. */
 export type RefusalOf<Code extends RefusalCode> = {
   readonly kind: 'refusal'
   readonly code: Code
   readonly fields: RefusalFields[Code] | null
   readonly errors?: readonly WrongField[]
-  /** What of the request is kept although the rest of it is refused. */
+  /** The events of the request that are kept although the rest is refused. */
   readonly kept?: KeptEvents
 }
 
-/** Every code with the fields that it is refused with. Each table of `schemas/http/refusals/` adds its own. */
+/** Every code with its fields. Each table of `schemas/http/refusals/` adds its own. */
 // biome-ignore lint/suspicious/noEmptyInterface: it is filled where the codes are declared, and a type alias cannot be.
 export interface RefusalFields {}
 export type RefusalCode = keyof RefusalFields
 
 /** One wrong field of an input: `field` is a JSON path without the leading `$.`: `tiers[1].upTo`. */
 export type WrongField = FieldError | { readonly field: string; readonly refusal: Refusal }
-/** What is wrong with the field is told in its own words: `detail` names the field, the value and the limit. */
+/** `detail` is a sentence that names the field, the value and the limit. */
 export type FieldError = { readonly field: string; readonly code: RefusalCode; readonly detail: string }
 
 export type KeptEvents = { readonly kept: number; readonly events: number }
@@ -32,12 +32,12 @@ export function refuse<Code extends RefusalCode>(code: Code, fields: RefusalFiel
   return (errors === undefined ? { kind: 'refusal', code, fields } : { kind: 'refusal', code, fields, errors }) as Refusal
 }
 
-/** The input is refused for one of its fields, such as a key that names nothing. */
+/** The input is refused for one of its fields, such as a key of something that does not exist. */
 export function refuseField(field: string, refusal: Refusal): Refusal {
   return refuseFields(refusal.code, [{ field, refusal }])
 }
 
-/** The input is refused for these of its fields, the first of which is told in the sentence of the whole. */
+/** The input is refused for these of its fields; the first one also gives the sentence of the whole refusal. */
 export function refuseFields(code: RefusalCode, errors: readonly WrongField[]): Refusal {
   return { kind: 'refusal', code, fields: null, errors } as Refusal
 }

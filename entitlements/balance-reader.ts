@@ -19,37 +19,34 @@ import type { MeteredSpent } from './metered-spent.ts'
 
 export type BalanceReader = {
   /**
-   * What was spent of each entitlement in the period under way, in one reading. Counters that are not tracked yet, or under another definition,
-   * are asked for and waited for: at most `TRACKING_WAIT_MAX_MS`, then Fault `balance_unavailable` (canRetry). With a hard
-   * limit among them, counters that rebuild after a restart are waited for first (`CountersCatchUp`). Not a promise where
-   * nothing is waited for; may throw where others reject.
+   * What was spent of each entitlement in the current period, in one reading. Counters that are not tracked yet, or under another
+   * definition, are requested and waited for: at most `TRACKING_WAIT_MAX_MS`, then Fault `balance_unavailable` (canRetry). When
+   * an entitlement has a hard limit, counters that rebuild after a restart are waited for first (`CountersCatchUp`). Not a
+   * promise where nothing is waited for; it then throws where others reject.
    */
   spent(tenant: TenantKey, customer: CustomerKey, entitlements: readonly MeteredEntitlement[]): MaybePromise<readonly MeteredSpent[]>
-  /**
-   * How far the counters may let usage and holds go now, from one reading where it takes one; and what their answer comes to.
-   * Faults as `spent`.
-   */
+  /** How far the counters may let usage and holds go now, after a reading where one is needed, and how to read their answer. Faults as `spent`. */
   cap(tenant: TenantKey, customer: CustomerKey, entitlement: MeteredEntitlement): Promise<CounterCap>
   /** The entitlement's period that holds the instant: between resets, manual ones too. */
   periodAt(entitlement: MeteredEntitlement, atMs: InstantMs): Period
   /**
-   * Has a customer's counters tracked before anyone asks for them; to be called when its subscriptions changed. Waits as
-   * `spent` does and never rejects: the next reading asks again.
+   * Has a customer's counters tracked before anyone asks for them; to be called when its subscriptions changed. Waits as `spent`
+   * does and never rejects: the next reading asks again.
    */
   trackCustomer(tenant: TenantKey, customer: CustomerKey): Promise<void>
 }
 
 export type CounterCap = {
   readonly cap: Cap
-  /** Half-open: from then on it is another one. */
+  /** Half-open: from this instant on the cap is another one. */
   readonly untilMs: InstantMs
-  /** From what `reserve` says of the capped period. */
+  /** Spent units, from what `reserve` answers about the capped period. */
   readonly spentOf: (answer: Pick<CounterReading, 'usedUnits' | 'heldUnits'>) => MeteredSpent
 }
 
 export const TRACKING_WAIT_MAX_MS = 2000
 const POLL_INTERVAL_MS = 4
-/** The answer to a request may be of entitlements that have just changed again, or its taker may have died. */
+/** The request may have been answered for entitlements that have just changed again, or the process that took it may have died. */
 const REQUEST_AGAIN_MS = 250
 
 export function createBalanceReader(deps: {
@@ -89,7 +86,7 @@ export function createBalanceReader(deps: {
   const shareWait = createSharedWork<string, void>()
   const folding = new Set<string>()
 
-  /** Undefined when one of the counters is not (yet) the one that the entitlement needs. */
+  /** Undefined while one of the counters is not the one that the entitlement needs. */
   function tryRead(ref: CustomerRef, entitlements: readonly MeteredEntitlement[]): MaybePromise<Read[] | undefined> {
     const nowMs = clock.now()
     const wanted = entitlements.map((entitlement) => ({ entitlement, periods: counted.at(entitlement, nowMs) }))
@@ -122,7 +119,7 @@ export function createBalanceReader(deps: {
     return found
   }
 
-  /** In the background: until it is saved, all segments are added up each time. */
+  /** Runs in the background: until the opening is saved, all segments are added up each time. */
   function saveOpening({ tenant, customer }: CustomerRef, { feature, tracked }: MeteredEntitlement, ledger: LedgerSnapshot): void {
     const name = JSON.stringify([tenant, customer, feature])
     if (folding.has(name)) return
@@ -136,7 +133,7 @@ export function createBalanceReader(deps: {
   }
 
   async function waitUntilTracked(ref: CustomerRef, entitlements: readonly MeteredEntitlement[]): Promise<void> {
-    // Waited time is added up, not read from the clock: the bound holds whatever the clock does.
+    // Waited time is added up, not read from the clock, so that the bound holds whatever the clock does.
     let askAgainAtMs = 0
     for (let waitedMs = 0; waitedMs < trackingWaitMaxMs; waitedMs += POLL_INTERVAL_MS) {
       if (waitedMs >= askAgainAtMs) {
@@ -153,7 +150,7 @@ export function createBalanceReader(deps: {
     cache.doubt(ref.tenant, ref.customer)
   }
 
-  /** Requests that want the same share one wait. */
+  /** Requests for the same counters share one wait. */
   function sharedWait(ref: CustomerRef, entitlements: readonly MeteredEntitlement[]): Promise<void> {
     const wanted = JSON.stringify([ref.tenant, ref.customer, ...entitlements.map(({ feature, tracked }) => [feature, tracked.definition])])
     return shareWait(wanted, () => waitUntilTracked(ref, entitlements))

@@ -8,7 +8,7 @@ import type { InstantMs, Period } from '../domain/identity.ts'
 import { createPeriodCursor, type PeriodCursor } from '../domain/time/calendar.ts'
 import type { PeriodSpent } from './metered-spent.ts'
 
-/** The counters that the balance of an entitlement is made of: of most the one of the period under way. */
+/** The counters that make up the balance of an entitlement: for most, the one of the current period. */
 export type CounterPeriods = {
   /** In order, adjoining; the last one holds the instant. */
   at(entitlement: MeteredEntitlement, nowMs: InstantMs): readonly Period[]
@@ -17,7 +17,7 @@ export type CounterPeriods = {
 }
 
 export function createCounterPeriods(): CounterPeriods {
-  // Periods are compared, not computed, while one lasts. Goes with the cached entitlement.
+  // Periods are compared, not computed again, while one lasts. Lives as long as the cached entitlement.
   const cursors = new WeakMap<TrackedFeature, PeriodCursor>()
   const current = new WeakMap<TrackedFeature, readonly [Period]>()
   const kept = new WeakMap<TrackedFeature, readonly Period[]>()
@@ -53,10 +53,10 @@ export function createCounterPeriods(): CounterPeriods {
   }
 }
 
-/** What the readings of an entitlement's counted periods come to. */
+/** The result of reading the counters of an entitlement's periods. */
 export type Counted = {
   readonly spent: PeriodSpent
-  /** Where to go on from next time, when too many segments were added up. */
+  /** The ledger to go on from next time, when too many segments were added up. */
   readonly folded: LedgerSnapshot | null
 }
 
@@ -71,12 +71,12 @@ export function countedIn(
   if (account === null) return { spent: { usedUnits: first.usedUnits, heldUnits: first.heldUnits, period: lastOf(periods) }, folded: null }
   const usedUnits = readings.map((reading) => reading.usedUnits)
   const { burnDown, folded } = standingAt(account, nowMs, usedInPeriods(periods, usedUnits))
-  // What settles into any of these periods is on its way to change what is left.
+  // Units that settle into any of these periods are about to change what is left.
   const { heldUnits } = first
   return { spent: { usedUnits: burnDown.usedUnits, heldUnits, period: burnDown.period, burnDown }, folded }
 }
 
-/** How far usage in the last of the periods may go, with what is known of those before it. */
+/** How far usage in the last of the periods may go, given the usage of those before it. */
 export function capOn(
   { tracked, limit, limitType }: MeteredEntitlement,
   periods: readonly Period[],

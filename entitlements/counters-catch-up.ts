@@ -6,14 +6,14 @@ import { createSharedWork } from '../base/shared-work.ts'
 import type { Offset, Partition } from '../domain/identity.ts'
 
 /**
- * After a crash, counters kept in memory are those of some moment before it, and the log gives the rest again: until then
- * a customer seems to have used less than it has been told before. So a hard limit is not judged until the counters have
- * reached the end that the log had when this process first asked.
+ * After a crash, counters kept in memory are those of some earlier moment, and the log replays the rest: until then a customer
+ * seems to have used less than it was told before. So a hard limit is not judged until the counters have reached the end that the
+ * log had when this process first asked.
  */
 export type CountersCatchUp = {
   /**
-   * Null once the partition has caught up, which is for ever. Until then a wait of at most `CATCH_UP_WAIT_MAX_MS` that
-   * ends with the Fault `counters_rebuilding` (canRetry) when it was not enough.
+   * Null once the partition has caught up, which it then stays. Until then a wait of at most `CATCH_UP_WAIT_MAX_MS`, which ends
+   * with the Fault `counters_rebuilding` (canRetry) if that was not enough.
    */
   wait(partition: Partition): Promise<void> | null
 }
@@ -37,7 +37,7 @@ export function createCountersCatchUp(deps: {
     return caughtUp.has(partition)
   }
 
-  /** Kept from the first time on: what is appended later was told to nobody as used. */
+  /** Kept from the first call on: nobody was told of usage that is appended later. */
   function targetOf(partition: Partition): Promise<Offset> {
     const known = targets.get(partition)
     if (known !== undefined) return known
@@ -48,7 +48,7 @@ export function createCountersCatchUp(deps: {
   }
 
   async function waitFor(partition: Partition): Promise<void> {
-    // Waited time is added up, not read from the clock: the bound holds whatever the clock does.
+    // Waited time is added up, not read from the clock, so that the bound holds whatever the clock does.
     for (let waitedMs = 0; !(await isCaughtUp(partition)); waitedMs += POLL_INTERVAL_MS) {
       if (waitedMs >= waitMaxMs) throw rebuilding(partition, waitMaxMs)
       await clock.sleep(POLL_INTERVAL_MS)

@@ -13,31 +13,31 @@ import type { CustomerKey, FeatureKey, InstantMs, TenantKey } from '../domain/id
 /** What a customer is entitled to, from now until `validUntilMs` unless the catalog changes. */
 export type CustomerEntitlements = {
   readonly entitlements: ReadonlyMap<FeatureKey, EffectiveEntitlement>
-  /** A customer with a subscription or an override exists; one without may be unknown. */
+  /** Whether the customer has a subscription or an override; a customer without either may not exist. */
   readonly isKnown: boolean
-  /** It was so at this instant. */
+  /** The catalog said so at this instant. */
   readonly asOfMs: InstantMs
   readonly validUntilMs: InstantMs
 }
 
 /**
- * Resolved entitlements in memory, so that a decision costs no SQL. An answer is never older than the last change that
- * the catalog announced, also when the change falls into a load; and where changes of other processes may have gone
- * unheard, not older than `ENTITLEMENT_AGE_MS_MAX`. Not a promise when it is known: the caller awaits either.
+ * Resolved entitlements in memory, so that a decision costs no SQL. An answer is never older than the last change that the
+ * catalog announced, even one during a load; and where changes by other processes may have gone unheard, not older than
+ * `ENTITLEMENT_AGE_MS_MAX`. Not a promise when the answer is known: the caller awaits either.
  */
 export type EntitlementCache = {
-  /** Rejects with the catalog's fault when it must be asked and cannot be. */
+  /** Rejects with the catalog's fault when the catalog is needed and cannot answer. */
   entitlementsOf(tenant: TenantKey, customer: CustomerKey): MaybePromise<CustomerEntitlements>
-  /** What was so once, for when the catalog cannot be asked. */
+  /** The last entitlements loaded, for when the catalog cannot answer. */
   lastKnown(tenant: TenantKey, customer: CustomerKey): CustomerEntitlements | undefined
-  /** Somebody goes by other entitlements than these: a change may have gone unheard here. */
+  /** Somebody uses other entitlements than these: a change may have gone unheard here. */
   doubt(tenant: TenantKey, customer: CustomerKey): void
   feature(tenant: TenantKey, key: FeatureKey): MaybePromise<Feature | null>
 }
 
 export const CUSTOMERS_CACHED_MAX = 100_000
 export const FEATURES_CACHED_MAX = 10_000
-/** The bound on how long a change that another process made may go unnoticed here. Mostly it takes milliseconds. */
+/** The bound on how long a change by another process may go unnoticed here. Usually it takes milliseconds. */
 export const ENTITLEMENT_AGE_MS_MAX = 10_000
 
 export function createEntitlementCache(deps: {

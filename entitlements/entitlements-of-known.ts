@@ -3,7 +3,7 @@ import type { CustomerKey, TenantKey } from '../domain/identity.ts'
 import { RefusalError, refuse } from '../domain/refusal.ts'
 import type { CustomerEntitlements, EntitlementCache } from './entitlement-cache.ts'
 
-/** For routes with the customer in the path: one that does not exist is 404. */
+/** The customer's entitlements; throws unknown_customer (404) when there is no such customer. */
 export async function entitlementsOfKnown(
   { customers, entitlements }: { readonly customers: Pick<CustomerStore, 'get'>; readonly entitlements: EntitlementCache },
   tenant: TenantKey,

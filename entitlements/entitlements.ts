@@ -11,7 +11,7 @@ import { type BalanceReader, createBalanceReader } from './balance-reader.ts'
 import { type CountersCatchUp, createCountersCatchUp } from './counters-catch-up.ts'
 import { createEntitlementCache, type EntitlementCache } from './entitlement-cache.ts'
 
-/** What stages ask about what may still be used; one for the process, so that they share what is cached and waited for. */
+/** Answers the stages' questions about what may still be used; one per process, so that cached values and waits are shared. */
 export type Entitlements = {
   readonly cache: EntitlementCache
   readonly balances: BalanceReader

@@ -26,7 +26,7 @@ import type { MeteredSpent } from './metered-spent.ts'
 import type { SettlementWriter } from './settlement-writer.ts'
 
 export type Reservations = {
-  /** A retry under the same own id is answered with the same hold; `isNew` tells them apart. */
+  /** A retry with the same `ownId` gets the same hold; `isNew` tells them apart. */
   reserve(tenant: TenantKey, ownId: string | null, request: ReservationRequest): Promise<Outcome<Reserved>>
   find(tenant: TenantKey, id: string): Promise<Outcome<Hold>>
   settle(tenant: TenantKey, id: string, usage: SettledUsage): Promise<Outcome<Hold>>
@@ -45,7 +45,7 @@ export type ReservationsDeps = {
   readonly reporter: SettlementWriter
   readonly clock: Clock
   readonly partitions: number
-  /** Unique for ever, and not to be guessed. */
+  /** Ids are unique for ever and cannot be guessed. */
   readonly createId: () => string
 }
 
@@ -107,7 +107,7 @@ export function createReservations(deps: ReservationsDeps): Reservations {
       const { customer, feature } = request
       const entitlement = await reservableOf(tenant, customer, feature)
       if (isRefusal(entitlement)) {
-        // What was held under the id is held still, whatever has become of the entitlement.
+        // A hold under this id stays, whatever has become of the entitlement.
         const known = ownId === null ? null : await counters.hold(tenant, ownId, clock.now())
         return known === null ? entitlement : repeated(known, request)
       }
@@ -162,7 +162,7 @@ async function reserveHold(
   throw notTracked()
 }
 
-/** With a hard limit, what goes beyond the hold must find room under it; without an entitlement there is none. */
+/** With a hard limit, the part beyond the hold must fit under the limit; without an entitlement nothing beyond the hold is allowed. */
 async function settleHold(
   { counters, balances, catchUp, clock }: ReservationsDeps,
   hold: Hold,
@@ -179,7 +179,7 @@ async function settleHold(
     const outcome = await counters.settleHold(hold, hold.id, { ...request, beyond }, nowMs)
     if (outcome.status !== 'untracked') return outcome
     await balances.spent(hold.tenant, hold.customer, [entitlement])
-    // Of a period that counters keep no more, nobody knows what is left.
+    // The counters no longer keep this period, so nobody knows what is left of it.
     if (period.endMs <= nowMs) return counters.settleHold(hold, hold.id, { ...request, beyond: 'none' }, clock.now())
   }
   throw notTracked()
@@ -198,7 +198,7 @@ function outcomeHold(outcome: HoldOutcome, id: string): Outcome<Hold> {
   }
 }
 
-/** Of what was left before the last grant began or ended, or the last reset, nothing is given any more where grants count. */
+/** Where grants count, nothing beyond the hold is allowed for a time before the last reset or before the last grant began or ended. */
 async function beyondHold(
   balances: BalanceReader,
   { tenant, customer }: Hold,

@@ -13,9 +13,9 @@ import type { CountersCatchUp } from './counters-catch-up.ts'
 export type ReportUsage = (tenant: TenantKey, events: readonly UsageEvent[]) => Promise<void>
 
 export type SettlementWriter = {
-  /** Appends the usage of a settling hold. Rejects with the log's fault, and goes on trying meanwhile: the settlement stands. */
+  /** Appends the usage of a settling hold. Rejects with the log's fault but keeps trying: the settlement stands. */
   report(hold: Hold): Promise<void>
-  /** Appends what was settled in an earlier life and may not have reached the log. To be called once, at the start. */
+  /** Appends what an earlier process settled and may not have appended. To be called once, at the start. */
   resumeSettles(): Promise<void>
   stop(): Promise<void>
 }
@@ -40,7 +40,7 @@ export function createSettlementWriter(deps: {
     labelNames: ['result'],
     registers: [deps.registry],
   })
-  /** Bounded by the holds under way. */
+  /** Bounded by the number of holds. */
   const failed = new Map<string, Hold>()
   const stopping = new AbortController()
   let retrying: Promise<void> | null = null
@@ -77,7 +77,7 @@ export function createSettlementWriter(deps: {
     return !stopping.signal.aborted
   }
 
-  /** Most are in the log and only wait to be counted again, so that is let happen first. */
+  /** Most of these events are in the log and only wait to be counted again, so counting goes first. */
   async function waitUntilCaughtUp(partition: Partition): Promise<void> {
     while (!stopping.signal.aborted) {
       try {

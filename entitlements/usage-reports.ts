@@ -12,14 +12,14 @@ import type { BalanceReader } from './balance-reader.ts'
 import type { EntitlementCache } from './entitlement-cache.ts'
 import type { ReportUsage } from './settlement-writer.ts'
 
-/** Usage of a metered feature said outright, checked for its shape. */
+/** A direct usage report for a metered feature, checked for its shape. */
 export type ReportedQuantity = {
   readonly customer: CustomerKey
   readonly feature: FeatureKey
   /** Nano units. */
   readonly quantity: bigint
   readonly behaviour: 'delta' | 'set'
-  /** Unique in the tenant's customer: a repeat counts once. */
+  /** Unique per customer of the tenant: a repeat counts once. */
   readonly id: string
   readonly occurredAtMs: InstantMs
 }

@@ -7,9 +7,9 @@ import { formatRational, type Rational, roundHalfUp } from '../domain/rational.t
 import { type RatedLine, rate } from './rate.ts'
 
 /**
- * What a subscriber owes for one billing period: the base fee in full, whatever part of the period was subscribed, then
- * every charge of the plan in its order, those without usage too. Each line is rounded once and the total is the sum of
- * the rounded lines, so that a reader who adds them up gets it. `usage` is in nano units by charge key; absent is none.
+ * What a subscriber owes for one billing period: the base fee in full, whatever part of the period was subscribed, then every
+ * charge of the plan in its order, including those without usage. Each line is rounded once and the total is the sum of the
+ * rounded lines, so that a reader who adds them up gets the same. `usage` is in nano units by charge key; absent is none.
  */
 export function rateInvoice(input: {
   readonly planVersion: Pick<PlanVersion, 'currency' | 'baseFee' | 'charges'>

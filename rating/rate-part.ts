@@ -3,10 +3,10 @@ import { type Rational, rational } from '../domain/rational.ts'
 import { type RatedCharge, rate, rateExact } from './rate.ts'
 
 /**
- * Prices the usage of a part of a period. `whole` takes the table as printed, however short the part. `scaled` is
- * f · price(q / f), with f the part's exact fraction of its cell: bounds, flat amounts, packages and free units shrink
- * with the time, so that changing plans to and fro gives no free units twice. The lines are then those of the pace q / f,
- * and the sum is f times theirs.
+ * Prices the usage of a part of a period. `whole` takes the table as printed, however short the part. `scaled` is f · price(q /
+ * f), where f is the part's exact fraction of its cell: bounds, flat amounts, packages and free units shrink with the time, so
+ * that changing plans to and fro gives no free units twice. The lines are then those of the quantity q / f, and the sum is f
+ * times theirs.
  */
 export function ratePart(price: Price, quantityNano: bigint, fraction: Rational, tiers: 'whole' | 'scaled'): RatedCharge {
   if (tiers === 'whole' || fraction.numerator === fraction.denominator) return rate(price, quantityNano)

@@ -12,7 +12,7 @@ export function rate(price: Price, quantityNano: bigint): RatedCharge {
   return rateExact(price, { numerator: quantityNano, denominator: 1n })
 }
 
-/** The same for a quantity that may be no whole number of nano units: the pace of a part of a period. */
+/** The same for a quantity that may not be a whole number of nano units, such as a part's quantity scaled to its cell. */
 export function rateExact(price: Price, quantityNano: Rational): RatedCharge {
   const steps = stepsOf(price, quantityNano.numerator < 0n ? ZERO : quantityNano)
   return { exact: steps.reduce((sum, step) => add(sum, step.exact), ZERO), lines: steps.map((step) => step.line) }
@@ -47,7 +47,7 @@ function stepsOf(price: Price, quantityNano: Rational): readonly Step[] {
       return graduatedSteps(price.tiers, price.per, quantityNano)
     case 'volume':
     case 'stairstep': {
-      // They differ in what they are for: all units at the price of their tier, or one amount for the whole tier.
+      // The two models differ here: all units at the price of their tier, or one amount for the whole tier.
       const index = price.tiers.findIndex((tier) => tier.upTo === null || isUpTo(quantityNano, quantityOf(tier.upTo)))
       return [step(quantityNano, price.per, tierAt(price.tiers, index), index + 1)]
     }
@@ -63,7 +63,7 @@ function packagesDue(price: Price & { readonly model: 'package' }, { numerator, 
   return begun === 0n && price.flatAtZero ? 1n : begun
 }
 
-/** Each tier prices the units that land in it. */
+/** Each tier prices the units that fall into it. */
 function graduatedSteps(tiers: readonly PriceTier[], per: string | undefined, quantityNano: Rational): readonly Step[] {
   const steps: Step[] = []
   let belowNano = 0n
@@ -79,7 +79,7 @@ function graduatedSteps(tiers: readonly PriceTier[], per: string | undefined, qu
 
 type Amounts = { readonly unitAmount?: string; readonly flatAmount?: string }
 
-/** Multiplies first and divides once. The nano of quantity and block cancel out; the amounts' pico stays below the line. */
+/** Multiplies first and divides once. The nano of quantity and block cancel out; the pico of the amounts stays in the denominator. */
 function step(quantityNano: Rational, per: string | undefined, { unitAmount, flatAmount }: Amounts, tier?: number): Step {
   const { numerator, denominator } = quantityNano
   const blockNano = quantityOf(per ?? '1') * denominator

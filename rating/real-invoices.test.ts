@@ -44,7 +44,7 @@ describe('what the customers of the real trace owe', () => {
     }
   })
 
-  // Worked out once with fractions by another program, so that the sums here cannot be wrong together with the code.
+  // The sums were computed once by another program, with fractions, so that they cannot be wrong together with the code.
   test.each([
     { plan: 'perModel', exact: '99.6478587', invoiced: '99.65' },
     { plan: 'graduated', exact: '105.169215', invoiced: '105.14' },

@@ -4,8 +4,8 @@ import { formatAmount, parseAmount } from '../domain/money.ts'
 import { type FieldError, type Outcome, refuseFields } from '../domain/refusal.ts'
 
 /**
- * A price as it came in, with strings or numbers, normalised to shortest decimal strings; or `invalid_price` with one
- * error for each field that is wrong. `field` is where the price stands in the request: 'charges[2].price'.
+ * Checks a price as it came in, with strings or numbers, and normalises it to shortest decimal strings; refuses `invalid_price`
+ * with one error per wrong field. `field` is where the price stands in the request: 'charges[2].price'.
  */
 export function validatePrice(input: unknown, field = 'price'): Outcome<Price> {
   const errors: FieldError[] = []
@@ -69,7 +69,7 @@ function readTiers(input: unknown, field: string, needsFlatAmount: boolean, erro
   }
   const errorsBefore = errors.length
   const tiers = input.map((tier, index) => readTier(tier, `${field}[${index}]`, needsFlatAmount, errors))
-  // Bounds that could not be read would only repeat themselves as bounds in the wrong order.
+  // A bound that could not be read would be reported twice, the second time as a bound in the wrong order.
   if (errors.length === errorsBefore) checkBounds(tiers, field, errors)
   return tiers
 }
@@ -113,7 +113,7 @@ function checkBounds(tiers: readonly PriceTier[], field: string, errors: FieldEr
 
 type Sign = 'positive' | 'zero or positive'
 
-/** Reads fields of one object and notes what is wrong with them. A required field that is wrong reads as '0', beside its error. */
+/** Reads fields of one object and collects what is wrong with them. A required field that is wrong reads as '0', and its error is kept. */
 function createReader(source: Readonly<Record<string, unknown>>, parent: string, errors: FieldError[]) {
   const readDecimal = (
     name: string,
@@ -161,7 +161,7 @@ function createReader(source: Readonly<Record<string, unknown>>, parent: string,
         if (names.includes(name)) continue
         const field = `${parent}.${name.slice(0, SHOWN_CHARACTERS_MAX)}`
         errors.push({ field, code: 'unknown_field', detail: `${field} is none of ${names.join(', ')}` })
-        // One is enough to say that the object is of another kind, and keeps the answer small.
+        // One unexpected field is enough to say that the object is of another kind, and keeps the answer small.
         return
       }
     },

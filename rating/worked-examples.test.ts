@@ -9,7 +9,7 @@ import { rate } from './rate.ts'
 import { validatePrice } from './validate-price.ts'
 
 const readme = readFileSync(new URL('./README.md', import.meta.url), 'utf8')
-/** A JSON block and the rows of the table below it, header and rule left out. */
+/** JSON blocks and the rows of the table below each, without header and rule. */
 const examples = [...readme.matchAll(/```json\n([^`]+)```\n\n((?:\|.*\n)+)/g)].map(([, json = '', table = '']) => ({
   price: orThrow(validatePrice(JSON.parse(json))),
   rows: table

@@ -18,7 +18,7 @@ import { createUsageTally } from './usage-tally.ts'
 
 /** Half-open, to the millisecond. */
 export type CalendarUsageRequest = {
-  /** Any of these; all when undefined. */
+  /** Any of these customers; all when undefined. */
   readonly customers?: readonly CustomerKey[]
   readonly fromMs: InstantMs
   readonly toMs: InstantMs
@@ -26,15 +26,15 @@ export type CalendarUsageRequest = {
   readonly window?: UsageWindow
   /** IANA name; decides where hours, days and months begin. */
   readonly timezone?: string
-  /** 'customer' and dimensions. */
+  /** 'customer' and names of dimensions. */
   readonly groupBy: readonly string[]
   readonly filter: DimensionFilter
   readonly rowsMax: number
 }
 
 /**
- * What a complete meter counted in one time, by windows of the calendar, in the order of window and group. Whole minutes are
- * answered by windows, the at most two that the time cuts by their events.
+ * What a complete meter counted in one time, by calendar windows, in the order of window and group. Whole minutes are answered by
+ * windows, the at most two minutes that the time cuts by their events.
  */
 export async function readCalendarUsage(
   usageStore: Pick<UsageStore, 'usage' | 'scanEvents'>,
@@ -90,12 +90,12 @@ async function tallyEdges(
   return tally.rows()
 }
 
-/** Minutes of known customers are one look-up by key, however many they are; else each edge is a scan by time. */
+/** Minutes of known customers are one look-up by key, however many they are; otherwise each edge is a scan by time. */
 function edgeScans(edges: readonly Period[], customers: readonly CustomerKey[] | undefined): readonly EventScan[] {
   if (customers === undefined) return edges.map(({ startMs, endMs }) => ({ fromMs: startMs, toMs: endMs }))
   if (edges.length === 0) return []
   const starts = new Set(edges.map(({ startMs }) => minuteOf(startMs)))
-  // No event is of a time that the store cannot keep.
+  // No event lies outside the times that the store can keep.
   const stored = [...starts].filter((startMs) => startMs >= 0 && startMs < DATE_TIME_END_MS)
   return [{ minutes: customers.flatMap((customer) => stored.map((startMs) => ({ customer, startMs }))) }]
 }
@@ -105,9 +105,9 @@ function calendarWindowStart(instantMs: InstantMs, window: UsageWindow, timezone
   return DateTime.fromMillis(instantMs, { zone: timezone }).startOf(window).toMillis() as InstantMs
 }
 
-/** Where the window that starts here ends. */
+/** The end of the window that starts here. */
 export function calendarWindowEnd(windowStartMs: InstantMs, window: UsageWindow, timezone = 'UTC'): InstantMs {
-  // A day is over where the next one starts, which after a skipped midnight is not 24 local hours later.
+  // A day ends where the next one starts, which after a skipped midnight is not 24 local hours later.
   const next = DateTime.fromMillis(windowStartMs, { zone: timezone }).plus({ [window]: 1 })
   return (window === 'day' || window === 'month' ? next.startOf(window) : next).toMillis() as InstantMs
 }

@@ -2,10 +2,10 @@ import type { UsageStore } from '../adapters/usage-store/usage-store.ts'
 import type { Meter } from '../domain/metering/meter.ts'
 import { RefusalError, refuse } from '../domain/refusal.ts'
 
-/** A revision of a meter answers once every partition has counted what came before it. */
+/** Which meters are complete: a revision answers once every partition has counted the events from before it. */
 export type CompleteMeters = {
   isComplete(meter: Meter): Promise<boolean>
-  /** Throws the refusal `meter_backfilling` when not. */
+  /** Throws the refusal `meter_backfilling` when it is not complete. */
   requireComplete(meter: Meter): Promise<void>
 }
 
@@ -15,7 +15,7 @@ export type CompleteMetersOptions = {
   readonly partitions: number
 }
 
-/** Complete revisions stay complete, so the ones seen are remembered; this many at most. */
+/** Complete revisions stay complete, so those seen are remembered, up to this many. */
 const KNOWN_COMPLETE_MAX = 10_000
 
 export function createCompleteMeters({ usageStore, partitions }: CompleteMetersOptions): CompleteMeters {

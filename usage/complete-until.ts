@@ -11,12 +11,12 @@ export type CompleteUntilDeps = {
 }
 
 /**
- * The instant up to which usage is complete: every event received before it is counted. That is now when the usage store
- * has all of the log; else the latest receipt in the store, of the partition that is furthest behind.
+ * The instant up to which usage is complete: every event received before it is counted. That is now when the usage store has all
+ * of the log; otherwise the latest receipt in the store of the partition that is furthest behind.
  */
 export function createCompleteUntil({ eventLog, usageStore, clock }: CompleteUntilDeps): () => Promise<InstantMs> {
   const partitions = Array.from({ length: eventLog.partitions }, (_, partition) => partition as Partition)
-  // Callers that come together share one look: it begins after each of them has asked.
+  // Callers that come together share one look, which begins after each of them has asked.
   const looks = createBatchedReads<null, InstantMs>({
     read: async (asked) => {
       const asOfMs = await look()
@@ -29,7 +29,7 @@ export function createCompleteUntil({ eventLog, usageStore, clock }: CompleteUnt
 
   async function look(): Promise<InstantMs> {
     const nowMs = clock.now()
-    // The log first: what is appended after this is received after `nowMs`.
+    // The log is read first: events appended after this are received after `nowMs`.
     const ranges = await Promise.all(partitions.map((partition) => eventLog.range(partition)))
     const positions = await usageStore.positions()
     const behind = partitions.filter((partition, at) => (positions.get(partition) ?? 0) < (ranges[at]?.next ?? 0))

@@ -5,10 +5,10 @@ import { type EventReading, eventTypesOf, readEvent } from '../domain/metering/e
 import type { Meter } from '../domain/metering/meter.ts'
 import { matchesFilter } from '../domain/metering/metering.ts'
 
-/** A stored event that counts, with what it adds. */
+/** A stored event that counts, with the amount it adds. */
 export type CountedEvent = { readonly event: StoredEvent } & EventReading
 
-/** The events of a scan that a meter counts and a filter lets pass. What the meter cannot read counts for nothing. */
+/** The events of a scan that a meter counts and a filter lets pass. Events that the meter cannot read count for nothing. */
 export async function* countedEvents(
   usageStore: Pick<UsageStore, 'scanEvents'>,
   { meter, filter }: { readonly meter: Meter; readonly filter: DimensionFilter },

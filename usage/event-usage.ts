@@ -5,8 +5,8 @@ import type { CustomerPeriod, UsageShape } from './period-usage.ts'
 import { createUsageTally } from './usage-tally.ts'
 
 /**
- * What `readPeriodUsage` answers, from the events of one partition below an offset alone: for a meter whose windows are not
- * complete there yet. It reads all events of its customers in the time from the first period's start to the last one's end.
+ * The answer of `readPeriodUsage`, from the events of one partition below an offset alone: for a meter whose windows are not
+ * complete there yet. It reads all events of its customers from the first period's start to the last one's end.
  */
 export async function readEventUsage(
   usageStore: Pick<UsageStore, 'scanEvents'>,

@@ -44,7 +44,7 @@ afterAll(async () => {
   await rm(path, { recursive: true, force: true })
 })
 
-/** Everything of a customer is in one partition. */
+/** All events of a customer are in one partition. */
 function partitionOfCustomer(customer: CustomerKey): Partition {
   return (customer === 'cy' ? 1 : 0) as Partition
 }
@@ -58,7 +58,7 @@ const happening = fc.record({
     fc.constantFrom(0, 60_000, 119_999).map((ms) => (NOON + ms) as InstantMs),
   ),
   model: fc.constantFrom<string[]>('x', 'y', ''),
-  // Without a value an event counts for a count alone.
+  // An event without a value counts only for a count.
   n: fc.option(fc.integer({ min: -3, max: 5 })),
 })
 const bound = fc.oneof(
@@ -72,9 +72,9 @@ const asked = fc.record({
 const offsets = fc.nat(RECORDS + 1) as fc.Arbitrary<Offset & number>
 const life = fc.record({
   happenings: fc.array(happening, { minLength: 1, maxLength: 40 }),
-  /** Where flushes fall, besides the one at the end: rows are written in part first. */
+  /** Where flushes fall, besides the one at the end, so that rows are written in parts. */
   flushedAfter: fc.uniqueArray(fc.nat(RECORDS), { maxLength: 3 }),
-  /** From where the meters of each aggregation count live, by partition; what lies below is backfilled. */
+  /** From where the meters of each aggregation count live, by partition; records below are backfilled. */
   liveFrom: fc.array(fc.tuple(offsets, offsets), { minLength: AGGREGATIONS.length, maxLength: AGGREGATIONS.length }),
 })
 const question = fc.record({
@@ -111,7 +111,7 @@ function metersOf(tenant: TenantKey): Meter[] {
   }))
 }
 
-/** As the aggregator does: the fold of live meters, flushed here and there, and the backfill of what came before them. */
+/** Counts as the aggregator does: the fold of live meters, flushed here and there, and the backfill of earlier events. */
 async function count(
   events: readonly StoredEvent[],
   meters: readonly Meter[],
@@ -148,7 +148,7 @@ async function count(
   }
 }
 
-/** Counted from the events alone, by group; without a look at anything that the product counts with. */
+/** Counts from the events alone, by group, without any of the product's counting code. */
 function recount(
   events: readonly StoredEvent[],
   aggregation: Aggregation,

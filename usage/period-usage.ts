@@ -8,31 +8,31 @@ import { createTimeline } from './timeline.ts'
 import { mergeUsageRows, refuseTooManyRows } from './usage-rows.ts'
 import { createUsageTally, type UsageTally } from './usage-tally.ts'
 
-/** What is counted of a meter, which is complete: its groups by dimension, of what passes the filter. */
+/** Which usage of a complete meter to read: the events that pass the filter, grouped by dimensions. */
 export type UsageShape = { readonly meter: Meter; readonly groupBy: readonly string[]; readonly filter: DimensionFilter }
 
 /** Half-open, to the millisecond. Periods of one customer may overlap. */
 export type CustomerPeriod = { readonly customer: CustomerKey; readonly period: Period }
 
 export type PeriodUsageOptions = {
-  /** Counts what lies below these offsets, whatever the store holds beyond; its position has passed each. Undefined: all. */
+  /** Counts what lies below these offsets, whatever the store holds beyond; the store's position has passed each. Undefined: all. */
   readonly cutOffs?: CutOffs | undefined
-  /** Rows of one query; a customer with more is the refusal `too_many_rows`. */
+  /** Rows of one query; a customer with more is refused with `too_many_rows`. */
   readonly rowsMax: number
 }
 
 type PeriodUsageStore = Pick<UsageStore, 'usageOfCustomers' | 'scanEvents' | 'activations' | 'chunkRecords'>
 type OneCustomer = readonly [CustomerKey, readonly CustomerPeriod[]]
 
-/** In one query. */
+/** Periods in one query. */
 const PERIODS_PER_QUERY_MAX = 20_000
-/** In one look-up of events. */
+/** Minutes in one look-up of events. */
 const MINUTES_PER_SCAN_MAX = 20_000
 
 /**
- * What customers used in periods, in the order in which they are asked for: a row by group, none where nothing was counted.
- * Whole minutes are answered by windows, one query for up to 20,000 customers whatever their periods; the events decide of
- * the minutes that a period cuts and the windows that a cut-off cuts, and mostly there are none.
+ * What customers used in periods, in the order asked for: one row per group, none where nothing was counted. Whole minutes are
+ * answered by windows, one query for up to 20,000 customers whatever their periods; events decide the minutes that a period cuts
+ * and the windows that a cut-off cuts. In most cases there are none.
  */
 export async function readPeriodUsage(
   usageStore: PeriodUsageStore,
@@ -108,7 +108,7 @@ function usageOf(usage: SegmentUsage, customer: CustomerKey, segments: readonly 
   )
 }
 
-/** Those below the cut-offs of the minutes and windows that the rows leave open. */
+/** Events below the cut-offs in the minutes and windows that the rows leave open. */
 async function* eventsThatDecide(
   usageStore: PeriodUsageStore,
   shape: UsageShape,
@@ -145,7 +145,7 @@ function minuteName({ customer, startMs }: Minute): string {
   return `${startMs} ${customer}`
 }
 
-/** Spares the store what lies beyond, where all is of one partition. */
+/** Spares the store reading beyond the cut-off where everything is in one partition. */
 function onlyPartition(cutOffs: CutOffs | undefined) {
   const [only, ...others] = cutOffs ?? []
   return only === undefined || others.length > 0 ? {} : { partition: only[0], toOffset: only[1] }

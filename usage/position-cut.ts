@@ -5,8 +5,9 @@ import { MINUTE_MS } from '../domain/time/durations.ts'
 import type { CountedEvent } from './counted-events.ts'
 
 /**
- * What a cut-off cuts. A window's row holds its chunk's total, and as version the last offset folded in: below the cut-off
- * the row counts as it is, else those of its events do that lie below. All of them lie in the chunk of the cut-off.
+ * The rows that a cut-off cuts. A window's row holds its chunk's total, and as version the last offset folded in: below the
+ * cut-off the row counts as it is, otherwise its events below the cut-off count instead. All of them lie in the chunk of the
+ * cut-off.
  */
 export type PositionCut = {
   /** Whether the event belongs to a window that was folded further, and lies below the cut-off. */
@@ -28,7 +29,7 @@ export async function createPositionCut(
       const { customer, partition, offset, occurredAtMs } = event
       const cutOff = cutOffs.get(partition) ?? 0
       if (offset >= cutOff || offset < Math.floor(cutOff / chunkRecords) * chunkRecords) return false
-      // Counted live or by the backfill, into a row of each: one may be cut where the other is whole.
+      // Live counts and the backfill have a row each: one may be cut where the other is whole.
       const isBackfilled = offset < (liveFrom.get(partition) ?? 0)
       return windows.has(windowName(customer, { windowStartMs: minuteOf(occurredAtMs), dimensions, partition, isBackfilled }))
     },

@@ -2,15 +2,15 @@ import { invariant } from '../base/invariant.ts'
 import type { InstantMs, Period } from '../domain/identity.ts'
 
 /**
- * Periods of one customer, which may overlap as those of two subscriptions do, cut into segments that do not: each period is
- * a run of whole segments, so that what is counted once by segment answers all of them.
+ * Periods of one customer, which may overlap as those of two subscriptions do, cut into segments that do not overlap: each period
+ * is a run of whole segments, so that usage counted once per segment answers all periods.
  */
 export type Timeline = {
-  /** Ascending and apart; what no period covers is in none. */
+  /** Ascending, without overlap; time that no period covers is in none. */
   readonly segments: readonly Period[]
-  /** Null where no period is. */
+  /** Null where there is no period. */
   segmentAt(instantMs: InstantMs): Period | null
-  /** Those that make up one of the periods. */
+  /** The segments that make up one of the periods. */
   segmentsOf(period: Period): readonly Period[]
 }
 
@@ -48,7 +48,7 @@ export function createTimeline(periods: readonly Period[]): Timeline {
 }
 
 function segmentsOfAll(periods: readonly Period[]): readonly Period[] {
-  /** How many periods more are under way from an instant on. */
+  /** Change in the number of periods under way at an instant. */
   const changes = new Map<InstantMs, number>()
   const change = (atMs: InstantMs, by: number) => void changes.set(atMs, (changes.get(atMs) ?? 0) + by)
   for (const { startMs, endMs } of periods) {

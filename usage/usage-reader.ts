@@ -8,32 +8,29 @@ import { type CompleteMeters, createCompleteMeters } from './complete-meters.ts'
 import { type CustomerPeriod, readPeriodUsage, type UsageShape } from './period-usage.ts'
 
 /**
- * What meters counted, exact to the millisecond. Nothing counted is no row. Every read throws the refusals `meter_backfilling`
- * until the meter has counted the events from before it was made, and `too_many_rows`.
+ * What meters counted, exact to the millisecond. A group without usage has no row. Every read throws the refusals
+ * `meter_backfilling`, until the meter has counted the events from before it was made, and `too_many_rows`.
  */
 export type UsageReader = CompleteMeters & {
-  /** By windows of the calendar, for any customers. */
+  /** By calendar windows, for any customers. */
   calendar(meter: Meter, request: CalendarUsageRequest): Promise<readonly UsageRow[]>
-  /**
-   * One customer's over one period, by group. Those that are asked for at the same time, of other customers and other
-   * periods, share a query.
-   */
+  /** One customer's usage over one period, by group. Reads asked for at the same time, for any customers and periods, share a query. */
   period(shape: UsageShape, customer: CustomerKey, period: Period): Promise<readonly UsageRow[]>
   /**
-   * The same for many at once, in the order of `asked`: one query for up to 20,000 periods. `cutOffs`: as of a position of
-   * the log, by partition, which the store's has passed; again and again the same. Undefined: as of now.
+   * The same for many periods at once, in the order of `asked`: one query for up to 20,000 periods. `cutOffs`: as of a position
+   * of the log, by partition, which the store has passed; the answer stays the same for ever. Undefined: as of now.
    */
   periods(shape: UsageShape, asked: readonly CustomerPeriod[], cutOffs?: CutOffs): Promise<readonly (readonly UsageRow[])[]>
 }
 
 export type UsageReaderOptions = {
   readonly usageStore: Pick<UsageStore, 'usage' | 'usageOfCustomers' | 'scanEvents' | 'activations' | 'chunkRecords'>
-  /** Partitions of the event log: a meter is complete when each has counted what came before it. */
+  /** Partitions of the event log: a meter is complete when each has counted the events from before it. */
   readonly partitions: number
   readonly clock: Clock
 }
 
-/** Rows of one query, which is as many as one customer may have. */
+/** Rows of one query, which is also the most that one customer may have. */
 const ROWS_MAX = 50_000
 const PERIODS_SHARED_MAX = 200
 const WAITING_MAX = 10_000
@@ -52,7 +49,7 @@ export function createUsageReader({ usageStore, partitions, clock }: UsageReader
     clock,
   })
 
-  /** All of one shape; what several ask for is read once. */
+  /** All of one shape; a period that several ask for is read once. */
   async function readDistinct(shape: UsageShape, asked: readonly Asked[]): Promise<readonly (readonly UsageRow[])[]> {
     const distinct = [...new Map(asked.map((each) => [nameOf(each), each])).values()]
     const rows = await readPeriodUsage(usageStore, shape, distinct, { rowsMax: ROWS_MAX })

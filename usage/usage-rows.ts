@@ -2,10 +2,10 @@ import { aggregateOfRow, type UsageRow } from '../adapters/usage-store/usage-sto
 import { type Aggregate, mergeAggregates } from '../domain/metering/metering.ts'
 import { RefusalError, refuse } from '../domain/refusal.ts'
 
-/** What a row of usage is told apart by. */
+/** What tells rows of usage apart. */
 export type UsageGroup = Pick<UsageRow, 'windowStartMs' | 'customer' | 'dimensions'>
 
-/** Rows of one group become one, whatever parts of time they are of; in no order. */
+/** Merges rows of one group into one, whatever parts of time they cover; unordered. */
 export function mergeUsageRows(rows: readonly UsageRow[], groupBy: readonly string[]): readonly UsageRow[] {
   const merged = new Map<string, UsageRow>()
   for (const row of rows) {

@@ -14,11 +14,11 @@ export type UsageTally = {
 export function createUsageTally(
   { aggregation }: Pick<Meter, 'aggregation'>,
   options: {
-    /** 'customer' and dimensions. */
+    /** 'customer' and names of dimensions. */
     readonly groupBy: readonly string[]
     /** Start of the calendar window of an instant; undefined: one row per group. */
     readonly windowStartOf?: ((instantMs: InstantMs) => InstantMs) | undefined
-    /** One more is the refusal `too_many_rows`. */
+    /** One more row is refused with `too_many_rows`. */
     readonly rowsMax: number
   },
 ): UsageTally {

@@ -5,10 +5,10 @@ import type { InstantMs } from '../domain/identity.ts'
 import { createCompleteUntil } from './complete-until.ts'
 import { createUsageReader, type UsageReader } from './usage-reader.ts'
 
-/** What stages ask about usage; one for the process, so that questions asked at the same time are read together. */
+/** Answers the stages' questions about usage; one per process, so that questions asked at the same time are read together. */
 export type Usage = {
   readonly reader: UsageReader
-  /** All events received before this instant are in what the others answer. */
+  /** All events received before this instant are in the other answers. */
   readonly completeUntil: () => Promise<InstantMs>
 }
 

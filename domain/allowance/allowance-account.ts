@@ -17,13 +17,13 @@ import { type Grant, grantEndMs } from './grant.ts'
 import type { PlanAllowance } from './plan-allowance.ts'
 
 /**
- * A metered feature of one customer of which the limit alone does not say what is left: it has grants, rolls over, or was
- * reset by hand. Only a grant outlives a change of schedule, so eras before the last are there only when one did.
+ * A metered feature of one customer where the limit alone does not say what is left: it has grants, rolls over, or was reset by
+ * hand. Only a grant outlives a change of schedule, so there are eras before the last only where a grant did.
  */
 export type AllowanceAccount = {
   /** Oldest first; the last one is under way. */
   readonly eras: readonly AllowanceEra[]
-  /** Usage is asked for between these and the schedules' resets, from the first one on. */
+  /** Usage is asked for from here on, between `boundariesMs` and the schedules' resets. */
   readonly keptFromMs: InstantMs
   readonly boundariesMs: readonly InstantMs[]
 }
@@ -33,11 +33,11 @@ export type AllowanceEra = {
   readonly history: AllowanceHistory
   /** The start of one of the schedule's periods. */
   readonly fromMs: InstantMs
-  /** Where an earlier run of its segments was folded up. */
+  /** The ledger where its earlier segments were folded up; null when none were. */
   readonly opening: LedgerSnapshot | null
 }
 
-/** What was in force from an instant on: null terms are none. */
+/** Terms in force from an instant on; null terms: nothing in force. */
 export type TermsChange = {
   readonly fromMs: InstantMs
   readonly terms: (Omit<PlanAllowance, 'fromMs'> & { schedule: ResetSchedule }) | null
@@ -51,7 +51,7 @@ export type AccountInputs = {
   readonly openingOf: (schedule: ResetSchedule) => LedgerSnapshot | null
 }
 
-/** Null when the limit and the usage of the period under way say all, as they do of most features. */
+/** Null when the limit and the usage of the current period say everything, as for most features. */
 export function openAccount(inputs: AccountInputs, nowMs: InstantMs): AllowanceAccount | null {
   const eras = erasOf(inputs)
   const boundariesMs = new Set<InstantMs>()
@@ -70,7 +70,7 @@ export function openAccount(inputs: AccountInputs, nowMs: InstantMs): AllowanceA
     for (const startMs of startsOf(eraAt(eras, first), cut, endMs)) boundariesMs.add(startMs)
   }
   const { opening, fromMs, history } = eraAt(eras, first)
-  // What was before the first era has nothing left in it.
+  // Nothing is left of what came before the first era.
   const begun = { history, fromMs, opening: opening ?? (first === 0 ? null : grantsAlone(fromMs, [])) }
   return {
     eras: [begun, ...eras.slice(first + 1)],
@@ -79,10 +79,10 @@ export function openAccount(inputs: AccountInputs, nowMs: InstantMs): AllowanceA
   }
 }
 
-/** What is left at an instant, and where to go on from next time if there were too many segments. */
+/** What is left at an instant, and, if there were too many segments, the ledger to go on from next time. */
 export type Standing = { readonly burnDown: BurnDown; readonly folded: LedgerSnapshot | null }
 
-/** Net usage by event time from one instant to another; both are boundaries or resets. */
+/** Net usage by event time between two instants, each a boundary or a reset. */
 export type UsedBetween = (startMs: InstantMs, endMs: InstantMs) => bigint
 
 export function standingAt(account: AllowanceAccount, nowMs: InstantMs, usedBetween: UsedBetween, bounds?: SegmentBounds): Standing {
@@ -111,7 +111,7 @@ export function standingAt(account: AllowanceAccount, nowMs: InstantMs, usedBetw
   invariant(false, 'an account has an era under way')
 }
 
-/** Adds up what was counted per period; `periods` in order and adjoining. */
+/** Adds up the usage counted per period; `periods` are in order and adjoining. */
 export function usedInPeriods(periods: readonly Period[], usedUnits: readonly bigint[]): UsedBetween {
   const sums = [0n]
   for (const [index, used] of usedUnits.entries()) sums.push((sums[index] ?? 0n) + used)
@@ -134,7 +134,7 @@ function erasOf({ changes, grants, manualResetsMs, openingOf }: AccountInputs): 
     if (terms === null || isSameSchedule(eras.at(-1)?.history.schedule, terms.schedule)) continue
     const fromMs = periodAt(terms.schedule, atMs).startMs
     while ((eras.at(-1)?.fromMs ?? Number.NEGATIVE_INFINITY) >= fromMs) eras.pop()
-    // Back within its own period: as if it had never been away.
+    // The schedule came back within its own period: as if it had never changed.
     if (isSameSchedule(eras.at(-1)?.history.schedule, terms.schedule)) continue
     const history = { schedule: terms.schedule, allowances, grants, manualResetsMs }
     const opening = openingOf(terms.schedule)
@@ -154,14 +154,14 @@ function cutEra(eras: readonly AllowanceEra[], index: number, atMs: InstantMs): 
   return cutSegments(history, openedFrom(eras, index), atMs)
 }
 
-/** What usage will say is left of grants at the start of an era is not known here, so each that was there may be. */
+/** How much usage left of grants at the start of an era is not known here, so each grant that existed may be left. */
 function openedFrom(eras: readonly AllowanceEra[], index: number): CutFrom | null {
   const { history, fromMs, opening } = eraAt(eras, index)
   if (opening !== null || index === 0) return opening
   return { atMs: fromMs, grants: history.grants.filter((grant) => grant.effectiveAtMs < fromMs && grantEndMs(grant) > fromMs) }
 }
 
-/** Whether something from before the era may still be there. */
+/** Whether anything from before the era may still be left. */
 function reachesBack(eras: readonly AllowanceEra[], index: number, cut: SegmentCut): boolean {
   const { fromMs, opening } = eraAt(eras, index)
   if (opening !== null || firstOf(cut).startMs > fromMs) return false
@@ -174,7 +174,7 @@ function startsOf({ history }: AllowanceEra, cut: SegmentCut, endMs: InstantMs):
   return starts
 }
 
-/** What goes on into another schedule. */
+/** What carries over into another schedule: the grants. */
 function grantsAlone(atMs: InstantMs, grants: LedgerSnapshot['grants']): LedgerSnapshot {
   return {
     atMs,

@@ -5,11 +5,11 @@ import { type AllowanceSource, compareBurnOrder, type Grant, grantEndMs } from '
 import { type PlanAllowance, rolledUnits } from './plan-allowance.ts'
 
 /**
- * What is left of each source while time goes on, segment by segment. Lives within one computation; nobody else sees it
+ * What is left of each source as time goes on, segment by segment. It lives within one computation, so nobody else sees it
  * change. All in nano units.
  *
- * The sources stand in a row in burn order, corrections before the first and overage after the last. Usage moves forward
- * along the row and negative usage back along it: a correction gives back what the period burned last.
+ * The sources stand in a row in burn order, corrections before the first and overage after the last. Usage moves forward along
+ * the row and negative usage back along it: a correction gives back what the period burned last.
  */
 export class AllowanceLedger {
   private pots: Pot[] = []
@@ -20,7 +20,7 @@ export class AllowanceLedger {
   private lastResetMs: InstantMs | null = null
   private startMs: InstantMs | null = null
   private periodEndMs: InstantMs | null = null
-  /** Not yet effective, the next one last. */
+  /** Grants that are not yet effective; the next one stands last. */
   private readonly waiting: Grant[]
 
   constructor(grants: readonly Grant[], from: { readonly snapshot: LedgerSnapshot; readonly allowance: PlanAllowance } | null) {
@@ -29,7 +29,10 @@ export class AllowanceLedger {
     if (from !== null) this.restore(grants, from.snapshot, from.allowance)
   }
 
-  /** Begins a segment: refills at a reset, lets grants in and out. `allowance` is that of the segment's schedule period. */
+  /**
+   * Begins a segment: refills at a reset, adds grants that begin and drops those that end. `allowance` is the one of the
+   * segment's schedule period.
+   */
   enter(segment: AllowanceSegment, allowance: PlanAllowance): void {
     this.startMs = segment.startMs
     this.periodEndMs = segment.schedulePeriod.endMs
@@ -45,13 +48,13 @@ export class AllowanceLedger {
   /** Burns the net usage of the segment entered. */
   spend(usedUnits: bigint): void {
     invariant(this.plan !== null, 'a segment is entered before usage burns in it')
-    // Unlimited covers everything: grants are for when it is not.
+    // An unlimited plan covers everything; grants are for plans with a limit.
     if (this.plan.left === null) this.plan.burned += usedUnits
     else if (usedUnits > 0n) this.burn(usedUnits)
     else this.giveBack(-usedUnits)
   }
 
-  /** What could still be used now; null when unlimited. */
+  /** Nano units that could still be used now; null when unlimited. */
   remaining(): bigint | null {
     let remaining = this.corrected
     for (const pot of this.pots) {
@@ -61,14 +64,14 @@ export class AllowanceLedger {
     return remaining
   }
 
-  /** Net usage since the last reset, and what of it nothing covered. */
+  /** Net usage since the last reset, and the part of it that nothing covered. */
   spent(): { readonly sinceMs: InstantMs; readonly usedUnits: bigint; readonly overage: bigint } {
     invariant(this.lastResetMs !== null, 'time begins with a reset')
     const usedUnits = this.pots.reduce((sum, { burned }) => sum + burned, this.overage - this.corrected)
     return { sinceMs: this.lastResetMs, usedUnits, overage: this.overage }
   }
 
-  /** Those that can burn now, in that order; grants used up only if some of it was since the last reset. */
+  /** Sources that can burn now, in burn order; a used-up grant only if some of it burned since the last reset. */
   sources(): SourceLeft[] {
     invariant(this.periodEndMs !== null, 'a segment is entered before anything is asked')
     const isShown = (pot: Pot) => this.isOpen(pot) && (pot === this.plan || pot.left !== 0n || pot.burned !== 0n)
@@ -77,7 +80,7 @@ export class AllowanceLedger {
     return [{ source: { kind: 'correction', expiresAtMs: this.periodEndMs }, left: this.corrected }, ...open]
   }
 
-  /** As of the end of the segment entered. */
+  /** The ledger as of the end of the segment entered. */
   snapshot(atMs: InstantMs): LedgerSnapshot {
     const { lastResetMs, plan, periodEndMs } = this
     invariant(lastResetMs !== null && plan !== null && periodEndMs !== null, 'time begins with a reset')
@@ -99,7 +102,7 @@ export class AllowanceLedger {
     }
   }
 
-  /** A manual reset refills and forgives; only a scheduled one rolls over, and ends what rolled over before. */
+  /** A manual reset refills and forgives; only a scheduled one rolls units over, and ends those that rolled over before. */
   private reset(segment: AllowanceSegment, allowance: PlanAllowance): void {
     const expiresAtMs = segment.schedulePeriod.endMs
     const unused = this.plan?.left ?? 0n
@@ -136,7 +139,7 @@ export class AllowanceLedger {
     this.overage += rest
   }
 
-  /** What goes back to a grant that is over is gone with it. */
+  /** Units that go back to a grant that has ended are gone with it. */
   private giveBack(units: bigint): void {
     let rest = units
     const overage = smaller(this.overage, rest)
@@ -156,7 +159,7 @@ export class AllowanceLedger {
     return source.kind !== 'grant' || (this.startMs !== null && grantEndMs(source.grant) > this.startMs)
   }
 
-  /** The allowance may have changed since, within the period that goes on: its usage is judged by the new limit. */
+  /** The allowance may have changed within the period that goes on: its usage is judged by the new limit. */
   private restore(grants: readonly Grant[], snapshot: LedgerSnapshot, allowance: PlanAllowance): void {
     const { rollover, periodEndMs: expiresAtMs } = snapshot
     this.allowance = allowance
@@ -187,17 +190,17 @@ export type SourceLeft = { readonly source: AllowanceSource; readonly left: bigi
 export type LedgerSnapshot = {
   readonly atMs: InstantMs
   readonly lastResetMs: InstantMs
-  /** Of the period of the schedule that the end of the segment belongs to: `atMs` at the earliest. */
+  /** End of the schedule's period that the end of the segment belongs to: `atMs` at the earliest. */
   readonly periodEndMs: InstantMs
   readonly planBurned: bigint
   readonly rollover: { readonly amount: bigint; readonly left: bigint; readonly burned: bigint } | null
-  /** Those of which something is left or was burned since the last reset. */
+  /** Grants with something left, or burned since the last reset. */
   readonly grants: readonly { readonly id: GrantId; readonly left: bigint; readonly burned: bigint }[]
   readonly corrected: bigint
   readonly overage: bigint
 }
 
-/** `left` is null for an unlimited plan alone. */
+/** `left` is null only for an unlimited plan. */
 type Pot = { readonly source: AllowanceSource; left: bigint | null; burned: bigint }
 
 function smaller(a: bigint, b: bigint): bigint {

@@ -48,7 +48,7 @@ describe('how much of the past matters', () => {
       runs.push(cut.segments.length)
       opening = openingAfter(history, opening, cut.segments, at('2024-04-01'), () => 0n)
     }
-    // 91 days are 2184 hours, and the one under way.
+    // 91 days have 2184 hours; the hour under way is one more.
     expect([...runs, cut.segments.length]).toEqual([1000, 285, 900])
     expect(units(burnDown(history, opening, cut.segments, at('2024-04-01'), () => 0n).remaining)).toBe(2)
   })

@@ -6,17 +6,17 @@ import { type Grant, grantEndMs } from './grant.ts'
 import { allowanceIn, type PlanAllowance } from './plan-allowance.ts'
 
 /**
- * A stretch of time in which the same sources burn: cut at every reset and wherever a grant begins or ends. Usage is
- * counted per segment, by event time; inside of one the order of events does not matter.
+ * A stretch of time in which the same sources burn: cut at every reset and wherever a grant begins or ends. Usage is counted per
+ * segment, by event time; the order of events inside a segment does not matter.
  */
 export type AllowanceSegment = Period & {
-  /** What its start does to the plan's allowance. */
+  /** What the start of the segment does to the plan's allowance. */
   readonly opens: 'scheduled_reset' | 'manual_reset' | null
-  /** The whole period of the schedule that it lies in. */
+  /** The whole schedule period that the segment lies in. */
   readonly schedulePeriod: Period
 }
 
-/** What decides where time is cut, and what burns. */
+/** Everything that decides where time is cut, and which sources burn. */
 export type AllowanceHistory = {
   readonly schedule: ResetSchedule
   /** In any order. */
@@ -25,25 +25,25 @@ export type AllowanceHistory = {
   readonly manualResetsMs: readonly InstantMs[]
 }
 
-/** Where an earlier run of segments was folded up: nothing before it is looked at again. */
+/** Where earlier segments were folded up: nothing before that instant is looked at again. */
 export type CutFrom = { readonly atMs: InstantMs; readonly grants: readonly { readonly id: Grant['id'] }[] }
 
 export type SegmentCut = {
   /** In order, adjoining, at most `segmentsMax`. The last one holds `nowMs` unless `mustFold`. */
   readonly segments: readonly AllowanceSegment[]
-  /** Cuts besides the schedule's own, from the first segment on, future ones too: with the schedule they say the segment of any event. */
+  /** Cuts besides the schedule's own, from the first segment on, future ones too: together with the schedule they give the segment of any event. */
   readonly boundariesMs: readonly InstantMs[]
-  /** There are too many: fold these, the oldest, into an opening and cut again. */
+  /** True when there are too many segments: fold these, the oldest, into an opening and cut again. */
   readonly mustFold: boolean
 }
 
 export type SegmentBounds = { readonly segmentsMax: number; readonly segmentsKept: number }
 
 export const SEGMENTS_MAX = 1000
-/** More than 35 days of hours: whatever the schedule, an event that is accepted late still finds its segment. */
+/** More hourly segments than 35 days have: whatever the schedule, an event that is accepted late still finds its segment. */
 export const SEGMENTS_KEPT = 900
 
-/** The segments on whose usage the state at `nowMs` depends, and no earlier ones. `nowMs` is not before the schedule begins. */
+/** The segments whose usage decides the state at `nowMs`, and no earlier ones. `nowMs` is not before the schedule begins. */
 export function cutSegments(
   history: AllowanceHistory,
   from: CutFrom | null,
@@ -59,7 +59,7 @@ export function cutSegments(
   return { segments: segments.slice(0, foldedSegments), boundariesMs, mustFold: true }
 }
 
-/** The segment that an event belongs to; `boundariesMs` ascending. */
+/** The segment that an event belongs to; `boundariesMs` are ascending. */
 export function segmentAt(schedule: ResetSchedule, boundariesMs: readonly InstantMs[], atMs: InstantMs): Period {
   const period = periodAt(schedule, atMs)
   const next = upperBound(boundariesMs, atMs)
@@ -68,7 +68,7 @@ export function segmentAt(schedule: ResetSchedule, boundariesMs: readonly Instan
   return { startMs, endMs }
 }
 
-/** Grants that were ever there, without those that the opening has seen the end of. */
+/** All grants that ever existed, without those whose end the opening has seen. */
 export function grantsSince({ grants }: AllowanceHistory, from: CutFrom | null): Grant[] {
   const known = new Set(from?.grants.map(({ id }) => id))
   const isKnown = (grant: Grant) => from === null || grant.effectiveAtMs >= from.atMs || known.has(grant.id)
@@ -76,8 +76,8 @@ export function grantsSince({ grants }: AllowanceHistory, from: CutFrom | null):
 }
 
 /**
- * A reset makes the allowance new, so usage before the last one matters only through what outlives a reset: a grant that
- * was there before it (and every grant that burned beside that one), and units that roll over.
+ * A reset makes the allowance new, so usage before the last one matters only through what outlives a reset: a grant that existed
+ * before it (and every grant that burned beside that one), and units that roll over.
  */
 function earliestStartMs(history: AllowanceHistory, from: CutFrom | null, nowMs: InstantMs): InstantMs {
   const floorMs = from?.atMs ?? history.schedule.fromMs
@@ -111,7 +111,7 @@ function lastResetMs({ schedule, manualResetsMs }: AllowanceHistory, atMs: numbe
   return resetMs
 }
 
-/** The start itself is one where the schedule alone would not cut. */
+/** The start itself is a boundary where the schedule alone would not cut. */
 function boundariesFrom({ schedule, grants, manualResetsMs }: AllowanceHistory, startMs: InstantMs): InstantMs[] {
   const ofStart = periodAt(schedule, startMs).startMs === startMs ? [] : [startMs]
   const ofGrants = grants.flatMap((grant) => {
@@ -148,7 +148,7 @@ function segmentsBetween(
   return segments
 }
 
-/** How many of the ascending instants are at or before this one. */
+/** How many of the ascending instants are at or before `atMs`. */
 function upperBound(instants: readonly InstantMs[], atMs: InstantMs): number {
   let low = 0
   let high = instants.length

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { at, type Story, tell } from '../../test/support/burn-down-story.ts'
 
-/** The story of the table in docs/limits.md, whose rows say what must come of it. */
+/** The story of the table in docs/limits.md, whose rows are the expected results. */
 const STORY: Story = {
   limit: 1000,
   rollover: { percent: '50', max: 300 },

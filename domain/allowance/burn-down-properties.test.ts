@@ -41,7 +41,7 @@ describe('against the rules acted out unit by unit', () => {
     { nil: null },
   )
 
-  /** Fractions of the horizon, on a grid so that things meet; some on the very edge of a period. */
+  /** Fractions of the horizon, on a grid so that instants meet; some on the very edge of a period. */
   const instantArbitrary = (schedule: ResetSchedule) =>
     fc.tuple(fc.integer({ min: 0, max: 60 }), fc.constantFrom('grid', 'grid', 'edge', 'before edge')).map(([step, place]) => {
       const atMs = (schedule.fromMs + (step * horizon[schedule.interval as keyof typeof horizon]) / 60) as InstantMs

@@ -7,19 +7,19 @@ import { allowanceIn, NO_ALLOWANCE } from './plan-allowance.ts'
 
 /** What one customer has left of one metered feature at one instant. Nano units. */
 export type BurnDown = {
-  /** From the last reset, manual ones too, to the next of the schedule. */
+  /** From the last reset (scheduled or manual) to the next one of the schedule. */
   readonly period: Period
   /** Net usage in `period`. */
   readonly usedUnits: bigint
-  /** What of it nothing covered. */
+  /** The part of the usage that nothing covered. */
   readonly overage: bigint
-  /** What could still be used; null when unlimited. */
+  /** Nano units that could still be used; null when unlimited. */
   readonly remaining: bigint | null
-  /** In burn order; those that begin later or are over are not among them. */
+  /** In burn order; without sources that begin later or have ended. */
   readonly sources: readonly SourceLeft[]
   /**
-   * The stretch under way, up to whose end the answer changes by usage alone. Usage in it may come to `limitUnits`
-   * before anything is overage; null when unlimited.
+   * The current segment: until its end the answer changes by usage alone. Usage in it may reach `limitUnits` before anything is
+   * overage; null when unlimited.
    */
   readonly segment: Period & { readonly usedUnits: bigint; readonly limitUnits: bigint | null }
 }
@@ -27,10 +27,7 @@ export type BurnDown = {
 /** Net usage by event time within one segment. */
 export type UsedIn = (segment: AllowanceSegment) => bigint
 
-/**
- * The state at `nowMs`, from the segments that `cutSegments(history, opening, nowMs)` gave. The rules are told in
- * docs/limits.md.
- */
+/** The state at `nowMs`, from the segments that `cutSegments(history, opening, nowMs)` gave. The rules are explained in docs/limits.md. */
 export function burnDown(
   history: AllowanceHistory,
   opening: LedgerSnapshot | null,
@@ -64,8 +61,8 @@ export function burnDown(
 }
 
 /**
- * Folds segments up into where the next ones go on from: what `cutSegments` answers with `mustFold`. Usage that arrives
- * later for a time before the opening changes windows and invoices, but no longer what is left.
+ * Folds the segments that `cutSegments` answered with `mustFold` into the opening that the next ones go on from. Usage that
+ * arrives later for a time before the opening changes windows and invoices, but no longer what is left.
  */
 export function openingAfter(
   history: AllowanceHistory,
@@ -83,9 +80,9 @@ export function openingAfter(
 
 function openLedger(history: AllowanceHistory, opening: LedgerSnapshot | null, segments: readonly AllowanceSegment[], nowMs: InstantMs) {
   const grants = grantsSince(history, opening)
-  // Segments that begin after the opening depend on nothing before them, and so not on it.
+  // Segments that begin after the opening depend on nothing before them, and so not on the opening.
   if (opening === null || segments[0]?.startMs !== opening.atMs) return new AllowanceLedger(grants, null)
-  // Reset at its very end: what came before was under another schedule, and nothing of that plan rolls over into this one.
+  // The opening ends with a reset: what came before was under another schedule, and nothing of that plan rolls over into this one.
   if (opening.lastResetMs === opening.atMs) return new AllowanceLedger(grants, { snapshot: opening, allowance: NO_ALLOWANCE })
   const periodBefore = periodAt(history.schedule, (opening.atMs - 1) as InstantMs)
   return new AllowanceLedger(grants, { snapshot: opening, allowance: allowanceIn(history.allowances, periodBefore, nowMs) })

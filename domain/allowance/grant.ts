@@ -9,24 +9,24 @@ export type Grant = {
   readonly amount: bigint
   /** 0 to 255; lower burns first. */
   readonly priority: number
-  /** Never before `createdAtMs`: a grant does not reach back to usage that was. */
+  /** Never before `createdAtMs`: a grant does not cover earlier usage. */
   readonly effectiveAtMs: InstantMs
-  /** Half-open: at this instant the grant is gone. Null is never. */
+  /** Half-open: at this instant the grant has ended. Null: never. */
   readonly expiresAtMs: InstantMs | null
-  /** Gone from here on; what burned before stays burned. */
+  /** The grant ends here; what burned before stays burned. */
   readonly voidedAtMs: InstantMs | null
   readonly createdAtMs: InstantMs
 }
 
 export const GRANT_PRIORITY_DEFAULT = 100
 export const GRANT_PRIORITY_MAX = 255
-/** With which the plan's own allowance, and what rolled over of it, take their place among the grants. */
+/** The priority of the plan's own allowance, and of what rolled over of it, among the grants. */
 export const PLAN_PRIORITY = 128
 
 /**
- * Where units come from. `plan` is the allowance that each reset refills, null when unlimited; `rollover` what the last
- * period left of it; `correction` what negative usage gave back beyond all that the period had used. The last two end
- * with the period.
+ * Where units come from. `plan` is the allowance that each reset refills, null when unlimited; `rollover` is what the last period
+ * left of it; `correction` is what negative usage gave back beyond all that the period had used. The last two end with the
+ * period.
  */
 export type AllowanceSource =
   | { readonly kind: 'correction'; readonly expiresAtMs: InstantMs }
@@ -34,7 +34,7 @@ export type AllowanceSource =
   | { readonly kind: 'plan'; readonly amount: bigint | null; readonly expiresAtMs: InstantMs }
   | { readonly kind: 'grant'; readonly grant: Grant }
 
-/** Priority, then earliest expiry, then the plan's before grants, then age: sorts what burns first to the front. */
+/** Order by priority, then earliest expiry, then the plan's before grants, then age: what burns first comes first. */
 export function compareBurnOrder(a: AllowanceSource, b: AllowanceSource): number {
   return (
     priorityOf(a) - priorityOf(b) ||
@@ -44,7 +44,7 @@ export function compareBurnOrder(a: AllowanceSource, b: AllowanceSource): number
   )
 }
 
-/** The first instant at which the grant is gone; +infinity when nothing ends it. */
+/** The first instant at which the grant has ended; +infinity when nothing ends it. */
 export function grantEndMs({ expiresAtMs, voidedAtMs }: Grant): number {
   return Math.min(expiresAtMs ?? Number.POSITIVE_INFINITY, voidedAtMs ?? Number.POSITIVE_INFINITY)
 }
@@ -53,11 +53,11 @@ const KIND_ORDER = { correction: 0, rollover: 1, plan: 2, grant: 3 } as const
 
 function priorityOf(source: AllowanceSource): number {
   if (source.kind === 'grant') return source.grant.priority
-  // A correction takes back usage that was wrong, so it is used up before anything else burns.
+  // A correction takes back wrong usage, so it is used up before anything else burns.
   return source.kind === 'correction' ? -1 : PLAN_PRIORITY
 }
 
-/** By the expiry that was granted: voiding a grant does not change the order in which it burned before. */
+/** Orders by the expiry that was granted: voiding a grant does not change the order in which it burned before. */
 function expiryOf(source: AllowanceSource): number {
   return source.kind === 'grant' ? (source.grant.expiresAtMs ?? Number.MAX_SAFE_INTEGER) : source.expiresAtMs
 }

@@ -2,7 +2,7 @@ import { invariant } from '../../base/invariant.ts'
 import { parseQuantity } from '../decimal.ts'
 import type { InstantMs, Period } from '../identity.ts'
 
-/** What the plan (or an override of it) gives per reset period, in force from an instant until the next one begins. */
+/** What the plan (or an override) gives per reset period, in force from an instant until the next allowance begins. */
 export type PlanAllowance = {
   readonly fromMs: InstantMs
   /** Nano units; null is unlimited. */
@@ -10,12 +10,12 @@ export type PlanAllowance = {
   readonly rollover: Rollover | null
 }
 
-/** `percent` is a decimal string with at most 9 fractional digits; `max` in nano units, null for no bound. */
+/** `percent` is a decimal string with at most 9 fractional digits; `max` is in nano units, null for no bound. */
 export type Rollover = { readonly percent: string; readonly max: bigint | null }
 
 /**
- * A reset period is judged whole, from its start, by the last allowance that came into force in it by now: a change of
- * plan keeps the usage and counts it against the new limit. Periods that are over keep the allowance that they ended with.
+ * A reset period is judged as a whole, from its start, by the last allowance that came into force in it by now: a change of plan
+ * keeps the usage and counts it against the new limit. Past periods keep the allowance that they ended with.
  */
 export function allowanceIn(allowances: readonly PlanAllowance[], period: Period, nowMs: InstantMs): PlanAllowance {
   let current = NO_ALLOWANCE
@@ -26,7 +26,7 @@ export function allowanceIn(allowances: readonly PlanAllowance[], period: Period
   return current
 }
 
-/** Nano units that a reset carries on of the plan's own unused ones: min(unused x percent, max), cut to the nano unit. */
+/** Nano units of the plan's unused ones that a reset carries over: min(unused x percent, max), cut to the nano unit. */
 export function rolledUnits(unused: bigint, { percent, max }: Rollover): bigint {
   const percentNano = parseQuantity(percent)
   invariant(percentNano !== null && percentNano >= 0n, 'a stored percentage is an exact decimal, not negative')

@@ -4,22 +4,22 @@ import type { LineRef } from './invoice.ts'
 import type { Money } from './money.ts'
 import type { TaxRate } from './tax-rate.ts'
 
-/** What one credit paid. */
+/** What one credit paid of an item. */
 export type Burn<C extends string = string> = { readonly credit: string; readonly amount: Money<C> }
 
-/** What was asked for one thing so far, over all its lines, and by which rules: what follows corrects it by the same ones. */
+/** The amount billed for one item so far, over all its lines, and the rules it was billed by: a later correction follows the same rules. */
 export type Billed<C extends string = string> = {
   readonly amount: Money<C>
   readonly discount: Money<C>
   readonly reductions: readonly Reduction<C>[]
   readonly taxRates: readonly TaxRate[]
-  /** In the order in which they were made: the last gives back first. */
+  /** In the order in which they were made: the last one gives back first. */
   readonly burns: readonly Burn<C>[]
-  /** The first line; null while it came to nothing. */
+  /** The first line; null while the item came to nothing. */
   readonly line: LineRef | null
 }
 
-/** A base fee that was asked for, and the stretch of its cell that it is for. */
+/** A base fee that was billed, and the stretch of its cell that it pays for. */
 export type BilledBase<C extends string = string> = {
   readonly plan: PlanKey
   readonly planVersion: number
@@ -28,25 +28,25 @@ export type BilledBase<C extends string = string> = {
   readonly billed: Billed<C>
 }
 
-/** A part whose usage was counted: it is counted again until its late window has closed. */
+/** A part whose usage was billed: it is counted again until its late window has closed. */
 export type BilledPart<C extends string = string> = {
   readonly plan: PlanKey
   readonly planVersion: number
   readonly cell: Period
   readonly period: Period
-  /** When it was last counted, and up to where in the log. */
+  /** When the part was last counted, and up to which position of the log. */
   readonly countedAtMs: InstantMs
   readonly cutOff: CutOff
-  /** By charge, and for what was missing to minimums: see `itemKey`. */
+  /** By charge, and by minimum for its true-ups: see `itemKey`. */
   readonly items: ReadonlyMap<ItemKey, BilledItem<C>>
 }
 
 export type BilledItem<C extends string = string> = { readonly quantityNano: bigint; readonly billed: Billed<C> }
 
-/** A position of the customer's partition: the first one not counted. */
+/** A position of the customer's partition: the first offset that is not counted. */
 export type CutOff = { readonly partition: number; readonly offset: number }
 
-/** A charge's key may be any text, so what kind of item it is stands before it. */
+/** A charge's key may be any text, so the kind of item stands before it. */
 export type ItemKey = `charge:${string}` | `minimum:${string}` | 'minimum' | 'commitment'
 
 export function nothingBilled<C extends string>(taxRates: readonly TaxRate[]): Billed<C> {

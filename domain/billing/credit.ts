@@ -2,18 +2,18 @@ import type { FeatureKey, InstantMs } from '../identity.ts'
 import type { LineKind } from './invoice.ts'
 import type { Money } from './money.ts'
 
-/** Prepaid or given money of one customer. It pays lines before tax. */
+/** Prepaid or granted money of one customer. It pays lines before tax. */
 export type Credit<C extends string = string> = {
   /** Chosen by the caller, so that a repeat is the same credit. */
   readonly id: string
   readonly amount: Money<C>
-  /** What was paid for it, tax apart; 0 when it was given. */
+  /** What was paid for it, without tax; 0 when it was granted. */
   readonly paid: Money<C>
   /** Lower burns first. */
   readonly priority: number
-  /** It pays for usage of event time from here on. */
+  /** It pays usage with event times from here on. */
   readonly effectiveAtMs: InstantMs
-  /** Half-open: usage at this instant is not paid by it. Null is never. */
+  /** Half-open: usage at this instant is not paid by it. Null: never expires. */
   readonly expiresAtMs: InstantMs | null
   readonly createdAtMs: InstantMs
   readonly appliesTo: { readonly kinds: readonly LineKind[] | null; readonly features: readonly FeatureKey[] | null }
@@ -29,7 +29,7 @@ export function leftOf<C extends string>({ amount, burned, expired, voided }: Cr
   return (amount - burned - expired - voided) as Money<C>
 }
 
-/** Lowest priority, earliest expiry, given before paid, oldest, id. */
+/** Order by lowest priority, earliest expiry, granted before paid, oldest, id. */
 export function compareCredits<C extends string>(a: Credit<C>, b: Credit<C>): number {
   return (
     a.priority - b.priority ||
@@ -44,7 +44,7 @@ export function isAlive<C extends string>({ effectiveAtMs, expiresAtMs }: Credit
   return effectiveAtMs <= atMs && (expiresAtMs === null || atMs < expiresAtMs)
 }
 
-/** Without `appliesTo` a credit pays usage, and usage that was counted again. */
+/** A credit without `appliesTo` pays usage, and corrections of usage. */
 export function pays<C extends string>(
   { appliesTo }: Credit<C>,
   line: { readonly kind: LineKind; readonly feature: FeatureKey | null },

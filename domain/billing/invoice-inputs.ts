@@ -3,14 +3,14 @@ import type { Subscription } from '../catalog/subscription.ts'
 import type { SubscriptionId } from '../identity.ts'
 import type { Meter } from '../metering/meter.ts'
 
-/** Everything that decides what is counted and priced for some subscriptions, read from the catalog at one moment. */
+/** Everything that decides which usage is counted and priced for some subscriptions, read from the catalog at one moment. */
 export type InvoiceInputs = {
-  /** Those that there are. */
+  /** The subscriptions asked for, without those that do not exist. */
   readonly subscriptions: ReadonlyMap<SubscriptionId, Subscription>
-  /** Every version that a phase of these names. */
+  /** Every plan version that a phase of these subscriptions names. */
   readonly planVersions: readonly PlanVersion[]
-  /** At least those that a charge of these plan versions names. */
+  /** Includes every feature that a charge of these plan versions names. */
   readonly features: readonly Feature[]
-  /** At least those that these features read. */
+  /** Includes every meter that these features read. */
   readonly meters: readonly Meter[]
 }

@@ -4,33 +4,33 @@ import type { Money } from './money.ts'
 import type { TaxRate } from './tax-rate.ts'
 
 /**
- * `unused` gives back base fee for time not served; `adjustment` is a part billed before and counted again; `trueUp` is
- * what was missing to a minimum or a commitment.
+ * `unused` gives back base fee for time not served; `adjustment` corrects a part that was billed before; `trueUp` fills up to a
+ * minimum or a commitment.
  */
 export type LineKind = 'base' | 'usage' | 'trueUp' | 'unused' | 'adjustment' | 'manual' | 'topUp'
 
 export type DocumentKind = 'opening' | 'cycle' | 'closing' | 'change' | 'threshold' | 'adjustment' | 'topUp' | 'manual'
 
-/** A line of a document that was made final. */
+/** A line of a finalised document. */
 export type LineRef = { readonly invoice: string; readonly line: string }
 
-/** What a line says of itself before coupons, credits and taxes. */
+/** A line before coupons, credits and taxes. */
 export type LineHead<C extends string = string> = {
   readonly kind: LineKind
-  /** The key of a charge, `minimum` or `commitment`, or a description. */
+  /** The key of a charge, `minimum`, `commitment` or a description. */
   readonly item: string | null
   readonly feature: FeatureKey | null
   readonly plan: PlanKey | null
   readonly planVersion: number | null
   readonly period: Period
-  /** Nano units; of an adjustment the difference to what was billed. Null where nothing is counted. */
+  /** Nano units; on an adjustment the difference to what was billed. Null where nothing is counted. */
   readonly quantityNano: bigint | null
   /** What the part comes to by now, not rounded. */
   readonly exact: Rational | null
   readonly amount: Money<C>
   readonly taxRates: readonly TaxRate[]
   readonly adjusts: LineRef | null
-  /** Other subscriptions that bill what is used of this feature in the period or in some of it. */
+  /** Other subscriptions that bill usage of this feature in the period or a part of it. */
   readonly billedBy: readonly SubscriptionId[]
 }
 
@@ -46,7 +46,7 @@ export type InvoiceLine<C extends string = string> = LineHead<C> & {
 /** One rate's tax on the sum of its lines' nets. */
 export type TaxSum<C extends string = string> = { readonly rate: TaxRate; readonly base: Money<C>; readonly amount: Money<C> }
 
-/** A document is below zero when more comes back than is asked for: it is then a credit note of the amount above zero. */
+/** A document is below zero when it gives back more than it bills: it is then a credit note of that amount. */
 export type Totals<C extends string = string> = {
   readonly document: 'invoice' | 'creditNote'
   readonly lines: readonly InvoiceLine<C>[]
@@ -56,7 +56,7 @@ export type Totals<C extends string = string> = {
   readonly net: Money<C>
   readonly taxes: readonly TaxSum<C>[]
   readonly tax: Money<C>
-  /** Nets and taxes, below zero for a credit note. */
+  /** Nets and taxes; below zero for a credit note. */
   readonly total: Money<C>
   readonly balanceApplied: Money<C>
   readonly due: Money<C>

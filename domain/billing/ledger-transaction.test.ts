@@ -32,7 +32,7 @@ type Input = { readonly currency: string; readonly operations: readonly Operatio
 type Entries = Readonly<Record<string, string>>
 type Expected = { readonly entries: readonly Entries[]; readonly accounts: Entries; readonly sum: string }
 
-/** The book of one customer, kept as a case tells it. */
+/** The ledger of one customer. */
 function createBook(code: string) {
   const { parse, text } = moneyOf(code)
   const credits = new Map<string, Credit>()

@@ -10,12 +10,12 @@ export type Account = (typeof ACCOUNTS)[number]
 /** Debits are above zero. */
 export type LedgerEntry<C extends string = string> = { readonly account: Account; readonly amount: Money<C>; readonly credit?: string }
 
-/** What happened to the money of one customer: entries that sum to zero. `source` is posted once and never again. */
+/** Something that happened to the money of one customer, as entries that sum to zero. Each `source` is posted once. */
 export type LedgerTransaction<C extends string = string> = { readonly source: string; readonly entries: readonly LedgerEntry<C>[] }
 
 type Amounts<C extends string> = Partial<Record<Account, Money<C>>>
 
-/** A document of the seller: an invoice, or one below zero, whose amount goes to the customer's balance. */
+/** Posts a document: an invoice, or one below zero, whose amount goes to the customer's balance. */
 export function invoicePosted<C extends string>(
   source: string,
   of: { readonly tax: Money<C>; readonly total: Money<C>; readonly burned: ReadonlyMap<string, Money<C>> },
@@ -27,7 +27,7 @@ export function invoicePosted<C extends string>(
   return transaction(source, [...entriesOf({ ...owed, tax: negate(of.tax) }), ...credits, ...entriesOf({ revenue })])
 }
 
-/** Every entry of another one the other way round. */
+/** The same entries with the opposite sign. */
 export function mirrored<C extends string>(source: string, { entries }: LedgerTransaction<C>): LedgerTransaction<C> {
   return transaction(
     source,
@@ -35,7 +35,7 @@ export function mirrored<C extends string>(source: string, { entries }: LedgerTr
   )
 }
 
-/** A credit that was bought is worth its face; what it has more than was paid for is the seller's promotion. */
+/** A purchased credit is worth its face value; the part above its price is the seller's promotion. */
 export function creditPosted<C extends string>(source: string, credit: Credit<C>, tax: Money<C>): LedgerTransaction<C> {
   const { id, amount, paid } = credit
   const owed = entriesOf({ receivable: plus(paid, tax), promotion: minus(amount, paid), tax: negate(tax) })
@@ -43,8 +43,9 @@ export function creditPosted<C extends string>(source: string, credit: Credit<C>
 }
 
 /**
- * What is left of a credit ends, by its expiry or by being voided. What of it was paid is the seller's (breakage), the
- * rest takes promotion back: by running share over the credit, so that its cost is gone to the minor unit when it is.
+ * The rest of a credit ends, by expiry or by being voided. The paid part of the rest becomes the seller's revenue (breakage), the
+ * other part takes promotion back: by running share over the credit, so that its cost is gone to the minor unit when it is used
+ * up.
  */
 export function creditEnded<C extends string>(source: string, credit: Credit<C>, amount: Money<C>): LedgerTransaction<C> {
   invariant(amount >= 0n && amount <= leftOf(credit), 'a credit ends with at most what is left of it')
@@ -54,22 +55,22 @@ export function creditEnded<C extends string>(source: string, credit: Credit<C>,
   return transaction(source, [{ account: 'credits', amount, credit: credit.id }, ...ends])
 }
 
-/** What is paid beyond what was due goes to the balance. */
+/** A payment; what exceeds the amount due goes to the balance. */
 export function paymentPosted<C extends string>(source: string, amount: Money<C>, toBalance: Money<C>): LedgerTransaction<C> {
   return transaction(source, entriesOf({ cash: amount, receivable: minus(toBalance, amount), balance: negate(toBalance) }))
 }
 
-/** Money that the customer had with the seller pays an invoice. */
+/** Balance of the customer pays an invoice. */
 export function balancePosted<C extends string>(source: string, amount: Money<C>): LedgerTransaction<C> {
   return transaction(source, entriesOf({ balance: amount, receivable: negate(amount) }))
 }
 
-/** Money that the customer had with the seller is paid out. */
+/** Balance of the customer is paid out. */
 export function refundPosted<C extends string>(source: string, amount: Money<C>): LedgerTransaction<C> {
   return transaction(source, entriesOf({ balance: amount, cash: negate(amount) }))
 }
 
-/** A note takes revenue and tax back: off what is still due first, the rest to the balance. */
+/** A credit note takes revenue and tax back: first off what is still due, the rest goes to the balance. */
 export function creditNotePosted<C extends string>(
   source: string,
   note: { readonly total: Money<C>; readonly tax: Money<C>; readonly offDue: Money<C> },
@@ -83,7 +84,7 @@ export function uncollectiblePosted<C extends string>(source: string, amount: Mo
   return transaction(source, entriesOf({ receivable: negate(amount), badDebt: amount }))
 }
 
-/** Checked here and again by the database: what does not sum to zero is a bug and is not written. */
+/** Checked here and again by the database: entries that do not sum to zero are a bug and are not written. */
 function transaction<C extends string>(source: string, entries: readonly LedgerEntry<C>[]): LedgerTransaction<C> {
   const kept = entries.filter(({ amount }) => amount !== 0n)
   const total = kept.reduce((left, { amount }) => left + amount, 0n)

@@ -11,7 +11,7 @@ test('money of two currencies is not added up', () => {
   expect(plus(dollars, dollars)).toBe(200n)
   // @ts-expect-error: the compiler refuses it, and that is what this test is about.
   plus(dollars, euros)
-  // @ts-expect-error: neither in a list.
+  // @ts-expect-error: nor in a list.
   sum([dollars, euros])
 })
 

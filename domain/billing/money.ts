@@ -4,8 +4,8 @@ import { type Rational, roundHalfUp } from '../rational.ts'
 import { isRefusal, type Outcome, refuse } from '../refusal.ts'
 
 /**
- * Whole minor units of one currency, which stands in the type: sums of two currencies do not compile, and a document is
- * generic in the one it is in. At run time it is the bigint alone, so that money costs what a number costs.
+ * Whole minor units of one currency, which stands in the type: sums of two currencies do not compile, and a document is generic
+ * in its currency. At run time money is a bigint alone, so it costs what a number costs.
  */
 export type Money<C extends string = string> = bigint & { readonly [inCurrency]: (code: C) => C }
 declare const inCurrency: unique symbol
@@ -23,7 +23,7 @@ export function money<C extends string>(_currency: Currency<C>, minorUnits: bigi
   return minorUnits as Money<C>
 }
 
-/** Refuses `amount_too_fine` what has more digits than the currency, and what is no decimal below 10^15. */
+/** Minor units of a decimal. Refuses `amount_too_fine` for more digits than the currency has, and for anything but a decimal below 10^15. */
 export function parseMoney<C extends string>(currency: Currency<C>, input: string | number): Outcome<Money<C>> {
   const { code, digits } = currency
   const minorUnits = parseDecimal(input, AMOUNT_INTEGER_DIGITS_MAX, digits)

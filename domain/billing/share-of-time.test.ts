@@ -19,7 +19,7 @@ type Input = {
 }
 type Expected = { readonly parts: readonly { readonly amount: string; readonly exact: string }[]; readonly sum: string }
 
-/** A stretch over several cells is the sum of its parts. */
+/** Cuts a stretch over several cells into its parts. */
 function cut({ cell, interval, anchor, timezone }: Input, stretch: Period): readonly { cell: Period; part: Period }[] {
   if (cell !== undefined) return [{ cell: periodOf(cell), part: stretch }]
   if (interval === undefined || anchor === undefined) throw new Error('a case has a cell or a grid')

@@ -4,15 +4,15 @@ import { type Rational, rational, roundHalfUp } from '../rational.ts'
 import { type Money, minus } from './money.ts'
 
 /**
- * What of an amount for a whole cell falls on a stretch of it: a difference of rounded running totals, by elapsed
- * milliseconds. So the stretches of a cell add up to the amount however it is cut and at whatever time each is billed;
- * the odd minor unit goes to the earlier one. A stretch of no length costs nothing.
+ * The share of an amount for a whole cell that falls on a stretch of it: a difference of rounded running totals, by elapsed
+ * milliseconds. So the stretches of a cell add up to the amount however it is cut and whenever each is billed; the odd minor unit
+ * goes to the earlier one. A stretch without length costs nothing.
  */
 export function shareOfTime<C extends string>(amount: Money<C>, cell: Period, stretch: Period): Money<C> {
   return minus(upTo(amount, cell, stretch.endMs), upTo(amount, cell, stretch.startMs))
 }
 
-/** The stretch as a part of its cell, exactly: 15 of 30 days are 1/2. */
+/** The stretch as an exact fraction of its cell: 15 of 30 days are 1/2. */
 export function fractionOfCell(cell: Period, stretch: Period): Rational {
   const lengthMs = cell.endMs - cell.startMs
   invariant(lengthMs > 0, 'a cell of time has a length')

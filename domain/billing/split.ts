@@ -3,9 +3,9 @@ import { type Rational, rational } from '../rational.ts'
 import type { Money } from './money.ts'
 
 /**
- * Splits an amount over lines by weight: each gets its exact share cut to whole minor units, and what is left over goes,
- * one each, to the largest remainders; ties to the earlier line. Weights are not below zero; without any weight nobody
- * gets anything, and then there is nothing to hand out.
+ * Splits an amount over lines by weight: each gets its exact share cut to whole minor units, and the left over units go, one
+ * each, to the largest remainders; ties to the earlier line. Weights are not below zero; when all weights are zero, so is the
+ * amount, and nobody gets anything.
  */
 export function split<C extends string>(amount: Money<C>, weights: readonly bigint[]): readonly Money<C>[] {
   const whole = weights.reduce((left, right) => left + right, 0n)
@@ -18,8 +18,8 @@ export function split<C extends string>(amount: Money<C>, weights: readonly bigi
 }
 
 /**
- * Rounds exact shares (minor units) so that they add up to an amount which is their sum, rounded. Cut towards zero, so
- * that shares of the opposite signs are the opposite ones: what mirrors a document mirrors each line.
+ * Rounds exact shares (minor units) so that they add up to `amount`, which is their rounded sum. Shares are cut towards zero, so
+ * that shares of the opposite sign round to the opposite: a document that mirrors another mirrors each of its lines.
  */
 export function roundTogether<C extends string>(amount: Money<C>, exact: readonly Rational[]): readonly Money<C>[] {
   const shares = exact.map(({ numerator, denominator }) => numerator / denominator)

@@ -17,7 +17,7 @@ export type Feature = {
 export type LimitType = 'hard' | 'soft'
 export type EntitlementAnchor = 'subscription' | 'calendar'
 
-/** What a decision answers that cannot be made, as the counters or the catalog cannot be trusted. */
+/** The answer when counters or catalog cannot be trusted and no decision can be made. */
 export type OnUncertain = 'deny' | 'allow'
 
 export type Entitlement = {
@@ -34,34 +34,34 @@ export type Entitlement = {
   readonly value: unknown
 }
 
-/** Money is decimal strings in the plan's major unit, of no more digits than its currency. */
+/** Amounts are decimal strings in the plan's major unit, with at most the currency's digits. */
 export type Charge = {
   readonly key: string
   readonly feature: FeatureKey
   readonly filter: DimensionFilter
   readonly price: Price
-  /** What the charge comes to at least in a period, a part of one its share. Absent: nothing. */
+  /** The least that the charge comes to in a period; in a part of a period, its share. Absent: no minimum. */
   readonly minimum?: string
-  /** What it comes to at most; with scaled tiers a part's share of it. Absent: no bound. */
+  /** The most that it comes to; with scaled tiers a part of a period has its share. Absent: no bound. */
   readonly maximum?: string
-  /** Keys; absent: those of the customer, else of the tenant. */
+  /** Keys; absent: the rates of the customer, else of the tenant. */
   readonly taxRates?: readonly string[]
 }
 
-/** Before the period that it pays for, or after it. */
+/** Billed before the period that it pays for, or after it. */
 export type BaseFeeTiming = 'advance' | 'arrears'
 
-/** What a part of a period costs: of the fee its exact share or all of it, of the charges' tables as printed or shrunk. */
+/** The price of a part of a period: its exact share of the fee or all of it; the charges' tables as printed or scaled down. */
 export type Proration = { readonly baseFee: 'exact' | 'none'; readonly tiers: 'whole' | 'scaled' }
 export const PRORATION_DEFAULT: Proration = { baseFee: 'exact', tiers: 'whole' }
 
-/** What counts towards a minimum or a commitment. */
+/** The lines that count towards a minimum or a commitment. */
 export type Counted = 'base' | 'usage'
 export const COUNTED_DEFAULT: readonly Counted[] = ['base', 'usage']
 
 export type PlanMinimum = { readonly amount: string; readonly counts?: readonly Counted[] }
 
-/** A credit that each period begins with. `periodEnd` is the end of that very period. */
+/** A credit that is granted at the start of each period. `periodEnd` is the end of that period. */
 export type PlanCredit = { readonly amount: string; readonly priority?: number; readonly expires?: 'periodEnd' | 'never' }
 
 export type PlanVersion = {
@@ -80,9 +80,9 @@ export type PlanVersion = {
   readonly proration?: Proration
   /** Absent: none. */
   readonly minimum?: PlanMinimum
-  /** A period whose usage comes to this much more than was billed of it is billed so far. Absent: at its end alone. */
+  /** A period is billed in between when its unbilled usage exceeds this amount. Absent: billed at its end alone. */
   readonly thresholdAmount?: string
-  /** Once per subscription and period. Absent: none. */
+  /** Granted once per subscription and period. Absent: none. */
   readonly credits?: readonly PlanCredit[]
   readonly charges: readonly Charge[]
   readonly entitlements: readonly Entitlement[]

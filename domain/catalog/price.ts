@@ -6,7 +6,7 @@ export type Price =
   | { readonly model: 'flat'; readonly unitAmount: string; readonly per?: string }
   | {
       readonly model: 'package'
-      /** Of one package; a package begun is due in full. */
+      /** Price of one package; a package begun is due in full. */
       readonly amount: string
       readonly packageSize: string
       readonly freeUnits?: string
@@ -21,7 +21,7 @@ export type Price =
       readonly flatAtZero?: boolean
     }
 
-/** `upTo` is inclusive, ascending, and null for the last. An amount that is absent is zero. */
+/** `upTo` is inclusive, ascending, and null for the last tier. An absent amount is zero. */
 export type PriceTier = { readonly upTo: string | null; readonly unitAmount?: string; readonly flatAmount?: string }
 
 export const PRICE_MODELS = ['flat', 'package', 'tiered', 'volume', 'stairstep'] as const satisfies readonly Price['model'][]

@@ -11,13 +11,13 @@ export type SubscriptionPhase = {
   readonly planVersion: number
   readonly startMs: InstantMs
   readonly endMs: InstantMs | null
-  /** Where the grid of periods was moved to by `resetAnchor`; absent: that of the phase before, at first the subscription's. */
+  /** The new anchor of the periods, when the change was made with `resetAnchor`; absent: that of the phase before, at first the subscription's. */
   readonly anchorMs?: InstantMs
   /** The fees of the change to this phase are billed at once. Absent: on the next invoice. */
   readonly invoiceNow?: boolean
 }
 
-/** What usage and fees of a term come to at least; what is missing is trued up on the invoice that closes it. */
+/** The least that usage and fees of a term come to; the difference is trued up on the invoice that closes the term. */
 export type Commitment = {
   /** Decimal string in the major unit. */
   readonly amount: string
@@ -30,20 +30,20 @@ export type Subscription = {
   readonly id: SubscriptionId
   readonly customer: CustomerKey
   readonly startMs: InstantMs
-  /** Billing and reset periods count from here; by default the start. */
+  /** Billing and reset periods count from here; the start by default. */
   readonly anchorMs: InstantMs
-  /** Half-open: at this instant the subscription is over. Null while it runs on. */
+  /** Half-open: at this instant the subscription has ended. Null while it runs on. */
   readonly endMs: InstantMs | null
-  /** In order of time, adjoining, at least one. */
+  /** In order of time, adjoining; at least one. */
   readonly phases: readonly SubscriptionPhase[]
-  /** IANA name in which periods are counted; it never changes. Absent: UTC. */
+  /** IANA name of the zone in which periods are counted; it never changes. Absent: UTC. */
   readonly timezone?: string
-  /** What is given back at the end is billed at once. Absent: with the closing invoice. */
+  /** Unused fees are given back at once at the end. Absent: with the closing invoice. */
   readonly endInvoiceNow?: boolean
   readonly commitment?: Commitment
 }
 
-/** `canceled` still runs, to its known end; `ended` is over. */
+/** `canceled` still runs until its end, which is known; `ended` is over. */
 export const SUBSCRIPTION_STATUSES = ['scheduled', 'active', 'canceled', 'ended'] as const
 export type SubscriptionStatus = (typeof SUBSCRIPTION_STATUSES)[number]
 
@@ -53,7 +53,7 @@ export function subscriptionStatus({ startMs, endMs }: Subscription, atMs: Insta
   return endMs === null ? 'active' : 'canceled'
 }
 
-/** The phase in force; before the start the first, after the end the last. */
+/** The phase in force; before the start the first, after the end the last one. */
 export function phaseAt({ phases }: Subscription, atMs: InstantMs): SubscriptionPhase {
   const phase = phases.findLast(({ startMs }) => startMs <= atMs) ?? phases[0]
   invariant(phase !== undefined, 'a subscription has a phase')
@@ -71,7 +71,7 @@ export function anchorAt({ anchorMs, phases }: Subscription, atMs: InstantMs): I
   return phases.findLast((phase) => phase.startMs <= atMs && phase.anchorMs !== undefined)?.anchorMs ?? anchorMs
 }
 
-/** `now`, or the end of the billing period under way; never before the subscription starts. */
+/** `now`, or the end of the current billing period; never before the subscription starts. */
 export type ChangeMoment = 'now' | 'periodEnd'
 
 export function changeInstant(
@@ -86,17 +86,17 @@ export function changeInstant(
   return refuse('no_period_end', { subscription: subscription.id })
 }
 
-/** An end once set never moves later, so a repeat changes nothing. */
+/** An end never moves later once it is set, so a repeat changes nothing. */
 export function cancelSubscription(subscription: Subscription, atMs: InstantMs): Subscription {
   const endMs = Math.max(Math.min(atMs, subscription.endMs ?? atMs), subscription.startMs) as InstantMs
   const begun = subscription.phases.filter(({ startMs }, index) => index === 0 || startMs < endMs)
   return { ...subscription, endMs, phases: endingLast(begun, endMs) }
 }
 
-/** A subscription that changed plan this often is being used as something else. */
+/** More changes of plan than this are a misuse of subscriptions. */
 export const PHASES_MAX = 1_000
 
-/** From `atMs` on another plan version. What was to come after `atMs` is replaced; the same version again calls a change off. */
+/** Changes to another plan version from `atMs` on. Changes planned for later are replaced; choosing the present version again calls a change off. */
 export function changePlan(
   subscription: Subscription,
   to: { readonly plan: PlanKey; readonly planVersion: number },

@@ -17,18 +17,18 @@ export const DECISION_CODES = [
 export type DecisionCode = (typeof DECISION_CODES)[number]
 export type Decision = { readonly allowed: boolean; readonly code: DecisionCode }
 
-/** Nano units of one feature in the period under way; held is what reservations keep back. */
+/** Nano units of one feature in the current period; `held` is what reservations keep back. */
 export type Spent = {
   readonly usedUnits: bigint
   readonly heldUnits: bigint
-  /** Says what is left, where the limit alone does not. */
+  /** Says what is left where the limit alone does not. */
   readonly burnDown?: BurnDown
 }
 
 /**
- * May `quantity` (nano units, not negative) be used now? A hard limit lets through what leaves used + held + quantity at
- * the limit or below; so at a limit just reached a quantity of 0 still passes, as it would use nothing. A soft limit lets
- * everything through and says when that goes beyond. Quantity means nothing to boolean and config features.
+ * May `quantity` (nano units, not negative) be used now? A hard limit allows it while used + held + quantity is at or below the
+ * limit; so at a limit just reached a quantity of 0 is still allowed, as it uses nothing. A soft limit allows everything and says
+ * when it is exceeded. Boolean and config features ignore the quantity.
  */
 export function decide(entitlement: EffectiveEntitlement | undefined, spent: Spent, quantity: bigint): Decision {
   if (entitlement === undefined) return { allowed: false, code: 'no_entitlement' }
@@ -45,8 +45,8 @@ export function decide(entitlement: EffectiveEntitlement | undefined, spent: Spe
 }
 
 /**
- * What is answered while nobody can say: the entitlement as it was last known, and what it says for this case. Of a
- * boolean that was off nothing is allowed either way.
+ * The answer while nobody can decide: the entitlement as it was last known, with its policy for this case. A boolean that was off
+ * allows nothing under either policy.
  */
 export function decideUncertain(lastKnown: EffectiveEntitlement | undefined): Decision {
   const isAllowed = lastKnown?.onUncertain === 'allow' && !(lastKnown.type === 'boolean' && !lastKnown.isOn)
@@ -55,16 +55,16 @@ export function decideUncertain(lastKnown: EffectiveEntitlement | undefined): De
 
 /** What is left of a metered feature. All in nano units. */
 export type Allowance = {
-  /** With grants and what rolled over, as far as they cover the period under way; null is unlimited. */
+  /** Includes grants and rolled-over units that cover the current period; null is unlimited. */
   readonly limit: bigint | null
   readonly limitType: LimitType
   readonly usedUnits: bigint
   readonly heldUnits: bigint
-  /** What is not used, less held, never below 0; null when unlimited. */
+  /** Units that are neither used nor held, never below 0; null when unlimited. */
   readonly remaining: bigint | null
-  /** Used and covered by nothing; what is held is not yet used. */
+  /** Units used and covered by nothing; held units are not yet used. */
   readonly overage: bigint
-  /** Whether there is anything to use: with a hard limit while something is left, with a soft one or none always. */
+  /** Whether anything can be used: with a hard limit while something is left, otherwise always. */
   readonly hasAccess: boolean
 }
 
@@ -84,13 +84,13 @@ function decideMetered(limitType: LimitType, left: bigint | null, quantity: bigi
   return limitType === 'soft' ? { allowed: true, code: 'over_soft_limit' } : { allowed: false, code: 'hard_limit_reached' }
 }
 
-/** Below 0 once more is used or held than there is; null when unlimited. */
+/** Below 0 when more is used or held than there is; null when unlimited. */
 function leftUnits(entitlement: MeteredEntitlement, spent: Spent): bigint | null {
   const { limit, overage } = coverageOf(entitlement, spent)
   if (limit === null) return null
   const covered = spent.usedUnits - overage
   const left = limit - covered - spent.heldUnits
-  // A grant that came after the overage can be used, although it does not cover it.
+  // A grant that came after the overage can be used, although it does not cover that overage.
   return limit > covered ? left : left - overage
 }
 

@@ -11,23 +11,23 @@ export type EntitlementInputs = {
   readonly subscriptions: readonly Subscription[]
   /** Every version that a phase of these subscriptions names. */
   readonly planVersions: readonly PlanVersion[]
-  /** At least those that an entitlement of these plan versions or an override names. */
+  /** Includes every feature that an entitlement of these plan versions or an override names. */
   readonly features: readonly Feature[]
-  /** At least those that these features read. */
+  /** Includes every meter that these features read. */
   readonly meters: readonly Meter[]
-  /** Those that ended too. */
+  /** Includes ended ones. */
   readonly overrides: readonly EntitlementOverride[]
-  /** Those that are over too, as far as no opening has seen the end of them. */
+  /** Includes ended ones, except those whose end an opening has seen. */
   readonly grants: readonly Grant[]
   readonly manualResets: readonly { readonly feature: FeatureKey; readonly atMs: InstantMs }[]
-  /** One per feature at most. */
+  /** At most one per feature. */
   readonly openings: readonly AllowanceOpening[]
 }
 
-/** Where the segments of a feature were folded up. Good as long as usage is counted and cut as `basis` says. */
+/** The point where the segments of a feature were folded up. Valid while usage is counted and cut as `basis` says. */
 export type AllowanceOpening = { readonly feature: FeatureKey; readonly basis: string; readonly ledger: LedgerSnapshot }
 
-/** Of a customer that nobody has sold anything to. */
+/** The inputs of a customer without subscriptions or overrides. */
 export const NO_ENTITLEMENT_INPUTS: EntitlementInputs = {
   subscriptions: [],
   planVersions: [],

@@ -3,11 +3,11 @@ import type { InstantMs } from '../identity.ts'
 import type { ResetInterval } from '../time/intervals.ts'
 
 /**
- * What one customer has of one feature in place of all that its plans say, in force from `fromMs` until `untilMs`. A
- * change ends one and begins the next: periods that are over keep the limit that they ended with.
+ * What one customer has of one feature instead of everything that its plans say, in force from `fromMs` until `untilMs`. A change
+ * ends one override and begins the next: past periods keep the limit that they ended with.
  */
 export type EntitlementOverride = OverrideTerms & {
-  /** Since when there has been an override of the feature without a break. */
+  /** The start of the first override in an unbroken row of them. */
   readonly beganMs: InstantMs
   readonly fromMs: InstantMs
   /** Null while it is in force. */
@@ -15,7 +15,7 @@ export type EntitlementOverride = OverrideTerms & {
 }
 
 export type OverrideTerms = Omit<Entitlement, 'reset' | 'anchor'> & {
-  /** Null: as the plan that gives the feature has it; monthly and from `beganMs` on where none does. */
+  /** Null: the schedule of the plan that gives the feature; monthly from `beganMs` on where no plan does. */
   readonly reset: OverrideReset | null
   readonly anchor: EntitlementAnchor | null
 }

@@ -9,18 +9,18 @@ import type { ResetSchedule } from '../time/reset-schedule.ts'
 import type { EntitlementInputs } from './entitlement-inputs.ts'
 import type { EntitlementOverride } from './entitlement-override.ts'
 
-/** Who gives a customer what, and when: the inputs, made ready to be asked feature by feature and instant by instant. */
+/** Who gives a customer what, and when: the inputs, prepared for questions by feature and instant. */
 export type EntitlementSources = {
-  /** Of everything that is given or will be, at `nowMs` or later: plan order of the subscription that started first, then of the next, then overrides. */
+  /** Features given at `nowMs` or later: in plan order of the subscription that started first, then of the next, then overrides. */
   featuresFrom(nowMs: InstantMs): readonly FeatureKey[]
   feature(key: FeatureKey): Feature
   meterOf(feature: Feature): Meter
-  /** Those in force, the subscription that started first in front (ties by id). */
+  /** Sources in force, the subscription that started first in front (ties by id). */
   plansAt(feature: FeatureKey, atMs: InstantMs): readonly PlanSource[]
   overrideAt(feature: FeatureKey, atMs: InstantMs): EntitlementOverride | null
   /** Whether any source of the feature ever rolled units over. */
   hasRollover(feature: FeatureKey): boolean
-  /** Ascending: between two of these neither plans nor override change. */
+  /** Ascending: between two of these instants neither plans nor override change. */
   edgesMs(feature: FeatureKey): readonly InstantMs[]
 }
 
@@ -33,7 +33,7 @@ export type PlanSource = {
   readonly endMs: InstantMs
 }
 
-/** What a metered feature's sources come to at one instant. */
+/** The combined terms of a metered feature's sources at one instant. */
 export type MeteredTerms = Omit<PlanAllowance, 'fromMs'> & {
   readonly limitType: LimitType
   readonly onUncertain: OnUncertain
@@ -82,8 +82,8 @@ export function readEntitlementSources(inputs: EntitlementInputs): EntitlementSo
 }
 
 /**
- * Limits add, one unlimited makes it unlimited, one hard makes it hard; everything else is that of the subscription that
- * started first. An override replaces all of it. Null where nothing gives the feature.
+ * Limits add up; one unlimited limit makes the sum unlimited, one hard limit makes it hard; everything else is that of the
+ * subscription that started first. An override replaces all of it. Null where nothing gives the feature.
  */
 export function meteredTermsAt(sources: EntitlementSources, feature: FeatureKey, atMs: InstantMs): MeteredTerms | null {
   const plans = sources.plansAt(feature, atMs)
@@ -98,7 +98,7 @@ export function meteredTermsAt(sources: EntitlementSources, feature: FeatureKey,
   return { ...termsOf(first.entitlement, limitType), limit: sumOfLimits(plans), schedule }
 }
 
-/** The policy for a feature that is not metered, or has this limit. */
+/** The policy of a feature with this limit, or of one that is not metered. */
 export function onUncertainOf({ onUncertain }: Pick<Entitlement, 'onUncertain'>, limitType: LimitType): OnUncertain {
   return onUncertain ?? (limitType === 'hard' ? 'deny' : 'allow')
 }
@@ -107,7 +107,7 @@ function isInForce({ fromMs, untilMs }: EntitlementOverride, atMs: InstantMs): b
   return fromMs <= atMs && (untilMs === null || atMs < untilMs)
 }
 
-/** By start of the subscription, ties by id, and in the order of its plan. */
+/** Ordered by start of the subscription (ties by id), then as in its plan. */
 function planSources({ subscriptions, planVersions }: EntitlementInputs): PlanSource[] {
   const versions = new Map(planVersions.map((version) => [nameOf(version.plan, version.version), version]))
   const sources: PlanSource[] = []

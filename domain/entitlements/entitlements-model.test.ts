@@ -39,7 +39,7 @@ describe('any sequence of events, adjustments, grants, resets, changes of plan a
     fc.assert(
       fc.property(fc.array(actionArbitrary, { minLength: 5, maxLength: 40 }), fc.integer({ min: 1, max: 6 }), (actions, segmentsKept) => {
         const world = createWorld()
-        // What is before an opening is settled, so nothing comes late.
+        // Time before an opening is settled, so no usage comes late here.
         for (const action of actions) world.act(action.kind === 'use' ? { ...action, lateHours: 0 } : action)
         world.fold({ segmentsMax: segmentsKept + 2, segmentsKept })
         world.check()
@@ -182,7 +182,7 @@ function createWorld(): World {
     }
   }
 
-  /** As the cache of the api does: what was resolved stands until it says that it may change. */
+  /** Caches as the api does: resolved entitlements stand until their own expiry. */
   function entitlementNow(): MeteredEntitlement | undefined {
     if (cached === null || nowMs >= cached.untilMs) {
       const resolved = resolveEntitlements(inputs, now())
@@ -193,7 +193,7 @@ function createWorld(): World {
       }
     }
     const { entitlement } = cached
-    // Whoever aggregates comes to the same definition by itself.
+    // The aggregator comes to the same definition on its own.
     const tracked = trackedFeatures(inputs, now()).find(({ feature }) => feature === TOKENS)
     if (entitlement !== undefined) expect(tracked?.definition).toBe(entitlement.tracked.definition)
     if (entitlement !== undefined && counters?.definition !== entitlement.tracked.definition)
@@ -245,7 +245,7 @@ function createWorld(): World {
 
 type Counters = { readonly definition: string; count(event: ModelEvent): void; usedIn(startMs: InstantMs): bigint | undefined }
 
-/** Computed once from all events; later ones add to it, under the definition that it was tracked with. */
+/** Computed once from all events; later events add to it, under the definition that it was tracked with. */
 function track(tracked: TrackedFeature, events: readonly ModelEvent[], nowMs: InstantMs): Counters {
   const cursor = createPeriodLookup(tracked)
   const fromMs = keptPeriods(tracked, nowMs)[0]?.startMs ?? nowMs

@@ -14,11 +14,11 @@ export type EffectiveEntitlement = MeteredEntitlement | BooleanEntitlement | Con
 export type MeteredEntitlement = {
   readonly type: 'metered'
   readonly feature: FeatureKey
-  /** Of plans or override, without grants and what rolled over. Nano units; null is unlimited. */
+  /** The limit of plans or override, without grants and rolled-over units. Nano units; null is unlimited. */
   readonly limit: bigint | null
   readonly limitType: LimitType
   readonly onUncertain: OnUncertain
-  /** How the counters follow it, with the schedule that cuts its periods. */
+  /** How the counters follow the feature, with the schedule that cuts its periods. */
   readonly tracked: TrackedFeature
   /** Says what is left where the limit alone does not; null for most. */
   readonly account: AllowanceAccount | null
@@ -37,9 +37,9 @@ export type ConfigEntitlement = {
 }
 
 /**
- * Combines the subscriptions that are active at `nowMs`, feature by feature, or takes the override. Limits add, one
- * unlimited makes it unlimited, one hard makes it hard; a boolean is on when any says so; everything else is that of the
- * subscription that started first (ties by id). Plan order of the first subscription, then of the next.
+ * Combines the subscriptions that are active at `nowMs`, feature by feature, or takes the override. Limits add up; one unlimited
+ * limit makes the sum unlimited, one hard limit makes it hard; a boolean is on when any subscription says so; everything else is
+ * that of the subscription that started first (ties by id). Ordered as in the plan of the first subscription, then of the next.
  */
 export function resolveEntitlements(inputs: EntitlementInputs, nowMs: InstantMs): ReadonlyMap<FeatureKey, EffectiveEntitlement> {
   const sources = readEntitlementSources(inputs)
@@ -52,8 +52,8 @@ export function resolveEntitlements(inputs: EntitlementInputs, nowMs: InstantMs)
 }
 
 /**
- * Every metered feature of subscriptions that are active or start later, each once, cut into periods as
- * `resolveEntitlements` would at `nowMs`; where nothing is active yet, as at the first instant that something is.
+ * Every metered feature of subscriptions that are active or start later, each once, cut into periods as `resolveEntitlements`
+ * would at `nowMs`; a feature that is not active yet is cut as at its first active instant.
  */
 export function trackedFeatures(inputs: EntitlementInputs, nowMs: InstantMs): TrackedFeature[] {
   const sources = readEntitlementSources(inputs)
@@ -66,8 +66,8 @@ export function trackedFeatures(inputs: EntitlementInputs, nowMs: InstantMs): Tr
 }
 
 /**
- * The first instant after `nowMs` at which the same inputs may resolve otherwise: a start, an end or a change of plan; and
- * where more than the period under way counts, the next reset or boundary.
+ * The first instant after `nowMs` at which the same inputs may resolve differently: a start, an end or a change of plan; and
+ * where more than the current period counts, the next reset or boundary.
  */
 export function entitlementsValidUntilMs(
   inputs: EntitlementInputs,
@@ -81,7 +81,7 @@ export function entitlementsValidUntilMs(
       endMs,
       ...phases.flatMap((phase) => [phase.startMs, phase.endMs]),
     ]),
-    // Made by a process whose clock is ahead of ours, it begins later here.
+    // An override made by a process whose clock is ahead of ours begins later here.
     ...inputs.overrides.flatMap((override) => [override.fromMs, override.untilMs]),
   ]
   for (const edgeMs of edges) if (edgeMs !== null && edgeMs > nowMs && edgeMs < untilMs) untilMs = edgeMs
@@ -137,7 +137,7 @@ function resolveAtStart(inputs: EntitlementInputs, sources: EntitlementSources, 
   return startMs === undefined ? null : resolveMetered(inputs, sources, feature, startMs)
 }
 
-/** Null for most features, and found out at little cost. */
+/** Null for most features, which is found out at little cost. */
 function accountOf(
   inputs: EntitlementInputs,
   sources: EntitlementSources,
@@ -145,7 +145,7 @@ function accountOf(
   meter: Meter,
   nowMs: InstantMs,
 ): AllowanceAccount | null {
-  // Only what adds up can burn grants: a maximum of two stretches of time is not their sum.
+  // Only additive aggregations can burn grants: the maximum of two stretches of time is not the sum of their maxima.
   const grants = isAdditive(meter.aggregation) ? inputs.grants.filter(({ feature }) => feature === key) : []
   const manualResetsMs = inputs.manualResets.filter(({ feature }) => feature === key).map(({ atMs }) => atMs)
   if (grants.length === 0 && manualResetsMs.length === 0 && !sources.hasRollover(key)) return null

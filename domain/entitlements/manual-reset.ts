@@ -1,6 +1,6 @@
 import type { CustomerKey, FeatureKey, InstantMs } from '../identity.ts'
 
-/** The record of a reset by hand: from `atMs` on usage counts from nothing, and the plan's allowance is full again. */
+/** A manual reset: from `atMs` on usage counts from nothing, and the plan's allowance is full again. */
 export type ManualReset = {
   readonly id: string
   readonly customer: CustomerKey
@@ -13,5 +13,5 @@ export type ManualReset = {
   readonly after: ResetFigures
 }
 
-/** Decimal strings; `remaining` is null when unlimited. What is held is not taken off. */
+/** Decimal strings; `remaining` is null when unlimited. Held units are not subtracted. */
 export type ResetFigures = { readonly used: string; readonly remaining: string | null; readonly overage: string }

@@ -11,15 +11,15 @@ export type TrackedFeature = {
   readonly meter: Meter
   readonly filter: DimensionFilter
   readonly schedule: ResetSchedule
-  /** Where counters begin anew besides the schedule's own periods, ascending; empty for most. */
+  /** Where counters start over besides the schedule's own periods, ascending; empty for most features. */
   readonly boundariesMs: readonly InstantMs[]
-  /** What is left depends on all counters from here on; null when on the one of the period under way alone. */
+  /** What is left depends on all counters from here on; null when it depends on the current period's counter alone. */
   readonly keptFromMs: InstantMs | null
-  /** Equal exactly when meter revision, filter and all of the above are: a counter kept under another definition is not ours to read. */
+  /** Equal exactly when meter revision, filter and all fields above are: a counter kept under another definition must not be read. */
   readonly definition: string
 }
 
-/** What is counted, and how time is cut by the schedule. Canonical: order and repetition inside the filter do not matter. */
+/** How usage is counted and how the schedule cuts time. Canonical: order and repetition inside the filter do not matter. */
 export function countingBasis(meter: Meter, filter: DimensionFilter, schedule: ResetSchedule): string {
   return JSON.stringify(basisParts(meter, filter, schedule))
 }
@@ -29,7 +29,7 @@ export function trackedDefinition({ meter, filter, schedule, boundariesMs, keptF
   return JSON.stringify(keptFromMs === null ? basis : [...basis, keptFromMs, boundariesMs])
 }
 
-/** The counter that an event belongs to; for features without boundaries as cheap as its period. */
+/** The counter that an event belongs to; as cheap as a period look-up for features without boundaries. */
 export function createPeriodLookup({ schedule, boundariesMs }: TrackedFeature): PeriodCursor {
   if (boundariesMs.length === 0) return createPeriodCursor(schedule)
   let current: Period | null = null
@@ -42,8 +42,8 @@ export function createPeriodLookup({ schedule, boundariesMs }: TrackedFeature): 
 }
 
 /**
- * The counters to keep as of an instant: all from `keptFromMs` on; or the period under way and, for clocks that differ a
- * little, the one before. In order, adjoining, the last one holds the instant or begins the schedule.
+ * The counters to keep as of an instant: all from `keptFromMs` on; or the current period's and, as clocks differ a little, the
+ * one before. In order and adjoining; the last one holds the instant or begins the schedule.
  */
 export function keptPeriods(tracked: TrackedFeature, nowMs: InstantMs): readonly Period[] {
   const { schedule, keptFromMs } = tracked

@@ -9,7 +9,7 @@ export type Hold = {
   readonly feature: FeatureKey
   readonly quantity: bigint
   readonly createdAtMs: InstantMs
-  /** From then on a hold that is `held` is `expired`. */
+  /** From this instant on a hold that is `held` is `expired`. */
   readonly expiresAtMs: InstantMs
   readonly state: HoldState
 }
@@ -20,11 +20,11 @@ export type HoldState =
   | { readonly kind: 'settling' | 'settled'; readonly settlement: Settlement }
 
 export type Settlement = {
-  /** What the caller asked to settle, and what of it the limit let through. */
+  /** The quantity that the caller asked to settle, and below it the part that the limit allowed. */
   readonly requestedUnits: bigint
   readonly settledUnits: bigint
   /** Event time: decides the period that the usage counts in. */
   readonly occurredAtMs: InstantMs
-  /** What else the usage event needs to be made again; the counters do not look inside. Empty once settled. */
+  /** The rest of the usage event, so that it can be made again; the counters do not look inside. Empty once settled. */
   readonly report: string
 }

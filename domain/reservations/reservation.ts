@@ -21,7 +21,7 @@ export type ReservationRequest = {
 export const RESERVATION_TTL_MS_MIN = 1_000
 export const RESERVATION_TTL_MS_MAX = 86_400_000
 export const RESERVATION_TTL_MS_DEFAULT = 60_000
-/** Of the caller's own data in a settlement, as JSON: it stays in memory until the usage is counted. */
+/** Bound on the caller's own data in a settlement, as JSON: it stays in memory until the usage is counted. */
 export const SETTLE_DATA_BYTES_MAX = 4_096
 
 export function parseReservedQuantity(quantity: string | number): Outcome<bigint> {
@@ -29,7 +29,7 @@ export function parseReservedQuantity(quantity: string | number): Outcome<bigint
   return units !== null && units > 0n ? units : wrongQuantity('above 0', quantity)
 }
 
-/** Nothing at all may have been used. */
+/** The settled quantity in nano units; 0 is allowed, as nothing may have been used. */
 export function parseSettledQuantity(quantity: string | number): Outcome<bigint> {
   const units = parseQuantity(quantity)
   return units !== null && units >= 0n ? units : wrongQuantity('from 0', quantity)
@@ -40,7 +40,7 @@ export function parseTtlMs(ttlMs: number): Outcome<number> {
   return refuseField('ttlMs', refuse('invalid_ttl', { ttlMs, ttlMsMin: RESERVATION_TTL_MS_MIN, ttlMsMax: RESERVATION_TTL_MS_MAX }))
 }
 
-/** The caller's own data for the usage event, fit to be kept. */
+/** The caller's own data for the usage event: JSON that can be stored, within the bound. */
 export function parseSettleData(data: object): Outcome<object> {
   const defect = findJsonDefect(data, 'data')
   if (defect !== undefined) return refuseField('data', defect)
@@ -49,7 +49,7 @@ export function parseSettleData(data: object): Outcome<object> {
   return refuseField('data', refuse('invalid_data', { bytesMax: SETTLE_DATA_BYTES_MAX }))
 }
 
-/** Only what adds up can be kept back in parts. */
+/** Only additive meters can be reserved, as parts of their usage add up. */
 export function reservable(feature: FeatureKey, entitlement: EffectiveEntitlement): Outcome<MeteredEntitlement> {
   if (entitlement.type !== 'metered') return refuse('feature_not_metered', { feature, wanted: 'hold' })
   const { aggregation } = entitlement.tracked.meter
@@ -65,7 +65,10 @@ export function hardLimitReached(
   return refuse('hard_limit_reached', { feature: hold.feature, askedUnits: hold.quantity, limitUnits: limit, usedUnits, heldUnits })
 }
 
-/** A repeat of a reservation under its own id: the hold as it stands, unless it is another one's or can be used no more. */
+/**
+ * The answer to a repeat of a reservation under its own id: the hold as it stands, or a refusal when the id is another
+ * reservation's or can no longer be used.
+ */
 export function repeatedReservation(hold: Hold, request: ReservationRequest): Outcome<Hold> {
   if (hold.customer !== request.customer || hold.feature !== request.feature || hold.quantity !== request.quantity) {
     return refuse('reservation_id_reused', { reservation: hold.id })
@@ -84,7 +87,7 @@ export function repeatedReservation(hold: Hold, request: ReservationRequest): Ou
   }
 }
 
-/** What a settle is answered that left the hold like this: the first settlement stands, and its repeats are the same. */
+/** The answer to a settle that left the hold in this state: the first settlement stands, and repeats get the same answer. */
 export function settledReservation(hold: Hold, quantity: bigint): Outcome<Hold> {
   if (!('settlement' in hold.state)) {
     invariant(hold.state.kind === 'released', 'a settle leaves a hold settled, unless it was released')
@@ -114,19 +117,19 @@ export function extendedReservation(hold: Hold): Outcome<Hold> {
   }
 }
 
-/** Units were kept back from the reservation on, so this is when they can have been used: never before it, and not later than now. */
+/** Event time of the settled usage: never before the reservation, as its units were kept back from then on, and not later than now. */
 export function settledAtMs(hold: Hold, givenMs: InstantMs | null, nowMs: InstantMs): InstantMs {
   if (givenMs === null || givenMs > nowMs) return nowMs
   return givenMs < hold.createdAtMs ? hold.createdAtMs : givenMs
 }
 
-/** The part of the usage event that is known before it is decided how much is settled. Kept with the hold, as text. */
+/** The part of the usage event that is known before the settled quantity is decided. Kept with the hold, as text. */
 export function settleReport(feature: FeatureKey, meter: MeterKey, filter: DimensionFilter, data: object | null): string {
   const report: SettleReport = { feature, meter, dimensions: dimensionsWithin(filter), ...(data === null ? {} : { data }) }
   return JSON.stringify(report)
 }
 
-/** The usage event of a hold that is settling: always the same one, so that it counts once however often it is appended. */
+/** The usage event of a hold that is settling: always the same event, so that it counts once however often it is appended. */
 export function settledUsageEvent(hold: Hold): UsageEvent {
   invariant(hold.state.kind === 'settling', 'only a settling hold has usage to report')
   const { settledUnits, occurredAtMs, report } = hold.state.settlement
@@ -137,7 +140,7 @@ export function settledUsageEvent(hold: Hold): UsageEvent {
     reservation: hold.id,
   }
   return {
-    // An id may be taken again once its hold is forgotten, long before the log forgets the event.
+    // An id may be used again once its hold is forgotten, which is long before the log forgets the event.
     id: `reservation:${hold.id}:${hold.createdAtMs}`,
     source: USAGE_REPORT_SOURCE,
     type: USAGE_REPORT_TYPE,
