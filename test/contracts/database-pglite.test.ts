@@ -4,11 +4,13 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { sql } from 'kysely'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { sqlCustomerStore } from '../../adapters/database/customers/customer-store.ts'
 import { openPGliteDatabase } from '../../adapters/database/engine/pglite-database.ts'
-import type { CustomerKey, InstantMs, TenantKey } from '../../domain/identity.ts'
+import { sqlMeterStore } from '../../adapters/database/meters/meter-store.ts'
+import type { CustomerKey, InstantMs, MeterKey, TenantKey } from '../../domain/identity.ts'
 import { systemClock } from '../../runtime/system-clock.ts'
 import { reportEmbedded } from '../support/implementations.ts'
 import { copyPreparedCatalog } from '../support/prepared-directory.ts'
@@ -39,6 +41,27 @@ describe('the database on pglite', () => {
   afterEach(async () => {
     child?.kill('SIGKILL')
     await rm(path, { recursive: true, force: true })
+  })
+
+  test('a meter from before rules goes on counting values below zero, under a revision that counts all anew', async () => {
+    await copyPreparedCatalog(path)
+    const before = await openDatabase(path)
+    await before.migrate()
+    await before.session.write(async ({ db }) => {
+      // As the schema was then.
+      for (const column of ['selection', 'on_inexact', 'allow_negative'])
+        await sql.raw(`ALTER TABLE meters DROP COLUMN ${column}`).execute(db)
+      await sql`DELETE FROM catalog_migrations WHERE name = '0003_meter_rules.sql'`.execute(db)
+      await sql`INSERT INTO meters VALUES ('t', 'old', 'call', 'sum', '["input-tokens"]', '{}', nextval('meter_revisions'))`.execute(db)
+    })
+    const [stored] = (await before.session.run((db) => sql<{ revision: number }>`SELECT revision FROM meters`.execute(db))).rows
+    await before.stop()
+    const after = await openDatabase(path)
+    await after.migrate()
+    const meter = await sqlMeterStore(after.session).get(TENANT, 'old' as MeterKey)
+    expect(meter).toMatchObject({ value: ['input-tokens'], allowNegative: true })
+    expect(meter?.revision).toBeGreaterThan(stored?.revision ?? Number.POSITIVE_INFINITY)
+    await after.stop()
   })
 
   /** Writes in another process until `acknowledgedMin` were acknowledged, then kills it. */
