@@ -37,6 +37,48 @@ test('every role runs in one service of both, with a check of its health', () =>
   }
 })
 
+test('a pod has no token of the cluster, and a container no right that it does not need', () => {
+  const { services } = parse(read('compose.yaml'), { merge: true })
+  for (const name of [...SERVICES.map((service) => service.name), 'gateway']) {
+    const hardened = { read_only: true, cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'], tmpfs: ['/tmp'] }
+    expect({ name, ...services[name] }).toMatchObject({ name, ...hardened })
+  }
+  for (const { name } of SERVICES) {
+    const { spec } = parseAllDocuments(read(`kubernetes/${name}.yaml`))[0]?.toJS().spec.template ?? {}
+    expect(spec).toMatchObject({ automountServiceAccountToken: false, enableServiceLinks: false, securityContext: { runAsNonRoot: true } })
+    expect(spec.containers[0].securityContext).toEqual({
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    })
+  }
+})
+
+test("the operators' port is on no service, no route and no published port, and Prometheus alone may reach it", () => {
+  const { TOLLGATE_OPS_PORT: opsPort } = parseAllDocuments(read('kubernetes/settings.yaml'))[0]?.toJS().data ?? {}
+  for (const { name } of SERVICES) {
+    const [deployment, , service] = parseAllDocuments(read(`kubernetes/${name}.yaml`)).map((document) => document.toJS())
+    const { annotations } = deployment.spec.template.metadata
+    expect(annotations['prometheus.io/port']).toBe(opsPort)
+    expect(deployment.spec.template.spec.containers[0].ports).toContainEqual({ name: 'ops', containerPort: Number(opsPort) })
+    expect(service?.spec.ports ?? []).not.toContainEqual(expect.objectContaining({ targetPort: 'ops' }))
+  }
+  const { spec: policy } = parse(read('kubernetes/network-policy.yaml'))
+  expect(policy.podSelector).toEqual({ matchLabels: { 'app.kubernetes.io/name': 'tollgate' } })
+  expect(policy.policyTypes).toEqual(['Ingress', 'Egress'])
+  const openers = policy.ingress.filter(({ ports }: { ports: { port: string }[] }) => ports.some(({ port }) => port === 'ops'))
+  expect(openers).toHaveLength(1)
+  expect(openers[0].from).toEqual([{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }])
+  const routed = JSON.stringify(parse(read('kubernetes/http-route.yaml')))
+  expect(routed).not.toMatch(/metrics|readyz/)
+  expect(read('gateway/nginx.conf')).toMatch(/location = \/metrics \{ return 404; \}\n\s+location = \/readyz \{ return 404; \}/)
+  const { services } = parse(read('compose.yaml'), { merge: true })
+  const published = Object.entries<{ ports?: string[] }>(services).flatMap(([name, { ports = [] }]) =>
+    ports.map((port) => `${name} ${port}`),
+  )
+  expect(published).toEqual(['gateway 127.0.0.1:8080:8080'])
+})
+
 test('the kustomization names every manifest', () => {
   const { resources } = parse(read('kubernetes/kustomization.yaml'))
   const manifests = readdirSync(new URL('kubernetes', import.meta.url)).filter((name) => name !== 'kustomization.yaml')

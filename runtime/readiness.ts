@@ -1,8 +1,10 @@
 import { Type } from 'typebox'
 import type { Clock } from '../base/clock.ts'
 import { LATE, within } from '../base/deadline.ts'
+import { createSharedWork } from '../base/shared-work.ts'
 import type { HttpApp } from '../schemas/http/common.ts'
 import { type StageHealth, StageHealthSchema } from '../schemas/http/stage.ts'
+import { OPERATORS } from './http/authentication.ts'
 import type { Role } from './settings/setting.ts'
 import type { RoleStores } from './stores.ts'
 
@@ -60,30 +62,51 @@ async function ping(store: { ping(): Promise<void> }, clock: Clock): Promise<Sea
 const SeamStateSchema = Type.Object({ ok: Type.Boolean(), detail: Type.Optional(Type.String()) })
 const ReadinessSchema = Type.Object({
   status: Type.Union([Type.Literal('ready'), Type.Literal('not_ready')]),
-  seams: Type.Record(Type.String(), SeamStateSchema),
-  stages: Type.Record(Type.String(), StageHealthSchema, {
-    description:
-      'By name. Details of `aggregator`: `lagRecords`, the records of the event log that the usage store has yet to hold, and the same for each of its `partitions` with `stalledForMs`',
-  }),
+  seams: Type.Optional(Type.Record(Type.String(), SeamStateSchema)),
+  stages: Type.Optional(
+    Type.Record(Type.String(), StageHealthSchema, {
+      description:
+        'By name. Details of `aggregator`: `lagRecords`, the records of the event log that the usage store has yet to hold, and the same for each of its `partitions` with `stalledForMs`',
+    }),
+  ),
 })
 
-export function readinessRoutes(read: () => Promise<Readiness>): (app: HttpApp) => Promise<void> {
+/** Without a key the status may be this old, so that nobody who has none makes the stores work by asking. */
+const OPEN_STATUS_AGE_MS_MAX = 500
+
+export function readinessRoutes(read: () => Promise<Readiness>, clock: Clock): (app: HttpApp) => Promise<void> {
+  const shared = createSharedWork<'readiness', Readiness>()
+  let last: { readonly atMs: number; readonly status: Readiness['status'] } | null = null
+
+  async function readNow(): Promise<Readiness> {
+    const readiness = await shared('readiness', read)
+    last = { atMs: clock.now(), status: readiness.status }
+    return readiness
+  }
+
+  async function openStatus(): Promise<Pick<Readiness, 'status'>> {
+    if (last !== null && clock.now() - last.atMs < OPEN_STATUS_AGE_MS_MAX) return { status: last.status }
+    const { status } = await readNow()
+    return { status }
+  }
+
   return async (app) => {
     app.get(
       '/readyz',
       {
+        config: { ...OPERATORS, isKeyOptional: true },
         schema: {
           tags: ['operations'],
           summary: 'May this process be sent requests',
           operationId: 'getReadiness',
           description:
-            'Every seam and every stage, with how far the aggregator is behind. 503 when one that the roles of this process need does not work.',
+            'With an admin key, or on the port of the operators: every seam and every stage, with how far the aggregator is behind. Without: the status alone. 503 when one that the roles of this process need does not work.',
           response: { 200: ReadinessSchema, 503: ReadinessSchema },
         },
       },
-      async (_request, reply) => {
-        const readiness = await read()
-        return reply.code(readiness.status === 'ready' ? 200 : 503).send(readiness)
+      async (request, reply) => {
+        const answer = request.isOperator ? await readNow() : await openStatus()
+        return reply.code(answer.status === 'ready' ? 200 : 503).send(answer)
       },
     )
   }

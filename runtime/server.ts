@@ -1,4 +1,6 @@
-import type { AddressInfo } from 'node:net'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Logger } from 'pino'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import type { Clock } from '../base/clock.ts'
@@ -30,14 +32,18 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const stores = await openRoleStores({ config, clock, log, registry, doing: 'serve' }, config.roles)
-  const app = createApp(options, registry, stores)
+  const operatorSockets = new WeakSet<Socket>()
+  const app = createApp(options, registry, stores, operatorSockets)
   const stages = openStages(createKit({ clock, log, registry, config, stores }), config.roles)
   // The stores end last; the server listens last and is the first to take nothing more.
-  const lifeCycle = createLifeCycle([{ name: 'stores', stop: stores.stop }, ...stages, httpStage(app, config)], {
-    drainMsMax: config.drainMaxMs,
-    clock,
-    log,
-  })
+  const lifeCycle = createLifeCycle(
+    [{ name: 'stores', stop: stores.stop }, ...stages, httpStage(app, config), ...opsStages(app, operatorSockets, config)],
+    {
+      drainMsMax: config.drainMaxMs,
+      clock,
+      log,
+    },
+  )
   let isDraining = false
   const stop = async () => {
     isDraining = true
@@ -46,7 +52,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
   try {
     const newAdminKey = await ensureAdminKey(stores.keys, config.adminKey)
-    app.register(readinessRoutes(() => readReadiness({ roles: config.roles, stores, stages: lifeCycle.health(), isDraining, clock })))
+    app.register(
+      readinessRoutes(() => readReadiness({ roles: config.roles, stores, stages: lifeCycle.health(), isDraining, clock }), clock),
+    )
     for (const { routes } of stages) if (routes !== undefined) app.register(routes)
     await lifeCycle.start()
     return { url: urlOf(app, config), newAdminKey, stop }
@@ -60,6 +68,7 @@ function createApp(
   { config, clock, log, version }: ServerOptions,
   registry: Registry,
   { keys, changes, idempotency }: RoleStores,
+  operatorSockets: WeakSet<Socket>,
 ): HttpApp {
   return createHttpApp({
     findPrincipal: createKeyRing({ keys, feed: changes, clock, wrongKeysMax: config.wrongKeysMax }),
@@ -69,6 +78,8 @@ function createApp(
     registry,
     bodyBytesMax: config.bodyBytesMax,
     trustedProxies: config.trustedProxies,
+    operatorSockets,
+    docsReaders: config.docsReaders,
     version,
   })
 }
@@ -82,6 +93,31 @@ function httpStage(app: HttpApp, { host, port }: Config): Stage {
     drain: () => app.close(),
   }
 }
+
+/** Listens for operators beside the rest, and as long. */
+function opsStages(app: HttpApp, operatorSockets: WeakSet<Socket>, { host, opsPort }: Config): Stage[] {
+  if (opsPort === null) return []
+  const server = createServer({ requestTimeout: OPS_REQUEST_TIMEOUT_MS }, (request, response) => app.routing(request, response))
+  server.maxConnections = OPS_CONNECTIONS_MAX
+  server.on('connection', (socket) => operatorSockets.add(socket))
+  return [
+    {
+      name: 'ops',
+      async start() {
+        server.listen(opsPort, host)
+        await once(server, 'listening')
+      },
+      async stop() {
+        server.close()
+        server.closeAllConnections()
+      },
+    },
+  ]
+}
+
+/** Scrapers, probes, and a person or two. */
+const OPS_CONNECTIONS_MAX = 64
+const OPS_REQUEST_TIMEOUT_MS = 30_000
 
 function urlOf(app: HttpApp, config: Config): string {
   const { port } = app.server.address() as AddressInfo

@@ -78,7 +78,8 @@ function welcome({ url, newAdminKey }: Server, config: Config, seconds: number):
     `Tollgate ${packageJson.version} is ready after ${seconds.toFixed(1)} s: ${url}`,
     '',
     `  API reference  ${url}/docs`,
-    `  Health         ${url}/readyz   ${url}/metrics`,
+    `  Health         ${url}/readyz`,
+    `  Metrics        ${config.opsPort === null ? `${url}/metrics, with an admin key` : `/metrics on port ${config.opsPort}`}`,
     `  Data           ${config.dataDir}`,
   ]
   if (newAdminKey !== null) lines.push(`  Admin key      ${newAdminKey}`, '                 shown this once: only its hash is stored')

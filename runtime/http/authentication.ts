@@ -1,3 +1,6 @@
+import type { Socket } from 'node:net'
+import type { FastifyContextConfig } from 'fastify'
+import { Fault } from '../../base/fault.ts'
 import { hasScope, type Principal, SCOPES, type Scope } from '../../domain/principal.ts'
 import { RefusalError, refuse } from '../../domain/refusal.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
@@ -8,21 +11,35 @@ export type FindPrincipal = (secret: string, request: { readonly ip: string }) =
 const SECRET_CHARACTERS_MAX = 256
 const BEARER = 'bearer '
 
+/** What shows how the installation runs: without a key on the operators' port, elsewhere with an admin key. */
+export const OPERATORS = { scope: 'admin', isOperators: true } as const satisfies FastifyContextConfig
+
 /** Every route that names scopes needs a key that has one of them; `admin` has all. */
-export function authenticateRequests(app: HttpApp, findPrincipal: FindPrincipal): void {
+export function authenticateRequests(app: HttpApp, findPrincipal: FindPrincipal, operatorSockets: WeakSet<Socket>): void {
   app.decorateRequest('principal', null as unknown as Principal)
+  app.decorateRequest('isOperator', false)
   // By callback: most keys are known and answered at once, and a promise per request costs more than finding one.
   app.addHook('onRequest', (request, _reply, done) => {
-    const { scope } = request.routeOptions.config
+    const { scope, isOperators = false, isKeyOptional = false } = request.routeOptions.config
     if (scope === undefined) return done()
+    if (operatorSockets.has(request.raw.socket)) {
+      request.isOperator = isOperators
+      return done(isOperators ? undefined : new RefusalError(refuse('not_found', { path: request.url.split('?', 1)[0] ?? '' })))
+    }
+    if (isKeyOptional && (request.headers.authorization ?? '') === '') return done()
     const admit = (principal: Principal | null) => {
       request.principal = admitted(principal, scope)
+      if (isOperators) request.isOperator = true
     }
     try {
       const secret = secretOf(request.headers.authorization)
       const found = secret === null ? null : findPrincipal(secret, request)
       if (found instanceof Promise) {
-        found.then(admit).then(() => done(), done)
+        found.then(admit).then(
+          () => done(),
+          // A key that cannot be looked up now is none: whether the stores answer is what is asked for there.
+          (error) => done(isKeyOptional && error instanceof Fault ? undefined : error),
+        )
         return
       }
       admit(found)

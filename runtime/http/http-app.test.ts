@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
+import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { Type } from 'typebox'
@@ -253,7 +254,62 @@ test('the API describes itself', async () => {
   expect(Object.keys(operation.responses).sort()).toEqual(['200', '401', '403', '404'])
   expect(Object.keys(operation.responses['404'].content)).toEqual(['application/problem+json'])
   expect(openapi.paths['/healthz']).toBeDefined()
-  expect((await app.inject('/docs/')).body).not.toContain('https://')
+  const page = await app.inject('/docs')
+  expect(page.body).toContain('<details id="getHealth"')
+  expect(page.body.match(/<h2 id="things">/g)).toHaveLength(1)
+  expect(page.body).not.toMatch(/https?:|<script|upgrade-insecure/)
+  expect(page.headers['content-security-policy']).toMatch(/^default-src 'none'; style-src 'sha256-[^']+';/)
+  expect((await app.inject('/openapi.yaml')).body).toMatch(/^openapi: 3\.1\.0$/m)
+})
+
+test.each([
+  ['/', 'docs'],
+  ['/docs/', '../docs'],
+])('%s leads to the reference, on any host', async (url, location) => {
+  const answer = await app.inject({ url, headers: { host: 'tollgate.internal' } })
+  expect([answer.statusCode, answer.headers.location]).toEqual([302, location])
+})
+
+describe('documents are made and compressed once', () => {
+  test.each(['/docs', '/docs/errors', '/openapi.json', '/openapi.yaml'])('%s', async (url) => {
+    const plain = await app.inject(url)
+    expect(plain.headers['content-encoding']).toBeUndefined()
+    for (const { accepted, encoding, unpack } of [
+      { accepted: 'gzip, deflate, br', encoding: 'br', unpack: brotliDecompressSync },
+      { accepted: 'gzip', encoding: 'gzip', unpack: gunzipSync },
+      { accepted: 'br;q=0, gzip;q=0.5', encoding: 'gzip', unpack: gunzipSync },
+    ]) {
+      const packed = await app.inject({ url, headers: { 'accept-encoding': accepted } })
+      expect(packed.headers).toMatchObject({ 'content-encoding': encoding, vary: 'Accept-Encoding' })
+      expect(unpack(packed.rawPayload).toString()).toBe(plain.body)
+      expect(packed.rawPayload.length).toBeLessThan(plain.rawPayload.length / 2)
+      const headers = { 'accept-encoding': accepted, 'if-none-match': `"other", ${packed.headers.etag}` }
+      const again = await app.inject({ url, headers })
+      expect([again.statusCode, again.body]).toEqual([304, ''])
+    }
+    expect((await app.inject({ url, headers: { 'if-none-match': '"other"' } })).statusCode).toBe(200)
+  })
+})
+
+describe('routes of operators', () => {
+  test.each([
+    { url: '/metrics', key: null, status: 401 },
+    { url: '/metrics', key: 'reader', status: 403 },
+    { url: '/metrics', key: 'boss', status: 200 },
+    { url: '/healthz', key: null, status: 200 },
+    { url: '/docs', key: null, status: 200 },
+  ])('$url with key $key is $status', async ({ url, key, status }) => {
+    const headers = key === null ? {} : { authorization: `Bearer ${key}` }
+    expect((await app.inject({ url, headers })).statusCode).toBe(status)
+  })
+
+  test('the reference may be theirs alone', async () => {
+    const closed = createHttpApp({ ...options(), docsReaders: 'operators' })
+    for (const url of ['/', '/docs', '/docs/errors', '/openapi.json', '/openapi.yaml']) {
+      expect([url, (await closed.inject(url)).statusCode]).toEqual([url, 401])
+    }
+    await closed.close()
+  })
 })
 
 test('every code is in the error reference, for people and for programs', async () => {
@@ -277,7 +333,7 @@ test('an error and the log line of it are of one request: id, code, tenant, key'
 
 test('metrics count by route, not by URL', async () => {
   await app.inject({ url: '/v1/things/some-customer', headers: reader })
-  const { body } = await app.inject('/metrics')
+  const { body } = await app.inject({ url: '/metrics', headers: { authorization: 'Bearer boss' } })
   expect(body).toContain('tollgate_http_request_seconds_count{method="GET",route="/v1/things/:key",status="200"}')
   expect(body).not.toContain('some-customer')
 })

@@ -12,11 +12,11 @@ import { type Refusal, RefusalError, refuse } from '../../domain/refusal.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { serializeAnswers } from './answer-serialization.ts'
 import { sendAnswersTogether } from './answers-together.ts'
-import { authenticateRequests, type FindPrincipal } from './authentication.ts'
+import { authenticateRequests, type FindPrincipal, OPERATORS } from './authentication.ts'
 import { refuseDeepBodies } from './body-depth.ts'
 import { honourIdempotencyKeys } from './idempotency.ts'
 import { createKnownPaths, type KnownPaths } from './known-paths.ts'
-import { describeApi } from './openapi.ts'
+import { type DocsReaders, describeApi } from './openapi.ts'
 import { PROBLEM_CONTENT_TYPE, type ProblemAnswer, problemOfError, problemOfRefusal } from './problem.ts'
 import { validateRequests } from './request-validation.ts'
 
@@ -30,6 +30,9 @@ export type HttpAppOptions = {
   readonly bodyBytesMax: number
   /** Addresses and networks whose `X-Forwarded-For` is believed; none when absent. */
   readonly trustedProxies?: readonly string[]
+  /** Connections to the operators' port. */
+  readonly operatorSockets?: WeakSet<Socket>
+  readonly docsReaders?: DocsReaders
   readonly version?: string
 }
 
@@ -74,10 +77,10 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   serializeAnswers(app)
   measureRequests(app, log, registry)
   sendAnswersTogether(app)
-  authenticateRequests(app, options.findPrincipal)
+  authenticateRequests(app, options.findPrincipal, options.operatorSockets ?? new WeakSet())
   honourIdempotencyKeys(app, options.idempotency, options.clock, log)
   answerErrors(app, log, paths)
-  describeApi(app, options.version ?? '0.0.0')
+  describeApi(app, options.version ?? '0.0.0', options.docsReaders ?? 'everybody')
   app.register(async (routes) => observeRoutes(routes, registry))
   return app
 }
@@ -101,7 +104,7 @@ const REQUEST_ID_HEADER = 'x-request-id'
 
 function observeRoutes(app: HttpApp, registry: Registry): void {
   app.get('/healthz', { schema: HEALTH_SCHEMA }, async () => ({ status: 'ok' as const }))
-  app.get('/metrics', { schema: METRICS_SCHEMA }, async (_request, reply) =>
+  app.get('/metrics', { config: OPERATORS, schema: METRICS_SCHEMA }, async (_request, reply) =>
     reply.type(registry.contentType).send(await registry.metrics()),
   )
 }

@@ -1,18 +1,26 @@
 import swagger from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
 import type { Scope } from '../../domain/principal.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { ProblemSchema } from '../../schemas/http/common.ts'
 import { errorReference } from '../../schemas/http/error-reference.ts'
+import { OPERATORS } from './authentication.ts'
+import { serveDocuments } from './documents.ts'
 import { errorPage } from './error-page.ts'
+import { PAGE_CSP } from './html-page.ts'
+import { type OpenApiDocument, referencePage } from './reference-page.ts'
 
-const ERROR_PAGE_CSP = "default-src 'none'; style-src 'unsafe-inline'"
 const PROBLEM_DESCRIPTION = (ProblemSchema as { description?: string }).description
 
 type RouteSchema = { response?: Record<string, unknown>; description?: string; security?: unknown; hide?: boolean }
 
-/** `/openapi.json`, written from the route schemas, and `/docs`, which shows it without needing the internet; `/docs/errors` lists every code. */
-export function describeApi(app: HttpApp, version: string): void {
+/** Who may read the reference: everybody, or operators. */
+export type DocsReaders = 'everybody' | 'operators'
+
+/**
+ * `/openapi.json` and `/openapi.yaml`, written from the route schemas; `/docs`, which shows them without a script and without
+ * needing the internet; `/docs/errors`, which lists every code.
+ */
+export function describeApi(app: HttpApp, version: string, readers: DocsReaders): void {
   app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -20,23 +28,40 @@ export function describeApi(app: HttpApp, version: string): void {
         title: 'Tollgate',
         version,
         description:
-          'Meters what customers use, prices it, and answers "may they?" before the next call. [Errors](docs/errors): every code, what it means, and the next move.',
+          'Meters what customers use, prices it, and answers "may they?" before the next call. Every error code, what it means and the next move: /docs/errors.',
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
       servers: [{ url: '/' }],
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'A key of a tenant' } } },
     },
     transform: ({ schema, url, route }) => {
-      const scopes = [route.config?.scope ?? []].flat()
+      const scopes = route.config?.isKeyOptional === true ? [] : [route.config?.scope ?? []].flat()
       return { schema: described(schema as RouteSchema | undefined, scopes) as never, url }
     },
   })
-  app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true, uiConfig: { docExpansion: 'list', persistAuthorization: true } })
+  const config = readers === 'operators' ? OPERATORS : {}
+  const html = { contentType: 'text/html; charset=utf-8', contentSecurityPolicy: PAGE_CSP }
   app.register(async (routes) => {
-    routes.get('/openapi.json', { schema: { hide: true } as object }, async () => ({ ...app.swagger(), 'x-errors': errorReference() }))
-    routes.get('/docs/errors', { schema: { hide: true } as object }, async (_request, reply) =>
-      reply.type('text/html; charset=utf-8').header('content-security-policy', ERROR_PAGE_CSP).send(errorPage()),
+    serveDocuments(
+      routes,
+      [
+        {
+          path: '/openapi.json',
+          contentType: 'application/json; charset=utf-8',
+          make: () => JSON.stringify({ ...app.swagger(), 'x-errors': errorReference() }),
+        },
+        { path: '/openapi.yaml', contentType: 'application/yaml; charset=utf-8', make: () => app.swagger({ yaml: true }) },
+        { path: '/docs', ...html, make: () => referencePage(app.swagger() as OpenApiDocument) },
+        { path: '/docs/errors', ...html, make: errorPage },
+      ],
+      config,
     )
+    for (const [from, to] of [
+      ['/', 'docs'],
+      ['/docs/', '../docs'],
+    ] as const) {
+      routes.get(from, { config, schema: { hide: true } as object }, async (_request, reply) => reply.redirect(to))
+    }
   })
 }
 

@@ -1,5 +1,5 @@
 import { HTTP_BOUNDS } from '../http/http-bounds.ts'
-import { addresses, oneOf, optionalText, ROLES, roles, type Setting, secret, text, url, wholeNumber } from './setting.ts'
+import { addresses, oneOf, optionalPort, optionalText, ROLES, roles, type Setting, secret, text, url, wholeNumber } from './setting.ts'
 
 /**
  * Every setting of the process, once: environment variable, parser, default, one line of meaning. The README's table,
@@ -8,6 +8,11 @@ import { addresses, oneOf, optionalText, ROLES, roles, type Setting, secret, tex
 export const SETTINGS = {
   host: text('TOLLGATE_HOST', '127.0.0.1', 'Address to listen on; `0.0.0.0` for all'),
   port: wholeNumber('TOLLGATE_PORT', 8080, { min: 0, max: 65_535 }, 'Port to listen on; 0 takes a free one'),
+  opsPort: optionalPort(
+    'TOLLGATE_OPS_PORT',
+    'Port of the operators: `/metrics`, `/readyz` with all it knows, `/docs`, without a key; never to be published. Elsewhere these need an admin key',
+  ),
+  docsReaders: oneOf('TOLLGATE_DOCS', ['everybody', 'operators'], 'everybody', 'Who may read `/docs` and `/openapi.json` without a key'),
   dataDir: text('TOLLGATE_DATA_DIR', './data', 'Where the embedded stores live; one process at a time'),
   adminKey: secret('TOLLGATE_ADMIN_KEY', 'First admin key of tenant `default`; without it the first start makes one and prints it', 16),
   partitions: wholeNumber('TOLLGATE_PARTITIONS', 4, { min: 1, max: 1024 }, 'Partitions of the event log; fixed when it is made'),

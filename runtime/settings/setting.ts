@@ -39,6 +39,11 @@ export function optionalText(
   }
 }
 
+export function optionalPort(name: string, meaning: string): Setting<number | null> {
+  const { parse } = wholeNumber(name, 1, { min: 1, max: 65_535 }, meaning)
+  return { name, default: null, meaning, isSecret: false, parse, show: (value) => value?.toString() ?? '' }
+}
+
 /** IP addresses and networks, separated by commas. */
 export function addresses(name: string, meaning: string): Setting<readonly string[]> {
   return {

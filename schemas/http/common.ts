@@ -7,12 +7,18 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The scope a key needs, or several of which one is enough; a route without one is open to all. */
     scope?: Scope | readonly Scope[]
+    /** Open on the operators' port; elsewhere it needs its scope. No other route with a scope is on that port. */
+    isOperators?: boolean
+    /** Answers without a key too, and then says less. */
+    isKeyOptional?: boolean
     /** A POST that creates: honours `Idempotency-Key`. */
     isIdempotent?: boolean
   }
   interface FastifyRequest {
     /** Set by the runtime before any handler of a route with a scope. */
     principal: Principal
+    /** On a route of the operators, to whom all may be said. */
+    isOperator: boolean
   }
 }
 

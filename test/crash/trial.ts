@@ -75,7 +75,9 @@ type AggregatorReadiness = { readonly stages: { readonly aggregator?: { readonly
 /** Null when there is no answer. */
 async function lagOf(url: string): Promise<number | null> {
   try {
-    const { stages } = (await (await fetch(`${url}/readyz`)).json()) as AggregatorReadiness
+    const { stages } = (await (
+      await fetch(`${url}/readyz`, { headers: { authorization: `Bearer ${ADMIN_KEY}` } })
+    ).json()) as AggregatorReadiness
     return stages.aggregator?.details.lagRecords ?? null
   } catch {
     return null

@@ -40,7 +40,7 @@ const usage = { customer: 'acme', feature: 'tokens', quantity: '5' }
 export const ROUTE_SCOPES: readonly RouteRow[] = [
   { route: 'GET /healthz', scope: null, request: at('/healthz'), own: 200, ofOther: 200 },
   { route: 'GET /readyz', scope: null, request: at('/readyz'), own: 200, ofOther: 200 },
-  { route: 'GET /metrics', scope: null, request: at('/metrics'), own: 200, ofOther: 200 },
+  { route: 'GET /metrics', scope: 'admin', request: at('/metrics'), own: 200, ofOther: 200 },
 
   { route: 'POST /v1/events', scope: 'ingest', request: at('/v1/events', event), own: 202, ofOther: 202 },
   {
@@ -70,6 +70,8 @@ export const ROUTE_SCOPES: readonly RouteRow[] = [
   { route: 'GET /v1/products/{key}', scope: 'read', request: at('/v1/products/assistant'), own: 200, ofOther: 404 },
   { route: 'GET /v1/plans', scope: 'read', request: at('/v1/plans'), own: 200, ofOther: 200 },
   { route: 'GET /v1/plans/{key}', scope: 'read', request: at('/v1/plans/pro?version=1'), own: 200, ofOther: 404 },
+  { route: 'GET /v1/tax-rates', scope: 'read', request: at('/v1/tax-rates'), own: 200, ofOther: 200 },
+  { route: 'GET /v1/tax-rates/{key}', scope: 'read', request: at('/v1/tax-rates/vat'), own: 200, ofOther: 404 },
   { route: 'GET /v1/customers', scope: 'read', request: at('/v1/customers'), own: 200, ofOther: 200 },
   { route: 'GET /v1/customers/{key}', scope: 'read', request: at('/v1/customers/acme'), own: 200, ofOther: 404 },
   { route: 'GET /v1/customers/{key}/balances', scope: 'read', request: at('/v1/customers/acme/balances'), own: 200, ofOther: 404 },
@@ -154,6 +156,13 @@ export const ROUTE_SCOPES: readonly RouteRow[] = [
     ofOther: 404,
   },
 
+  {
+    route: 'PUT /v1/tax-rates/{key}',
+    scope: 'billing',
+    request: at('/v1/tax-rates/more', { name: 'VAT', percent: '20' }),
+    own: 201,
+    ofOther: 201,
+  },
   { route: 'PUT /v1/meters/{key}', scope: 'admin', request: at('/v1/meters/more', meter), own: 201, ofOther: 201 },
   { route: 'DELETE /v1/meters/{key}', scope: 'admin', request: at('/v1/meters/spare'), own: 204, ofOther: 404 },
   {

@@ -35,6 +35,7 @@ export async function fillTenant(call: CallAs, adminKey: string, marker: string,
   await call('PUT', '/v1/features/region', { name: `Region ${marker}`, type: 'config' })
   await call('PUT', '/v1/products/assistant', { name: `Assistant ${marker}`, description: marker })
   await call('PUT', '/v1/plans/pro', planOf(marker))
+  await call('PUT', '/v1/tax-rates/vat', { name: `VAT ${marker}`, percent: '20' })
   await call('PUT', '/v1/customers/acme', {
     name: `Acme ${marker}`,
     email: `${marker}@example.test`,
