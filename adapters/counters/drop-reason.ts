@@ -1,2 +1,2 @@
-/** Why a delta was not counted. Each is right: what it would have changed is not tracked, or was counted by the re-track. */
+/** Why a delta was not counted. Each drop is right: the counter is not tracked, or the re-track has counted the delta. */
 export type DropReason = 'untracked' | 'other_definition' | 'before_tracking'

@@ -4,10 +4,10 @@ import type { CounterWriter } from './embedded/counter-writer.ts'
 import type { HoldTable } from './embedded/hold-table.ts'
 
 const INTERVAL_MS = 1_000
-/** Nothing else runs during a sweep. Where there is more to forget, the next one follows the write of this one. */
+/** Nothing else runs during a sweep. When more is to be forgotten, the next sweep follows the write of this one. */
 const FORGOTTEN_PER_SWEEP_MAX = 500
 
-/** Ends holds that nobody asks about any more, and forgets what ended long ago. Returns what stops it. */
+/** Ends holds that nobody asks about any more, and forgets those that ended long ago. Returns a function that stops it. */
 export function sweepHolds(deps: {
   readonly clock: Clock
   readonly holds: HoldTable
@@ -17,7 +17,7 @@ export function sweepHolds(deps: {
   const { clock, holds, file, writer } = deps
   let isStopped = false
 
-  /** Returns how many were forgotten. */
+  /** Returns how many holds were forgotten. */
   function sweep(): number {
     const nowMs = clock.now()
     const expired = holds.expire(nowMs)

@@ -2,7 +2,7 @@ import { Fault } from '../../base/fault.ts'
 import type { Partition } from '../../domain/identity.ts'
 import type { CustomerRef } from './counters.ts'
 
-/** Requests placed and not yet taken, each customer once. In memory: whoever waits for an answer asks again after a restart. */
+/** Requests placed and not yet taken, each customer once. In memory, as a caller that still waits asks again after a restart. */
 export type TrackingRequests = {
   place(customer: CustomerRef): void
   take(partition: Partition): readonly CustomerRef[]

@@ -9,16 +9,16 @@ export type LogRecord = {
   readonly value: Uint8Array
 }
 
-/** Offsets held: `start` is the oldest still there, `next` the one the next append gets. Empty when equal. */
+/** Offsets in the log: `start` is the oldest record, `next` the offset of the next append. Empty when equal. */
 export type LogRange = { readonly start: Offset; readonly next: Offset }
 
 /**
- * What a consumer does. The log calls `assigned` before the first records of a partition and `revoked` after the last;
- * for one partition all calls are in order and one at a time, and the next records come only after the promise of the
- * last ones has resolved: that is the back-pressure. Partitions go in parallel.
+ * The consumer's side. The log calls `assigned` before the first records of a partition and `revoked` after the last; all calls
+ * for one partition are in order and one at a time, and the next records come only after the promise of the last ones has
+ * resolved: that is the back-pressure. Partitions run in parallel.
  */
 export type LogHandler = {
-  /** Where to read on from. Called on start and on every rebalance that gives this partition to us. */
+  /** The offset to read on from. Called at the start and on every rebalance that gives this partition to us. */
   assigned(partition: Partition): Promise<Offset>
   revoked(partition: Partition): Promise<void>
   /** At least one record, ascending offsets without order between calls of other partitions. */
@@ -31,11 +31,11 @@ export type LogSubscription = {
 }
 
 /**
- * The event log: N partitions of records, append only. Everything else in the system is a view of it.
- * Errors are `Fault`s: `log_unavailable` (canRetry), `log_full` (no space; canRetry), `log_corrupt` (not).
+ * The event log: N partitions of records, append only. Everything else in the system is a view of it. Errors are `Fault`s:
+ * `log_unavailable` (canRetry), `log_full` (no space; canRetry), `log_corrupt` (not).
  */
 export type EventLog = {
-  /** Fixed at birth: the key space would move. */
+  /** Fixed when the log is created, as customers would move between partitions. */
   readonly partitions: number
   /**
    * Resolves once the record is durable (fsynced, or acknowledged by all in-sync replicas). Appends of one partition
@@ -43,15 +43,18 @@ export type EventLog = {
    */
   append(partition: Partition, value: Uint8Array, receivedAtMs: InstantMs): Promise<Offset>
   range(partition: Partition): Promise<LogRange>
-  /** Records with `from <= offset < to` in order, in arrays of bounded size; for verify and replay. Starts at the oldest held when `from` is gone. */
+  /**
+   * Records with `from <= offset < to` in order, in arrays of bounded size; for verify and replay. Starts at the oldest record
+   * when `from` has been dropped.
+   */
   read(partition: Partition, from: Offset, to: Offset): AsyncIterable<readonly LogRecord[]>
   /** One subscription per process. `group` names the consumers that share the partitions. */
   subscribe(group: string, handler: LogHandler): Promise<LogSubscription>
-  /** May drop records below `beforeOffset` received before `receivedBeforeMs`. A no-op where the log's own retention does it. */
+  /** May drop records below `beforeOffset` received before `receivedBeforeMs`. Does nothing where the log's own retention drops them. */
   trim(partition: Partition, limits: { readonly beforeOffset: Offset; readonly receivedBeforeMs: InstantMs }): Promise<void>
   /**
-   * Keeps a record that its reader cannot decode, with the reason and its place in the log, for a person to look at;
-   * durable when it resolves. The same record may come again after a crash: it is kept under the same name.
+   * Keeps a record that cannot be decoded, with the reason and its place in the log, for a person to look at; durable when it
+   * resolves. The same record may come again after a crash: it is kept under the same name.
    */
   setAside(record: LogRecord, reason: string): Promise<void>
   /** Rejects with the fault that keeps the log from working, naming its address and the next move. */
@@ -60,5 +63,5 @@ export type EventLog = {
   stop(): Promise<void>
 }
 
-/** 1 MiB: the largest record `append` takes, Kafka's own default bound. */
+/** The largest record that `append` takes: 1 MB, below the 1 MiB of Kafka's own default bound. */
 export const RECORD_BYTES_MAX = 1_000_000

@@ -5,15 +5,15 @@ export type LmdbFailure = {
   readonly cause: unknown
   readonly text: string
   readonly isFull: boolean
-  /** No write of this process to the file will succeed again. */
+  /** True when no later write of this process to the file can succeed. */
   readonly isPanic: boolean
 }
-/** Told of a fault that only another process can get over. What was acknowledged is in the file. */
+/** Called with a fault that only a new process can overcome. Acknowledged writes are in the file. */
 export type OnPanic = (fault: Fault) => void
 
 /**
- * Why a write failed. lmdb rejects with a bare 'Commit failed' that carries a promise of the cause (left alone, that one ends
- * the process as an unhandled rejection), and reports a full disk as an I/O error: the free space tells it from a broken one.
+ * Why a write failed. lmdb rejects with a bare 'Commit failed' that carries a promise of the cause (left alone, that promise ends
+ * the process as an unhandled rejection), and reports a full disk as an I/O error: the free space tells the two apart.
  */
 export async function lmdbFailure(error: unknown, path: string, bytes: number): Promise<LmdbFailure> {
   const carried = (error as { commitError?: Promise<never> }).commitError
@@ -27,9 +27,9 @@ export async function lmdbFailure(error: unknown, path: string, bytes: number): 
   return { cause, isFull, isPanic: false, text: isFull ? `${text}; its disk has ${freeBytes} bytes free` : text }
 }
 
-/** LMDB says this for ever once the page that ends a commit could not be written. */
+/** LMDB's message for every write after the page that ends a commit could not be written. */
 const AFTER_PANIC = 'This process cannot write the file any more; what was acknowledged is in it: start the process again'
 const MDB_MAP_FULL = -30792
 export const ENOSPC = 28
-/** Below it a disk counts as full: what a commit writes beside its values. */
+/** A disk with less free space counts as full: a commit writes this much beside its values. */
 export const FREE_BYTES_MIN = 1024 * 1024

@@ -5,9 +5,9 @@ import type { Key, RootDatabase } from 'lmdb'
 export type CutOffFile = { readonly file: string; readonly foundBytes: number; readonly pagesBytes: number }
 
 /**
- * LMDB maps its file into memory, so a page that is missing at the file's end does not fail to be read: it ends the
- * process without a word. So a file that is cut off is told by its length, before anything is read from it. Without
- * `root` it is not open yet, and only told to have both of the pages that LMDB begins with. Null when it is whole, or new.
+ * LMDB maps its file into memory, so a page that is missing at the file's end does not fail a read: it ends the process without a
+ * word. So a file that was cut off is recognised by its length, before anything is read from it. Without `root` the file is not
+ * open yet, and is only checked for the two pages that LMDB begins with. Null when the file is whole, or new.
  */
 export function findCutOffFile(path: string, root: RootDatabase<unknown, Key> | null): CutOffFile | null {
   const foundBytes = fileBytes(path)
@@ -16,8 +16,8 @@ export function findCutOffFile(path: string, root: RootDatabase<unknown, Key> | 
 }
 
 /**
- * LMDB does not write a last page that the same commit took and gave back. Makes up for it, so that a file that is too
- * short is always one that was cut off.
+ * LMDB does not write a last page that the same commit took and gave back. This fills it up, so that a file that is too short is
+ * always one that was cut off.
  */
 export function fillUpFile(path: string, root: RootDatabase<unknown, Key>): void {
   const pagesBytes = bytesOfPages(root)
@@ -28,7 +28,7 @@ const FIRST_PAGES_BYTES = 2 * 4_096
 
 const fileOf = (path: string): string => join(path, 'data.mdb')
 
-/** 0 when there is none yet. */
+/** 0 when there is no file yet. */
 function fileBytes(path: string): number {
   return statSync(fileOf(path), { throwIfNoEntry: false })?.size ?? 0
 }

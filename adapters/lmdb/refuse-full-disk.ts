@@ -2,8 +2,8 @@ import { statfsSync } from 'node:fs'
 import { ENOSPC, FREE_BYTES_MIN } from './lmdb-failure.ts'
 
 /**
- * Throws while the disk has no room for a commit of so many bytes. LMDB must not find out by itself: a commit that fails half-way
- * through its pages has corrupted its memory, in about one of four full disks, and the process then hung.
+ * Throws while the disk has no room for a commit of `bytes`. LMDB must not find out by itself: a commit that fails half-way
+ * through its pages corrupted its memory on about one of four full disks, and the process then hung.
  */
 export function refuseFullDisk(path: string, bytes: number): void {
   const { bavail, bsize } = statfsSync(path)

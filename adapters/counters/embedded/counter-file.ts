@@ -10,10 +10,10 @@ import type { CounterRow, RowKey, RowValue } from './stored-row.ts'
 
 /** The rows of the counters on disk, in LMDB. Errors are `Fault`s: `counters_unavailable` (canRetry). */
 export type CounterFile = {
-  /** What is kept in memory: every row but those of ended holds. Kind by kind, each in the order of its keys. */
+  /** The rows that are kept in memory: all but those of ended holds. Kind by kind, each in the order of its keys. */
   rows(): Iterable<ReadRow>
   get(key: RowKey): RowValue | undefined
-  /** Holds to forget by now, those due first. */
+  /** Holds to forget by now, the earliest due first. */
   dueForgetRows(nowMs: InstantMs, rowsMax: number): Iterable<ForgetRow>
   /** Writes all rows in one transaction, in this order; resolves once they are fsynced. */
   write(rows: readonly CounterRow[]): Promise<void>
@@ -51,17 +51,17 @@ export function openCounterFile(path: string, onPanic?: OnPanic): CounterFile {
       try {
         fillUpFile(path, database)
       } catch {
-        // What was committed is durable all the same, and the next write makes up for it.
+        // The commit is durable all the same, and the next write fills the file up.
       }
     },
     close: () => database.close(),
   }
 }
 
-/** With its share of the pages that change with it. */
+/** Bytes on disk of a row, with its share of the pages that change with it. */
 const ROW_BYTES = 1_024
 
-/** Sorts behind every key whose first part is this kind: the parts of a key are parted by a byte below any letter. */
+/** Sorts after every key whose first part is this kind: a byte below any letter separates the parts of a key. */
 const afterAllOf = (kind: string): string => `${kind}~`
 
 function openDatabase(path: string) {
@@ -70,7 +70,7 @@ function openDatabase(path: string) {
     const database = open<RowValue, (string | number)[]>({
       path,
       encoding: 'json',
-      // A commit ends after its fsync, and none begins on pages that could not be fsynced: with overlapping syncs one would.
+      // A commit ends after its fsync, and none begins on pages that could not be fsynced, as it would with overlapping syncs.
       overlappingSync: false,
       // With lmdb's own batches a failed commit leaves a rejected promise behind that nobody can handle, which ends the process.
       eventTurnBatching: false,

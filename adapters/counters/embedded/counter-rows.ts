@@ -7,12 +7,12 @@ import { decodeHold } from './hold-rows.ts'
 import { type LiveCounter, type LivePeriod, sharedStateOf } from './live-counter.ts'
 import type { CounterRow, RowKey, RowValue } from './stored-row.ts'
 
-/** Rows that are loaded at start: those of ended holds ('ended', 'forget') stay on disk. In the order that they are read. */
+/** Kinds of rows that are loaded at the start, in this order. Rows of ended holds ('ended', 'forget') stay on disk. */
 export const LOADED_KINDS = ['counter', 'hold', 'period', 'position'] as const
 
-/** Grows when the rows change shape. */
+/** Goes up when the rows change shape. */
 export const ROWS_FORMAT = 1
-/** Two parts: LMDB gives a key of one part back without its list. */
+/** Two parts, as LMDB gives a key of one part back without its list. */
 export const FORMAT_KEY: RowKey = ['format', 'counters']
 
 export const positionRow = (partition: Partition, next: Offset): CounterRow => ({ key: ['position', partition], value: [next] })
@@ -23,8 +23,8 @@ export const counterRow = (counter: LiveCounter): CounterRow => ({
 })
 
 /**
- * The rows that bring a period's rows on disk up to date. A large set of unique values is not written again for each new
- * one: what is new goes to a row of its own, and after `UNIQUE_ROWS_MAX` of them all values go into one.
+ * The rows that bring a period's rows on disk up to date. A large set of unique values is not written again for each new value:
+ * new values go to a row of their own, and after `UNIQUE_ROWS_MAX` such rows all values go into one.
  */
 export function periodRows(period: LivePeriod): CounterRow[] {
   const state = sharedStateOf(period)
@@ -62,7 +62,7 @@ export type ReadRow =
   | (CounterIdentity & Pick<LiveCounter, 'definition' | 'trackedFromMs' | 'periodsKept'> & { readonly kind: 'counter' })
   | (CounterIdentity & { readonly kind: 'period'; readonly startMs: InstantMs; readonly row: number; readonly state: CounterState })
 
-/** Of one kind, rows come back in the order of their keys: those of a period in the order that they were written. */
+/** Rows of one kind come back in the order of their keys: those of a period in the order in which they were written. */
 export function readRow(key: RowKey, value: RowValue): ReadRow {
   const [kind, partition, tenant, customer, feature, startMs, row] = key
   switch (kind) {
@@ -102,7 +102,7 @@ function counterIdentity(...[partition, tenant, customer, feature]: (string | nu
   }
 }
 
-/** Quantities as decimal strings: JSON numbers would lose digits. */
+/** Quantities are decimal strings, as JSON numbers would lose digits. */
 function encodeState(state: CounterState): RowValue {
   switch (state.kind) {
     case 'add':

@@ -95,7 +95,7 @@ function take(table: CounterTable, disk: Map<string, RowValue>, next: Step, inde
     default: {
       const unwritten = table.takeUnwritten()
       if (unwritten === null) return
-      // A write that failed at its very end may be on disk all the same.
+      // A write that failed at its very end may be on disk nevertheless.
       if (next.do === 'fail after all') writeRows(unwritten.rows, disk)
       table.giveBack(unwritten)
     }

@@ -7,7 +7,7 @@ import type { HoldTable, UnwrittenHolds } from './hold-table.ts'
 import { countIn, type LiveCounter, type LivePeriod, newPeriod, prunePeriods } from './live-counter.ts'
 import type { CounterRow } from './stored-row.ts'
 
-/** All counters of this process in memory, and what of them is not on disk yet. Nothing waits in here: each call is atomic. */
+/** All counters of this process in memory, and which of them are not on disk yet. No call waits, so each is atomic. */
 export class CounterTable {
   readonly #partitions = new Map<Partition, PartitionCounters>()
   readonly holds: HoldTable
@@ -22,7 +22,7 @@ export class CounterTable {
     return this.#counterCount
   }
 
-  /** Takes in what `CounterFile.rows` gives, in that order. */
+  /** Loads one row of `CounterFile.rows`, to be called in that order. */
   load(row: ReadRow): void {
     if (row.kind === 'position') {
       this.#partition(row.partition).next = row.next
@@ -55,7 +55,7 @@ export class CounterTable {
     this.#unwritten.positions.add(partition)
   }
 
-  /** Null when the delta was counted. */
+  /** The reason why the delta was dropped; null when it was counted. */
   count(partition: Partition, delta: CounterDelta, nowMs: InstantMs): DropReason | null {
     const counter = this.of({ partition, tenant: delta.tenant, customer: delta.customer })?.get(delta.feature)
     if (counter === undefined) return 'untracked'
@@ -88,7 +88,7 @@ export class CounterTable {
     }
   }
 
-  /** Of what was counted; holds stay. */
+  /** Clears the counts; holds stay. */
   clear(partition: Partition): void {
     for (const customers of this.#partitions.get(partition)?.tenants.values() ?? []) {
       for (const counters of customers.values()) for (const counter of counters.values()) this.#drop(counter)
@@ -108,7 +108,10 @@ export class CounterTable {
     return refs
   }
 
-  /** What brings the disk up to this moment, holds included; one of `wrote` and `giveBack` must follow. Null when it is. */
+  /**
+   * The rows that bring the disk up to this moment, holds included; a call of `wrote` or `giveBack` must follow. Null when the
+   * disk is up to date.
+   */
   takeUnwritten(): Unwritten | null {
     const changes = this.#unwritten
     const { removed, positions, counters, periods } = changes
@@ -116,7 +119,7 @@ export class CounterTable {
     const isCounted = removed.length > 0 || positions.size > 0 || counters.size > 0 || periods.size > 0
     if (!isCounted && holds.rows.length === 0) return null
     this.#unwritten = noChanges()
-    // What is gone is removed first: the same key may have been written anew since.
+    // Removals come first: the same key may have been written anew since.
     const rows = [...removed, ...holds.rows]
     for (const counter of counters) rows.push(counterRow(counter))
     for (const period of periods) rows.push(...periodRows(period))
@@ -128,7 +131,7 @@ export class CounterTable {
     this.holds.wrote(holds)
   }
 
-  /** The write failed, so the next one must hold this as well, as far as it is still there. */
+  /** The write failed, so the next one must include these changes too, where they still exist. */
   giveBack({ changes, holds }: Unwritten): void {
     this.holds.giveBack(holds)
     const since = this.#unwritten
@@ -140,7 +143,7 @@ export class CounterTable {
     }
     for (const period of [...changes.periods, ...since.periods]) {
       if (!this.#holds(period.counter) || period.counter.periods.get(period.startMs) !== period) continue
-      // How much of it is on disk is not known any more: all of it is written again.
+      // Nobody knows how many of its values are on disk, so all are written again.
       period.valuesWritten = 0
       this.#unwritten.periods.add(period)
     }

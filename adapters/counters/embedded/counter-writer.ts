@@ -6,9 +6,9 @@ import { createGatherer } from '../../../base/gatherer.ts'
 import type { CounterFile } from './counter-file.ts'
 import type { CounterTable } from './counter-table.ts'
 
-/** Brings the file up to the table. One write at a time; what changes meanwhile goes into the next. */
+/** Brings the file up to the table. One write at a time; changes made meanwhile go into the next one. */
 export type CounterWriter = {
-  /** Something changed: a write will follow, at once when many holds wait for one. */
+  /** Reports a change: a write will follow, at once when many holds wait for one. */
   schedule(): void
   /** Resolves when everything up to this call is on disk. */
   flush(): Promise<void>
@@ -74,7 +74,7 @@ export function createCounterWriter(deps: {
     assertOpen,
     async ping() {
       assertOpen()
-      // A disk that does not answer keeps the ping waiting, and whoever asked gives up on it.
+      // On a disk that does not answer the ping keeps waiting, and the caller gives up on it.
       await writes.settled()
       if (failure !== null) throw failure
     },

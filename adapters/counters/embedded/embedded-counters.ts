@@ -16,20 +16,20 @@ import { HoldTable } from './hold-table.ts'
 import { snapshotOf, usedUnitsIn } from './live-counter.ts'
 
 export type EmbeddedCountersOptions = {
-  /** A directory of its own; made when it is not there. */
+  /** A directory for the counters alone; created when it does not exist. */
   readonly path: string
   readonly onPanic?: OnPanic
   readonly clock: Clock
   readonly log: Logger
   readonly registry: Registry
-  /** At most so much later than it was applied is something on disk. */
+  /** The longest time from applying a change until it is on disk. */
   readonly flushIntervalMs?: number
   readonly holdsMax?: number
 }
 
 /**
- * Counters in the memory of this process, written to LMDB behind it. One write is one transaction and holds every change
- * with the positions they reach, so a crash loses only what the log gives again.
+ * Counters in the memory of this process, written to LMDB behind it. One write is one transaction and holds every change with the
+ * positions they reach, so a crash loses only what the log replays.
  */
 export async function createEmbeddedCounters({ path, onPanic, ...options }: EmbeddedCountersOptions): Promise<Counters> {
   return createCountersIn(openCounterFile(path, onPanic), options)
@@ -62,7 +62,7 @@ export function createCountersIn(file: CounterFile, options: Omit<EmbeddedCounte
     async position(partition) {
       return table.position(partition)
     },
-    // What is in memory was applied by this process, or loaded with the position that it had on disk.
+    // Everything in memory was applied by this process, or loaded with the position that it had on disk.
     async confirm(partition, at) {
       return at === null || table.position(partition) === at
     },
@@ -112,7 +112,7 @@ export function createCountersIn(file: CounterFile, options: Omit<EmbeddedCounte
     },
     async *scan(partition) {
       for (const customer of table.customers(partition)) {
-        // Looked up when its turn comes: it may have been dropped since the scan began.
+        // Looked up when its turn comes, as it may have been dropped since the scan began.
         const counters = table.of(customer)
         if (counters !== undefined) yield { customer, counters: [...counters.values()].map(snapshotOf) }
       }

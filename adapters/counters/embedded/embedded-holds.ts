@@ -8,13 +8,13 @@ import { type LiveCounter, usedUnitsIn } from './live-counter.ts'
 
 export type HoldOperations = Pick<Counters, 'reserve' | 'hold' | 'settleHold' | 'releaseHold' | 'extendHold' | 'settlingHolds'>
 
-/** Holds under way that memory is kept for: about 0.4 KB each. */
+/** The most holds under way, which are kept in memory: about 0.4 KB each. */
 export const HOLDS_MAX = 500_000
 const HOLDS_PER_PAGE = 500
 
 /**
- * Holds of the embedded counters. What is decided and what it changes is one step without a wait; the answer waits until that
- * step is on disk, and calls that arrive together share one write.
+ * Holds of the embedded counters. A decision and its changes are one step without a wait; the answer waits until that step is on
+ * disk, and calls that arrive together share one write.
  */
 export function createEmbeddedHolds(table: CounterTable, writer: CounterWriter, holdsMax = HOLDS_MAX): HoldOperations {
   const { holds } = table
@@ -102,12 +102,12 @@ function isAsExpected(counter: LiveCounter | undefined, cap: Cap): counter is Li
   return (cap.earlier ?? []).every(({ periodStartMs, usedUnits }) => usedUnitsIn(counter.periods.get(periodStartMs)) === usedUnits)
 }
 
-/** What settles into any period that the limit depends on is on its way to change it. */
+/** Units that settle into any period that the limit depends on are about to change it. */
 function firstStartMs({ earlier, periodStartMs }: Cap): InstantMs {
   return earlier?.[0]?.periodStartMs ?? periodStartMs
 }
 
-/** What was held is let through whatever happened since, as nobody else could have it; more, as far as `beyond` goes. Null: not tracked. */
+/** The held quantity is settled whatever happened since, as nobody else could have it; more only as `beyond` allows. Null: not tracked. */
 function settledUnitsOf(table: CounterTable, hold: Hold, { quantity, beyond }: SettleRequest): bigint | null {
   const ownUnits = hold.state.kind === 'held' ? hold.quantity : 0n
   if (quantity <= ownUnits || beyond === 'any') return quantity
@@ -121,7 +121,7 @@ function settledUnitsOf(table: CounterTable, hold: Hold, { quantity, beyond }: S
   return quantity < most ? quantity : most
 }
 
-/** Nothing settled is no usage: there is no event to wait for. */
+/** A settled quantity of 0 has no usage event to wait for. */
 function stateAfter({ quantity, occurredAtMs, report }: SettleRequest, settledUnits: bigint): HoldState {
   const settlement = { requestedUnits: quantity, settledUnits, occurredAtMs }
   return settledUnits === 0n

@@ -1,11 +1,11 @@
 import type { InstantMs } from '../../../domain/identity.ts'
 
-/** What waits for an instant; `place` is the queue's own and -1 outside of it. */
+/** An item that waits for an instant; `place` belongs to the queue and is -1 outside of it. */
 export type Expiring = { readonly expiresAtMs: InstantMs; place: number }
 
 /**
- * What expires next stands first: a binary heap in which every item knows its place, so that one that ends before its
- * time is taken out at once and memory is bounded by what is under way.
+ * A binary heap with the next item to expire in front. Every item knows its place, so that one that ends early is taken out at
+ * once and memory is bounded by the items under way.
  */
 export class ExpiryQueue<Item extends Expiring> {
   readonly #items: Item[] = []
@@ -24,7 +24,7 @@ export class ExpiryQueue<Item extends Expiring> {
     this.#sink(last, last.place)
   }
 
-  /** Takes out the first one whose instant has come. */
+  /** Takes out the first item that is due. */
   takeDue(nowMs: InstantMs): Item | undefined {
     const [first] = this.#items
     if (first === undefined || first.expiresAtMs > nowMs) return undefined

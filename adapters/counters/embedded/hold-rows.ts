@@ -3,8 +3,8 @@ import type { Hold, HoldState } from '../../../domain/reservations/hold.ts'
 import type { RowKey, RowValue } from './stored-row.ts'
 
 /**
- * A hold under way has one row, loaded at start. One that ended has another, read when someone asks for its id, and a third
- * that says when to forget it: so what is remembered of a day costs disk and no memory.
+ * A hold under way has one row, which is loaded at the start. An ended hold has another, which is read when someone asks for its
+ * id, and a third that says when to forget it: so remembering a day of holds costs disk and no memory.
  */
 export const liveHoldKey = ({ tenant, id }: HoldName): RowKey => ['hold', tenant, id]
 export const endedHoldKey = ({ tenant, id }: HoldName): RowKey => ['ended', tenant, id]
@@ -17,7 +17,7 @@ export function readForgetKey([, forgetAtMs, tenant, id]: RowKey): ForgetRow {
   return { forgetAtMs: forgetAtMs as InstantMs, tenant: tenant as TenantKey, id: id as string }
 }
 
-/** Quantities as decimal strings: JSON numbers would lose digits. */
+/** Quantities are decimal strings, as JSON numbers would lose digits. */
 export function encodeHold({ partition, customer, feature, quantity, createdAtMs, expiresAtMs, state }: Hold): RowValue {
   const row = [partition, customer, feature, quantity.toString(), createdAtMs, expiresAtMs, state.kind]
   if (!('settlement' in state)) return row

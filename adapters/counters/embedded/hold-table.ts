@@ -6,12 +6,12 @@ import { type Expiring, ExpiryQueue } from './expiry-queue.ts'
 import { decodeHold, encodeHold, endedHoldKey, type ForgetRow, forgetKey, type HoldName, liveHoldKey } from './hold-rows.ts'
 import type { CounterRow, RowValue } from './stored-row.ts'
 
-/** The value that the disk holds for an ended hold, in the row of `endedHoldKey`. */
+/** Reads an ended hold's value from disk, by its `endedHoldKey`. */
 export type ReadEnded = (name: HoldName) => RowValue | undefined
 
 /**
- * The holds under way in memory, with their sums per customer and feature, and what of them is not on disk yet. One that
- * ended stays until it is on disk, and is read from there when it is asked for again. Nothing waits in here.
+ * The holds under way in memory, with their sums per customer and feature, and which of them are not on disk yet. An ended hold
+ * stays in memory until it is on disk, and is read from there when somebody asks for it again. No call waits.
  */
 export class HoldTable {
   readonly #entries = new Map<string, Entry>()
@@ -32,17 +32,17 @@ export class HoldTable {
     return this.#liveCount
   }
 
-  /** Holds that the disk does not have as they stand. */
+  /** How many holds are not on disk in their present state. */
   get unwrittenCount(): number {
     return this.#unwritten.size
   }
 
-  /** Takes in a hold under way from the disk. */
+  /** Loads a hold under way from disk. */
   load(hold: Hold): void {
     this.#enter(hold, false)
   }
 
-  /** Ends every hold whose time has come. Must precede every look at holds: then an expired one is never counted. */
+  /** Ends every hold that is due. Must precede every look at holds, so that an expired one is never counted. */
   expire(nowMs: InstantMs): number {
     let expired = 0
     for (let due = this.#expiring.takeDue(nowMs); due !== undefined; due = this.#expiring.takeDue(nowMs)) {
@@ -59,12 +59,12 @@ export class HoldTable {
     return value === undefined ? undefined : decodeEnded(name, value).hold
   }
 
-  /** Whether the hold as it stands is not on disk yet. */
+  /** Whether the hold in its present state is not on disk yet. */
   isUnwritten(name: HoldName): boolean {
     return this.#entries.get(nameOf(name))?.isWritten === false
   }
 
-  /** What is held of a feature: all that is `held`, and what settles into the period or a later one. */
+  /** Held units of a feature: every hold that is `held`, and those that settle into the period or a later one. */
   heldUnits(customer: CustomerRef, feature: FeatureKey, periodStartMs: InstantMs): bigint {
     if (this.#sums.size === 0) return 0n
     const sums = this.#sums.get(sumsKeyOf(customer, feature))
@@ -79,7 +79,7 @@ export class HoldTable {
   set(hold: Hold, nowMs: InstantMs): void {
     const name = nameOf(hold)
     const known = this.#entries.get(name)
-    // One that is not in memory may have a row as an ended one.
+    // A hold that is not in memory may have a row as an ended one.
     const entry = known ?? this.#enter(hold, true)
     if (known !== undefined) {
       this.#leaveSums(known.hold)
@@ -93,14 +93,14 @@ export class HoldTable {
     this.#unwritten.add(name)
   }
 
-  /** The usage event was applied. Of a hold that is not known any more there is nothing to end. */
+  /** The usage event was applied. A hold that is no longer known has nothing to end. */
   settled({ tenant, id }: SettledHold, nowMs: InstantMs): void {
     const hold = this.#entries.get(nameOf({ tenant, id }))?.hold
     if (hold?.state.kind !== 'settling') return
     this.set({ ...hold, state: { kind: 'settled', settlement: { ...hold.state.settlement, report: '' } } }, nowMs)
   }
 
-  /** Of one partition, by id. */
+  /** Settling holds of one partition, by id. */
   settling(partition: Partition): Hold[] {
     const holds: Hold[] = []
     for (const { settling } of this.#sums.values()) {
@@ -109,13 +109,13 @@ export class HoldTable {
     return holds.sort((a, b) => (a.id < b.id ? -1 : 1))
   }
 
-  /** Removes what the disk remembers of holds whose time is over. */
+  /** Removes the rows of holds that are remembered no longer. */
   forget(due: Iterable<ForgetRow>): number {
     let removed = 0
     for (const row of due) {
       removed++
       this.#forgotten.push({ key: forgetKey(row, row.forgetAtMs), value: undefined })
-      // It may have been settled late, and is then remembered for longer.
+      // A hold that settled late is remembered for longer.
       const ended = this.#entries.has(nameOf(row)) ? undefined : this.#readEnded(row)
       if (ended !== undefined && decodeEnded(row, ended).forgetAtMs <= row.forgetAtMs) {
         this.#forgotten.push({ key: endedHoldKey(row), value: undefined })
@@ -124,7 +124,7 @@ export class HoldTable {
     return removed
   }
 
-  /** What brings the disk up to this moment; one of `wrote` and `giveBack` must follow. */
+  /** The rows that bring the disk up to this moment; a call of `wrote` or `giveBack` must follow. */
   takeUnwritten(): UnwrittenHolds {
     const taken: UnwrittenHolds = { rows: this.#forgotten, names: this.#unwritten, forgotten: this.#forgotten.length }
     this.#forgotten = []
@@ -141,7 +141,7 @@ export class HoldTable {
   wrote({ names }: UnwrittenHolds): void {
     for (const name of names) {
       const entry = this.#entries.get(name)
-      // What has changed since the write began comes with the next.
+      // A change since the write began comes with the next write.
       if (entry === undefined || this.#unwritten.has(name)) continue
       entry.isWritten = true
       if (!isLive(entry.hold)) this.#entries.delete(name)
@@ -206,7 +206,7 @@ type Sums = {
   heldUnits: bigint
   readonly settling: Map<string, { readonly hold: Hold; readonly settlement: Settlement }>
   settlingUnits: bigint
-  /** No settling one occurred before this. */
+  /** No settling hold has an event time before this one. */
   settlingFromMs: number
 }
 

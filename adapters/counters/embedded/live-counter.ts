@@ -3,7 +3,7 @@ import type { CustomerKey, FeatureKey, InstantMs, Partition, TenantKey } from '.
 import { type CounterState, mergeCounterStates, usedQuantity } from '../../../domain/metering/counter-state.ts'
 import { PERIODS_KEPT, type TrackedCounter } from '../counters.ts'
 
-/** One customer's counter of one feature in memory, with what is known of its rows on disk. */
+/** One customer's counter of one feature in memory, with the state of its rows on disk. */
 export type LiveCounter = {
   readonly partition: Partition
   readonly tenant: TenantKey
@@ -19,13 +19,13 @@ export type LivePeriod = {
   readonly counter: LiveCounter
   readonly startMs: InstantMs
   tally: Tally
-  /** Rows on disk are numbered below this, and none is there beyond it. */
+  /** Rows on disk have numbers below this one. */
   rows: number
-  /** Unique values that those rows hold: the first so many of the tally's. */
+  /** How many unique values those rows hold: the first ones of the tally's list. */
   valuesWritten: number
 }
 
-/** A set of unique values is kept as a list that only grows, so that what is new since the last write is its tail. */
+/** A set of unique values is kept as a list that only grows, so that the values new since the last write are its tail. */
 type Tally =
   | { readonly kind: 'merged'; readonly state: CounterState }
   | { readonly kind: 'unique'; readonly values: string[]; readonly seen: Set<string> }
@@ -51,8 +51,8 @@ export function countIn(period: LivePeriod, update: CounterState): void {
 }
 
 /**
- * Takes out the periods before the last `periodsKept` that have begun, and raises `trackedFromMs` to what is left. Periods
- * that are yet to begin stay: an event may be ahead of the clock.
+ * Drops all begun periods but the last `periodsKept`, and raises `trackedFromMs` to the first one kept. Periods that have not
+ * begun stay, as an event may be ahead of the clock.
  */
 export function prunePeriods(counter: LiveCounter, nowMs: InstantMs): LivePeriod[] {
   const { periodsKept = PERIODS_KEPT } = counter
@@ -70,7 +70,7 @@ export function usedUnitsIn(period: LivePeriod | undefined): bigint {
   return period === undefined ? 0n : usedQuantity(sharedStateOf(period))
 }
 
-/** A copy that stays as it is when the counter counts on. */
+/** A copy that does not change when the counter counts on. */
 export function snapshotOf(counter: LiveCounter): TrackedCounter {
   const periods = [...counter.periods.values()].sort((a, b) => a.startMs - b.startMs)
   return {
@@ -81,7 +81,7 @@ export function snapshotOf(counter: LiveCounter): TrackedCounter {
   }
 }
 
-/** Without a copy of unique values: for use before anything else is counted. */
+/** The state without a copy of unique values: to be used before anything else is counted. */
 export function sharedStateOf({ tally }: LivePeriod): CounterState {
   return tally.kind === 'merged' ? tally.state : tally
 }

@@ -1,6 +1,6 @@
 /**
- * What is written: a JSON value per key, and undefined to remove it. One table; the first part of a key says what the
- * row is, so that one write of many rows is one transaction.
+ * A row to write: a JSON value per key, or undefined to remove the key. One table holds all rows, so that a write of many is one
+ * transaction; the first part of a key says what kind of row it is.
  */
 export type CounterRow = { readonly key: RowKey; readonly value: RowValue | undefined }
 export type RowKey = readonly (string | number)[]

@@ -3,10 +3,10 @@ import type { AppliedRecord } from '../counters.ts'
 import { encodeCounterState } from './redis-counter-state.ts'
 import { nameOfCustomer, type RedisKeys } from './redis-keys.ts'
 
-/** Bounds how long one script keeps Redis from others: a record is never cut, and has fewer events than this. */
+/** Bounds how long one script keeps Redis from other callers: a record is never split, and has fewer events than this. */
 const DELTAS_PER_SCRIPT_MAX = 1_000
 
-/** Whole records, some at a time, in order. */
+/** Cuts records into groups for one script each: whole records, in order. */
 export function* cutRecords(records: readonly AppliedRecord[]): Iterable<readonly AppliedRecord[]> {
   let part: AppliedRecord[] = []
   let deltas = 0
@@ -23,7 +23,7 @@ export function* cutRecords(records: readonly AppliedRecord[]): Iterable<readonl
   if (part.length > 0) yield part
 }
 
-/** Keys and arguments of `lua/apply.lua`: what repeats, a customer or a definition, is sent once and named by its number. */
+/** Keys and arguments of `lua/apply.lua`: a repeated customer or definition is sent once and referred to by its number. */
 export function encodeRecords(keys: RedisKeys, partition: Partition, records: readonly AppliedRecord[], nowMs: InstantMs) {
   const counted = createNumbering()
   const settlers = createNumbering()

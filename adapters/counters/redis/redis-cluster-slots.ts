@@ -1,14 +1,17 @@
 /** Slots of a cluster that one node serves, both ends included; `host` is host:port. */
 export type SlotRange = { readonly first: number; readonly last: number; readonly host: string }
 
-/** The slot of a key: of what stands in its first braces, if anything does. https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/ */
+/**
+ * The slot of a key: computed from the text in its first braces, if there is any.
+ * https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/
+ */
 export function clusterSlotOf(key: string): number {
   const open = key.indexOf('{')
   const close = open < 0 ? -1 : key.indexOf('}', open + 1)
   return crc16(Buffer.from(close > open + 1 ? key.slice(open + 1, close) : key)) % SLOTS
 }
 
-/** The answer to CLUSTER SLOTS; a node that does not know its own address is the one that was asked. */
+/** Reads the answer to CLUSTER SLOTS; a node that does not know its own address is the one that was asked. */
 export function readSlotRanges(answer: unknown, askedHost: string): SlotRange[] {
   return (answer as [number, number, [string | null, number]][]).map(([first, last, [host, port]]) => ({
     first,

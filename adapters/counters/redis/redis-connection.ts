@@ -3,9 +3,9 @@ import type { Clock } from '../../../base/clock.ts'
 import { LATE, within } from '../../../base/deadline.ts'
 import type { RedisScript } from './redis-scripts.ts'
 
-/** One connection to one server, and so to one run of it: when the server ends, the connection does. */
+/** One connection to one run of one server: when the server ends, the connection does. */
 export type RedisConnection = {
-  /** Made anew each time that the server starts. */
+  /** The server's run id, which is new each time that it starts. */
   readonly run: string
   readonly facts: RedisFacts
   send(command: readonly string[]): Promise<unknown>
@@ -14,7 +14,7 @@ export type RedisConnection = {
   close(): void
 }
 
-/** What the server says of itself. */
+/** Facts that the server reports about itself. */
 export type RedisFacts = {
   readonly product: string
   readonly isCluster: boolean
@@ -23,28 +23,26 @@ export type RedisFacts = {
 }
 
 const CONNECT_MS_MAX = 3_000
-/** Our longest script takes milliseconds. */
+/** Our longest script takes milliseconds, so a longer wait means a server that hangs. */
 const ANSWER_MS_MAX = 5_000
 
-/**
- * Never reconnects by itself: what was meant for one run of the server must not reach another. Rejects with the plain error.
- */
+/** Never reconnects by itself: commands meant for one run of the server must not reach another. Rejects with the plain error. */
 export async function connectToRedis(url: URL, clock: Clock): Promise<RedisConnection> {
   const client = createClient({
     url: url.href,
     maintNotifications: 'disabled',
     disableOfflineQueue: true,
-    // Ours is below. The client's own makes a signal for each command, which fires even when the answer has come: 6.7 µs a command, not 2.1.
+    // Our own time-out is below. The client's makes a signal for each command, which fires even when the answer has come: 6.7 µs a command, not 2.1.
     commandOptions: { timeout: 0 },
     socket: { connectTimeout: CONNECT_MS_MAX, reconnectStrategy: false, noDelay: true },
   })
-  // Whoever waits for an answer is told; nobody else needs to be.
+  // Callers who wait for an answer get the error; nobody else needs it.
   client.on('error', () => undefined)
   const close = () => {
     if (client.isOpen) client.destroy()
   }
 
-  /** A server that hangs keeps its connections open, so that only the clock tells. */
+  /** A server that hangs keeps its connections open, so only the clock can tell. */
   async function inTime<Answer>(asked: Promise<Answer>): Promise<Answer> {
     const answer = await within(clock, ANSWER_MS_MAX, asked)
     if (answer !== LATE) return answer

@@ -2,7 +2,7 @@ import { unreachable } from '../../../base/invariant.ts'
 import type { InstantMs, Offset } from '../../../domain/identity.ts'
 import type { CounterState } from '../../../domain/metering/counter-state.ts'
 
-/** The words of a state as the scripts know them (`lua/counter.lua`): numbers as decimals, so that no digit is lost. */
+/** A state in the words of the scripts (`lua/counter.lua`): numbers as decimals, so that no digit is lost. */
 export function encodeCounterState(state: CounterState): string[] {
   switch (state.kind) {
     case 'add':

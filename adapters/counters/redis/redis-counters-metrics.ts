@@ -8,7 +8,7 @@ export type RedisCountersMetrics = {
   unconfirmed(): void
 }
 
-/** The names are those of the embedded counters, where both have the same to tell. */
+/** Metrics that both implementations have carry the names of the embedded counters'. */
 export function createRedisCountersMetrics(registry: Registry): RedisCountersMetrics {
   const deltas = new Counter({
     name: 'tollgate_counter_deltas_total',

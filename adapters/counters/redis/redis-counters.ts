@@ -16,14 +16,14 @@ import { createRedisServers } from './redis-servers.ts'
 import { listenToTrackingRequests } from './redis-tracking-channel.ts'
 
 export type RedisCountersOptions = {
-  /** `redis[s]://user:password@host:6379/0`; of a cluster any node. */
+  /** `redis[s]://user:password@host:6379/0`; for a cluster any of its nodes. */
   readonly url: string
   readonly clock: Clock
   readonly log: Logger
   readonly registry: Registry
   /** Evenly from 0 (included) to 1 (excluded). */
   readonly random: () => number
-  /** Begins every key and channel. */
+  /** The start of every key and channel. */
   readonly keyPrefix?: string
   /** Replicas that must have a hold before it is answered. */
   readonly holdReplicas?: number
@@ -42,7 +42,7 @@ export async function openRedisCounters(options: RedisCountersOptions): Promise<
   const metrics = createRedisCountersMetrics(options.registry)
   const servers = createRedisServers({ url, clock, log })
   const replicasMin = options.holdReplicas ?? 0
-  // To wait for replicas stops a connection, so those who read have another.
+  // Waiting for replicas stops a connection, so reads have another one.
   const holdServers = replicasMin === 0 ? servers : createRedisServers({ url, clock, log })
   const holds = createRedisHolds({ servers: holdServers, keys, metrics, clock, random: options.random, replicasMin })
   const channel = listenToTrackingRequests({ url, channel: keys.channel, log })
@@ -60,7 +60,7 @@ export async function openRedisCounters(options: RedisCountersOptions): Promise<
     metrics.ended('settled', settled as number)
   }
 
-  /** What a reset left behind is out of use already; this frees its memory. */
+  /** Frees the memory of counters that a reset has put out of use. */
   async function sweep(partition: Partition): Promise<void> {
     for await (const customers of pagesOfCustomers(partition)) {
       const names = [keys.partition(partition), keys.customers(partition), ...customers.flatMap((each) => keys.counters(each))]
@@ -68,7 +68,7 @@ export async function openRedisCounters(options: RedisCountersOptions): Promise<
     }
   }
 
-  /** In the order of their bytes, so that a page begins behind the last of the one before whatever changes meanwhile. */
+  /** Ordered by their bytes, so that a page begins after the last name of the page before whatever changes meanwhile. */
   async function* pagesOfCustomers(partition: Partition): AsyncIterable<readonly CustomerRef[]> {
     const limit = ['LIMIT', '0', String(CUSTOMERS_PER_PAGE)]
     for (let from = '-'; ; ) {
@@ -160,7 +160,7 @@ export async function openRedisCounters(options: RedisCountersOptions): Promise<
       await servers.run(REDIS_SCRIPTS.reset, [keys.partition(partition)], (run) => [run, String(position)])
       await sweep(partition)
     },
-    // Nothing waits in this process: what was applied stands in Redis, and what Redis loses is found out by `confirm`.
+    // Nothing waits in this process: applied deltas stand in Redis, and `confirm` finds out when Redis has lost some.
     flush: async () => undefined,
     async ping() {
       await servers.send(['EXISTS', keys.partition(0 as Partition)])

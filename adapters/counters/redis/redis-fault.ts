@@ -1,6 +1,6 @@
 import { Fault } from '../../../base/fault.ts'
 
-/** A script that failed or a server that did not answer, as the port tells it: where, why, and the next move. */
+/** The port's Fault for a script that failed or a server that did not answer: where, why, and the next move. */
 export function redisFault(address: string, error: unknown): Fault {
   if (error instanceof Fault) return error
   const why = reasonOf(error)
@@ -20,7 +20,7 @@ export function unconfirmedFault(address: string): Fault {
   })
 }
 
-/** Some errors of the socket wrap those of each address that was tried. */
+/** Some errors of the socket wrap one error per address that was tried. */
 function reasonOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0])
   if (!(error instanceof Error)) return String(error)
@@ -43,7 +43,7 @@ const ADVICE: readonly { readonly when: RegExp; readonly nextMove: string; reado
   { when: /^LOADING|^MASTERDOWN|^BUSY|^CLUSTERDOWN|^TRYAGAIN|^ASK|^MOVED/, nextMove: 'This passes by itself.', canRetry: true },
   { when: /certificate|self.signed/i, nextMove: 'Check its certificate, and the authority in NODE_EXTRA_CA_CERTS.', canRetry: true },
   {
-    // A server that does not speak the same waits for more, or hangs up.
+    // A server that speaks another protocol waits for more bytes, or hangs up.
     when: /wrong version number|SSL|TLS|packet length|Protocol error|Socket closed|ECONNRESET|did not answer|Connection timeout/i,
     nextMove: 'Check that it is a Redis that is up, and whether it speaks TLS: rediss:// with it, redis:// without.',
     canRetry: true,

@@ -3,16 +3,16 @@ import type { InstantMs } from '../../../domain/identity.ts'
 import type { CustomerRef } from '../counters.ts'
 import { nameOfCustomer } from './redis-keys.ts'
 
-/** Ends holds soon after they are due, so that few are found due by those who ask for what is held. */
+/** Ends holds soon after they are due, so that readers of held units find few due ones. */
 export type RedisHoldExpiry = {
-  /** A hold of this customer will be due, or is. */
+  /** Reports that a hold of this customer is or will be due. */
   watch(customer: CustomerRef, dueAtMs: InstantMs): void
   /** Resolves when nothing is under way. */
   stop(): Promise<void>
 }
 
 const SWEEP_INTERVAL_MS = 500
-/** Others are ended when somebody asks for them. */
+/** Due holds of customers beyond this many are ended when somebody asks for them. */
 const WATCHED_MAX = 100_000
 const AT_ONCE_MAX = 8
 
@@ -22,7 +22,7 @@ type Watched = { readonly customer: CustomerRef; dueAtMs: InstantMs }
 
 export function createRedisHoldExpiry(deps: {
   readonly clock: Clock
-  /** Ends some holds of the customer that are due; resolves with when the next one is, null for never. */
+  /** Ends some holds of the customer that are due; resolves with the instant at which the next one is due, null for never. */
   readonly expire: (customer: CustomerRef, nowMs: InstantMs) => Promise<InstantMs | null>
 }): RedisHoldExpiry {
   const { clock, expire } = deps
@@ -45,7 +45,7 @@ export function createRedisHoldExpiry(deps: {
 
   async function expireOf(each: Watched, nowMs: InstantMs): Promise<void> {
     try {
-      // What is held meanwhile may be due before.
+      // A hold made meanwhile may be due earlier.
       each.dueAtMs = NEVER
       let next: InstantMs | null
       do next = await expire(each.customer, nowMs)
@@ -54,7 +54,7 @@ export function createRedisHoldExpiry(deps: {
       if (each.dueAtMs === NEVER) watched.delete(nameOfCustomer(each.customer))
     } catch {
       each.dueAtMs = nowMs
-      // Whoever asks for something is told why; the next sweep tries again.
+      // A caller who asks for something gets the error; here the next sweep tries again.
     }
   }
 

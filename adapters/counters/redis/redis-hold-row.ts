@@ -44,7 +44,7 @@ export function holdOfRow({ tenant, customer, partition }: CustomerRef, id: stri
   return { ...hold, state: { kind: kind === 'fenced' ? 'expired' : kind } }
 }
 
-/** The hold at an instant: scripts end holds when they come by, so one that is due may still stand as held. Null when it is forgotten. */
+/** The hold at an instant. Scripts end due holds later, so a row that says `held` may be due. Null when the hold is forgotten. */
 export function holdAt(customer: CustomerRef, id: string, row: RedisHoldRow, nowMs: InstantMs): Hold | null {
   const [, , , expiresAtMs, state, forgetAtMs] = row
   if (state === 'fenced') return null

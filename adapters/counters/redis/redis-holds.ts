@@ -20,23 +20,23 @@ import { REDIS_SCRIPTS, type RedisScript } from './redis-scripts.ts'
 import type { RedisServers } from './redis-servers.ts'
 
 export type RedisHolds = Pick<Counters, 'reserve' | 'hold' | 'settleHold' | 'releaseHold' | 'extendHold' | 'settlingHolds'> & {
-  /** Ends the customer's holds that are due, some time soon. */
+  /** Ends the customer's due holds in the background. */
   endSoon(customer: CustomerRef, nowMs: InstantMs): void
   stop(): Promise<void>
 }
 
 const HOLDS_PER_PAGE = 500
-/** Claims on one id that overtake each other; more is no coincidence. */
+/** Claims on one id that may overtake each other; more is no coincidence. */
 const CLAIMS_MAX = 8
-/** At most, before the first claim of another is ended; twice as long before each further one. */
+/** The longest wait before another's first claim is ended; twice as long before each further one. */
 const FENCE_WAIT_MS = 4
 /** A hold may be settled for a day after it expired, and is remembered for another. */
 const ID_MEMORY_MS = 3 * HOLD_MEMORY_MS
 const REPLICA_WAIT_MS_MAX = 1_000
 
 /**
- * Holds on Redis. A hold lives with its customer, in reach of the script that judges it. Which customer an id belongs to is
- * an entry elsewhere, claimed before the hold is made, so that an id is taken once per tenant.
+ * Holds on Redis. A hold lives with its customer, in reach of the script that judges it. The customer of an id is recorded in an
+ * entry elsewhere, which is claimed before the hold is made, so that an id is taken once per tenant.
  */
 export function createRedisHolds(deps: {
   readonly servers: RedisServers
@@ -66,7 +66,7 @@ export function createRedisHolds(deps: {
     return { status, rest }
   }
 
-  /** A hold that a failover could take back is no promise: where replicas are asked for, they have it first. */
+  /** A hold that a failover could take back is no promise: when replicas are configured, they have it first. */
   async function replicated(name: string): Promise<void> {
     if (replicasMin === 0) return
     const reached = await servers.waitForReplicas(name, replicasMin, REPLICA_WAIT_MS_MAX)
@@ -80,7 +80,7 @@ export function createRedisHolds(deps: {
     return { status: 'done', hold: holdOfRow(customer, id, parseHoldRow(rest[0])) }
   }
 
-  /** Or the turn up to which nobody makes the hold any more. */
+  /** The outcome, or the turn up to which nobody can make the hold any more. */
   async function reserveInTurn(
     turn: number,
     customer: CustomerRef,
@@ -110,9 +110,10 @@ export function createRedisHolds(deps: {
 
   return {
     /**
-     * Under a claim on the id. One that came to nothing (its reservation was refused, or its process died) gives way: first
-     * nobody can make a hold in its turn any more, then the next turn begins. One that is on its way to a hold looks the
-     * same, so it is given a moment: customers that fence each other off at once would all go without.
+     * Reserves under a claim on the id. A claim without a hold (its reservation was refused, or its process died) gives way:
+     * first its turn is fenced off, so that nobody can make a hold in it any more, then the next turn begins. A claim whose hold
+     * is still under way looks the same, so it is given a moment: customers that fence each other off at once would all go
+     * without.
      */
     async reserve(customer, request, nowMs) {
       const entry = [keys.id(customer.tenant, request.id)]
@@ -159,7 +160,7 @@ export function createRedisHolds(deps: {
       return outcomeOf(customer, id, changed)
     },
     async extendHold(customer, id, expiresAtMs, nowMs) {
-      // The entry first: it must outlive the hold.
+      // The entry first, as it must outlive the hold.
       await servers.send(['PEXPIRE', keys.id(customer.tenant, id), String(expiresAtMs - nowMs + ID_MEMORY_MS), 'GT'])
       const changed = await change(REDIS_SCRIPTS.extend, keys.holds(customer), () => [String(nowMs), id, String(expiresAtMs)])
       return outcomeOf(customer, id, changed)
@@ -187,7 +188,7 @@ function encodeCap({ definition, periodStartMs, hardLimit, earlier = [] }: Cap):
   return [definition, String(periodStartMs), hardLimit === null ? '' : String(hardLimit), JSON.stringify(expected)]
 }
 
-/** By id: members are `<id> <tenant> <customer>`, in the order of their bytes. */
+/** Sorted by id: members are `<id> <tenant> <customer>`, in the order of their bytes. */
 async function* settlingNames(servers: RedisServers, keys: RedisKeys, partition: Partition) {
   for (let from = '-'; ; ) {
     const limit = ['LIMIT', '0', String(HOLDS_PER_PAGE)]
@@ -202,7 +203,7 @@ async function* settlingNames(servers: RedisServers, keys: RedisKeys, partition:
   }
 }
 
-/** Partition, turn, customer. Turns of an id go up by at least one, whoever's they are. */
+/** Partition, turn, customer. Turns of an id go up by at least one, whoever makes the claim. */
 function claimOf({ partition, customer }: CustomerRef, turn: number): string {
   return `${partition} ${turn} ${customer}`
 }

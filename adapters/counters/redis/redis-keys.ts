@@ -2,8 +2,9 @@ import type { Partition, TenantKey } from '../../../domain/identity.ts'
 import type { CustomerRef } from '../counters.ts'
 
 /**
- * Names of the keys. All of a partition share its hash tag and so are on one node of a cluster, in reach of one script. The entry of
- * a reservation's id cannot be: whoever asks for an id does not know its customer. It stands alone, wherever its name falls.
+ * Names of the keys. All keys of a partition share its hash tag and so are on one node of a cluster, in reach of one script. The
+ * entry of a reservation's id is the exception: a caller who asks for an id does not know its customer, so the entry stands
+ * alone, wherever its name falls.
  */
 export type RedisKeys = {
   partition(partition: Partition): string
@@ -39,7 +40,7 @@ export function createRedisKeys(prefix: string): RedisKeys {
   }
 }
 
-/** A tenant's key has no space, so the first one parts them. */
+/** A tenant's key has no space, so the first space separates the two. */
 export const nameOfCustomer = ({ tenant, customer }: Pick<CustomerRef, 'tenant' | 'customer'>): string => `${tenant} ${customer}`
 
 export function customerOfName(name: string, partition: Partition): CustomerRef {

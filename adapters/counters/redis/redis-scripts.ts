@@ -4,15 +4,15 @@ import { join } from 'node:path'
 
 export type RedisScript = { readonly name: string; readonly text: string; readonly sha: string }
 
-/** Such a script runs also when memory is full. */
+/** A script that only reads runs also when memory is full. */
 const READ_ONLY = ' flags=no-writes'
 const FOLDER = join(import.meta.dirname, 'lua')
-/** What scripts have in common stands before each of them. */
+/** Functions that scripts share stand before each of them. */
 const SHARED = ['decimal', 'partition', 'counter', 'hold'].map(readLua).join('\n')
 
 /**
- * Every change is one script, and a script either runs whole or not at all: with the first line Redis checks before it begins
- * that there is memory for writes, and in a cluster that all keys are on this node.
+ * Every change is one script, which runs whole or not at all: for the first line Redis checks before it begins that there is
+ * memory for writes, and in a cluster that all keys are on this node.
  */
 export const REDIS_SCRIPTS = {
   apply: script('apply'),

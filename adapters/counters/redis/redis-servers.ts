@@ -8,21 +8,21 @@ import type { RedisScript } from './redis-scripts.ts'
 
 /** One server, or the nodes of a cluster, each reached by one connection that is renewed when it breaks. */
 export type RedisServers = {
-  /** For messages: without the password. */
+  /** Address for messages, without the password. */
   readonly address: string
-  /** Runs it where the first key is. `argsFor` is given the run of that very server. Rejects with `counters_unavailable`. */
+  /** Runs the script where the first key is. `argsFor` is given the run of that very server. Rejects with `counters_unavailable`. */
   run(script: RedisScript, keys: readonly string[], argsFor: (run: string) => readonly string[]): Promise<unknown>
-  /** A command on one key, its second word. */
+  /** Sends a command on one key, which is its second word. */
   send(command: readonly [string, string, ...string[]]): Promise<unknown>
-  /** How many replicas have what this process wrote where the key is, once so many do or the time is over. */
+  /** How many replicas have what this process wrote where the key is, once `replicas` have it or `waitMs` is over. */
   waitForReplicas(key: string, replicas: number, waitMs: number): Promise<number>
-  /** A server to ask for what is not in a key. */
+  /** Any server, for questions about no key. */
   any(): Promise<RedisConnection>
   stop(): void
 }
 
 const MOVES_MAX = 3
-/** Whoever comes while a server is away is answered at once, and asks it again only so often. */
+/** While a server is away callers are answered at once, and it is tried again only at this interval. */
 const RECONNECT_INTERVAL_MS = 100
 
 export function createRedisServers(options: { readonly url: URL; readonly clock: Clock; readonly log: Logger }): RedisServers {
@@ -54,7 +54,7 @@ export function createRedisServers(options: { readonly url: URL; readonly clock:
     return entry.opened
   }
 
-  /** In a cluster any node that is up will do to find the others. */
+  /** In a cluster any node that is up can name the others. */
   async function seed(): Promise<RedisConnection> {
     const hosts = new Set([url.host, ...connections.keys()])
     let failure: unknown
@@ -86,7 +86,7 @@ export function createRedisServers(options: { readonly url: URL; readonly clock:
           return await ask(await connectionFor(key))
         } catch (error) {
           const isMoved = error instanceof Error && error.message.startsWith('MOVED')
-          // A node that is gone: its slots may be another's by now.
+          // The node is gone: its slots may belong to another by now.
           ranges = null
           if (!isMoved || moves >= MOVES_MAX) throw error
         }
@@ -110,7 +110,7 @@ export function createRedisServers(options: { readonly url: URL; readonly clock:
   }
 }
 
-/** As a person would write it, but for user and password. */
+/** The address as a person would write it, without user and password. */
 export function addressOf(url: URL): string {
   return `${url.protocol}//${url.host}${url.pathname === '/' ? '' : url.pathname}`
 }

@@ -4,7 +4,7 @@ import type { Partition } from '../../../domain/identity.ts'
 
 export type TrackingChannel = {
   onRequest(listener: (partition: Partition) => void): void
-  /** What this process placed itself: it may not hear the channel yet. */
+  /** Announces a request of this process to itself, as it may not be listening to the channel yet. */
   announceHere(partition: Partition): void
   stop(): Promise<void>
 }
@@ -12,8 +12,8 @@ export type TrackingChannel = {
 const RECONNECT_MS_MAX = 2_000
 
 /**
- * Hears that a request was placed, by any process. An announcement that is missed costs a moment: requests are also taken
- * at intervals. So this connection may come back by itself.
+ * Hears that a request was placed, by any process. A missed announcement costs a moment only, as requests are also taken at
+ * intervals; so this connection may reconnect by itself.
  */
 export function listenToTrackingRequests({ url, channel, log }: { url: URL; channel: string; log: Logger }): TrackingChannel {
   const listeners: ((partition: Partition) => void)[] = []

@@ -7,7 +7,7 @@ import type { KafkaSender, KafkaWire } from './kafka-wire.ts'
 
 export type KafkaDeadLettersOptions = {
   readonly wire: KafkaWire
-  /** Of the log whose records they are. */
+  /** The address of the log that the records are from. */
   readonly address: KafkaAddress
   readonly topic: string
   readonly replication: number
@@ -17,16 +17,16 @@ export type KafkaDeadLettersOptions = {
 }
 
 export type KafkaDeadLetters = {
-  /** Makes the topic when it is not there, so that a right that is missing shows at the start and not at the first bad record. */
+  /** Creates the topic when it does not exist, so that a missing right shows at the start and not at the first bad record. */
   prepare(): Promise<void>
-  /** Resolves when all in-sync replicas have it. */
+  /** Resolves when all in-sync replicas have the record. */
   put(record: LogRecord, reason: string): Promise<void>
   stop(): Promise<void>
 }
 
 /**
- * A topic for records that cannot be decoded: the record's own bytes, with its place as key and, with the reason, in the
- * headers. They are few, so that they need no idempotence: one that stands twice says so by its key.
+ * A topic for records that cannot be decoded: the record's own bytes, with its place as key and, with the reason, in the headers.
+ * They are few and need no idempotence: a record that stands twice has the same key.
  */
 export function createKafkaDeadLetters(options: KafkaDeadLettersOptions): KafkaDeadLetters {
   const { wire, topic, log } = options
@@ -40,7 +40,7 @@ export function createKafkaDeadLetters(options: KafkaDeadLettersOptions): KafkaD
     return await wire.openSender(topic)
   }
 
-  /** The next one gets a connection anew. */
+  /** The next record opens a new connection. */
   async function disconnect(attempt: Promise<KafkaSender>): Promise<void> {
     if (connecting === attempt) connecting = null
     await attempt

@@ -19,17 +19,17 @@ export type KafkaEventLogOptions = KafkaWireOptions & {
   readonly clock: Clock
   readonly topic: string
   readonly partitions: number
-  /** Where records go that cannot be decoded; by default `<topic>-dead-letters`. */
+  /** Topic for records that cannot be decoded; by default `<topic>-dead-letters`. */
   readonly deadLetterTopic?: string
-  /** Copies of each partition when we make the topic. */
+  /** Copies of each partition when the topic is created here. */
   readonly replication: number
   readonly registry: Registry
-  /** How long records stay in a topic that we make; longer than the dedupe horizon, so that views can be rebuilt. */
+  /** How long records stay in a topic created here; longer than the dedupe horizon, so that views can be rebuilt. */
   readonly retentionMs?: number
   readonly appendMsMax?: number
-  /** Appended and not yet acknowledged; beyond, appends are the Fault `log_overloaded`. */
+  /** Bound on appended and unacknowledged bytes; beyond it appends are the Fault `log_overloaded`. */
   readonly unacknowledgedBytesMax?: number
-  /** Without a heartbeat for this long a consumer's partitions go to others. */
+  /** A consumer without a heartbeat for this long loses its partitions to others. */
   readonly sessionMs?: number
 }
 
@@ -41,7 +41,7 @@ export async function createKafkaEventLog(options: KafkaEventLogOptions): Promis
   const retentionMs = options.retentionMs ?? RETENTION_MS
   const result = await ensureKafkaTopic(wire, { topic, partitions, replication: options.replication, retentionMs }, address, clock)
   log.info({ topic, partitions, result }, 'opened the event log on kafka')
-  // Each has connections of its own: a broker answers one connection's requests in turn, and a read must not delay an append.
+  // Each has its own connections: a broker answers one connection's requests in turn, and a read must not delay an append.
   const openCluster = (): Promise<KafkaCluster> =>
     wire.openCluster(topic).catch((error: unknown) => {
       throw kafkaFault(address, 'be opened', error)
@@ -75,7 +75,7 @@ export async function createKafkaEventLog(options: KafkaEventLogOptions): Promis
   let subscription: KafkaSubscription | null = null
   let isStopping = false
 
-  /** Asks again while the reason is passing: a partition moves to another broker, or a new topic is not yet known to all. */
+  /** Asks again while the reason is temporary: a partition moves to another broker, or a new topic is not yet known to all. */
   async function asked<Value>(attempted: string, request: () => Promise<Value>): Promise<Value> {
     const deadlineMs = performance.now() + ASK_MS_MAX
     for (;;) {
@@ -104,7 +104,7 @@ export async function createKafkaEventLog(options: KafkaEventLogOptions): Promis
     }
   }
 
-  /** Below the end there are records, none only when retention has just removed them. A broker that is behind the leader is asked again. */
+  /** Below the end there are records, unless retention has just removed them. A broker that lags behind the leader is asked again. */
   async function recordsBelow(end: Offset, partition: Partition, at: Offset): Promise<readonly LogRecord[]> {
     const broker = await reading.leaderBroker(partition)
     const fetched = await broker.fetch({ positions: [{ partition, from: at }], waitMs: READ_WAIT_MS, ...FETCH_SIZE })
@@ -133,7 +133,7 @@ export async function createKafkaEventLog(options: KafkaEventLogOptions): Promis
           address,
           topic,
           partitions,
-          // Groups belong to the cluster: the same one on another topic would share out partitions that it does not have.
+          // Groups belong to the cluster: the same group on another topic would assign partitions that it does not have.
           group: `${topic}.${group}`,
           sessionMs: options.sessionMs ?? SESSION_MS,
           handler,
@@ -152,7 +152,7 @@ export async function createKafkaEventLog(options: KafkaEventLogOptions): Promis
         throw kafkaFault(address, 'be subscribed to', error)
       }
     },
-    // The topic's own retention does it, by the same time of receipt.
+    // The topic's own retention drops records, by the same time of receipt.
     trim: async () => undefined,
     setAside: (record, reason) => deadLetters.put(record, reason),
     async ping() {

@@ -4,7 +4,7 @@ import { KafkaWireError } from './kafka-wire.ts'
 /** Where the brokers are, for messages; addresses carry no password. */
 export type KafkaAddress = { readonly brokers: readonly string[]; readonly topic: string }
 
-/** The world's failure as the port tells it: what could not be done, where, why, and the next move. */
+/** The port's Fault: what could not be done, where, why, and the next move. */
 export function kafkaFault(address: KafkaAddress, attempted: string, error: unknown): Fault {
   if (error instanceof Fault) return error
   const why = error instanceof Error ? error.message : String(error)
@@ -39,7 +39,7 @@ export function overloadedFault(address: KafkaAddress, bytes: number, bytesMax: 
   )
 }
 
-/** Going on would give offsets that the views have already read to new records, which would then never be counted. */
+/** Going on would give new records offsets that the views have already read, so those records would never be counted. */
 export function logEndsEarlyFault(address: KafkaAddress, partition: number, position: number, next: number): Fault {
   return new Fault(
     'log_corrupt',
@@ -48,12 +48,12 @@ export function logEndsEarlyFault(address: KafkaAddress, partition: number, posi
   )
 }
 
-/** The broker's answer by its name in the protocol, e.g. 'NOT_LEADER_FOR_PARTITION'; null for errors that no broker answered. */
+/** The name of the broker's error in the protocol, e.g. 'NOT_LEADER_FOR_PARTITION'; null for errors that no broker answered. */
 export function answerOf(error: unknown): string | null {
   return error instanceof KafkaWireError ? error.answer : null
 }
 
-/** True for what passes by itself: an election, a broker that restarts, a connection that broke. */
+/** True for temporary errors: an election, a broker that restarts, a connection that broke. */
 export function isPassing(error: unknown): boolean {
   return !(error instanceof KafkaWireError) || error.canRetry
 }

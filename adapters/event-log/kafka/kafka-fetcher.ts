@@ -16,7 +16,7 @@ export type KafkaFetcherOptions = {
 }
 
 export type KafkaFetcher = {
-  /** A feed wants records. */
+  /** Reports that a feed wants records. */
   wake(): void
   stop(): Promise<void>
 }
@@ -54,12 +54,12 @@ export function startKafkaFetcher(options: KafkaFetcherOptions): KafkaFetcher {
     return wanted
   }
 
-  /** Never rejects: what fails is fetched again. */
+  /** Never rejects: a fetch that failed is repeated. */
   async function fetchFrom(node: number, wanted: readonly Wanted[]): Promise<void> {
     try {
       await cluster.refreshIfOld()
       const broker = await cluster.broker(node)
-      // A broker fills its answer in this order, up to a bound: another partition comes first each time.
+      // A broker fills its answer in this order, up to a bound, so another partition comes first each time.
       turn = (turn + 1) % wanted.length
       const positions = [...wanted.slice(turn), ...wanted.slice(0, turn)].map(({ feed, from }) => ({ partition: feed.partition, from }))
       const fetched = await broker.fetch({ positions, waitMs: FETCH_WAIT_MS, ...FETCH_SIZE })
@@ -71,7 +71,7 @@ export function startKafkaFetcher(options: KafkaFetcherOptions): KafkaFetcher {
       metrics.failures.inc({ reason })
       if (reason === 'OFFSET_OUT_OF_RANGE') await bringIntoRange(wanted)
       else {
-        // Once per outage: it is tried again five times a second.
+        // Logged as a warning once per outage, as the fetch is repeated five times a second.
         log[isFailing ? 'debug' : 'warn']({ reason, err: error }, 'records could not be fetched from kafka')
         isFailing = true
         await pause()
@@ -80,7 +80,7 @@ export function startKafkaFetcher(options: KafkaFetcherOptions): KafkaFetcher {
     }
   }
 
-  /** Below the oldest record: retention was faster than we. Beyond the end: the log is not the one that was read before. */
+  /** Position below the oldest record: retention was faster than we were. Beyond the end: this is another log than the one read before. */
   async function bringIntoRange(wanted: readonly Wanted[]): Promise<void> {
     try {
       let isStuck = false

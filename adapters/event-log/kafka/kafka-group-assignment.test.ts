@@ -8,7 +8,7 @@ const group = fc.record({
   members: fc.integer({ min: 1, max: 5 }),
 })
 
-/** Members 0..n-1; `owners[p]` is who consumes p now, if it is still a member. */
+/** Members 0..n-1; `owners[p]` is the consumer of p, if it is still a member. */
 function claimsOf({
   partitions,
   owners,

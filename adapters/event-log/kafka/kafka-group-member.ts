@@ -28,7 +28,7 @@ export type KafkaGroupMember = {
   stop(): Promise<void>
 }
 
-/** Our membership in the group of consumers: joins, keeps alive, and tells which partitions come and go. See `assignPartitions`. */
+/** Our membership in the consumer group: joins, sends heartbeats, and reports which partitions come and go. See `assignPartitions`. */
 export function joinKafkaGroup(options: KafkaGroupMemberOptions): KafkaGroupMember {
   const { cluster, group, clock, log } = options
   const stopping = new AbortController()
@@ -36,7 +36,7 @@ export function joinKafkaGroup(options: KafkaGroupMemberOptions): KafkaGroupMemb
   let memberId = ''
   let generation = -1
   let fault: unknown = null
-  /** Last time the coordinator took us for a member. */
+  /** The last time that the coordinator confirmed our membership. */
   let confirmedMs = performance.now()
   let coordinator: KafkaBroker | null = null
 
@@ -46,7 +46,7 @@ export function joinKafkaGroup(options: KafkaGroupMemberOptions): KafkaGroupMemb
         coordinator ??= await cluster.coordinator(group)
         const given = await joinAndSync(coordinator)
         fault = null
-        // A partition to let go of: the group waits for us to join again without it.
+        // Partitions must be let go of: the group waits for us to join again without them.
         if (await takeOver(coordinator, given)) await keepAlive(coordinator)
       } catch (error) {
         await recover(error)
@@ -94,13 +94,13 @@ export function joinKafkaGroup(options: KafkaGroupMemberOptions): KafkaGroupMemb
     return false
   }
 
-  /** The handler may take its time to finish what it has: we must not be taken for dead meanwhile. */
+  /** The handler may take its time to finish its records; the coordinator must not take us for dead meanwhile. */
   async function heartbeatUntil(broker: KafkaBroker, released: Promise<void>): Promise<void> {
     let isReleased = false
     const done = released.finally(() => (isReleased = true))
     while (!isReleased) {
       await within(clock, heartbeatMs, done)
-      // That a rebalance goes on is no news here.
+      // A rebalance under way is known here already.
       if (!isReleased) await heartbeat(broker).catch(ignoreRebalance)
     }
   }
@@ -119,7 +119,7 @@ export function joinKafkaGroup(options: KafkaGroupMemberOptions): KafkaGroupMemb
 
   async function recover(error: unknown): Promise<void> {
     const answer = answerOf(error)
-    // Someone joins or leaves: we take part and keep working on what is ours.
+    // Someone joins or leaves: we rejoin and keep working on our partitions.
     if (answer === 'REBALANCE_IN_PROGRESS') {
       confirmedMs = performance.now()
       return
@@ -129,7 +129,7 @@ export function joinKafkaGroup(options: KafkaGroupMemberOptions): KafkaGroupMemb
     options.metrics.failures.inc({ reason: answer ?? 'connection' })
     coordinator = null
     const isThrownOut = answer !== null && THROWN_OUT.has(answer)
-    // Cut off for a whole session: by now others have our partitions, as if we had been thrown out.
+    // Cut off for a whole session: others have our partitions by now, as if we had been thrown out.
     if (isThrownOut || performance.now() - confirmedMs > options.sessionMs) {
       memberId = ''
       generation = -1
@@ -158,14 +158,14 @@ export function joinKafkaGroup(options: KafkaGroupMemberOptions): KafkaGroupMemb
     fault: () => fault,
     async stop() {
       stopping.abort()
-      // A rebalance that waits for a member that died holds our own request to join; its partitions are let go of all the same.
+      // A rebalance that waits for a dead member holds up our own request to join; its partitions are let go of nevertheless.
       await within(clock, STOP_MS_MAX, running)
       await letGo([...owned])
     },
   }
 }
 
-/** Names our way of sharing; members with another way cannot join the same group. */
+/** Names our assignment protocol; members with another protocol cannot join the same group. */
 const PROTOCOL = 'tollgate-cooperative-1'
 const REBALANCE_MS_MAX = 60_000
 const HEARTBEAT_MS_MAX = 1_000

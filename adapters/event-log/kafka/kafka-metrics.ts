@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 
 export type KafkaLogMetrics = ReturnType<typeof createKafkaLogMetrics>
 
-/** The same names as the embedded log's, so that one dashboard fits both; `unacknowledgedBytes` is asked at every scrape. */
+/** The same names as the embedded log's, so that one dashboard fits both; `unacknowledgedBytes` is read at every scrape. */
 export function createKafkaLogMetrics(registry: Registry, unacknowledgedBytes: () => number) {
   const registers = [registry]
   new Gauge({

@@ -4,19 +4,19 @@ import { ABORTED, untilDone } from '../../../base/until-done.ts'
 import type { Offset, Partition } from '../../../domain/identity.ts'
 import type { LogHandler, LogRecord } from '../event-log.ts'
 
-/** One assigned partition: what was fetched of it and not yet handled, and the handler's calls for it, one at a time. */
+/** One assigned partition: its fetched and unhandled records, and the handler's calls for it, one at a time. */
 export type KafkaPartitionFeed = {
   readonly partition: Partition
-  /** Where the next fetch starts, or null while enough is waiting or the handler has not said where to start. */
+  /** Where the next fetch starts, or null while enough records wait or the handler has not said where to start. */
   fetchFrom(): Offset | null
-  /** Takes what a fetch from `from` brought, unless the feed has moved on since. */
+  /** Takes the records of a fetch from `from`, unless the feed has moved on since. */
   offer(from: Offset, records: readonly LogRecord[]): void
   /** Goes on at `to`: the records before it are gone from the log. */
   skip(from: Offset, to: Offset): void
-  /** What it is stuck on, or null. */
+  /** The error that it is stuck on, or null. */
   fault(): unknown
   setFault(fault: unknown): void
-  /** Resolves when the handler has let go of the partition. Records that wait are dropped: the next owner reads them again. */
+  /** Resolves when the handler has let go of the partition. Waiting records are dropped: the next owner reads them again. */
   close(): Promise<void>
 }
 
@@ -74,7 +74,7 @@ export function startKafkaPartitionFeed(options: {
     return waitingBytes >= WAITING_BYTES_MAX || waiting.length >= WAITING_RECORDS_MAX
   }
 
-  /** A handler that failed is called again with the same, later and later, until it succeeds or we stop: nothing is skipped. */
+  /** A handler that failed is called again with the same records, at growing intervals, until it succeeds or we stop: nothing is skipped. */
   async function persistently<Value>(action: () => Promise<Value>): Promise<Value | typeof ABORTED> {
     const done = await untilDone(
       {
@@ -121,7 +121,7 @@ export function startKafkaPartitionFeed(options: {
 
 const HANDLED_RECORDS_MAX = 64
 const HANDLED_BYTES_MAX = 4 * 1024 * 1024
-/** Fetched ahead, so that a handler is not idle while the next fetch is under way. */
+/** Bytes fetched ahead, so that a handler is not idle while the next fetch is under way. */
 const WAITING_BYTES_MAX = 2 * 1024 * 1024
 const WAITING_RECORDS_MAX = 256
 const RETRY = { firstMs: 100, mostMs: 10_000 }

@@ -12,7 +12,7 @@ export type KafkaProducerOptions = {
   readonly cluster: KafkaCluster
   readonly address: KafkaAddress
   readonly compression: RecordCompression
-  /** An append that no broker has acknowledged for this long is rejected; it may be in the log all the same. */
+  /** An append without an acknowledgement for this long is rejected; it may be in the log nevertheless. */
   readonly appendMsMax: number
   readonly unacknowledgedBytesMax: number
   readonly metrics: KafkaLogMetrics
@@ -28,9 +28,9 @@ export type KafkaProducer = {
 }
 
 /**
- * An idempotent producer with `acks=all`. Appends that arrive while a request is under way go out together in the next
- * one. A partition has one batch under way at a time; it is sent again, as it was and under its own sequence number, until
- * a broker has answered for it, so that the broker can tell a repeat from a new batch.
+ * An idempotent producer with `acks=all`. Appends that arrive while a request is under way go out together in the next one. A
+ * partition has one batch under way at a time; the same bytes are sent again under the same sequence number until a broker has
+ * answered, so that the broker can tell a repeat from a new batch.
  */
 export function createKafkaProducer(options: KafkaProducerOptions): KafkaProducer {
   const { cluster, metrics, clock, log } = options
@@ -63,7 +63,7 @@ export function createKafkaProducer(options: KafkaProducerOptions): KafkaProduce
     return queue
   }
 
-  /** Once per turn of the event loop: all appends of a turn share a request. */
+  /** Wakes once per turn of the event loop: all appends of a turn share a request. */
   function wakeSoon(): void {
     if (isWoken) return
     isWoken = true
@@ -85,7 +85,7 @@ export function createKafkaProducer(options: KafkaProducerOptions): KafkaProduce
     }
   }
 
-  /** A partition without a leader goes to any sender: its failure is what makes us look for the leader again. */
+  /** A partition without a leader goes to any sender: the failure makes us look for the leader again. */
   function readyByLeader(): Map<number, Queue[]> {
     const ready = new Map<number, Queue[]>()
     for (const queue of queues.values()) {
@@ -119,7 +119,7 @@ export function createKafkaProducer(options: KafkaProducerOptions): KafkaProduce
     }
   }
 
-  /** What does not fit into the request stays filled, for the next round. */
+  /** A batch that does not fit into the request stays filled, for the next round. */
   function fillBatches(ready: readonly Queue[], current: Session): readonly Batch[] {
     const batches: Batch[] = []
     let requestBytes = 0
@@ -132,7 +132,7 @@ export function createKafkaProducer(options: KafkaProducerOptions): KafkaProduce
     return batches
   }
 
-  /** Encoded once: a repeat is the same bytes. */
+  /** Encoded once, so that a repeat has the same bytes. */
   function encoded(batch: Batch): Buffer {
     const { session, firstSequence } = batch
     batch.encoded ??= encodeRecordBatch(batch.appends, { ...session, firstSequence }, options.compression)
@@ -167,8 +167,8 @@ export function createKafkaProducer(options: KafkaProducerOptions): KafkaProduce
   async function isToBeSentAgain(batch: Batch, error: Error): Promise<boolean> {
     const reason = answerOf(error) ?? 'unknown'
     report(reason, error, [batch.queue])
-    // The broker has forgotten this producer, or never got what came before. It tells a repeat from a batch that it has not
-    // seen, so this one is not in the log: it starts a new sequence.
+    // The broker has forgotten this producer, or lacks the batches before this one. It tells a repeat from a batch that it has
+    // not seen, so this batch is not in the log and starts a new sequence.
     if (SEQUENCE_ERRORS.has(reason) && batch.resequenced < RESEQUENCED_MAX) {
       await resequence(batch)
       return true
@@ -181,7 +181,7 @@ export function createKafkaProducer(options: KafkaProducerOptions): KafkaProduce
   function report(reason: string, error: unknown, queuesOf: readonly Queue[]): void {
     metrics.failures.inc({ reason })
     const partitions = queuesOf.map((queue) => queue.partition)
-    // Once per outage: it is tried again ten times a second.
+    // Logged as a warning once per outage, as the request is repeated ten times a second.
     log[isFailing ? 'debug' : 'warn']({ reason, partitions, err: error }, 'kafka did not acknowledge an append')
     isFailing = true
   }
@@ -209,7 +209,7 @@ export function createKafkaProducer(options: KafkaProducerOptions): KafkaProduce
     const nowMs = performance.now()
     for (const queue of waiting) {
       if (queue.batch !== null && nowMs >= queue.batch.deadlineMs) reject(queue.batch, error)
-      // Those never sent are surely not in the log, and leave no hole.
+      // Appends that were never sent are surely not in the log, and leave no hole.
       const expired = queue.waiting.findIndex((one) => one.deadlineMs > nowMs)
       const tooLate = queue.waiting.splice(0, expired === -1 ? queue.waiting.length : expired)
       for (const one of tooLate) {
@@ -254,7 +254,7 @@ type Batch = {
   resequenced: number
 }
 
-/** An id that the cluster gave us; in it every partition counts its records from 0. */
+/** A producer id that the cluster gave us; under it every partition counts its records from 0. */
 type Session = KafkaProducerId & { readonly nextSequence: Map<Partition, number> }
 
 const REQUEST_BYTES_MAX = 8 * RECORD_BYTES_MAX
@@ -277,7 +277,7 @@ function isReady(queue: Queue): boolean {
   return !queue.isSending && (queue.batch !== null || queue.waiting.length > 0)
 }
 
-/** As many appends as one record batch may hold: the broker bounds its size. */
+/** As many appends as one record batch may hold, whose size the broker bounds. */
 function nextBatch(queue: Queue, session: Session): Batch {
   let bytes = 0
   let count = 0
@@ -292,7 +292,7 @@ function nextBatch(queue: Queue, session: Session): Batch {
   return { queue, appends, bytes, deadlineMs, session, firstSequence, encoded: null, resequenced: 0 }
 }
 
-/** Kafka's sequence numbers go round at 2^31. */
+/** Kafka's sequence numbers wrap around at 2^31. */
 function takeSequence(session: Session, partition: Partition, count: number): number {
   const first = session.nextSequence.get(partition) ?? 0
   session.nextSequence.set(partition, (first + count) % SEQUENCE_MAX)

@@ -10,13 +10,13 @@ import { type KafkaPartitionFeed, startKafkaPartitionFeed } from './kafka-partit
 import type { KafkaWire } from './kafka-wire.ts'
 
 export type KafkaSubscription = LogSubscription & {
-  /** What keeps us from consuming, or null. */
+  /** The error that keeps us from consuming, or null. */
   fault(): unknown
 }
 
 /**
- * Consumes the partitions that the group gives us. Positions come from the handler and are never committed to Kafka: they
- * were written together with what was made of the records, so they cannot disagree with it.
+ * Consumes the partitions that the group gives us. Positions come from the handler and are never committed to Kafka: they were
+ * written together with the views of the records, so they cannot disagree.
  */
 export async function startKafkaSubscription(options: {
   readonly wire: KafkaWire

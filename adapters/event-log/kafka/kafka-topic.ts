@@ -12,7 +12,7 @@ export type KafkaTopicOptions = {
   readonly retentionMs: number
 }
 
-/** Makes the topic when it is not there, and refuses one with another number of partitions. */
+/** Creates the topic when it does not exist, and refuses an existing one with another number of partitions. */
 export async function ensureKafkaTopic(
   wire: KafkaWire,
   options: KafkaTopicOptions,
@@ -25,7 +25,7 @@ export async function ensureKafkaTopic(
     if (held !== null && held !== partitions) throw partitionsDifferFault(address, held, partitions)
     if (held !== null) return 'found'
     const { isCreated, partitions: made } = await createTopic(topics, options, clock)
-    // Another process may have made it in between, with other settings.
+    // Another process may have created it in between, with other settings.
     if (made !== partitions) throw partitionsDifferFault(address, made, partitions)
     return isCreated ? 'created' : 'found'
   }).catch((error: unknown) => {
@@ -33,7 +33,7 @@ export async function ensureKafkaTopic(
   })
 }
 
-/** One partition: there are few dead letters, and each says where it was. A topic that is there is taken as it is. */
+/** One partition is enough: dead letters are few, and each says where it was. An existing topic is taken as it is. */
 export async function ensureDeadLetterTopic(
   wire: KafkaWire,
   options: Omit<KafkaTopicOptions, 'partitions'>,
@@ -56,7 +56,7 @@ async function withTopics<Result>(wire: KafkaWire, work: (topics: KafkaTopics) =
   }
 }
 
-/** Not created when another process was faster; resolves when the brokers serve it. */
+/** Creates nothing when another process was faster; resolves when the brokers serve the topic. */
 async function createTopic(
   topics: KafkaTopics,
   { topic, partitions, replication, retentionMs }: KafkaTopicOptions,
@@ -68,7 +68,7 @@ async function createTopic(
     replication,
     msMax: CREATE_MS_MAX,
     settings: {
-      // The time that we hand in is the record's time, and retention goes by it.
+      // The time that we hand in is the record's time, which retention goes by.
       'message.timestamp.type': 'CreateTime',
       'cleanup.policy': 'delete',
       'retention.ms': String(retentionMs),

@@ -4,17 +4,17 @@ import type { Offset, Partition } from '../../../domain/identity.ts'
 import type { LogRange, LogRecord } from '../event-log.ts'
 
 /**
- * What the log needs of a Kafka client: one request and its answer at a time. `wire/` implements it and alone imports a
- * client library. Whatever fails rejects with a `KafkaWireError`.
+ * The Kafka client that the log needs: one request and its answer at a time. `wire/` implements it and alone imports a client
+ * library. Every failure rejects with a `KafkaWireError`.
  */
 export type KafkaWire = {
-  /** Each cluster has connections of its own: a broker answers the requests of one connection in turn. */
+  /** Each cluster has its own connections: a broker answers the requests of one connection in turn. */
   openCluster(topic: string): Promise<KafkaCluster>
   openTopics(): Promise<KafkaTopics>
   openSender(topic: string): Promise<KafkaSender>
 }
 
-/** Without an answer for this long a request has failed. */
+/** A request without an answer for this long has failed. */
 export const REQUEST_MS_MAX = 15_000
 
 export type KafkaWireOptions = {
@@ -33,33 +33,33 @@ export type KafkaLogin = {
   readonly password: string
 }
 
-/** The brokers as those see them who read or write one topic. */
+/** The brokers, as seen by readers and writers of one topic. */
 export type KafkaCluster = {
-  /** Node that leads the partition, as far as is known; null when a refresh has to find it. */
+  /** Node that leads the partition, when known; null when only a refresh can find it. */
   leaderOf(partition: Partition): number | null
-  /** Connects when there is no connection yet; rejects for a node that is not known. */
+  /** Connects when there is no connection yet; rejects for an unknown node. */
   broker(node: number): Promise<KafkaBroker>
   /** Rejects when no leader is known. */
   leaderBroker(partition: Partition): Promise<KafkaBroker>
   coordinator(group: string): Promise<KafkaBroker>
   /** The leader's oldest and next offset. */
   range(partition: Partition): Promise<LogRange>
-  /** Asks who leads what, anew. */
+  /** Asks again which node leads which partition. */
   refresh(): Promise<void>
-  /** The same, when the last answer is old. */
+  /** Refreshes when the last answer is old. */
   refreshIfOld(): Promise<void>
   close(): Promise<void>
 }
 
-/** One request each. A request without an answer closes the connection, so that the next one gets another. */
+/** One request per call. A request without an answer closes the connection, so that the next one gets another. */
 export type KafkaBroker = {
   initProducerId(): Promise<KafkaProducerId>
   /** With `acks=all`. Resolves with an answer for every partition; rejects when the request got none at all. */
   produce(batches: readonly ProducedBatch[], ackMsMax: number): Promise<readonly ProduceAnswer[]>
-  /** Records from each position on, by partition. Rejects with the first error of several partitions. */
+  /** Records from each position on, by partition. Rejects with the first error when partitions fail. */
   fetch(request: FetchRequest): Promise<ReadonlyMap<Partition, readonly LogRecord[]>>
   joinGroup(request: JoinRequest): Promise<JoinedGroup>
-  /** The leader of the group tells everyone's share; everyone gets the own one. */
+  /** The leader of the group sends every member's share; each member gets its own. */
   syncGroup(membership: GroupMembership, shares: ReadonlyMap<string, readonly number[]>): Promise<readonly number[]>
   heartbeat(membership: GroupMembership): Promise<void>
   leaveGroup(membership: GroupMembership): Promise<void>
@@ -91,7 +91,7 @@ export type JoinRequest = {
   readonly rebalanceMs: number
   /** Members with another protocol cannot join the group. */
   readonly protocol: string
-  /** For the leader's eyes. */
+  /** Read by the leader of the group. */
   readonly claim: Buffer
 }
 
@@ -99,14 +99,14 @@ export type JoinedGroup = {
   readonly generation: number
   readonly memberId: string
   readonly isLeader: boolean
-  /** Empty for all but the leader. */
+  /** Empty for every member but the leader. */
   readonly members: readonly { readonly memberId: string; readonly claim: Buffer }[]
 }
 
 export type KafkaTopics = {
   /** Null when there is no such topic. */
   partitionsOf(topic: string): Promise<number | null>
-  /** False when the topic is there already. */
+  /** False when the topic exists already. */
   create(topic: {
     readonly name: string
     readonly partitions: number
@@ -117,7 +117,7 @@ export type KafkaTopics = {
   close(): Promise<void>
 }
 
-/** For the few records that may stand twice: one at a time and not idempotent. Resolves when all in-sync replicas have it. */
+/** A sender for the few records that may stand twice: one at a time and not idempotent. Resolves when all in-sync replicas have the record. */
 export type KafkaSender = {
   send(record: { readonly key: string; readonly value: Buffer; readonly headers: Readonly<Record<string, string>> }): Promise<void>
   close(): Promise<void>
@@ -126,9 +126,9 @@ export type KafkaSender = {
 /** A request that a broker refused, or that did not get through. */
 export class KafkaWireError extends Error {
   override readonly name = 'KafkaWireError'
-  /** The broker's answer by its name in the protocol, e.g. 'OFFSET_OUT_OF_RANGE'; null when the connection failed. */
+  /** The name of the broker's error in the protocol, e.g. 'OFFSET_OUT_OF_RANGE'; null when the connection failed. */
   readonly answer: string | null
-  /** True for what passes by itself: an election, a broker that restarts, a connection that broke. */
+  /** True for temporary errors: an election, a broker that restarts, a connection that broke. */
   readonly canRetry: boolean
 
   constructor(

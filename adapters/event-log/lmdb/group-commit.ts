@@ -12,7 +12,7 @@ export type PlacedRecord = {
 
 export type GroupCommit = {
   append(partition: Partition, value: Uint8Array, receivedAtMs: InstantMs): Promise<Offset>
-  /** The next offset of a partition as far as records are durable; readers must not go beyond. */
+  /** The next offset of a partition, counting durable records only; readers must not go beyond. */
   durableNext(partition: Partition): Offset
   unacknowledgedBytes(): number
   /** Resolves when the commit under way has ended, well or not; at once when there is none. */
@@ -22,14 +22,14 @@ export type GroupCommit = {
 }
 
 /**
- * One commit at a time, and all that is appended while it is under way goes into the next one: the slower the disk, the
- * larger the groups. An offset is given out only when its commit begins, so that a failed commit leaves no gap.
+ * One commit at a time; everything appended meanwhile goes into the next one, so the groups grow as the disk slows down. An
+ * offset is given out only when its commit begins, so that a failed commit leaves no gap.
  */
 export function createGroupCommit(options: {
   /** Next offset of each partition at the start. */
   readonly next: readonly Offset[]
   readonly unacknowledgedBytesMax: number
-  /** Makes these durable, all or none; rejects with a Fault. */
+  /** Makes these records durable, all or none; rejects with a Fault. */
   readonly commit: (records: readonly PlacedRecord[]) => Promise<void>
   readonly onDurable: (partitions: ReadonlySet<Partition>) => void
 }): GroupCommit {
@@ -40,7 +40,7 @@ export function createGroupCommit(options: {
   let commit: Promise<void> = Promise.resolve()
 
   async function commitQueued(): Promise<void> {
-    // Appends made in this same turn belong into the first group.
+    // Appends made in this same turn belong to the first group.
     await Promise.resolve()
     while (queue.length > 0) {
       const group = queue

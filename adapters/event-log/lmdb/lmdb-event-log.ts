@@ -17,22 +17,22 @@ import { createLogTail } from './log-tail.ts'
 import { writeRecordFiles } from './record-files.ts'
 
 export type LmdbEventLogOptions = {
-  /** Directory of the log; made when it is not there. */
+  /** Directory of the log; created when it does not exist. */
   readonly path: string
   readonly partitions: number
-  /** Directory for records that cannot be decoded; by default `undecodable` in that of the log. */
+  /** Directory for records that cannot be decoded; by default `undecodable` in the log's directory. */
   readonly undecodablePath?: string
   readonly clock: Clock
   readonly log: Logger
   readonly registry: Registry
-  /** What its records may take on disk; beyond, appends are the Fault `log_full`. */
+  /** Bound on the bytes of records on disk; beyond it appends are the Fault `log_full`. */
   readonly storedBytesMax?: number
-  /** Appended and not yet durable; beyond, appends are the Fault `log_overloaded`. */
+  /** Bound on appended bytes that are not yet durable; beyond it appends are the Fault `log_overloaded`. */
   readonly unacknowledgedBytesMax?: number
   /** A handler gets at most this many records or bytes at once (one record may be larger). */
   readonly readRecordsMax?: number
   readonly readBytesMax?: number
-  /** Records kept in memory until the subscription has had them; beyond, it reads from the file. */
+  /** Bytes of records kept in memory until the subscription has read them; beyond it, the subscription reads from the file. */
   readonly tailBytesMax?: number
   readonly onPanic?: OnPanic
 }
@@ -91,13 +91,13 @@ export async function createLmdbEventLog(options: LmdbEventLogOptions): Promise<
   }
 
   /**
-   * One transaction, durable when this resolves. It is conditional on our opening still being the latest: a second process
-   * on this directory would give out the same offsets.
+   * One transaction, durable when this resolves. It is conditional on our opening still being the latest: a second process on
+   * this directory would give out the same offsets.
    */
   async function write(operations: () => void, bytes: number): Promise<void> {
     let isLatestOpening: boolean
     try {
-      // Trimming, of no bytes, may be what makes room.
+      // A trim has no bytes and may be what makes room.
       if (bytes > 0) refuseFullDisk(options.path, bytes)
       isLatestOpening = await meta.ifVersion(OPENING, opening, operations)
     } catch (error) {
@@ -107,7 +107,7 @@ export async function createLmdbEventLog(options: LmdbEventLogOptions): Promise<
     try {
       fillUpFile(options.path, root)
     } catch (error) {
-      // What was committed is durable all the same, and the next commit makes up for it.
+      // The commit is durable all the same, and the next one fills the file up.
       log.warn({ err: error }, 'event log file not filled up')
     }
   }
@@ -202,7 +202,7 @@ export async function createLmdbEventLog(options: LmdbEventLogOptions): Promise<
     setAside: (record, reason) => writeRecordFiles(options.undecodablePath ?? join(options.path, 'undecodable'), record, reason),
     async ping() {
       if (isStopping) throw unavailable('it is stopping')
-      // A disk that does not answer keeps the ping waiting, and whoever asked gives up on it.
+      // On a disk that does not answer the ping keeps waiting, and the caller gives up on it.
       await appends.committed()
       const fault = writeFault ?? subscription?.fault() ?? null
       if (fault !== null) throw fault
@@ -238,7 +238,7 @@ function openStore(path: string): Store {
       keyEncoding: 'binary',
       // A commit ends only after its fsync, so its promise is the proof of durability; with overlapping syncs it is not.
       overlappingSync: false,
-      // Batches are ours. With lmdb's own ones a failed commit leaves a rejected promise behind that nobody can handle.
+      // Batches are ours. With lmdb's own batches a failed commit leaves a rejected promise behind that nobody can handle.
       eventTurnBatching: false,
     })
     refuseCutOff(path, root)
@@ -253,7 +253,7 @@ function openStore(path: string): Store {
   }
 }
 
-/** The number of partitions is part of where every customer's events lie; it is written at birth and holds for ever. */
+/** The number of partitions decides where every customer's events lie; it is written when the log is created and never changes. */
 async function checkPartitions({ meta }: Store, { partitions, path }: LmdbEventLogOptions): Promise<void> {
   const stored = meta.get(PARTITIONS)
   if (stored === undefined) await meta.put(PARTITIONS, partitions, 1)
@@ -267,8 +267,8 @@ async function checkPartitions({ meta }: Store, { partitions, path }: LmdbEventL
 }
 
 /**
- * Counts how often the log was opened. The write also syncs what a killed process may have committed and not synced, so
- * that no view is fed a record that a power cut could still take back.
+ * Counts how often the log was opened. The write also syncs what a killed process may have committed and not synced, so that no
+ * view is fed a record that a power cut could still take back.
  */
 async function nextOpening(meta: Store['meta']): Promise<number> {
   const opening = (meta.get(OPENING) ?? 0) + 1
@@ -288,7 +288,7 @@ function endOf(records: Store['records'], partition: number): Offset {
   return 0 as Offset
 }
 
-/** Pages in use by records; pages that trimming freed are used again and do not count. */
+/** Bytes of pages in use by records; pages that trimming freed are used again and do not count. */
 function heldBytes(records: Store['records']): number {
   const stats = records.getStats() as Readonly<Record<'pageSize' | 'treeBranchPageCount' | 'treeLeafPageCount' | 'overflowPages', number>>
   return (stats.treeBranchPageCount + stats.treeLeafPageCount + stats.overflowPages) * stats.pageSize

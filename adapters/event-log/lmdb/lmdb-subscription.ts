@@ -6,7 +6,7 @@ import type { Offset, Partition } from '../../../domain/identity.ts'
 import type { LogHandler, LogRange, LogRecord, LogSubscription } from '../event-log.ts'
 
 export type LmdbSubscription = LogSubscription & {
-  /** Records of these partitions have become durable. */
+  /** Reports that records of these partitions have become durable. */
   wake(partitions: ReadonlySet<Partition>): void
   /** The fault that a partition is stuck on, or null. */
   fault(): unknown
@@ -17,7 +17,7 @@ export function startLmdbSubscription(options: {
   readonly partitions: number
   readonly handler: LogHandler
   readonly rangeOf: (partition: Partition) => LogRange
-  /** The end of that range. */
+  /** The end of the partition's range. */
   readonly nextOf: (partition: Partition) => Offset
   /** At least one record when `from` lies below the durable end; bounded. */
   readonly readFrom: (partition: Partition, from: Offset) => readonly LogRecord[]
@@ -62,7 +62,7 @@ export function startLmdbSubscription(options: {
     return position
   }
 
-  /** A handler that failed is called again with the same, later and later, until it succeeds or we stop: nothing is skipped. */
+  /** A handler that failed is called again with the same records, at growing intervals, until it succeeds or we stop: nothing is skipped. */
   async function persistently<Value>(partition: Partition, action: () => Promise<Value>): Promise<Value | typeof ABORTED> {
     const done = await untilDone(
       {
@@ -106,7 +106,7 @@ export function startLmdbSubscription(options: {
 
 const RETRY = { firstMs: 100, mostMs: 10_000 }
 
-/** Going on would give offsets that the views have already read to new records, which would then never be counted. */
+/** Going on would give new records offsets that the views have already read, so those records would never be counted. */
 function behindItsViews(partition: Partition, position: Offset, next: Offset): Fault {
   return new Fault(
     'log_corrupt',

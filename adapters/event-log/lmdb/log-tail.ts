@@ -2,15 +2,15 @@ import type { Offset, Partition } from '../../../domain/identity.ts'
 import type { LogRecord } from '../event-log.ts'
 
 /**
- * Records that were written a moment ago, for the reader that follows. Read from the file they would be copied once more,
- * and every page of the log would count as memory of this process.
+ * Records written a moment ago, for the reader that follows. Reading them from the file would copy them once more, and count
+ * every page of the log as memory of this process.
  */
 export type LogTail = {
-  /** Not kept when the tail is full: the reader finds it in the file. Offsets of a partition ascend. */
+  /** Keeps nothing when the tail is full: the reader finds the record in the file. Offsets of a partition ascend. */
   keep(record: LogRecord): void
-  /** Records one after the other from this offset on; none when it is not kept. Lets go of those before it. */
+  /** Adjoining records from this offset on; none when the offset is not kept. Drops the records before it. */
   from(partition: Partition, offset: Offset, limits: { readonly recordsMax: number; readonly bytesMax: number }): readonly LogRecord[]
-  /** The first one kept, null when there is none. */
+  /** The first offset kept, null when there is none. */
   start(partition: Partition): Offset | null
   clear(): void
 }

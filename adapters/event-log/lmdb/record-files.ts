@@ -2,7 +2,7 @@ import { mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { LogRecord } from '../event-log.ts'
 
-/** Writes a record and why it is kept to `<directory>/<partition>-<offset>.avro` and `.txt`; synced to disk when it resolves. */
+/** Writes a record and the reason for keeping it to `<directory>/<partition>-<offset>.avro` and `.txt`; synced to disk when it resolves. */
 export async function writeRecordFiles(
   directory: string,
   { partition, offset, receivedAtMs, value }: LogRecord,
@@ -25,7 +25,7 @@ async function writeSynced(path: string, content: Uint8Array | string): Promise<
   }
 }
 
-/** The names of new files are durable with their directory. */
+/** The names of new files become durable with their directory. */
 async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r')
   try {

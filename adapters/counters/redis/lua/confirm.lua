@@ -1,4 +1,4 @@
--- KEYS: partition. ARGV: run, and the offset that its aggregator brought it to; '' when it has just been taken over.
+-- KEYS: partition. ARGV: run, and the offset that the partition's aggregator has reached; '' when it has just taken it over.
 local run, at = ARGV[1], tonumber(ARGV[2])
 local partition = partition_at(KEYS[1])
 if not partition.next then

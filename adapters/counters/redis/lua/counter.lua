@@ -23,7 +23,7 @@ local function is_later(a, b)
   return false
 end
 
--- The line of the state after the update, a list of the same words; null state for a new period.
+-- The line of the state after the update, a list of the same words; a null state begins a new period.
 local function merged(valuesKey, feature, start, state, update)
   local kind = update[1]
   if kind == 'unique' then
@@ -40,7 +40,7 @@ local function merged(valuesKey, feature, start, state, update)
   error('unknown kind of state ' .. tostring(kind))
 end
 
--- What the state stands for, in nano units.
+-- The used units of a state, in nano units.
 local function used_units(state)
   if not state then return '0' end
   if string.sub(state, 1, 4) == 'add ' then return string.sub(state, 5) end
@@ -53,7 +53,7 @@ local function used_units(state)
   return words[2]
 end
 
--- Periods before the last few that have begun go, and tracking begins with what is left.
+-- Drops all begun periods but the last few; tracking then begins with the first one kept.
 local function prune_periods(counterKey, valuesKey, feature, starts, now)
   local begun, kept = {}, {}
   for _, start in ipairs(starts) do
@@ -76,7 +76,7 @@ local function prune_periods(counterKey, valuesKey, feature, starts, now)
   redis.call('HSET', counterKey, 'p:' .. feature, table.concat(starts, ' '))
 end
 
--- 'counted', or why the delta was dropped.
+-- 'counted', or the reason why the delta was dropped.
 local function count(counterKey, valuesKey, generation, delta, now)
   local feature, start = delta.feature, delta.start
   local fields = redis.call('HMGET', counterKey, 'generation', 'd:' .. feature, 'f:' .. feature, value_field(feature, start))
@@ -92,8 +92,9 @@ local function count(counterKey, valuesKey, generation, delta, now)
   return 'counted'
 end
 
--- Used units in a period when the counter is what the cap expects, and from when on the cap looks; nil when it is not
--- tracked so, or earlier periods have not the usage that it was worked out from (`earlier`: JSON of [start, used units]).
+-- Used units in a period while the counter is the one that the cap expects, and the start of the first period that the cap looks
+-- at; nil when it is not tracked under that definition, or when earlier periods no longer have the usage that the limit was
+-- worked out from (`earlier`: JSON of [start, used units]).
 local function used_under(counterKey, generation, feature, definition, start, earlier)
   local expected = cjson.decode(earlier)
   local first = expected[1] and expected[1][1] or start

@@ -5,7 +5,7 @@ local LIMB = 10000000
 -- Sums of two numbers this long are exact as doubles.
 local SHORT_DIGITS = 15
 
--- Digits only from here; `place` counts limbs from the right, 0 first.
+-- Arguments are digits without a sign from here on; `place` counts limbs from the right, 0 first.
 local function limb_at(digits, place)
   local last = #digits - place * LIMB_DIGITS
   if last < 1 then return 0 end
@@ -83,7 +83,7 @@ local function subtract(a, b)
   return add(a, negate(b))
 end
 
--- Below, at or above zero, like a - b.
+-- A number below, at or above zero, with the sign of a - b.
 local function compare(a, b)
   local isNegativeA, isNegativeB = is_negative(a), is_negative(b)
   if isNegativeA ~= isNegativeB then return isNegativeA and -1 or 1 end
@@ -91,7 +91,7 @@ local function compare(a, b)
   return compare_digits(a, b)
 end
 
--- Rounded half away from zero. Digit by digit, which is exact as long as the divisor is below 2^53 / 10.
+-- Rounded half away from zero. Digit by digit, which is exact while the divisor is below 2^53 / 10.
 local function divide(dividend, divisor)
   local isNegative = is_negative(dividend)
   local digits = add(isNegative and negate(dividend) or dividend, string.format('%.0f', math.floor(divisor / 2)))

@@ -1,5 +1,5 @@
--- KEYS: the customer's four keys of holds. ARGV: id, now, the turn that shall come to nothing. Returns the hold when there is
--- one; else nobody can make it in that turn or an earlier one any more.
+-- KEYS: the customer's four keys of holds. ARGV: id, now, the turn to fence off. Returns the hold when there is one; otherwise
+-- nobody can make it in that turn or an earlier one any more.
 local keys, id, now, turn = hold_keys(1), ARGV[1], tonumber(ARGV[2]), ARGV[3]
 come_to(keys, now)
 local row = hold_at(keys, id, now)

@@ -1,9 +1,9 @@
 -- Holds of one customer, in four keys: `rows`, a hash of `h:<id>` to the hold as a JSON list, and of the sums `n:<feature>`
 -- (held) and `s:<feature>` (settling); and sorted sets: `expiring` of members `<id> <quantity> <feature>` by when they expire,
--- `settling` of ids by event time, `forgetting` of ids by when what has ended may be forgotten. Times and quantities are
--- texts, exact as they came.
--- A hold that is due stays in `expiring` and in the sum until someone comes by, who ends some of them: Redis answers nobody
--- else meanwhile. Its row says 'held' before and after: whether it is, `expiring` says.
+-- `settling` of ids by event time, `forgetting` of ids by when an ended hold may be forgotten. Times and quantities are texts,
+-- exact as they came. A hold that is due stays in `expiring` and in the sum until a later script ends it: each script ends only
+-- some, as Redis answers nobody else meanwhile. Its row says 'held' before and after it is due: `expiring` says whether it still
+-- is.
 
 local FEATURE, QUANTITY, CREATED, EXPIRES, STATE, FORGET, REQUESTED, SETTLED, OCCURRED, REPORT = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 
@@ -70,7 +70,7 @@ local function remember(keys, id, row, state, now)
   redis.call('ZADD', keys.forgetting, row[FORGET], id)
 end
 
--- Ends some of the holds whose time has come, and forgets some of what ended long ago. Returns how many expired.
+-- Ends some of the holds that are due, and forgets some of those that ended long ago. Returns how many expired.
 local function come_to(keys, now)
   local due = redis.call('ZRANGEBYSCORE', keys.expiring, '-inf', offset_text(now), 'WITHSCORES', 'LIMIT', 0, ENDED_AT_ONCE_MAX)
   if #due > 0 then
@@ -95,7 +95,7 @@ local function come_to(keys, now)
   return #due / 2
 end
 
--- What is in the sum of a feature although it is due, and how many holds of the customer are.
+-- Units that are due but still in a feature's sum, and how many such holds the customer has.
 local function due_units(keys, feature, now)
   local units, exact = '0', 0
   local due = redis.call('ZRANGEBYSCORE', keys.expiring, '-inf', offset_text(now))
@@ -113,8 +113,8 @@ local function due_units(keys, feature, now)
   return add(units, offset_text(exact)), #due
 end
 
--- What is held of a feature: all that is held, and what settles into the period or a later one; and how many holds are due
--- that nobody has ended. Writes nothing.
+-- Held units of a feature: all holds that are held, and those that settle into the period or a later one; and how many due holds
+-- nobody has ended. Writes nothing.
 local function held_units(keys, feature, start, now)
   local sums = redis.call('HMGET', keys.rows, 'n:' .. feature, 's:' .. feature)
   local units, due = '0', 0
@@ -131,7 +131,7 @@ local function held_units(keys, feature, start, now)
   return units, due
 end
 
--- Customers whose holds have all ended leave nothing behind once these are forgotten.
+-- Once all holds of a customer have ended and are forgotten, its keys are gone too.
 local function keep_while_needed(keys, now)
   local all = { keys.rows, keys.expiring, keys.settling, keys.forgetting }
   if redis.call('ZCARD', keys.settling) > 0 then
@@ -143,7 +143,7 @@ local function keep_while_needed(keys, now)
     local last = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')
     if last[2] then lastMs = math.max(lastMs, tonumber(last[2])) end
   end
-  -- Twice as long as it is remembered: a hold that expires is remembered from then on.
+  -- Twice the time that a hold is remembered, as a hold that expires is remembered from then on.
   for _, key in ipairs(all) do redis.call('PEXPIRE', key, offset_text(lastMs - now + 2 * MEMORY_MS)) end
 end
 

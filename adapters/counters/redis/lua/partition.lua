@@ -1,5 +1,5 @@
--- What is known of a partition: the next offset to apply, the generation of its counters (a reset begins a new one) and the
--- run of the server that they were last confirmed in. Nothing at all when it is new, or the server was emptied.
+-- State of a partition: the next offset to apply, the generation of its counters (a reset begins a new one) and the run of the
+-- server in which they were last confirmed. Empty when the partition is new, or the server was emptied.
 
 local function partition_at(key)
   local fields = redis.call('HMGET', key, 'next', 'generation', 'run')
@@ -11,7 +11,7 @@ local function begin_partition(key, run)
   return { next = 0, generation = '0', run = run }
 end
 
--- An offset as text: numbers come out of JSON and of sums as doubles.
+-- An offset as text, as JSON and sums give numbers as doubles.
 local function offset_text(offset)
   return string.format('%.0f', offset)
 end

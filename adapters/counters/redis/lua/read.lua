@@ -1,6 +1,6 @@
 -- KEYS: partition, counters, then the customer's four keys of holds. ARGV: run, now, then feature and start of each wanted
--- period. Returns how many holds are due that nobody has ended, and per period the counter's definition, from when on it is
--- tracked, used and held units; or null when it is not tracked.
+-- period. Returns how many due holds nobody has ended, and per period the counter's definition, from when on it is tracked, used
+-- and held units; or null when it is not tracked.
 local partition = partition_at(KEYS[1])
 if partition.next and partition.run ~= ARGV[1] then return { 'unconfirmed' } end
 local keys, now = hold_keys(3), tonumber(ARGV[2])

@@ -9,7 +9,7 @@ local row = hold_at(keys, id, now)
 if not row or row[STATE] == 'fenced' then return { 'unknown', expired } end
 if row[STATE] ~= 'held' and row[STATE] ~= 'expired' then return { 'done', expired, cjson.encode(row) } end
 
--- What was held is let through whatever happened since, as nobody else could have it.
+-- The held quantity is settled whatever happened since, as nobody else could have it.
 local own = row[STATE] == 'held' and row[QUANTITY] or '0'
 local settled = quantity
 if compare(quantity, own) > 0 and beyond ~= 'any' then
@@ -34,7 +34,7 @@ leave_held(keys, id, row)
 redis.call('ZREM', keys.forgetting, id)
 row[REQUESTED], row[SETTLED], row[OCCURRED] = quantity, settled, occurred
 if settled == '0' then
-  -- Nothing settled is no usage: there is no event to wait for.
+  -- A settled quantity of 0 has no usage event to wait for.
   remember(keys, id, row, 'settled', now)
 else
   row[STATE], row[FORGET], row[REPORT] = 'settling', '0', report

@@ -1,5 +1,5 @@
--- KEYS: partition, counters, unique values. Returns per feature: its name, definition, from when on it is tracked, and per
--- period its start and state, that of a unique count with its values instead of their number.
+-- KEYS: partition, counters, unique values. Returns per feature: its name, definition, from when on it is tracked, and per period
+-- its start and state; a unique count has its values instead of their number.
 local partition = partition_at(KEYS[1])
 if not partition.next or redis.call('HGET', KEYS[2], 'generation') ~= partition.generation then return {} end
 local snapshot = {}

@@ -1,5 +1,5 @@
--- KEYS: partition, its customers, then per customer its counters and unique values. ARGV: per customer its name. Removes what
--- a reset left behind.
+-- KEYS: partition, its customers, then per customer its counters and unique values. ARGV: per customer its name. Removes the
+-- counters of generations before the last reset.
 local partition = partition_at(KEYS[1])
 for index, customer in ipairs(ARGV) do
   local counterKey, valuesKey = KEYS[1 + 2 * index], KEYS[2 + 2 * index]

@@ -1,5 +1,4 @@
--- KEYS: the id's entry. ARGV: our claim, for how long it is needed, and the claim that came to nothing. Returns the claim that
--- stands.
+-- KEYS: the id's entry. ARGV: our claim, for how long it is needed, and the claim that was abandoned. Returns the claim that stands.
 local standing = redis.call('GET', KEYS[1])
 if standing and standing ~= ARGV[3] then
   redis.call('PEXPIRE', KEYS[1], ARGV[2], 'GT')

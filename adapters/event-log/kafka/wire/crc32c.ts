@@ -1,6 +1,6 @@
 /**
- * Castagnoli's CRC (RFC 3720, appendix B.4) of the bytes from `start` on; Node has only the other CRC-32. Eight bytes at a
- * time through eight tables: a byte at a time took a sixth of an append.
+ * Castagnoli's CRC (RFC 3720, appendix B.4) of the bytes from `start` on; Node has only the other CRC-32. It takes eight bytes at
+ * a time through eight tables, as a byte at a time took a sixth of an append.
  */
 export function crc32c(bytes: Uint8Array, start = 0): number {
   let crc = ~0
@@ -21,7 +21,7 @@ export function crc32c(bytes: Uint8Array, start = 0): number {
   return ~crc >>> 0
 }
 
-/** Table k: what a byte does to the checksum when k bytes follow it. One behind the other. */
+/** Table k has the effect of a byte on the checksum when k bytes follow it. The tables stand one after the other. */
 const TABLES = Int32Array.from({ length: 8 * 256 }, (_, index) => {
   let crc = index & 255
   for (let byte = 0; byte <= index >>> 8; byte += 1) {

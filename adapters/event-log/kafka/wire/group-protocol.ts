@@ -1,6 +1,6 @@
 import { AssignerProtocol } from 'kafkajs'
 
-/** What a member sends when it joins, in the envelope of Kafka's consumer protocol, which the brokers' tools can read. */
+/** The claim that a member sends when it joins, in the envelope of Kafka's consumer protocol, which the brokers' tools can read. */
 export function encodeMemberClaim(topic: string, claim: Buffer): Buffer {
   return AssignerProtocol.MemberMetadata.encode({ version: 1, topics: [topic], userData: claim })
 }

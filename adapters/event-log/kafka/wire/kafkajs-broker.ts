@@ -5,7 +5,7 @@ import { fetch } from './kafkajs-fetch.ts'
 import type { KafkaJsBroker } from './kafkajs-internals.ts'
 import { produce } from './kafkajs-produce.ts'
 
-/** One topic's requests to a broker of kafkajs. */
+/** Requests about one topic through a kafkajs broker. */
 export function asBroker(broker: KafkaJsBroker, topic: string): KafkaBroker {
   async function ask<Answer>(answer: Promise<Answer>): Promise<Answer> {
     try {

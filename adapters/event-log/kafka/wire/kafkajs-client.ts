@@ -13,13 +13,13 @@ export function createKafkaJsClient(options: KafkaWireOptions): Kafka {
     authenticationTimeout: CONNECT_MS_MAX,
     requestTimeout: REQUEST_MS_MAX,
     ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
-    // A copy: kafkajs writes its own fields into the object, the password's bearer among them.
+    // A copy, as kafkajs writes its own fields into the object, which holds the password.
     ...(options.sasl === undefined ? {} : { sasl: { ...options.sasl } as SASLOptions }),
-    // Every field is given: with NODE_ENV=test kafkajs takes other defaults, and tests would run what production does not.
-    // Few and short, because our own loops retry, with a bound that they know.
+    // Every field is given: with NODE_ENV=test kafkajs takes other defaults, and tests would run something else than production.
+    // Retries are few and short, because our own loops retry, with a bound that they know.
     retry: { retries: 3, initialRetryTime: 100, maxRetryTime: 1_000, factor: 0.2, multiplier: 2 },
     logLevel: logLevel.WARN,
-    // kafkajs reports what it is about to retry as errors; what we cannot mend is a Fault and is logged as such.
+    // kafkajs reports errors that it is about to retry; an error that stays is a Fault and is logged as such.
     logCreator:
       () =>
       ({ namespace, log }) =>

@@ -22,7 +22,7 @@ export async function openKafkaJsCluster(client: Kafka, topic: string): Promise<
       const leader = cluster.findTopicPartitionMetadata(topic).find((known) => known.partitionId === partition)?.leader
       return leader === undefined || leader < 0 ? null : leader
     } catch {
-      // No metadata at the moment: a refresh that failed has thrown it away.
+      // There is no metadata at the moment: a refresh that failed has thrown it away.
       return null
     }
   }
@@ -54,8 +54,8 @@ export async function openKafkaJsCluster(client: Kafka, topic: string): Promise<
 }
 
 /**
- * kafkajs hands its cluster to an assigner of partitions, which is the one public way to get hold of it; the consumer it
- * was made for is never connected.
+ * kafkajs hands its cluster to a partition assigner, which is the one public way to get hold of it; the consumer made for this is
+ * never connected.
  */
 function takeCluster(client: Kafka, topic: string): KafkaJsCluster {
   let found: Cluster | undefined
@@ -78,8 +78,5 @@ function passing(message: string): KafkaWireError {
   return new KafkaWireError(message, { answer: null, canRetry: true })
 }
 
-/**
- * A broker that no longer leads a partition answers a consumer all the same, with what it has, so that no error says that
- * another one has more.
- */
+/** A broker that no longer leads a partition still answers consumers with the records it has, so no error says that another broker has more. */
 const METADATA_AGE_MS_MAX = 10_000

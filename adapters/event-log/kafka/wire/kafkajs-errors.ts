@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { KafkaWireError } from '../kafka-wire.ts'
 
-/** Every promise of kafkajs goes through here: what it rejects with is told in our own words. */
+/** The answer of a kafkajs promise; a rejection is translated to our own error. Every kafkajs call goes through here. */
 export async function told<Answer>(answer: Promise<Answer>): Promise<Answer> {
   try {
     return await answer
@@ -26,8 +26,8 @@ export function errorOfCode(code: number): KafkaWireError {
 }
 
 /**
- * True when the connection is of no more use. kafkajs keeps one that no longer answers, and would wait on it again and
- * again, and one that is half closed.
+ * True when the connection is of no more use. kafkajs keeps one that no longer answers, or that is half closed, and would wait on
+ * it again and again.
  */
 export function isConnectionLost(error: unknown): boolean {
   return error instanceof Error && (error.name === 'KafkaJSRequestTimeoutError' || error.name === 'KafkaJSConnectionClosedError')
@@ -39,7 +39,7 @@ function answerOf(root: unknown): string | null {
   return root.name === 'KafkaJSSASLAuthenticationError' ? 'SASL_AUTHENTICATION_FAILED' : null
 }
 
-/** kafkajs wraps an error once per level of retry, and those of several topics in one. */
+/** kafkajs wraps an error once per level of retry, and the errors of several topics in one. */
 function rootCause(error: unknown): unknown {
   let cause = error
   for (let inner = innerError(cause); inner !== undefined; inner = innerError(cause)) cause = inner

@@ -6,8 +6,8 @@ import { asEncoder, type KafkaJsBroker } from './kafkajs-internals.ts'
 import { decodeRecordBatches } from './record-batch-decoding.ts'
 
 /**
- * One Fetch request (version 10, Kafka 2.1 and later). kafkajs's own copies every record several times while it decodes,
- * and does not look at checksums.
+ * One Fetch request (version 10, Kafka 2.1 and later). kafkajs's own copies every record several times while it decodes, and does
+ * not check checksums.
  */
 export function fetch(broker: KafkaJsBroker, topic: string, request: FetchRequest): Promise<ReadonlyMap<Partition, readonly LogRecord[]>> {
   return broker.connectionPool.send({
@@ -52,8 +52,8 @@ function encodeRequest(topic: string, { positions, waitMs, bytesMax, partitionBy
 }
 
 /**
- * throttle_time error_code session_id [topic [partition error_code high_watermark last_stable_offset log_start_offset
- * [aborted transactions] record batches]]; we asked for one topic.
+ * throttle_time error_code session_id [topic [partition error_code high_watermark last_stable_offset log_start_offset [aborted
+ * transactions] record batches]]; we asked for one topic.
  */
 function decodeResponse(payload: Buffer, { positions }: FetchRequest): ReadonlyMap<Partition, readonly LogRecord[]> {
   const fromOf = new Map(positions.map(({ partition, from }) => [partition, from]))
@@ -96,9 +96,9 @@ const NO_LEADER_EPOCH = -1
 const NO_LOG_START = -1n
 const NOTHING_FORGOTTEN = 0
 const CORRUPT_MESSAGE = 2
-/** Without the topic's name and the positions. */
+/** Bytes of a request without the topic's name and the positions. */
 const REQUEST_BYTES = 4 * 4 + 1 + 2 * 4 + 4 + 2 + 4 + 4
 const POSITION_BYTES = 4 + 4 + 8 + 8 + 4
-/** Up to and with the count of aborted transactions. */
+/** Bytes up to and including the count of aborted transactions. */
 const PARTITION_HEAD_BYTES = 4 + 2 + 8 + 8 + 8 + 4
 const ABORTED_BYTES = 8 + 8

@@ -1,6 +1,6 @@
 import type { Cluster } from 'kafkajs'
 
-/** What kafkajs's cluster can do and its own types do not tell. */
+/** Methods of kafkajs's cluster that its own types do not declare. */
 export type KafkaJsCluster = Pick<
   Cluster,
   'addTargetTopic' | 'connect' | 'disconnect' | 'fetchTopicsOffset' | 'findTopicPartitionMetadata' | 'refreshMetadata'
@@ -10,7 +10,7 @@ export type KafkaJsCluster = Pick<
   findGroupCoordinator(group: { readonly groupId: string }): Promise<KafkaJsBroker>
 }
 
-/** One request of the protocol each. A response with an error code rejects. */
+/** One protocol request per method. A response with an error code rejects. */
 export type KafkaJsBroker = {
   disconnect(): Promise<void>
   readonly connectionPool: {
@@ -48,7 +48,7 @@ export type KafkaJsBroker = {
   leaveGroup(request: { readonly groupId: string; readonly memberId: string }): Promise<unknown>
 }
 
-/** kafkajs asks an encoded request for its buffer, and whether it is one. */
+/** Methods that kafkajs calls on an encoded request. */
 export function asEncoder(buffer: Buffer): { readonly buf: Buffer; readonly buffer: Buffer } {
   return { buf: buffer, buffer }
 }

@@ -3,8 +3,8 @@ import { errorOfCode } from './kafkajs-errors.ts'
 import { asEncoder, type KafkaJsBroker } from './kafkajs-internals.ts'
 
 /**
- * One Produce request (version 7, Kafka 2.1 and later) with `acks=all`, and the answer for every partition. kafkajs's own
- * tells of a failed request only the first error, not of which partition, and nothing of those that succeeded.
+ * One Produce request (version 7, Kafka 2.1 and later) with `acks=all`, and the answer for every partition. kafkajs's own reports
+ * only the first error of a failed request, without its partition, and nothing about the partitions that succeeded.
  */
 export async function produce(
   broker: KafkaJsBroker,

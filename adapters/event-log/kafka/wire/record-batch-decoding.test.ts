@@ -14,7 +14,7 @@ const records = fc.array(
   { minLength: 1, maxLength: 40 },
 )
 
-/** As a broker keeps it: with the offset that it gave the batch, which the checksum does not cover. */
+/** The batch as a broker keeps it: with the offset that the broker gave it, which the checksum does not cover. */
 function batchAt(baseOffset: number, given: readonly KafkaRecord[]): Buffer {
   const batch = encodeRecordBatch(given, SEQUENCE, bestCompression())
   batch.writeBigInt64BE(BigInt(baseOffset), 0)

@@ -5,9 +5,9 @@ import { BATCH } from './record-batch.ts'
 import { decompressRecords } from './record-compression.ts'
 
 /**
- * Records from offset `from` on of the record batches that a broker answered with: the first batch may begin before
- * `from`, and the last one may be cut off. Values are views of `batches`, or of what was decompressed. Null when a batch is
- * damaged; throws for one of a format or compression that nobody here writes.
+ * Records from offset `from` on, out of the record batches that a broker answered: the first batch may begin before `from`, and
+ * the last one may be cut off. Values are views of `batches`, or of the decompressed bytes. Null when a batch is damaged; throws
+ * for a format or compression that no producer of ours writes.
  */
 export function decodeRecordBatches(batches: Buffer, partition: Partition, from: Offset): readonly LogRecord[] | null {
   const records: LogRecord[] = []
@@ -28,7 +28,7 @@ export function decodeRecordBatches(batches: Buffer, partition: Partition, from:
 
 function decodeInto(records: LogRecord[], batch: Buffer, partition: Partition, from: Offset): void {
   const attributes = batch.readInt16BE(BATCH.attributesAt)
-  // Marks of transactions: nobody's data.
+  // Control batches mark transactions and hold no records of ours.
   if ((attributes & CONTROL) !== 0) return
   const baseOffset = Number(batch.readBigInt64BE(0))
   const baseTimestampMs = Number(batch.readBigInt64BE(BATCH.baseTimestampAt))
@@ -37,7 +37,7 @@ function decodeInto(records: LogRecord[], batch: Buffer, partition: Partition, f
   const body = decompressRecords(attributes & COMPRESSION, batch.subarray(BATCH.headerBytes))
   let at = 0
 
-  /** Zigzag; arithmetic, not shifts, because differences of times exceed 32 bits. */
+  /** Zigzag; arithmetic, not shifts, because time differences exceed 32 bits. */
   function varint(): number {
     let value = 0
     for (let scale = 1; ; scale *= 128) {

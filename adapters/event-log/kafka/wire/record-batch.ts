@@ -2,20 +2,20 @@ import { crc32c } from './crc32c.ts'
 
 export type KafkaRecord = { readonly value: Uint8Array; readonly timestampMs: number }
 
-/** Names the producer and the place of the batch's first record in its sequence, so that the broker knows a repeat. */
+/** The producer and the place of the batch's first record in its sequence, so that the broker recognises a repeat. */
 export type KafkaSequence = { readonly producerId: bigint; readonly producerEpoch: number; readonly firstSequence: number }
 
 export type RecordCompression = { readonly type: number; compress(records: Buffer): Uint8Array }
 
 /**
- * A record batch of message format 2 (https://kafka.apache.org/documentation/#recordbatch), in one buffer that is written
- * once. kafkajs copies every record several times while it encodes, which cost three times the rest of an append.
+ * A record batch of message format 2 (https://kafka.apache.org/documentation/#recordbatch), in one buffer that is written once.
+ * kafkajs copies every record several times while it encodes, which cost three times the rest of an append.
  */
 export function encodeRecordBatch(records: readonly KafkaRecord[], sequence: KafkaSequence, compression: RecordCompression): Buffer {
   const baseTimestampMs = records[0]?.timestampMs ?? 0
   const maxTimestampMs = records.reduce((max, { timestampMs }) => Math.max(max, timestampMs), baseTimestampMs)
   const plain = encodeRecords(records, baseTimestampMs)
-  // A handful of bytes only grows.
+  // A few bytes only grow when compressed.
   const body = plain.length < COMPRESSED_BYTES_MIN ? plain : compression.compress(plain)
   const isCompressed = body !== plain
   const batch = Buffer.allocUnsafe(BATCH.headerBytes + body.length)
@@ -53,13 +53,13 @@ function encodeRecords(records: readonly KafkaRecord[], baseTimestampMs: number)
   return encoded
 }
 
-/** Bytes of a record after the length that stands before it. */
+/** Bytes of a record after its length field. */
 function recordBytes({ value, timestampMs }: KafkaRecord, index: number, baseTimestampMs: number): number {
   const lengths = varintBytes(timestampMs - baseTimestampMs) + varintBytes(index) + varintBytes(NO_KEY) + varintBytes(value.length)
   return 1 + lengths + value.length + varintBytes(NO_HEADERS)
 }
 
-/** Zigzag: small numbers of either sign are short. Arithmetic, not shifts, because differences of times exceed 32 bits. */
+/** Zigzag: small numbers of either sign are short. Arithmetic, not shifts, because time differences exceed 32 bits. */
 function zigzag(value: number): number {
   return value >= 0 ? value * 2 : -value * 2 - 1
 }
@@ -81,7 +81,7 @@ function writeVarint(buffer: Buffer, at: number, value: number): number {
   return end + 1
 }
 
-/** Where the fields of a batch are; the base offset stands at 0. The checksum is of what stands behind it. */
+/** Positions of the fields of a batch; the base offset stands at 0. The checksum covers the bytes after it. */
 export const BATCH = {
   lengthAt: 8,
   lengthEndsAt: 12,

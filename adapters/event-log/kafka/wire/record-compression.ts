@@ -2,8 +2,9 @@ import * as zlib from 'node:zlib'
 import type { RecordCompression } from './record-batch.ts'
 
 /**
- * zstd where Node has it (22.15 and later), at its fastest level, else gzip. Of batches of usage events zstd makes a sixth,
- * for a quarter of what gzip costs. It runs on this thread: handing 100 KB to another one costs more than it takes.
+ * zstd where Node has it (22.15 and later), at its fastest level, otherwise gzip. zstd compresses batches of usage events to a
+ * sixth, for a quarter of what gzip costs. It runs on this thread: handing 100 KB to another thread costs more than compressing
+ * it.
  */
 export function bestCompression(): RecordCompression {
   if (typeof zlib.zstdCompressSync !== 'function') {
@@ -20,18 +21,18 @@ function zstdCompress(records: Buffer): Uint8Array {
   })
 }
 
-/** `type` as record batches number it; throws for a compression that this process cannot undo. */
+/** `type` is the number in record batches; throws for a compression that this process cannot undo. */
 export function decompressRecords(type: number, records: Buffer): Buffer {
   if (type === NONE) return records
   if (type === GZIP) return zlib.gunzipSync(records, { chunkSize: chunkBytes(records.length * 8) })
   if (type === ZSTD && typeof zlib.zstdDecompressSync === 'function') {
-    // One byte more than it is, or Node takes the piece for full and makes another.
+    // One byte more than the content, or Node takes the chunk for full and allocates another.
     return zlib.zstdDecompressSync(records, { chunkSize: chunkBytes(1 + (zstdContentBytes(records) ?? records.length * 8)) })
   }
   throw new Error(`a record batch is compressed with codec ${type}, and this process reads gzip (1) and, on Node 22.15 and later, zstd (4)`)
 }
 
-/** What the frame says of its content (RFC 8878, section 3.1.1.1): nothing when it was written as a stream. */
+/** The size that the frame states for its content (RFC 8878, section 3.1.1.1); null when it was written as a stream. */
 function zstdContentBytes(frame: Buffer): number | null {
   const descriptor = frame[4] ?? 0
   const isSingleSegment = (descriptor & 0b10_0000) !== 0
@@ -53,12 +54,12 @@ function chunkBytes(wanted: number): number {
   return Math.min(CHUNK_BYTES_MAX, Math.max(CHUNK_BYTES_MIN, wanted))
 }
 
-/** As record batches number them. */
+/** Numbers of the compressions in record batches. */
 const NONE = 0
 const GZIP = 1
 const ZSTD = 4
 const ZSTD_HEAD_BYTES = 5
 const ZSTD_DICTIONARY_ID_BYTES = [0, 1, 2, 4]
-/** Room for the result in one piece, mostly; the default of 16 KB makes it of many. */
+/** Room for most results in one chunk; with the default of 16 KB Node makes many. */
 const CHUNK_BYTES_MIN = 4 * 1024
 const CHUNK_BYTES_MAX = 2 * 1024 * 1024
