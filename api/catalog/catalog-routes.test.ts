@@ -21,6 +21,8 @@ import { catalogRoutes } from './catalog-routes.ts'
 
 const TENANT = 'default' as TenantKey
 const ADMIN = 'tg_admin'
+const FROM = '2026-02-01T00:00:00Z'
+const TO = '2027-02-01T00:00:00Z'
 const log = pino({ level: 'silent' })
 const hashSecret = (secret: string) => createHash('sha256').update(secret).digest('hex')
 
@@ -516,6 +518,64 @@ describe('the catalog over HTTP', () => {
         status: 404,
         body: { code: 'unknown_subscription' },
       })
+    })
+  })
+
+  describe('terms of billing', () => {
+    const TERMS = {
+      baseFeeTiming: 'arrears',
+      proration: { baseFee: 'none', tiers: 'scaled' },
+      minimum: { amount: '100.5', counts: ['usage'] },
+      thresholdAmount: '1000',
+      credits: [{ amount: '5', priority: 1, expires: 'periodEnd' }],
+    }
+    const CHARGE = { key: 'tokens', feature: 'tokens', filter: {}, price: { model: 'flat', unitAmount: '1' } }
+
+    test('of a plan, its charges, a customer and a subscription are kept as they were put', async () => {
+      const charges = [{ ...CHARGE, minimum: '1', maximum: '2.5', taxRates: ['vat'] }]
+      expect(await ok('PUT', '/v1/plans/terms', { ...plan(), ...TERMS, charges })).toMatchObject({ ...TERMS, charges })
+      expect(await ok('GET', '/v1/plans/terms')).toMatchObject({ version: 1, ...TERMS, charges })
+      expect(await ok('PUT', '/v1/plans/terms', { ...plan(), ...TERMS, charges })).toMatchObject({ version: 1 })
+      const billed = { currency: 'EUR', taxRates: ['vat'], taxExempt: true, taxId: 'DE1', address: 'Street 1', graceMs: 0, dueDays: 14 }
+      expect(await ok('PUT', '/v1/customers/termed', billed)).toMatchObject(billed)
+      expect(await ok('GET', '/v1/customers/termed')).toMatchObject(billed)
+      const terms = {
+        timezone: 'Europe/Berlin',
+        commitment: { amount: '500', from: '2026-02-01T00:00:00.000Z', to: '2027-02-01T00:00:00.000Z', counts: ['usage'] },
+      }
+      const { id } = await ok('POST', '/v1/subscriptions', { customer: 'termed', plan: 'terms', ...terms })
+      expect(await ok('GET', `/v1/subscriptions/${id}`)).toMatchObject(terms)
+      await ok('POST', `/v1/subscriptions/${id}/change`, { plan: 'pro', at: 'now', invoice: 'now', resetAnchor: true })
+      const moved = (await stores.subscriptions.list(TENANT, {}, { limit: 1_000 })).data.find((each) => each.id === id)
+      expect(moved?.phases.at(-1)).toMatchObject({ plan: 'pro', invoiceNow: true, anchorMs: nowMs })
+      nowMs += 60_000
+      await ok('POST', `/v1/subscriptions/${id}/cancel`, { at: 'now', invoice: 'now' })
+      expect((await stores.subscriptions.list(TENANT, {}, { limit: 1_000 })).data.find((each) => each.id === id)?.endInvoiceNow).toBe(true)
+    })
+
+    test.each([
+      { body: { minimum: { amount: '0.001' } }, code: 'amount_too_fine', field: 'minimum.amount' },
+      { body: { thresholdAmount: -1 }, code: 'invalid_amount', field: 'thresholdAmount' },
+      { body: { credits: [{ amount: 'NaN' }] }, code: 'amount_too_fine', field: 'credits[0].amount' },
+      { body: { charges: [{ ...CHARGE, minimum: '2', maximum: '1' }] }, code: 'invalid_amount', field: 'charges[0].maximum' },
+    ])('a plan with $body is refused as $code', async ({ body, code, field }) => {
+      expect(await call('PUT', '/v1/plans/bad', { ...plan(), ...body })).toMatchObject({ status: 400, body: { code, errors: [{ field }] } })
+    })
+
+    test.each([
+      { terms: { timezone: 'Mars/Olympus' }, code: 'unknown_timezone', field: 'timezone' },
+      { terms: { commitment: { amount: '1.001', from: FROM, to: TO } }, code: 'amount_too_fine', field: 'commitment.amount' },
+      { terms: { commitment: { amount: '1', from: TO, to: FROM } }, code: 'invalid_amount', field: 'commitment.to' },
+    ])('a subscription with $terms is refused as $code', async ({ terms, code, field }) => {
+      const answer = await call('POST', '/v1/subscriptions', { customer: 'acme', plan: 'pro', ...terms })
+      expect(answer).toMatchObject({ status: 400, body: { code, errors: [{ field }] } })
+    })
+
+    test('a plan in another currency is refused: the currency of a subscription is fixed', async () => {
+      await ok('PUT', '/v1/plans/dollars', { ...plan(), currency: 'USD' })
+      const { id } = await ok('POST', '/v1/subscriptions', { customer: 'acme', plan: 'pro' })
+      const change = await call('POST', `/v1/subscriptions/${id}/change`, { plan: 'dollars', at: 'periodEnd' })
+      expect(change).toMatchObject({ status: 409, body: { code: 'currency_mismatch' } })
     })
   })
 

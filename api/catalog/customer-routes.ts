@@ -1,8 +1,9 @@
 import type { Static } from 'typebox'
 import type { CustomerStore } from '../../adapters/database/customers/customer-store.ts'
+import { currencyOf } from '../../domain/billing/money.ts'
 import type { Customer } from '../../domain/catalog/customer.ts'
 import type { CustomerKey } from '../../domain/identity.ts'
-import { orThrow, RefusalError, refuse, refuseField } from '../../domain/refusal.ts'
+import { isRefusal, type Outcome, orThrow, RefusalError, refuse, refuseField } from '../../domain/refusal.ts'
 import { CustomerInputSchema, CustomerSchema, KeyParamsSchema, PageQuerySchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
 
@@ -14,13 +15,14 @@ const METADATA_CHARACTERS_MAX = 16_384
 export function customerRoutes({ customers }: CustomerRoutesDeps): (app: HttpApp) => Promise<void> {
   return async (app) => {
     app.put('/v1/customers/:key', { config: { scope: 'manage' }, schema: PUT_CUSTOMER }, async (request, reply) => {
-      const { name = null, email = null, subjects = [], metadata = {} } = request.body
+      const { name = null, email = null, subjects = [], metadata = {}, ...billing } = request.body
       const characters = JSON.stringify(metadata).length
       if (characters > METADATA_CHARACTERS_MAX) {
         const tooLarge = refuse('metadata_too_large', { characters, charactersMax: METADATA_CHARACTERS_MAX })
         throw new RefusalError(refuseField('metadata', tooLarge))
       }
-      const customer = { key: request.params.key as CustomerKey, name, email, subjects: [...new Set(subjects)], metadata }
+      if (billing.currency !== undefined) orThrow(inField('currency', currencyOf(billing.currency)))
+      const customer = { key: request.params.key as CustomerKey, name, email, subjects: [...new Set(subjects)], metadata, ...billing }
       const { value, result } = orThrow(await customers.put(request.principal.tenant, customer))
       return reply.code(result === 'created' ? 201 : 200).send(customerJson(value))
     })
@@ -37,6 +39,11 @@ export function customerRoutes({ customers }: CustomerRoutesDeps): (app: HttpApp
 }
 
 const LIMIT_DEFAULT = 100
+
+function inField<Value>(field: string, outcome: Outcome<Value>): Outcome<Value> {
+  return isRefusal(outcome) ? refuseField(field, outcome) : outcome
+}
+
 const TAGS = { tags: ['customers'] }
 
 const PUT_CUSTOMER = {
@@ -63,6 +70,7 @@ const LIST_CUSTOMERS = {
   response: { 200: PageSchema(CustomerSchema), ...REFUSALS },
 }
 
-function customerJson({ subjects, metadata, ...customer }: Customer): Static<typeof CustomerSchema> {
-  return { ...customer, subjects: [...subjects], metadata: { ...metadata } }
+function customerJson({ subjects, metadata, taxRates, ...customer }: Customer): Static<typeof CustomerSchema> {
+  const rates = taxRates === undefined ? {} : { taxRates: [...taxRates] }
+  return { ...customer, ...rates, subjects: [...subjects], metadata: { ...metadata } }
 }

@@ -62,11 +62,16 @@ const LIST_PLANS = {
   response: { 200: PageSchema(PlanSchema), ...REFUSALS },
 }
 
-function planJson({ plan, charges, entitlements, ...version }: PlanVersion): Static<typeof PlanSchema> {
+function planJson({ plan, charges, entitlements, minimum, credits, ...version }: PlanVersion): Static<typeof PlanSchema> {
   return {
     key: plan,
     ...version,
-    charges: charges.map(({ key, feature, filter, price }) => ({ key, feature, filter: filterJson(filter), price: priceJson(price) })),
+    ...(minimum !== undefined && { minimum: { amount: minimum.amount, ...(minimum.counts && { counts: [...minimum.counts] }) } }),
+    ...(credits !== undefined && { credits: [...credits] }),
+    charges: charges.map(({ key, feature, filter, price, taxRates, ...bounds }) => ({
+      ...{ key, feature, filter: filterJson(filter), price: priceJson(price), ...bounds },
+      ...(taxRates !== undefined && { taxRates: [...taxRates] }),
+    })),
     entitlements: entitlements.map(entitlementJson),
   }
 }

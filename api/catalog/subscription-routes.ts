@@ -27,6 +27,7 @@ import {
 } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
 import { instantJson, parseInstant, periodJson } from '../../schemas/http/instants.ts'
+import { readSubscriptionTerms, subscriptionTermsJson } from './subscription-terms.ts'
 
 export type SubscriptionRoutesDeps = {
   readonly subscriptions: SubscriptionStore
@@ -54,7 +55,9 @@ export function subscriptionRoutes(deps: SubscriptionRoutesDeps): (app: HttpApp)
         const { customer, plan, startAt, anchor } = request.body
         const startMs = startAt === undefined ? clock.now() : orThrow(parseInstant(startAt, 'startAt'))
         const anchorMs = anchor === undefined ? startMs : orThrow(parseInstant(anchor, 'anchor'))
-        const wanted = { customer: customer as CustomerKey, plan: plan as PlanKey, startMs, anchorMs }
+        const on = orThrow((await plans.get(tenant, plan as PlanKey)) ?? unknownPlan(plan))
+        const terms = orThrow(readSubscriptionTerms(request.body, on))
+        const wanted = { customer: customer as CustomerKey, plan: plan as PlanKey, startMs, anchorMs, ...terms }
         const subscription = orThrow(await subscriptions.create(tenant, wanted))
         return reply.code(201).send(await changed(tenant, subscription))
       },
@@ -85,7 +88,9 @@ export function subscriptionRoutes(deps: SubscriptionRoutesDeps): (app: HttpApp)
       const nowMs = clock.now()
       const canceled = await subscriptions.update(tenant, id, (subscription, planVersions) => {
         const atMs = changeInstant(subscription, intervalIn(planVersions, subscription, nowMs), request.body.at, nowMs)
-        return isRefusal(atMs) ? atMs : cancelSubscription(subscription, atMs)
+        if (isRefusal(atMs)) return atMs
+        const ended = cancelSubscription(subscription, atMs)
+        return request.body.invoice === 'now' ? { ...ended, endInvoiceNow: true } : ended
       })
       return await changed(tenant, orThrow(orThrow(canceled) ?? refuse('unknown_subscription', { subscription: id })))
     })
@@ -96,7 +101,12 @@ export function subscriptionRoutes(deps: SubscriptionRoutesDeps): (app: HttpApp)
       const nowMs = clock.now()
       const moved = await subscriptions.update(tenant, id, (subscription, planVersions): Outcome<Subscription> => {
         const atMs = changeInstant(subscription, intervalIn(planVersions, subscription, nowMs), request.body.at, nowMs)
-        return isRefusal(atMs) ? atMs : changePlan(subscription, { plan: to.plan, planVersion: to.version }, atMs)
+        if (isRefusal(atMs)) return atMs
+        const refusal = refuseOtherCurrency(id, planVersions, to)
+        if (refusal !== null) return refusal
+        const { invoice, resetAnchor } = request.body
+        const phase = { plan: to.plan, planVersion: to.version, ...(invoice === 'now' && { invoiceNow: true }) }
+        return changePlan(subscription, resetAnchor ? { ...phase, anchorMs: atMs } : phase, atMs)
       })
       return await changed(tenant, orThrow(orThrow(moved) ?? refuse('unknown_subscription', { subscription: id })))
     })
@@ -177,6 +187,7 @@ async function subscriptionJson(
     startAt: instantJson(startMs),
     anchor: instantJson(anchorMs),
     endAt: endMs === null ? null : instantJson(endMs),
+    ...subscriptionTermsJson(subscription),
     currentPeriod: periodJson(subscriptionPeriodAt(subscription, await intervalOfPhase(phase), nowMs)),
     phases: phases.map(({ plan, planVersion, ...span }) => ({
       plan,
@@ -185,6 +196,12 @@ async function subscriptionJson(
       endAt: span.endMs === null ? null : instantJson(span.endMs),
     })),
   }
+}
+
+/** The currency of a subscription is that of its plans, and fixed. */
+function refuseOtherCurrency(subscription: SubscriptionId, planVersions: readonly PlanVersion[], to: PlanVersion) {
+  const currency = planVersions[0]?.currency ?? to.currency
+  return currency === to.currency ? null : refuse('currency_mismatch', { subscription, currency, plan: to.plan, planCurrency: to.currency })
 }
 
 function unknownPlan(plan: string) {

@@ -2,16 +2,18 @@ import type { Static } from 'typebox'
 import type { FeatureStore } from '../../adapters/database/features/feature-store.ts'
 import type { MeterStore } from '../../adapters/database/meters/meter-store.ts'
 import type { ProductStore } from '../../adapters/database/products/product-store.ts'
+import { type Currency, currencyOf } from '../../domain/billing/money.ts'
 import type { Charge, Entitlement, Feature, PlanVersion } from '../../domain/catalog/plan.ts'
 import type { FeatureKey, MeterKey, PlanKey, ProductKey, TenantKey } from '../../domain/identity.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
-import { formatAmount, minorUnitDigits, parseAmount } from '../../domain/money.ts'
+import { formatAmount, parseAmount } from '../../domain/money.ts'
 import { isRefusal, type Outcome, refuse } from '../../domain/refusal.ts'
 import { validatePrice } from '../../rating/validate-price.ts'
 import type { PlanInputSchema } from '../../schemas/http/catalog.ts'
 import { createErrorList, type ErrorList } from '../error-list.ts'
 import { refuseWrongFields } from '../wrong-fields.ts'
 import { filterErrors } from './filter-errors.ts'
+import { readChargeBilling, readPlanBilling } from './plan-billing.ts'
 import { validateEntitlement } from './validate-entitlement.ts'
 
 type PlanInput = Static<typeof PlanInputSchema>
@@ -34,8 +36,9 @@ export async function validatePlan(stores: PlanReferences, tenant: TenantKey, ke
   if ((await stores.products.get(tenant, input.product as ProductKey)) === null) {
     errors.refuse('product', refuse('unknown_product', { product: input.product }))
   }
-  const currency = minorUnitDigits(input.currency)
-  if (isRefusal(currency)) errors.refuse('currency', currency)
+  const known = currencyOf(input.currency)
+  if (isRefusal(known)) errors.refuse('currency', known)
+  const currency = isRefusal(known) ? null : known
   const plan: Plan = {
     plan: key,
     product: input.product as ProductKey,
@@ -43,7 +46,8 @@ export async function validatePlan(stores: PlanReferences, tenant: TenantKey, ke
     currency: input.currency,
     interval: input.interval,
     baseFee: readBaseFee(input.baseFee ?? null, errors),
-    charges: charges.flatMap((charge, index) => readCharge(charge, `charges[${index}]`, references, errors)),
+    ...readPlanBilling(input, currency, errors),
+    charges: charges.flatMap((charge, index) => readCharge(charge, `charges[${index}]`, references, currency, errors)),
     entitlements: entitlements.flatMap((entitlement, index) => readEntitlement(entitlement, `entitlements[${index}]`, references, errors)),
   }
   refuseRepeated(charges, ({ key: charge }) => charge, 'charges', 'key', errors)
@@ -83,7 +87,13 @@ function readBaseFee(input: string | number | null, errors: ErrorList): string |
   return null
 }
 
-function readCharge(input: ChargeInput, field: string, references: References, errors: ErrorList): readonly Charge[] {
+function readCharge(
+  input: ChargeInput,
+  field: string,
+  references: References,
+  currency: Currency | null,
+  errors: ErrorList,
+): readonly Charge[] {
   const feature = references.feature(input.feature)
   const filter = input.filter ?? {}
   if (feature === undefined) {
@@ -99,7 +109,8 @@ function readCharge(input: ChargeInput, field: string, references: References, e
     }
   }
   const price = validatePrice(input.price, `${field}.price`)
-  if (!isRefusal(price)) return [{ key: input.key, feature: input.feature as FeatureKey, filter, price }]
+  const billing = readChargeBilling(input, field, currency, errors)
+  if (!isRefusal(price)) return [{ key: input.key, feature: input.feature as FeatureKey, filter, price, ...billing }]
   errors.addAll(price.code, price.errors ?? [])
   return []
 }

@@ -41,6 +41,8 @@ export type Subscription = {
   /** Unused fees are given back at once at the end. Absent: with the closing invoice. */
   readonly endInvoiceNow?: boolean
   readonly commitment?: Commitment
+  /** Keys of coupons, in the order in which they are used. */
+  readonly coupons?: readonly string[]
 }
 
 /** `canceled` still runs until its end, which is known; `ended` is over. */
@@ -96,17 +98,20 @@ export function cancelSubscription(subscription: Subscription, atMs: InstantMs):
 /** More changes of plan than this are a misuse of subscriptions. */
 export const PHASES_MAX = 1_000
 
-/** Changes to another plan version from `atMs` on. Changes planned for later are replaced; choosing the present version again calls a change off. */
+/**
+ * Changes to another plan version from `atMs` on. Changes planned for later are replaced; choosing the present version again
+ * calls a change off, unless it moves the anchor.
+ */
 export function changePlan(
   subscription: Subscription,
-  to: { readonly plan: PlanKey; readonly planVersion: number },
+  to: Pick<SubscriptionPhase, 'plan' | 'planVersion' | 'anchorMs' | 'invoiceNow'>,
   atMs: InstantMs,
 ): Outcome<Subscription> {
   const { id, startMs, endMs } = subscription
   if (endMs !== null && atMs >= endMs) return refuse('subscription_ended', { subscription: id, endMs })
   const kept = subscription.phases.filter((phase) => phase.startMs < atMs)
   const inForce = kept.at(-1)
-  if (inForce !== undefined && inForce.plan === to.plan && inForce.planVersion === to.planVersion) {
+  if (inForce !== undefined && inForce.plan === to.plan && inForce.planVersion === to.planVersion && to.anchorMs === undefined) {
     return { ...subscription, phases: endingLast(kept, endMs) }
   }
   if (kept.length >= PHASES_MAX) return refuse('too_many_changes', { subscription: id, changesMax: PHASES_MAX })

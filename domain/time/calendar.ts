@@ -163,6 +163,11 @@ function months(stepMonths: number, schedule: ResetSchedule, zone: IANAZone | nu
   }
 }
 
+/** Whether it is a name of the IANA database that this system knows. */
+export function isTimeZone(name: string): boolean {
+  return IANAZone.isValidZone(name)
+}
+
 /** Null for UTC, which needs arithmetic only. */
 function zoneOf(timezone: string): IANAZone | null {
   if (timezone === 'UTC' || timezone === 'Etc/UTC') return null

@@ -5,6 +5,7 @@ import { EXPRESSION_CHARS_MAX } from '../../domain/metering/meter-expression.ts'
 import { EVENT_TYPE_CHARS_MAX } from '../../domain/metering/usage-event.ts'
 import { SCOPES } from '../../domain/principal.ts'
 import { PLAN_INTERVALS, RESET_INTERVALS } from '../../domain/time/intervals.ts'
+import { CHARGE_BILLING, CUSTOMER_BILLING, PLAN_BILLING, SUBSCRIPTION_BILLING } from './billing-terms.ts'
 import { DecimalInputSchema, DecimalSchema, InstantSchema, KeySchema, ListQuerySchema, ProblemSchema } from './common.ts'
 import { PriceInputSchema, PriceSchema, RatedLineSchema } from './price.ts'
 
@@ -165,9 +166,13 @@ export const PlanInputSchema = Type.Object(
     currency: Type.String({ maxLength: 16, description: 'ISO 4217', examples: ['USD'] }),
     interval: OneOf(PLAN_INTERVALS),
     baseFee: Type.Optional(Nullable(DecimalInputSchema)),
+    ...PLAN_BILLING,
     charges: Type.Optional(
       Type.Array(
-        Type.Object({ key: KeySchema, feature: KeySchema, filter: Type.Optional(FilterSchema), price: PriceInputSchema }, CLOSED),
+        Type.Object(
+          { key: KeySchema, feature: KeySchema, filter: Type.Optional(FilterSchema), price: PriceInputSchema, ...CHARGE_BILLING },
+          CLOSED,
+        ),
         {
           maxItems: CHARGES_MAX,
         },
@@ -185,7 +190,8 @@ export const PlanSchema = Type.Object({
   currency: Type.String(),
   interval: OneOf(PLAN_INTERVALS),
   baseFee: Nullable(DecimalSchema),
-  charges: Type.Array(Type.Object({ key: KeySchema, feature: KeySchema, filter: FilterSchema, price: PriceSchema })),
+  ...PLAN_BILLING,
+  charges: Type.Array(Type.Object({ key: KeySchema, feature: KeySchema, filter: FilterSchema, price: PriceSchema, ...CHARGE_BILLING })),
   entitlements: Type.Array(
     Type.Object({
       feature: KeySchema,
@@ -219,6 +225,7 @@ export const CustomerInputSchema = Type.Object(
       }),
     ),
     metadata: Type.Optional(Type.Record(Type.String(), Type.Unknown(), { maxProperties: METADATA_PROPERTIES_MAX })),
+    ...CUSTOMER_BILLING,
   },
   CLOSED,
 )
@@ -228,6 +235,7 @@ export const CustomerSchema = Type.Object({
   email: Nullable(Type.String()),
   subjects: Type.Array(Type.String()),
   metadata: Type.Record(Type.String(), Type.Unknown()),
+  ...CUSTOMER_BILLING,
 })
 
 export const SubscriptionInputSchema = Type.Object(
@@ -236,12 +244,24 @@ export const SubscriptionInputSchema = Type.Object(
     plan: KeySchema,
     startAt: Type.Optional({ ...InstantSchema, description: 'Now when absent; may be past or to come' }),
     anchor: Type.Optional({ ...InstantSchema, description: 'Billing and reset periods count from here; the start when absent' }),
+    ...SUBSCRIPTION_BILLING,
   },
   CLOSED,
 )
 const MomentSchema = OneOf(['now', 'periodEnd'])
-export const CancelInputSchema = Type.Object({ at: MomentSchema }, CLOSED)
-export const ChangeInputSchema = Type.Object({ plan: KeySchema, at: MomentSchema }, CLOSED)
+const InvoiceMomentSchema = Type.Enum(['next', 'now'], {
+  description: 'When fees of the change are billed: with the next document (default), or by one of their own',
+})
+export const CancelInputSchema = Type.Object({ at: MomentSchema, invoice: Type.Optional(InvoiceMomentSchema) }, CLOSED)
+export const ChangeInputSchema = Type.Object(
+  {
+    plan: KeySchema,
+    at: MomentSchema,
+    invoice: Type.Optional(InvoiceMomentSchema),
+    resetAnchor: Type.Optional(Type.Boolean({ description: 'Periods count from the change on' })),
+  },
+  CLOSED,
+)
 export const SubscriptionQuerySchema = Type.Object({ ...ListQuerySchema.properties, customer: Type.Optional(KeySchema) })
 
 export const PeriodSchema = Type.Object(
@@ -257,6 +277,7 @@ export const SubscriptionSchema = Type.Object({
   startAt: InstantSchema,
   anchor: InstantSchema,
   endAt: Nullable(InstantSchema),
+  ...SUBSCRIPTION_BILLING,
   currentPeriod: PeriodSchema,
   phases: Type.Array(Type.Object({ ...PhaseSchema, startAt: InstantSchema, endAt: Nullable(InstantSchema) })),
 })

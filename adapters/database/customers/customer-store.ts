@@ -1,5 +1,5 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
-import type { Customer } from '../../../domain/catalog/customer.ts'
+import type { Customer, CustomerBilling } from '../../../domain/catalog/customer.ts'
 import type { CustomerKey, TenantKey } from '../../../domain/identity.ts'
 import { type Outcome, type Refusal, refuse, refuseFields } from '../../../domain/refusal.ts'
 import type { DatabaseSession, DatabaseTables, Json } from '../database-session.ts'
@@ -28,6 +28,7 @@ declare module '../database-session.ts' {
       name: string | null
       email: string | null
       metadata: Json<Readonly<Record<string, unknown>>>
+      billing: Json<CustomerBilling>
     }
     customer_subjects: { tenant: string; subject: string; customer: string; position: number }
   }
@@ -43,13 +44,13 @@ export function sqlCustomerStore(session: DatabaseSession): CustomerStore {
   return {
     put: (tenant, customer) =>
       session.write(async ({ db, announce }) => {
-        const { key, name, email } = customer
+        const { key, name, email, subjects: _subjects, metadata, ...billing } = customer
         await lockNames(db, tenant, [key, ...customer.subjects])
         const refusal = await refuseTakenNames(db, tenant, customer)
         if (refusal !== null) return refusal
         const stored = (await selectCustomers(db, tenant, [key]))[0]
         if (stored !== undefined && hasSameContent(stored, customer)) return { value: stored, result: 'same' }
-        const columns = { name, email, metadata: JSON.stringify(customer.metadata) }
+        const columns = { name, email, metadata: JSON.stringify(metadata), billing: JSON.stringify(billing) }
         await db
           .insertInto('customers')
           .values({ tenant, key, ...columns })
@@ -141,6 +142,7 @@ async function selectCustomers(db: Kysely<DatabaseTables>, tenant: TenantKey, ke
     email: row.email,
     subjects: (byCustomer.get(row.key) ?? []).map(({ subject }) => subject),
     metadata: row.metadata,
+    ...row.billing,
   }))
 }
 

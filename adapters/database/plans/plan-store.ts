@@ -31,10 +31,14 @@ declare module '../database-session.ts' {
       base_fee: string | null
       charges: Json<readonly Charge[]>
       entitlements: Json<readonly Entitlement[]>
+      billing: Json<PlanBilling>
       created_at: Date
     }
   }
 }
+
+/** Fields of a plan that have a default. */
+type PlanBilling = Pick<PlanVersion, 'baseFeeTiming' | 'proration' | 'minimum' | 'thresholdAmount' | 'credits'>
 
 declare module '../changes.ts' {
   interface Topics {
@@ -119,12 +123,14 @@ export function planVersionOf(row: Selectable<DatabaseTables['plan_versions']>):
     currency: row.currency,
     interval: row.interval,
     baseFee: row.base_fee,
+    ...row.billing,
     charges: row.charges,
     entitlements: row.entitlements,
   }
 }
 
 function columnsOf(tenant: TenantKey, version: PlanVersion, createdAt: Date) {
+  const { baseFeeTiming, proration, minimum, thresholdAmount, credits } = version
   return {
     tenant,
     plan: version.plan,
@@ -136,6 +142,7 @@ function columnsOf(tenant: TenantKey, version: PlanVersion, createdAt: Date) {
     base_fee: version.baseFee,
     charges: JSON.stringify(version.charges),
     entitlements: JSON.stringify(version.entitlements),
+    billing: JSON.stringify({ baseFeeTiming, proration, minimum, thresholdAmount, credits }),
     created_at: createdAt,
   }
 }

@@ -3,7 +3,7 @@ import type { PlanVersion } from '../../../domain/catalog/plan.ts'
 import type { Subscription } from '../../../domain/catalog/subscription.ts'
 import type { CustomerKey, InstantMs, PlanKey, SubscriptionId, TenantKey } from '../../../domain/identity.ts'
 import { isRefusal, type Outcome, refuse, refuseField } from '../../../domain/refusal.ts'
-import type { DatabaseSession, DatabaseTables } from '../database-session.ts'
+import type { DatabaseSession, DatabaseTables, Json } from '../database-session.ts'
 import { keyAfter, type Page, type PageRequest, pageOf } from '../page.ts'
 import { planVersionOf } from '../plans/plan-store.ts'
 import { createRecordId } from '../record-id.ts'
@@ -12,7 +12,7 @@ export type SubscriptionStore = {
   /** On the plan's latest version. Refused: `unknown_customer`, `unknown_plan`, `too_many_subscriptions`. */
   create(
     tenant: TenantKey,
-    wanted: Pick<Subscription, 'customer' | 'startMs' | 'anchorMs'> & { readonly plan: PlanKey },
+    wanted: Pick<Subscription, 'customer' | 'startMs' | 'anchorMs' | 'timezone' | 'commitment' | 'coupons'> & { readonly plan: PlanKey },
   ): Promise<Outcome<Subscription>>
   get(tenant: TenantKey, id: SubscriptionId): Promise<Subscription | null>
   list(tenant: TenantKey, filter: { customer?: CustomerKey }, page: PageRequest): Promise<Page<Subscription>>
@@ -29,7 +29,15 @@ export type SubscriptionStore = {
 
 declare module '../database-session.ts' {
   interface DatabaseTables {
-    subscriptions: { tenant: string; id: string; customer: string; start_at: Date; anchor_at: Date; end_at: Date | null }
+    subscriptions: {
+      tenant: string
+      id: string
+      customer: string
+      start_at: Date
+      anchor_at: Date
+      end_at: Date | null
+      billing: Json<SubscriptionBilling>
+    }
     subscription_phases: {
       tenant: string
       subscription: string
@@ -38,9 +46,13 @@ declare module '../database-session.ts' {
       plan_version: number
       start_at: Date
       end_at: Date | null
+      anchor_at: Date | null
+      invoice_now: boolean
     }
   }
 }
+
+type SubscriptionBilling = Pick<Subscription, 'timezone' | 'commitment' | 'coupons' | 'endInvoiceNow'>
 
 declare module '../changes.ts' {
   interface Topics {
@@ -54,7 +66,7 @@ export const OPEN_SUBSCRIPTIONS_MAX = 100
 
 export function sqlSubscriptionStore(session: DatabaseSession): SubscriptionStore {
   return {
-    create: (tenant, { customer, plan, startMs, anchorMs }) =>
+    create: (tenant, { customer, plan, startMs, anchorMs, ...billing }) =>
       session.write(async ({ db, announce }) => {
         const owner = await db
           .selectFrom('customers')
@@ -88,11 +100,15 @@ export function sqlSubscriptionStore(session: DatabaseSession): SubscriptionStor
           startMs,
           anchorMs,
           endMs: null,
+          ...billing,
           phases: [{ plan, planVersion: version.latest_version, startMs, endMs: null }],
         }
         await db
           .insertInto('subscriptions')
-          .values({ tenant, id: subscription.id, customer, start_at: new Date(startMs), anchor_at: new Date(anchorMs), end_at: null })
+          .values({
+            ...{ tenant, id: subscription.id, customer, start_at: new Date(startMs), anchor_at: new Date(anchorMs), end_at: null },
+            billing: billingOf(subscription),
+          })
           .execute()
         await insertPhases(db, tenant, subscription)
         announce({ tenant, topic: 'subscriptions', key: customer })
@@ -136,7 +152,12 @@ export function sqlSubscriptionStore(session: DatabaseSession): SubscriptionStor
         const decided = subscriptions.map((subscription) => decide(subscription, planVersions))[0] ?? null
         if (decided === null || isRefusal(decided)) return decided
         const end_at = decided.endMs === null ? null : new Date(decided.endMs)
-        await db.updateTable('subscriptions').set({ end_at }).where('tenant', '=', tenant).where('id', '=', id).execute()
+        await db
+          .updateTable('subscriptions')
+          .set({ end_at, billing: billingOf(decided) })
+          .where('tenant', '=', tenant)
+          .where('id', '=', id)
+          .execute()
         await db.deleteFrom('subscription_phases').where('tenant', '=', tenant).where('subscription', '=', id).execute()
         await insertPhases(db, tenant, decided)
         announce({ tenant, topic: 'subscriptions', key: decided.customer })
@@ -167,11 +188,14 @@ export async function withPhases(
     startMs: instantOf(row.start_at),
     anchorMs: instantOf(row.anchor_at),
     endMs: row.end_at === null ? null : instantOf(row.end_at),
+    ...row.billing,
     phases: (bySubscription.get(row.id) ?? []).map((phase) => ({
       plan: phase.plan as PlanKey,
       planVersion: phase.plan_version,
       startMs: instantOf(phase.start_at),
       endMs: phase.end_at === null ? null : instantOf(phase.end_at),
+      ...(phase.anchor_at !== null && { anchorMs: instantOf(phase.anchor_at) }),
+      ...(phase.invoice_now && { invoiceNow: true }),
     })),
   }))
 }
@@ -206,8 +230,14 @@ async function insertPhases(db: Kysely<DatabaseTables>, tenant: TenantKey, { id,
     plan_version: phase.planVersion,
     start_at: new Date(phase.startMs),
     end_at: phase.endMs === null ? null : new Date(phase.endMs),
+    anchor_at: phase.anchorMs === undefined ? null : new Date(phase.anchorMs),
+    invoice_now: phase.invoiceNow ?? false,
   }))
   await db.insertInto('subscription_phases').values(rows).execute()
+}
+
+function billingOf({ timezone, commitment, coupons, endInvoiceNow }: Subscription): string {
+  return JSON.stringify({ timezone, commitment, coupons, endInvoiceNow })
 }
 
 function instantOf(date: Date): InstantMs {

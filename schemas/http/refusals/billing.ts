@@ -1,4 +1,4 @@
-import type { FieldsOf, RefusalRows } from './refusal-row.ts'
+import { type FieldsOf, type RefusalRows, wrongField } from './refusal-row.ts'
 
 /** Invoices, credits, notes and what they are made of. */
 export const BILLING_REFUSALS = {
@@ -9,6 +9,7 @@ export const BILLING_REFUSALS = {
     detail: ({ amount, currency, digits }: { amount: string; currency: string; digits: number }) =>
       `'${amount.slice(0, 40)}' is no amount in ${currency}; give a decimal below 10^15 with at most ${digits} fractional digits.`,
   },
+  invalid_amount: wrongField('An amount or a term of billing is out of its bounds.'),
   currency_mismatch: {
     status: 409,
     means: 'The plan is in another currency than the subscription, whose currency is fixed.',

@@ -1,0 +1,14 @@
+-- What documents are made by, beside prices: how a plan's fees are timed and shared, a subscription's terms, a customer's.
+
+-- baseFeeTiming, proration, minimum, thresholdAmount, credits; what is not there has its default.
+ALTER TABLE plan_versions ADD COLUMN billing jsonb NOT NULL DEFAULT '{}';
+
+-- currency, taxRates, taxExempt, taxId, address, graceMs, dueDays.
+ALTER TABLE customers ADD COLUMN billing jsonb NOT NULL DEFAULT '{}';
+
+-- timezone, commitment, coupons, endInvoiceNow.
+ALTER TABLE subscriptions ADD COLUMN billing jsonb NOT NULL DEFAULT '{}';
+
+-- Where a change moved the grid of periods to, and whether its fees are billed at once.
+ALTER TABLE subscription_phases ADD COLUMN anchor_at timestamptz;
+ALTER TABLE subscription_phases ADD COLUMN invoice_now boolean NOT NULL DEFAULT false;
