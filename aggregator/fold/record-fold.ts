@@ -1,7 +1,7 @@
 import type { CounterDelta, SettledHold } from '../../adapters/counters/counters.ts'
 import type { StoredEvent } from '../../adapters/usage-store/usage-store.ts'
 import type { InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
-import { type CompiledMeter, isNoted, type NotedQuantity, type Unreadable } from '../../domain/metering/compiled-meter.ts'
+import { type CompiledMeter, isNoted, type Unreadable } from '../../domain/metering/compiled-meter.ts'
 import { NO_DATA, parsedData } from '../../domain/metering/event-data.ts'
 import { isAdditive } from '../../domain/metering/meter.ts'
 import type { UsageEvent, UsageEventBatch } from '../../domain/metering/usage-event.ts'
@@ -157,7 +157,7 @@ function countInPlan(state: FoldState, event: StoredEvent, plan: EventPlan, cust
         continue
       }
       const reading = isNoted(read) ? read.quantity : read
-      if (isNoted(read) && isCounted) tallyNote(state.tally, read)
+      if (isNoted(read) && isCounted) state.tally.rounded++
       if (isCounted) {
         if (entry === NO_ENTRY) entry = openEntry(state.windows, group, customer, event, dimensions)
         countInEntry(state.windows, entry, foldMeter, reading, occurredAtMs, offset, index)
@@ -168,11 +168,6 @@ function countInPlan(state: FoldState, event: StoredEvent, plan: EventPlan, cust
     }
   }
   return data
-}
-
-function tallyNote(tally: FoldTally, { isRounded, unread }: NotedQuantity): void {
-  if (isRounded) tally.rounded++
-  if (unread !== null) tally.unreadable[unread]++
 }
 
 /** Usage that is said outright counts for the meter that it names, and for every counter of that meter whose filter it passes. */

@@ -133,9 +133,8 @@ function eventJson(event: StoredEvent, metersByType: ReadonlyMap<string, readonl
   for (const meter of metersByType.get(event.type) ?? []) {
     const reading = readMeterValue(meter, data)
     if (reading === null) continue
-    const reason = 'unreadable' in reading ? reading.unreadable : (reading.note?.unread ?? null)
-    if (reason !== null) uncounted.push({ meter: meter.key, reason })
-    if ('note' in reading && reading.note?.isRounded) rounded.push({ meter: meter.key, counted: formatQuantity(reading.value) })
+    if ('unreadable' in reading) uncounted.push({ meter: meter.key, reason: reading.unreadable })
+    else if (reading.note !== undefined) rounded.push({ meter: meter.key, counted: formatQuantity(reading.value) })
   }
   return {
     id: event.id,

@@ -5,7 +5,7 @@ import type { Meter } from '../../domain/metering/meter.ts'
 import { readMeterValue } from '../../domain/metering/metering.ts'
 import { RESERVED_TYPE_PREFIX } from '../../domain/metering/usage-report.ts'
 
-/** Events of one type that counted for nothing, or in part, for one reason. */
+/** Events of one type that counted for nothing, for one reason. */
 export type UncountedGroup = {
   readonly type: string
   /** Null for `unread_type`: no meter reads the type. */
@@ -63,11 +63,10 @@ export function createUncountedEvents(meters: readonly Meter[]): UncountedEvents
   }
 }
 
-/** Why a value of the event does not count for the meter; null when all of them do, or the meter does not select the event. */
+/** Why the event does not count for the meter; null when it does, or the meter does not select it. */
 function uncountedReason(meter: Meter, data: object): Unreadable | null {
   const reading = readMeterValue(meter, data)
-  if (reading === null) return null
-  return 'unreadable' in reading ? reading.unreadable : (reading.note?.unread ?? null)
+  return reading !== null && 'unreadable' in reading ? reading.unreadable : null
 }
 
 type Mutable<Value> = { -readonly [Key in keyof Value]: Value[Key] }

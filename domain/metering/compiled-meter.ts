@@ -1,5 +1,5 @@
 import { compileSelection, pathOf } from './event-selection.ts'
-import { compileExpression, type ExpressionValue, type ValueDefect } from './expression-value.ts'
+import { compileExpression, type ExpressionValue } from './expression-value.ts'
 import type { Aggregation, MeterDefinition } from './meter.ts'
 import { type Expression, isSyntaxDefect, parseExpression, parseTextExpression } from './meter-expression.ts'
 import { dottedPath, type PropertyPath, textAt } from './property-path.ts'
@@ -16,14 +16,8 @@ export type Unreadable = (typeof UNREADABLE_REASONS)[number]
 /** What an event adds: a quantity, or the text to tell apart. */
 export type Reading = Quantity | { readonly text: string }
 
-/** A quantity that counts, and what has to be said of it. */
-export type NotedQuantity = {
-  readonly quantity: Quantity
-  /** It had more than 9 fractional digits, and halves went away from zero. */
-  readonly isRounded: boolean
-  /** Some of the meter's values could not be read, and the others count: why the first of them could not. */
-  readonly unread: Unreadable | null
-}
+/** A quantity that had more than 9 fractional digits, with halves rounded away from zero. */
+export type NotedQuantity = { readonly quantity: Quantity; readonly isRounded: true }
 
 export type CompiledReading = Reading | NotedQuantity | Unreadable | 'not_selected'
 
@@ -99,7 +93,7 @@ function readerOf({ aggregation, value }: MeterDefinition, valueReaders: Compile
   if (valueReaders.length > 1 || only === undefined) return (data) => readSum(data, valueReaders)
   return (data) => {
     const quantity = only(data)
-    return typeof quantity === 'object' ? { quantity: quantity.nano, isRounded: true, unread: null } : quantity
+    return typeof quantity === 'object' ? { quantity: quantity.nano, isRounded: true } : quantity
   }
 }
 
@@ -118,25 +112,24 @@ function valueReader(text: string, { onInexact, allowNegative }: MeterDefinition
 }
 
 /**
- * A value that is missing adds nothing, so that the whole is the sum of its parts; one that is there and cannot be read
- * adds nothing either, and is noted. Only an event with none that can be read is without a value.
+ * A value that is missing adds nothing, so that the whole is the sum of its parts; only an event with none of them is
+ * without a value. One that is there and cannot be read leaves the event uncounted, and is said: a part would look like all.
  */
 function readSum(data: object, readers: CompiledMeter['valueReaders']): CompiledReading {
   let sum: Quantity | null = null
   let isRounded = false
-  let unread: Exclude<ValueDefect | Unreadable, 'missing'> | null = null
   for (const read of readers) {
     const value = read(data)
     if (typeof value === 'string') {
-      if (value !== 'missing') unread ??= value
+      if (value !== 'missing') return value
       continue
     }
     if (typeof value === 'object') isRounded = true
     const quantity = typeof value === 'object' ? value.nano : value
     sum = sum === null ? quantity : addQuantities(sum, quantity)
   }
-  if (sum === null) return unread ?? 'missing'
-  return isRounded || unread !== null ? { quantity: sum, isRounded, unread } : sum
+  if (sum === null) return 'missing'
+  return isRounded ? { quantity: sum, isRounded } : sum
 }
 
 /** Several properties are one value of several parts. */

@@ -64,7 +64,7 @@ describe('The value of an event', () => {
     expect(readMeterValue(meter(), { tokens })).toEqual({
       value: counted,
       text: null,
-      note: { quantity: counted, isRounded: true, unread: null },
+      note: { quantity: counted, isRounded: true },
     })
     expect(readMeterValue(meter({ onInexact: 'refuse' }), { tokens })).toEqual({ unreadable: 'not_exact' })
   })
@@ -76,16 +76,13 @@ describe('The value of an event', () => {
     expect(readMeterValue(meter(), { tokens: -1e-12 })).toMatchObject({ value: 0n, note: { isRounded: true } })
   })
 
-  test('A property that cannot be read does not take the others of the meter with it, and is noted', () => {
-    const several = meter({ value: ['input', 'output'] })
-    expect(readMeterValue(several, { input: 5, output: 'abc' })).toEqual({
-      value: 5n * UNIT,
-      text: null,
-      note: { quantity: 5, isRounded: false, unread: 'not_a_number' },
-    })
-    expect(readMeterValue(several, { input: 5, output: -5 })).toMatchObject({ value: 5n * UNIT, note: { unread: 'negative' } })
-    expect(readMeterValue(several, { output: 'abc' })).toEqual({ unreadable: 'not_a_number' })
-    expect(readMeterValue(several, {})).toEqual({ unreadable: 'missing' })
+  test.each([
+    { data: { input: 5, output: 'abc' }, unreadable: 'not_a_number' },
+    { data: { input: 5, output: -5 }, unreadable: 'negative' },
+    { data: { output: '1e30' }, unreadable: 'too_large' },
+    { data: {}, unreadable: 'missing' },
+  ])('Of several values one that cannot be read is said, and no part of them is taken for all: $data', ({ data, unreadable }) => {
+    expect(readMeterValue(meter({ value: ['input', 'output'] }), data)).toEqual({ unreadable })
   })
 
   test.each([

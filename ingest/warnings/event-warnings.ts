@@ -93,7 +93,7 @@ function unreadType(type: string): string {
 
 function unreadableValue({ meter, reason }: UnreadValue): string {
   const value = meter.value.length === 1 ? meter.value[0] : meter.value.join(', ')
-  return `Meter ${meter.key} reads ${shortened(`${value}`)}, ${WHY[reason]}. The event is kept; what could not be read counts for nothing.`
+  return `Meter ${meter.key} reads ${shortened(`${value}`)}, ${WHY[reason]}. The event is kept and counts for nothing there.`
 }
 
 const WHY: Readonly<Record<Unreadable, string>> = {

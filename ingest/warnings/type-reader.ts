@@ -1,7 +1,6 @@
 import {
   type CompiledMeter,
   compiledMeter,
-  isNoted,
   parsedValue,
   UNREADABLE_REASONS,
   type Unreadable,
@@ -52,10 +51,7 @@ type Reader = { readonly read: CompiledMeter['read']; readonly unread: Readonly<
 function unreadBy(readers: readonly Reader[], data: object): UnreadValue | null {
   for (const { read, unread } of readers) {
     const reading = read(data)
-    if (typeof reading === 'number') continue
-    if (typeof reading === 'string') {
-      if (reading !== 'not_selected') return unread[reading]
-    } else if (isNoted(reading) && reading.unread !== null) return unread[reading.unread]
+    if (typeof reading === 'string' && reading !== 'not_selected') return unread[reading]
   }
   return null
 }

@@ -50,7 +50,7 @@ describe('what was sent counts, or is said aloud', () => {
       why: 'one of two values that cannot be read',
       value: ['input', 'output'],
       data: { input: 5, output: 'abc' },
-      counts: '5',
+      counts: '0',
       warns: 'unreadable_value',
     },
     { why: 'a value below zero', value: 'n', data: { n: -5000 }, counts: '0', warns: 'unreadable_value' },
