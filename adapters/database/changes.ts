@@ -1,8 +1,8 @@
 import type { InstantMs, TenantKey } from '../../domain/identity.ts'
 
 /**
- * Topics of change, each with what its key is. A store declares its own beside its SQL:
- * `declare module '../changes.ts' { interface Topics { grants: CustomerKey } }`.
+ * Topics of change, each with the type of its key. A store declares its own beside its SQL: `declare module '../changes.ts' {
+ * interface Topics { grants: CustomerKey } }`.
  */
 // biome-ignore lint/suspicious/noEmptyInterface: every member is declared by the store that announces it
 export interface Topics {}
@@ -17,13 +17,13 @@ export type Change<Name extends Topic = Topic> = {
 export type ChangeListener<Name extends Topic> = {
   readonly topics: readonly Name[]
   changed(change: Change<Name>): void
-  /** Changes of any tenant and topic may have gone unheard: whoever keeps copies drops them all. */
+  /** Changes of any tenant and topic may have gone unheard: a listener that keeps copies drops them all. */
   missed(): void
 }
 
-/** Changes that were committed, of all processes; those of this one before the promise of the change resolves. */
+/** Committed changes of all processes. A change by this process is heard before its promise resolves. */
 export type ChangeFeed = {
   subscribe<Name extends Topic>(listener: ChangeListener<Name>): void
-  /** Every change committed up to this instant has been delivered to the listeners of this process. */
+  /** The listeners of this process have heard every change committed up to this instant. */
   heardUpToMs(): InstantMs
 }

@@ -3,41 +3,41 @@ import type { Clock } from '../../base/clock.ts'
 import type { Change } from './changes.ts'
 
 /**
- * The tables of `schemas/database/` as the query builder sees them. A store declares its own beside its SQL:
- * `declare module '../database-session.ts' { interface DatabaseTables { grants: { … } } }`.
+ * The tables of `schemas/database/` as the query builder sees them. A store declares its own beside its SQL: `declare module
+ * '../database-session.ts' { interface DatabaseTables { grants: { … } } }`.
  */
 export interface DatabaseTables {
-  /** Files that have run. */
+  /** SQL files that have run. */
   catalog_migrations: { name: string; applied_at: Date }
 }
 
-/** jsonb: read as the value, written as its text. */
+/** jsonb: read as the value, written as JSON text. */
 export type Json<Value> = ColumnType<Value, string, string>
 
 export type RandomBytes = (count: number) => Uint8Array
 
 /**
- * How stores read and write. A store is a function of a session: on the database's own each change is a transaction; on
- * that of a transaction, several stores change together or not at all.
+ * How stores read and write. A store is a function of a session: on the database's own session each change is a transaction; on
+ * the session of a transaction, several stores change together or not at all.
  */
 export type DatabaseSession = {
   readonly clock: Pick<Clock, 'now'>
-  /** Ids are made from it. */
+  /** The source of new ids. */
   readonly randomBytes: RandomBytes
-  /** Single statements. */
+  /** Runs single statements. */
   run<Value>(work: (db: Kysely<DatabaseTables>) => Promise<Value>): Promise<Value>
-  /** Several reads of one moment. Within a transaction they are just its reads, each of the moment when it runs. */
+  /** Runs several reads as of one moment. Within a transaction each read is as of the moment when it runs. */
   snapshot<Value>(work: (db: Kysely<DatabaseTables>) => Promise<Value>): Promise<Value>
   /**
-   * All or nothing: a refusal rolls back too. What was announced is heard once it is committed. `work` may run again
-   * after a deadlock. Within a transaction it joins that one: a refusal takes back what this `work` did, and the caller
-   * decides whether the rest goes on. One at a time there; and `work` uses stores on the session that it is given, as on
-   * another one they would wait for it to end.
+   * All or nothing: a refusal rolls back too. Announced changes are heard once they are committed. `work` may run again after a
+   * deadlock. Within a transaction it joins that transaction: a refusal takes back only the changes of this `work`, and the
+   * caller decides whether the rest goes on; one call at a time. `work` uses stores on the session that it is given, as a store
+   * on another session would wait for it to end.
    */
   write<Value>(work: (session: DatabaseTransaction) => Promise<Value>): Promise<Value>
 }
 
-/** The session of a transaction, until it ends. */
+/** The session of a transaction; valid until it ends. */
 export type DatabaseTransaction = DatabaseSession & {
   readonly db: Transaction<DatabaseTables>
   announce(change: Change): void

@@ -2,8 +2,8 @@ import type { ChangeFeed } from './changes.ts'
 import type { DatabaseSession } from './database-session.ts'
 
 /**
- * The relational database: what the business has set up, and the books. Stores are functions of its session. Refusals
- * are values; errors are `Fault`s: `catalog_unavailable` (canRetry).
+ * The relational database: what the business has set up, and the books. Stores are functions of its session. Refusals are values;
+ * errors are `Fault`s: `catalog_unavailable` (canRetry).
  */
 export type Database = {
   readonly session: DatabaseSession

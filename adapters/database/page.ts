@@ -3,7 +3,7 @@ import { RefusalError, refuse } from '../../domain/refusal.ts'
 export type Page<Value> = { readonly data: readonly Value[]; readonly nextCursor: string | null }
 export type PageRequest = { readonly limit: number; readonly cursor?: string }
 
-/** `rows` has one more than the page when there is a next one; the cursor is the last key shown. */
+/** `rows` has one more row than the page when there is a next page; the cursor is the last key shown. */
 export function pageOf<Row, Value>(
   rows: readonly Row[],
   page: PageRequest,

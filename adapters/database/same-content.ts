@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 
-/** Equal as JSON, whatever the order of properties: jsonb keeps none. */
+/** Equal as JSON, in any order of properties, as jsonb keeps no order. */
 export function hasSameContent(stored: unknown, put: unknown): boolean {
   return isDeepStrictEqual(asJson(stored), asJson(put))
 }

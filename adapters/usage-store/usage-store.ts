@@ -9,8 +9,8 @@ export type EventPosition = { readonly partition: Partition; readonly offset: Of
 export type StoredEvent = UsageEvent & EventPosition & { readonly tenant: TenantKey; readonly receivedAtMs: InstantMs }
 
 /**
- * A window's own total for one chunk of one partition. Rewriting it, first in part and then in full, is harmless: the
- * highest `version` (last offset folded in) wins. All quantities are bigints in nano units (1 unit = 1_000_000_000).
+ * A window's own total for one chunk of one partition. It may be written again, first in part and then in full: the highest
+ * `version` (last offset folded in) wins. All quantities are bigints in nano units (1 unit = 1_000_000_000).
  */
 export type WindowRow = {
   readonly tenant: TenantKey
@@ -22,7 +22,7 @@ export type WindowRow = {
   /** Dimension names to values, names ascending; an event without the property has ''. */
   readonly dimensions: Readonly<Record<string, string>>
   readonly partition: Partition
-  /** Chunk number; rows of a backfill use `BACKFILL_CHUNK_BASE + chunk` and so never meet the live ones. */
+  /** Chunk number; rows of a backfill use `BACKFILL_CHUNK_BASE + chunk` and so never collide with live ones. */
   readonly chunk: number
   readonly version: Offset
   readonly events: number
@@ -30,30 +30,30 @@ export type WindowRow = {
   /** Null where the aggregation has none (count, unique). */
   readonly min: bigint | null
   readonly max: bigint | null
-  /** The value of the event latest in event time, then in the log; null where the aggregation has none. */
+  /** The value of the event that is latest in event time, then in the log; null where the aggregation has none. */
   readonly latest: { readonly value: bigint; readonly occurredAtMs: InstantMs; readonly offset: Offset; readonly index: number } | null
   readonly unique: readonly string[]
 }
 
 export const BACKFILL_CHUNK_BASE = 2 ** 48
 
-/** Event times end here, in 2106: seconds since 1970 have 32 bits. */
+/** Event times end here, in 2106, as seconds since 1970 have 32 bits. */
 export const DATE_TIME_END_MS = 2 ** 32 * 1000
 
-/** Events as the store takes them in; only the store that encoded them can read them. */
+/** Events encoded for the store; only the store that encoded them can read them. */
 export type EncodedEvents = { readonly rows: number }
 
-/** Written in this order: events, windows, positions. A crash between leaves rows that the replay writes again, the same. */
+/** Written in this order: events, windows, positions. A crash in between leaves rows that the replay writes again, the same. */
 export type Flush = {
   readonly events: readonly StoredEvent[]
-  /** More of them, which `encodeEvents` has taken before. */
+  /** More events, encoded before by `encodeEvents`. */
   readonly encodedEvents?: readonly EncodedEvents[]
   readonly windows: readonly WindowRow[]
   /** Next offset to read, per partition in this flush. */
   readonly positions: readonly { readonly partition: Partition; readonly next: Offset }[]
 }
 
-/** Events of both kinds. */
+/** The number of events, encoded or not. */
 export function eventsIn({ events, encodedEvents = [] }: Flush): number {
   return encodedEvents.reduce((sum, { rows }) => sum + rows, events.length)
 }
@@ -61,8 +61,8 @@ export function eventsIn({ events, encodedEvents = [] }: Flush): number {
 export type EventKey = { readonly tenant: TenantKey; readonly customer: CustomerKey; readonly source: string; readonly id: string }
 
 /**
- * From `fromOffset` on the fold counts this meter revision in this partition; what lies below is backfilled from
- * `events`. Written before the first window row of the revision, and never changed but for `backfilled`.
+ * From `fromOffset` on the fold counts this meter revision in this partition; earlier records are backfilled from `events`.
+ * Written before the first window row of the revision, and never changed but for `backfilled`.
  */
 export type MeterActivation = {
   readonly tenant: TenantKey
@@ -80,9 +80,9 @@ export type UsageQuery = {
   readonly tenant: TenantKey
   readonly meter: MeterKey
   readonly revision: number
-  /** The meter's: of a row only what answers it is read, the rest is 0, null and empty. All of it when undefined. */
+  /** The meter's aggregation: only its columns are read, the others are 0, null and empty. All columns when undefined. */
   readonly aggregation?: Aggregation
-  /** Any of these; all when undefined. */
+  /** Any of these customers; all when undefined. */
   readonly customers?: readonly CustomerKey[]
   readonly fromMs: InstantMs
   readonly toMs: InstantMs
@@ -93,7 +93,7 @@ export type UsageQuery = {
   /** 'customer' or a dimension of the meter. */
   readonly groupBy: readonly string[]
   readonly filter: Readonly<Record<string, readonly string[]>>
-  /** Rows at most; one more is an error `too_many_rows`. */
+  /** Rows at most; one more is refused with `too_many_rows`. */
   readonly rowsMax: number
 }
 
@@ -108,13 +108,13 @@ export type UsageRow = {
   readonly max: bigint | null
   readonly latest: bigint | null
   readonly latestAtMs: InstantMs | null
-  /** How to order two `latest` of the same instant: the later in the log has the greater (offset, index). */
+  /** Orders two `latest` of the same instant: the later one in the log has the greater (offset, index). */
   readonly latestOffset: Offset | null
   readonly latestIndex: number | null
   readonly unique: readonly string[]
 }
 
-/** What a row says, as events are added up. */
+/** The row as an aggregate, which events can be added to. */
 export function aggregateOfRow(row: UsageRow): Aggregate {
   const { events, sum, min, max, latest, latestAtMs, latestOffset, latestIndex, unique } = row
   const hasLatest = latest !== null && latestAtMs !== null && latestOffset !== null && latestIndex !== null
@@ -128,22 +128,22 @@ export function aggregateOfRow(row: UsageRow): Aggregate {
   }
 }
 
-/** Totals of a meter for many customers, each over times of its own, to the millisecond, and as of a place in the log. */
+/** Totals of a meter for many customers, each over its own periods, to the millisecond, and as of a place in the log. */
 export type CustomerUsageQuery = Pick<UsageQuery, 'tenant' | 'meter' | 'revision' | 'aggregation' | 'filter'> & {
-  /** Ascending and apart: an instant lies in one of a customer's periods at most. */
+  /** Ascending, without overlap: an instant lies in at most one of a customer's periods. */
   readonly periods: ReadonlyMap<CustomerKey, readonly Period[]>
   /** Dimensions of the meter. */
   readonly groupBy: readonly string[]
   /**
-   * Counts only what lies below the offset of its partition, and nothing in a partition without one. The store's position has
-   * passed each. Undefined: all that is stored.
+   * Counts only records below the offset of their partition, and nothing in a partition without one. The store's position has
+   * passed each. Undefined: everything stored.
    */
   readonly cutOffs?: CutOffs | undefined
   /** Rows at most, of all customers together. */
   readonly rowsMax: number
 }
 
-/** By partition the first offset that no longer counts. */
+/** By partition, the first offset that no longer counts. */
 export type CutOffs = ReadonlyMap<Partition, Offset>
 
 /**
@@ -160,7 +160,7 @@ export type CustomerUsageRow = UsageRow & {
   readonly beyond: WindowBeyond | null
 }
 
-/** A window of the chunk that a cut-off lies in, folded further than that. `isBackfilled` as its chunk says. */
+/** A window of the chunk that a cut-off lies in, folded beyond the cut-off. `isBackfilled` comes from its chunk. */
 export type WindowBeyond = Pick<WindowRow, 'windowStartMs' | 'dimensions' | 'partition'> & { readonly isBackfilled: boolean }
 
 export type EventQuery = {
@@ -177,29 +177,29 @@ export type EventQuery = {
 
 export type EventScan = {
   readonly tenant?: TenantKey
-  /** Any of these; all when undefined. */
+  /** Any of these types; all when undefined. */
   readonly types?: readonly string[]
   readonly customers?: readonly CustomerKey[]
-  /** Only what these customers did in these minutes of event time. */
+  /** Only events of these customers in these minutes of event time. */
   readonly minutes?: readonly { readonly customer: CustomerKey; readonly startMs: InstantMs }[]
   readonly partition?: Partition
   /** Half-open bounds on event time. */
   readonly fromMs?: InstantMs
   readonly toMs?: InstantMs
-  /** Customer keys after the one and up to the other, in the order of their bytes. */
+  /** Customer keys after the first and up to the second, in the order of their bytes. */
   readonly afterCustomer?: CustomerKey
   readonly toCustomer?: CustomerKey
   /** Half-open bounds on the offset; need `partition`. */
   readonly fromOffset?: Offset
   readonly toOffset?: Offset
-  /** Any of these; need `partition`. */
+  /** Any of these offsets; need `partition`. */
   readonly offsets?: readonly Offset[]
   readonly receivedFromMs?: InstantMs
 }
 
 /**
- * Of some customers, or some hours of one: live rows of windows as stored (latest version of each, all chunks, every
- * revision), and the events, read after them. What a window holds is in the same piece.
+ * Some customers, or some hours of one: windows as stored (latest version of each row, all chunks, every revision), and the
+ * events, read after them. All events of a window are in its slice.
  */
 export type VerifySlice = { readonly windows: readonly WindowRow[]; readonly events: AsyncIterable<readonly StoredEvent[]> }
 
@@ -208,18 +208,21 @@ export type VerifySlice = { readonly windows: readonly WindowRow[]; readonly eve
  * `usage_store_unavailable` (canRetry), `usage_store_rejected` (a bug of ours or a schema that does not fit).
  */
 export type UsageStore = {
-  /** Creates or migrates the schema and checks the chunk size written at its birth against ours. */
+  /** Creates or migrates the schema and checks the chunk size of the store against ours. */
   migrate(): Promise<void>
-  /** Offsets per chunk, fixed at the store's birth. Known after `migrate`. */
+  /** Offsets per chunk, fixed when the store is created. Known after `migrate`. */
   chunkRecords(): number
   /** Next offset to read, by partition; a partition never flushed is absent. */
   positions(): Promise<ReadonlyMap<Partition, Offset>>
-  /** Ahead of the flush that they go into: as bytes they weigh a fifth, and no collection of garbage looks through them. */
+  /** Encodes events ahead of the flush that writes them: as bytes they take a fifth of the memory, and no garbage collection traces them. */
   encodeEvents(events: readonly StoredEvent[]): EncodedEvents
   write(flush: Flush, signal?: AbortSignal): Promise<void>
-  /** Takes events that the log does not have out of `events`: for a replay from the log only. Gone to readers when it resolves. */
+  /** Removes events that the log does not have: for a replay from the log only. No reader sees them once it resolves. */
   removeEvents(partition: Partition, places: readonly Pick<EventPosition, 'offset' | 'index'>[]): Promise<void>
-  /** The lowest position of each of these keys among events received at or after `receivedFromMs`; unknown keys are absent from the result. `key` is the very object passed in. */
+  /**
+   * The lowest position of each of these keys among events received at or after `receivedFromMs`; unknown keys are absent from
+   * the result. `key` is the very object passed in.
+   */
   findEvents(
     keys: readonly EventKey[],
     receivedFromMs: InstantMs,
@@ -227,8 +230,8 @@ export type UsageStore = {
   /** Every stored event once (rewrites hidden), in arrays of bounded size, ordered by (partition, offset, index). */
   scanEvents(scan: EventScan): AsyncIterable<readonly StoredEvent[]>
   /**
-   * `eventHash` of stored events, for rebuilding the dedupe filter: ascending in arrays of bounded size, each of one span of
-   * time of receipt, which begins at a whole multiple of `spanMs`. Rewrites may show twice.
+   * `eventHash` of stored events, for rebuilding the dedupe filter: ascending, in arrays of bounded size, each of one span of
+   * time of receipt, which begins at a whole multiple of `spanMs`. Rewrites may appear twice.
    */
   scanEventHashes(scan: {
     readonly partition: Partition
@@ -237,8 +240,8 @@ export type UsageStore = {
     readonly spanMs: number
   }): AsyncIterable<{ readonly spanStartMs: InstantMs; readonly hashes: Float64Array }>
   /**
-   * `eventPrint` of stored events: offset, index and print of one after the other, in the order of the log, in arrays of
-   * bounded size. Rewrites may show twice.
+   * `eventPrint` of stored events: offset, index and print of each event in turn, in the order of the log, in arrays of bounded
+   * size. Rewrites may appear twice.
    */
   scanEventPrints(scan: {
     readonly partition: Partition
@@ -250,7 +253,7 @@ export type UsageStore = {
   usage(query: UsageQuery): Promise<readonly UsageRow[]>
   /** By customer, period and group; a customer without usage has no row. Null when there are more than `rowsMax`. */
   usageOfCustomers(query: CustomerUsageQuery): Promise<readonly CustomerUsageRow[] | null>
-  /** All windows of a partition beside all its events, for verify, in pieces of bounded size that follow each other. */
+  /** All windows of a partition with all its events, for verify, in adjoining slices of bounded size. */
   scanPieces(scan: { readonly partition: Partition; readonly tenant?: TenantKey }): AsyncIterable<VerifySlice>
   activations(): Promise<readonly MeterActivation[]>
   putActivations(activations: readonly MeterActivation[]): Promise<void>

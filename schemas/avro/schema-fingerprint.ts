@@ -1,8 +1,8 @@
 import type { Type } from 'avsc'
 
 /**
- * CRC-64-AVRO of the schema's parsing canonical form, as single-object encoding names a writer's schema.
- * Source: Apache Avro specification 1.11, "Schema Fingerprints".
+ * CRC-64-AVRO of the schema's parsing canonical form, which names a writer's schema in single-object encoding. Source: Apache
+ * Avro specification 1.11, "Schema Fingerprints".
  */
 export function schemaFingerprint(type: Type): bigint {
   // avsc's `schema()` without options is the parsing canonical form: full names, keys in order, no docs and no defaults.

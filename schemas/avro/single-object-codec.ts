@@ -4,13 +4,13 @@ import { schemaFingerprint } from './schema-fingerprint.ts'
 
 export type SingleObjectCodec<Value> = {
   encode(value: Value): Uint8Array
-  /** Reads what any known schema wrote, as the current one shapes it. Throws the Fault `record_undecodable`. */
+  /** Reads the bytes of any known schema into the current one's shape. Throws the Fault `record_undecodable`. */
   decode(bytes: Uint8Array): Value
 }
 
 /**
  * Avro single-object encoding: C3 01, the writer's fingerprint in little-endian order, the body. Schemas are parsed JSON;
- * `current` writes and shapes what is read, `former` are those that wrote records still in a log.
+ * `current` is written and is the shape of what is read, `former` wrote records that are still in a log.
  */
 export function createSingleObjectCodec<Value>(schemas: {
   readonly current: avro.Schema
@@ -59,8 +59,8 @@ const MARKER = [0xc3, 0x01] as const
 const HEADER_BYTES = MARKER.length + 8
 
 /**
- * avsc notices that it ran past the end only when it is done, so a damaged item count would have it make items until the
- * memory is gone. A string of this type in every array item makes it stop at the first item that is not there.
+ * avsc notices that it ran past the end only when it is done, so a damaged item count would make it create items until memory is
+ * full. A string of this type in every array item stops it at the first missing item.
  */
 class NeverPastTheEndType extends avro.types.LogicalType {
   protected override _fromValue(value: unknown): unknown {

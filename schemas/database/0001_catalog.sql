@@ -5,7 +5,7 @@ CREATE TABLE tenants (
   created_at timestamptz NOT NULL
 );
 
--- The secret itself is nowhere: who holds it proves it by its SHA-256.
+-- The secret itself is not stored: its holder proves it by its SHA-256.
 CREATE TABLE api_keys (
   id          text COLLATE "C" PRIMARY KEY,
   tenant      text COLLATE "C" NOT NULL REFERENCES tenants,
@@ -16,7 +16,7 @@ CREATE TABLE api_keys (
 );
 CREATE INDEX api_keys_by_tenant ON api_keys (tenant, id);
 
--- One sequence for all meters and all time: a meter deleted and made again can never meet the windows of its former self.
+-- One sequence for all meters and all time: a meter that is deleted and created again never meets the windows of the old one.
 CREATE SEQUENCE meter_revisions;
 
 CREATE TABLE meters (
@@ -51,7 +51,7 @@ CREATE TABLE products (
   PRIMARY KEY (tenant, key)
 );
 
--- The row that changes of a plan queue up on; what the plan says is in its versions.
+-- The row that changes of a plan queue up on; the plan's content is in its versions.
 CREATE TABLE plans (
   tenant         text COLLATE "C" NOT NULL,
   key            text COLLATE "C" NOT NULL,
@@ -89,7 +89,7 @@ CREATE TABLE customer_subjects (
   tenant   text COLLATE "C" NOT NULL,
   subject  text COLLATE "C" NOT NULL,
   customer text COLLATE "C" NOT NULL,
-  -- Place in the list as the customer was put.
+  -- Place of the subject in the list that the customer was put with.
   position integer NOT NULL,
   PRIMARY KEY (tenant, subject),
   FOREIGN KEY (tenant, customer) REFERENCES customers (tenant, key)

@@ -1,6 +1,6 @@
--- What one customer has beside its plans: overrides of them, grants, manual resets, and where their history was folded up.
+-- What one customer has besides its plans: overrides, grants, manual resets, and where their history was folded up.
 
--- A change ends one row and begins the next: balances of periods that are over are worked out from what was in force then.
+-- A change ends one row and begins the next: balances of past periods are computed from what was in force then.
 CREATE TABLE entitlement_overrides (
   tenant       text COLLATE "C" NOT NULL,
   customer     text COLLATE "C" NOT NULL,
@@ -8,7 +8,7 @@ CREATE TABLE entitlement_overrides (
   from_at      timestamptz NOT NULL,
   -- Half-open; null while in force.
   until_at     timestamptz,
-  -- Since when there has been an override without a break.
+  -- The start of the first override in an unbroken row of them.
   began_at     timestamptz NOT NULL,
   "limit"      text,
   limit_type   text NOT NULL,
@@ -22,7 +22,7 @@ CREATE TABLE entitlement_overrides (
   FOREIGN KEY (tenant, feature) REFERENCES features (tenant, key)
 );
 
--- Appended to; only voided_at is ever set later.
+-- Rows are appended; only voided_at is ever set later.
 CREATE TABLE grants (
   tenant       text COLLATE "C" NOT NULL,
   id           text COLLATE "C" NOT NULL,
@@ -40,7 +40,7 @@ CREATE TABLE grants (
 );
 CREATE INDEX grants_by_customer ON grants (tenant, customer, feature, id);
 
--- The record of who reset what; the instant also cuts the usage of the feature.
+-- The record of a manual reset; the instant also cuts the usage of the feature.
 CREATE TABLE balance_resets (
   tenant   text COLLATE "C" NOT NULL,
   id       text COLLATE "C" NOT NULL,
@@ -58,7 +58,7 @@ CREATE TABLE balance_resets (
 );
 CREATE INDEX balance_resets_by_customer ON balance_resets (tenant, customer, feature, id);
 
--- Segments before at are folded into ledger. Of use only while usage is counted and cut as basis says.
+-- Segments before at are folded into ledger. Valid only while usage is counted and cut as basis says.
 CREATE TABLE allowance_openings (
   tenant   text COLLATE "C" NOT NULL,
   customer text COLLATE "C" NOT NULL,

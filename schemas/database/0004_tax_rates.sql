@@ -1,4 +1,4 @@
--- Rates that documents may carry. What was billed keeps its own copy, so a change here reaches nothing that is final.
+-- Rates that documents may carry. A document keeps its own copy, so a change here affects nothing that is final.
 CREATE TABLE tax_rates (
   tenant       text COLLATE "C" NOT NULL,
   key          text COLLATE "C" NOT NULL,

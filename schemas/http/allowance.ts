@@ -5,7 +5,7 @@ import { DecimalInputSchema, DecimalSchema, InstantSchema, KeySchema, ListQueryS
 
 const CLOSED = { additionalProperties: false }
 const REASON_CHARACTERS_MAX = 512
-/** The checks of the handler name the field and the bound. */
+/** The handler checks the bounds and names field and bound. */
 const ResetIntervalSchema = Type.Enum(['hour', 'day', 'week', '28days', 'month', 'quarter', 'year', 'never'])
 
 export const CustomerFeatureParamsSchema = Type.Object({ key: KeySchema, feature: KeySchema })

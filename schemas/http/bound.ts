@@ -1,12 +1,12 @@
-/** One bounded thing of the server, as `docs/limits.md` lists it. Each room has a table of its own and reads its figures from there. */
+/** One bound of the server, as `docs/limits.md` lists it. Each room has a table of its bounds and reads its figures from there. */
 export type Bound = {
-  /** What is bounded, as a reader of the list understands it. */
+  /** The bounded thing, in the words of a reader of the list. */
   readonly what: string
   readonly most: number
   readonly unit: string
-  /** Whose share it is: `key`, `tenant`, `address`, `process`, `answer`, `query`. */
+  /** The owner of the bound: `key`, `tenant`, `address`, `process`, `answer`, `query`. */
   readonly per: string
-  /** What is answered where it is reached; null where nothing is refused, and `what` says what happens. */
+  /** The code of the refusal at the bound; null where nothing is refused, and `what` says what happens. */
   readonly code: string | null
   /** The setting that changes it. */
   readonly setting?: string

@@ -21,7 +21,7 @@ export const SubscriptionParamsSchema = Type.Object({
   id: Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$', description: 'Made by the server' }),
 })
 export const PageQuerySchema = ListQuerySchema
-/** What a route of the catalog can be refused with. */
+/** Refusals of the catalog's routes. */
 export const REFUSALS = {
   400: ProblemSchema,
   401: ProblemSchema,
@@ -134,7 +134,7 @@ export const ProductSchema = Type.Object({ key: KeySchema, name: Type.String(), 
 export const CHARGES_MAX = 200
 export const ENTITLEMENTS_MAX = 500
 
-/** Without the feature, and without when it resets. */
+/** Without the feature, and without its reset schedule. */
 export const ENTITLEMENT_TERMS = {
   limit: Type.Optional(Nullable(DecimalInputSchema)),
   limitType: Type.Optional(OneOf(['hard', 'soft'])),
@@ -205,7 +205,7 @@ export const PlanSchema = Type.Object({
     }),
   ),
 })
-/** What an `integer` of PostgreSQL holds. */
+/** The largest `integer` of PostgreSQL. */
 const PLAN_VERSION_MAX = 2_147_483_647
 export const PlanQuerySchema = Type.Object({
   version: Type.Optional(Type.Integer({ minimum: 1, maximum: PLAN_VERSION_MAX, description: 'The latest when absent' })),

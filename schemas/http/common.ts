@@ -5,13 +5,13 @@ import type { Principal, Scope } from '../../domain/principal.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The scope a key needs, or several of which one is enough; a route without one is open to all. */
+    /** The scope that the key needs, or several of which one is enough; a route without a scope is open to all. */
     scope?: Scope | readonly Scope[]
     /** Open on the operators' port; elsewhere it needs its scope. No other route with a scope is on that port. */
     isOperators?: boolean
     /** Answers without a key too, and then says less. */
     isKeyOptional?: boolean
-    /** A POST that creates: honours `Idempotency-Key`. */
+    /** True for a POST that creates something: it honours `Idempotency-Key`. */
     isIdempotent?: boolean
   }
   interface FastifyRequest {
@@ -35,7 +35,7 @@ export const KEY_PATTERN = '^[A-Za-z0-9._:@/+-]{1,128}$'
 export const KeySchema = Type.String({ pattern: KEY_PATTERN, description: 'Chosen by the caller: 1 to 128 of A-Z a-z 0-9 . _ : @ / + -' })
 export const InstantSchema = Type.String({ format: 'date-time', description: 'ISO 8601, UTC' })
 export const DecimalSchema = Type.String({ description: 'Exact decimal', examples: ['12.5'] })
-/** In: a string or a JSON number. The exact rules are checked in the handler, which names the field. */
+/** Input: a string or a JSON number. The handler checks the exact rules and names the field. */
 export const DecimalInputSchema = Type.Union([Type.String({ maxLength: 64 }), Type.Number()], {
   description: 'Exact decimal: a string, or a JSON number',
 })

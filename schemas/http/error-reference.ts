@@ -2,7 +2,7 @@ import { FAULTS, type FaultRow } from './faults.ts'
 import type { RefusalRows } from './refusals/refusal-row.ts'
 import { REFUSAL_TABLES } from './refusals.ts'
 
-/** One code as the reference lists it. `status` is null where it is never an answer. */
+/** A code in the error reference. `status` is null where the code is never an answer. */
 export type ErrorEntry = { readonly code: string; readonly status: number | null; readonly means: string; readonly next: string }
 export type ErrorSection = { readonly title: string; readonly entries: readonly ErrorEntry[] }
 
@@ -12,7 +12,7 @@ export const ERROR_REFERENCE_INTRO = [
   'request with a code of its own. A key that names nothing is 404 where it is what was asked for, and 400 where it is a field of the body.',
 ].join('\n')
 
-/** Every code once, in the order of the tables that it comes from. */
+/** Every code once, in the order of the tables. */
 export function errorReference(): readonly ErrorSection[] {
   return [
     ...REFUSAL_TABLES.map(({ title, rows }) => ({ title, entries: entriesOf(rows) })),
@@ -20,7 +20,7 @@ export function errorReference(): readonly ErrorSection[] {
   ]
 }
 
-/** `docs/errors.md`. */
+/** The text of `docs/errors.md`. */
 export function errorReferenceMarkdown(): string {
   const sections = errorReference().map(({ title, entries }) =>
     [`## ${title}`, '', '| code | status | what it means | next move |', '| --- | --- | --- | --- |', ...entries.map(markdownRow)].join(

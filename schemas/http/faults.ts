@@ -1,6 +1,6 @@
-/** Codes of the world's failures, as an answer or a log line has them. A fault brings its own text; what all of a code have in common is here. */
+/** Codes of the world's failures, in answers and log lines. A fault has its own text; this table holds what all faults of a code have in common. */
 export type FaultRow = {
-  /** Null: ends a start or a command, and is never an answer. */
+  /** Null: the code ends a start or a command, and is never an answer. */
   readonly status: 503 | 500 | null
   readonly means: string
   readonly next: string

@@ -1,7 +1,7 @@
 import { END_OF_TIME_MS, type InstantMs, type Period } from '../../domain/identity.ts'
 import { type Outcome, refuse, refuseField } from '../../domain/refusal.ts'
 
-/** RFC 3339 text whose shape the schema has checked: here that it is a day of the calendar. Finer than milliseconds is cut. */
+/** Parses RFC 3339 text whose shape the schema has checked, and checks that the day exists. Digits finer than milliseconds are cut. */
 export function parseInstant(text: string, field: string): Outcome<InstantMs> {
   const ms = Date.parse(text)
   if (ms >= EARLIEST_MS && ms < END_OF_TIME_MS) return ms as InstantMs

@@ -2,10 +2,10 @@ import { type TSchema, Type } from 'typebox'
 import { PRICE_TIERS_MAX } from '../../domain/catalog/price.ts'
 import { DecimalInputSchema, DecimalSchema } from './common.ts'
 
-/** A price as plans and `POST /v1/rate` take it: its shape. Signs, order of tiers and exactness are checked in rating. */
+/** The shape of a price in plans and `POST /v1/rate`. Signs, order of tiers and exactness are checked in rating. */
 export const PriceInputSchema = priceSchema(DecimalInputSchema)
 
-/** A price as it is answered: every number a decimal string. */
+/** A price in answers: every number is a decimal string. */
 export const PriceSchema = priceSchema(DecimalSchema)
 
 /** One step of rating: quantity x unitAmount / per + flatAmount = exact. */

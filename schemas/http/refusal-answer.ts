@@ -2,7 +2,7 @@ import type { Refusal, RefusalCode, WrongField } from '../../domain/refusal.ts'
 import type { FieldProblem, RefusalRow } from './refusals/refusal-row.ts'
 import { REFUSALS } from './refusals.ts'
 
-/** What HTTP says of a refusal. */
+/** A refusal as HTTP answers it. */
 export type RefusalAnswer = {
   readonly code: RefusalCode
   readonly status: number
@@ -30,7 +30,7 @@ export function refusalDetail(refusal: Refusal): string {
   return kept === undefined ? said : `${said} ${sayKept(kept)}`
 }
 
-/** A key that names nothing is 404 where it is what was asked for, and 400 where it is a field of an input. */
+/** An unknown key is 404 where it is in the path, and 400 where it is a field of an input. */
 function refusalStatus({ code, fields, kept, errors }: Refusal): number {
   if (fields === null) {
     const first = errors?.[0]

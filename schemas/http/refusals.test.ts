@@ -22,7 +22,7 @@ const FOLDERS = [
   'usage',
 ]
 
-/** All production code but the tables themselves. */
+/** All production code except the tables themselves. */
 const source = filesOf(FOLDERS)
   .map(({ text }) => text)
   .join('\n')
@@ -78,7 +78,7 @@ test('the compiler names a refusal without its fields, a code without a row and 
   refuse('unknown_product', {})
   // @ts-expect-error: there is no such code
   refuse('unknown_planet', {})
-  // @ts-expect-error: what is wrong with a price is told by its fields
+  // @ts-expect-error: wrong prices are explained by their fields
   refuse('invalid_price', {})
   // @ts-expect-error: a limit is a number of units, not text
   refuse('too_many_rows', { rowsMax: '5' })

@@ -10,7 +10,7 @@ import { RESERVATION_REFUSALS } from './refusals/reservations.ts'
 import { SUBSCRIPTION_REFUSALS } from './refusals/subscriptions.ts'
 import { USAGE_REFUSALS } from './refusals/usage.ts'
 
-/** The tables of each capability, in the order of the error reference. A code that is declared and not here does not compile. */
+/** The tables of each capability, in the order of the error reference. A declared code that is missing here does not compile. */
 export const REFUSAL_TABLES = [
   { title: 'Requests', rows: REQUEST_REFUSALS },
   { title: 'Events', rows: EVENT_REFUSALS },

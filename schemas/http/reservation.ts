@@ -9,7 +9,7 @@ import { BalanceSchema } from './balance.ts'
 import { DecimalInputSchema, InstantSchema, KeySchema } from './common.ts'
 
 const closed = { additionalProperties: false }
-/** The bounds are checked in the handler, which names them. */
+/** The handler checks the bounds and names them. */
 const ttlMs = (what: string) =>
   Type.Number({ description: `${what}: a whole number of milliseconds from ${RESERVATION_TTL_MS_MIN} to ${RESERVATION_TTL_MS_MAX}` })
 

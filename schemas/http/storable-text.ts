@@ -3,12 +3,12 @@ import type { HttpApp } from './common.ts'
 
 const FIELD_CHARACTERS_MAX = 200
 
-/** Every body of the app's routes goes through `refuseUnstorableText`. */
+/** Runs `refuseUnstorableText` on every body of the app's routes. */
 export function refuseUnstorableBodies(app: HttpApp): void {
   app.addHook('preValidation', async (request) => refuseUnstorableText(request.body))
 }
 
-/** PostgreSQL stores no NUL, and half of a surrogate pair is no text: refused here, by name, rather than lost or failed on later. */
+/** PostgreSQL stores no NUL, and half of a surrogate pair is no text: refused here, by name, before it is lost or fails later. */
 export function refuseUnstorableText(body: unknown): void {
   const found = findUnstorable(body, '')
   if (found === null) return
@@ -16,7 +16,7 @@ export function refuseUnstorableText(body: unknown): void {
   throw new RefusalError(refuseField(field, refuse('invalid_text', { field })))
 }
 
-/** The path of the first such string or property name. Depth and size are bounded before, for every body. */
+/** The path of the first such string or property name. Depth and size of every body are bounded before. */
 function findUnstorable(value: unknown, field: string): string | null {
   if (typeof value === 'string') return isStorable(value) ? null : field
   if (Array.isArray(value)) return firstOf(value.map((item, index) => [`${field}[${index}]`, item] as const))

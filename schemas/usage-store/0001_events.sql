@@ -1,6 +1,6 @@
--- Every accepted event, as received. Replays of the log write the same rows again: rows of one log position are one event.
--- Sorted by customer and time for compression and for listing one customer's events; the skip indexes serve look-ups by
--- id (bloom) and scans along the log (minmax).
+-- Every accepted event, as received. Replays of the log write the same rows again: rows of one log position are one event. Sorted
+-- by customer and time for compression and for listing one customer's events; the skip indexes serve look-ups by id (bloom) and
+-- scans along the log (minmax).
 CREATE TABLE IF NOT EXISTS events (
   tenant LowCardinality(String) COMMENT 'Whose event it is' CODEC(ZSTD(1)),
   customer String COMMENT 'Key of the customer it counts for' CODEC(ZSTD(1)),

@@ -1,5 +1,5 @@
--- One row per meter revision, customer, minute, dimensions, partition and chunk: that chunk's own total for the window.
--- Of rows with equal keys the highest version holds; the usage of a window is the sum over its chunks.
+-- One row per meter revision, customer, minute, dimensions, partition and chunk: that chunk's own total for the window. Among
+-- rows with equal keys the highest version counts; the usage of a window is the sum over its chunks.
 CREATE TABLE IF NOT EXISTS usage_windows (
   tenant LowCardinality(String) COMMENT 'Whose usage it is' CODEC(ZSTD(1)),
   meter LowCardinality(String) COMMENT 'Key of the meter' CODEC(ZSTD(1)),

@@ -1,4 +1,4 @@
-/** What a customer has left of one feature. Quantities are decimal strings, exact. */
+/** What a customer has left of one feature. Quantities are exact decimal strings. */
 export type Balance = {
   readonly feature: string
   readonly type: 'metered' | 'boolean' | 'config'

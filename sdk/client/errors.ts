@@ -1,4 +1,4 @@
-/** Any answer or failure that kept a call from succeeding. `code` is stable: the server's own, or one of the SDK's. */
+/** An answer or failure that kept a call from succeeding. `code` is stable: the server's own, or one of the SDK's. */
 export class TollgateError extends Error {
   readonly code: string
   /** HTTP status; 0 when there was no answer at all. */
@@ -15,7 +15,7 @@ export class TollgateError extends Error {
   }
 }
 
-/** A hard limit stands in the way: nothing was held. */
+/** A hard limit was reached: nothing was held. */
 export class LimitReachedError extends TollgateError {
   constructor(message: string, status: number) {
     super('hard_limit_reached', message, { status, canRetry: false })
@@ -25,7 +25,7 @@ export class LimitReachedError extends TollgateError {
 
 /** No answer within the bounds: `unreachable`, `timeout`, `unreadable_answer`, or the server's own 408, 429 or 5xx. */
 export class UnavailableError extends TollgateError {
-  /** How long the server asked to be left alone; 0 when it did not say. */
+  /** How long the server asked us to wait; 0 when it did not say. */
   readonly retryAfterMs: number
 
   constructor(code: string, message: string, options: { status: number; retryAfterMs?: number; cause?: unknown }) {
@@ -36,8 +36,8 @@ export class UnavailableError extends TollgateError {
 }
 
 /**
- * The work inside `withReservation` is done, but its usage could not be settled. The result is not lost: serve it, and
- * settle `quantity` again later by the reservation's id, which is safe to repeat and works after the hold's expiry too.
+ * The work inside `withReservation` is done, but its usage could not be settled. The result is not lost: serve it, and settle
+ * `quantity` again later by the reservation's id, which is safe to repeat and works after the hold's expiry too.
  */
 export class UnsettledError extends TollgateError {
   readonly result: unknown

@@ -12,7 +12,7 @@ export type TrackedEvent = {
 }
 
 /**
- * Events that will not arrive. `queue_full`: there was no room; `rejected`: the server refused them, or they are no JSON;
+ * Events that will not arrive. `queue_full`: there was no room; `rejected`: the server refused them, or they are not JSON;
  * `unsent`: tries ran out at the end; `closed`: they came after `close`.
  */
 export type DroppedEvents = {
@@ -47,25 +47,25 @@ type Rejection = { readonly index: number; readonly code: string; readonly detai
 export type EventQueue = {
   /** False when the event was dropped at once. */
   add(event: TrackedEvent): boolean
-  /** Resolves when all that was queued before the call was sent or dropped; rejects when the server stays away. */
+  /** Resolves when every event queued before the call was sent or dropped; rejects while the server is unreachable. */
   flush(options?: { readonly signal?: AbortSignal }): Promise<void>
-  /** Like `flush`, but what cannot be sent is dropped, as nobody will be there to try again. */
+  /** Like `flush`, but drops events that cannot be sent, as nobody will be there to try again. */
   finish(): Promise<void>
   /** Like `finish`, and takes no more events. */
   close(): Promise<void>
-  /** A page may be going away: sends what the browser lets it, once. What is left stays queued in case it comes back. */
+  /** The page may be going away: sends as much as the browser allows, once. The rest stays queued in case the page comes back. */
   leave(): Promise<void>
   queuedEvents(): number
 }
 
-/** Browsers refuse bodies that shall outlive their page from 64 KiB on, all of them together. */
+/** Browsers refuse bodies that outlive their page from 64 KiB on, all of them together. */
 const LEAVE_BYTES_MAX = 60_000
 
 /** Collects events and sends them in the background, one batch at a time so that their order is kept. */
 export function createEventQueue(options: EventQueueOptions): EventQueue {
   const queued: { readonly json: string; readonly bytes: number }[] = []
   let queuedBytes = 0
-  /** How many left the queue so far: an event's number is this plus its place. */
+  /** How many events have left the queue: an event's number is this plus its place. */
   let removedEvents = 0
   let sending: Promise<void> | null = null
   let background: AbortController | null = null
@@ -73,7 +73,7 @@ export function createEventQueue(options: EventQueueOptions): EventQueue {
   let isHoldingOff = false
   let isClosed = false
 
-  /** Sends now when a batch is full, soon when there is anything, and not before its time after a failure. */
+  /** Sends now when a batch is full, soon when there are any events, and after a failure not before the wait is over. */
   function arrange(): void {
     if (isClosed || sending || isHoldingOff || queued.length === 0) return
     if (queued.length >= options.batchEventsMax || queuedBytes >= options.batchBytesMax) sendInBackground()
@@ -100,7 +100,7 @@ export function createEventQueue(options: EventQueueOptions): EventQueue {
     background = controller
     void exclusively(removedEvents + queued.length, { signal: controller.signal, holdsProcess: false })
       .catch((error: unknown) => {
-        // Whoever aborted it sends in its place.
+        // The call that aborted it sends in its place.
         if (controller.signal.aborted) return
         const failure =
           error instanceof TollgateError ? error : new TollgateError('sdk_failed', String(error), { status: 0, canRetry: true })
@@ -183,7 +183,7 @@ export function createEventQueue(options: EventQueueOptions): EventQueue {
     try {
       while (removedEvents < until) {
         signal?.throwIfAborted()
-        // The background may be waiting for its next try, for longer than the process lives: take over.
+        // The background flush may wait for its next try longer than the process lives, so this call takes over.
         background?.abort()
         if (sending) await sending.catch(() => undefined)
         else {
@@ -198,7 +198,7 @@ export function createEventQueue(options: EventQueueOptions): EventQueue {
 
   async function finish(): Promise<void> {
     await flush().catch(async (error: unknown) => {
-      // Someone else's flush may be trying too; what it is sending must stay in place until it is done.
+      // Another flush may be sending; its events must stay in place until it is done.
       while (sending) await sending.catch(() => undefined)
       if (queued.length === 0) return
       const left = queued.map(({ json }) => json)
@@ -245,7 +245,7 @@ export function createEventQueue(options: EventQueueOptions): EventQueue {
   }
 }
 
-/** Written once, when it happened: what the app does to its objects later does not change what is sent. */
+/** Written once, at the call: later changes of the app's objects do not change what is sent. */
 function jsonOf(event: TrackedEvent): string | null {
   try {
     return JSON.stringify(event)
@@ -254,12 +254,12 @@ function jsonOf(event: TrackedEvent): string | null {
   }
 }
 
-/** A wrong key or address says nothing about the events: they stay until it is mended. */
+/** A wrong key or address says nothing about the events, so they stay until it is corrected. */
 function isVerdictOnEvents({ status }: TollgateError): boolean {
   return status === 400 || status === 413 || status === 422
 }
 
-/** `invalid_events` names every event that it refuses as the field `[index]`. */
+/** `invalid_events` names every refused event as the field `[index]`. */
 function rejectionsIn(error: TollgateError): Rejection[] {
   const { errors = [] } = (error.cause ?? {}) as { errors?: readonly { field: string; code: string; detail: string }[] }
   return errors.flatMap(({ field, code, detail }) => {
@@ -268,7 +268,7 @@ function rejectionsIn(error: TollgateError): Rejection[] {
   })
 }
 
-/** What the app's own callback throws must not stop the queue, nor be swallowed. */
+/** An error of the app's own callback must not stop the queue, nor be swallowed. */
 function tell(callback: () => void): void {
   try {
     callback()

@@ -1,11 +1,11 @@
 export type ExitNotice = {
-  /** Nothing is left to do in the process (Node, Bun, Deno). What is begun now is waited for, and this is told again after it. */
+  /** The process has nothing left to do (Node, Bun, Deno). Work begun now is waited for, and this is called again after it. */
   readonly beforeExit: () => void
   /** The page is hidden or closed, and may come back. */
   readonly leave: () => void
 }
 
-/** Tells before the process or page ends. Returns how to stop listening. */
+/** Calls `notice` before the process or page ends. Returns a function that stops listening. */
 export function onExitNotice(notice: ExitNotice): () => void {
   if (notices.size === 0) listen()
   notices.add(notice)
@@ -15,7 +15,7 @@ export function onExitNotice(notice: ExitNotice): () => void {
   }
 }
 
-/** All clients share one listener of each kind: a process warns of more than ten. */
+/** All clients share one listener of each kind, as a process warns of more than ten. */
 const notices = new Set<ExitNotice>()
 let stopListening: () => void = () => undefined
 
@@ -24,7 +24,7 @@ function listen(): void {
   const leave = () => {
     for (const notice of notices) notice.leave()
   }
-  // Asked first: bundlers give pages a `process` that never tells of anything.
+  // The page is asked first, as bundlers give pages a `process` that never emits anything.
   if (document?.addEventListener && window?.addEventListener) {
     const onHidden = () => {
       if (document.visibilityState === 'hidden') leave()

@@ -15,7 +15,7 @@ afterEach(async () => {
   await server.stop()
 })
 
-/** An app of a few lines, in a process of its own; its flush interval is an hour, which it must not wait for. */
+/** An app of a few lines in its own process; its flush interval is an hour, which it must not wait for. */
 async function runApp(mode: string): Promise<{ code: number | null; output: string }> {
   const path = fileURLToPath(new URL('../../test/support/sdk-child.ts', import.meta.url))
   const child = spawn(process.execPath, [path, server.url, mode], { stdio: ['ignore', 'pipe', 'pipe'] })

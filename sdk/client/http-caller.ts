@@ -6,12 +6,12 @@ export type HttpCallerOptions = {
   readonly url: string
   readonly key: string
   readonly fetch: typeof globalThis.fetch
-  /** Tries in all, the first included. */
+  /** Tries in all, including the first. */
   readonly triesMax: number
   /** Bound on one try. */
   readonly tryTimeoutMs: number
   readonly backoffMinMs: number
-  /** Bound on one wait between tries. A `Retry-After` beyond it ends the call, and the error says how long it was. */
+  /** Bound on one wait between tries. A longer `Retry-After` ends the call, and the error carries it. */
   readonly waitMsMax: number
   /** In [0, 1): spreads the retries of many clients. */
   readonly random: () => number
@@ -28,16 +28,16 @@ export type CallOptions = {
   readonly triesMax?: number
   /** Lets a page that is being closed finish the request. The browser bounds the bytes of such bodies. */
   readonly keepalive?: boolean
-  /** False in the background: a wait for the next try must not hold the process open. */
+  /** False in the background, where a wait for the next try must not keep the process open. */
   readonly holdsProcess?: boolean
 }
 
-/** The body is JSON written before the first try, so that every try says the same. */
+/** The body is JSON written before the first try, so that every try sends the same. */
 export type HttpCaller = <Answer>(path: string, json: string, options?: CallOptions) => Promise<Answer>
 
 /**
- * POSTs with retries. Only what is safe to repeat is sent through it: whatever changes something carries an id made before
- * the first try, so that a try whose answer was lost counts once.
+ * POSTs with retries. Every request is safe to repeat: one that changes something carries an id made before the first try, so
+ * that a try whose answer was lost counts once.
  */
 export function createHttpCaller(options: HttpCallerOptions): HttpCaller {
   return async function call<Answer>(path: string, json: string, callOptions: CallOptions = {}): Promise<Answer> {
@@ -100,14 +100,14 @@ type Problem = {
   readonly errors?: readonly { readonly field: string; readonly code: string; readonly detail: string }[]
 }
 
-/** Answers of a proxy that gave up, and of a server that asks for patience or met an error of its own. */
+/** Answers of a proxy that gave up, and of a server that asks for patience or had an error of its own. */
 const PASSING_STATUSES: ReadonlySet<number> = new Set([408, 425, 429])
 
 function errorOf({ status, headers }: Response, problem: Problem, nowMs: number): TollgateError {
   const code = problem.code ?? `http_${status}`
   const message = problem.detail ?? `the server answered ${status}`
   if (code === 'hard_limit_reached') return new LimitReachedError(message, status)
-  // The problem goes along: it names fields, or single events of a batch.
+  // The error carries the problem, which names fields, or single events of a batch.
   if (status < 500 && !PASSING_STATUSES.has(status)) return new TollgateError(code, message, { status, canRetry: false, cause: problem })
   return new UnavailableError(code, message, { status, retryAfterMs: retryAfterMs(headers.get('retry-after'), nowMs) })
 }
@@ -116,7 +116,7 @@ function tookTooLong(url: string, bound: string, cause: unknown): UnavailableErr
   return new UnavailableError('timeout', `${url} gave no answer within ${bound}`, { status: 0, cause })
 }
 
-/** Undefined for a page of a proxy's own. */
+/** Undefined for a proxy's own page. */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
@@ -125,7 +125,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Seconds or an HTTP date (RFC 9110); 0 for neither. */
+/** Reads seconds or an HTTP date (RFC 9110); 0 for neither. */
 function retryAfterMs(header: string | null, nowMs: number): number {
   if (header === null) return 0
   if (/^\d+$/.test(header)) return Number(header) * 1_000
@@ -133,7 +133,7 @@ function retryAfterMs(header: string | null, nowMs: number): number {
   return Number.isNaN(waitMs) ? 0 : Math.max(waitMs, 0)
 }
 
-/** Exponential; the upper half is left to chance, the first wait included. */
+/** Exponential; the upper half is random, from the first wait on. */
 function backoffMs({ backoffMinMs, waitMsMax, random }: HttpCallerOptions, tries: number): number {
   const ceilingMs = Math.min(waitMsMax, backoffMinMs * 2 ** tries)
   return (ceilingMs * (1 + random())) / 2

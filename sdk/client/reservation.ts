@@ -8,9 +8,9 @@ export type ReservationRequest = {
   readonly customer: string
   readonly feature: string
   readonly quantity: Quantity
-  /** How long the units stay held without a word from us; default 60 s, at most a day. */
+  /** How long the units stay held without further calls; default 60 s, at most a day. */
   readonly ttlMs?: number
-  /** Your own id makes a repeat across processes the same hold; made up when absent. */
+  /** With your own id a repeat from another process gets the same hold; generated when absent. */
   readonly id?: string
 }
 
@@ -19,29 +19,29 @@ export type Reservation = {
   readonly quantity: string
   readonly expiresAt: string
   readonly balance: Balance
-  /** The real usage: less, equal or more than held. May be repeated with the same quantity. */
+  /** The real usage: less than held, equal or more. May be repeated with the same quantity. */
   settle(quantity: Quantity, data?: Readonly<Record<string, unknown>>): Promise<void>
   /** Gives all units back. May be repeated. */
   release(): Promise<void>
-  /** Counts from now. */
+  /** Sets the expiry to `ttlMs` from now. */
   extend(ttlMs: number): Promise<void>
 }
 
-/** What the work of `withReservation` gets: say what was really used so far, as often as you learn more. */
+/** The hold that the work of `withReservation` gets: call `use` with the usage so far, as often as you learn more. */
 export type Hold = Reservation & { use(quantity: Quantity, data?: Readonly<Record<string, unknown>>): void }
 
 export type WithReservationOptions = { readonly ttlMs?: number; readonly id?: string; readonly signal?: AbortSignal }
 
 export type ReservationCalls = {
   /**
-   * Holds units, or throws a `LimitReachedError` and holds nothing. When the answer is lost, the call is aborted or runs
-   * out of time, units may be held all the same: until the hold expires.
+   * Holds units, or throws a `LimitReachedError` and holds nothing. When the answer is lost, or the call is aborted or runs out
+   * of time, units may be held nevertheless, until the hold expires.
    */
   reserve(request: ReservationRequest, options?: { readonly signal?: AbortSignal }): Promise<Reservation>
   /**
-   * Holds `estimate`, runs the work, and settles with what `hold.use` said last (the estimate when it was never called).
-   * When the work throws, what `hold.use` had said by then was used and is settled; otherwise the hold is released.
-   * Throws an `UnsettledError` with the work's result when only the settling failed.
+   * Holds `estimate`, runs the work, and settles the last quantity given to `hold.use` (the estimate when it was never called).
+   * When the work throws, a quantity given to `hold.use` by then is settled; otherwise the hold is released. Throws an
+   * `UnsettledError` with the work's result when only the settling failed.
    */
   withReservation<Result>(
     customer: string,
@@ -58,7 +58,7 @@ export function createReservations(deps: {
   readonly call: HttpCaller
   /** For calls that a request waits on. */
   readonly decideOptions: CallOptions
-  /** What went wrong beside an error that is thrown. */
+  /** Receives failures besides an error that is thrown. */
   readonly onError: (error: TollgateError) => void
 }): ReservationCalls {
   const { call, decideOptions, onError } = deps
@@ -94,7 +94,7 @@ export function createReservations(deps: {
       try {
         result = await work(hold)
       } catch (error) {
-        // The work's own error is what the caller must see; of a release that failed too, the hold's expiry takes care.
+        // The caller must see the work's own error; if the release fails too, the hold expires.
         if (!told.isEnded) await end(reservation, told.used).catch((failure: unknown) => onError(asTollgateError(failure)))
         throw error
       }
@@ -110,7 +110,7 @@ export function createReservations(deps: {
 
 type Used = { readonly quantity: Quantity; readonly data: Readonly<Record<string, unknown>> | undefined }
 
-/** What the work tells of its hold; it may also have settled or released it by itself. */
+/** Records what the work reports about its hold; the work may also have settled or released it. */
 function followHold(reservation: Reservation) {
   const told: { used: Used | null; isEnded: boolean } = { used: null, isEnded: false }
   const hold: Hold = {

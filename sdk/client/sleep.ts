@@ -16,7 +16,7 @@ export const sleep: Sleep = (ms, { signal, holdsProcess = true } = {}) =>
     signal?.addEventListener('abort', onAbort, { once: true })
   })
 
-/** Where a timer would hold the process open (Node, Bun, Deno), this one does not. */
+/** Keeps a timer from holding the process open where it would (Node, Bun, Deno). */
 export function letProcessEnd(timer: unknown): void {
   if (typeof timer === 'object' && timer !== null && 'unref' in timer && typeof timer.unref === 'function') timer.unref()
   else if (typeof timer === 'number') (globalThis as { Deno?: { unrefTimer?(timer: number): void } }).Deno?.unrefTimer?.(timer)

@@ -9,33 +9,33 @@ import { type Sleep, sleep } from './sleep.ts'
 import { uuidV7 } from './uuid-v7.ts'
 
 export type TollgateClientOptions = {
-  /** Where Tollgate answers: `https://meter.example.com`. */
+  /** Address of Tollgate: `https://meter.example.com`. */
   readonly url: string
-  /** A key with the scopes of the calls that are made: `ingest` to track, `decide` to check and reserve. */
+  /** A key with the scopes of your calls: `ingest` to track, `decide` to check and reserve. */
   readonly key: string
-  /** Told of every event that will not arrive. Default: a console warning. */
+  /** Called for every event that will not arrive. Default: a console warning. */
   readonly onDrop?: (dropped: DroppedEvents) => void
   /** Told of events that arrived and count for nothing, or not as meant. Default: a console warning, once for each text. */
   readonly onWarning?: (warning: EventWarning) => void
-  /** Told of failures that no call throws: a background flush that will be tried again. Default: a console warning when the code changes. */
+  /** Called for failures that no call throws: a background flush that will be tried again. Default: a console warning when the code changes. */
   readonly onError?: (error: TollgateError) => void
   /** Default 500. */
   readonly batchEventsMax?: number
   /** Default 1,000,000. */
   readonly batchBytesMax?: number
-  /** What is tracked beyond it is dropped, and told of. Default 10,000. */
+  /** Events tracked beyond it are dropped and reported. Default 10,000. */
   readonly queuedEventsMax?: number
   /** Default 1,000. */
   readonly flushIntervalMs?: number
-  /** Of one call, the first included. Default 5. */
+  /** Tries of one call, including the first. Default 5. */
   readonly triesMax?: number
   /** Bound on one try. Default 10,000. */
   readonly tryTimeoutMs?: number
   /** Bound on `check` and `reserve` with all their tries, as a request waits for them. Default 5,000. */
   readonly decideWithinMs?: number
-  /** For runtimes without a global one, and for tests. */
+  /** For runtimes without a global `fetch`, and for tests. */
   readonly fetch?: typeof globalThis.fetch
-  /** For tests: how waits between tries are slept, and what spreads them, in [0, 1). */
+  /** For tests: how waits between tries sleep, and what spreads them, in [0, 1). */
   readonly sleep?: Sleep
   readonly random?: () => number
 }
@@ -44,23 +44,23 @@ export type TrackInput = {
   readonly type: string
   readonly customer: string
   readonly data?: Readonly<Record<string, unknown>>
-  /** Makes a repeat count once; made up when absent. */
+  /** Makes a repeat count once; generated when absent. */
   readonly id?: string
   readonly source?: string
   readonly time?: Date
 }
 
-/** Without a balance when nobody can say at the moment: `uncertain_denied` or `uncertain_allowed`, as the plan says for that case. */
+/** There is no balance while the server cannot decide: `uncertain_denied` or `uncertain_allowed`, by the plan's policy for this case. */
 export type Decision = { readonly allowed: boolean; readonly code: string; readonly balance?: Balance }
 
 export type TollgateClient = ReservationCalls & {
   /** Queues an event and returns its id at once; it is sent in the background. Null when it was dropped (see `onDrop`). */
   track(event: TrackInput): string | null
-  /** May this customer do this now? Reads only; use `reserve` where two requests at once must not both pass. */
+  /** May this customer do this now? It only reads; use `reserve` where two requests at once must not both pass. */
   check(customer: string, feature: string, quantity?: Quantity, options?: { readonly signal?: AbortSignal }): Promise<Decision>
-  /** Resolves when all events tracked before the call were sent or dropped; rejects when the server stays away, and they stay queued. */
+  /** Resolves when all events tracked before the call were sent or dropped; rejects while the server is unreachable, and the events stay queued. */
   flush(options?: { readonly signal?: AbortSignal }): Promise<void>
-  /** Sends what is left, drops what cannot be sent, and takes no more. Call it before you end the process yourself. */
+  /** Sends what is left, drops what cannot be sent, and takes no more events. Call it before you end the process yourself. */
   close(): Promise<void>
   queuedEvents(): number
 }

@@ -22,7 +22,7 @@ afterEach(async () => {
   await server.stop()
 })
 
-/** Sleeps take no time and are written down; by itself the client flushes only when a batch is full. */
+/** Sleeps take no time and are recorded; on its own the client flushes only when a batch is full. */
 function clientOf(options: Partial<TollgateClientOptions> = {}): TollgateClient {
   const client = createTollgateClient({
     url: server.url,

@@ -1,6 +1,6 @@
 /**
- * A UUID of version 7: the milliseconds of now, then 74 random bits. Ids that were made together lie together in the stores, where
- * random ones cost a page each. (`crypto.randomUUID` makes none, and is missing on pages served over plain HTTP.)
+ * A UUID of version 7: the milliseconds of now, then 74 random bits. Ids made together are stored together, where random ones
+ * cost a page each. (`crypto.randomUUID` makes none of version 7, and is missing on pages served over plain HTTP.)
  */
 export function uuidV7(nowMs = Date.now()): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16))

@@ -6,7 +6,7 @@ import type { DatabaseSession, DatabaseTables, Json } from '../database-session.
 import { byCustomer, rowsOfCustomers } from '../entitlements/rows-of-customers.ts'
 
 export type AllowanceOpeningStore = {
-  /** Replaces the feature's opening, unless that is a later one of the same basis. */
+  /** Replaces the feature's opening, unless the stored one is later and has the same basis. */
   save(tenant: TenantKey, customer: CustomerKey, opening: AllowanceOpening): Promise<void>
 }
 
@@ -43,7 +43,7 @@ export async function openingsOf(db: Kysely<DatabaseTables>, tenant: TenantKey, 
   return byCustomer(rows, ({ feature, basis, ledger }) => ({ feature: feature as FeatureKey, basis, ledger: decodeLedger(ledger) }))
 }
 
-/** Units as decimal strings: JSON numbers would lose digits. */
+/** Units are decimal strings, as JSON numbers would lose digits. */
 function encodeLedger(ledger: LedgerSnapshot): string {
   return JSON.stringify(ledger, (_name, value: unknown) => (typeof value === 'bigint' ? value.toString() : value))
 }
@@ -60,7 +60,7 @@ function decodeLedger(stored: unknown): LedgerSnapshot {
   }
 }
 
-/** Brands are strings or numbers at heart and stay as they are. */
+/** Branded values are strings or numbers at run time and stay as they are. */
 type Stored<Value> = Value extends bigint
   ? string
   : Value extends string | number | null

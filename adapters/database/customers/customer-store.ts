@@ -9,14 +9,14 @@ import { hasSameContent } from '../same-content.ts'
 import { type SimilarCustomers, selectSimilarCustomers } from './similar-customers.ts'
 
 export type CustomerStore = {
-  /** Refused `subject_taken` when a subject is another customer's key or subject. */
+  /** Refuses `subject_taken` when a subject is another customer's key or subject. */
   put(tenant: TenantKey, customer: Customer): Promise<Outcome<PutResult<Customer>>>
   get(tenant: TenantKey, key: CustomerKey): Promise<Customer | null>
   list(tenant: TenantKey, page: PageRequest): Promise<Page<Customer>>
-  /** Makes those that do not exist, bare; for customers first seen in events. */
+  /** Creates the customers that do not exist, with nothing but a key; for customers first seen in events. */
   ensure(customers: readonly { readonly tenant: TenantKey; readonly key: CustomerKey }[]): Promise<void>
   similar(tenant: TenantKey, keys: readonly CustomerKey[]): Promise<SimilarCustomers>
-  /** Customers that have these strings as a subject; keys themselves are not looked up. */
+  /** Finds the customers that have these strings as a subject; keys themselves are not looked up. */
   resolveSubjects(tenant: TenantKey, subjects: readonly string[]): Promise<ReadonlyMap<string, CustomerKey>>
 }
 
@@ -93,7 +93,7 @@ export function sqlCustomerStore(session: DatabaseSession): CustomerStore {
     async ensure(customers) {
       if (customers.length === 0) return
       await session.write(async ({ db, announce }) => {
-        // Sorted, so that two processes that see the same new customers do not wait for each other in a ring.
+        // Sorted, so that two processes that see the same new customers do not deadlock.
         const created = await sql<{ tenant: TenantKey; key: CustomerKey }>`
           INSERT INTO customers (tenant, key, metadata)
           SELECT tenant, key, '{}' FROM unnest(${customers.map(({ tenant }) => tenant)}::text[], ${customers.map(({ key }) => key)}::text[]) AS seen (tenant, key)
@@ -146,7 +146,10 @@ async function selectCustomers(db: Kysely<DatabaseTables>, tenant: TenantKey, ke
   }))
 }
 
-/** A name is a key or a subject. Whoever claims one waits here for others that claim it, in one order, so that two customers cannot both get it. */
+/**
+ * A name is a key or a subject. A writer that claims names waits here for others that claim the same ones, in one order, so that
+ * two customers cannot both get a name.
+ */
 async function lockNames(db: Transaction<DatabaseTables>, tenant: TenantKey, names: readonly string[]): Promise<void> {
   await sql`
     SELECT pg_advisory_xact_lock(lock) FROM (
@@ -169,7 +172,7 @@ async function refuseTakenNames(db: Transaction<DatabaseTables>, tenant: TenantK
     .where('key', '=', sql<string>`ANY(${[...subjects]})`)
     .where('key', '<>', key)
     .execute()
-  /** The customer that a name is a subject of; null where it is the key of one. */
+  /** The customer that a name is a subject of; null where the name is a customer's key. */
   const owners = new Map<string, string | null>([
     ...subjectsTaken.map(({ subject, customer }) => [subject, customer] as const),
     ...keysTaken.map((row) => [row.key, null] as const),

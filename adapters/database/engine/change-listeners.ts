@@ -1,6 +1,6 @@
 import type { Change, ChangeFeed, ChangeListener, Topic } from '../changes.ts'
 
-/** The listeners of this process. */
+/** The change listeners of this process. */
 export type ChangeListeners = {
   readonly subscribe: ChangeFeed['subscribe']
   tell(changes: readonly Change[]): void
@@ -10,7 +10,7 @@ export type ChangeListeners = {
 export function createChangeListeners(): ChangeListeners {
   const listeners: ChangeListener<Topic>[] = []
   return {
-    // A listener is only ever told of its own topics.
+    // A listener is called only for its own topics.
     subscribe: (listener) => void listeners.push(listener as unknown as ChangeListener<Topic>),
     tell(changes) {
       for (const change of changes) {

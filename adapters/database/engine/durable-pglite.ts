@@ -7,36 +7,36 @@ import { NodeFS } from '@electric-sql/pglite/nodefs'
 import { invariant } from '../../../base/invariant.ts'
 import { createPanicGuard, type PanicGuard } from './engine-panic.ts'
 
-/** PostgreSQL's own default is 128 MB; a catalog fits into far less, and the process has other tenants. */
+/** PostgreSQL's default is 128 MB; a catalog fits into far less, and this process needs memory for other things. */
 const SETTINGS = {
   shared_buffers: '16MB',
   fsync: 'on',
-  // fdatasync does nothing in the WebAssembly build; fsync reaches the file system, which we make honest below.
+  // fdatasync does nothing in the WebAssembly build; fsync reaches the file system, which is made honest below.
   wal_sync_method: 'fsync',
 }
 
 /**
- * Else every start optimizes, among others, PostgreSQL's interpreter of expressions: 600 MB of memory and most of a second of
- * processor time for that one function. A catalog's statements are short and take about a tenth more without; nothing else
- * in this process is WebAssembly. Read when a module is compiled, so it is set before.
+ * Without these flags every start optimizes, among others, PostgreSQL's expression interpreter: 600 MB of memory and most of a
+ * second of processor time for that one function. A catalog's statements are short and take about a tenth longer without; nothing
+ * else in this process is WebAssembly. Set before, as the flags are read when a module is compiled.
  */
 setFlagsFromString('--no-wasm-tier-up --no-wasm-dynamic-tiering')
 
 /**
- * PGlite as durable as a PostgreSQL server. As it comes it runs with fsync off (`-F`), and its file system ignores fsync
- * anyway: what it wrote survives the end of the process, not of the machine. Here a commit resolves after its WAL is
- * fsynced, and checkpoints fsync the data files before they say so.
+ * PGlite as durable as a PostgreSQL server. By default it runs with fsync off (`-F`), and its file system ignores fsync anyway:
+ * its writes survive the end of the process, but not of the machine. Here a commit resolves after its WAL is fsynced, and
+ * checkpoints fsync the data files before they report success.
  */
 export async function openDurablePGlite(path: string): Promise<PGlite> {
   const dataDir = join(path, 'pgdata')
   const readyMark = join(path, 'ready')
   const isNew = !(await exists(readyMark))
-  // Without the mark nobody was ever given this directory: it is what a first start that was killed left behind.
+  // A directory without the mark was never given to anybody: a first start that was killed left it behind.
   if (isNew) await rm(dataDir, { recursive: true, force: true })
   await mkdir(dataDir, { recursive: true })
   const pglite = await PGlite.create({ fs: new FsyncingNodeFS(dataDir), startParams: startParams() })
   if (isNew) {
-    // The database is set up by an engine of its own, which PGlite does not let us configure: its files are fsynced afterwards.
+    // The database is set up by an engine that PGlite starts and does not let us configure, so its files are fsynced afterwards.
     await fsyncTree(path)
     await writeFile(readyMark, 'The database beside this file was set up to the end.\n', { flush: true })
     fsyncPath(path)
@@ -64,7 +64,7 @@ type NodeFileSystem = {
   realPath(node: object): string
 }
 
-/** Emscripten calls `fsync` of a file system, and its file system over Node's has none. Directories have no descriptor there. */
+/** Emscripten calls a file system's `fsync`, and its file system over Node's has none. Directories have no descriptor there. */
 function makeFsyncHonest(module: object, { orPanic }: PanicGuard): void {
   const fileSystem = (module as { NODEFS?: NodeFileSystem }).NODEFS
   invariant(fileSystem !== undefined, 'PGlite hands out its file system over Node as NODEFS')
@@ -76,7 +76,7 @@ function makeFsyncHonest(module: object, { orPanic }: PanicGuard): void {
     orPanic(`fsync ${path}`, () => (file.nfd === undefined ? fsyncPath(path) : fsyncSync(file.nfd)))
     return 0
   }
-  // The engine opens its files to everybody, past the umask of the process.
+  // The engine would open its files to everybody, regardless of the process's umask.
   nodes.setattr = (node, attributes) => {
     setattr(node, attributes.mode === undefined ? attributes : { ...attributes, mode: attributes.mode & ~OTHERS })
   }

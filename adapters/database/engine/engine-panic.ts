@@ -1,6 +1,6 @@
 import { invariant } from '../../../base/invariant.ts'
 
-/** The write-ahead log could not be written, or a file not be fsynced: where a PostgreSQL server panics and starts again. */
+/** The write-ahead log could not be written, or a file not be fsynced: where a PostgreSQL server panics and restarts. */
 export class EnginePanic extends Error {
   /** SQLSTATE io_error. */
   readonly code = '58030'
@@ -11,13 +11,13 @@ export class EnginePanic extends Error {
 }
 
 /**
- * Stops an engine at the write that fails. Left to itself it panics, keeps its locks, and the next statement waits for them
- * for ever, in the one thread of this process.
+ * Stops an engine at the write that fails. Left alone, the engine panics and keeps its locks, and the next statement waits for
+ * them for ever, in the one thread of this process.
  */
 export type PanicGuard = {
-  /** Runs a call of the engine to its file system; what it throws goes through the engine and ends it. */
+  /** Runs a call of the engine to its file system; an error of the call passes through the engine and ends it. */
   orPanic<Value>(doing: string, call: () => Value): Value
-  /** From then on each call to an engine that has panicked throws. */
+  /** From then on every call to an engine that has panicked throws. */
   watch(module: object): void
 }
 
@@ -48,8 +48,8 @@ export function createPanicGuard(): PanicGuard {
 }
 
 /**
- * PGlite calls `_PostgresMainLoopOnce` again and again and drops what it throws, but for its own long jump: `stackRestore`,
- * called in that very catch, is where a panic gets out. The others are called in the `finally` around it.
+ * PGlite calls `_PostgresMainLoopOnce` again and again and drops its errors, except its own long jump: a panic gets out in
+ * `stackRestore`, which is called in that very catch. The others are called in the `finally` around it.
  */
 const INSIDE_THE_LOOP = ['_PostgresMainLoopOnce', 'stackRestore']
 const AFTER_THE_LOOP = ['_PostgresSendReadyForQueryIfNecessary', '_pgl_pq_flush']

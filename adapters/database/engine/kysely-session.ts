@@ -6,7 +6,7 @@ import type { Change } from '../changes.ts'
 import type { DatabaseSession, DatabaseTables, DatabaseTransaction, RandomBytes } from '../database-session.ts'
 import type { ChangeListeners } from './change-listeners.ts'
 
-/** Runs inside the transaction of the changes: other processes hear of them exactly when they are committed. */
+/** Runs inside the transaction of the changes, so that other processes hear of them exactly when they are committed. */
 export type AnnounceToOthers = (trx: Transaction<DatabaseTables>, changes: readonly Change[]) => Promise<void>
 
 export type KyselySessionOptions = {
@@ -19,7 +19,7 @@ export type KyselySessionOptions = {
 
 const WRITE_ATTEMPTS_MAX = 4
 
-/** The one place that knows of transactions, faults and announcements. */
+/** The one place where transactions, faults and announcements are handled. */
 export function createKyselySession({ db, clock, randomBytes, listeners, announceToOthers }: KyselySessionOptions): DatabaseSession {
   return {
     clock,
@@ -41,7 +41,7 @@ export function createKyselySession({ db, clock, randomBytes, listeners, announc
         listeners.tell(changes)
         return value
       } catch (error) {
-        // `work` answered this very refusal, so it is of the type that it answers.
+        // This very refusal was answered by `work`, so it has the type of its answer.
         if (error instanceof Refused) return error.refusal as Awaited<ReturnType<typeof transact>>
         throw error
       }
@@ -49,12 +49,12 @@ export function createKyselySession({ db, clock, randomBytes, listeners, announc
   }
 }
 
-/** Errors go through as they are: whoever opened the transaction retries it, or makes them faults. */
+/** Errors pass through unchanged: the code that opened the transaction retries it, or turns them into faults. */
 function createTransaction(options: {
   readonly trx: Transaction<DatabaseTables>
   readonly clock: Pick<Clock, 'now'>
   readonly randomBytes: RandomBytes
-  /** Appended to. */
+  /** The transaction's changes are appended here. */
   readonly changes: Change[]
 }): DatabaseTransaction {
   const { trx, clock, randomBytes, changes } = options
@@ -73,7 +73,7 @@ function createTransaction(options: {
         await sql`ROLLBACK TO SAVEPOINT joined`.execute(trx)
         changes.length = changesBefore
       }
-      // The name may stand for an outer one again from here on: savepoints of one name lie on each other.
+      // From here on the name may mean an outer savepoint again, as savepoints of one name stack.
       await sql`RELEASE SAVEPOINT joined`.execute(trx)
       return value
     },
@@ -99,7 +99,7 @@ async function retryDeadlocks<Value>(transact: () => Promise<Value>): Promise<Va
   }
 }
 
-/** serialization_failure, deadlock_detected: the database rolled us back so that another could go on. */
+/** serialization_failure, deadlock_detected: the database rolled us back so that another transaction could go on. */
 function isDeadlock(error: unknown): boolean {
   const code = (error as { code?: unknown }).code
   return code === '40001' || code === '40P01'
@@ -128,7 +128,7 @@ const SERVER_CODES = /^(08|40|53|57|58|XX)[0-9A-Z]{3}$/
 const DRIVER_TEXTS =
   /connection terminated|connection timeout|timeout exceeded|connection error|not queryable|is closed|already closed|already been destroyed/i
 
-/** What is left is a bug of ours and is not hidden behind a fault. */
+/** Every other error is a bug of ours and is not hidden behind a fault. */
 function isUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const { code } = error as { code?: unknown }

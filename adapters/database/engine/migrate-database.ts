@@ -8,8 +8,8 @@ const MIGRATIONS = new URL('../../../schemas/database/', import.meta.url)
 const MIGRATION_LOCK = 0x54474354
 
 /**
- * Runs the SQL files that this database has not seen, in order, each recorded with what it did, all in one transaction:
- * a crash leaves the old schema or the new one. Processes that start together queue on the lock.
+ * Runs the SQL files that this database has not seen, in order, and records each of them, all in one transaction: a crash leaves
+ * the old schema or the new one. Processes that start together queue on the lock.
  */
 export async function migrateDatabase(db: Kysely<DatabaseTables>): Promise<readonly string[]> {
   const files = (await readdir(MIGRATIONS)).filter((name) => /^\d{4}_\w+\.sql$/.test(name)).sort()
@@ -31,7 +31,7 @@ export async function migrateDatabase(db: Kysely<DatabaseTables>): Promise<reado
   })
 }
 
-/** A statement of our files ends with a semicolon at the end of a line; PGlite takes one at a time. */
+/** A statement of our files ends with a semicolon at the end of a line; PGlite takes one statement at a time. */
 function statementsOf(text: string): readonly string[] {
   return text
     .split(/;$/m)

@@ -9,17 +9,20 @@ import { migrateDatabase } from './migrate-database.ts'
 import { openRestartingPGlite } from './restarting-pglite.ts'
 
 export type PGliteDatabaseOptions = {
-  /** A directory of its own, made when it is not there. The caller sees to it that one process at a time has it. */
+  /** A directory for the database alone, created when it does not exist. The caller makes sure that one process at a time uses it. */
   readonly path: string
   readonly clock: Clock
   readonly randomBytes: RandomBytes
   readonly log: Logger
 }
 
-/** PGlite has no background process that would checkpoint by itself: without this the WAL grows until the next start. About 10 MB of it. */
+/**
+ * PGlite has no background process for checkpoints, so without these the WAL grows until the next start. This many statements
+ * write about 10 MB of it.
+ */
 const STATEMENTS_PER_CHECKPOINT = 10_000
 
-/** PostgreSQL compiled to WebAssembly, in this process. What a promise resolved for survives kill -9 and loss of power. */
+/** PostgreSQL compiled to WebAssembly, in this process. Resolved changes survive kill -9 and loss of power. */
 export async function openPGliteDatabase({ path, clock, randomBytes, log }: PGliteDatabaseOptions): Promise<Database> {
   const startedAtMs = clock.now()
   const pglite = await openRestartingPGlite({ path, clock, log })
@@ -35,7 +38,7 @@ export async function openPGliteDatabase({ path, clock, randomBytes, log }: PGli
   const session = createKyselySession({ db, clock, randomBytes, listeners })
   return {
     session,
-    // Nobody else can change what is kept here.
+    // No other process can change this database.
     changes: { subscribe: listeners.subscribe, heardUpToMs: () => clock.now() },
     async migrate() {
       const names = await session.run(migrateDatabase)
@@ -49,7 +52,7 @@ export async function openPGliteDatabase({ path, clock, randomBytes, log }: PGli
   }
 }
 
-/** Queues behind the statements under way. One that fails is made up for by the next, or by recovery at the next start. */
+/** Queues behind the statements under way. The next checkpoint, or recovery at the next start, makes up for one that fails. */
 function checkpoint(db: Kysely<DatabaseTables>, log: Logger): void {
   sql`CHECKPOINT`.execute(db).catch((error: unknown) => log.warn({ err: error }, 'checkpoint of the embedded catalog failed'))
 }

@@ -9,10 +9,10 @@ import type { ChangeListeners } from './change-listeners.ts'
 import type { AnnounceToOthers } from './kysely-session.ts'
 
 const CHANNEL = 'tollgate_catalog'
-/** A notification holds 8,000 bytes at most; a change has two keys of up to 128 characters. */
+/** A notification holds at most 8,000 bytes; a change has two keys of up to 128 characters. */
 const CHANGES_PER_NOTIFICATION = 20
 const RECONNECT = { firstMs: 250, mostMs: 5_000 }
-/** How often a notification to ourselves asks whether we still hear. One without an answer for so long means a dead connection. */
+/** How often a notification to ourselves checks that we still hear. One without an answer for this long means a dead connection. */
 const HEARTBEAT_INTERVAL_MS = 1_000
 const HEARTBEAT_WAIT_MAX_MS = 5_000
 
@@ -29,14 +29,14 @@ export function announceToChannel(processId: string): AnnounceToOthers {
 }
 
 export type ChannelListener = {
-  /** What was announced up to this instant was heard. */
+  /** Everything announced up to this instant was heard. */
   heardUpToMs(): InstantMs
   stop(): Promise<void>
 }
 
 /**
- * Hears what other processes announce, on a connection of its own. A lost connection is opened again for as long as it
- * takes; what was announced meanwhile cannot be known, so all listeners are told that they may have missed something.
+ * Hears the changes that other processes announce, on its own connection. A lost connection is reopened for as long as it takes;
+ * announcements during that time are lost, so all listeners are told that they may have missed some.
  */
 export async function listenToChannel(options: {
   readonly url: string
@@ -63,7 +63,7 @@ export async function listenToChannel(options: {
     })
     connecting.on('notification', ({ channel, payload }) => {
       if (channel === ownChannel) {
-        // Notifications come in the order of their commits: whatever was committed before this one has been delivered.
+        // Notifications come in the order of their commits: every change committed before this one has been delivered.
         heardUpToMs = Number(payload) as InstantMs
         return
       }

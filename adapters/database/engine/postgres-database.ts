@@ -19,7 +19,7 @@ export type PostgresDatabaseOptions = {
 
 const CONNECTIONS_MAX = 10
 const CONNECT_TIMEOUT_MS = 5_000
-/** Our longest statement is a page of 1,000 rows; what takes longer waits for a lock that is not coming. */
+/** Our longest statement is a page of 1,000 rows; a statement that takes longer waits for a lock that it will not get. */
 const STATEMENT_TIMEOUT_MS = 15_000
 
 /** A PostgreSQL server, shared by any number of processes. */
@@ -31,7 +31,7 @@ export async function openPostgresDatabase({ url, clock, randomBytes, log }: Pos
     statement_timeout: STATEMENT_TIMEOUT_MS,
     application_name: 'tollgate',
   })
-  // An idle connection that breaks is taken out of the pool; the statement that needs one opens another.
+  // An idle connection that breaks leaves the pool; the next statement opens another.
   pool.on('error', (error) => log.warn({ err: error }, 'idle catalog connection lost'))
   const db = new Kysely<DatabaseTables>({ dialect: new PostgresDialect({ pool }) })
   const processId = Buffer.from(randomBytes(12)).toString('base64url')

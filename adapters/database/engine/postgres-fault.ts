@@ -1,6 +1,6 @@
 import { Fault } from '../../../base/fault.ts'
 
-/** Why the server could not be used: where it is (without the password), what it said, and the next move. */
+/** Why the server could not be used: its address (without the password), its message, and the next move. */
 export function postgresFault(url: string, error: unknown): Fault {
   const cause = error instanceof Fault && error.cause !== undefined ? error.cause : error
   const why = cause instanceof AggregateError ? String(cause.errors[0]?.message ?? cause.message) : messageOf(cause)

@@ -5,13 +5,13 @@ import type { Clock } from '../../../base/clock.ts'
 import { openDurablePGlite } from './durable-pglite.ts'
 import { EnginePanic } from './engine-panic.ts'
 
-/** What the query builder uses of PGlite. */
+/** The part of PGlite that the query builder uses. */
 export type PGliteEngine = Exclude<PGliteDialectConfig['pglite'], (...given: never[]) => unknown>
 
 /**
- * PostgreSQL that cannot write its log panics: a server's processes end, start again and recover from the log. PGlite has
- * only this process, so nothing is asked of an engine that has panicked: the next statement opens another one on the same
- * directory, which recovers as a server does. What was committed is there.
+ * A PostgreSQL that cannot write its log panics: a server's processes end, restart and recover from the log. PGlite has only this
+ * process, so an engine that has panicked is not used again: the next statement opens another one on the same directory, which
+ * recovers as a server does. Everything committed is there.
  */
 export async function openRestartingPGlite({ path, clock, log }: { path: string; clock: Clock; log: Logger }): Promise<PGliteEngine> {
   /** Null from a panic until the restart. */
@@ -72,16 +72,16 @@ export async function openRestartingPGlite({ path, clock, log }: { path: string;
   }
 }
 
-/** A restart takes about a second of work, which a disk that is still full would make in vain. */
+/** A restart takes about a second of work, which would be in vain while the disk is still full. */
 const RESTART_INTERVAL_MS = 2_000
 
-/** What ends a server's process: a panic, or a trap of the WebAssembly machine. */
+/** Errors that end a server's process: a panic, or a trap of the WebAssembly machine. */
 function isPanic(error: unknown): boolean {
   const { severity, name } = (error ?? {}) as { severity?: unknown; name?: unknown }
   return error instanceof EnginePanic || severity === 'PANIC' || severity === 'FATAL' || name === 'RuntimeError'
 }
 
-/** As a server answers that is starting. */
+/** The answer of a server that is still starting. */
 function notRunning(cause?: unknown): Error {
   return Object.assign(new Error('the embedded catalog panicked and is not running again yet', { cause }), { code: '57P03' })
 }

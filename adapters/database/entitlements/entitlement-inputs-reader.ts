@@ -10,18 +10,18 @@ import { planVersionsOf, withPhases } from '../subscriptions/subscription-store.
 import { byCustomer, rowsOfCustomers } from './rows-of-customers.ts'
 
 export type EntitlementInputsReader = {
-  /** Of many customers at once, for little more than of one. Those that nobody has sold anything to are absent. */
+  /** Reads many customers at once, for little more than the cost of one. Customers without subscriptions or overrides are absent. */
   read(tenant: TenantKey, customers: readonly CustomerKey[]): Promise<ReadonlyMap<CustomerKey, EntitlementInputs>>
 }
 
-/** Everything about these customers from one moment, so that no plan names a feature that the same answer lacks. */
+/** Reads everything about these customers as of one moment, so that no plan names a feature that the same answer lacks. */
 export function sqlEntitlementInputsReader(session: DatabaseSession): EntitlementInputsReader {
   return {
     read: (tenant, customers) =>
       session.snapshot(async (db) => {
         const rows = await rowsOfCustomers(db, 'subscriptions', { tenant, customers, orderBy: ['id'] })
         const overrides = await overridesOf(db, tenant, customers)
-        // Grants and resets are of use only beside an entitlement.
+        // Grants and resets matter only to customers with an entitlement.
         const entitled = [...new Set([...rows.map(({ customer }) => customer as CustomerKey), ...overrides.keys()])]
         if (entitled.length === 0) return new Map()
         const subscriptions = await withPhases(db, tenant, rows)

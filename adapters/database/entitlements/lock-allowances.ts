@@ -4,8 +4,8 @@ import { type Refusal, refuse, refuseField } from '../../../domain/refusal.ts'
 import type { DatabaseTables } from '../database-session.ts'
 
 /**
- * Changes to what one customer has queue up on its row. Refuses `unknown_customer`, and by the field `feature` what cannot be
- * changed of it: the customer is whom the change is asked of, the feature is a part of the change.
+ * Changes to one customer's allowances queue up on the customer's row. Refuses `unknown_customer`; refuses by the field `feature`
+ * when the change does not fit the feature, which is part of the request where the customer is its subject.
  */
 export async function lockAllowances(
   db: Transaction<DatabaseTables>,

@@ -11,8 +11,8 @@ type TableOfCustomers = {
 }[keyof DatabaseTables]
 
 /**
- * A join, so that each customer is one look-up in the table's index. Of a condition that names them all the planner, which
- * has no statistics within PGlite, makes a walk through an index.
+ * A join, so that each customer is one look-up in the table's index. For a condition that names all customers the planner, which
+ * has no statistics within PGlite, walks through an index instead.
  */
 export async function rowsOfCustomers<
   Table extends TableOfCustomers,
@@ -23,7 +23,7 @@ export async function rowsOfCustomers<
   options: {
     readonly tenant: TenantKey
     readonly customers: readonly CustomerKey[]
-    /** All when undefined. */
+    /** All columns when undefined. */
     readonly columns?: readonly Column[]
     readonly orderBy: readonly (string & keyof DatabaseTables[Table])[]
   },

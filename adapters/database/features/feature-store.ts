@@ -10,7 +10,10 @@ import type { PutResult } from '../put-result.ts'
 import { hasSameContent } from '../same-content.ts'
 
 export type FeatureStore = {
-  /** Refused: `unknown_meter`; `feature_type_fixed` for another type than before; `dimension_in_use` when a charge filters on what another meter lacks. */
+  /**
+   * Refuses `unknown_meter`; `feature_type_fixed` for another type than before; `dimension_in_use` when a charge filters on a
+   * dimension that the new meter lacks.
+   */
   put(tenant: TenantKey, feature: Feature): Promise<Outcome<PutResult<Feature>>>
   get(tenant: TenantKey, key: FeatureKey): Promise<Feature | null>
   list(tenant: TenantKey, page: PageRequest): Promise<Page<Feature>>

@@ -6,7 +6,7 @@ import type { DatabaseTables } from '../database-session.ts'
 import { meterOf } from '../meters/meter-store.ts'
 import { featureOf } from './feature-store.ts'
 
-/** Some features and what they read; unknown keys are absent. */
+/** Some features and the meters that they read; unknown keys are absent. */
 export async function featuresWithMeters(
   db: Kysely<DatabaseTables>,
   tenant: TenantKey,

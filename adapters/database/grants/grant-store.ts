@@ -11,10 +11,10 @@ import { keyAfter, type Page, type PageRequest, pageOf } from '../page.ts'
 import { createRecordId } from '../record-id.ts'
 
 export type GrantStore = {
-  /** Refused: `unknown_customer`, `unknown_feature`, `feature_not_metered`, `too_many_grants`. */
+  /** Refuses `unknown_customer`, `unknown_feature`, `feature_not_metered`, `too_many_grants`. */
   create(tenant: TenantKey, grant: Omit<Grant, 'id' | 'voidedAtMs'>): Promise<Outcome<Grant>>
   list(tenant: TenantKey, filter: { customer: CustomerKey; feature?: FeatureKey }, page: PageRequest): Promise<Page<Grant>>
-  /** Gone from now on; one that was voided before stays as it was. Null when there is no such grant. */
+  /** Ends the grant now; a grant voided before stays as it was. Null when there is no such grant. */
   void(tenant: TenantKey, id: GrantId): Promise<Grant | null>
 }
 
@@ -42,7 +42,7 @@ declare module '../changes.ts' {
   }
 }
 
-/** Of one customer and feature, those that are over too: each was part of what is left now. */
+/** Grants of one customer and feature, including ended ones: each of them affects what is left now. */
 export const GRANTS_MAX = 10_000
 
 export function sqlGrantStore(session: DatabaseSession): GrantStore {

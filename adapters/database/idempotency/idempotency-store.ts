@@ -3,11 +3,11 @@ import type { InstantMs, TenantKey } from '../../../domain/identity.ts'
 import { type Outcome, refuse } from '../../../domain/refusal.ts'
 import type { DatabaseSession } from '../database-session.ts'
 
-/** `Idempotency-Key` of POSTs that create. */
+/** Requests with an `Idempotency-Key`: POSTs that create something. */
 export type IdempotencyStore = {
   /**
-   * Null when the key is new; the stored answer when the same request was answered before; refused `idempotency_key_reused`
-   * (422) for another body, `idempotency_key_in_use` (409) while the first is under way.
+   * Null when the key is new; the stored answer when the same request was answered before; refuses `idempotency_key_reused` (422)
+   * for another body, `idempotency_key_in_use` (409) while the first request is under way.
    */
   claim(tenant: TenantKey, key: string, requestHash: string, nowMs: InstantMs): Promise<Outcome<IdempotentAnswer | null>>
   save(tenant: TenantKey, key: string, answer: IdempotentAnswer): Promise<void>
@@ -32,9 +32,9 @@ declare module '../database-session.ts' {
 }
 
 const IDEMPOTENCY_KEY_TTL_MS = 24 * 3_600_000
-/** A claim without an answer after this long is of a process that died; the same request may take it over. */
+/** A claim without an answer after this long belongs to a process that died; the same request may take it over. */
 const CLAIM_LEASE_MS = 60_000
-/** A claim adds one row at most and clears away up to this many, so the table holds what a day brought and no more. */
+/** A claim adds at most one row and removes up to this many expired ones, so the table holds no more than a day of requests. */
 const EXPIRED_PER_CLAIM_MAX = 10
 
 export function sqlIdempotencyStore(session: DatabaseSession): IdempotencyStore {

@@ -3,7 +3,7 @@ import type { Principal, Scope } from '../../../domain/principal.ts'
 import type { DatabaseSession, Json } from '../database-session.ts'
 import { createRecordId } from '../record-id.ts'
 
-/** Keys are stored as SHA-256 of the secret. A tenant is made with its first key. */
+/** Keys are stored as SHA-256 of the secret. A tenant is created with its first key. */
 export type ApiKeyStore = {
   create(key: { tenant: TenantKey; name: string; scopes: Principal['scopes']; secretHash: string }): Promise<KeyRecord>
   find(secretHash: string): Promise<Principal | null>
@@ -33,7 +33,7 @@ declare module '../changes.ts' {
   }
 }
 
-/** A tenant is made with its first key. */
+/** A tenant is created with its first key. */
 export function sqlApiKeyStore(session: DatabaseSession): ApiKeyStore {
   return {
     create: ({ tenant, name, scopes, secretHash }) =>

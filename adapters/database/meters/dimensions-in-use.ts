@@ -7,8 +7,8 @@ type FilteringFeature = { readonly key: string; readonly filter: DimensionFilter
 type FilterUser = { readonly feature: string } | { readonly plan: string; readonly charge: string }
 
 /**
- * A refusal when these features, or a charge on one of them in any version of a plan, filter on a dimension that is not
- * among `dimensions`: invoices and balances of subscriptions on that version would silently change to nothing.
+ * Refuses when these features, or a charge on one of them in any version of a plan, filter on a dimension that is not among
+ * `dimensions`: invoices and balances of subscriptions on that version would silently drop to zero.
  */
 export async function refuseMissingDimensions(
   db: Transaction<DatabaseTables>,

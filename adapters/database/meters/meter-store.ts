@@ -10,19 +10,19 @@ import { hasSameContent } from '../same-content.ts'
 import { refuseMissingDimensions } from './dimensions-in-use.ts'
 
 export type MeterStore = {
-  /** Refused `dimension_in_use` when a feature or charge filters on a dimension that would be gone. */
+  /** Refuses `dimension_in_use` when a feature or charge filters on a dimension that would be gone. */
   put(tenant: TenantKey, key: MeterKey, definition: MeterDefinition): Promise<Outcome<PutResult<Meter>>>
   get(tenant: TenantKey, key: MeterKey): Promise<Meter | null>
   list(tenant: TenantKey, page: PageRequest): Promise<Page<Meter>>
   /** All meters of one tenant. */
   ofTenant(tenant: TenantKey): Promise<readonly Meter[]>
-  /** Meters of every tenant, for the fold. */
+  /** The meters of every tenant, for the fold. */
   all(): Promise<readonly Meter[]>
-  /** Revisions that no meter has or will get, for `revise`. */
+  /** Revision numbers that no meter has or will get, for `revise`. */
   reserveRevisions(count: number): Promise<readonly number[]>
-  /** Gives these meters, as they stand, new revisions: all in one step, or none (false) when one of them has changed or is gone. */
+  /** Gives these meters new revisions if they are unchanged: all of them, or none (false) when one has changed or is gone. */
   revise(changes: readonly { readonly meter: Meter; readonly revision: number }[]): Promise<boolean>
-  /** Refused `meter_in_use` while a feature reads it; null when there is none. */
+  /** Refuses `meter_in_use` while a feature reads it; null when there is no such meter. */
   delete(tenant: TenantKey, key: MeterKey): Promise<Outcome<Meter | null>>
 }
 

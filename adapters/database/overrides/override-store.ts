@@ -10,11 +10,11 @@ import type { PutResult } from '../put-result.ts'
 import { hasSameContent } from '../same-content.ts'
 
 export type OverrideStore = {
-  /** From now on in place of what plans say, until deleted. Refused: `unknown_customer`, `unknown_feature`. */
+  /** Replaces what plans say from now on, until deleted. Refuses `unknown_customer`, `unknown_feature`. */
   put(tenant: TenantKey, customer: CustomerKey, terms: OverrideTerms): Promise<Outcome<PutResult<EntitlementOverride>>>
-  /** The one in force. */
+  /** The override in force; null when there is none. */
   get(tenant: TenantKey, customer: CustomerKey, feature: FeatureKey): Promise<EntitlementOverride | null>
-  /** The one that ended; null when there was none. */
+  /** Ends the override and returns it; null when there was none. */
   delete(tenant: TenantKey, customer: CustomerKey, feature: FeatureKey): Promise<EntitlementOverride | null>
 }
 
@@ -45,7 +45,7 @@ declare module '../changes.ts' {
   }
 }
 
-/** Of one customer and feature; the oldest that are over go. */
+/** Overrides of one customer and feature; beyond this the oldest ended ones are deleted. */
 export const OVERRIDES_KEPT = 1_000
 
 export function sqlOverrideStore(session: DatabaseSession): OverrideStore {
@@ -59,7 +59,7 @@ export function sqlOverrideStore(session: DatabaseSession): OverrideStore {
         if (before !== null && isSame(before, terms)) return { value: before, result: 'same' }
         const nowMs = session.clock.now()
         if (before !== null) await end(db, tenant, customer, before, nowMs)
-        // A clock set back does not lead to two at once.
+        // Even when the clock was set back no two overrides are in force at once.
         const fromMs = Math.max(nowMs, before?.fromMs ?? nowMs) as InstantMs
         const override: EntitlementOverride = { ...terms, beganMs: before?.beganMs ?? fromMs, fromMs, untilMs: null }
         await db
@@ -99,7 +99,7 @@ async function selectCurrent(db: Kysely<DatabaseTables>, tenant: TenantKey, cust
   return row === undefined ? null : overrideOf(row)
 }
 
-/** One that was in force for no time at all leaves no trace. */
+/** An override that ends at the instant it began leaves no trace. */
 async function end(
   db: Kysely<DatabaseTables>,
   tenant: TenantKey,

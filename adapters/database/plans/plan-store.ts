@@ -9,9 +9,9 @@ import type { PutResult } from '../put-result.ts'
 import { hasSameContent } from '../same-content.ts'
 
 export type PlanStore = {
-  /** A change makes version n+1; equal content is 'same' and makes none. Refused: unknown product or feature. */
+  /** A change makes version n+1; equal content is 'same' and makes none. Refuses an unknown product or feature. */
   put(tenant: TenantKey, plan: Omit<PlanVersion, 'version'>): Promise<Outcome<PutResult<PlanVersion>>>
-  /** The latest version when none is named. */
+  /** The latest version unless one is named. */
   get(tenant: TenantKey, key: PlanKey, version?: number): Promise<PlanVersion | null>
   /** Each plan's latest version. */
   list(tenant: TenantKey, page: PageRequest): Promise<Page<PlanVersion>>
@@ -58,7 +58,7 @@ export function sqlPlanStore(session: DatabaseSession): PlanStore {
           .values({ tenant, key, latest_version: 0 })
           .onConflict((conflict) => conflict.doNothing())
           .execute()
-        // Concurrent puts of one plan queue here: each compares with the version before it, so equal ones make one.
+        // Concurrent puts of one plan queue here: each compares with the version before it, so that equal ones make one version.
         const { latest_version } = await db
           .selectFrom('plans')
           .select('latest_version')

@@ -9,7 +9,7 @@ import { keyAfter, type Page, type PageRequest, pageOf } from '../page.ts'
 import { createRecordId } from '../record-id.ts'
 
 export type ResetStore = {
-  /** Refused: `unknown_customer`, `unknown_feature`, `feature_not_metered`, `too_many_resets`. */
+  /** Refuses `unknown_customer`, `unknown_feature`, `feature_not_metered`, `too_many_resets`. */
   record(tenant: TenantKey, reset: Omit<ManualReset, 'id'>): Promise<Outcome<ManualReset>>
   list(tenant: TenantKey, filter: { customer: CustomerKey; feature: FeatureKey }, page: PageRequest): Promise<Page<ManualReset>>
 }
@@ -37,7 +37,7 @@ declare module '../changes.ts' {
   }
 }
 
-/** Of one customer and feature: each stays on record and cuts its history. */
+/** Resets of one customer and feature: each stays on record and cuts the feature's history. */
 export const RESETS_MAX = 10_000
 
 export function sqlResetStore(session: DatabaseSession): ResetStore {

@@ -9,7 +9,7 @@ import { planVersionOf } from '../plans/plan-store.ts'
 import { createRecordId } from '../record-id.ts'
 
 export type SubscriptionStore = {
-  /** On the plan's latest version. Refused: `unknown_customer`, `unknown_plan`, `too_many_subscriptions`. */
+  /** Starts on the plan's latest version. Refuses `unknown_customer`, `unknown_plan`, `too_many_subscriptions`. */
   create(
     tenant: TenantKey,
     wanted: Pick<Subscription, 'customer' | 'startMs' | 'anchorMs' | 'timezone' | 'commitment' | 'coupons'> & { readonly plan: PlanKey },
@@ -17,8 +17,8 @@ export type SubscriptionStore = {
   get(tenant: TenantKey, id: SubscriptionId): Promise<Subscription | null>
   list(tenant: TenantKey, filter: { customer?: CustomerKey }, page: PageRequest): Promise<Page<Subscription>>
   /**
-   * Replaces phases and end with what `decide` answers from the subscription and the plan versions of its phases; no
-   * other change comes between. Null when there is no such subscription.
+   * Replaces phases and end by the answer of `decide`, given the subscription and the plan versions of its phases; no other
+   * change comes between. Null when there is no such subscription.
    */
   update(
     tenant: TenantKey,
@@ -61,7 +61,7 @@ declare module '../changes.ts' {
   }
 }
 
-/** Of one customer that are not over: a balance adds them all up. */
+/** Subscriptions of one customer that are not over: a balance adds them all up. */
 export const OPEN_SUBSCRIPTIONS_MAX = 100
 
 export function sqlSubscriptionStore(session: DatabaseSession): SubscriptionStore {
@@ -206,7 +206,7 @@ export async function planVersionsOf(
   tenant: TenantKey,
   subscriptions: readonly Subscription[],
 ): Promise<readonly PlanVersion[]> {
-  // Many subscriptions are on few versions.
+  // Many subscriptions share few versions.
   const phases = [
     ...new Map(subscriptions.flatMap(({ phases }) => phases.map((phase) => [`${phase.planVersion} ${phase.plan}`, phase]))).values(),
   ]

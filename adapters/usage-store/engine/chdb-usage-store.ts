@@ -15,7 +15,7 @@ import { ENGINE_SETTINGS } from './engine-settings.ts'
 import { restoreFatalSignals } from './fatal-signals.ts'
 
 export type ChdbUsageStoreOptions = {
-  /** Data directory; made when it is not there. */
+  /** Data directory; created when it does not exist. */
   readonly path: string
   readonly chunkRecords: number
   readonly clock: Clock
@@ -23,7 +23,7 @@ export type ChdbUsageStoreOptions = {
   readonly registry: Registry
 }
 
-/** The directory that this process has open: the engine serves one per process. */
+/** The directory that this process has open, as the engine serves one per process. */
 let openPath: string | null = null
 
 /** The usage store in this process: the ClickHouse engine as a library, on one data directory. */
@@ -35,7 +35,7 @@ export async function openChdbUsageStore(options: ChdbUsageStoreOptions): Promis
     )
   }
   mkdirSync(path, { recursive: true })
-  // A connection runs one statement at a time, so that reads on one do not wait for writes, or long reads, on another.
+  // A connection runs one statement at a time; with several, reads do not wait for writes or for long reads.
   const readConnection = connect(path)
   const writeConnection = connect(path)
   const scanConnection = connect(path)
@@ -76,11 +76,11 @@ export async function openChdbUsageStore(options: ChdbUsageStoreOptions): Promis
 }
 
 /**
- * Rows reach the engine through a file, which is gone before the disk has it. Within the statement they would be text that the
- * engine searches before it parses it, for half of the cost of an insert.
+ * Rows reach the engine through a file, which is deleted before it is written to disk. As text within the statement, the engine
+ * would search them before it parses them, which takes half of the cost of an insert.
  */
 function insertThroughFile(directory: string, run: (sql: string, signal: AbortSignal | undefined) => Promise<void>): InsertRows {
-  // What a killed process left.
+  // Left behind by a killed process.
   rmSync(directory, { recursive: true, force: true })
   mkdirSync(directory)
   let files = 0
@@ -121,7 +121,7 @@ function directoryFault(message: string, cause?: unknown): Fault {
 
 type Connection = NonNullable<ClickHouseClientConfigOptions['connection']>
 
-/** chDB's types come from its own copy of the client's common package, whose private members the compiler holds apart. */
+/** chDB's types come from its own copy of the client's common package, whose private members make them incompatible. */
 function asConnection(connection: ChdbConnection): Connection {
   return connection as unknown as Connection
 }

@@ -15,10 +15,10 @@ export type ResultRow = readonly unknown[]
 
 /** Runs statements on a ClickHouse engine, wherever it lives, and turns its errors into faults. */
 export type ClickHouseExecutor = ClickHouseReader & {
-  /** For statements that take seconds and have no parameters but whole numbers: others do not wait for them. */
+  /** For statements that take seconds and have only whole numbers as parameters: other statements do not wait for them. */
   readonly unhurried: ClickHouseReader
   selectObjects(sql: string, params?: QueryParams): Promise<readonly Readonly<Record<string, unknown>>[]>
-  /** Retried: only for rows that may be written twice. */
+  /** Retried, so only for rows that may be written twice. */
   insert(table: string, rows: NativeRows, signal?: AbortSignal): Promise<void>
   command(sql: string, params?: QueryParams): Promise<void>
   ping(): Promise<void>
@@ -26,19 +26,19 @@ export type ClickHouseExecutor = ClickHouseReader & {
 
 export type ClickHouseReader = {
   select(sql: string, params?: QueryParams, signal?: AbortSignal): Promise<readonly ResultRow[]>
-  /** Of a statement whose columns are Float64: the numbers row by row, in a twentieth of the time. */
+  /** For a statement with Float64 columns: the numbers row by row, in a twentieth of the time. */
   selectNumbers(sql: string, params?: QueryParams): Promise<Float64Array>
 }
 
 export type ClickHouseExecutorOptions = {
   readonly reader: ClickHouseClient
-  /** Apart from the reader where one connection runs one statement at a time, as in chDB. */
+  /** Separate from the reader where one connection runs one statement at a time, as in chDB. */
   readonly writer: ClickHouseClient
-  /** For unhurried statements, where these would hold up the reader: as in chDB, which runs all that have parameters one by one. */
+  /** For unhurried statements, where these would hold up the reader: chDB runs all statements with parameters one by one. */
   readonly scanner?: ClickHouseClient | undefined
-  /** How rows get in; the writer's own way when undefined. */
+  /** How rows are inserted; the writer's own way when undefined. */
   readonly insertRows?: InsertRows | undefined
-  /** Where the engine is, for messages. */
+  /** The engine's address, for messages. */
   readonly address: string
   readonly clock: Clock
   readonly log: Logger
@@ -47,7 +47,7 @@ export type ClickHouseExecutorOptions = {
 
 export type InsertRows = (table: string, rows: NativeRows, signal: AbortSignal | undefined) => Promise<void>
 
-/** About 6 s in all; the aggregator above keeps its rows and tries again for as long as it takes. */
+/** About 6 s in all; the aggregator keeps its rows and tries again for as long as it takes. */
 const INSERT_ATTEMPTS_MAX = 6
 const INSERT_BACKOFF = { firstMs: 100, mostMs: 3_000 }
 
@@ -94,7 +94,7 @@ export function createClickHouseExecutor(options: ClickHouseExecutorOptions): Cl
         guarded(undefined, async () => {
           const result = await client.exec({
             ...bind(`${sql} FORMAT RowBinary`, params),
-            // Else a fault after the first rows would be text among them.
+            // Otherwise a fault after the first rows would be text among them.
             clickhouse_settings: { wait_end_of_query: 1 },
           })
           const chunks: Uint8Array[] = []
@@ -150,7 +150,7 @@ type Bind = (sql: string, params: QueryParams | undefined) => { readonly query: 
 
 const bound: Bind = (query, params) => (params === undefined ? { query } : { query, query_params: { ...params } })
 
-/** Whole numbers, which need no quotes, stand in the text itself. */
+/** Whole numbers need no quotes, so they stand in the text itself. */
 const written: Bind = (sql, params = {}) => ({
   query: sql.replace(/\{(\w+):\w+\}/g, (_, name: string) => {
     const value = params[name]
@@ -159,7 +159,7 @@ const written: Bind = (sql, params = {}) => ({
   }),
 })
 
-/** So that they take one thread of the process's pool at most. */
+/** One at a time, so that unhurried statements take at most one thread of the process's pool. */
 function oneByOne(reader: ClickHouseReader): ClickHouseReader {
   let last: Promise<unknown> = Promise.resolve()
   function inTurn<Value>(read: () => Promise<Value>): Promise<Value> {
@@ -180,11 +180,11 @@ function joinedNumbers(chunks: readonly Uint8Array[]): Float64Array {
     bytes.set(chunk, place)
     place += chunk.byteLength
   }
-  // The engine's byte order and that of every machine Node runs on.
+  // The engine and every machine that Node runs on have the same byte order.
   return new Float64Array(bytes.buffer)
 }
 
-/** As a statement of its own: the client's insert knows no Native. */
+/** A statement of its own, as the client's insert does not know Native. */
 function insertThroughClient(client: ClickHouseClient): InsertRows {
   return async (table, { columns, blocks }, signal) => {
     const result = await client.exec({

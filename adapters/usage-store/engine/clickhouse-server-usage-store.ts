@@ -9,9 +9,9 @@ import { ENGINE_SETTINGS } from './engine-settings.ts'
 import { toUsageStoreFault } from './usage-store-fault.ts'
 
 export type ClickHouseServerUsageStoreOptions = {
-  /** `http://user:password@host:8123/database`; the database is made when it is not there. */
+  /** `http://user:password@host:8123/database`; the database is created when it does not exist. */
   readonly url: string
-  /** One of its `remote_servers`, to hold the tables together; null for that server alone. */
+  /** One of the server's `remote_servers`, which together hold the tables; null for this server alone. */
   readonly cluster?: string | null
   readonly chunkRecords: number
   readonly clock: Clock
@@ -35,7 +35,7 @@ export function openClickHouseUsageStore(options: ClickHouseServerUsageStoreOpti
     request_timeout: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
     max_open_connections: CONNECTIONS_MAX,
     log: { level: ClickHouseLogLevel.OFF },
-    // Look-ups of thousands of keys do not fit a URL.
+    // Look-ups of thousands of keys do not fit into a URL.
     use_multipart_params_auto: true,
   }
   const cluster: ClickHouseCluster | null = options.cluster ? { name: options.cluster, database } : null

@@ -15,20 +15,20 @@ import { migrateUsageStore, settleChunkRecords, settleShards } from './migrate-u
 
 export type ClickHouseUsageStoreOptions = {
   readonly client: ClickHouseClient
-  /** Writes go here; the same client when undefined. */
+  /** The client for writes; the same client when undefined. */
   readonly writer?: ClickHouseClient
   /** See `ClickHouseExecutorOptions`. */
   readonly scanner?: ClickHouseClient
-  /** How rows get in; through the writer when undefined. */
+  /** How rows are inserted; through the writer when undefined. */
   readonly insertRows?: InsertRows
   /** Null for one server, or the engine in this process. */
   readonly cluster?: ClickHouseCluster | null
   /** Run first in `migrate`. */
   readonly prepare?: () => Promise<void>
   readonly close: () => Promise<void>
-  /** Where the engine is, for messages. */
+  /** The engine's address, for messages. */
   readonly address: string
-  /** Offsets per chunk; fixed at the store's birth. */
+  /** Offsets per chunk; fixed when the store is created. */
   readonly chunkRecords: number
   readonly clock: Clock
   readonly log: Logger
@@ -89,7 +89,7 @@ export function createClickHouseUsageStore(options: ClickHouseUsageStoreOptions)
 
     encodeEvents,
 
-    // Positions last: a crash in between leaves rows that the replay writes again, the same.
+    // Positions last: a crash before leaves rows that the replay writes again, the same.
     async write({ events, encodedEvents = [], windows, positions }, signal) {
       const eventRows = [...(encodedEvents as readonly NativeRows[]), ...(events.length > 0 ? [encodeEvents(events)] : [])]
       if (eventRows.length > 0) await writeRows('events', joinedRows(eventRows), signal)
@@ -126,7 +126,7 @@ export function createClickHouseUsageStore(options: ClickHouseUsageStoreOptions)
       if (activations.length > 0) await writeRows('meter_activations', encodeActivations(activations))
     },
 
-    // Activations last: while they stand, a drop cut off half-way is seen and done again.
+    // Activations last: while they exist, an interrupted drop is seen and repeated.
     async dropWindows(tenant, meter, beforeRevision) {
       const params = { tenant, meter, beforeRevision }
       for (const table of ['usage_windows', 'meter_activations']) {

@@ -4,15 +4,15 @@ import { invariant } from '../../../base/invariant.ts'
 export type ClickHouseCluster = { readonly name: string; readonly database: string }
 
 /**
- * What a migration's statement becomes on a cluster. A table becomes two on every server: `<table>_local`, replicated within
- * its shard, and over all shards one of the table's own name, so that every other statement stays as it is. Each row's shard
- * follows from a part of its table's sorting key: rows that replace each other meet in one shard.
+ * Translates a migration's statement for a cluster. A table becomes two on every server: `<table>_local`, replicated within its
+ * shard, and one over all shards with the table's own name, so that every other statement stays as it is. A part of the table's
+ * sorting key decides each row's shard: rows that replace each other meet in one shard.
  */
 export function clusterStatements(statement: string, cluster: ClickHouseCluster): readonly string[] {
   const view = /^CREATE OR REPLACE VIEW (\w+) AS\s([\s\S]*)$/.exec(statement)
   if (view !== null) {
     const [, name, select = ''] = view
-    // A subquery over all shards runs once, and not on every shard again.
+    // A subquery over all shards runs once, and not again on every shard.
     return [`CREATE OR REPLACE VIEW ${name} ${onCluster(cluster)} AS\n${select.replaceAll(/ IN \(\s*SELECT/g, ' GLOBAL$&')}`]
   }
   const table =
@@ -31,7 +31,7 @@ export function clusterStatements(statement: string, cluster: ClickHouseCluster)
   ]
 }
 
-/** What holds a table's rows, for statements that change them in place. */
+/** The table that stores a table's rows, for statements that change them in place. */
 export function storedTable(table: string, cluster: ClickHouseCluster | null): string {
   return cluster === null ? table : `${localTable(table)} ${onCluster(cluster)}`
 }
@@ -40,24 +40,24 @@ export function onCluster({ name }: ClickHouseCluster): string {
   return `ON CLUSTER \`${name.replaceAll('\\', '\\\\').replaceAll('`', '\\`')}\``
 }
 
-/** Settings of every statement on a cluster, beside those that a server alone is given. */
+/** Settings of every statement on a cluster, besides those of a single server. */
 export const CLUSTER_SETTINGS = {
-  // An insert has happened, on most replicas of every shard that it touches, when it returns.
+  // An insert is on most replicas of every shard that it touches when it returns.
   distributed_foreground_insert: 1,
   insert_quorum: 'auto',
   insert_quorum_timeout: '30000',
-  // Whoever reads a position sees the rows below it, whichever replica answers: one that lags refuses and is asked again.
-  // It needs one insert at a time per shard and table; the second is refused and tried again.
+  // A reader that sees a position sees the rows below it, whichever replica answers: a replica that lags refuses and is asked
+  // again. This allows one insert at a time per shard and table; a second one is refused and retried.
   insert_quorum_parallel: 0,
   select_sequential_consistency: '1',
-  // A shard that is away is a fault, not a smaller sum.
+  // An unreachable shard is a fault, not a smaller sum.
   skip_unavailable_shards: 0,
-  // What is asked about one customer goes to that customer's shard alone.
+  // A question about one customer goes to that customer's shard alone.
   optimize_skip_unused_shards: 1,
   distributed_ddl_task_timeout: 45,
 } as const
 
-/** Everything of one customer is in one shard. */
+/** All rows of one customer are in one shard. */
 const SHARDED_BY: Readonly<Record<string, string>> = {
   events: 'cityHash64(tenant, customer)',
   usage_windows: 'cityHash64(tenant, customer)',
@@ -67,7 +67,7 @@ const SHARDED_BY: Readonly<Record<string, string>> = {
   schema_migrations: 'cityHash64(name)',
 }
 
-/** By name, not by the table's own id: a server that is added later makes its table with another id and must find the others. */
+/** Named by the table's name and not its id: a server that is added later creates its table with another id and must find the others. */
 const REPLICAS_PATH = "'/clickhouse/tables/{shard}/{database}/{table}'"
 const REPLICA_NAME = "'{replica}'"
 
@@ -75,12 +75,12 @@ function localTable(table: string): string {
   return `${table}_local`
 }
 
-/** Of lines that end with a comma, but for the last. */
+/** Lines end with a comma, except the last. */
 function withoutIndexes(columns: string): string {
   return columns.replaceAll(/,\n\s+INDEX [^\n]*?(?=,?\n)/g, '')
 }
 
-/** A replica that fetched an insert counts for the quorum, so that it must have it on disk too. */
+/** A replica that fetched an insert counts for the quorum, so that replica must have it on disk too. */
 function withFetchesSynced(rest: string): string {
   return rest.replace('fsync_after_insert = 1', 'fsync_after_insert = 1, min_compressed_bytes_to_fsync_after_fetch = 1')
 }

@@ -1,7 +1,7 @@
 /**
- * Gives the signals that end a process their default action back. The engine takes them over when a connection opens, to
- * write a report, and then sleeps for up to five minutes with the main thread in it: the process answers nobody, ignores
- * SIGTERM and keeps port and data directory. Ended at once it is started again at once, as after kill -9.
+ * Gives the signals that end a process their default action back. The engine takes them over when a connection opens, to write a
+ * report, and then sleeps for up to five minutes with the main thread in it: the process answers nobody, ignores SIGTERM and
+ * keeps port and data directory. A process that ends at once can be restarted at once, as after kill -9.
  *
  * Removing the last listener of a signal resets its action; Node has no other call for that.
  */

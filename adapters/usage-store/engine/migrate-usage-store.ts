@@ -8,8 +8,8 @@ import { type ClickHouseCluster, clusterStatements } from './cluster-statements.
 const MIGRATIONS_DIRECTORY = new URL('../../../schemas/usage-store/', import.meta.url)
 
 /**
- * Applies the migrations that this store has not recorded, in the order of their names. Statements create only what is
- * not there, so one cut off half-way is completed by the next start.
+ * Applies the migrations that this store has not recorded, in the order of their names. Statements create only what does not
+ * exist, so the next start completes one that was interrupted.
  */
 export async function migrateUsageStore(executor: ClickHouseExecutor, log: Logger, cluster: ClickHouseCluster | null): Promise<void> {
   if (cluster !== null) await checkCluster(executor, cluster)
@@ -48,7 +48,7 @@ async function checkCluster(executor: ClickHouseExecutor, { name }: ClickHouseCl
   )
 }
 
-/** A table that is there is left as it is, so that the tables of one server would be taken for those of a cluster. */
+/** An existing table is left as it is, so that the tables of a single server would be taken for those of a cluster. */
 async function checkKind(executor: ClickHouseExecutor, cluster: ClickHouseCluster | null): Promise<void> {
   const rows = await executor.select("SELECT engine FROM system.tables WHERE database = currentDatabase() AND name = 'events'")
   const engine = rows[0] === undefined ? null : String(rows[0][0])
@@ -74,8 +74,8 @@ export function statementsOf(text: string): readonly string[] {
 }
 
 /**
- * The chunk size written at the store's birth, checked against ours: rows of another chunk size would be counted beside
- * ours instead of replaced by them.
+ * Checks the chunk size written when the store was created against ours: rows of another chunk size would be counted beside ours
+ * instead of replaced by them.
  */
 export async function settleChunkRecords(executor: ClickHouseExecutor, chunkRecords: number): Promise<number> {
   const stored = await settled(executor, 'chunk_records', chunkRecords)
@@ -85,7 +85,7 @@ export async function settleChunkRecords(executor: ClickHouseExecutor, chunkReco
   )
 }
 
-/** With another number of shards customers move, and what is written of them again would be counted beside what is there. */
+/** With another number of shards customers move, and their rewritten rows would be counted beside the old ones. */
 export async function settleShards(executor: ClickHouseExecutor, { name }: ClickHouseCluster): Promise<void> {
   const rows = await executor.select('SELECT uniqExact(shard_num) FROM system.clusters WHERE cluster = {name:String}', { name })
   const shards = Number(rows[0]?.[0])
@@ -96,7 +96,7 @@ export async function settleShards(executor: ClickHouseExecutor, { name }: Click
   )
 }
 
-/** The value that the store was born with; ours when it is born now. */
+/** The value from when the store was created; ours when it is created now. */
 async function settled(executor: ClickHouseExecutor, name: string, value: number): Promise<number> {
   const read = async (): Promise<number | undefined> => {
     const rows = await executor.select(

@@ -1,8 +1,8 @@
 import { Fault } from '../../../base/fault.ts'
 
 /**
- * Errors of the engine that pass: overload, limits of the moment, a disk in trouble, lost replicas. What is not an answer of the engine at
- * all (no route, reset, timeout) passes too. Everything else is a statement that will fail again.
+ * Temporary errors of the engine: overload, limits of the moment, a disk in trouble, lost replicas. A failure without an answer
+ * of the engine (no route, reset, timeout) is temporary too. Every other error is of a statement that will fail again.
  */
 const PASSING_ERROR_CODES: ReadonlySet<string> = new Set([
   '74', // CANNOT_READ_FROM_FILE_DESCRIPTOR
@@ -58,7 +58,7 @@ export function toUsageStoreFault(error: unknown, address: string): Fault {
   )
 }
 
-/** The next move for whoever set the address; a store in this process has none. */
+/** The next move for the person who set the address; a store in this process has none. */
 function adviceFor(address: string, code: string | null, message: string): string {
   if (!/^https?:/.test(address)) return ''
   if (code === '516' || code === '193') return '. Check the user and password in CLICKHOUSE_URL.'
@@ -72,7 +72,7 @@ function adviceFor(address: string, code: string | null, message: string): strin
   return '. Check CLICKHOUSE_URL and that the server runs.'
 }
 
-/** Null when the engine never answered. Read by shape: the client and chDB each bring their own error classes. */
+/** Null when the engine never answered. Read by shape, as the client and chDB each have their own error classes. */
 function engineErrorCode(error: unknown): string | null {
   if (!(error instanceof Error)) return null
   const { code, clickhouseCode } = error as { code?: unknown; clickhouseCode?: unknown }

@@ -1,19 +1,19 @@
 import { invariant } from '../../../base/invariant.ts'
 
 /**
- * Columns of ClickHouse's Native format, the engine's own layout (https://clickhouse.com/docs/interfaces/formats/Native):
- * it takes them as they are, where it would parse each value of a row format. Little-endian, as the machines that we run
- * on are.
+ * Columns of ClickHouse's Native format, the engine's own layout (https://clickhouse.com/docs/interfaces/formats/Native): the
+ * engine takes them as they are, where it would parse each value of a row format. Little-endian, like the machines that we run
+ * on.
  */
 export type NativeColumn = {
   readonly name: string
-  /** As the engine writes it. */
+  /** The type's name in the engine. */
   readonly type: string
   /** The values of all rows, as they stand in the block. */
   finish(): readonly Uint8Array[]
 }
 
-/** One block: all rows. Each column has had a value added for each of them. */
+/** One block with all rows. Each column has had one value added per row. */
 export function nativeBlock(rows: number, columns: readonly NativeColumn[]): Buffer {
   const parts: Uint8Array[] = [varint(columns.length), varint(rows)]
   for (const column of columns) parts.push(lengthAndBytes(column.name), lengthAndBytes(column.type), ...column.finish())
@@ -23,19 +23,19 @@ export function nativeBlock(rows: number, columns: readonly NativeColumn[]): Buf
 export type ColumnOf<Value> = NativeColumn & { add(value: Value): void }
 
 /**
- * Strings, each behind its length. They are put together as text and become bytes some hundred at a time: a call for
- * each would cost more than its bytes.
+ * Strings, each after its length. They are joined as text and encoded some hundred at a time, as encoding each by itself would
+ * cost more than its bytes.
  */
 export function textColumn(name: string): ColumnOf<string> {
   const done: Uint8Array[] = []
   const values = new Array<string>(SLICE_VALUES).fill('')
   let count = 0
   let text = ''
-  /** Of the lengths in `text`: bytes with the high bit set, which as characters take two bytes in UTF-8. */
+  /** High bytes among the lengths in `text`: bytes with the high bit set, which as characters take two bytes in UTF-8. */
   let highBytes = 0
 
   function seal(): void {
-    // If all values are ASCII, and only then, there is nothing beside those that takes a second byte.
+    // The text has no other two-byte characters if and only if all values are ASCII.
     const isAscii = Buffer.byteLength(text) === text.length + highBytes
     if (isAscii) done.push(Buffer.from(text, 'latin1'))
     else for (let at = 0; at < count; at++) done.push(lengthAndBytes(values[at] ?? ''))
@@ -69,7 +69,7 @@ const SLICE_VALUES = 512
 const SLICE_CHARS_MAX = 2 ** 20
 const CHARACTERS = Array.from({ length: 0x80 }, (_, code) => String.fromCharCode(code))
 
-/** Strings of which few differ: each once, and for every row which one it is. */
+/** Strings with few different values: each value once, and for every row the number of its value. */
 export function choiceColumn(name: string, rowsMax: number): ColumnOf<string> {
   const numbers = new Map<string, number>()
   const chosen = new Uint32Array(rowsMax)
@@ -109,12 +109,12 @@ export function choiceColumn(name: string, rowsMax: number): ColumnOf<string> {
   }
 }
 
-/** Of the engine's SerializationLowCardinality: the version, and bits beside the width of the indexes. */
+/** From the engine's SerializationLowCardinality: the version, and flags beside the width of the indexes. */
 const KEYS_IN_THE_BLOCK = 1
 const HAS_KEYS = 1 << 9
 const NEW_DICTIONARY = 1 << 10
 
-/** Integers of 0 to 2^32 - 1. `type`: UInt32 or DateTime, which is in seconds. */
+/** Integers from 0 to 2^32 - 1. `type`: UInt32 or DateTime, which is in seconds. */
 export function uint32Column(name: string, rowsMax: number, type = 'UInt32'): ColumnOf<number> {
   const values = new Uint32Array(rowsMax)
   let rows = 0
@@ -137,7 +137,7 @@ export function int64Column(name: string, rowsMax: number, type = 'UInt64'): Col
     name,
     type,
     add(value) {
-      // Both are taken modulo 2^32, which is two's complement for negative ones.
+      // Both are taken modulo 2^32, which is two's complement for negative numbers.
       halves[at++] = value
       halves[at++] = Math.floor(value / 2 ** 32)
     },
@@ -171,7 +171,7 @@ export function quantityColumn(name: string, rowsMax: number): ColumnOf<bigint> 
   }
 }
 
-/** A column that may hold nulls; `filler` stands where they are. */
+/** A column that may hold nulls; `filler` is stored in their place. */
 export function nullableColumn<Value>(column: ColumnOf<Value>, filler: Value, rowsMax: number): ColumnOf<Value | null> {
   const areNull = new Uint8Array(rowsMax)
   let rows = 0
@@ -203,7 +203,7 @@ export function textListColumn(name: string, rowsMax: number): ColumnOf<readonly
   }
 }
 
-/** Names ascending, whatever order the object has them in. */
+/** Names ascending, in whatever order the object has them. */
 export function textMapColumn(name: string, rowsMax: number): ColumnOf<Readonly<Record<string, string>>> {
   const ends = int64Column('', rowsMax)
   const keys = textColumn('')

@@ -47,7 +47,7 @@ const directory = mkdtempSync(join(tmpdir(), 'tollgate-native-'))
 const { chdb } = createChdbConnection({ path: join(directory, 'engine') })
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
-/** As the engine reads them. */
+/** The rows as the engine reads them. */
 async function readBack({ blocks }: NativeRows, columns = '*'): Promise<unknown[][]> {
   const file = join(directory, 'rows.native')
   writeFileSync(file, Buffer.concat(blocks))

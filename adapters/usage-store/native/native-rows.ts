@@ -139,7 +139,7 @@ export function encodeTexts(values: Readonly<Record<string, string>>): NativeRow
   return nativeRows(1, columns)
 }
 
-/** Of one table, in this order. */
+/** Rows of one table, joined in this order. */
 export function joinedRows(parts: readonly NativeRows[]): NativeRows {
   return {
     rows: parts.reduce((sum, { rows }) => sum + rows, 0),

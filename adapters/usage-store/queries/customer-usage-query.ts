@@ -14,9 +14,9 @@ import { textRow } from './text-row.ts'
 import { filterConditions, usageGroupOf, usageGroups, usageTotals, usageTotalsOf, WITHOUT_CROSSING_MONTHS } from './usage-totals.ts'
 
 /**
- * Many customers cost a query hardly more than one does: most of its price is that it is a query, and that it opens every
- * part. Each row finds its period in a table of all of them by one search, however many a customer has. One thread, because
- * these are many small reads: two took up to 40% more CPU for the same.
+ * Many customers cost a query hardly more than one does, as most of its cost is to start and to open every part. Each row finds
+ * its period by one search in a table of all periods, however many a customer has. One thread, because these are many small
+ * reads: two took up to 40% more CPU for the same.
  */
 export function createCustomerUsageQuery(executor: ClickHouseExecutor, chunkRecords: () => number): UsageStore['usageOfCustomers'] {
   return async (query) => {
@@ -63,7 +63,7 @@ export function createCustomerUsageQuery(executor: ClickHouseExecutor, chunkReco
   }
 }
 
-/** What tells rows apart beside their group: they are counted together within a period, singly where events decide. */
+/** Columns that tell rows apart besides their group: rows are added up within a period, and kept apart where events decide. */
 const PLACE = [
   ...['customer', 'period', 'cut_minute'],
   ...['is_beyond', 'beyond_minute', 'beyond_partition', 'beyond_backfilled', 'beyond_names', 'beyond_values'],
@@ -92,16 +92,16 @@ function periodTable(periods: CustomerUsageQuery['periods']) {
   return {
     customers,
     periods: rows.join(''),
-    // For the index, which knows nothing of each customer's own.
+    // For the index, which cannot use the bounds of each customer.
     leastSeconds: secondsOf(Math.floor(leastMs / MINUTE_MS) * MINUTE_MS),
     greatestSeconds: secondsOf(greatestMs),
   }
 }
 
 /**
- * A chunk that begins at or above the cut-off holds nothing below it, and one that ends below holds nothing above: so only a
- * row of the chunk that the cut-off lies in can have a version at or above it. All versions of a row have one partition and
- * one chunk, so that these may be conditions before `FINAL`; the version may not.
+ * A chunk that begins at or above the cut-off has no offsets below it, and one that ends below has none above: so only a row of
+ * the chunk that the cut-off lies in can have a version at or above it. All versions of a row have one partition and one chunk,
+ * so both may be conditions before `FINAL`; the version may not.
  */
 function cutOffTerms(cutOffs: CustomerUsageQuery['cutOffs'], chunkRecords: () => number) {
   const terms = (isBeyond: string) =>
@@ -144,7 +144,7 @@ function toWindowBeyond([startMs, partition, isBackfilled, names, values]: Resul
   }
 }
 
-/** Bounds before and beyond all that the engine can store stay so, and cut no minute of it. */
+/** Bounds outside of the times that the engine can store stay outside, and cut no stored minute. */
 function storedInstantMs(instantMs: InstantMs): number {
   invariant(Number.isInteger(instantMs), 'an instant is whole milliseconds')
   return Math.max(-MINUTE_MS, Math.min(instantMs, DATE_TIME_END_MS + MINUTE_MS))

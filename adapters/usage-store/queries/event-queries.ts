@@ -4,16 +4,16 @@ import type { EventKey, EventPosition, EventQuery, EventScan, StoredEvent, Usage
 import { EVENT_HASH_SQL, EVENT_PRINT_SQL } from './event-hash-sql.ts'
 import { textRow } from './text-row.ts'
 
-/** The reading half of the store's events. Rewrites are equal rows of one position, so skipping neighbours hides them. */
+/** The store's reads of events. Rewrites are equal rows of one position, so skipping equal neighbours hides them. */
 export type EventQueries = Pick<UsageStore, 'findEvents' | 'scanEvents' | 'scanEventHashes' | 'scanEventPrints' | 'events'>
 
-/** Keys in one look-up: the parameter stays under a few MB. */
+/** Keys in one look-up, so that the parameter stays below a few MB. */
 const KEYS_PER_QUERY_MAX = 10_000
 /** Events in one answer of a scan: some 10 MB. */
 const SCAN_PAGE_EVENTS = 20_000
-/** Some 64 MB. */
+/** Hashes in one answer: some 64 MB. */
 const SCAN_PAGE_HASHES = 8_000_000
-/** Some 24 MB. */
+/** Prints in one answer: some 24 MB. */
 const SCAN_PAGE_PRINTS = 1_000_000
 
 export function createEventQueries(executor: ClickHouseExecutor): EventQueries {
@@ -50,7 +50,7 @@ export function createEventQueries(executor: ClickHouseExecutor): EventQueries {
       )
       for (const [number = 0, events = 0, first = 0, last = 0] of spans.map((row) => row.map(Number))) {
         const where = { sql: `${inScan.sql} AND ${span} = {span:UInt64}`, params: { ...inScan.params, spanMs, span: number } }
-        // By offset, which is cheap to look at: of the other pages' events no text is read and hashed.
+        // Reads by offset, which is cheap to filter on, so that no text of other pages is read and hashed.
         for await (const range of rangesWithin(unhurried, where, { partition: scan.partition, events, first, last }, SCAN_PAGE_HASHES)) {
           const hashes = await unhurried.selectNumbers(
             `SELECT ${EVENT_HASH_SQL} AS hash FROM events WHERE ${where.sql} AND ${range.sql} ORDER BY hash`,
@@ -98,7 +98,7 @@ function toStoredEvent(row: ResultRow): StoredEvent {
   }
 }
 
-/** Of events in order of position, each once. */
+/** Keeps one of each event; events are in order of position. */
 function withoutRewrites(events: readonly StoredEvent[]): readonly StoredEvent[] {
   return events.filter((event, at) => {
     const previous = events[at - 1]
@@ -111,9 +111,9 @@ function isSamePosition(a: EventPosition, b: EventPosition): boolean {
 }
 
 /**
- * The keys travel as one text parameter that the engine reads as a table: as arrays of 10,000 they took twice as long to
- * parse as the look-up itself. The first two conditions let the engine skip by primary key and by the bloom index on
- * `id`; the third decides. One customer's events share a partition, so the lowest (offset, index) is the first.
+ * The keys travel as one text parameter that the engine reads as a table: as arrays of 10,000 they took twice as long to parse as
+ * the look-up itself. The first two conditions let the engine skip by primary key and by the bloom index on `id`; the third
+ * decides. One customer's events share a partition, so the lowest (offset, index) is the first.
  */
 const FIND_EVENTS = `
   WITH wanted AS (SELECT * FROM format(TSV, 'tenant String, customer String, source String, id String', {keys:String}))
@@ -156,7 +156,7 @@ async function findSome(
 
 type Conditions = { readonly sql: string; readonly params: QueryParams }
 
-/** Conditions whose value is given, each with its bound parameter of the same name. */
+/** The conditions whose value is given, each with its bound parameter of the same name. */
 export function conditions(given: readonly (readonly [sql: string, name: string, value: unknown])[]): Conditions {
   const present = given.filter(([, , value]) => value !== undefined)
   return {
@@ -172,7 +172,7 @@ export function scanConditions(scan: EventScan): Conditions {
     ['customer IN {customers:Array(String)}', 'customers', scan.customers],
     ['customer > {afterCustomer:String}', 'afterCustomer', scan.afterCustomer],
     ['customer <= {toCustomer:String}', 'toCustomer', scan.toCustomer],
-    // The index takes a set of key prefixes, where as many conditions beside each other would each be tried on every mark.
+    // The index takes a set of key prefixes; separate conditions would each be tried on every mark.
     [
       `(customer, toStartOfMinute(occurred_at)) IN (
         SELECT customer, toDateTime(start_seconds, 'UTC') FROM format(TSV, 'customer String, start_seconds UInt32', {minutes:String}))`,
@@ -192,8 +192,8 @@ export function scanConditions(scan: EventScan): Conditions {
 const EVERYTHING: Conditions = { sql: '1', params: {} }
 
 /**
- * Cuts what a scan will read into ranges of about `pageEvents` events, because chDB holds a whole answer in memory: all at
- * once when it is no more, else ranges of offsets, partition by partition.
+ * Cuts a scan into ranges of about `pageEvents` events, because chDB holds a whole answer in memory: one range when all of them
+ * fit, otherwise ranges of offsets, partition by partition.
  */
 async function* offsetRanges(executor: ClickHouseExecutor, where: Conditions, pageEvents: number): AsyncIterable<Conditions> {
   const rows = await executor.select(
@@ -209,7 +209,7 @@ async function* offsetRanges(executor: ClickHouseExecutor, where: Conditions, pa
   else for (const extent of extents) yield* rangesWithin(executor, where, extent, pageEvents)
 }
 
-/** What is in a scan of one partition: how many events, and the offsets of the first and the last. */
+/** The extent of a scan in one partition: the number of events, and the offsets of the first and the last. */
 type Extent = { readonly partition: number; readonly events: number; readonly first: number; readonly last: number }
 
 /** The events of a partition are counted in buckets of offsets four times finer than a page. */
@@ -275,7 +275,7 @@ async function newestEvents(executor: ClickHouseExecutor, query: EventQuery): Pr
     )
     found.push(...withoutRewrites(rows.map(toStoredEvent)))
     const last = found.at(-1)
-    // Rewrites that a merge has not yet removed take places in the answer; what they pushed out is asked for.
+    // Rewrites that a merge has not yet removed take places in the answer, so the events that did not fit are asked for.
     if (rows.length < query.limit || found.length >= query.limit || last === undefined) return found.slice(0, query.limit)
     after = last
   }

@@ -10,8 +10,8 @@ const LATEST_PLACE = '(toUnixTimestamp64Milli(assumeNotNull(latest_occurred_at))
 const HAS_LATEST = 'isNotNull(latest_occurred_at)'
 
 /**
- * What a SELECT over usage windows merges of each group, for `usageTotalsOf`. Columns that the aggregation is not answered
- * from are not read: over many windows that is up to a third of a query.
+ * The columns of a SELECT over usage windows that merge each group, for `usageTotalsOf`. Columns that the aggregation does not
+ * need are not read: over many windows that saves up to a third of a query.
  */
 export function usageTotals(aggregation: Aggregation | undefined): string {
   const isAnyOf = (...those: readonly Aggregation[]) => aggregation === undefined || those.includes(aggregation)
@@ -26,7 +26,7 @@ export function usageTotals(aggregation: Aggregation | undefined): string {
   ].join(', ')
 }
 
-/** All versions of a window are in one month, so `FINAL` need not look across. */
+/** All versions of a window are in one month, so `FINAL` need not compare months. */
 export const WITHOUT_CROSSING_MONTHS = 'SETTINGS do_not_merge_across_partitions_select_final = 1'
 
 /** The values of `usageTotals`, in their order. */
@@ -54,7 +54,7 @@ type UsageGroups = {
   readonly params: Readonly<Record<string, unknown>>
 }
 
-/** 'customer' and dimensions, as a SELECT groups by them. */
+/** Expressions for 'customer' and dimensions, to group a SELECT by. */
 export function usageGroups(groupBy: readonly string[]): UsageGroups {
   const params: Record<string, unknown> = {}
   const columns = groupBy.map((group, at) => {

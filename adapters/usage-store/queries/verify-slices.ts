@@ -7,14 +7,14 @@ import { selectWindowRows } from './window-queries.ts'
 
 export type VerifySlices = Pick<UsageStore, 'scanPieces'>
 
-/** Events in one piece, if it has more than an hour of more than one customer. */
+/** Events in one slice; more only where one hour of one customer has more. */
 const PIECE_EVENTS = 20_000
 const CUSTOMERS_PER_QUERY = 100_000
 
-/** Of one tenant; bounds as in an `EventScan`. */
+/** Bounds within one tenant, as in an `EventScan`. */
 type PieceBounds = Pick<EventScan, 'afterCustomer' | 'toCustomer' | 'fromMs' | 'toMs'>
 
-/** Along the key that both tables are sorted by, so that each piece reads its own rows and few others. */
+/** Slices follow the sorting key of both tables, so that each reads its own rows and few others. */
 export function createVerifySlices(executor: ClickHouseExecutor): VerifySlices {
   const { scanEvents } = createEventQueries(executor)
   return {
@@ -31,12 +31,12 @@ export function createVerifySlices(executor: ClickHouseExecutor): VerifySlices {
   }
 }
 
-/** Reads on while what was read is worked on: the engine has threads of its own. */
+/** Reads the next value while the present one is worked on: the engine has its own threads. */
 function oneAhead<Value>(source: AsyncIterable<Value>): AsyncIterable<Value> {
   const iterator = source[Symbol.asyncIterator]()
   const read = () => {
     const next = iterator.next()
-    // Seen when its turn comes, or by nobody when the reader has stopped.
+    // The error is seen when its turn comes, or by nobody when the reader has stopped.
     next.catch(() => undefined)
     return next
   }
@@ -58,7 +58,7 @@ async function tenantsOf(executor: ClickHouseExecutor): Promise<readonly TenantK
   return rows.map(([tenant]) => String(tenant) as TenantKey)
 }
 
-/** Each begins where the one before ended; the first has no begin and the last no end, for windows that have no event. */
+/** Each slice begins where the one before ended; the first has no begin and the last no end, so that windows without an event are included. */
 async function* pieceBounds(executor: ClickHouseExecutor, tenant: TenantKey, partition: Partition): AsyncIterable<PieceBounds> {
   let after: CustomerKey | undefined
   let last: CustomerKey | undefined

@@ -16,9 +16,9 @@ import {
 } from './usage-totals.ts'
 
 /**
- * The reading half of the store's usage windows. `FINAL` takes the latest version of each chunk's row. Every condition is on
- * columns that all versions of a row share, so it may come before `FINAL` (`PREWHERE`), which then has only the rows asked for
- * to compare, and not all that the index could not skip.
+ * The store's reads of usage windows. `FINAL` takes the latest version of each chunk's row. Every condition is on columns that
+ * all versions of a row share, so it may come before `FINAL` (`PREWHERE`), which then compares only the rows asked for, and not
+ * all that the index could not skip.
  */
 export type WindowQueries = Pick<UsageStore, 'usage' | 'usageOfCustomers'>
 
@@ -71,7 +71,7 @@ function usageStatement(query: UsageQuery): { sql: string; params: Record<string
   return { sql, params: { ...params, ...filter.params, ...groups.params } }
 }
 
-/** A calendar window of the zone, as an instant. Months come out of the engine as dates, which have no zone. */
+/** A calendar window of the zone, as an instant. The engine answers months as dates, which have no zone. */
 function windowStart(window: UsageWindow): string {
   switch (window) {
     case 'minute':
@@ -89,7 +89,7 @@ function windowStart(window: UsageWindow): string {
 
 function wholeMinuteSeconds(instantMs: InstantMs): number {
   invariant(instantMs % 60_000 === 0, 'usage is asked for whole minutes')
-  // A bound beyond, such as the end of a period that never resets, is the engine's last second.
+  // A later bound, such as the end of a period that never resets, becomes the engine's last second.
   return Math.max(0, Math.min(instantMs / 1000, DATE_TIME_END_MS / 1000 - 1))
 }
 
@@ -102,7 +102,7 @@ function toUsageRow(row: ResultRow, query: UsageQuery): UsageRow {
   }
 }
 
-/** Live rows of windows as stored; the condition is on columns that all versions of a row share. */
+/** Stored rows of windows in their latest version; the condition is on columns that all versions of a row share. */
 export async function selectWindowRows(executor: ClickHouseExecutor, where: string, params: QueryParams): Promise<readonly WindowRow[]> {
   const rows = await executor.select(
     `SELECT tenant, meter, revision, customer, toUnixTimestamp(window_start), mapKeys(dimensions), mapValues(dimensions),

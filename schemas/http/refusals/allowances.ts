@@ -1,6 +1,6 @@
 import { type FieldsOf, type RefusalRows, wrongField } from './refusal-row.ts'
 
-/** What a customer has of a feature: entitlements, overrides, grants, resets, and what may be asked of them. */
+/** Refusals about what a customer has of a feature: entitlements, overrides, grants, resets. */
 export const ALLOWANCE_REFUSALS = {
   no_entitlement: {
     status: 409,

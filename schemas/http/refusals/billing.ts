@@ -1,6 +1,6 @@
 import { type FieldsOf, type RefusalRows, wrongField } from './refusal-row.ts'
 
-/** Invoices, credits, notes and what they are made of. */
+/** Refusals about invoices, credits, notes and their inputs. */
 export const BILLING_REFUSALS = {
   amount_too_fine: {
     status: 400,

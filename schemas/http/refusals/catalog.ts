@@ -1,6 +1,6 @@
 import { type FieldsOf, type RefusalRows, wrongField } from './refusal-row.ts'
 
-/** Meters, features, products, plans, customers: what they name must be there, and what reads them must keep working. */
+/** Refusals about meters, features, products, plans, customers: what they name must exist, and what reads them must keep working. */
 export const CATALOG_REFUSALS = {
   unknown_meter: {
     status: 404,
@@ -100,7 +100,7 @@ type DimensionInUse = {
   readonly user: { readonly feature: string } | { readonly plan: string; readonly charge: string }
   readonly dimension: string
   readonly meter: string
-  /** Those that the meter would have. */
+  /** The dimensions that the meter would have. */
   readonly dimensions: readonly string[]
 }
 

@@ -1,6 +1,6 @@
 import type { FieldProblem, FieldsOf, RefusalRows } from './refusal-row.ts'
 
-/** One event: why it is refused, alone or as the first of a request. A `value` is shown short already. */
+/** Why one event is refused, alone or as the first of a request. A `value` is already shortened for display. */
 const EVENT_REFUSALS_OF_ONE = {
   invalid_event: {
     ...event('An event is not a JSON object.', 'Send `{"id", "type", "customer", "data"}`.'),
@@ -90,7 +90,7 @@ const EVENT_REFUSALS_OF_ONE = {
   },
 } satisfies RefusalRows
 
-/** A request of events as a whole. */
+/** Refusals of a request of events as a whole. */
 const EVENT_REFUSALS_OF_REQUEST = {
   no_events: {
     status: 400,

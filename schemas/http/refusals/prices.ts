@@ -1,6 +1,6 @@
 import { type FieldsOf, type RefusalRows, wrongField } from './refusal-row.ts'
 
-/** Prices and money. */
+/** Refusals about prices and money. */
 export const PRICE_REFUSALS = {
   unknown_currency: {
     status: 400,

@@ -1,6 +1,6 @@
 import { type FieldsOf, type RefusalRows, wrongField } from './refusal-row.ts'
 
-/** What it was that needed the scope. */
+/** What the scope was needed for. */
 const WANTED = {
   route: 'This route',
   backfill: '?backfill=true, which lifts the bounds on event time,',
@@ -8,7 +8,7 @@ const WANTED = {
   negative: 'A negative quantity',
 } as const
 
-/** Refused before a route looks at what is asked for: the key, the body, the shape. */
+/** Refusals before a route looks at the request: the key, the body, the shape. */
 export const REQUEST_REFUSALS = {
   missing_key: {
     status: 401,

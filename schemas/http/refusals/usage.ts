@@ -2,7 +2,7 @@ import { type FieldsOf, type RefusalRows, wrongField } from './refusal-row.ts'
 
 const BACKFILL_RETRY_SECONDS = 2
 
-/** What was used: quantities that are given, and usage that is asked for. */
+/** Refusals about usage: quantities in requests, and questions about usage. */
 export const USAGE_REFUSALS = {
   invalid_quantity: {
     status: 400,
