@@ -106,10 +106,8 @@ function readEvent(meter: MeterSpec, { customer, timeMs, data }: SentEvent): Rea
   const reading = { customer, timeMs, data, quantity: 0n, text: '' }
   if (meter.aggregation === 'count') return [reading]
   if (meter.aggregation === 'unique') return [{ ...reading, text: values.map(String).join(' ') }]
-  // Each value is read by itself: one that is no number does not take the others with it.
-  const numbers = values.filter((value) => typeof value === 'number' || (typeof value === 'string' && /^-?\d+(\.\d+)?$/.test(value)))
-  if (numbers.length === 0) return []
-  return [{ ...reading, quantity: numbers.reduce<bigint>((sum, value) => sum + exactOf(value as string | number), 0n) }]
+  if (!values.every((value) => typeof value === 'number' || (typeof value === 'string' && /^-?\d+(\.\d+)?$/.test(value)))) return []
+  return [{ ...reading, quantity: values.reduce<bigint>((sum, value) => sum + exactOf(value as string | number), 0n) }]
 }
 
 function readSettled({ customer, timeMs, quantity }: SettledUsage): Reading {
