@@ -27,7 +27,7 @@ for (const { name, server } of servers) {
       const url = `redis://${server.container?.getHost()}:${server.container?.getMappedPort(PORT)}`
       const keyPrefix = `test-${randomUUID()}`
       const log = pino({ level: 'silent' })
-      // Nothing is removed: the server goes with the file.
+      // Nothing is removed, as the server ends with the file.
       const open: CountersPlace['open'] = (now) =>
         openRedisCounters({ url, keyPrefix, clock: { ...systemClock, now }, log, registry: new Registry(), random: Math.random })
       return { open, remove: async () => undefined }

@@ -14,7 +14,7 @@ const postgres = await containerForTest('PostgreSQL', composeImage('postgres'), 
   container
     .withExposedPorts(PORT)
     .withEnvironment({ POSTGRES_USER: USER, POSTGRES_PASSWORD: PASSWORD })
-    // It is started twice: to be set up, then to stay.
+    // PostgreSQL starts twice: once to be set up, then to stay.
     .withWaitStrategy(Wait.forLogMessage(/database system is ready to accept connections/, 2)),
 )
 afterAll(() => postgres.discard())

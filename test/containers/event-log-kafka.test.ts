@@ -10,7 +10,7 @@ import { describeEventLog } from '../contracts/event-log.ts'
 import { composeImage, containerForTest } from '../support/container.ts'
 import { readDeadLetters } from '../support/kafka-records.ts'
 
-// A broker tells clients its address, so that the port must be known before it starts.
+// A broker tells clients its address, so the port must be known before it starts.
 const port = await freePort()
 const kafka = await containerForTest('Kafka', composeImage('kafka'), (container) =>
   container

@@ -54,7 +54,7 @@ describe('the queries that docs/analyst-queries.md shows', () => {
         max: nano,
       })
     })
-    // Everything twice, an older revision and one that is not yet complete: none of it may show.
+    // Everything twice, an older revision and an incomplete one: the views must hide all of it.
     const strayed = windows.flatMap((row) => [
       { ...row, revision: 0 },
       { ...row, revision: 2 },

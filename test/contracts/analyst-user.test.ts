@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { drainPending, Session } from 'chdb'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-/** The engine in process keeps no users, so that it can only say whether it understands what makes them. */
+/** The embedded engine keeps no users, so it can only check the syntax of the statements that create them. */
 let dir: string
 let session: Session
 beforeAll(async () => {

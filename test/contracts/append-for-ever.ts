@@ -4,7 +4,7 @@ import { createLmdbEventLog } from '../../adapters/event-log/lmdb/lmdb-event-log
 import type { InstantMs, Partition } from '../../domain/identity.ts'
 import { systemClock } from '../../runtime/system-clock.ts'
 
-// Run as a process of its own, to be killed: appends without end and prints every acknowledged offset.
+// Runs as its own process, to be killed: appends without end and prints every acknowledged offset.
 const log = await createLmdbEventLog({
   clock: systemClock,
   path: process.argv[2] ?? '',

@@ -7,7 +7,7 @@ import { inLongRun } from '../support/long-run.ts'
 import type { CountersPlace } from './counters.ts'
 import { createHoldModel, type HoldModel } from './hold-model.ts'
 
-/** What every implementation does with holds. `describeCounters` has the rest. */
+/** What every implementation must do with holds. `describeCounters` has the rest. */
 export function describeHolds(name: string, makePlace: () => Promise<CountersPlace>): void {
   describe(`holds: ${name}`, () => {
     let place: CountersPlace
@@ -450,7 +450,7 @@ async function settlingIds(counters: Counters): Promise<string[]> {
   return ids
 }
 
-/** Ends what a run before left settling; the rest expires. */
+/** Ends the holds that an earlier run left settling; the others expire. */
 async function forgetAll(counters: Counters): Promise<void> {
   const settles = (await settlingIds(counters)).map((id) => ({ ...ACME, id }))
   await counters.apply(P0, [{ offset: await counters.position(P0), deltas: [], settles }])

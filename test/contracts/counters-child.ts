@@ -4,10 +4,7 @@ import { createEmbeddedCounters } from '../../adapters/counters/embedded/embedde
 import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
 import { systemClock } from '../../runtime/system-clock.ts'
 
-/**
- * Counts on and on until it is killed: record n adds 1 to `a`, 2 to `b` and a new value to `c`. Prints the position each
- * time that it has become durable.
- */
+/** Counts until it is killed: record n adds 1 to `a`, 2 to `b` and a new value to `c`. Prints the position each time that it has become durable. */
 const [path = ''] = process.argv.slice(2)
 const clock = { ...systemClock, now: () => 0 as InstantMs }
 const counters = await createEmbeddedCounters({ path, clock, log: pino({ level: 'silent' }), registry: new Registry(), flushIntervalMs: 1 })

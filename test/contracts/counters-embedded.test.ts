@@ -111,13 +111,13 @@ test('many holds that end are written before the interval is over, and forgotten
   const ids = Array.from({ length: 1_300 }, (_, index) => `hold-${index}`)
   await Promise.all(ids.map((id) => reserveRun(counters, id, clock.now())))
   clock.nowMs = HOLD_TTL_MS
-  // A look at one of them ends all of them, and what has ended leaves memory when it is on disk.
+  // A look at one of them ends all of them, and ended holds leave memory once they are on disk.
   expect(await counters.hold(ACME.tenant, 'hold-0', clock.now())).toMatchObject({ state: { kind: 'expired' } })
   clock.nowMs += HOLD_MEMORY_MS
   const knownCount = async () =>
     (await Promise.all(ids.map((id) => counters.hold(ACME.tenant, id, clock.now())))).filter((hold) => hold !== null).length
   await vi.waitFor(async () => expect(await knownCount()).toBe(300), 20_000)
-  // Fewer than a sweep takes wait for the interval, once the last sweep has come by.
+  // Fewer than a sweep takes wait for the interval after the last sweep.
   await vi.waitFor(async () => {
     await counters.flush()
     expect(await knownCount()).toBe(0)
@@ -164,14 +164,14 @@ async function checkHolds(path: string, answered: ReadonlyMap<string, string>): 
   const lost: string[] = []
   for (const [id, state] of answered) {
     const found = (await counters.hold(tenant, id, now))?.state.kind
-    // A step that was not answered may have been taken.
+    // A step without an answer may have been taken.
     const isKept = found !== undefined && (state === 'held' || found === state || (state === 'settling' && found === 'settled'))
     if (!isKept) lost.push(`${state} ${id} is ${found}`)
   }
   expect(lost).toEqual([])
   const customer = { tenant, customer: 'acme' as CustomerKey, partition: 0 as Partition }
   const [reading] = await counters.read(customer, [{ feature: 'runs' as FeatureKey, periodStartMs: now }], now)
-  // Each applied record settled 7, and the position says how many there are on disk.
+  // Each applied record settled 7, and the position says how many records are on disk.
   expect(reading?.usedUnits).toBe(7n * BigInt(await counters.position(customer.partition)))
   expect((reading?.usedUnits ?? 0n) + (reading?.heldUnits ?? 0n)).toBeLessThanOrEqual(10_000n)
   await counters.stop()

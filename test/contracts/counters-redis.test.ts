@@ -41,7 +41,7 @@ async function removeKeys(url: string, keyPrefix: string): Promise<void> {
   const client = createClient({ url })
   await client.connect()
   for await (const keys of client.scanIterator({ MATCH: `${keyPrefix}:*`, COUNT: 1000 })) {
-    // One by one: in a cluster they are in different slots.
+    // One by one, as in a cluster they are in different slots.
     await Promise.all(keys.map((key) => client.unlink(key)))
   }
   client.destroy()
@@ -97,7 +97,7 @@ describe.skipIf(redis.server === null)(`on Redis${redis.missing === null ? '' : 
       await counters.track(ACME, [tracked('add')], 0 as Offset)
       const cap = { definition: 'v1', periodStartMs: EPOCH, hardLimit: null }
       const ids = Array.from({ length: 350 }, (_, index) => `r${index}`)
-      // The greatest quantities are no whole doubles in sum.
+      // The sum of the greatest quantities is beyond the whole numbers of a double.
       const quantity = 2n ** 52n + 1n
       for (const id of ids) await counters.reserve(ACME, { ...reservation(id, quantity), cap }, EPOCH)
       expect(await spent(counters)).toMatchObject({ heldUnits: 350n * quantity })
@@ -105,7 +105,7 @@ describe.skipIf(redis.server === null)(`on Redis${redis.missing === null ? '' : 
       const wanted = [{ feature: 'add' as FeatureKey, periodStartMs: EPOCH }]
       const due = 60_000 as InstantMs
       expect(await counters.read(ACME, wanted, due)).toMatchObject([{ heldUnits: 0n }])
-      // Its own turn to be ended is not there yet.
+      // Its own turn to be ended has not come yet.
       const extended = await counters.extendHold(ACME, 'r349', 90_000 as InstantMs, due)
       expect(extended).toMatchObject({ status: 'done', hold: { state: { kind: 'expired' } } })
       const settlement = { quantity, occurredAtMs: EPOCH, report: '', beyond: 'none' } as const
@@ -144,7 +144,7 @@ describe.skipIf(redis.server === null)(`on Redis${redis.missing === null ? '' : 
 
     test('a request placed by one is announced to another, which takes it', async () => {
       const announced = new Promise<Partition>((resolve) => elsewhere.onTrackingRequest(resolve))
-      // The subscription is under way: a request that comes before it is announced with the next one.
+      // The subscription is being set up: a request placed before is announced with the next one.
       await vi.waitFor(async () => {
         await here.requestTracking(ACME)
         expect(await Promise.race([announced, undefined])).toBe(P0)
@@ -268,7 +268,7 @@ describe('a Redis that loses something', () => {
     await startDevServers({ dir, names: ['redis'] })
   }
 
-  /** A reading once the connection is back: what breaks meanwhile passes. */
+  /** Reads again once the connection is back; an error in between is temporary. */
   const readAgain = () =>
     vi.waitFor(
       async () => {

@@ -6,14 +6,14 @@ import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey }
 import { type CounterState, mergeCounterStates } from '../../domain/metering/counter-state.ts'
 import { inLongRun } from '../support/long-run.ts'
 
-/** Somewhere that counters are kept: opened, stopped and opened again, they are the same. */
+/** A place where counters are kept: after a stop and another open they are the same. */
 export type CountersPlace = {
-  /** `now` is what the counters take for the time. */
+  /** `now` is the counters' clock. */
   open(now: () => InstantMs): Promise<Counters>
   remove(): Promise<void>
 }
 
-/** What every implementation does. */
+/** What every implementation must do. */
 export function describeCounters(name: string, makePlace: () => Promise<CountersPlace>): void {
   describe(`counters: ${name}`, () => {
     let place: CountersPlace

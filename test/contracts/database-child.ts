@@ -5,8 +5,8 @@ import { openPGliteDatabase } from '../../adapters/database/engine/pglite-databa
 import type { CustomerKey, InstantMs, TenantKey } from '../../domain/identity.ts'
 import { systemClock } from '../../runtime/system-clock.ts'
 
-// Run as a process of its own, to be killed: puts customers without end and prints every one that was acknowledged, to
-// stderr, as V8 traces to stdout and the two would cut each other's lines.
+// Runs as its own process, to be killed: puts customers without end and prints every acknowledged one to stderr, as V8 traces to
+// stdout and the two would cut each other's lines.
 const database = await openPGliteDatabase({
   path: process.argv[2] ?? '',
   clock: { ...systemClock, now: () => 0 as InstantMs },

@@ -64,7 +64,7 @@ describe('the database on pglite', () => {
     await after.stop()
   })
 
-  /** Writes in another process until `acknowledgedMin` were acknowledged, then kills it. */
+  /** Writes in another process until `acknowledgedMin` writes were acknowledged, then kills it. */
   const writeAndKill = async (prefix: string, acknowledgedMin: number, onCompiled?: (line: string) => void) => {
     const flags = onCompiled === undefined ? [] : ['--trace-wasm-compilation-times']
     const writer = spawn(process.execPath, [...flags, new URL('./database-child.ts', import.meta.url).pathname, path, prefix], {
@@ -75,7 +75,7 @@ describe('the database on pglite', () => {
     createInterface({ input: writer.stdout }).on('line', (line) => onCompiled?.(line))
     const acknowledged: string[] = []
     for await (const line of createInterface({ input: writer.stderr })) {
-      // The last line may be cut: whole ones end with a full stop.
+      // The last line may be cut off: whole ones end with a full stop.
       const key = /^(\S+)\.$/.exec(line)?.[1]
       if (key === undefined) process.stderr.write(`${line}\n`)
       else acknowledged.push(key)

@@ -7,7 +7,7 @@ import type { DatabaseSession } from '../../adapters/database/database-session.t
 import type { InstantMs, TenantKey } from '../../domain/identity.ts'
 import { type DatabaseStores, databaseStores } from '../../runtime/database-stores.ts'
 
-/** Somewhere that a database is kept: opened, stopped and opened again, it is the same. */
+/** A place where a database is kept: after a stop and another open it is the same. */
 export type DatabasePlace = {
   open(now: () => InstantMs): Promise<Database>
   remove(): Promise<void>
@@ -15,7 +15,7 @@ export type DatabasePlace = {
 
 /** One database for all suites. Each test has a tenant of its own. */
 export type DatabaseUnderTest = {
-  /** Of the database that is open now. */
+  /** Session of the database that is open now. */
   readonly session: DatabaseSession
   readonly stores: DatabaseStores
   /** `START` when a test begins. */
@@ -24,13 +24,13 @@ export type DatabaseUnderTest = {
   /** Stops it and opens it again. */
   reopen(): Promise<void>
   freshTenant(): TenantKey
-  /** What is announced of these topics, from the beginning of each test. */
+  /** The announced changes of these topics, from the beginning of each test. */
   heardOf<Name extends Topic>(...topics: Name[]): Change<Name>[]
 }
 
 export const START = Date.UTC(2026, 0, 31, 12, 0, 0, 123)
 
-/** What a suite file of `database/` exports. */
+/** The export of each suite file in `database/`. */
 type Suite = { describeStore(under: DatabaseUnderTest): void }
 
 const SUITES = /^([\w-]+-(?:store|reader|session))\.ts$/

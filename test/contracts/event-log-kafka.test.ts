@@ -29,7 +29,7 @@ const openLog = (topic: string, more: Partial<KafkaEventLogOptions> = {}) =>
     partitions: PARTITIONS,
     replication: 1,
     clientId: 'contract-test',
-    // The tests' times of receipt are long ago, and a broker looks for what is too old half a minute after its start.
+    // The tests' times of receipt are long ago, and a broker drops expired records half a minute after its start.
     retentionMs: RETENTION_MS,
     log,
     registry: new Registry(),
@@ -224,7 +224,7 @@ function freeAddress(): Promise<string> {
   })
 }
 
-/** Appends to all partitions, eight at a time, until told to stop; then answers what was acknowledged. */
+/** Appends to all partitions, eight at a time, until told to stop; then answers the acknowledged records. */
 function appendUntilStopped(writer: EventLog) {
   const acknowledged: string[] = []
   const failures: unknown[] = []
@@ -253,7 +253,7 @@ function appendUntilStopped(writer: EventLog) {
   }
 }
 
-/** What several consumers share: positions, the records handled, and whatever broke the rules. */
+/** State that several consumers share: positions, handled records, and violations of the rules. */
 function createViews() {
   const positions = new Map<Partition, Offset>()
   const owner = new Map<Partition, string>()

@@ -66,7 +66,7 @@ describe('the log on lmdb', () => {
     const acknowledged: { offset: number; value: string }[] = []
     if (child.stdout === null) throw new Error('child has no output')
     for await (const line of createInterface({ input: child.stdout })) {
-      // The last line may be cut: whole ones end with a full stop.
+      // The last line may be cut off: whole ones end with a full stop.
       const parts = /^(\d+) (\S+)\.$/.exec(line)
       if (parts) acknowledged.push({ offset: Number(parts[1]), value: parts[2] ?? '' })
       if (acknowledged.length === 2000) child.kill('SIGKILL')
@@ -96,7 +96,7 @@ describe('the log on lmdb', () => {
       async records(_partition, records) {
         calls++
         await gate.promise
-        // The same ones again, although some of them were in memory.
+        // The same records again, although some of them were in memory.
         if (calls === 2) throw new Error('failed once')
         seen.push(...records.map(({ value }) => new TextDecoder().decode(value)))
       },

@@ -3,11 +3,11 @@ import { type EventLog, type LogHandler, type LogRecord, RECORD_BYTES_MAX } from
 import type { InstantMs, Offset, Partition } from '../../domain/identity.ts'
 
 export type EventLogPlace = {
-  /** Opens the log of this place; the first time it is empty, later it holds what was appended before. */
+  /** Opens the log of this place; the first time it is empty, later it holds the records appended before. */
   open(partitions: number): Promise<EventLog>
-  /** Throws away what is there. */
+  /** Deletes the log. */
   remove(): Promise<void>
-  /** What was set aside, read by means of the technology. */
+  /** The records set aside, read with the technology's own tools. */
   readSetAside(): Promise<readonly SetAsideRecord[]>
 }
 
@@ -28,7 +28,7 @@ const instant = (n: number) => n as InstantMs
 const bytesOf = (text: string) => new TextEncoder().encode(text)
 const textOf = (record: LogRecord) => new TextDecoder().decode(record.value)
 
-/** What every event log must do, whatever it stands on. `openPlace` makes a new, empty one. */
+/** What every event log must do. `openPlace` makes a new, empty one. */
 export function describeEventLog(name: string, openPlace: () => Promise<EventLogPlace>): void {
   describe(`event log: ${name}`, () => {
     let place: EventLogPlace
@@ -221,7 +221,7 @@ export function describeEventLog(name: string, openPlace: () => Promise<EventLog
 
 const WAIT = { timeout: 30_000, interval: 5 }
 
-/** A handler that writes down what it is called with. */
+/** A handler that records its calls. */
 function createRecorder(
   positions: Readonly<Record<number, number>>,
   behaviour: { readonly isSlow?: boolean; readonly gate?: Promise<void>; readonly failures?: Readonly<Record<number, number>> } = {},

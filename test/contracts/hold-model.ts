@@ -1,7 +1,7 @@
-/** Holds of one feature, the slow and obvious way: every sum is added up anew from a list, every expiry looked at each time. */
+/** Holds of one feature, in the slow and obvious way: every sum is added up anew from a list, every expiry checked each time. */
 export type HoldModel = {
   reserve(id: string, quantity: bigint, nowMs: number, expiresAtMs: number): 'held' | 'refused' | 'exists'
-  /** The settled units that stand afterwards, or null when there are none. */
+  /** The units settled afterwards, or null when there are none. */
   settle(id: string, quantity: bigint, nowMs: number): bigint | null
   release(id: string, nowMs: number): void
   extend(id: string, nowMs: number, expiresAtMs: number): void

@@ -4,7 +4,7 @@ import { openChdbUsageStore } from '../../adapters/usage-store/engine/chdb-usage
 import { systemClock } from '../../runtime/system-clock.ts'
 import { flushOf, offset, partition, storedEvent, windowRow } from './usage-store-builders.ts'
 
-/** Writes flush after flush until it is killed: flush n holds ten events and their window. Prints each position once written. */
+/** Writes one flush after another until it is killed: flush n holds ten events and their window. Prints each position once written. */
 const [path = ''] = process.argv.slice(2)
 const store = await openChdbUsageStore({
   clock: systemClock,

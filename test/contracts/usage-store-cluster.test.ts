@@ -10,8 +10,8 @@ import { startClickHouseFront } from '../support/clickhouse-front.ts'
 import { customer, instant, meter, NOON, offset, partition, tenant } from './usage-store-builders.ts'
 
 /**
- * The engine in process has no other servers to talk to. It knows the cluster by its configuration and has a keeper in memory,
- * so it can make every table, but neither pass a statement on nor take rows through them.
+ * The embedded engine has no other servers to talk to. It knows the cluster from its configuration and has a keeper in memory, so
+ * it can create every table, but neither pass a statement on nor insert rows through the tables.
  */
 const CONFIG = `<clickhouse>
   <zookeeper><implementation>testkeeper</implementation></zookeeper>
@@ -29,7 +29,7 @@ const front = await startClickHouseFront(CONFIG)
 // Killed, because the engine waits for a replica that is still looking for the others.
 afterAll(() => front.discard())
 
-/** Of one connection nothing is remembered: settings and database go with each statement. */
+/** A connection keeps no state: settings and database go with each statement. */
 async function run(sql: string, settings: Readonly<Record<string, unknown>> = {}): Promise<string> {
   const url = new URL(front.url(''))
   const authorization = `Basic ${Buffer.from(`${url.username}:${url.password}`).toString('base64')}`
@@ -92,7 +92,7 @@ test('the engine plans the reads of usage and of minutes over all shards, bounds
   expect(asked).toHaveLength(4)
 })
 
-/** As a parameter of a request is written. */
+/** A value in the syntax of a request parameter. */
 function parameterText(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map((each) => (typeof each === 'string' ? quoted(each) : String(each))).join(',')}]`
   return String(value).replaceAll('\\', '\\\\').replaceAll('\t', '\\t').replaceAll('\n', '\\n')

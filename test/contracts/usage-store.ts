@@ -18,9 +18,9 @@ import { inLongRun } from '../support/long-run.ts'
 import { customer, flushOf, instant, meter, NOON, offset, partition, storedEvent, tenant, windowRow } from './usage-store-builders.ts'
 
 export type UsageStorePlace = {
-  /** Opens and does not migrate the store of this place; the first time it is empty. */
+  /** Opens the store of this place and does not migrate it; the first time it is empty. */
   open(chunkRecords: number): Promise<UsageStore>
-  /** Throws away what is there. */
+  /** Deletes the store. */
   remove(): Promise<void>
 }
 
@@ -40,7 +40,7 @@ const ODD_TEXTS = [
   '',
 ]
 
-/** What every usage store must do, whatever it stands on. Each test keeps to a tenant of its own: one store serves all. */
+/** What every usage store must do. Each test has its own tenant, so one store serves all. */
 export function describeUsageStore(name: string, openPlace: () => Promise<UsageStorePlace>): void {
   describe(`usage store: ${name}`, () => {
     let place: UsageStorePlace
@@ -224,7 +224,7 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
         expect(await usageOf({ tenant: of })).toMatchObject([{ sum: 3n * most, min: -most, max: most, latest: -most }])
       })
 
-      // Stores read a date, or ten digits of seconds; each at the edge of the other.
+      // Stores read a date, or ten digits of seconds; each case stands at the edge of the other.
       test('instants from 1970 to 2200 come back to the millisecond', async () => {
         const of = newTenant()
         const instants = [0, 1, 999_999_999_999, 1_000_000_000_000, 1_700_158_623_009, 4_102_444_800_999, 7_258_118_399_999]
@@ -478,14 +478,14 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
       const modelled = (rows: readonly WindowRow[], about: Partial<CustomerUsageQuery>) =>
         customerUsageOf(rows, asked(about), CHUNK_RECORDS).map((row) => ({ ...row, unique: row.unique.toSorted() }))
 
-      // Few minutes, so that periods cut the very ones that hold something.
+      // Few minutes, so that periods cut minutes that hold usage.
       const fewMinutes = fc.record({ ...windowFields, windowStartMs: minuteArbitrary(6) })
       const bound = fc.oneof(
         fc.integer({ min: -MINUTE, max: 7 * MINUTE }).map((ms) => instant(NOON + ms)),
         minuteArbitrary(6),
         fc.constantFrom(instant(-400 * MINUTE), instant(-300 * MINUTE), END_OF_TIME_MS),
       )
-      /** Ascending and apart: some of those between any bounds, many of them shorter than a minute. */
+      /** Ascending, without overlap: some of the periods between any bounds, many of them shorter than a minute. */
       const periodsOfOne = fc.tuple(fc.uniqueArray(bound, { maxLength: 6 }), fc.nat()).map(([bounds, chosen]) => {
         const sorted = bounds.toSorted((a, b) => a - b)
         return sorted.slice(1).flatMap((endMs, at) => ((chosen >> at) % 2 === 0 ? [{ startMs: sorted[at] ?? endMs, endMs }] : []))
@@ -898,7 +898,7 @@ const groupingArbitrary: fc.Arbitrary<Grouping> = fc.record(
   { requiredKeys: ['groupBy', 'timezone'] },
 )
 
-/** What `usage` must answer, by the pure merge. */
+/** The expected answer of `usage`, by the pure merge. */
 function mergedRows(rows: readonly WindowRow[], { groupBy, window, timezone }: Grouping): readonly UsageRow[] {
   const groups = new Map<string, { start: number | null; values: string[]; aggregate: Aggregate }>()
   for (const row of rows) {

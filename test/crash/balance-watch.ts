@@ -16,11 +16,11 @@ export type BalanceBody = {
   readonly period: { readonly start: string; readonly end: string } | null
 }
 type CertainBody = { readonly allowed: boolean; readonly code: string; readonly balance: BalanceBody }
-/** After a start, until the counters are known again, the plan's word for it is answered, and no balance. */
+/** After a start, until the counters are known again, the answer is the plan's policy, without a balance. */
 type UncertainBody = { readonly allowed: boolean; readonly code: 'uncertain_denied' | 'uncertain_allowed'; readonly balance?: undefined }
 type DecisionBody = CertainBody | UncertainBody
 
-/** Asks for decisions all the while, and holds every answer against what can be true at that moment. */
+/** Asks for decisions all the time, and compares every answer with what can be true at that moment. */
 export type BalanceWatch = { decide(): Promise<void>; readonly counts: { decisions: number; uncertain: number } }
 
 export function createBalanceWatch(deps: {
@@ -32,7 +32,7 @@ export function createBalanceWatch(deps: {
 }): BalanceWatch {
   const { client, ledger, holds, world, random } = deps
   const counts = { decisions: 0, uncertain: 0 }
-  /** The most that was told to be used, of a feature with a hard limit in a period. */
+  /** The highest usage answered so far, of a feature with a hard limit in a period. */
   const told = new Map<string, bigint>()
 
   function checkNotTooMuch(customer: string, { feature, used, period }: BalanceBody): void {
@@ -74,7 +74,7 @@ export function createBalanceWatch(deps: {
   }
 }
 
-/** All that the sender ever sent of it, acknowledged or not. */
+/** Every use of it that the sender sent, acknowledged or not. */
 export function usedBySender(
   { ledger, holds, world }: { readonly ledger: Ledger; readonly holds: HoldRecords; readonly world: World },
   customer: string,
@@ -94,12 +94,12 @@ export function usedBySender(
     ...(feature.filter === undefined ? {} : { filter: feature.filter }),
   })
   const [total] = usage.values()
-  // Settlements whose answer has not come yet may count already.
+  // Settlements still without an answer may count already.
   const underWay = featureKey === CREDITS ? holds.of(customer).filter(({ state }) => state === 'settling') : []
   return underWay.reduce((sum, { requested }) => sum + requested, total?.value ?? 0n)
 }
 
-/** Without a word of the plan: a hard limit denies, a soft one allows. */
+/** Without a policy in the plan: a hard limit denies, a soft one allows. */
 function checkUncertain(customer: string, { feature, limitType }: EntitlementSpec, decision: UncertainBody): void {
   const code = limitType === 'hard' ? 'uncertain_denied' : 'uncertain_allowed'
   if (decision.code !== code || decision.allowed !== (code === 'uncertain_allowed'))

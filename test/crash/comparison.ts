@@ -11,7 +11,7 @@ export type Compared = { readonly events: number; readonly windows: number; read
 
 type Deps = { readonly client: RetryingClient; readonly ledger: Ledger; readonly holds: HoldRecords; readonly world: World }
 
-/** Everything that the server kept against everything that the sender knows, to the last digit. Throws the first difference. */
+/** Compares everything that the server kept with everything that the sender knows, to the last digit. Throws the first difference. */
 export async function compare(deps: Deps): Promise<Compared> {
   const { ledger, world } = deps
   const missing = ledger.unacknowledged()
@@ -20,7 +20,7 @@ export async function compare(deps: Deps): Promise<Compared> {
   let windows = 0
   for (const meter of world.meters.values()) windows += await compareUsage(deps, meter)
   await compareReservations(deps)
-  // Asked for at once, as apps and billers do: the server answers some of them together.
+  // Asked at once, as apps and billers do: the server answers some of them together.
   const customers = [...world.subscribers.keys()]
   const balances = await Promise.all(customers.map((customer) => compareBalances(deps, customer)))
   await Promise.all(customers.map((customer) => compareInvoice(deps, customer)))
@@ -30,10 +30,10 @@ export async function compare(deps: Deps): Promise<Compared> {
 type EventBody = { readonly id: string; readonly customer: string; readonly type: string; readonly time: string; readonly data: unknown }
 type Page = { readonly data: readonly EventBody[]; readonly nextCursor: string | null }
 
-/** Each exactly once, as it was first sent, and nothing that was never sent. */
+/** Each event exactly once, as it was first sent, and none that was never sent. */
 async function compareEvents({ client, ledger }: Deps): Promise<number> {
   const expected = new Map(ledger.events().map((event) => [textOf(event), event.id]))
-  // A settlement of nothing needs no event.
+  // A settlement of 0 needs no event.
   const reported = new Set(ledger.settledUsage().flatMap(({ reservation, quantity }) => (quantity > 0n ? [reservation] : [])))
   const found = new Set<string>()
   let cursor: string | null = ''
@@ -109,7 +109,7 @@ function usageText(usage: Usage | undefined): string {
   return `${usage.value === null ? 'no value' : decimalOf(usage.value)} of ${usage.events} events`
 }
 
-/** What was answered about a reservation is still so. */
+/** Every answer about a reservation still holds. */
 async function compareReservations({ client, holds }: Deps): Promise<void> {
   for (const { id, state, quantity, settled, expiresAtMs } of holds.all()) {
     if (state === 'refused') continue

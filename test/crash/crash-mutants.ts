@@ -7,7 +7,7 @@ import { Difference } from './difference.ts'
 import { CRASH_MUTANTS } from './mutants.ts'
 import { createTemplate } from './template.ts'
 
-/** `npm run test:crash:mutants`: crash runs of servers that lack something, until one finds it; exit code 1 when none does. */
+/** `npm run test:crash:mutants`: crash runs of servers with a mutant, until a run finds it; exit code 1 when none does. */
 const { values } = parseArgs({ options: { runs: { type: 'string', default: '12' }, mutant: { type: 'string' } } })
 const runsMax = Number(values.runs)
 const names = values.mutant === undefined ? Object.keys(CRASH_MUTANTS) : [values.mutant]
@@ -32,7 +32,7 @@ async function firstDifference(mutant: string): Promise<{ readonly seed: number;
       await crashSeed({ seed, deathsMax: DEATHS_MAX, base, on: { template, mutant } })
     } catch (error) {
       const cause = error instanceof Error ? error.cause : error
-      // Anything else is a failure of the run, and no proof.
+      // Any other error is a failure of the run, and no proof.
       if (!(cause instanceof Difference)) throw error
       return { seed, text: cause.message }
     }

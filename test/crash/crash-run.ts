@@ -4,14 +4,14 @@ import { startServerLife } from './server-life.ts'
 import type { Verdict } from './trial.ts'
 
 export type CrashRunOptions = Omit<JudgedRunOptions, 'disturb'> & {
-  /** At most so many under load; before it there may be more. */
+  /** The most deaths under load; there may be more before it. */
   readonly deathsMax: number
-  /** Told of each before it begins, so that a run that fails can say how it came there. */
+  /** Called with each death before it begins, so that the error of a failed run can tell its story. */
   readonly onDeath?: (death: Death) => void
 }
 export type CrashRun = Verdict & { readonly deaths: readonly Death[]; readonly tookMs: number }
 
-/** One seed: the server is killed at moments of the seed's choice, and started again. Throws the first difference. */
+/** One seed: the server is killed at moments that the seed chooses, and started again. Throws the first difference. */
 export async function crashRun({ deathsMax, onDeath, ...options }: CrashRunOptions): Promise<CrashRun> {
   const startedMs = performance.now()
   const isNew = options.template === null

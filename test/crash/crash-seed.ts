@@ -10,11 +10,11 @@ import type { Verdict } from './trial.ts'
 
 export type CrashSeedOptions = {
   readonly seed: number
-  /** Under load; before it there may be more. */
+  /** Deaths under load; there may be more before it. */
   readonly deathsMax: number
-  /** The run makes a directory of its own in it. */
+  /** The run makes its own directory in this one. */
   readonly base: string
-  /** Embedded: a data directory that was set up before; of some seeds the server is killed while it sets up one itself. */
+  /** Embedded: a prepared data directory; for some seeds the server is killed while it prepares one itself. */
   readonly on: { readonly template: string; readonly mutant?: string } | { readonly servers: readonly DevServerForTest[] }
   /** Keeps the directory of a run without a difference too. */
   readonly keep?: boolean
@@ -22,7 +22,7 @@ export type CrashSeedOptions = {
 type NamedDeath = Death & { readonly who?: string }
 export type CrashedRun = Verdict & { readonly deaths: readonly NamedDeath[]; readonly tookMs: number }
 
-/** One run by its seed. Throws an error whose text is all that is needed to look into the first difference. */
+/** One run by its seed. The text of a thrown error is all that is needed to look into the first difference. */
 export async function crashSeed(options: CrashSeedOptions): Promise<CrashedRun> {
   const { seed, base, keep = false } = options
   const directory = await mkdtemp(join(base, `seed-${seed}-`))
@@ -36,7 +36,7 @@ export async function crashSeed(options: CrashSeedOptions): Promise<CrashedRun> 
   }
 }
 
-/** Of so many runs one sets up its data directory itself, and is killed while it does. */
+/** One run in this many sets up its data directory itself, and is killed during that. */
 const RUNS_PER_FIRST_START = 4
 
 async function runOn(

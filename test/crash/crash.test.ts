@@ -4,7 +4,7 @@ import { removeDirectory, temporaryDirectory } from '../support/tollgate-process
 import { crashSeed } from './crash-seed.ts'
 import { createTemplate } from './template.ts'
 
-/** Few, as each takes some 15 seconds; `npm run test:crash -- --runs 200` is the real thing. The last sets up its directory itself. */
+/** Few, as each takes some 15 seconds; `npm run test:crash -- --runs 200` runs many. The last one sets up its directory itself. */
 const SEEDS = inLongRun([1, 2, 3, 4, 5, 6, 7, 8], [1, 3, 4])
 const DEATHS_MAX = 3
 

@@ -7,8 +7,8 @@ import { type CrashedRun, type CrashSeedOptions, crashSeed } from './crash-seed.
 import { createTemplate } from './template.ts'
 
 /**
- * `npm run test:crash -- --runs 200 --seed 1 --deaths 3 --parallel 3`: one line per run. After a difference no more runs
- * are begun, unless `--go-on` is given, and the exit code is 1. `--distributed` has the roles apart on real servers.
+ * `npm run test:crash -- --runs 200 --seed 1 --deaths 3 --parallel 3`: one line per run. After a difference no more runs begin,
+ * unless `--go-on` is given, and the exit code is 1. `--distributed` runs the roles apart on real servers.
  */
 const { values } = parseArgs({
   options: {

@@ -1,4 +1,4 @@
-/** The server said or kept something else than the sender's record has. Ends the run. */
+/** The server answered or kept something else than the sender's record has. Ends the run. */
 export class Difference extends Error {
   constructor(where: string, expected: unknown, found: unknown) {
     super(`${where}\n    expected  ${textOf(expected)}\n    found     ${textOf(found)}`)

@@ -10,20 +10,20 @@ import { ADMIN_KEY, CRASH_ENV, judge, type Verdict } from './trial.ts'
 
 export type DistributedCrashRunOptions = {
   readonly seed: number
-  /** At most so many times something is killed, from when load is sent on. */
+  /** The most kills, counted from when load is sent. */
   readonly deathsMax: number
-  /** Empty; the logs of the processes are in it. */
+  /** Empty; the logs of the processes go here. */
   readonly directory: string
-  /** Real servers that nothing was sent to yet. */
+  /** Real servers that have received nothing yet. */
   readonly stack: Pick<DistributedStack, 'env'>
   readonly onDeath?: (death: FleetDeath) => void
 }
 export type DistributedCrashRun = Verdict & { readonly deaths: readonly FleetDeath[]; readonly tookMs: number }
 
-/** Two of those that share their work with others of their kind. */
+/** The roles that share their work have two processes. */
 const ROLES: readonly FleetRole[] = ['ingest', 'aggregator', 'aggregator', 'api', 'api']
 
-/** One seed with the roles apart: any of them is killed, and started again. Throws the first difference. */
+/** One seed with the roles apart: any of them is killed and started again. Throws the first difference. */
 export async function distributedCrashRun(options: DistributedCrashRunOptions): Promise<DistributedCrashRun> {
   const { seed, deathsMax, stack, onDeath } = options
   const startedMs = performance.now()
@@ -79,7 +79,7 @@ async function placeOf(
   }
 }
 
-/** As behind a load balancer that knows nothing of who is dead. */
+/** As behind a load balancer that does not know who is dead. */
 function turnsOf(urls: readonly string[]): () => string {
   let turn = 0
   return () => {

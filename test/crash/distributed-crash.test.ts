@@ -3,7 +3,7 @@ import { openDevServers } from '../support/distributed-stack.ts'
 import { removeDirectory, temporaryDirectory } from '../support/tollgate-process.ts'
 import { crashSeed } from './crash-seed.ts'
 
-/** More of them: `npm run test:crash -- --distributed --runs 20`. */
+/** For more of them: `npm run test:crash -- --distributed --runs 20`. */
 const SEEDS = [2]
 const DEATHS_MAX = 4
 

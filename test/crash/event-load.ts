@@ -14,7 +14,7 @@ export type EventLoad = {
 const REPEATS = 0.03
 const LATE = 0.02
 const UNREADABLE = 0.01
-/** Times are drawn from so far back, so that events arrive in any order. */
+/** Times are drawn from this long ago on, so that events arrive in any order. */
 const RECENT_MS = 20 * 60_000
 const LATE_MS_MAX = 34 * DAY_MS
 
@@ -52,7 +52,7 @@ export function createEventLoad(
     return { id: `e-${sender}-${counts.events}`, customer, type, timeMs: instantOf(customer), data: dataOf(type, random) }
   }
 
-  /** What was acknowledged stands, so a later repeat may say anything; one that races the first must say the same. */
+  /** An acknowledged event stands, so a later repeat may have other content; one that races the first must be the same. */
   function repeated(event: SentEvent): SentEvent {
     counts.repeats++
     return ledger.isAcknowledged(event) && random.chance(0.5)
@@ -75,7 +75,7 @@ export function createEventLoad(
         const event = isRepeat ? repeated(random.pick(sent)) : newEvent()
         if (!isRepeat) fresh.push(event)
         body.push(event)
-        // Twice in one request, too.
+        // Repeats within one request, too.
         if (!isRepeat && random.chance(REPEATS / 4)) body.push(event)
       }
       sent.push(...fresh)
@@ -98,7 +98,7 @@ async function sendUntilAcknowledged(client: RetryingClient, random: SeededRando
     if (answer.status !== 202 || rejected === undefined || rejected.some(({ code }) => !code.startsWith('log_'))) {
       throw new Difference('POST /v1/events', `202, ${events.length} accepted`, `${answer.status} ${answer.text.slice(0, 500)}`)
     }
-    // The log had no room for some of the records: all of it again, as the answer says.
+    // The log had no room for some of the records: everything is sent again, as the answer asks.
     return accepted === events.length
   })
 }
@@ -108,7 +108,7 @@ function eventJson({ id, customer, type, timeMs, data }: SentEvent, random: Seed
   return { id, type, ...who, time: new Date(timeMs).toISOString(), data }
 }
 
-/** Only customers that were made have subjects. */
+/** Only customers that were created have subjects. */
 const STRANGER = /^(nobody|passer\.by)$/
 
 function requestOf(events: readonly object[], random: SeededRandom): { body: string | Uint8Array; headers: Record<string, string> } {

@@ -6,11 +6,11 @@ import { type ServerLife, type ServerPlace, startServerLife } from './server-lif
 export type FleetRole = 'ingest' | 'aggregator' | 'api'
 export type FleetDeath = Death & { readonly who: string }
 
-/** Processes with one role each, that are killed one by one or several at once, and started again. */
+/** Processes with one role each, which are killed one by one or several at once, and started again. */
 export type Fleet = {
-  /** Some die on the way to their first readiness. */
+  /** Some of them die before their first readiness. */
   start(random: SeededRandom, load: UnderLoad): Promise<void>
-  /** One of them dies, or everything at once, and is started again. */
+  /** Kills one of them, or all at once, and starts it again. */
   disturb(random: SeededRandom, load: UnderLoad): Promise<void>
   ready(): Promise<void>
   end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void>
@@ -52,7 +52,7 @@ export function createFleet(
     async disturb(random, load) {
       const member = random.pick(members)
       if (random.chance(ALL_AT_ONCE)) {
-        // A moment later each, so that some see the others die.
+        // Each dies a moment later, so that some see the others die.
         const deaths = members.map((each) => ({ each, death: { during: 'load', answers: random.between(10, 60), afterMs: 0 } as const }))
         await Promise.all(deaths.map(({ each, death }) => dieAndStart(each, death, load)))
         return

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net'
 
-/** Nobody listens on it at the moment. A run keeps it over all lives of its server. */
+/** A port without a listener at the moment. A run keeps it over all lives of its server. */
 export async function freePort(): Promise<number> {
   return await new Promise((resolve, reject) => {
     const server = createServer()

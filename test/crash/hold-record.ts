@@ -1,7 +1,4 @@
-/**
- * What the sender knows of one reservation. Between a request and its answer it knows a range only: what is held for
- * certain, and what may be held.
- */
+/** What the sender knows of one reservation. Between a request and its answer it knows only a range: what is surely held, and what may be held. */
 export type HoldRecord = {
   readonly id: string
   readonly customer: string
@@ -9,9 +6,9 @@ export type HoldRecord = {
   readonly ttlMs: number
   reserveSentMs: number
   state: 'asked' | 'held' | 'extending' | 'refused' | 'lost' | 'settling' | 'settled' | 'releasing' | 'released'
-  /** As the server said it; 0 while it is not known. */
+  /** As the server answered it; 0 while unknown. */
   expiresAtMs: number
-  /** Asked to be settled, and what the server let through. */
+  /** The quantity asked to settle, and the quantity that the server allowed. */
   requested: bigint
   settled: bigint
   endedMs: number
@@ -21,9 +18,9 @@ export type HoldRecords = {
   ask(hold: Pick<HoldRecord, 'id' | 'customer' | 'quantity' | 'ttlMs'>, sentMs: number): HoldRecord
   of(customer: string): readonly HoldRecord[]
   all(): readonly HoldRecord[]
-  /** Never less than this is used and held by the customer's reservations at an instant between these two. */
+  /** At an instant between the two, the customer's reservations use and hold at least this much. */
   surely(customer: string, untilMs: number): bigint
-  /** Never more. */
+  /** At most this much. */
   perhaps(customer: string, sinceMs: number): bigint
 }
 

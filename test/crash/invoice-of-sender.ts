@@ -1,7 +1,7 @@
 import { exactOf, multiplyExact, ONE } from '../support/exact-decimal.ts'
 import type { PriceSpec } from './world.ts'
 
-/** What a quantity costs, worked out by the sender. The prices of a run divide without rest. */
+/** The price of a quantity, computed by the sender. The prices of a run divide without remainder. */
 export function priceOf(price: PriceSpec, quantity: bigint): bigint {
   if (price.model === 'flat') return (multiplyExact(quantity, exactOf(price.unitAmount)) * ONE) / exactOf(price.per ?? '1')
   let exact = 0n

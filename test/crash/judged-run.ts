@@ -13,24 +13,24 @@ import { ADMIN_KEY, CRASH_ENV, judge, type Verdict } from './trial.ts'
 
 export type JudgedRunOptions = {
   readonly seed: number
-  /** Empty; everything of the run is in it. */
+  /** Empty; all files of the run go here. */
   readonly directory: string
-  /** A data directory that one start has set up and that nothing was sent to; null sets up a new one in this run. */
+  /** A data directory that one start has set up and that has received nothing; null sets up a new one in this run. */
   readonly template: string | null
-  /** Where the data are, when not in `directory`. */
+  /** The data directory, when it is not in `directory`. */
   readonly dataDir?: string
   /** One of CRASH_MUTANTS, which the server is started with. */
   readonly mutant?: string
   readonly disturb: Disturb
 }
 
-/** What happens to the server while requests are sent to it. Ends with a life that goes on and is well. */
+/** What happens to the server while requests are sent to it. Must end with a life that goes on and is well. */
 export type Disturb = (run: {
   readonly place: ServerPlace
   readonly random: SeededRandom
   /** Resolves when the catalog is set up and requests are being sent. */
   readonly load: Promise<Load>
-  /** That the client has so far. */
+  /** Answers that the client has so far. */
   readonly answers: () => number
   /** For events that the disturbance sends itself. */
   readonly ledger: Ledger
@@ -51,9 +51,9 @@ export async function judgedRun({ seed, directory, template, dataDir, mutant, di
       TOLLGATE_FLUSH_INTERVAL_MS: String(random.pick([40, 100, 400])),
     },
   }
-  // Of more than two thousand files the asynchronous copy takes a second of processor time, this one a tenth of it.
+  // For more than two thousand files the asynchronous copy takes a second of processor time, this one a tenth of it.
   if (template !== null) {
-    // The copy of a directory has the mode of a new one, which is open to others.
+    // The copy of a directory has the mode of a new one, which others can open.
     mkdirSync(place.dataDir, { recursive: true, mode: 0o700 })
     cpSync(template, place.dataDir, { recursive: true })
   }

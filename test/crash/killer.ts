@@ -3,19 +3,19 @@ import type { SeededRandom } from '../support/seeded-random.ts'
 import { Difference } from './difference.ts'
 import { type Exit, type ServerLife, type ServerPlace, startServerLife } from './server-life.ts'
 
-/** When a life ends. */
+/** The moment when a life ends. */
 export type Death = {
   readonly during: FirstMoment | 'set-up' | 'start' | 'load' | 'flush' | 'write of counters' | 'backfill' | 'stop'
-  /** Requests that it answers before: not a time, so that a slow machine does not make a run small. */
+  /** Requests answered before; not a time, so that a slow machine does not make a run small. */
   readonly answers: number
-  /** From there, or from the line that tells where the server is. */
+  /** Counted from there, or from the log line of the moment. */
   readonly afterMs: number
 }
 
-/** Of a server on an empty directory. */
+/** Moments of a server on an empty directory. */
 type FirstMoment = 'first start' | 'migration of the catalog' | 'migration of the usage store'
 
-/** Lines that tell where the server is just now. */
+/** Log lines that show which moment the server is in. */
 const MOMENTS: Readonly<Partial<Record<Death['during'], RegExp>>> = {
   'migration of the catalog': /opened the embedded catalog/,
   'migration of the usage store': /migrated the catalog/,
@@ -24,7 +24,7 @@ const MOMENTS: Readonly<Partial<Record<Death['during'], RegExp>>> = {
 }
 const ONLY_STARTING: readonly Death['during'][] = ['first start', 'migration of the catalog', 'migration of the usage store', 'start']
 
-/** The next one of a server that is under load. */
+/** The next death of a server under load. */
 export function drawDeath(random: SeededRandom): Death {
   const during = random.pick(['start', 'load', 'load', 'load', 'flush', 'flush', 'write of counters', 'backfill', 'stop'] as const)
   const answers = random.between(10, 250)
@@ -44,7 +44,7 @@ export function drawDeath(random: SeededRandom): Death {
   }
 }
 
-/** Of a server that nothing was sent to yet. */
+/** The death of a server that has received nothing yet. */
 export function drawFirstDeath(random: SeededRandom, isNew: boolean): Death {
   if (!isNew) return { during: 'set-up', answers: 0, afterMs: random.between(0, 600) }
   const during = random.pick(['first start', 'migration of the catalog', 'migration of the usage store'] as const)
@@ -56,11 +56,11 @@ export type UnderLoad = {
   readonly begun: Promise<unknown>
   /** Answers so far. */
   answers(): number
-  /** Has a meter made over events that are there already. */
+  /** Has a meter made over events that exist already. */
   startBackfill(): void
 }
 
-/** Lives and dies; resolves when the process is gone. Throws when it ends by itself or does not get ready. */
+/** Starts a server and kills it; resolves when the process is gone. Throws when it ends by itself or does not get ready. */
 export async function liveAndDie(place: ServerPlace, death: Death, load: UnderLoad): Promise<void> {
   await die(startServerLife(place), death, load)
 }
@@ -89,7 +89,7 @@ export async function untilReady(life: ServerLife): Promise<void> {
     : endedByItself(life, await life.exited)
 }
 
-/** Or until the life is over, or no more answers come: every sender may have sent all of its own. */
+/** Also ends when the life is over, or when no more answers come because every sender has sent all of its own. */
 async function answered(life: ServerLife, { answers }: UnderLoad, wanted: number): Promise<void> {
   const from = answers()
   const deadlineMs = performance.now() + ANSWERED_WITHIN_MS
@@ -103,7 +103,7 @@ const ANSWERED_WITHIN_MS = 8_000
 const POLL_MS = 2
 
 const READY_WITHIN_MS = 180_000
-/** A moment that never comes, as when nothing is left to flush, is as good as any other. */
+/** A moment that never comes, as when nothing is left to flush, is replaced by any other. */
 const MOMENT_WITHIN_MS = 1_500
 
 async function momentOf(life: ServerLife, { during, afterMs }: Death): Promise<void> {

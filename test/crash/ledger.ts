@@ -18,19 +18,19 @@ export type SettledUsage = {
   readonly quantity: bigint
 }
 
-/** The sender's own record: what it sent, what of it was acknowledged, and what that adds up to. Knows nothing of the server. */
+/** The sender's own record: what it sent, what was acknowledged, and the totals. It knows nothing of the server. */
 export type Ledger = {
   sending(events: readonly SentEvent[]): void
   acknowledged(events: readonly SentEvent[]): void
   settled(usage: SettledUsage): void
   isAcknowledged(event: SentEvent): boolean
-  /** All that was ever sent, each once. */
+  /** Every event ever sent, each once. */
   events(): readonly SentEvent[]
   settledUsage(): readonly SettledUsage[]
   unacknowledged(): readonly SentEvent[]
   /** True once for each instant of a customer, so that the latest of two events is never a matter of their order in the log. */
   claimInstant(customer: string, timeMs: number): boolean
-  /** What the events that were sent, acknowledged or not, come to: no answer may ever be above it. */
+  /** The usage of all events sent, acknowledged or not: no answer may ever exceed it. */
   usage(meter: MeterSpec, wanted: UsageWanted): ReadonlyMap<string, Usage>
 }
 

@@ -20,7 +20,7 @@ export type LoadCounts = {
 
 /** All senders of one run at once: events, reservations, decisions and meters. */
 export type Load = {
-  /** Puts the next meter, while the rest goes on. False when there is none left. */
+  /** Puts the next meter while the rest goes on. False when none is left. */
   changeNextMeter(): boolean
   /** Ends when every sender has the answer to its last request. */
   end(): Promise<LoadCounts>
@@ -31,7 +31,7 @@ export type Load = {
 const EVENT_SENDERS = 3
 const RESERVATION_SENDERS = 3
 const PAUSE_MS_MAX = 30
-/** So that a run is bounded however slow the machine: about this many events each. */
+/** Bounds a run however slow the machine: about this many requests of each sender. */
 const REQUESTS_PER_SENDER_MAX = 150
 
 export function startLoad(deps: {
@@ -86,7 +86,7 @@ export function startLoad(deps: {
     async end() {
       isEnding = true
       await Promise.all(underWay)
-      // What no death asked for is changed now, over everything that was sent.
+      // Meter changes that no death asked for are made now, over everything that was sent.
       await Promise.all(meterChanges.splice(0).map(changeMeter))
       const total = (loads: readonly { readonly counts: Readonly<Record<string, number>> }[], name: string) =>
         loads.reduce((sum, { counts }) => sum + (counts[name] ?? 0), 0)

@@ -1,9 +1,9 @@
 import type { SourceMutant } from '../support/source-mutant.ts'
 
-/** Something that holds exactness together. */
+/** A mutant of a piece of source that exactness depends on. */
 export type CrashMutant = SourceMutant & { readonly what: string }
 
-/** Each must be found by a few runs, or the harness proves nothing. Only ever applied to servers that `mutate.ts` is loaded into. */
+/** Each must be found by a few runs, or the harness proves nothing. Only ever applied to servers that load `mutate.ts`. */
 export const CRASH_MUTANTS: Readonly<Record<string, CrashMutant>> = {
   'acknowledged before it is written': {
     what: 'events are acknowledged when their write to the log begins',

@@ -8,7 +8,7 @@ import type { RetryingClient } from './retrying-client.ts'
 import { CREDITS, type World } from './world.ts'
 
 export type ReservationLoad = {
-  /** One reservation from its beginning to its end, or left to itself. */
+  /** One reservation from its beginning to its end, or abandoned. */
   reserve(): Promise<void>
   readonly counts: { reservations: number; refusals: number }
 }
@@ -29,7 +29,7 @@ type ReservationBody = {
   readonly code?: string
 }
 
-/** Reservations of one sender. Its ids are its own, so that a lost answer costs nothing. */
+/** Reservations of one sender. Its ids are its own, so that a lost answer does no harm. */
 export function createReservationLoad(deps: Deps, sender: number): ReservationLoad {
   const { random } = deps
   const counts = { reservations: 0, refusals: 0 }
@@ -41,7 +41,7 @@ export function createReservationLoad(deps: Deps, sender: number): ReservationLo
       const quantity = exactOf(`${random.between(0, 9)}.${random.between(1, 999)}`)
       // The short ones expire within a run.
       const ttlMs = random.pick([1_000, 2_000, 600_000, 600_000, 600_000])
-      // Most of them of two customers, who are at their limit soon.
+      // Most of them for two customers, who soon reach their limit.
       const customer = random.pick(random.chance(0.6) ? customers.slice(0, 2) : customers)
       const hold = deps.holds.ask({ id: `r-${sender}-${counts.reservations}`, customer, quantity, ttlMs }, Date.now())
       await reserveUntilAnswered(deps, hold)
@@ -102,7 +102,7 @@ async function reserveUntilAnswered({ client, holds, world }: Deps, hold: HoldRe
   throw new Difference(`POST /v1/reservations ${id}`, '201, 200, 409 hard_limit_reached or reservation_expired', `${status} ${text}`)
 }
 
-/** Less, as much, or more than held. The time is given, so that the sender knows which minute it counts in. */
+/** Less, as much, or more than held. The time is given, so that the sender knows the minute that it counts in. */
 async function settle({ client, ledger, holds, world }: Deps, hold: HoldRecord, random: SeededRandom): Promise<void> {
   hold.requested = random.pick([
     0n,
@@ -137,7 +137,7 @@ async function release({ client }: Deps, hold: HoldRecord): Promise<void> {
   hold.state = 'released'
 }
 
-/** Too late is an answer as well. */
+/** Too late is a valid answer as well. */
 async function extend({ client }: Deps, hold: HoldRecord): Promise<void> {
   hold.state = 'extending'
   const told = await client.expect<ReservationBody>('POST', `/v1/reservations/${hold.id}/extend`, { ttlMs: 900_000 }, [200, 409])

@@ -3,29 +3,29 @@ import { Difference } from './difference.ts'
 
 export type ClientAnswer = { readonly status: number; readonly body: unknown; readonly text: string }
 
-/** Sends as a careful app does: the same request again and again until there is an answer that stands. */
+/** Sends as a careful app does: the same request again and again until there is a final answer. */
 export type RetryingClient = {
-  /** One try. Null when there was no answer, or one that says to come again (429, 503, a meter that is backfilling). */
+  /** One try. Null when there was no answer, or one that asks to try again (429, 503, a meter that is backfilling). */
   once(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<ClientAnswer | null>
-  /** Tries until there is an answer that stands. */
+  /** Tries until there is a final answer. */
   send(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<ClientAnswer>
-  /** `send`, and a difference when the status is another one. */
+  /** `send`, which throws a difference on another status. */
   expect<Body = unknown>(method: string, path: string, body: unknown, statuses: readonly number[]): Promise<Body>
   /** Tries until true, with a pause between. */
   until(isDone: () => Promise<boolean>): Promise<void>
   retries(): number
-  /** Answers that stand. */
+  /** Final answers so far. */
   answers(): number
 }
 
 const ANSWER_WITHIN_MS = 20_000
-/** Over all the lives that a run may take, on a machine that is busy with other things. */
+/** Over all the lives that a run may take, on a busy machine. */
 const STANDS_WITHIN_MS = 300_000
-/** Longer each time. */
+/** Grows with each try, up to PAUSE_MS_MAX. */
 const PAUSE_MS = 30
 const PAUSE_MS_MAX = 300
 
-/** A function is asked for the address before each try, so that another server may be tried next. */
+/** A function gives the address before each try, so that another server may be tried next. */
 export function createRetryingClient(address: string | ((method: string, path: string) => string), key: string): RetryingClient {
   let retries = 0
   let answers = 0
@@ -42,7 +42,7 @@ export function createRetryingClient(address: string | ((method: string, path: s
       const text = await response.text()
       answer = { status: response.status, text, body: text.startsWith('{') ? JSON.parse(text) : text }
     } catch (error) {
-      // Whatever kept the answer away: the server may be dead, and the request may have been served all the same.
+      // Any error: the server may be dead, and the request may have been served nevertheless.
       if (error instanceof Error) return null
       throw error
     }
@@ -85,7 +85,7 @@ export function createRetryingClient(address: string | ((method: string, path: s
   }
 }
 
-/** A meter that was changed a moment ago, and whose answer says to come again. */
+/** A meter that was changed a moment ago, whose answer asks to try again. */
 function isBackfilling({ status, body }: ClientAnswer): boolean {
   return status === 409 && (body as { readonly code?: string }).code === 'meter_backfilling'
 }

@@ -8,14 +8,14 @@ export type ServerPlace = {
   readonly dataDir: string
   readonly port: number
   readonly adminKey: string
-  /** Everything that the lives of a run print. */
+  /** The output of all lives of a run. */
   readonly logFile: string
   readonly env?: Readonly<Record<string, string>>
 }
 
 export type Exit = { readonly code: number | null; readonly signal: NodeJS.Signals | null }
 
-/** One life of the real server, from its start to its end by whatever hand. */
+/** One life of the real server, from its start to its end, however it ends. */
 export type ServerLife = {
   readonly url: string
   readonly pid: number
@@ -25,13 +25,13 @@ export type ServerLife = {
   /** Resolves when a line matches, or when the life is over. */
   seen(line: RegExp): Promise<void>
   kill(signal: 'SIGKILL' | 'SIGTERM'): void
-  /** The last of what it printed. */
+  /** The end of its output. */
   output(): string
 }
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const OUTPUT_CHARS_MAX = 20_000
-/** Printed when all of it works: the port is open and requests are served. */
+/** Printed when everything works: the port is open and requests are served. */
 const READY = /is ready after/
 
 /** A run that ends with a difference leaves its servers as they are; they end with this process. */

@@ -9,34 +9,34 @@ import { type Load, type LoadCounts, startLoad } from './load.ts'
 import type { RetryingClient } from './retrying-client.ts'
 import { createWorld, setUpWorld } from './world.ts'
 
-/** What is put to the test: servers of ours that serve the client's requests, and what befalls them. */
+/** The servers under test, which serve the client's requests, and what happens to them. */
 export type Trial = {
   readonly random: SeededRandom
   readonly client: RetryingClient
-  /** Of every process that aggregates. */
+  /** URLs of every process that aggregates. */
   readonly aggregatorUrls: readonly string[]
   /** Resolves when all of them run and are well. */
   disturb(run: {
     readonly random: SeededRandom
     /** Resolves when the catalog is set up and requests are being sent. */
     readonly load: Promise<Load>
-    /** That the client has so far. */
+    /** Answers that the client has so far. */
     readonly answers: () => number
     /** For events that the disturbance sends itself. */
     readonly ledger: Ledger
   }): Promise<void>
   /** Ends every process. */
   end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void>
-  /** `tollgate verify` on what they left. */
+  /** Runs `tollgate verify` on the data left behind. */
   verify(): Promise<CommandResult>
 }
 
 export type Verdict = { readonly load: LoadCounts; readonly compared: Compared; readonly retries: number }
 
-/** Of load on the last lives, so that what is under way then goes on over the last disturbance too. */
+/** Load on the last lives, so that work under way goes on through the last disturbance too. */
 const LAST_LOAD_MS = 500
 export const ADMIN_KEY = 'tg_crash_admin_key_0123456789abcdef'
-/** Chunks so short that a run has many, in every partition; and the lines that deaths are timed by. */
+/** Chunks so short that a run has many, in every partition; and the log lines that deaths are timed by. */
 export const CRASH_ENV = { TOLLGATE_CHUNK_RECORDS: '8', TOLLGATE_LOG_LEVEL: 'debug' } as const
 
 /** Load, disturbance, comparison with the sender's own record, `tollgate verify`. Throws the first difference. */
@@ -45,7 +45,7 @@ export async function judge({ random, client, ...trial }: Trial): Promise<Verdic
   const world = createWorld(random.fork('world'), startedAtMs)
   const record = { ledger: createLedger(), holds: createHoldRecords(), world }
 
-  // The catalog is set up by whatever lives serve the requests for it; the load begins after that.
+  // The catalog is set up by whichever lives serve the requests for it; the load begins after that.
   const load = setUpWorld(client, world).then(() => startLoad({ client, ...record, random: random.fork('load'), startedAtMs }))
   const failed = load.then((started) => started.failed)
   failed.catch(() => undefined)
@@ -60,7 +60,7 @@ export async function judge({ random, client, ...trial }: Trial): Promise<Verdic
   return { load: counts, compared, retries: client.retries() }
 }
 
-/** The servers' own word for it: usage is complete up to `asOf`, and the aggregators are at the end of the log. */
+/** By the servers' own answers: usage is complete up to `asOf`, and the aggregators are at the end of the log. */
 async function untilAllIsCounted(client: RetryingClient, aggregatorUrls: readonly string[]): Promise<void> {
   const sentMs = Date.now()
   await client.until(async () => {

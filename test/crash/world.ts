@@ -28,7 +28,7 @@ export type PlanSpec = {
   readonly entitlements: readonly EntitlementSpec[]
 }
 
-/** What one run sets up, and what it adds while it runs. */
+/** The catalog that one run sets up, and what it adds while it runs. */
 export type World = {
   /** Meters as they were last put. */
   readonly meters: Map<string, MeterSpec>
@@ -36,7 +36,7 @@ export type World = {
   readonly plans: ReadonlyMap<string, PlanSpec>
   /** Customer to plan; each has one subscription. */
   readonly subscribers: ReadonlyMap<string, Subscriber>
-  /** Of these nobody was told: they appear with their first event. */
+  /** Nobody creates these customers: they appear with their first event. */
   readonly strangers: readonly string[]
   readonly meterChanges: readonly MeterSpec[]
 }
@@ -47,7 +47,7 @@ export type Subscriber = {
   readonly usesCreditsByEvents: boolean
 }
 
-/** The hard limit of each plan on credits, which only reservations use but for one customer. */
+/** A feature with a hard limit in each plan, which all customers but one use by reservations only. */
 export const CREDITS = 'credits'
 
 export function createWorld(random: SeededRandom, nowMs: number): World {
@@ -68,7 +68,7 @@ export function createWorld(random: SeededRandom, nowMs: number): World {
   }
 }
 
-/** Everything here is a PUT by key, but for subscriptions: those are looked for before they are made. */
+/** Everything is a PUT by key, except subscriptions, which are looked for before they are created. */
 export async function setUpWorld(client: RetryingClient, world: World): Promise<void> {
   for (const meter of world.meters.values()) await putMeter(client, meter)
   for (const { key, ...feature } of world.features.values()) {
@@ -97,7 +97,7 @@ export async function putMeter(client: RetryingClient, { key, eventType, aggrega
   await client.expect('PUT', `/v1/meters/${key}`, body, [200, 201])
 }
 
-/** As an app does that cannot know whether its first try arrived: it looks before it asks again. */
+/** As an app does that does not know whether its first try arrived: it looks before it asks again. */
 async function subscribe(client: RetryingClient, { customer, plan, startAtMs }: Subscriber): Promise<void> {
   const path = `/v1/subscriptions?customer=${encodeURIComponent(customer)}`
   const body = { customer, plan, startAt: new Date(startAtMs).toISOString() }
@@ -121,7 +121,7 @@ const METERS: readonly MeterSpec[] = [
   { key: 'credits', eventType: 'credit.used', aggregation: 'sum', value: ['credits'], dimensions: [] },
 ]
 
-/** New meters over events that are there already, and changed ones, whose counters have to be counted anew. */
+/** New meters over events that exist already, and changed ones, whose counters must be counted anew. */
 const METER_CHANGES: readonly MeterSpec[] = [
   { key: 'jobs', eventType: 'job.run', aggregation: 'count', value: [], dimensions: ['region'] },
   { key: 'fastest', eventType: 'job.run', aggregation: 'min', value: ['seconds'], dimensions: ['region'] },

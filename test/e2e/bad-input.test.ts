@@ -152,7 +152,7 @@ const CATALOG: Row[] = [
   { title: 'a wrong method', method: 'DELETE', path: '/v1/events', status: 405, code: 'method_not_allowed' },
 ]
 
-/** What the table is sent to. `readyz` is asked of each process. */
+/** The process or processes that the table is sent to. `readyz` is asked of each process. */
 type Place = Pick<TollgateProcess, 'call' | 'ok'> & {
   readonly processes: readonly TollgateProcess[]
   readonly methodsOfEvents: readonly string[]
@@ -183,7 +183,7 @@ async function openRolesApart(): Promise<Place> {
     call: (method, path, ...rest) => roleOf(method, path).call(method, path, ...rest),
     ok: (method, path, ...rest) => roleOf(method, path).ok(method, path, ...rest),
     processes: [ingest, api, aggregator],
-    // Each role tells what it serves itself.
+    // Each role lists what it serves itself.
     methodsOfEvents: ['GET'],
     discard: stack.discard,
   }

@@ -11,10 +11,10 @@ import { hostileBodies } from '../support/trace/trace-delivery.ts'
 import { traceInvoices } from '../support/trace/trace-invoices.ts'
 
 const SEED = Number(process.env.TOLLGATE_TEST_SEED ?? 1)
-/** Long enough that flushes fail, are retried and stall; a minute and more changes nothing but the lag. */
+/** Long enough that flushes fail, are retried and stall; a minute and more would change nothing but the lag. */
 const CLICKHOUSE_AWAY_MS = Number(process.env.TOLLGATE_TEST_CLICKHOUSE_AWAY_MS ?? 5_000)
 const EVENTS_PER_REQUEST = 50
-/** Acknowledged while something is down, where the load goes on without it. */
+/** Events acknowledged while something is down, where the load goes on without it. */
 const EVENTS_MEANWHILE = 20
 const MOVES_ON_WITHIN_MS = 60_000
 const FAULTS = 9
@@ -49,7 +49,7 @@ describe.skipIf(stack === null)(`faults of a distributed stack${missing === null
     await whileLoadHolds(() => waitFor(async () => load.counts.refused > 0 && load.counts.settled > 0, MOVES_ON_WITHIN_MS))
   })
 
-  /** A difference in the load ends the test at once, with what it was. */
+  /** A difference in the load ends the test at once and names it. */
   const whileLoadHolds = <Value>(work: () => Promise<Value>) => Promise.race([load.failed, work()])
 
   /** The next part of the trace, and another one after it, come in while the fault takes place. */

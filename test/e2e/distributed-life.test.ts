@@ -6,7 +6,7 @@ import { type TollgateProcess, waitFor } from '../support/tollgate-process.ts'
 const { stack, missing } = await openDistributedStack({ isOwn: true, env: { TOLLGATE_STALLED_AFTER_MS: '2000' } })
 afterAll(() => stack?.discard())
 
-/** Far below the 10 s after which an api would ask the catalog anew by itself. What it takes in truth is shown by the test. */
+/** Far below the 10 s after which an api would ask the catalog anew by itself. The test shows what it really takes. */
 const NOTICED_WITHIN_MS = 5_000
 
 describe.skipIf(stack === null)(`roles apart${missing === null ? '' : ` (not run: ${missing})`}`, () => {
@@ -19,7 +19,7 @@ describe.skipIf(stack === null)(`roles apart${missing === null ? '' : ` (not run
     if (stack === null) return
     const { servers, clickhouse } = stack
     await Promise.all([servers.stop('kafka'), servers.stop('postgres'), servers.stop('redis'), clickhouse.kill()])
-    // Each is started while what it needs is not there yet.
+    // Each is started before the servers that it needs.
     const starting = [stack.start('api')]
     await servers.start('redis')
     starting.push(stack.start('aggregator'))

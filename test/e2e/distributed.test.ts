@@ -25,7 +25,7 @@ describe.skipIf(stack === null)(`roles apart, twice each${missing === null ? '' 
 
   beforeAll(async () => {
     if (stack === null) return
-    // In no order: each waits for what it needs.
+    // In any order: each waits for what it needs.
     const [api1, ingest1] = await Promise.all([stack.start('api'), stack.start('ingest')])
     const [aggregator1, api2] = await Promise.all([stack.start('aggregator'), stack.start('api')])
     const [ingest2, aggregator2] = await Promise.all([stack.start('ingest'), stack.start('aggregator')])

@@ -175,10 +175,10 @@ describe('entitlements in full', () => {
   test('unused units roll over for one period, and late events change what rolled', async () => {
     const startMs = Math.floor(Date.now() / HOUR_MS) * HOUR_MS - 3 * HOUR_MS
     await subscribe('roller', 'rolling', { startAt: new Date(startMs).toISOString() })
-    // Each hour left 100 unused, so half of it, cut at 30.
+    // Each hour left 100 unused; half of it rolls over, cut at 30.
     expect(await balance('roller')).toMatchObject({ limit: '130', remaining: '130' })
     await use('roller', 90, Date.now() - HOUR_MS)
-    // The hour before used what it had rolled first: 30 + 60 of its 100, and half of the 40 left roll.
+    // The hour before used the rolled units first: 30 + 60 of its 100, and half of the 40 left roll over.
     await waitFor(async () => (await balance('roller')).limit === '120')
     expect((await balance('roller')).sources.map(({ source, amount }) => [source, amount])).toEqual([
       ['rollover', '20'],

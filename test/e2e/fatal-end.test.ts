@@ -65,7 +65,7 @@ function allPaths(dir: string): string[] {
   return readdirSync(dir, { recursive: true, encoding: 'utf8' }).map((name) => join(dir, name))
 }
 
-/** A child that has ended and was not reaped yet counts as ended: the test's own process reaps it. */
+/** A child that has ended and is not reaped yet counts as ended: the test's own process reaps it. */
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)

@@ -12,7 +12,7 @@ const TOTALS = { c0: '600', c1: '800', c2: '1000' }
 type UsageAnswer = { data: { customer: string; value: string }[] }
 type BalanceAnswer = { used: string }
 
-/** The stores are damaged behind the server's back; `verify` has to see it, and `replay` to mend it. */
+/** The stores are damaged behind the server's back; `verify` has to see it, and `replay` to repair it. */
 describe('replay', () => {
   let dataDir: string
 
@@ -33,7 +33,7 @@ describe('replay', () => {
       await tollgate.ok('GET', `/v1/customers/${customer}/balances/units`)
     }
     for (let from = 0; from < EVENTS; from += 100) await tollgate.ok('POST', '/v1/events', eventsFrom(from))
-    // All of them once more: repeats stand in the log, and nowhere else.
+    // All of them once more: the repeats are in the log, and nowhere else.
     for (let from = 0; from < EVENTS; from += 100) await tollgate.ok('POST', '/v1/events', eventsFrom(from))
     expect(await tollgate.stop()).toBe(0)
   })
@@ -141,7 +141,7 @@ async function damage(dataDir: string, statements: readonly string[]): Promise<v
   await client.close()
 }
 
-/** Replays from events, and kills that when it has printed this. */
+/** Replays from events, and kills the replay when it has printed `step`. */
 async function killReplayAt(dataDir: string, step: RegExp): Promise<void> {
   const running = runTollgate(['replay', '--from', 'events'], { TOLLGATE_DATA_DIR: dataDir })
   let output = ''

@@ -17,7 +17,7 @@ type Reservation = { id: string; status: string; quantity: string; settled?: str
 const balanceOf = (tollgate: TollgateProcess, customer: string, feature = 'runs') =>
   tollgate.ok<Balance>('GET', `/v1/customers/${customer}/balances/${feature}`)
 
-/** Enough that they meet in every queue on the way; a multiple of a hundred. */
+/** Enough to meet in every queue on the way; a multiple of a hundred. */
 const UNITS = inLongRun(10_000, 1_000)
 
 describe('a hard limit is never passed', () => {
@@ -76,7 +76,7 @@ describe('a hard limit is never passed', () => {
     expect(new Set(held).size).toBe(UNITS)
     expect(await balanceOf(tollgate, customer)).toMatchObject({ used: '0', held: String(UNITS), remaining: '0' })
 
-    // A third is settled, a third released, and what that frees is asked for again by holds that soon expire.
+    // A third is settled, a third released, and holds that soon expire ask for the freed units again.
     let settledUnits = 0
     let isWatching = true
     const watch = (async () => {
@@ -112,7 +112,7 @@ const KILLS = 3
 describe('through kill -9 at random points', () => {
   const seed = Number(process.env.TOLLGATE_TEST_SEED ?? Date.now() % 1_000_000)
   const random = createSeededRandom(seed)
-  /** Of every reservation the last answer that its client got. */
+  /** The last answer that the client got, for every reservation. */
   const answered = new Map<string, Reservation>()
   let tollgate: TollgateProcess
   let dataDir: string

@@ -36,7 +36,7 @@ describe('usage that is said outright', () => {
   const balanceOf = (customer: string, feature = 'tokens') => tollgate.ok<Balance>('GET', `/v1/customers/${customer}/balances/${feature}`)
   const usedIs = (customer: string, used: string, feature?: string) =>
     waitFor(async () => (await balanceOf(customer, feature)).used === used)
-  /** Everywhere that usage shows: the meter's windows, and the invoice's line. */
+  /** Wherever usage is shown: the meter's windows, and the invoice's line. */
   const shownFor = (customer: string, meter = 'tokens') => shown(tollgate, customer, subscriptions.get(customer) ?? '', meter)
 
   test('deltas add and take away, and a retry under its id counts once', async () => {
@@ -259,7 +259,7 @@ async function subscribe(tollgate: TollgateProcess, customer: string): Promise<s
   return (await tollgate.ok<{ id: string }>('POST', '/v1/subscriptions', { customer, plan: 'pro', startAt })).id
 }
 
-/** Once the usage store has everything: of the period under way what the windows come to, and the quantity on the invoice. */
+/** Once the usage store has everything: the windows' usage in the current period, and the quantity on the invoice. */
 async function shown(tollgate: TollgateProcess, customer: string, subscription: string, feature: string) {
   type Usage = { data: { value: string; events: number }[]; asOf: string }
   const from = new Date(SUBSCRIBED_AT_MS).toISOString()

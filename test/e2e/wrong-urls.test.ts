@@ -44,7 +44,7 @@ const sasl = { KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_USER: 'tollgate', KAFKA
 const saslUrl = kafka.server?.saslUrl ?? ''
 const brokers = kafka.server?.url ?? ''
 
-/** Each alone is wrong: what is opened before it works. */
+/** Each URL alone is wrong: the stores opened before it work. */
 describe.each([
   { ...KAFKA, wrong: 'no server', env: { KAFKA_BROKERS: NOBODY }, address: NOBODY, next: /Check KAFKA_BROKERS and that the brokers run/ },
   {
@@ -137,7 +137,7 @@ describe.each([
     address: hostOf(clickhouseUrl),
     next: /https:\/\/ with it, http:\/\/ without/,
   },
-  // A database that is not there is made, so what can be wrong is the cluster that it is to be made on.
+  // A missing database is created, so only the cluster to create it on can be wrong.
   {
     ...CLICKHOUSE,
     wrong: 'a cluster that it does not know',
@@ -166,7 +166,7 @@ describe.each([
   })
 })
 
-/** The stores of a start in this environment. The catalog is a real one where there is one, as the embedded one takes long to be made. */
+/** The stores of a start in this environment. The catalog is on a real server where there is one, as an embedded one takes long to create. */
 async function open(env: Record<string, string | undefined>) {
   const dataDir = await temporaryDirectory()
   const catalog = postgres.server === null ? {} : { DATABASE_URL: databaseUrl }

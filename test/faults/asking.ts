@@ -2,12 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Ledger, SentEvent } from '../crash/ledger.ts'
 import type { ServerPlace } from '../crash/server-life.ts'
 
-/** Status 0 stands for no answer. */
+/** Status 0 means no answer. */
 export type Answer = { readonly status: number; readonly retryAfter: string | null; readonly body: Readonly<Record<string, unknown>> }
 
-/** Requests beside those of the load, by which a test sees what a client and a probe see. */
+/** Requests besides those of the load, to see what a client and a probe see. */
 export type Asking = {
-  /** An event: a new one when the last was acknowledged, and else that one again. The sender's record knows both. */
+  /** Posts an event: a new one when the last was acknowledged, otherwise that one again. The sender's record knows both. */
   postEvent(): Promise<Answer>
   decide(): Promise<Answer>
   readiness(): Promise<Answer>
@@ -34,7 +34,7 @@ export function createAsking(place: ServerPlace, ledger: Ledger): Asking {
   }
 }
 
-/** What `/readyz` says of a store; undefined when all is well with it. */
+/** What `/readyz` reports of a store; undefined when it is well. */
 export function detailOf(readiness: Answer, seam: 'catalog' | 'eventLog' | 'usageStore' | 'counters'): string | undefined {
   const seams = readiness.body.seams as Readonly<Record<string, { readonly detail?: string }>> | undefined
   return seams?.[seam]?.detail
@@ -57,7 +57,7 @@ async function ask({ port, adminKey }: ServerPlace, method: string, path: string
 const ANSWER_WITHIN_MS = 20_000
 const HOLDS_WITHIN_MS = 30_000
 
-/** Resolves with the first answer that is as wanted; throws with the last one when there is none in time. */
+/** Resolves with the first answer that matches; throws with the last one when none does in time. */
 export async function untilAnswer(ask: () => Promise<Answer>, isWanted: (answer: Answer) => boolean): Promise<Answer> {
   const deadlineMs = performance.now() + HOLDS_WITHIN_MS
   for (;;) {

@@ -11,8 +11,8 @@ import { type Asking, createAsking } from './asking.ts'
 export type UnderFault = { readonly life: ServerLife; readonly place: ServerPlace; readonly asking: Asking }
 
 /**
- * The real server under load while `meet` puts faults in its way; then what it holds is compared with the sender's record,
- * also after a kill. The server must live through it all.
+ * The real server under load while `meet` puts faults in its way; then its data are compared with the sender's record, also after
+ * a kill. The server must survive all of it.
  */
 export async function faultyRun(options: {
   readonly seed: number

@@ -22,7 +22,7 @@ test('a full disk refuses events, says so, and recovers by itself; what was ackn
     dataDir: join(disk.path, 'data'),
     async meet({ asking }) {
       for (let round = 0; round < 3; round++) {
-        // What the stores free meanwhile is taken too, again and again.
+        // Room that the stores free meanwhile is taken too, again and again.
         const whenFull = (ask: () => Promise<Answer>) => () => {
           disk.fill()
           return ask()

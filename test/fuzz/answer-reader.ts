@@ -1,20 +1,20 @@
 export type WireAnswer = {
   readonly status: number
-  /** Names in lower case; of a repeated one the last. */
+  /** Names in lower case; the last value of a repeated header. */
   readonly headers: ReadonlyMap<string, string>
   readonly body: string
 }
 
 /**
- * HTTP/1.1 answers as they come over a socket, without a client between that would forgive anything. `isHead` says of the
- * answer of each place whether its request was a HEAD, as only that tells that no body follows.
+ * HTTP/1.1 answers as they come over a socket, without a client in between that would forgive anything. `isHead` tells for each
+ * answer by its place whether its request was a HEAD, as only that shows that no body follows.
  */
 export type AnswerReader = {
   push(bytes: Buffer): void
-  /** The sender has closed: what was to be read to the end is whole now. */
+  /** The sender has closed: an answer that is read to the end is complete now. */
   end(): void
   readonly answers: readonly WireAnswer[]
-  /** Bytes that belong to no whole answer. */
+  /** Bytes that belong to no complete answer. */
   rest(): number
 }
 

@@ -4,7 +4,7 @@ import { ROUTE_SCOPES } from './route-scopes.ts'
 import type { TenantWorld } from './tenant-world.ts'
 import type { Exchange } from './wire-client.ts'
 
-/** A request before it is bytes. */
+/** A request before it is encoded. */
 export type Call = {
   readonly method: string
   readonly target: string
@@ -16,21 +16,21 @@ export type Headers = readonly (readonly [string, string])[]
 
 /** A request as it is sent. */
 export type WireCall = Exchange & {
-  /** As the OpenAPI document names it; `-` when nobody can say. */
+  /** The route's name in the OpenAPI document; `-` when unknown. */
   readonly route: string
-  /** For what is no request, or was broken off, closing is an answer. */
+  /** True for bytes that are no request, or an interrupted one: the server may just close. */
   readonly mayGoUnanswered: boolean
 }
 
 export type RequestSources = {
   readonly seed: number
   readonly operations: readonly Operation[]
-  /** The caller's own, and one whose ids it has got hold of. */
+  /** The caller's own tenant, and one whose ids it has got hold of. */
   readonly worlds: { readonly own: TenantWorld; readonly other: TenantWorld }
   readonly keys: readonly string[]
 }
 
-/** Each of these leaves more to do for every later one, or, like the metrics, takes no input and much time; so a run has few. */
+/** Each of these makes every later one do more work or, like the metrics, takes no input and much time; so a run has few. */
 export const SELDOM = new Set([
   'POST /v1/keys',
   'PUT /v1/meters/{key}',

@@ -1,2 +1,2 @@
-// Loaded into the server that is measured: what it holds is only known once what it has let go of is gone.
+// Loaded into the measured server: what it holds is only known once its garbage is collected.
 process.on('SIGUSR2', () => globalThis.gc?.())

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net'
 
-/** Clients that take room and give nothing: they stay while others are served. */
+/** Clients that occupy connections and send nothing useful: they stay while others are served. */
 export type Crowd = { readonly held: () => number; leave(): void }
 
 const DRIP_EVERY_MS = 500

@@ -8,15 +8,15 @@ import { createWireClient, type ExchangeResult } from './wire-client.ts'
 
 export type FuzzOptions = {
   readonly seed: number
-  /** Number of the first request of the seed that is sent; 0 when undefined. */
+  /** Number of the first request of the seed to send; 0 when undefined. */
   readonly from?: number
   readonly requests: number
   readonly connections: number
-  /** Connections that say nothing, and bodies that come byte by byte, all the while. */
+  /** Connections that send nothing, and bodies sent byte by byte, during the whole run. */
   readonly idle: number
   readonly slow: number
   readonly onProgress?: (sent: number, counts: Counts) => void
-  /** At once, so that a long run need not end first. */
+  /** Called at once, so that a long run need not end first. */
   readonly onFailure?: (failure: string) => void
 }
 /** Answers by route, then by status; `none` where the server closed instead, which only a broken request may get. */
@@ -27,19 +27,19 @@ export type FuzzReport = {
   readonly counts: Counts
   /** Each with the seed, the number and the bytes of its request. */
   readonly failures: readonly string[]
-  /** First once warm, last after the last request; each behind a collection of garbage. */
+  /** The first once warm, the last after the last request; each after a garbage collection. */
   readonly memory: readonly Memory[]
   readonly crowdHeld: number
 }
 
 const FAILURES_MAX = 10
-/** Caches and pools have their size by then. */
+/** By then caches and pools have reached their size. */
 const WARM_AFTER_REQUESTS = 500
 const MEMORY_EVERY_REQUESTS = 100_000
 export const OTHERS_MARKER = 'quiet-heron-83'
 const OTHERS_QUANTITY = '2718281.5'
 
-/** A server with two tenants, requests of one of them, and what came of it. */
+/** Sends requests to a server with two tenants, in the name of one, and reports what came of it. */
 export async function fuzzRun(options: FuzzOptions): Promise<FuzzReport> {
   const { dataDir, otherAdminKey } = await directoryOfTwoTenants()
   const collector = new URL('./collect-garbage-on-signal.ts', import.meta.url)
@@ -114,7 +114,7 @@ async function fuzz(options: FuzzOptions, tollgate: TollgateProcess, otherAdminK
     try {
       memory.push({ sent, ...(await memoryOf(tollgate)) })
     } catch (error) {
-      // Wrong, but no reason to lose what the run has found.
+      // Wrong, but no reason to lose the findings of the run.
       const failure = `the memory could not be read after ${sent} requests: ${String(error)}`
       failures.push(failure)
       options.onFailure?.(failure)
@@ -133,14 +133,14 @@ async function keysOfOwn(call: CallAs, adminKey: string): Promise<readonly strin
   for (const scopes of [['read', 'decide'], ['ingest']]) {
     scoped.push((await call<{ key: string }>('POST', '/v1/keys', { name: 'fuzz', scopes })).key)
   }
-  // Mostly one that may do all: what is refused for its key is not tried any further.
+  // Mostly a key with all scopes, as a request refused for its key tests nothing further.
   return [...Array.from({ length: 8 }, () => adminKey), ...scoped]
 }
 
 /** What is wrong with the answers to a request; null when nothing is. */
 function judged(request: HostileRequest, { answers, isClosed, restBytes }: ExchangeResult): string | null {
   for (const [place, answer] of answers.entries()) {
-    // Readiness is a report of its own shape, also when it says no.
+    // Readiness has its own shape, also when it is not ready.
     if (answer.status === 503 && answer.body.startsWith('{"status":"not_ready"')) continue
     const wrong = wrongWith(answer, [OTHERS_MARKER, OTHERS_QUANTITY], request.isHead[place])
     if (wrong !== null) return `${wrong}; answered ${answer.status} ${answer.body.slice(0, 500)}`
@@ -174,7 +174,7 @@ function sumOf(metrics: string, pattern: RegExp): number {
   return [...metrics.matchAll(pattern)].reduce((sum, [, value]) => sum + Number(value), 0)
 }
 
-/** The server serves as before, and the other tenant's things are as they were. */
+/** The server must serve as before, and the other tenant's data be unchanged. */
 async function wrongAfterwards(
   tollgate: TollgateProcess,
   callOwn: CallAs,

@@ -3,7 +3,7 @@ import { ODD_STRINGS, ODD_VALUES } from './odd-values.ts'
 import type { JsonSchema } from './openapi-document.ts'
 
 const DEPTH_MAX = 6
-/** Keys that name something, of this tenant or of the other, so that what is generated gets further than 404. */
+/** Keys that exist in this tenant or in the other, so that generated requests get further than 404. */
 export const KNOWN_KEYS = [
   'acme',
   'globex',

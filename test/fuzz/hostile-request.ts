@@ -46,7 +46,7 @@ const MAKERS: readonly { kind: string; weight: number; make: (random: SeededRand
   { kind: 'broken off', weight: 2, make: brokenOff },
 ]
 
-/** Mostly one with a body: of the others there is only the query to change. */
+/** Mostly a call with a body, as only the query of the others can change. */
 function changeableCall(random: SeededRandom, sources: RequestSources): Call {
   const wantsBody = random.chance(BODY_SHARE)
   for (;;) {
@@ -144,7 +144,7 @@ function oddHeaders(random: SeededRandom, sources: RequestSources): WireCall {
   const kept = random.chance(0.7) ? usual.filter(([name]) => !names.has(name)) : usual
   const headers = random.chance(0.1) ? [...kept, random.pick(usual), ...odd] : [...kept, ...odd]
   const dropped = random.chance(0.1) ? headers.filter(([name]) => name !== random.pick(['Host', 'Content-Type', 'Authorization'])) : headers
-  // A length that is there twice, an upgrade or a body behind `Expect` may end the connection: one of its own, then.
+  // A doubled length, an upgrade or a body after `Expect` may end the connection, so such a request gets its own.
   return exchangeOf(call, dropped, body, 'own')
 }
 
@@ -165,7 +165,7 @@ function writeCall(random: SeededRandom, writing: readonly Operation[]): Pick<Ca
   return { method, route, target: path.replaceAll(/\{\w+\}/g, () => generatedKey(random)) }
 }
 
-/** Several in one write: answered in their order, whatever one of them is. */
+/** Several requests in one write: answered in their order, whatever one of them is. */
 function pipelined(random: SeededRandom, sources: RequestSources): WireCall {
   const calls = Array.from({ length: random.between(2, 8) }, () => answered(mutatedCall(changeableCall(random, sources), random)))
   return {

@@ -1,6 +1,6 @@
 import type { WireAnswer } from './answer-reader.ts'
 
-/** What no answer may contain: texts of another tenant. */
+/** Texts of another tenant, which no answer may contain. */
 export type Secrets = readonly string[]
 
 const STACK_TRACE = /^\s*at .+:\d+:\d+\)?$|node:internal|node_modules\/|\.ts:\d+|SQLSTATE|DB::Exception/m

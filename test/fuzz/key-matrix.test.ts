@@ -35,7 +35,7 @@ function send({ route, request }: RouteRow, authorization: string | undefined, o
   return tollgate.call(method, path, body, { authorization: authorization ?? '' })
 }
 
-/** Everything that is not a key of this server, with the code it is refused with. */
+/** Everything that is no key of this server, with the code that refuses it. */
 const NO_KEYS: readonly { readonly kind: string; readonly authorization: () => string | undefined; readonly code: string }[] = [
   { kind: 'none', authorization: () => undefined, code: 'missing_key' },
   { kind: 'another scheme', authorization: () => `Basic ${btoa(`admin:${tollgate.adminKey}`)}`, code: 'missing_key' },
@@ -93,7 +93,7 @@ test("another tenant's key reads nothing and changes nothing, on any route", asy
   const call = callerOf(tollgate, tollgate.adminKey)
   const before = await readTenant(call, world)
   const statuses: Record<string, number> = {}
-  // Usage last: it makes the customer that it names in the other tenant, a moment later.
+  // Usage last, as it creates the customer that it names in the other tenant, a moment later.
   const isUsage = ({ route }: RouteRow) => Number(route === 'POST /v1/events' || route === 'POST /v1/usage')
   for (const row of ROUTE_SCOPES.toSorted((a, b) => isUsage(a) - isUsage(b))) {
     const { status, text } = await send(row, `Bearer ${otherKey}`, asOther)
@@ -115,13 +115,13 @@ test('an Idempotency-Key belongs to its tenant', async () => {
   expect(other.headers.get('idempotent-replayed')).toBeNull()
 })
 
-// Last, as these change what the others read.
+// Last, as these requests change what the others read.
 describe('a key of the right scope is let in', () => {
   test.each(ROUTE_SCOPES)('$route', async (row) => {
     const key = row.scope === null ? undefined : `Bearer ${scopedKeys[row.scope]}`
     const { status, text } = await send(row, key)
     expect(status, text.slice(0, 500)).toBe(row.own)
-    // What a repeat of it comes to is not the matter here.
+    // The outcome of a repeat does not matter here.
     expect([401, 403]).not.toContain((await send(row, `Bearer ${tollgate.adminKey}`)).status)
   })
 })

@@ -4,7 +4,7 @@ import { ODD_STRINGS, ODD_VALUES } from './odd-values.ts'
 /** The value with one place of it changed; the given one stays as it is. */
 export function mutatedJson(value: unknown, random: SeededRandom): unknown {
   const isContainer = typeof value === 'object' && value !== null && Object.keys(value).length > 0
-  // Deeper more often than not: a whole value that is wrong is soon refused.
+  // Goes deeper more often than not, as a value that is wrong as a whole is soon refused.
   if (!isContainer || random.chance(0.05)) return random.pick(ODD_VALUES)
   const keys = Object.keys(value)
   const key = random.pick(keys)

@@ -2,7 +2,7 @@ import type { SeededRandom } from '../support/seeded-random.ts'
 import { answered, bodyOf, exchangeOf, type Headers, type RequestSources, usualHeaders, validCall, type WireCall } from './call.ts'
 import { mutatedBytes, randomBytes } from './mutated-json.ts'
 
-/** Lengths and chunks that lie, heads that are none. */
+/** Lengths and chunks that lie, and heads that are no heads. */
 export function oddFraming(random: SeededRandom, sources: RequestSources): WireCall {
   const call = validCall(random, sources)
   const body = bodyOf(call.json ?? {})

@@ -70,7 +70,7 @@ export const ODD_VALUES: readonly unknown[] = [
   ...ODD_STRINGS,
 ]
 
-/** JSON that no object of this language can hold. */
+/** JSON that no JavaScript object can hold. */
 export const ODD_JSON: readonly string[] = [
   '',
   'null',

@@ -16,7 +16,7 @@ export type JsonSchema = {
   readonly pattern?: string
 }
 export type Operation = {
-  /** As the document names it: `GET /v1/meters/{key}`. */
+  /** The route's name in the document: `GET /v1/meters/{key}`. */
   readonly route: string
   readonly method: string
   readonly path: string

@@ -23,7 +23,7 @@ const batches = usageEventBatches({ eventsMax: 12, textMax: 30 })
 const records = batches.map((batch) => Buffer.from(encodeUsageEventBatch(batch)))
 const header = Buffer.from(encodeUsageEventBatch({ tenant: '' as TenantKey, events: [] })).subarray(0, HEADER_BYTES)
 
-/** Variable-length integers at the ends of what they can say: as lengths and counts they ask for everything, or for less than nothing. */
+/** Variable-length integers at the ends of their range: as lengths and counts they ask for everything, or for less than nothing. */
 const extremes = fc.constantFrom(
   ...[
     'fffffffffffffffffe01',
@@ -91,7 +91,7 @@ test('whatever the bytes, a record is a batch no larger than they are, or a type
         batch.tenant.length,
       )
       expect(characters).toBeLessThanOrEqual(bytes.length)
-      // What was read can be written, and is the same again: no half-made value gets out.
+      // A batch that was read can be written, and reads the same again: no half-made value gets out.
       expect(decoded(Buffer.from(encodeUsageEventBatch(batch)))).toEqual(batch)
     }),
     { numRuns: inLongRun(2_000, 400) },
@@ -136,7 +136,7 @@ function logRecord(value: Buffer, offset: number): LogRecord {
   return { partition: P0, offset: offset as Offset, receivedAtMs: 0 as InstantMs, value }
 }
 
-/** Everything but what would ask a store: decoding asks none. */
+/** An intake without stores, as decoding asks none. */
 function intakeOf(onUndecodable: (record: LogRecord) => void) {
   const clock = { ...systemClock, now: () => 0 as InstantMs }
   const log = pino({ level: 'silent' })

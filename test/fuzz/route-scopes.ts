@@ -2,7 +2,7 @@ import type { Scope } from '../../domain/principal.ts'
 import type { TenantWorld } from './tenant-world.ts'
 
 export type RouteRow = {
-  /** As the OpenAPI document names it. */
+  /** The route's name in the OpenAPI document. */
   readonly route: string
   /** The scope that a key needs; null: open to all, without a key. */
   readonly scope: Scope | null
@@ -36,7 +36,7 @@ const plan = {
 }
 const usage = { customer: 'acme', feature: 'tokens', quantity: '5' }
 
-/** Who may call what. A route that is not here fails the key matrix: a new one has to be thought about. */
+/** Which key may call which route. A route that is missing here fails the key matrix, so that somebody thinks about each new one. */
 export const ROUTE_SCOPES: readonly RouteRow[] = [
   { route: 'GET /healthz', scope: null, request: at('/healthz'), own: 200, ofOther: 200 },
   { route: 'GET /readyz', scope: null, request: at('/readyz'), own: 200, ofOther: 200 },

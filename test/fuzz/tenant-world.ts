@@ -1,7 +1,7 @@
 import { fillFromPrepared } from '../support/prepared-directory.ts'
 import { runTollgate, type TollgateProcess, temporaryDirectory } from '../support/tollgate-process.ts'
 
-/** What a tenant is filled with. Its keys are chosen alike for every tenant; `marker` is in every text that it alone may read. */
+/** The data of a tenant. Every tenant has the same keys; `marker` is in every text that it alone may read. */
 export type TenantWorld = {
   readonly adminKey: string
   readonly marker: string
@@ -75,7 +75,7 @@ function planOf(marker: string) {
   }
 }
 
-/** What the tenant reads of itself; two of them are equal when nobody else wrote there meanwhile. */
+/** Everything that the tenant reads of itself; two are equal when nobody else wrote there meanwhile. */
 export async function readTenant(call: CallAs, { subscription }: TenantWorld): Promise<Readonly<Record<string, unknown>>> {
   const paths = [
     '/v1/meters',

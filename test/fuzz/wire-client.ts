@@ -6,7 +6,10 @@ export type Exchange = {
   readonly bytes: readonly Buffer[]
   /** One for each answer that is waited for. */
   readonly isHead: readonly boolean[]
-  /** `kept`: on a connection that served others; the rest on one of its own. `closed`: its sending half is closed behind the bytes. `cut`: reset at once. */
+  /**
+   * `kept`: on a connection that served others; the rest each on their own. `closed`: its sending half is closed after the bytes.
+   * `cut`: reset at once.
+   */
   readonly connection: 'kept' | 'own' | 'closed' | 'cut'
 }
 /** Whether the server closed. */

@@ -6,7 +6,7 @@ import type { CustomerKey, FeatureKey, InstantMs, MeterKey, PlanKey, ProductKey,
 import type { Meter, MeterDefinition } from '../../domain/metering/meter.ts'
 import type { Caller, Network } from './network.ts'
 
-/** As much of a catalog as an aggregator reads: meters that come and change, and customers on one plan. */
+/** The part of a catalog that an aggregator reads: meters that come and change, and customers on one plan. */
 export type CatalogModel = {
   readonly tenant: TenantKey
   meters(): readonly Meter[]
@@ -57,7 +57,7 @@ export function createCatalogModel(tenant: TenantKey, subscribers: ReadonlyMap<C
     inputs,
     portsFor(caller, network) {
       return {
-        // What an aggregator hears is of meters, and it subscribes to nothing else.
+        // An aggregator subscribes to meters and nothing else.
         changes: { subscribe: (listener) => void listeners.push({ caller, listener: listener as unknown as ChangeListener<'meters'> }) },
         meters: {
           all: () => network.call(caller, () => [...meters.values()]),

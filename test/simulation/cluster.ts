@@ -11,21 +11,21 @@ import { type Caller, createCaller, type Network } from './network.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import type { UsageStoreModel } from './usage-store-model.ts'
 
-/** The aggregators that share the log's partitions, and who of them has which. */
+/** The aggregators that share the log's partitions, and which of them has which. */
 export type Cluster = {
-  /** Starts what does not run and gives away the partitions that nobody has. */
+  /** Starts aggregators that do not run and assigns the partitions that nobody has. */
   tend(): void
   crashOne(): void
-  /** Everything that runs, the counters included: as when one process holds it all. */
+  /** Ends everything, the counters included, as when one process holds it all. */
   crashAll(): void
   stopOne(): void
-  /** Gives a partition to another process once the one that has it has let go of it. */
+  /** Gives a partition to another process once its owner has let go of it. */
   handOver(): void
-  /** The same, but the one that has it is cut off and does not know: what it has read it goes on to write, late. */
+  /** Gives a partition away without its owner's knowing: the old owner still writes what it has read, late. */
   cutOff(): void
-  /** Those that were cut off find out. */
+  /** Owners that were cut off find it out. */
   endCutOffs(): void
-  /** The aggregator that has the partition, when all is said and done. */
+  /** The aggregator that has the partition when everything has come to rest. */
   ownerOf(partition: Partition): Aggregator | null
   /** Something that happened and must not. */
   failure(): string | null
@@ -89,9 +89,9 @@ export function createCluster(world: World): Cluster {
           flushIntervalMs: 500,
           flushRowsMax: random.integer(20, 200),
           encodedTogether: random.integer(1, 40),
-          // With next to nothing all weeks but the newest are forgotten, and whatever these could hold is looked up.
+          // With next to nothing, all weeks but the newest are forgotten, and the events they could hold are looked up.
           dedupeMemoryBytesMax: random.pick([1, 256 * 1024 * 1024]),
-          // The clock jumps by days while calls are under way, which no drain is to notice.
+          // The clock jumps by days while calls are under way, which must not time a drain out.
           drainTimeoutMs: 100 * 86_400_000,
           logRetentionMs: random.pick([30_000, 86_400_000]),
         },
@@ -116,7 +116,7 @@ export function createCluster(world: World): Cluster {
     void feed(lease, handler)
   }
 
-  /** What a log does for its handler: again and again until it succeeds. */
+  /** Calls a handler as a log does: again and again until it succeeds. */
   async function feed(lease: Lease, handler: LogHandler): Promise<void> {
     const { partition, member } = lease
     let position = await persistently(lease, () => handler.assigned(partition))
@@ -176,7 +176,7 @@ export function createCluster(world: World): Cluster {
   }
 
   const subscribed = () => members.filter(({ handler, isStopping }) => handler !== null && !isStopping)
-  /** Who does not know yet that it lost the partition is not given it again. */
+  /** A process that does not know yet that it lost the partition does not get it again. */
   const freeFor = (partition: Partition) =>
     subscribed().filter((member) => [...member.leases].every((lease) => lease.partition !== partition))
   const someLease = () => random.pick([...leases.values(), null])

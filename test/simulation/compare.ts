@@ -46,7 +46,7 @@ async function differenceInCounters(world: World, partition: Partition, events: 
     const features = trackedFeatures(catalog.inputs(customer.customer), clock.now())
     for (const { feature, definition, trackedFromMs, periods } of tracked) {
       const followed = features.find((each) => each.definition === definition && each.feature === feature)
-      // Under a definition of before: read by nobody.
+      // The counter has an old definition, so nobody reads it.
       if (followed === undefined) continue
       const { meter, filter, schedule } = followed
       const lengthMs = schedule.interval === 'hour' ? 3_600_000 : 86_400_000

@@ -37,12 +37,12 @@ export function createCountersModel(network: Network, clock: Clock): CountersMod
     },
     crash: () => network.crash(life, 'now'),
     portFor(caller) {
-      // What was sent to counters that have crashed since does not arrive at those that were started after them.
+      // A call to counters that have crashed since does not reach those started after them.
       const call = <Value>(effect: () => Promise<Value>) => {
         const to = life
         return network.call(caller, () => (to === life ? effect() : Promise.reject(unanswered())))
       }
-      // All others are passed on as they are, to the counters of the life that they arrive in.
+      // All other calls are passed on to the counters of the life in which they arrive.
       const passedOn = Object.fromEntries(
         (Object.keys(current()) as (keyof Counters)[]).map((name) => [
           name,
@@ -65,7 +65,7 @@ export function createCountersModel(network: Network, clock: Clock): CountersMod
   }
 }
 
-/** Later than the aggregators flush, so that a crash mostly leaves the counters behind the usage store. */
+/** Longer than the aggregators' flush interval, so that a crash mostly leaves the counters behind the usage store. */
 const FLUSH_INTERVAL_MS = 3_000
 const SILENT = pino({ level: 'silent' })
 

@@ -2,7 +2,7 @@ import type { EventLog, LogHandler, LogRecord } from '../../adapters/event-log/e
 import type { InstantMs, Offset, Partition } from '../../domain/identity.ts'
 import type { Caller, Network } from './network.ts'
 
-/** A log in memory. What is appended stays, but for what is trimmed away; `everything` remembers that too. */
+/** A log in memory. Records stay until they are trimmed; `everything` remembers those too. */
 export type EventLogModel = {
   readonly partitions: number
   everything(partition: Partition): readonly LogRecord[]
@@ -25,7 +25,7 @@ export function createEventLogModel(partitions: number): EventLogModel {
 
   function trim(partition: Partition, beforeOffset: Offset, receivedBeforeMs: InstantMs): void {
     let start = starts[partition] ?? 0
-    // The newest record stays, as in the real ones.
+    // The newest record stays, as in the real logs.
     const end = Math.min(beforeOffset, everything(partition).length - 1)
     while (start < end && (everything(partition)[start]?.receivedAtMs ?? receivedBeforeMs) < receivedBeforeMs) start++
     starts[partition] = start

@@ -1,6 +1,6 @@
 import { simulate } from './simulate.ts'
 
-/** Runs one seed after the other until one fails, and prints what was seen as JSON; `mutate.ts` is loaded before it. */
+/** Runs one seed after the other until one fails, and prints the result as JSON; `mutate.ts` is loaded before it. */
 const [stepsMax = 0, stepsPerRun = 0] = process.argv.slice(2).map(Number)
 let steps = 0
 let failure: string | null = null

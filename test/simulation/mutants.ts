@@ -1,8 +1,8 @@
 import type { SourceMutant } from '../support/source-mutant.ts'
 
 /**
- * What holds exactness together, each by the name under which the simulation can run without it. A piece of the source is
- * replaced as it is loaded; what the stores promise is switched off in their models.
+ * Rules that exactness depends on, each by the name under which the simulation can run without it. A piece of the source is
+ * replaced as it is loaded; promises of the stores are switched off in their models.
  */
 export const MUTANTS = {
   'version check': { what: 'of two rows of one window and chunk the one written last holds, not the one of the highest version' },
@@ -44,7 +44,7 @@ export const MUTANTS = {
 
 export type MutantName = keyof typeof MUTANTS
 
-/** The one that this process runs with; null when all holds. */
+/** The mutant of this process; null when there is none. */
 export function chosenMutant(): MutantName | null {
   const name = process.env.SIMULATION_MUTANT
   if (name === undefined) return null

@@ -1,7 +1,7 @@
 import { loadMutated } from '../support/source-mutant.ts'
 import { chosenMutant, MUTANTS } from './mutants.ts'
 
-/** Loaded before a run (`node --import`): the run is without what SIMULATION_MUTANT names. */
+/** Loaded before a run (`node --import`): the run lacks the rule that SIMULATION_MUTANT names. */
 const name = chosenMutant()
 const mutant = name === null ? null : MUTANTS[name]
 if (mutant !== null && 'file' in mutant) loadMutated(mutant)

@@ -3,8 +3,8 @@ import type { Partition } from '../../domain/identity.ts'
 import type { SeededRandom } from './seeded-random.ts'
 
 /**
- * Who calls. When it crashes its code gets no answer any more, to anything; that ends it. `hasLost` holds the partitions
- * that it has lost and does not know of.
+ * The caller of a call. Once it crashes, its code gets no answer any more, to anything; that ends it. `hasLost` holds the
+ * partitions that it has lost without knowing.
  */
 export type Caller = { isAlive: boolean; readonly hasLost: Set<Partition> }
 
@@ -13,30 +13,29 @@ export function createCaller(): Caller {
 }
 
 /**
- * Thrown by what only the owner of a partition may do: take up a meter, track a counter. Such a call of one who is no
- * longer the owner does not arrive late here. It would do harm, and neither store can tell it from the owner's.
+ * Thrown by operations that only the owner of a partition may do: take up a meter, track a counter. Such a call of a former owner
+ * does not arrive late here. It would do harm, and neither store can tell it from the owner's.
  */
 export function assertOwner({ isAlive, hasLost }: Caller, partition: Partition): void {
   if (!isAlive || hasLost.has(partition)) throw unanswered()
 }
 
 /**
- * Everything that one part of the system asks of another passes here and waits until it is delivered, in an order that
- * chance decides. A call may fail before or after it had its effect, and what a caller sent before it crashed may be lost
- * or arrive much later.
+ * Every call from one part of the system to another passes here and waits until it is delivered, in a random order. A call may
+ * fail before or after it had its effect, and a call sent before its caller crashed may be lost or arrive much later.
  */
 export type Network = {
   call<Value>(caller: Caller, effect: () => Value | Promise<Value>): Promise<Value>
   waiting(): number
-  /** Delivers one of the calls that wait. */
+  /** Delivers one of the waiting calls. */
   deliver(): void
   /** Share of calls that fail. */
   faultRate: number
-  /** The caller is gone: each of its calls under way is lost, or arrives: late, or now as what it calls is gone with it. */
+  /** The caller is gone: each of its calls under way is lost, or arrives late, or arrives now because the process it calls is gone too. */
   crash(caller: Caller, whatArrives: 'late' | 'now'): void
 }
 
-/** Share of deliveries that are of a late call, when there is one. */
+/** Share of deliveries that deliver a late call, when there is one. */
 const LATE_RATE = 0.002
 
 type Call = {
@@ -48,7 +47,7 @@ type Call = {
 
 export function createNetwork(random: SeededRandom): Network {
   let calls: Call[] = []
-  /** Of those who are gone. */
+  /** Calls of crashed callers. */
   const late: Call[] = []
 
   function take(from: Call[]): Call | undefined {
@@ -95,7 +94,7 @@ export function createNetwork(random: SeededRandom): Network {
   return network
 }
 
-/** What a call is rejected with that was not answered, or did not arrive. */
+/** The error of a call that was not answered, or did not arrive. */
 export function unanswered(): Fault {
   return new Fault('simulated_fault', 'a call was not answered', { canRetry: true, publicText: 'Try again.' })
 }

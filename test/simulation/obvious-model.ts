@@ -9,10 +9,10 @@ import { windowName } from './usage-store-model.ts'
 /** An event that counts, with its place in the log. */
 export type AcceptedEvent = UsageEvent & { readonly offset: Offset; readonly index: number; readonly receivedAtMs: number }
 
-/** What a list of events comes to. */
+/** The total of a list of events. */
 export type ObviousTotal = { events: number; value: bigint; latest: AcceptedEvent | null; readonly texts: Set<string> }
 
-/** Reads a whole partition from its first record on, and asks of each event whether one like it was accepted before. */
+/** Reads a whole partition from its first record on, and checks each event against all those accepted before. */
 export function acceptedEvents(records: readonly LogRecord[]): readonly AcceptedEvent[] {
   const receiptsByKey = new Map<string, number[]>()
   return records.flatMap(({ offset, receivedAtMs, value }) => {

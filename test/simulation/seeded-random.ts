@@ -1,4 +1,4 @@
-/** Chance that repeats: the same seed gives the same numbers. */
+/** Randomness that repeats: the same seed gives the same numbers. */
 export type SeededRandom = {
   /** In [0, 1). */
   fraction(): number

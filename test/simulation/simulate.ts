@@ -13,7 +13,7 @@ import { createSeededRandom } from './seeded-random.ts'
 import { createTraffic, type Traffic } from './traffic.ts'
 import { createUsageStoreModel } from './usage-store-model.ts'
 
-/** How a run went. `failure` says what differs, or what happened that must not; null when nothing. */
+/** The outcome of a run. `failure` says what differs, or what happened that must not; null when nothing did. */
 export type SimulationResult = {
   readonly steps: number
   readonly records: number
@@ -22,8 +22,8 @@ export type SimulationResult = {
 }
 
 /**
- * Runs aggregators against stores in memory for so many steps. Each step delivers one call, moves the clock, or does
- * something to the system. At quiet points, and at the end, everything is let come to rest and compared.
+ * Runs aggregators against stores in memory for up to `stepsMax` steps. Each step delivers one call, moves the clock, or does
+ * something to the system. At quiet points, and at the end, everything comes to rest and is compared.
  */
 export async function simulate({ seed, stepsMax }: { readonly seed: number; readonly stepsMax: number }): Promise<SimulationResult> {
   return await run(seed, stepsMax, createVirtualClock(START_MS))
@@ -98,7 +98,7 @@ const METERS_ON_THE_WAY: readonly (readonly [string, MeterDefinition])[] = [
   ['users', { ...METER, aggregation: 'unique', value: ['user'] }],
 ]
 
-/** One step of what may happen, the likely more often. */
+/** One random step, the likely ones more often. */
 function createActions({ random, network, catalog, counters, eventLog }: World, cluster: Cluster, traffic: Traffic, clock: VirtualClock) {
   const actions: readonly (readonly [weight: number, act: () => void | Promise<void>])[] = [
     [600, () => network.deliver()],
@@ -139,7 +139,7 @@ function createActions({ random, network, catalog, counters, eventLog }: World, 
   }
 }
 
-/** Lets everything arrive and nothing fail any more. Returns the steps that it took; null when it never ended. */
+/** Lets everything arrive and nothing fail any more. Returns the number of steps; null when it never ended. */
 async function comeToRest(world: World, cluster: Cluster, traffic: Traffic, clock: VirtualClock): Promise<number | null> {
   const { network } = world
   network.faultRate = 0
@@ -156,7 +156,7 @@ async function comeToRest(world: World, cluster: Cluster, traffic: Traffic, cloc
   return null
 }
 
-/** What is not yet as it should be when all is quiet. */
+/** What is not yet as it should be when everything is quiet. */
 function restlessness({ network, eventLog, usageStore, catalog }: World, cluster: Cluster, traffic: Traffic): string | null {
   if (network.waiting() > 0) return 'calls wait'
   if (traffic.underWay() > 0) return 'batches are not acknowledged'
@@ -177,7 +177,7 @@ function restlessness({ network, eventLog, usageStore, catalog }: World, cluster
   return null
 }
 
-/** Asks for the counters that are not as the catalog has them. Returns how many. */
+/** Requests the counters that differ from the catalog. Returns how many. */
 async function requestMissingTracking({ catalog, counters, clock, eventLog }: World): Promise<number> {
   let missing = 0
   for (const customer of SUBSCRIBERS) {

@@ -40,7 +40,7 @@ test('the same seed goes the same way', async () => {
   expect(second).toEqual(first)
 })
 
-/** In a process of its own, whose source is changed as it is loaded. */
+/** Runs in its own process, whose source is changed as it is loaded. */
 async function runMutant(name: MutantName): Promise<{ readonly steps: number; readonly seed: number; readonly failure: string | null }> {
   const path = (file: string) => new URL(file, import.meta.url).pathname
   const args = ['--import', path('mutate.ts'), path('mutant-run.ts'), String(MUTANT_STEPS), String(STEPS_PER_RUN)]

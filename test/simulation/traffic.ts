@@ -5,7 +5,7 @@ import { encodeUsageEventBatch } from '../../schemas/avro/usage-event-batch.ts'
 import type { World } from './cluster.ts'
 import { createCaller } from './network.ts'
 
-/** Senders of events. Each sends a batch until it is acknowledged, and sends some of them again later. */
+/** Senders of events. Each sends a batch until it is acknowledged, and sends some batches again later. */
 export type Traffic = {
   send(): void
   /** Batches that are not acknowledged yet. */
@@ -41,7 +41,7 @@ export function createTraffic(world: World, customers: readonly CustomerKey[]): 
   }
 
   function batch() {
-    // Mostly what was sent lately, as retries are; part of it, or more beside it.
+    // Mostly recent batches, as retries are; a part of one, or more events beside it.
     const again = random.chance(0.15) ? sent[Math.max(0, sent.length - 1 - random.integer(0, random.pick([3, 400])))] : undefined
     if (again !== undefined) {
       const repeated = again.events.filter(() => random.chance(0.7))

@@ -17,7 +17,7 @@ import { isSwitchedOff } from './mutants.ts'
 import { assertOwner, type Caller, type Network } from './network.ts'
 import type { SeededRandom } from './seeded-random.ts'
 
-/** A usage store in memory. Each insert is durable at once, or was cut short and holds the first part of its rows. */
+/** A usage store in memory. Each insert is durable at once, or was interrupted and holds the first part of its rows. */
 export type UsageStoreModel = {
   events(partition: Partition): readonly StoredEvent[]
   /** A window's total over its chunks, as a query reads it. */
@@ -64,7 +64,7 @@ type Connection = { readonly caller: Caller; readonly network: Network; readonly
 function createPort(tables: Tables, chunkRecords: number, { caller, network, random }: Connection): UsageStore {
   const call = <Value>(effect: () => Value) => network.call(caller, effect)
 
-  /** One insert. Its rows may become visible in two parts, with anything between: a crash for instance. */
+  /** One insert. Its rows may become visible in two parts, with anything in between, such as a crash. */
   async function insert<Row>(rows: readonly Row[], put: (row: Row) => void): Promise<void> {
     if (rows.length === 0) return
     const cut = random.integer(0, rows.length)
@@ -156,7 +156,7 @@ function putEvent(tables: Tables, event: StoredEvent): void {
   else sameKey.push(event)
 }
 
-/** The highest version holds; of equal ones the last. */
+/** The highest version wins; among equal ones the last. */
 function putWindow(tables: Tables, row: WindowRow): void {
   const revision = revisionKey(row.tenant, row.meter, row.revision)
   const rows = tables.windows.get(revision) ?? new Map<string, WindowRow>()
@@ -187,7 +187,7 @@ function findEvents(tables: Tables, keys: readonly EventKey[], receivedFromMs: I
     const [first] = (tables.eventsByKey.get(eventKey(key)) ?? []).filter((event) => event.receivedAtMs >= receivedFromMs).sort(byPosition)
     if (first === undefined) continue
     const { partition, index, receivedAtMs } = first
-    // Without the rule a row found is a first one, wherever it stands.
+    // Without the rule, any row found counts as the first one, wherever it stands.
     found.set(key, isSwitchedOff('same position is itself') ? { partition, offset: -1 as Offset, index, receivedAtMs } : first)
   }
   return found

@@ -13,14 +13,14 @@ export type ModelBalance = {
   readonly overage: bigint
   /** Null when unlimited. */
   readonly remaining: bigint | null
-  /** What is left of each grant that is there. */
+  /** What is left of each grant that exists. */
   readonly grants: ReadonlyMap<string, bigint>
   readonly rollover: bigint
 }
 
 /**
- * docs/limits.md acted out for one customer and one metered feature, from the beginning of time, stretch by stretch, each
- * unit looking for its source. Nothing is skipped, cached or folded. Null without an entitlement.
+ * Acts out docs/limits.md for one customer and one metered feature, from the beginning of time, stretch by stretch, each unit
+ * looking for its source. Nothing is skipped, cached or folded. Null without an entitlement.
  */
 export function actOutAllowances(inputs: EntitlementInputs, events: readonly ModelEvent[], nowMs: number): ModelBalance | null {
   if (termsAt(inputs, nowMs) === null) return null
@@ -125,7 +125,7 @@ type Reset = {
   readonly atMs: number
   readonly kind: 'first' | 'scheduled' | 'manual'
   readonly limit: bigint | null
-  /** Of the period that it begins, for the next reset. */
+  /** The rollover of the period that it begins, for the next reset. */
   readonly rollover: Entitlement['rollover']
   readonly periodEndMs: number
 }
@@ -138,7 +138,7 @@ function resetsOf(inputs: EntitlementInputs, era: Era, nowMs: number): Reset[] {
   return resets
 }
 
-/** A period is judged whole by the last terms that came into force in it by now. */
+/** A period is judged as a whole by the last terms that came into force in it by now. */
 function resetAt(inputs: EntitlementInputs, { schedule, toMs }: Era, atMs: number, nowMs: number): Omit<Reset, 'kind'> {
   const periodEndMs = periodAt(schedule, atMs as InstantMs).endMs
   const lastMs = changesUpTo(inputs, Math.min(nowMs, periodEndMs - 1, toMs - 1)).at(-1)
@@ -233,7 +233,7 @@ class State {
     }
   }
 
-  /** What the plan gives stands before grants of its priority and expiry, and what rolled over before it. */
+  /** The plan's allowance stands before grants of its priority and expiry, and rolled-over units before it. */
   private inBurnOrder(): Pot[] {
     const all: Pot[] = [this.rolled, this.plan, ...this.grants]
     return all.sort(
@@ -247,7 +247,7 @@ class State {
   }
 }
 
-/** Age -1 and -2 put the plan and what rolled over before every grant. */
+/** Ages -1 and -2 put the plan and rolled-over units before every grant. */
 function pot(name: string, age: number, expiresAtMs: number): Pot {
   return { name, priority: 128, expiresAtMs, age, left: 0n, burned: 0n }
 }

@@ -1,5 +1,5 @@
 /**
- * What a life comes to, counted again from its events by a second reading of the rules. It shares no code with what it
+ * The bill of a subscription's life, recounted from its events by a second reading of the rules. It shares no code with what it
  * checks: plain dates, whole cents, fractions of two bigints. Plans here are by month or week in UTC, in dollars.
  */
 export type RecountPlan = {
@@ -26,7 +26,7 @@ export type RecountPart = {
   readonly trueUp: bigint
 }
 
-/** Every part of the time that is served, in order, with what it comes to once all events are there. */
+/** Every served part of the time, in order, with its amount once all events are there. */
 export function recount(
   plans: Readonly<Record<string, RecountPlan>>,
   phases: readonly RecountPhase[],
@@ -62,7 +62,7 @@ export function recount(
 function price({ tiers, volume, scaled }: RecountPlan, units: bigint, part: bigint, whole: bigint): bigint {
   const [numerator, denominator] = scaled ? [part, whole] : [1n, 1n]
   if (numerator === 0n) return 0n
-  // A pace of units · denominator / numerator, kept times the numerator.
+  // The quantity scaled to the whole cell, units · denominator / numerator, kept times the numerator.
   const pace = units * denominator
   let microCents = 0n
   let below = 0n

@@ -20,7 +20,7 @@ import {
 } from '../../domain/identity.ts'
 import { orThrow } from '../../domain/refusal.ts'
 
-/** The life of one subscription, its usage and its book, all in memory: what a run reads and writes, without a store. */
+/** The life of one subscription, its usage and its ledger, all in memory: what a run reads and writes, without a store. */
 export function createBillingStory(options: StoryOptions): BillingStory {
   const currency = orThrow(currencyOf(options.currency))
   const planVersions = Object.entries(options.plans).map(([plan, given]) => planVersion(plan as PlanKey, options.currency, given))
@@ -47,7 +47,7 @@ export function createBillingStory(options: StoryOptions): BillingStory {
       const counts = feature === charge.feature && stretches.some((each) => each.startMs <= occurredAtMs && occurredAtMs < each.endMs)
       return counts ? total + quantityNano : total
     }, 0n)
-  /** As a run reads it: everything that is asked for a page at once, before anything is decided. */
+  /** As a run reads usage: all questions of a page at once, before anything is decided. */
   const answersFor = (questions: readonly UsageQuestion[]): UsageOf => {
     const keyOf = (charge: string, stretches: unknown) => `${charge} ${JSON.stringify(stretches)}`
     const answers = new Map(

@@ -15,8 +15,8 @@ export type ModelState = {
 }
 
 /**
- * The rules of docs/limits.md as one would act them out: from the beginning of the schedule, instant by instant, each
- * unit looking for the source that burns first. Knows no segments. Usage is not negative; a unit is 1 nano.
+ * Acts out the rules of docs/limits.md: from the beginning of the schedule, instant by instant, each unit looking for the source
+ * that burns first. It knows no segments. Usage is not negative; a unit is 1 nano.
  */
 export function actOut(history: AllowanceHistory, events: readonly ModelEvent[], nowMs: number): ModelState {
   const { schedule, grants, manualResetsMs } = history

@@ -20,12 +20,12 @@ export type GrantSpec = { amount: number; from: string; to?: string; voided?: st
 export type Story = {
   limit?: number | null
   rollover?: { percent: string; max?: number }
-  /** Later plans: from when, which limit. */
+  /** Later plans: the instant and its limit. */
   changes?: { from: string; limit: number | null; rollover?: { percent: string } }[]
   schedule?: Partial<ResetSchedule>
   grants?: Record<string, GrantSpec>
   resets?: string[]
-  /** When, how many units. */
+  /** Instants and units. */
   usage: [string, number][]
 }
 

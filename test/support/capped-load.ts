@@ -5,9 +5,9 @@ import type { ClientAnswer, RetryingClient } from '../crash/retrying-client.ts'
 import { decimalOf, exactOf } from '../support/exact-decimal.ts'
 import { createSeededRandom, type SeededRandom } from './seeded-random.ts'
 
-/** What goes on while servers fail: single events, reservations under hard limits, decisions. Every answer is judged. */
+/** Load while servers fail: single events, reservations under hard limits, decisions. Every answer is judged. */
 export type CappedLoad = {
-  /** Holds of before may be gone: the store of the counters has lost what it had, or some of it. Usage is not. */
+  /** Earlier holds may be gone, as the counters' store has lost all or some of them. Usage is not lost. */
   holdsMayBeLost(): void
   readonly counts: {
     events: number
@@ -22,11 +22,11 @@ export type CappedLoad = {
   end(): Promise<void>
   /** Rejects with the first difference. */
   readonly failed: Promise<never>
-  /** After the end: counted and held as the sender knows it. */
+  /** After the end: usage and holds must be as the sender knows them. */
   compare(): Promise<void>
 }
 
-/** Reached within seconds, and from then on never to be passed, whatever is lost; one that is never reached. */
+/** One limit that is reached within seconds and must never be exceeded, whatever is lost; and one that is never reached. */
 const LIMITS = { tight: '40', wide: '1000000' } as const
 const CUSTOMERS = Object.keys(LIMITS) as readonly (keyof typeof LIMITS)[]
 const EVENT_SENDERS = 2
@@ -63,7 +63,7 @@ export function startCappedLoad(deps: {
   const sideTotal = { events: 0, sum: 0 }
   let isEnding = false
 
-  /** Each is sent until it is acknowledged, and not once more: one that is lost after that stays lost. */
+  /** Each event is sent until it is acknowledged, and then never again: one lost after that stays lost. */
   async function sendEvent(): Promise<void> {
     const n = ++counts.events
     const body = { id: `side-${n}`, type: 'side.event', customer: `side-${n % SIDE_CUSTOMERS}`, data: { n } }
@@ -80,7 +80,7 @@ export function startCappedLoad(deps: {
         id: `hold-${++counts.reservations}`,
         customer,
         quantity: exactOf(chance.between(1, 5)),
-        // Long: only a loss ends what is left to itself. Short: units come free again, and are taken again.
+        // Long: abandoned holds end by a loss alone. Short: units are freed and taken again.
         ttlMs: chance.pick([1_500, 600_000]),
       },
       Date.now(),
@@ -118,7 +118,7 @@ export function startCappedLoad(deps: {
     } else throw new Difference(`POST /v1/reservations ${id}`, '201, 200, 409', `${status} ${text}`)
   }
 
-  /** Never more than held, so that all of it finds room. */
+  /** Never more than held, so that everything fits under the limit. */
   async function settle(hold: HoldRecord, chance: SeededRandom): Promise<void> {
     hold.requested = chance.pick([hold.quantity, exactOf(1)])
     hold.state = 'settling'
@@ -147,12 +147,12 @@ export function startCappedLoad(deps: {
   function isExcusedLoss(hold: HoldRecord, { status }: ClientAnswer): boolean {
     if (status !== 404 || !perhapsLost.has(hold)) return false
     counts.lost++
-    // A settle whose answer was lost too may count all the same.
+    // A settle whose answer was lost may count nevertheless.
     hold.state = 'lost'
     return true
   }
 
-  /** What is surely taken: settled, and held unless it may have been lost. */
+  /** Units that are surely taken: settled, and held unless they may have been lost. */
   function judgeLimit(customer: string, when: string): void {
     const untilMs = Date.now()
     const maybe = holds.of(customer).filter((hold) => perhapsLost.has(hold) && (hold.state === 'held' || hold.state === 'settling'))
@@ -161,7 +161,7 @@ export function startCappedLoad(deps: {
     if (taken > limitOf(customer)) throw new Difference(`hard limit of ${customer} ${when}`, LIMITS[customer as 'tight'], decimalOf(taken))
   }
 
-  /** A loss of the last second may take the end of a hold, which then is held again until it expires. */
+  /** A loss of the last second may undo the end of a hold, which is then held again until it expires. */
   function comeBack(customer: string, sinceMs: number): bigint {
     const ended = holds.of(customer).filter((hold) => perhapsLost.has(hold) && (hold.state === 'settled' || hold.state === 'released'))
     return ended.reduce((sum, hold) => sum + (hold.expiresAtMs >= sinceMs ? hold.quantity : 0n), 0n)
@@ -182,7 +182,7 @@ export function startCappedLoad(deps: {
     const taken = exactOf(balance.used) + exactOf(balance.held)
     const mayBeAllowed = taken + exactOf(1) <= limitOf(customer)
     if (allowed !== mayBeAllowed) throw new Difference(`decision of ${customer}`, { allowed: mayBeAllowed }, answer.text)
-    // A settlement counts as used or held from its answer on, whatever is lost: nobody is told yes on usage that is too low.
+    // A settlement counts as used or held from its answer on, whatever is lost: no decision is based on usage that is too low.
     if (taken < settledBefore) throw new Difference(`decision of ${customer}: used and held`, decimalOf(settledBefore), answer.text)
     if (exactOf(balance.used) > limitOf(customer)) throw new Difference(`used by ${customer}`, LIMITS[customer], balance.used)
   }

@@ -5,15 +5,15 @@ import { join } from 'node:path'
 import { Session } from 'chdb'
 
 /**
- * The ClickHouse engine behind the part of ClickHouse's HTTP interface that @clickhouse/client speaks: statements in body, URL
- * or multipart; `param_`s, settings, database, basic authentication, error codes. Run as: clickhouse-front-server DIR PORT
- * PASSWORD [CONFIG]; prints `ready`. Parameters arrive as text and are handed to the engine as that text, as the real server does.
+ * The ClickHouse engine behind the part of ClickHouse's HTTP interface that @clickhouse/client speaks: statements in body, URL or
+ * multipart; `param_`s, settings, database, basic authentication, error codes. Run as: clickhouse-front-server DIR PORT PASSWORD
+ * [CONFIG]; prints `ready`. Parameters arrive as text and are passed to the engine as that text, as the real server does.
  */
 const [dir = '', port = '', password = '', configFile] = process.argv.slice(2)
 
 const USER = 'tollgate'
 const SESSIONS = 4
-/** Of the HTTP layer: the engine does not know them. */
+/** Settings of the HTTP layer, which the engine does not know. */
 const NOT_SETTINGS = new Set([
   ...['query', 'database', 'query_id', 'session_id', 'role', 'default_format', 'wait_end_of_query', 'enable_http_compression'],
   ...['send_progress_in_http_headers', 'http_headers_progress_interval_ms', 'http_write_exception_in_output_format'],
@@ -27,7 +27,7 @@ const idle = Array.from(
   { length: SESSIONS },
   () => new Session(dir, configFile === undefined ? {} : { connectionArgs: [`--config-file=${configFile}`] }),
 )
-// Parameters become part of the statement here; over HTTP they are beside it.
+// Parameters become part of the statement here; over HTTP they are separate.
 for (const session of idle) await session.queryAsync('SET max_query_size = 268435456')
 const waiting: ((session: Session) => void)[] = []
 
@@ -61,7 +61,7 @@ function isKnown({ headers }: IncomingMessage): boolean {
   return Buffer.from(encoded, 'base64').toString() === `${USER}:${password}`
 }
 
-/** A statement in the URL has its data in the body. */
+/** With the statement in the URL, the body has its data. */
 function statementOf({ searchParams }: URL, body: Buffer, contentType: string): Statement {
   const boundary = /boundary=(.*)$/.exec(contentType)?.[1]
   if (boundary !== undefined) {

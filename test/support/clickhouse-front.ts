@@ -7,15 +7,15 @@ import { createInterface } from 'node:readline'
 import { freePort } from '../../deploy/dev/server-process.ts'
 
 /**
- * A ClickHouse that several processes can reach over HTTP, where there is no ClickHouse server: the same engine, with the part
- * of its HTTP interface that the client speaks.
+ * A ClickHouse that several processes can reach over HTTP, where there is no ClickHouse server: the same engine, with the part of
+ * its HTTP interface that the client speaks.
  */
 export type ClickHouseFront = {
-  /** With a database that is made when it is not there. */
+  /** The URL with a database, which is created when it does not exist. */
   url(database: string): string
   /** SIGKILL; its data stays. */
   kill(): Promise<void>
-  /** On the same port and data. */
+  /** Starts again on the same port and data. */
   start(): Promise<void>
   discard(): Promise<void>
 }

@@ -9,8 +9,8 @@ export type ContainerForTest =
   | { readonly container: null; readonly image: string; readonly missing: string; discard(): Promise<void> }
 
 /**
- * Starts the image where a Docker engine is. Without one the test file is reported as not run by name, also in CI: what must be
- * there are the servers of deploy/dev. An engine that is there and does not start the image is a failure.
+ * Starts the image where a Docker engine runs. Without one the test file is reported as not run by name, also in CI, where only
+ * the servers of deploy/dev are required. An engine that does not start the image is a failure.
  */
 export async function containerForTest(
   name: string,
@@ -27,7 +27,7 @@ export async function containerForTest(
   return { container, image, missing: null, discard: () => container.stop().then(() => undefined) }
 }
 
-/** The image that deploy/compose.yaml runs, so that what is deployed is what is tested. */
+/** The image that deploy/compose.yaml runs, so that the deployed version is the tested one. */
 export function composeImage(service: string): string {
   const { services } = parse(readFileSync(new URL('../../deploy/compose.yaml', import.meta.url), 'utf8'), { merge: true })
   return String(services[service].image)

@@ -9,7 +9,7 @@ import { type UsageGroup, usageRowOf } from '../../usage/usage-rows.ts'
 
 const MINUTE_MS = 60_000
 
-/** What `usageOfCustomers` answers, the slow and obvious way. `rows` are the latest versions of one meter's revision. */
+/** The answer of `usageOfCustomers`, in the slow and obvious way. `rows` are the latest versions of one meter's revision. */
 export function customerUsageOf(rows: Iterable<WindowRow>, query: CustomerUsageQuery, chunkRecords: number): CustomerUsageRow[] {
   const { periods, groupBy, filter, cutOffs } = query
   const groups = new Map<string, { readonly group: UsageGroup; readonly place: Place; total: Aggregate }>()

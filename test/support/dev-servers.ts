@@ -19,9 +19,10 @@ export type DevServerForTest =
   | { readonly server: null; readonly missing: string; discard(): Promise<void> }
 
 /**
- * The running server of the default directory when there is one (`node deploy/dev/servers.ts start`), else the one of this
- * run, which the first file that asks starts. `isOwn` asks for one of its own in any case: for tests that kill it. Where the server cannot be had the test is
- * reported as not run by name; with CI=true that is a failure, because a suite that never runs proves nothing.
+ * The running server of the default directory when there is one (`node deploy/dev/servers.ts start`), otherwise the one of this
+ * run, which the first file that asks starts. `isOwn` asks for a server that no other test uses: for tests that kill it. Where no
+ * server is available the test is reported as not run by name; with CI=true that is a failure, because a suite that never runs
+ * proves nothing.
  */
 export async function devServerForTest(
   name: DevServerName,

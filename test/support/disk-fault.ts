@@ -7,12 +7,12 @@ export type DiskFault = {
   readonly pid: number
   /** Only calls on this file or directory itself. */
   readonly path?: string
-  /** System calls, and what becomes of them: an error instead of the call, or a wait before it. */
+  /** System calls, and what happens to them: an error instead of the call, or a wait before it. */
   readonly calls: readonly ('fdatasync' | 'fsync' | 'pwrite64' | 'write')[]
   readonly what: { readonly error: 'EIO' | 'ENOSPC' } | { readonly delayMs: number }
 }
 
-/** Why faults cannot be put into calls here; null when they can. With CI=true that is a failure. As root it brings strace. */
+/** Why faults cannot be injected here; null when they can. With CI=true that is a failure. As root it installs strace. */
 export async function diskFaultsMissing(): Promise<string | null> {
   try {
     if ((await findCommand('strace')) === undefined) await installPackage('strace')
@@ -25,7 +25,7 @@ export async function diskFaultsMissing(): Promise<string | null> {
   }
 }
 
-/** From when it resolves until `end` has, the process meets the fault in every such call. */
+/** From when it resolves until `end` has resolved, the process meets the fault in every such call. */
 export async function injectDiskFault({ pid, path, calls, what }: DiskFault): Promise<{ end(): Promise<void> }> {
   const how = 'error' in what ? `error=${what.error}` : `delay_enter=${what.delayMs * 1_000}`
   const tracer = spawn(

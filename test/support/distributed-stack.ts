@@ -5,12 +5,12 @@ import { type ClickHouseFront, startClickHouseFront } from './clickhouse-front.t
 import { type DevServerForTest, devServerForTest } from './dev-servers.ts'
 import { removeDirectory, startTollgate, type TollgateProcess, temporaryDirectory } from './tollgate-process.ts'
 
-/** Real servers for all four seams, and processes of ours on them, each with the roles that it is given. */
+/** Real servers for all four seams, and processes of ours on them, each with given roles. */
 export type DistributedStack = {
-  /** What every process on this stack has in its environment. */
+  /** Environment of every process on this stack. */
   readonly env: Readonly<Record<string, string>>
   readonly clickhouse: ClickHouseFront
-  /** Of a stack with servers of its own, as nobody else may miss them. */
+  /** The servers of a stack that has its own, so that no other test depends on them. */
   readonly servers: DistributedServers
   start(role: StackRole): Promise<TollgateProcess>
   discard(): Promise<void>
@@ -18,18 +18,18 @@ export type DistributedStack = {
 
 export type StackRole = 'ingest' | 'aggregator' | 'api'
 
-/** As the manifests of deploy/ have it: what apps ask runs in one process with the bills. */
+/** As in the manifests of deploy/: the api and the billing stage share a process. */
 export function rolesOf(role: StackRole): string {
   return role === 'api' ? 'api,billing' : role
 }
 
 export type DistributedServers = {
   readonly urls: Readonly<Record<DevServerName, string>>
-  /** SIGKILL; of several processes the one at `index`. Its data stays. */
+  /** SIGKILL; of several processes the one at `index`. Its data stay. */
   kill(name: DevServerName, index?: number): void
-  /** As an operator stops it, all its processes. */
+  /** Stops all its processes as an operator does. */
   stop(name: DevServerName): Promise<void>
-  /** Those of its processes that do not run, on their ports and data. */
+  /** Starts its processes that do not run, on their ports and data. */
   start(name: DevServerName): Promise<void>
 }
 
@@ -40,14 +40,14 @@ export async function openDevServers(options: { readonly isOwn?: boolean; readon
   return servers
 }
 
-/** Null and the reason where a server cannot be had. Each stack has a topic, a database and keys of its own on shared servers. */
+/** Null and the reason where a server is not available. Each stack has its own topic, database and keys on shared servers. */
 export async function openDistributedStack(
   options: {
     readonly isOwn?: boolean
     readonly partitions?: number
     readonly brokers?: 1 | 3
     readonly env?: Readonly<Record<string, string>>
-    /** Servers that outlive the stack, instead of some that it finds or starts itself. */
+    /** Servers that outlive the stack, instead of servers that it finds or starts itself. */
     readonly on?: readonly DevServerForTest[]
   } = {},
 ): Promise<{ readonly stack: DistributedStack; readonly missing: null } | { readonly stack: null; readonly missing: string }> {
@@ -77,7 +77,7 @@ export async function openDistributedStack(
     TOLLGATE_PARTITIONS: String(options.partitions ?? 4),
     ...options.env,
   }
-  /** Also those that are not ready yet: a test that fails while they start must not leave them behind. */
+  /** Includes those that are not ready yet: a test that fails while they start must not leave them behind. */
   const started: Promise<TollgateProcess>[] = []
   return {
     missing: null,
@@ -113,7 +113,7 @@ function serversOf(servers: Readonly<Record<DevServerName, DevServerForTest | un
     return found
   }
   const urlOf = (name: DevServerName) => servers[name]?.server?.url ?? ''
-  /** Since the last start; the first ones are known from it. */
+  /** Known since the last start; the first processes come with the server. */
   const running = new Map(DEV_SERVER_NAMES.map((name) => [name, servers[name]?.server?.processes ?? []]))
   return {
     urls: { kafka: urlOf('kafka'), postgres: urlOf('postgres'), redis: urlOf('redis') },

@@ -1,6 +1,6 @@
 /**
- * The sender's own arithmetic, apart from the server's on purpose: a decimal as a whole number of 10^-24, which holds any
- * quantity times any price of a run. Throws on what is no plain decimal.
+ * The sender's own arithmetic, separate from the server's on purpose: a decimal as a whole number of 10^-24, which holds any
+ * quantity times any price of a run. Throws for anything but a plain decimal.
  */
 export function exactOf(decimal: string | number): bigint {
   const match = /^(-?)(\d+)(?:\.(\d{1,24}))?$/.exec(String(decimal))
@@ -21,7 +21,7 @@ export function multiplyExact(a: bigint, b: bigint): bigint {
   return (a * b) / ONE
 }
 
-/** To whole cents, a half upwards. Not for amounts below zero: a run has none. */
+/** To whole cents, halves rounded up. Not for amounts below zero, which no run has. */
 export function roundToCents(exact: bigint): bigint {
   const cent = ONE / 100n
   return ((exact + cent / 2n) / cent) * cent

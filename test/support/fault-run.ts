@@ -3,30 +3,30 @@ import { createRetryingClient, type RetryingClient } from '../crash/retrying-cli
 import type { DistributedStack, StackRole } from './distributed-stack.ts'
 import { type TollgateProcess, waitFor } from './tollgate-process.ts'
 
-/** What was seen of one fault. Times are of a machine that runs all servers, processes and senders at once. */
+/** Figures of one fault. Times are of a machine that runs all servers, processes and senders at once. */
 export type FaultFigures = {
   readonly fault: string
-  /** From the blow until every process is ready and a new event is in the usage that each api answers; and from the mend on. */
+  /** From the fault until every process is ready and a new event is in the usage that each api answers; and the same from the repair on. */
   readonly downMs: number
   readonly recoveredMs: number
-  /** Requests of the senders that had to be sent again meanwhile. */
+  /** Requests that the senders had to send again meanwhile. */
   readonly retries: number
 }
 
-/** Processes of ours by role, which come and go, and clients that reach whichever runs. */
+/** Our processes by role, which come and go, and clients that reach whichever runs. */
 export type FaultRun = {
   readonly processes: Readonly<Record<StackRole, TollgateProcess[]>>
   readonly ingest: RetryingClient
   readonly api: RetryingClient
   readonly figures: FaultFigures[]
   startAll(): Promise<void>
-  /** SIGKILL of the longest-running one. */
+  /** SIGKILL of the longest-running process of the role. */
   killOne(role: StackRole): Promise<void>
-  /** Another one, in the place of one that was killed. */
+  /** Starts a process in the place of one that was killed. */
   startOne(role: StackRole): Promise<void>
-  /** SIGTERM of the longest-running one, and a new one before it or after it. Resolves with its exit code. */
+  /** SIGTERM of the longest-running process, and a new one before or after it. Resolves with its exit code. */
   roll(role: StackRole, order: 'start first' | 'stop first'): Promise<number | null>
-  /** Hurts, does what is asked meanwhile, mends, and waits until all is well again. */
+  /** Causes the fault, does the given work meanwhile, repairs, and waits until everything is well again. */
   disturb(fault: string, hurt: () => Promise<void>, mend: () => Promise<void>, meanwhile?: () => Promise<void>): Promise<void>
   /** Every process is ready, and a new event is in the usage that each api answers. */
   untilWell(): Promise<void>
@@ -84,7 +84,7 @@ export function createFaultRun(stack: DistributedStack): FaultRun {
       )
     },
     async killOne(role) {
-      // Clients find out for themselves that nobody answers there.
+      // Clients find out by themselves that nobody answers there.
       await processes[role][0]?.kill()
     },
     async startOne(role) {

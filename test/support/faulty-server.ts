@@ -3,16 +3,16 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 
 export type Received = { readonly method: string; readonly path: string; readonly authorization: string; readonly body: string }
 
-/** What the next request meets. `stall`: no answer ever; `reset`: the connection breaks, after the request was read. */
+/** What happens to the next request. `stall`: no answer ever; `reset`: the connection breaks after the request was read. */
 export type Behaviour = 'stall' | 'reset' | { readonly status: number; readonly body?: unknown; readonly headers?: Record<string, string> }
 
-/** A server that misbehaves on command, to see what clients make of it. */
+/** A server that misbehaves on command, to see how clients react. */
 export type FaultyServer = {
   readonly url: string
   readonly received: readonly Received[]
   /** The events of all requests that were answered 2xx, in order of receipt. */
   readonly kept: readonly { readonly id: string; readonly [attribute: string]: unknown }[]
-  /** For the next requests, one each; after that all is well. */
+  /** Sets the behaviour of the next requests, one each; the requests after them are answered normally. */
   behave(...next: readonly Behaviour[]): void
   /** For every request from now on; null ends it. */
   behaveAlways(behaviour: Behaviour | null): void

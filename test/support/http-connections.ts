@@ -3,7 +3,7 @@ import type { TollgateProcess } from './tollgate-process.ts'
 
 export type ConnectionsAnswer = { readonly status: number; readonly body: Record<string, unknown> }
 
-/** So many connections that stay open, for more requests than `fetch` is quick enough for. */
+/** Connections that stay open, for more requests than `fetch` is quick enough for. */
 export type HttpConnections = {
   post(path: string, body: object): Promise<ConnectionsAnswer>
   /** Does the work for every item, as many at once as there are connections. */

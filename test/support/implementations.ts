@@ -3,23 +3,23 @@ import packageJson from '../../package.json' with { type: 'json' }
 
 const { dependencies } = packageJson
 
-/** An implementation of a seam that a test file ran on, or could not, and why. */
+/** An implementation of a seam that a test file ran on, or why it could not. */
 export type Implementation =
   | { readonly name: string; readonly version: string; readonly missing: null }
   | { readonly name: string; readonly version: null; readonly missing: string }
 
-/** Test files run in processes of their own, and say through a file that the run names what they stand on. */
+/** Test files run in their own processes, and report the implementations they ran on through a file that the run names. */
 export function reportImplementation(implementation: Implementation): void {
   const path = process.env.TOLLGATE_TEST_IMPLEMENTATIONS
   if (path !== undefined) appendFileSync(path, `${JSON.stringify(implementation)}\n`)
 }
 
-/** An engine in this process: it comes with a package of ours. */
+/** An embedded engine, which comes with a package. */
 export function reportEmbedded(dependency: keyof typeof dependencies): void {
   reportImplementation({ name: dependency, version: dependencies[dependency], missing: null })
 }
 
-/** What was reported so far, each once; an implementation that ran somewhere is not missing. Forgets it. */
+/** Everything reported so far, each once; an implementation that ran anywhere is not missing. Clears the reports. */
 export function takeImplementations(): readonly Implementation[] {
   const path = process.env.TOLLGATE_TEST_IMPLEMENTATIONS
   if (path === undefined) return []
@@ -27,7 +27,7 @@ export function takeImplementations(): readonly Implementation[] {
   try {
     lines = readFileSync(path, 'utf8').trim().split('\n')
   } catch {
-    // Nothing that ran stands on anything.
+    // No test that ran uses an implementation.
     return []
   }
   rmSync(path)

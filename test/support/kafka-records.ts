@@ -4,7 +4,7 @@ import type { SetAsideRecord } from '../contracts/event-log.ts'
 
 export type KafkaTestRecord = { readonly key: string; readonly value: Buffer; readonly headers: Readonly<Record<string, string>> }
 
-/** All that a topic holds, by kafkajs's own consumer. What it ends with must not be written to meanwhile. */
+/** All records of a topic, read by kafkajs's own consumer. Nothing may be written to the topic meanwhile. */
 export async function readKafkaRecords(brokers: string, topic: string): Promise<readonly KafkaTestRecord[]> {
   const client = openClient(brokers)
   const admin = client.admin()
@@ -29,7 +29,7 @@ export async function readKafkaRecords(brokers: string, topic: string): Promise<
   return found
 }
 
-/** What is set aside, as the contract of the event log asks for it. */
+/** The records set aside, in the form that the contract of the event log expects. */
 export async function readDeadLetters(brokers: string, topic: string): Promise<readonly SetAsideRecord[]> {
   return (await readKafkaRecords(brokers, topic)).map(({ value, headers }) => ({
     partition: Number(headers['tollgate-partition']),
@@ -39,7 +39,7 @@ export async function readDeadLetters(brokers: string, topic: string): Promise<r
   }))
 }
 
-/** One record to each partition, past everything that this project writes. */
+/** Writes one record to each partition, bypassing all code of this project. */
 export async function produceToEachPartition(brokers: string, topic: string, partitions: number, value: Buffer): Promise<void> {
   const producer = openClient(brokers).producer({ allowAutoTopicCreation: false })
   await producer.connect()

@@ -10,13 +10,13 @@ import { onceInRun, RUN_DIRECTORY } from './run-directory.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
-/** What a directory is born with, or what it has no part of. Where one of them is set, only the catalog is taken from elsewhere. */
+/** Settings that are fixed when a directory is created, or that take a store out of it. With one of them only the catalog is copied. */
 const OTHERWISE_BORN = ['TOLLGATE_CHUNK_RECORDS', 'TOLLGATE_PARTITIONS', 'KAFKA_BROKERS', 'CLICKHOUSE_URL', 'REDIS_URL']
 const PARTS = ['catalog', 'event-log', 'usage-store', 'counters']
 
 /**
- * Fills a data directory that is new with what a first start leaves in it: setting up the embedded database is most of what
- * a start costs. One first start of a run serves all that copy; a directory that has something stays as it is.
+ * Fills a new data directory with what a first start leaves in it: setting up the embedded database is most of the cost of a
+ * start. One first start in a run serves all that copy it; a directory that is not empty stays as it is.
  */
 export async function fillFromPrepared(dataDir: string, env: Readonly<Record<string, string>> = {}): Promise<void> {
   if (env.DATABASE_URL !== undefined || (await hasEntries(dataDir))) return
@@ -27,7 +27,7 @@ export async function fillFromPrepared(dataDir: string, env: Readonly<Record<str
   for (const part of isOtherwiseBorn ? ['catalog'] : PARTS) cpSync(join(prepared, part), join(dataDir, part), { recursive: true })
 }
 
-/** The embedded catalog of such a directory alone, migrated and empty. */
+/** Copies only the embedded catalog of such a directory, migrated and empty. */
 export async function copyPreparedCatalog(path: string): Promise<void> {
   cpSync(join(await preparedDirectory(), 'catalog'), path, { recursive: true })
 }

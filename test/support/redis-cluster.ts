@@ -9,7 +9,7 @@ import { waitFor } from './tollgate-process.ts'
 export type RedisClusterForTest = { readonly url: string; readonly urls: readonly string[]; discard(): Promise<void> }
 
 const SLOTS = 16_384
-/** Runs a command until it is ended, or the process that owns it is gone, however that ended. */
+/** Runs a command until it is stopped, or the process that owns it is gone, however that ended. */
 const WHILE_OWNED = `owner=$1; shift; "$@" & node=$!; trap 'kill -9 $node' TERM; while kill -0 $owner && kill -0 $node; do sleep 1; done; kill -9 $node`
 const READY_WITHIN_MS = 30_000
 
@@ -40,7 +40,7 @@ export async function startRedisCluster(): Promise<RedisClusterForTest | null> {
   }
 }
 
-/** The bus has a port of its own: by default it would be this one + 10000, which may be beyond the last. */
+/** The bus gets its own port: the default, this port + 10000, may be beyond the last one. */
 async function startNode(command: string, dir: string, port: number, busPort: number): Promise<ChildProcess> {
   const settings = {
     port,

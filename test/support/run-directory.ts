@@ -3,9 +3,9 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** The process that a run of tests ends with: vitest's own (its configuration says so to the test files), else this one. */
+/** The process that a run of tests ends with: vitest's own (its configuration passes it to the test files), otherwise this one. */
 export const RUN_PID = Number(process.env.TOLLGATE_TEST_RUN ?? process.pid)
-/** What the test files of a run share. Removed with the run. */
+/** Files that the test files of a run share. Removed with the run. */
 export const RUN_DIRECTORY = join(tmpdir(), `tollgate-test-${RUN_PID}`)
 
 if (process.pid === RUN_PID) process.once('exit', () => rmSync(RUN_DIRECTORY, { recursive: true, force: true }))
@@ -16,8 +16,8 @@ const LOOK_EVERY_MS = 50
 type Made<Value> = { readonly value: Value; readonly failed?: never } | { readonly failed: string; readonly value?: never }
 
 /**
- * What `make` resolves to, made once in a run by the first process that asks; the others wait for it. Has to survive JSON.
- * Throws in all of them when it cannot be made.
+ * The result of `make`, made once in a run by the first process that asks; the others wait for it. Must survive JSON. Throws in
+ * all of them when it cannot be made.
  */
 export async function onceInRun<Value>(name: string, make: () => Promise<Value>): Promise<Value> {
   await mkdir(RUN_DIRECTORY, { recursive: true })
@@ -41,7 +41,7 @@ export async function onceInRun<Value>(name: string, make: () => Promise<Value>)
   return value as Value
 }
 
-/** The process that makes it: this one when no other came before. */
+/** The process that makes it: this one when no other came first. */
 async function claim(file: string): Promise<number> {
   try {
     await writeFile(file, `${process.pid}\n`, { flag: 'wx' })
@@ -49,7 +49,7 @@ async function claim(file: string): Promise<number> {
   } catch {
     for (;;) {
       const text = await readFile(file, 'utf8')
-      // Made and not written yet.
+      // The file was created and not written yet.
       if (text.endsWith('\n')) return Number(text)
     }
   }

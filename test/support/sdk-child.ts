@@ -1,8 +1,6 @@
 import { createTollgateClient } from '../../sdk/client/tollgate-client.ts'
 
-/**
- * An app of a few lines that ends without a word: `sdk-child.ts <url> <mode>`. Its standard output says what was dropped.
- */
+/** An app of a few lines that just ends: `sdk-child.ts <url> <mode>`. Its standard output lists the dropped events. */
 const [, , url = '', mode = ''] = process.argv
 const client = createTollgateClient({
   url,

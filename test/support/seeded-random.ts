@@ -1,4 +1,4 @@
-/** Chance that a seed repeats. `fork` gives each part of a run its own, so that one drawing more does not change the others. */
+/** Randomness that a seed repeats. `fork` gives each part of a run its own, so that one more draw in a part does not change the others. */
 export type SeededRandom = {
   fork(name: string): SeededRandom
   /** A whole number from 0 to `bound` - 1. */

@@ -5,19 +5,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
-/** A file system of its own, small enough to be filled. */
+/** A file system of its own, small enough to fill up. */
 export type SmallDisk = {
   readonly path: string
-  /** Takes all that is left; again, for what was freed since. */
+  /** Takes all the room that is left; again, for room freed since. */
   fill(): void
   /** Gives back what `fill` took. */
   makeRoom(): void
-  /** Removes all that is on it. */
+  /** Removes all files on it. */
   clear(): Promise<void>
   unmount(): Promise<void>
 }
 
-/** Or why there is none: mounting takes root. With CI=true that is a failure. */
+/** The disk, or the reason why there is none: mounting takes root. With CI=true that is a failure. */
 export async function smallDiskForTest(megabytes: number): Promise<{ readonly disk: SmallDisk | null; readonly missing: string }> {
   const path = await mkdtemp(join(tmpdir(), 'tollgate-small-disk-'))
   try {

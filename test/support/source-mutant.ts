@@ -1,9 +1,9 @@
 import { registerHooks } from 'node:module'
 
-/** A piece of a source file that holds something together, and what takes its place in a process that is started with it. */
+/** A piece of a source file that a guarantee depends on, and its replacement in a process that is started with it. */
 export type SourceMutant = { readonly file: string; readonly source: string; readonly replacement: string }
 
-/** What this process loads from now on of that file has the replacement in it. Throws at the load when the piece is not there exactly once. */
+/** This process loads the file with the replacement from now on. The load throws when the piece is not there exactly once. */
 export function loadMutated({ file, source, replacement }: SourceMutant): void {
   const url = new URL(`../../${file}`, import.meta.url).href
   registerHooks({

@@ -1,7 +1,7 @@
 import type { Reporter, TestCase, TestModule } from 'vitest/node'
 import { type Implementation, takeImplementations } from './implementations.ts'
 
-/** Closes a run by saying what ran and what did not, and why, so that a green line cannot hide a suite that was left out. */
+/** Closes a run with a list of what ran and what did not, and why, so that a green line cannot hide a suite that was left out. */
 export default class SuitesReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     const lines = ['', 'Suites and implementations']
@@ -46,7 +46,7 @@ function noteOf(test: TestCase): string | undefined {
   return result.state === 'skipped' ? result.note : undefined
 }
 
-/** Of a group that is skipped as a whole, which takes no note: its title ends with `(not run: …)`. */
+/** The reason of a group that is skipped as a whole, which takes no note: its title ends with `(not run: …)`. */
 function titledReason(test: TestCase): string | undefined {
   for (let group = test.parent; group.type === 'suite'; group = group.parent) {
     const reason = /\(not run: (.+)\)$/s.exec(group.name)?.[1]

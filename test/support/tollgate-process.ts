@@ -8,13 +8,13 @@ import { COMPILED_ONCE } from './compiled-once.ts'
 import { fillFromPrepared } from './prepared-directory.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
-/** A start that fails ends by itself; this bounds one that hangs, on a machine that is busy with other suites too. */
+/** A start that fails ends by itself; this bounds one that hangs, even on a machine that is busy with other suites. */
 const READY_WITHIN_MS = 300_000
 const ADMIN_KEY = 'tg_test_admin_key_0123456789abcdef'
 
 export type Answer = { readonly status: number; readonly headers: Headers; readonly body: unknown; readonly text: string }
 
-/** The real server in a process of its own, so that it can be killed. */
+/** The real server in its own process, so that it can be killed. */
 export type TollgateProcess = {
   readonly url: string
   readonly pid: number
@@ -33,7 +33,7 @@ export type TollgateProcess = {
 
 export type TollgateOptions = { readonly dataDir?: string; readonly env?: Record<string, string>; readonly args?: readonly string[] }
 
-/** A directory that is new gets what a first start leaves behind, and not this start's own. */
+/** A new directory is filled from the prepared one, so that this start need not set it up. */
 export async function startTollgate(options: TollgateOptions = {}): Promise<TollgateProcess> {
   const dataDir = options.dataDir ?? (await temporaryDirectory())
   await fillFromPrepared(dataDir, options.env)
@@ -126,7 +126,7 @@ export async function removeDirectory(path: string): Promise<void> {
 /** Ends a test that hangs, and is no measure of the server: a busy machine does not reach it. */
 const HOLDS_WITHIN_MS = 240_000
 
-/** Polls until the condition holds; there are no sleeps in tests. `withinMs` is for a bound that is promised. */
+/** Polls until the condition holds, as tests do not sleep. `withinMs` is for a promised bound. */
 export async function waitFor(condition: () => Promise<boolean>, withinMs = HOLDS_WITHIN_MS): Promise<void> {
   const deadline = performance.now() + withinMs
   while (!(await condition())) {

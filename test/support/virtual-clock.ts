@@ -2,7 +2,7 @@ import { type Cancel, type Clock, createClock, type InstantMs } from '../../base
 
 /** A clock that moves only when it is told to, so that a month of waiting takes a moment and goes the same way each time. */
 export type VirtualClock = Clock & {
-  /** Moves the clock and calls what falls due on the way, the earliest first. What is set meanwhile waits for the next move. */
+  /** Moves the clock and runs the timers that fall due on the way, the earliest first. Timers set meanwhile wait for the next move. */
   advance(byMs: number): void
 }
 
@@ -22,7 +22,7 @@ export function createVirtualClock(startMs: number): VirtualClock {
       nowMs += byMs
       const due = [...timers].filter(({ dueMs }) => dueMs <= nowMs).sort((a, b) => a.dueMs - b.dueMs)
       for (const timer of due) {
-        // One that was called before may have called it off.
+        // A timer that ran before may have cancelled this one.
         if (timers.delete(timer)) timer.work()
       }
     },

@@ -7,7 +7,7 @@ import { orThrow } from '../../../domain/refusal.ts'
 import type { DatabaseStores } from '../../../runtime/database-stores.ts'
 import { START } from '../database-under-test.ts'
 
-/** Puts the least that a test needs. */
+/** Puts only what a test needs. */
 export function catalogFixture(stores: DatabaseStores, tenant: () => TenantKey) {
   const putMeter = async (key: MeterKey, change: Partial<MeterDefinition> = {}) =>
     orThrow(await stores.meters.put(tenant(), key, { ...TOKENS_METER, ...change }))

@@ -18,7 +18,7 @@ export function describeStore({ session, stores, database, freshTenant, heardOf 
     const bare = (key: string, subjects: readonly string[] = []) => ({
       ...{ key: key as CustomerKey, name: null, email: null, subjects, metadata: {} },
     })
-    /** What two stores write in one transaction. */
+    /** Writes of two stores in one transaction. */
     const putBoth = async (trx: DatabaseTransaction, product = PRODUCT) => {
       const within = databaseStores(trx)
       await within.products.put(tenant, product)

@@ -1,6 +1,6 @@
 import type { TollgateProcess } from '../tollgate-process.ts'
 
-/** Each model's tokens at a price of their own, per million. */
+/** Each model's tokens have their own price, per million. */
 export const PER_MODEL_CHARGES = [
   { key: 'azure-code_input', model: 'azure-code', direction: 'input', unitAmount: '0.15' },
   { key: 'azure-code_output', model: 'azure-code', direction: 'output', unitAmount: '0.60' },
@@ -8,7 +8,7 @@ export const PER_MODEL_CHARGES = [
   { key: 'azure-conv_output', model: 'azure-conv', direction: 'output', unitAmount: '10.00' },
 ] as const
 
-/** All tokens together, per million, each tier on its own part. */
+/** All tokens together, per million, each tier pricing its own part. */
 export const GRADUATED_TIERS = [
   { upTo: '100000', unitAmount: '0' },
   { upTo: '1000000', unitAmount: '3.00' },

@@ -6,7 +6,7 @@ import { readRealTrace, type TraceRequest } from './real-trace.ts'
 
 export type TraceDelivery = 'clean' | 'hostile'
 
-/** Columns of a written trace file, as `tollgate import` takes them. */
+/** Options of `tollgate import` for the columns of a written trace file. */
 export const TRACE_IMPORT_OPTIONS = [
   ...['--type', 'llm.request', '--backfill', '--id', 'id', '--time', 'timestamp', '--customer', 'customer'],
   ...['--data', 'model,input_tokens:number,output_tokens:number'],
@@ -15,7 +15,7 @@ export const TRACE_IMPORT_OPTIONS = [
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 
-/** Writes the trace as compressed CSV in the order of delivery; the path of the file. */
+/** Writes the trace as compressed CSV in the order of delivery; returns the path of the file. */
 export async function writeTraceFile(delivery: TraceDelivery, dir: string): Promise<string> {
   const requests = delivery === 'clean' ? readRealTrace() : hostileTrace()
   const rows = requests.map(({ id, time, model, customer, inputTokens, outputTokens }) =>
@@ -36,7 +36,7 @@ export function hostileBodies(eventsPerBody: number): readonly string[] {
   return bodies
 }
 
-/** As a bad network delivers it: 3% of the requests 1 to 5 times more, the order mixed within an hour, 2% late by 1 to 5 days. */
+/** The trace as a bad network delivers it: 3% of the requests 1 to 5 times more, the order mixed within an hour, 2% late by 1 to 5 days. */
 function hostileTrace(): readonly TraceRequest[] {
   const random = createSeededRandom('hostile delivery')
   return readRealTrace()

@@ -13,7 +13,7 @@ export type TraceInvoices = {
   readonly graduated: TraceInvoice & { readonly tiers: readonly TraceTierPart[] }
 }
 
-/** By customer. Worked out from the trace and the two plans in exact decimals, with no code of the server. */
+/** Invoices by customer, computed from the trace and the two plans in exact decimals, with no code of the server. */
 export function traceInvoices(): ReadonlyMap<string, TraceInvoices> {
   const byCustomer = Map.groupBy(readRealTrace(), ({ customer }) => customer)
   return new Map(

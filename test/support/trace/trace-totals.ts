@@ -1,6 +1,6 @@
 import { readRealTrace, type TraceRequest } from './real-trace.ts'
 
-/** What the meters of `createTraceCatalog` answer about a group of requests, by meter, as decimals. */
+/** The answers of the meters of `createTraceCatalog` about a group of requests, by meter, as decimals. */
 export type TraceTotals = Readonly<Record<(typeof TRACE_METERS)[number], string>>
 
 export const TRACE_METERS = [
@@ -14,7 +14,7 @@ export const TRACE_METERS = [
   'models',
 ] as const
 
-/** Worked out from the trace alone, in whole numbers; `keyOf` names a request's group. */
+/** Computed from the trace alone, in whole numbers; `keyOf` names a request's group. */
 export function traceTotals(keyOf: (request: TraceRequest) => string): Readonly<Record<string, TraceTotals>> {
   const groups = Map.groupBy(readRealTrace(), keyOf)
   return Object.fromEntries([...groups].map(([key, requests]) => [key, totalsOf(requests)]))
