@@ -383,7 +383,7 @@ describe('POST /v1/events', () => {
     const accepted = answers.filter(({ status }) => status === 202)
     expect(accepted.length + busy.length).toBe(20)
     expect((await keptIds()).length).toBe(accepted.length * 100)
-    expect(ingest.budget.held()).toBe(0)
+    expect(ingest.room.bytes.held()).toBe(0)
     expect(await post(eventsUpTo(100))).toMatchObject({ status: 202 })
   })
 

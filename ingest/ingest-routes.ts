@@ -2,15 +2,19 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'
 import { type Static, Type } from 'typebox'
 import { Fault } from '../base/fault.ts'
+import type { TenantKey } from '../domain/identity.ts'
 import type { Principal } from '../domain/principal.ts'
-import { isRefusal, type Outcome, orThrow, type Refusal, refuse, refuseFields } from '../domain/refusal.ts'
+import { isRefusal, type Outcome, orThrow, RefusalError, refuse, refuseFields } from '../domain/refusal.ts'
 import { type HttpApp, ProblemSchema } from '../schemas/http/common.ts'
 import { refusalDetail } from '../schemas/http/refusal-answer.ts'
+import type { EventPiece } from './core/array-pieces.ts'
+import { createEventPieces, eventsOf, type WholeShape } from './core/event-pieces.ts'
 import { discardRest } from './discard-rest.ts'
 import { type Ingest, tooManyEvents } from './ingest.ts'
 import { causeOf, type IngestMode, type IngestOutcome, type RejectedEvent } from './ingest-request.ts'
-import { linePieces } from './json-lines.ts'
-import { type BodyShape, bodyKindOf, unpackedBody, utf8TextOf } from './request-body.ts'
+import { type LineRoom, linePieces } from './json-lines.ts'
+import { bodyKindOf, unpackedBody } from './request-body.ts'
+import { overloaded, ROOM_WAIT_MS_MAX, type Room, type RoomAccount, roomForDecoder } from './room.ts'
 import { WARNING_CODES, WARNING_EXAMPLES_MAX, WARNING_KINDS_MAX } from './warnings/event-warnings.ts'
 
 /** `POST /v1/events`. */
@@ -30,6 +34,7 @@ export function ingestRoutes({ ingest }: { readonly ingest: Ingest }): (app: Htt
           query: request.query as Readonly<Record<string, unknown>>,
           headers: request.headers,
           body: request.body instanceof Readable ? request.body : Readable.from([]),
+          connection: request.raw.socket,
         })
         if (outcome instanceof Fault || isRefusal(outcome)) {
           ingest.countRefusal(outcome)
@@ -63,6 +68,7 @@ type EventsRequest = {
   readonly query: Readonly<Record<string, unknown>>
   readonly headers: IncomingHttpHeaders
   readonly body: Readable
+  readonly connection: unknown
 }
 
 async function receive(ingest: Ingest, request: EventsRequest): Promise<IngestOutcome> {
@@ -70,79 +76,97 @@ async function receive(ingest: Ingest, request: EventsRequest): Promise<IngestOu
   if (isRefusal(mode)) return mode
   const kind = bodyKindOf(request.headers)
   if (isRefusal(kind)) return kind
-  const bytes = unpackedBody(request.body, request.headers, kind.coding, ingest.limits)
-  if (kind.shape === 'lines') return receiveLines(ingest, request.principal, mode, bytes)
-  return receiveWhole(ingest, request.principal, mode, bytes, kind.shape)
-}
-
-/** A JSON body is parsed whole, so that a broken one keeps nothing. */
-async function receiveWhole(
-  ingest: Ingest,
-  { tenant }: Principal,
-  mode: IngestMode,
-  bytes: AsyncIterable<Buffer>,
-  shape: Exclude<BodyShape, 'lines'>,
-): Promise<IngestOutcome> {
-  let heldBytes = 0
+  const { room, limits } = ingest
+  const { tenant, keyId } = request.principal
+  const holder = { tenant, key: keyId, connection: request.connection }
+  const isHeldWhole = kind.shape !== 'lines' || mode.isAtomic
+  const bytes = unpackedBody(
+    request.body,
+    request.headers,
+    kind.coding,
+    // A body that is larger than a request may ever hold would be refused as overloaded, sent again, and so on for ever.
+    isHeldWhole ? { ...limits, unpackedBytesMax: Math.min(limits.unpackedBytesMax, heldBytesMax(room, mode)) } : limits,
+    (decoderBytes) => roomForDecoder(room, holder, decoderBytes),
+  )
+  const account = room.bytes.open(holder)
   try {
-    const chunks: Buffer[] = []
-    for await (const chunk of bytes) {
-      if (!ingest.budget.tryTake(chunk.length)) return overloaded(ingest)
-      heldBytes += chunk.length
-      chunks.push(chunk)
-    }
-    const values = valuesOf(chunks, shape)
-    return isRefusal(values) ? values : await ingest.submit(tenant, values, mode)
-  } catch (error) {
-    return causeOf(error)
+    return kind.shape === 'lines'
+      ? await receiveLines(ingest, tenant, mode, bytes, account)
+      : await receiveWhole(ingest, tenant, mode, bytes, account, kind.shape, Number(request.headers['content-length'] ?? 0))
   } finally {
-    ingest.budget.give(heldBytes)
+    account.close()
   }
 }
 
-/** Lines are taken in pieces as they come: memory stays bounded, and a slow log slows the sender down. */
-async function receiveLines(ingest: Ingest, { tenant }: Principal, mode: IngestMode, bytes: AsyncIterable<Buffer>): Promise<IngestOutcome> {
-  const request = ingest.begin(tenant, mode)
-  const { budget, limits } = ingest
-  let stagedBytes = 0
+/** An atomic request holds its events too, until the last is judged. */
+const ATOMIC_WEIGHT = 2
+
+function heldBytesMax(room: Room, mode: IngestMode): number {
+  return Math.floor(room.bytes.eachMax / (mode.isAtomic ? ATOMIC_WEIGHT : 1))
+}
+
+/** A JSON body is looked through whole before any of it is kept, so that a broken one keeps nothing. */
+async function receiveWhole(
+  ingest: Ingest,
+  tenant: TenantKey,
+  mode: IngestMode,
+  bytes: AsyncIterable<Buffer>,
+  account: RoomAccount,
+  shape: WholeShape,
+  bytesExpected: number,
+): Promise<IngestOutcome> {
   try {
-    for await (const { values, bytes: pieceBytes } of linePieces(bytes)) {
-      if (request.events() + values.length > limits.requestEventsMax) return await request.abandon(tooManyEvents(limits.requestEventsMax))
-      if (!(await budget.take(pieceBytes, BUDGET_WAIT_MS_MAX))) return await request.abandon(overloaded(ingest))
-      // An atomic request holds all of its events until the end.
-      if (mode.isAtomic) stagedBytes += pieceBytes
-      try {
-        await request.add(values)
-      } finally {
-        if (!mode.isAtomic) void request.whenWritten().then(() => budget.give(pieceBytes))
-      }
+    const pieces = createEventPieces({ shape, eventsMax: ingest.limits.requestEventsMax, bytesExpected })
+    for await (const chunk of bytes) {
+      const shortage = account.tryTake(mode.isAtomic ? ATOMIC_WEIGHT * chunk.length : chunk.length)
+      const refusal = shortage === undefined ? pieces.add(chunk) : overloaded('bytes', shortage)
+      if (refusal !== undefined) return refusal
+    }
+    const whole = pieces.finish()
+    return isRefusal(whole) ? whole : await ingest.submit(tenant, parsedSlices(whole, shape), mode)
+  } catch (error) {
+    return causeOf(error)
+  }
+}
+
+function* parsedSlices(pieces: readonly EventPiece[], shape: WholeShape): Generator<readonly unknown[]> {
+  for (const piece of pieces) yield eventsOf(piece, shape)
+}
+
+/** Lines are taken in pieces as they come: memory stays bounded, and a slow log slows the sender down. */
+async function receiveLines(
+  ingest: Ingest,
+  tenant: TenantKey,
+  mode: IngestMode,
+  bytes: AsyncIterable<Buffer>,
+  account: RoomAccount,
+): Promise<IngestOutcome> {
+  const request = ingest.begin(tenant, mode)
+  const { requestEventsMax } = ingest.limits
+  const lines = lineRoom(account)
+  try {
+    for await (const { values, bytes: pieceBytes } of linePieces(bytes, lines)) {
+      if (request.events() + values.length > requestEventsMax) return await request.abandon(tooManyEvents(requestEventsMax))
+      if (request.events() > 0) await ingest.clock.turn()
+      // The events of an atomic request are held until its end.
+      if (mode.isAtomic && !lines.tryHold(pieceBytes)) await lines.hold(pieceBytes)
+      await request.add(values)
+      if (!mode.isAtomic) void request.whenWritten().then(() => account.give(pieceBytes))
     }
     return await request.finish()
   } catch (error) {
     return await request.abandon(causeOf(error))
-  } finally {
-    budget.give(stagedBytes)
   }
 }
 
-const BUDGET_WAIT_MS_MAX = 10_000
-
-function valuesOf(chunks: readonly Buffer[], shape: Exclude<BodyShape, 'lines'>): Outcome<readonly unknown[]> {
-  const bytes = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)
-  if (bytes.length === 0) return refuse('empty_body', {})
-  const text = utf8TextOf(bytes)
-  if (text === undefined) return refuse('invalid_utf8', { part: 'body' })
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (error) {
-    const message = error instanceof Error ? error.message.slice(0, 200).toWellFormed() : ''
-    return refuse('invalid_json', { why: 'unparsed', part: 'body', message })
+function lineRoom(account: RoomAccount): LineRoom {
+  return {
+    tryHold: (bytes) => account.tryTake(bytes) === undefined,
+    async hold(bytes) {
+      const shortage = await account.take(bytes, ROOM_WAIT_MS_MAX)
+      if (shortage !== undefined) throw new RefusalError(overloaded('bytes', shortage))
+    },
   }
-  if (Array.isArray(value)) {
-    return shape === 'object' ? refuse('invalid_json', { why: 'is_array' }) : value
-  }
-  return shape === 'array' ? refuse('invalid_json', { why: 'is_no_array' }) : [value]
 }
 
 function modeOf({ query, principal }: EventsRequest): Outcome<IngestMode> {
@@ -162,10 +186,6 @@ function flag(query: EventsRequest['query'], name: string): Outcome<boolean> {
   if (value === 'true' || value === '') return true
   const detail = `${name} is ${JSON.stringify(value).slice(0, 80)}; send true or false.`
   return refuseFields('invalid_request', [{ field: name, code: 'invalid', detail }])
-}
-
-function overloaded(ingest: Ingest): Refusal {
-  return refuse('overloaded', { heldBytes: ingest.budget.held(), heldBytesMax: ingest.limits.bytesInFlightMax })
 }
 
 const EventSchema = Type.Object(

@@ -5,9 +5,9 @@ import type { InstantMs, TenantKey } from '../domain/identity.ts'
 import type { Meter } from '../domain/metering/meter.ts'
 import { EVENT_AGE_MAX_MS, EVENT_LEAD_MAX_MS } from '../domain/metering/usage-event.ts'
 import { type Refusal, refuse } from '../domain/refusal.ts'
-import { type ByteBudget, createByteBudget } from './byte-budget.ts'
 import { causeOf, createIngestRequest, type IngestMode, type IngestOutcome, type IngestRequest, type NotTaken } from './ingest-request.ts'
 import type { RecordWriter } from './record-writer.ts'
+import { createRoom, type Room } from './room.ts'
 import { createSubjectCache, type ResolveSubjects } from './subject-cache.ts'
 import { createFamiliarCustomers, type FindSimilarCustomers } from './warnings/familiar-customers.ts'
 import { createMeterCopies } from './warnings/meter-copies.ts'
@@ -17,7 +17,7 @@ export type IngestLimits = {
   /** Of a compressed body as it comes over the wire, and of any body once unpacked. */
   readonly packedBytesMax: number
   readonly unpackedBytesMax: number
-  /** Unpacked bytes that all requests together hold until they are durable. */
+  /** Unpacked bytes that all requests together hold until they are durable. One connection may hold a quarter of them. */
   readonly bytesInFlightMax: number
   readonly subjectEntriesMax: number
 }
@@ -47,11 +47,11 @@ export type IngestOptions = {
 export type Ingest = {
   readonly limits: IngestLimits
   readonly clock: Clock
-  readonly budget: ByteBudget
+  readonly room: Room
   /** Begins a request whose events come in pieces. */
   begin(tenant: TenantKey, mode: IngestMode): IngestRequest
-  /** Takes the events of one request, all at hand; answers when they are durable. */
-  submit(tenant: TenantKey, values: readonly unknown[], mode: IngestMode): Promise<IngestOutcome>
+  /** Takes the events of one request, all at hand, slice by slice; answers when they are durable. */
+  submit(tenant: TenantKey, slices: Iterable<readonly unknown[]>, mode: IngestMode): Promise<IngestOutcome>
   /** To be called when a customer of the tenant has changed: subjects are resolved anew. */
   invalidateSubjects(tenant: TenantKey): void
   /** To be called when a meter of the tenant has changed. */
@@ -66,9 +66,9 @@ export type Ingest = {
 /** The stage between HTTP and the event log. What its answers promise is in README.md. */
 export function createIngest(options: IngestOptions): Ingest {
   const { clock, writer } = options
-  const limits = withinFlight({ ...INGEST_LIMITS, ...options.limits })
-  const budget = createByteBudget(limits.bytesInFlightMax, clock)
-  const metrics = createMetrics(options.registry, budget)
+  const limits = { ...INGEST_LIMITS, ...options.limits }
+  const room = createRoom(limits.bytesInFlightMax, clock)
+  const metrics = createMetrics(options.registry, room)
   const meters = createMeterCopies({ metersOf: options.metersOf, clock, waitMsMax: METERS_WAIT_MS_MAX })
   const familiar = createFamiliarCustomers(options.findSimilarCustomers)
   const subjects = createSubjectCache({ resolveSubjects: options.resolveSubjects, entriesMax: limits.subjectEntriesMax })
@@ -98,13 +98,17 @@ export function createIngest(options: IngestOptions): Ingest {
   return {
     limits,
     clock,
-    budget,
+    room,
     begin,
-    async submit(tenant, values, mode) {
-      if (values.length > limits.requestEventsMax) return tooManyEvents(limits.requestEventsMax)
+    async submit(tenant, slices, mode) {
       const request = begin(tenant, mode)
       try {
-        await request.add(values)
+        for (const values of slices) {
+          if (request.events() + values.length > limits.requestEventsMax)
+            return await request.abandon(tooManyEvents(limits.requestEventsMax))
+          if (request.events() > 0) await clock.turn()
+          await request.add(values)
+        }
         return await request.finish()
       } catch (error) {
         return request.abandon(causeOf(error))
@@ -121,11 +125,6 @@ export function createIngest(options: IngestOptions): Ingest {
   }
 }
 
-/** A body larger than all requests together may hold could be sent again for ever and never be taken: it is too large. */
-function withinFlight(limits: IngestLimits): IngestLimits {
-  return { ...limits, unpackedBytesMax: Math.min(limits.unpackedBytesMax, limits.bytesInFlightMax) }
-}
-
 export function tooManyEvents(eventsMax: number): Refusal {
   return refuse('too_many_events', { eventsMax })
 }
@@ -135,14 +134,22 @@ const BACKFILL_EARLIEST_MS = 0 as InstantMs
 /** The usage store keeps minutes up to 2106. */
 const BACKFILL_LATEST_MS = Date.UTC(2100, 0, 1) as InstantMs
 
-function createMetrics(registry: Registry, budget: ByteBudget) {
+function createMetrics(registry: Registry, room: Room) {
   const registers = [registry]
   new Gauge({
     name: 'tollgate_ingest_held_bytes',
     help: 'Unpacked bytes of requests received and not yet durable',
     registers,
     collect() {
-      this.set(budget.held())
+      this.set(room.bytes.held())
+    },
+  })
+  new Gauge({
+    name: 'tollgate_ingest_decoder_bytes',
+    help: 'Memory of the decoders that unpack bodies',
+    registers,
+    collect() {
+      this.set(room.decoders.held())
     },
   })
   return {

@@ -1,19 +1,33 @@
+import { isUtf8 } from 'node:buffer'
+import { createGrowingBytes } from '../base/growing-bytes.ts'
 import { refuse } from '../domain/refusal.ts'
+import { EVENT_BYTES_MAX, PIECE_BYTES } from './core/piece-bounds.ts'
 import { UnreadableEvent } from './ingest-request.ts'
-import { utf8TextOf } from './request-body.ts'
 
 /** Parsed lines in order; one that is no JSON stands there as an `UnreadableEvent`. */
 export type LinePiece = { readonly values: readonly unknown[]; readonly bytes: number }
 
-/** Of one line: data and attributes at their largest, written wastefully. */
-const LINE_BYTES_MAX = 512 * 1024
-const PIECE_BYTES = 256 * 1024
+/** Where bytes of lines are held: at once, or when there is room, which throws when there is none for long. */
+export type LineRoom = { tryHold(bytes: number): boolean; hold(bytes: number): Promise<void> }
 
-/** Cuts a stream of newline-delimited JSON into pieces of whole lines, so that a long body never stands in memory as a whole. Blank lines count for nothing. */
-export async function* linePieces(chunks: AsyncIterable<Buffer>): AsyncGenerator<LinePiece> {
-  let pending: Buffer[] = []
-  let pendingBytes = 0
+/**
+ * Cuts a stream of newline-delimited JSON into pieces of whole lines, so that a long body never stands in memory as a whole. Blank lines
+ * count for nothing. Bytes are held before they are kept; a piece's bytes are its taker's to give up.
+ */
+export async function* linePieces(chunks: AsyncIterable<Buffer>, room: LineRoom): AsyncGenerator<LinePiece> {
+  const pending = createGrowingBytes(0)
   let isSkippingLine = false
+
+  function* cut(): Generator<LinePiece> {
+    const bytes = pending.takeAll()
+    const end = bytes.lastIndexOf(NEWLINE) + 1
+    const tail = bytes.subarray(end)
+    if (end > 0) yield pieceOf(bytes.subarray(0, end))
+    isSkippingLine = tail.length > EVENT_BYTES_MAX
+    if (isSkippingLine) yield { values: [lineTooLong()], bytes: tail.length }
+    // A copy, as the tail would keep the whole piece in memory.
+    else pending.put(Buffer.from(tail))
+  }
 
   for await (const chunk of chunks) {
     let rest = chunk
@@ -23,20 +37,15 @@ export async function* linePieces(chunks: AsyncIterable<Buffer>): AsyncGenerator
       isSkippingLine = false
       rest = rest.subarray(end + 1)
     }
-    pending.push(rest)
-    pendingBytes += rest.length
-    if (pendingBytes < PIECE_BYTES) continue
-    const bytes = Buffer.concat(pending)
-    const end = bytes.lastIndexOf(NEWLINE) + 1
-    const tail = bytes.subarray(end)
-    if (end > 0) yield pieceOf(bytes.subarray(0, end))
-    isSkippingLine = tail.length > LINE_BYTES_MAX
-    if (isSkippingLine) yield { values: [lineTooLong()], bytes: 0 }
-    // A copy, as the tail would keep the whole piece in memory.
-    pending = isSkippingLine || tail.length === 0 ? [] : [Buffer.from(tail)]
-    pendingBytes = isSkippingLine ? 0 : tail.length
+    if (!room.tryHold(rest.length)) {
+      // What is whole goes on first: its room comes back when it is durable.
+      yield* cut()
+      await room.hold(rest.length)
+    }
+    pending.put(rest)
+    if (pending.length() >= PIECE_BYTES) yield* cut()
   }
-  if (pendingBytes > 0) yield pieceOf(Buffer.concat(pending))
+  if (pending.length() > 0) yield pieceOf(pending.takeAll())
 }
 
 const NEWLINE = 10
@@ -60,12 +69,17 @@ function pieceOf(bytes: Buffer): LinePiece {
   return { values, bytes: bytes.length }
 }
 
+/** The text of bytes that must be UTF-8; undefined when they are not. */
+function utf8TextOf(bytes: Buffer): string | undefined {
+  return isUtf8(bytes) ? bytes.toString('utf8') : undefined
+}
+
 function isBlank(line: string): boolean {
   return line === '' || line === '\r' || line.trim() === ''
 }
 
 function parsedLine(line: string): unknown {
-  if (line.length > LINE_BYTES_MAX) return lineTooLong()
+  if (line.length > EVENT_BYTES_MAX) return lineTooLong()
   try {
     return JSON.parse(line)
   } catch (error) {
@@ -75,5 +89,5 @@ function parsedLine(line: string): unknown {
 }
 
 function lineTooLong(): UnreadableEvent {
-  return new UnreadableEvent(refuse('event_too_large', { bytesMax: LINE_BYTES_MAX }))
+  return new UnreadableEvent(refuse('event_too_large', { bytesMax: EVENT_BYTES_MAX }))
 }

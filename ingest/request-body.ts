@@ -1,9 +1,10 @@
-import { isUtf8 } from 'node:buffer'
 import { once } from 'node:events'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable, Transform } from 'node:stream'
 import zlib from 'node:zlib'
+import { createGrowingBytes } from '../base/growing-bytes.ts'
 import { type Outcome, RefusalError, refuse } from '../domain/refusal.ts'
+import { decoderMemory, ZSTD_WINDOW_LOG_MAX } from './core/decoder-memory.ts'
 
 export type BodyShape = 'object' | 'array' | 'object_or_array' | 'lines'
 export type BodyCoding = 'identity' | 'gzip' | 'br' | 'zstd'
@@ -27,17 +28,23 @@ export function bodyKindOf(headers: IncomingHttpHeaders): Outcome<{ readonly sha
   return { shape, coding }
 }
 
-/** The body's bytes, unpacked, piece by piece. Throws a RefusalError as soon as a limit is passed, not when all is read. */
-export function unpackedBody(body: Readable, headers: IncomingHttpHeaders, coding: BodyCoding, limits: BodyLimits): AsyncGenerator<Buffer> {
+/**
+ * The body's bytes, unpacked, in chunks of at most 64 KiB. Throws a RefusalError as soon as a limit is passed, not when all is read.
+ * `makeRoom` waits until there is room for a decoder of that size, and throws when there is none.
+ */
+export function unpackedBody(
+  body: Readable,
+  headers: IncomingHttpHeaders,
+  coding: BodyCoding,
+  limits: BodyLimits,
+  makeRoom: (decoderBytes: number) => Promise<GiveRoomUp>,
+): AsyncGenerator<Buffer> {
   const declaredBytes = Number(headers['content-length'] ?? 0)
   if (coding === 'identity') return wireChunks(body, declaredBytes, limits.unpackedBytesMax)
-  return unpackedChunks(unpack(wireChunks(body, declaredBytes, limits.packedBytesMax), coding), limits.unpackedBytesMax)
+  return unpackedChunks(unpack(wireChunks(body, declaredBytes, limits.packedBytesMax), coding, makeRoom), limits.unpackedBytesMax)
 }
 
-/** The text of bytes that must be UTF-8; undefined when they are not. */
-export function utf8TextOf(bytes: Buffer): string | undefined {
-  return isUtf8(bytes) ? bytes.toString('utf8') : undefined
-}
+export type GiveRoomUp = () => void
 
 // Maps, as the caller names the key: every object has a `constructor`.
 const SHAPES: ReadonlyMap<string, BodyShape> = new Map([
@@ -55,9 +62,9 @@ const CODINGS: ReadonlyMap<string, BodyCoding> = new Map([
   ['zstd', 'zstd'],
 ])
 
-/** A zstd frame may ask its reader for a window of 128 MiB; this is what `zstd -19` needs. */
-const ZSTD_WINDOW_LOG_MAX = 23
-const UNPACK_CHUNK_BYTES = 64 * 1024
+const CHUNK_BYTES_MAX = 64 * 1024
+/** A decoder is opened when a packed body is here, or this much of it: it never waits for a sender that sends next to nothing. */
+const DECODER_HEAD_BYTES = 64 * 1024
 
 /** Leaves the request open when we stop in the middle: destroying it would cut the connection before our answer. */
 async function* wireChunks(body: Readable, declaredBytes: number, bytesMax: number): AsyncGenerator<Buffer> {
@@ -67,7 +74,7 @@ async function* wireChunks(body: Readable, declaredBytes: number, bytesMax: numb
     for await (const chunk of body.iterator({ destroyOnReturn: false })) {
       bytes += (chunk as Buffer).length
       if (bytes > bytesMax) throw new RefusalError(refuse('payload_too_large', { bytes: 'more', bytesMax }))
-      yield chunk as Buffer
+      for (let at = 0; at < (chunk as Buffer).length; at += CHUNK_BYTES_MAX) yield (chunk as Buffer).subarray(at, at + CHUNK_BYTES_MAX)
     }
   } catch (cause) {
     if (cause instanceof RefusalError) throw cause
@@ -84,15 +91,44 @@ async function* unpackedChunks(chunks: AsyncIterable<Buffer>, bytesMax: number):
   }
 }
 
-async function* unpack(packed: AsyncIterable<Buffer>, coding: Exclude<BodyCoding, 'identity'>): AsyncGenerator<Buffer> {
+async function* unpack(
+  packed: AsyncIterable<Buffer>,
+  coding: PackedCoding,
+  makeRoom: (decoderBytes: number) => Promise<GiveRoomUp>,
+): AsyncGenerator<Buffer> {
+  const chunks = packed[Symbol.asyncIterator]()
+  const head = await headOf(chunks)
+  try {
+    const giveRoomUp = await makeRoom(decoderMemory(coding, head))
+    try {
+      yield* decoded(head, chunks, coding)
+    } finally {
+      giveRoomUp()
+    }
+  } finally {
+    // Not awaited: it would wait for a chunk that the sender may never send.
+    void chunks.return?.(undefined)
+  }
+}
+
+async function headOf(chunks: AsyncIterator<Buffer>): Promise<Buffer> {
+  const head = createGrowingBytes(0)
+  while (head.length() < DECODER_HEAD_BYTES) {
+    const next = await chunks.next()
+    if (next.done === true) break
+    head.put(next.value)
+  }
+  return head.takeAll()
+}
+
+async function* decoded(head: Buffer, rest: AsyncIterator<Buffer>, coding: PackedCoding): AsyncGenerator<Buffer> {
   const decoder = createDecoder(coding)
   const stopping = new AbortController()
   let packedBytes = 0
   let wireError: unknown
   async function feed(): Promise<void> {
     try {
-      for await (const chunk of packed) {
-        if (stopping.signal.aborted) return
+      for (let chunk: Buffer | undefined = head; chunk !== undefined && !stopping.signal.aborted; chunk = (await rest.next()).value) {
         packedBytes += chunk.length
         if (!decoder.write(chunk)) await once(decoder, 'drain', { signal: stopping.signal })
       }
@@ -120,15 +156,20 @@ async function* unpack(packed: AsyncIterable<Buffer>, coding: Exclude<BodyCoding
   }
 }
 
-function createDecoder(coding: Exclude<BodyCoding, 'identity'>): Transform {
+type PackedCoding = Exclude<BodyCoding, 'identity'>
+
+function createDecoder(coding: PackedCoding): Transform {
   switch (coding) {
     case 'gzip':
-      return zlib.createGunzip({ chunkSize: UNPACK_CHUNK_BYTES })
+      return zlib.createGunzip({ chunkSize: CHUNK_BYTES_MAX })
     case 'br':
-      return zlib.createBrotliDecompress({ chunkSize: UNPACK_CHUNK_BYTES })
+      return zlib.createBrotliDecompress({
+        chunkSize: CHUNK_BYTES_MAX,
+        params: { [zlib.constants.BROTLI_DECODER_PARAM_LARGE_WINDOW]: 0 },
+      })
     case 'zstd':
       return zlib.createZstdDecompress({
-        chunkSize: UNPACK_CHUNK_BYTES,
+        chunkSize: CHUNK_BYTES_MAX,
         params: { [zlib.constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG_MAX },
       })
   }

@@ -63,8 +63,8 @@ export const SETTINGS = {
   pendingBytesMax: wholeNumber(
     'TOLLGATE_PENDING_BYTES_MAX',
     134_217_728,
-    { min: 1_048_576, max: 8_589_934_592 },
-    'Most bytes of events received and not yet durable; above it requests are refused for now',
+    { min: 16_777_216, max: 8_589_934_592 },
+    'Most bytes of events received and not yet durable; one tenant may hold half of them, a key a third, a connection a quarter',
   ),
   stalledAfterMs: wholeNumber(
     'TOLLGATE_STALLED_AFTER_MS',

@@ -120,7 +120,7 @@ describe('a refusal is answered', () => {
     },
     {
       name: 'never as 503 when a part was kept',
-      refusal: { ...refuse('overloaded', { heldBytes: 1, heldBytesMax: 1 }), kept: { kept: 3, events: 4 } },
+      refusal: { ...refuse('overloaded', { bound: 'bytes', per: 'key', held: 1, limit: 1 }), kept: { kept: 3, events: 4 } },
       answer: { code: 'overloaded', status: 500, detail: expect.stringContaining('3 of the 4 events read before that') },
     },
   ])('$name', ({ refusal, answer }) => {

@@ -7,9 +7,9 @@ const EVENT_REFUSALS_OF_ONE = {
     detail: ({ value }: { value: string }) => `The event is ${value}, not a JSON object. Send {"id", "type", "customer", "data"}.`,
   },
   event_too_large: {
-    ...event('A line is too long.', 'Send what is metered, and a link to the rest.'),
+    ...event('An event has too many bytes.', 'Send what is metered, and a link to the rest.'),
     detail: ({ bytesMax }: { bytesMax: number }) =>
-      `The line has more than ${bytesMax} bytes. Send what is metered, and a link to the rest.`,
+      `The event has more than ${bytesMax} bytes as JSON. Send what is metered, and a link to the rest.`,
   },
   missing_id: { ...event('An event has no id.', 'Give each its own.'), detail: sayMissing },
   missing_type: { ...event('An event has no type.', 'Send the type that meters select it by.'), detail: sayMissing },
@@ -153,11 +153,11 @@ const EVENT_REFUSALS_OF_REQUEST = {
   },
   overloaded: {
     status: 503,
-    means: 'Requests under way hold as much memory as they may. Nothing of this one was kept.',
+    means:
+      'Requests under way hold as much memory as they may, all together or those of the tenant, the key or the connection. Nothing of this one was kept.',
     next: 'Send it again after `Retry-After`.',
     retryAfterSeconds: 1,
-    detail: ({ heldBytes, heldBytesMax }: { heldBytes: number; heldBytesMax: number }) =>
-      `Requests under way hold ${heldBytes} bytes of at most ${heldBytesMax}. Nothing of this request was kept; send it again after Retry-After.`,
+    detail: sayOverloaded,
   },
 } satisfies RefusalRows
 
@@ -171,6 +171,12 @@ type MissingText = { readonly field: string; readonly isEmpty: boolean; readonly
 type InvalidText = { readonly field: string; readonly value: string; readonly charactersMax: number }
 type LongText = InvalidText & { readonly characters: number }
 type OutOfTime = { readonly time: string; readonly limitMs: number }
+type Overloaded = {
+  readonly bound: 'bytes' | 'decoder_bytes'
+  readonly per: 'server' | 'tenant' | 'key' | 'connection'
+  readonly held: number
+  readonly limit: number
+}
 type InvalidEvents = { readonly events: number; readonly rejected: number; readonly firstIndex: number; readonly isAtomic: boolean }
 
 const KEY_RULE = 'A key has 1 to 128 of A-Z a-z 0-9 . _ : @ / + -'
@@ -200,6 +206,12 @@ function sayTooLarge(field: string): (size: { readonly bytes: number; readonly b
 
 function sayOutOfTime(side: string, { time, limitMs }: OutOfTime): string {
   return `time ${time} is ${side} ${new Date(limitMs).toISOString()}, the limit now. Correct it, or send it with ?backfill=true and an admin key.`
+}
+
+function sayOverloaded({ bound, per, held, limit }: Overloaded): string {
+  const whose = per === 'server' ? 'Requests under way' : `Requests under way of this ${per}`
+  const what = bound === 'bytes' ? 'bytes' : 'bytes for unpacking'
+  return `${whose} hold ${held} ${what}, and may hold ${limit} as long as others hold theirs. Nothing of this request was kept; send it again after Retry-After.`
 }
 
 function sayInvalidEvents({ events, rejected, firstIndex, isAtomic }: InvalidEvents, shown: readonly FieldProblem[]): string {

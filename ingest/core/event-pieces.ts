@@ -1,0 +1,78 @@
+import { isUtf8 } from 'node:buffer'
+import { createGrowingBytes } from '../../base/growing-bytes.ts'
+import { type Refusal, RefusalError, refuse } from '../../domain/refusal.ts'
+import { UnreadableEvent } from '../ingest-request.ts'
+import type { BodyShape } from '../request-body.ts'
+import { createArrayPieces, type EventPiece, type EventPieces } from './array-pieces.ts'
+import { EVENT_BYTES_MAX, PIECE_BYTES } from './piece-bounds.ts'
+
+export type WholeShape = Exclude<BodyShape, 'lines'>
+
+/**
+ * Cuts a JSON body into pieces while it comes in. Up to 256 KiB it stays whole: the parser is bounded by that. Beyond, it must be an array,
+ * and a scan finds the ends of its events, counts them, and tells whether it is JSON, so that nothing is parsed, and nothing kept, of a
+ * body that is broken or too large at its end.
+ */
+export function createEventPieces(options: {
+  readonly shape: WholeShape
+  readonly eventsMax: number
+  /** As the headers say; 0 when they do not. */
+  readonly bytesExpected: number
+}): EventPieces {
+  const { shape, eventsMax } = options
+  const start = createGrowingBytes(Math.min(options.bytesExpected, PIECE_BYTES))
+  let array: EventPieces | null = null
+  let startBytesMax = PIECE_BYTES
+
+  /** What stands at the beginning decides how it goes on. */
+  function goOn(): Refusal | undefined {
+    if (startBytesMax === EVENT_BYTES_MAX) return refuse('payload_too_large', { bytes: 'more', bytesMax: EVENT_BYTES_MAX })
+    startBytesMax = EVENT_BYTES_MAX
+    const bytes = start.takeAll()
+    const isArray = bytes.find((byte) => !BLANKS.includes(byte)) === OPEN_BRACKET
+    if (isArray && shape === 'object') return refuse('invalid_json', { why: 'is_array' })
+    if (!isArray && shape === 'array') return refuse('invalid_json', { why: 'is_no_array' })
+    if (!isArray) return add(bytes)
+    array = createArrayPieces(eventsMax)
+    return array.add(bytes)
+  }
+
+  function add(chunk: Buffer): Refusal | undefined {
+    if (array !== null) return array.add(chunk)
+    start.put(chunk)
+    return start.length() > startBytesMax ? goOn() : undefined
+  }
+
+  return {
+    add,
+    finish() {
+      if (array !== null) return array.finish()
+      return start.length() === 0 ? refuse('empty_body', {}) : [{ kind: 'body', bytes: start.takeAll() }]
+    },
+  }
+}
+
+const OPEN_BRACKET = 0x5b
+const BLANKS: readonly number[] = [0x20, 0x09, 0x0a, 0x0d]
+
+/** The events of a piece, not judged yet. Throws a RefusalError when a body that was not looked through is no JSON, or not of its shape. */
+export function eventsOf(piece: EventPiece, shape: WholeShape): readonly unknown[] {
+  if (piece.kind === 'too_large') return [new UnreadableEvent(refuse('event_too_large', { bytesMax: EVENT_BYTES_MAX }))]
+  const { bytes } = piece
+  if (piece.kind === 'body' && !isUtf8(bytes)) throw new RefusalError(refuse('invalid_utf8', { part: 'body' }))
+  const value = parsedJson(bytes.toString('utf8'))
+  if (Array.isArray(value) && piece.kind === 'body' && shape === 'object')
+    throw new RefusalError(refuse('invalid_json', { why: 'is_array' }))
+  if (Array.isArray(value)) return value
+  if (shape === 'array') throw new RefusalError(refuse('invalid_json', { why: 'is_no_array' }))
+  return [value]
+}
+
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    const message = error instanceof Error ? error.message.slice(0, 200).toWellFormed() : ''
+    throw new RefusalError(refuse('invalid_json', { why: 'unparsed', part: 'body', message }))
+  }
+}

@@ -1,0 +1,45 @@
+import type { Clock } from '../base/clock.ts'
+import { type BudgetAccount, createSharedBudget, type SharedBudget, type Shortage } from '../base/shared-budget.ts'
+import { type Refusal, RefusalError, refuse } from '../domain/refusal.ts'
+import { DECODER_MEMORY_MAX } from './core/decoder-memory.ts'
+
+/** Whose requests share the memory of ingest: each tenant's, key's and connection's share is its own. */
+export type RequestHolder = { readonly tenant: string; readonly key: string; readonly connection: unknown }
+export type RoomLevel = keyof RequestHolder
+
+/** Memory that requests of events may hold, bounded over all of them and shared. */
+export type Room = {
+  /** Unpacked bytes received and not yet durable. */
+  readonly bytes: SharedBudget<RoomLevel>
+  /** Memory of open decoders. */
+  readonly decoders: SharedBudget<RoomLevel>
+}
+
+const LEVELS = ['tenant', 'key', 'connection'] as const
+/** The largest decoder there is can always be had by who holds none. */
+export const DECODER_BYTES_MAX = (LEVELS.length + 1) * DECODER_MEMORY_MAX
+/** Requests that wait for room, of each kind. */
+export const WAITERS_MAX = 1_024
+export const ROOM_WAIT_MS_MAX = 10_000
+
+export function createRoom(bytesMax: number, clock: Pick<Clock, 'after'>): Room {
+  return {
+    bytes: createSharedBudget({ unitsMax: bytesMax, levels: LEVELS, waitersMax: WAITERS_MAX, clock }),
+    decoders: createSharedBudget({ unitsMax: DECODER_BYTES_MAX, levels: LEVELS, waitersMax: WAITERS_MAX, clock }),
+  }
+}
+
+/** Waits for room for a decoder; resolves to what gives it up, and throws `overloaded`. */
+export async function roomForDecoder({ decoders }: Room, holder: RequestHolder, bytes: number): Promise<() => void> {
+  const account = decoders.open(holder)
+  const shortage = await account.take(bytes, ROOM_WAIT_MS_MAX)
+  if (shortage === undefined) return account.close
+  account.close()
+  throw new RefusalError(overloaded('decoder_bytes', shortage))
+}
+
+export function overloaded(bound: 'bytes' | 'decoder_bytes', { per, held, limit }: Shortage<RoomLevel>): Refusal {
+  return refuse('overloaded', { bound, per, held, limit })
+}
+
+export type RoomAccount = BudgetAccount<RoomLevel>
