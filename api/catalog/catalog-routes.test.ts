@@ -489,6 +489,61 @@ describe('the catalog over HTTP', () => {
       expect(await ok('GET', '/v1/subscriptions?customer=globex')).toEqual({ data: [], nextCursor: null })
     })
 
+    test('a second one to the same product is refused unless it says so', async () => {
+      await ok('PUT', '/v1/customers/double', {})
+      const wanted = { customer: 'double', plan: 'pro' }
+      const { id } = await ok('POST', '/v1/subscriptions', wanted)
+      const second = await call('POST', '/v1/subscriptions', wanted)
+      expect(second).toMatchObject({ status: 409, body: { code: 'already_subscribed', detail: expect.stringContaining(`${id}`) } })
+      expect((await call('POST', '/v1/subscriptions', { ...wanted, allowSeveral: true })).status).toBe(201)
+    })
+
+    test('an id of your own may be sent again, and is the subscription from then on', async () => {
+      await ok('PUT', '/v1/customers/named', {})
+      const wanted = { id: 'order/7:a', customer: 'named', plan: 'pro' }
+      const first = await call('POST', '/v1/subscriptions', wanted)
+      expect(await call('POST', '/v1/subscriptions', wanted)).toEqual(first)
+      expect(await ok('GET', '/v1/subscriptions/order%2F7:a')).toEqual(first.body)
+      expect(await call('POST', '/v1/subscriptions', { ...wanted, customer: 'acme' })).toMatchObject({
+        status: 409,
+        body: { code: 'subscription_id_taken' },
+      })
+    })
+
+    test('a plan in another currency is no change', async () => {
+      await ok('PUT', '/v1/customers/payer', {})
+      await ok('PUT', '/v1/plans/dollars', { ...plan(), name: 'Dollars', currency: 'USD' })
+      const { id } = await ok('POST', '/v1/subscriptions', { customer: 'payer', plan: 'pro' })
+      for (const at of ['now', 'periodEnd']) {
+        expect(await call('POST', `/v1/subscriptions/${id}/change`, { plan: 'dollars', at })).toMatchObject({
+          status: 409,
+          body: { code: 'currency_mismatch', detail: expect.stringMatching(/USD.*EUR/) },
+        })
+      }
+    })
+
+    test('ends at an instant to come, and runs on when that is taken back', async () => {
+      await ok('PUT', '/v1/customers/leaver', {})
+      const { id } = await ok('POST', '/v1/subscriptions', { customer: 'leaver', plan: 'pro' })
+      const url = `/v1/subscriptions/${id}`
+      const endAt = new Date(nowMs + 5_000).toISOString()
+      expect(await ok('POST', `${url}/cancel`, { at: endAt })).toMatchObject({ status: 'canceled', endAt })
+      expect(await ok('POST', `${url}/uncancel`)).toMatchObject({ status: 'active', endAt: null })
+      await expectRefused('POST', `${url}/cancel`, { at: new Date(nowMs - 1).toISOString() }, 'end_in_past', /now or later/)
+      await expectRefused('POST', `${url}/cancel`, { at: 'soon' }, 'invalid_request', /at.*soon/)
+      await ok('POST', `${url}/cancel`, { at: 'now' })
+      expect(await call('POST', `${url}/uncancel`)).toMatchObject({ status: 409, body: { code: 'subscription_over' } })
+    })
+
+    test('begins no later than an event of the same second', async () => {
+      await ok('PUT', '/v1/customers/prompt', {})
+      const startAt = '2026-01-15T02:06:16.397Z'
+      expect(await ok('POST', '/v1/subscriptions', { customer: 'prompt', plan: 'pro', startAt })).toMatchObject({
+        startAt: '2026-01-15T02:06:16.000Z',
+        anchor: '2026-01-15T02:06:16.000Z',
+      })
+    })
+
     test('an Idempotency-Key makes one of many', async () => {
       await ok('PUT', '/v1/customers/once', {})
       const subscribe = (plan: string) => call('POST', '/v1/subscriptions', { customer: 'once', plan }, { 'idempotency-key': 'k1' })
@@ -511,9 +566,12 @@ describe('the catalog over HTTP', () => {
     test.each([
       ['GET', ''],
       ['POST', '/cancel'],
+      ['POST', '/uncancel'],
       ['POST', '/change'],
     ] as const)('%s %s of an unknown subscription is 404', async (method, suffix) => {
-      const body = { GET: undefined, '/cancel': { at: 'now' }, '/change': { plan: 'pro', at: 'now' } }[suffix === '' ? 'GET' : suffix]
+      const body = { GET: undefined, '/uncancel': undefined, '/cancel': { at: 'now' }, '/change': { plan: 'pro', at: 'now' } }[
+        suffix === '' ? 'GET' : suffix
+      ]
       expect(await call(method, `/v1/subscriptions/sub_none${suffix}`, body)).toMatchObject({
         status: 404,
         body: { code: 'unknown_subscription' },

@@ -5,6 +5,7 @@ import type { Clock } from '../../base/clock.ts'
 import { invariant } from '../../base/invariant.ts'
 import type { PlanVersion } from '../../domain/catalog/plan.ts'
 import {
+  type ChangeMoment,
   cancelSubscription,
   changeInstant,
   changePlan,
@@ -12,6 +13,7 @@ import {
   type Subscription,
   subscriptionPeriodAt,
   subscriptionStatus,
+  uncancelSubscription,
 } from '../../domain/catalog/subscription.ts'
 import type { CustomerKey, InstantMs, PlanKey, SubscriptionId, TenantKey } from '../../domain/identity.ts'
 import { isRefusal, type Outcome, orThrow, refuse, refuseField } from '../../domain/refusal.ts'
@@ -52,13 +54,17 @@ export function subscriptionRoutes(deps: SubscriptionRoutesDeps): (app: HttpApp)
       { config: { scope: 'manage', isIdempotent: true }, schema: CREATE_SUBSCRIPTION },
       async (request, reply) => {
         const { tenant } = request.principal
-        const { customer, plan, startAt, anchor } = request.body
-        const startMs = startAt === undefined ? clock.now() : orThrow(parseInstant(startAt, 'startAt'))
-        const anchorMs = anchor === undefined ? startMs : orThrow(parseInstant(anchor, 'anchor'))
+        const { id, customer, plan, startAt, anchor, allowSeveral: allowsSeveral } = request.body
         const on = orThrow((await plans.get(tenant, plan as PlanKey)) ?? unknownPlan(plan))
         const terms = orThrow(readSubscriptionTerms(request.body, on))
-        const wanted = { customer: customer as CustomerKey, plan: plan as PlanKey, startMs, anchorMs, ...terms }
-        const subscription = orThrow(await subscriptions.create(tenant, wanted))
+        const subscription = orThrow(
+          await subscriptions.create(tenant, {
+            ...{ id: id as SubscriptionId | undefined, customer: customer as CustomerKey, plan: plan as PlanKey, allowsSeveral },
+            startMs: startAt === undefined ? undefined : orThrow(parseInstant(startAt, 'startAt')),
+            anchorMs: anchor === undefined ? undefined : orThrow(parseInstant(anchor, 'anchor')),
+            ...terms,
+          }),
+        )
         return reply.code(201).send(await changed(tenant, subscription))
       },
     )
@@ -86,13 +92,21 @@ export function subscriptionRoutes(deps: SubscriptionRoutesDeps): (app: HttpApp)
       const { tenant } = request.principal
       const id = request.params.id as SubscriptionId
       const nowMs = clock.now()
+      const end = orThrow(readEnd(request.body.at))
       const canceled = await subscriptions.update(tenant, id, (subscription, planVersions) => {
-        const atMs = changeInstant(subscription, intervalIn(planVersions, subscription, nowMs), request.body.at, nowMs)
+        const interval = intervalIn(planVersions, subscription, nowMs)
+        const atMs = typeof end === 'number' ? endInstant(subscription, end, nowMs) : changeInstant(subscription, interval, end, nowMs)
         if (isRefusal(atMs)) return atMs
         const ended = cancelSubscription(subscription, atMs)
         return request.body.invoice === 'now' ? { ...ended, endInvoiceNow: true } : ended
       })
       return await changed(tenant, orThrow(orThrow(canceled) ?? refuse('unknown_subscription', { subscription: id })))
+    })
+    app.post('/v1/subscriptions/:id/uncancel', { config: { scope: 'manage' }, schema: UNCANCEL_SUBSCRIPTION }, async (request) => {
+      const { tenant } = request.principal
+      const id = request.params.id as SubscriptionId
+      const running = await subscriptions.update(tenant, id, (subscription) => uncancelSubscription(subscription, clock.now()))
+      return await changed(tenant, orThrow(orThrow(running) ?? refuse('unknown_subscription', { subscription: id })))
     })
     app.post('/v1/subscriptions/:id/change', { config: { scope: 'manage' }, schema: CHANGE_SUBSCRIPTION }, async (request) => {
       const { tenant } = request.principal
@@ -120,6 +134,8 @@ const CREATE_SUBSCRIPTION = {
   ...TAGS,
   operationId: 'createSubscription',
   summary: 'Subscribe a customer to the latest version of a plan',
+  description:
+    'A second one to the same product at the same time is refused unless it says `allowSeveral`. With an `id` of your own it may be repeated.',
   body: SubscriptionInputSchema,
   response: { 201: SubscriptionSchema, ...REFUSALS },
 }
@@ -140,10 +156,18 @@ const LIST_SUBSCRIPTIONS = {
 const CANCEL_SUBSCRIPTION = {
   ...TAGS,
   operationId: 'cancelSubscription',
-  summary: 'End a subscription now or with its billing period',
-  description: 'May be repeated; an end once set never moves later.',
+  summary: 'End a subscription now, with its billing period, or at an instant to come',
+  description: 'May be repeated; an end once set never moves later, unless it is taken back with `/uncancel` first.',
   params: SubscriptionParamsSchema,
   body: CancelInputSchema,
+  response: { 200: SubscriptionSchema, ...REFUSALS },
+}
+const UNCANCEL_SUBSCRIPTION = {
+  ...TAGS,
+  operationId: 'uncancelSubscription',
+  summary: 'Let a subscription run on that was to end',
+  description: 'May be repeated. Changes of plan that the cancellation has dropped do not come back. What is over stays over.',
+  params: SubscriptionParamsSchema,
   response: { 200: SubscriptionSchema, ...REFUSALS },
 }
 const CHANGE_SUBSCRIPTION = {
@@ -162,6 +186,16 @@ async function intervalOf(plans: Pick<PlanStore, 'get'>, tenant: TenantKey, { pl
   const version = await plans.get(tenant, plan, planVersion)
   invariant(version !== null, `version ${planVersion} of plan ${plan} is kept as a subscription is on it`)
   return version.interval
+}
+
+/** `now`, `periodEnd`, or an instant. */
+function readEnd(at: string): Outcome<ChangeMoment | InstantMs> {
+  return at === 'now' || at === 'periodEnd' ? at : parseInstant(at, 'at')
+}
+
+/** An end in the past would take back what may have been billed. */
+function endInstant({ id }: Subscription, atMs: InstantMs, nowMs: InstantMs): Outcome<InstantMs> {
+  return atMs < nowMs ? refuse('end_in_past', { subscription: id, atMs, nowMs }) : atMs
 }
 
 function intervalIn(planVersions: readonly PlanVersion[], subscription: Subscription, atMs: InstantMs): PlanInterval {

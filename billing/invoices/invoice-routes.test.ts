@@ -133,7 +133,9 @@ describe('the upcoming invoice', () => {
     const entitlements: Entitlement[] = []
     const version = { plan: plan as PlanKey, product: 'ai' as ProductKey, name: plan, currency: 'USD', interval: 'month' as const }
     orThrow(await stores.plans.put(TENANT, { ...version, baseFee: change.baseFee ?? null, charges, entitlements }))
-    return orThrow(await stores.subscriptions.create(TENANT, { customer: ACME, plan: plan as PlanKey, startMs: START, anchorMs: START })).id
+    return orThrow(
+      await stores.subscriptions.create(TENANT, { customer: ACME, plan: plan as PlanKey, startMs: START, allowsSeveral: true }),
+    ).id
   }
   const invoice = async (id: SubscriptionId, query = '') => {
     queries.length = 0

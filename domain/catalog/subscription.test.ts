@@ -10,6 +10,7 @@ import {
   phaseAt,
   type Subscription,
   subscriptionStatus,
+  uncancelSubscription,
 } from './subscription.ts'
 
 const at = (ms: number) => ms as InstantMs
@@ -52,6 +53,22 @@ describe('the instant of a change', () => {
 
   test('a plan that bills once has no period end', () => {
     expect(changeInstant(subscription(), 'once', 'periodEnd', START)).toMatchObject({ code: 'no_period_end' })
+  })
+})
+
+describe('uncancelling', () => {
+  test.each([
+    { title: 'one that runs on is left', endMs: null, nowMs: START + 10, ends: null },
+    { title: 'an end to come is taken back', endMs: START + 20, nowMs: START + 10, ends: null },
+    { title: 'an end of one that has not begun is taken back', endMs: START + 20, nowMs: START - 10, ends: null },
+  ])('$title', ({ endMs, nowMs, ends }) => {
+    const canceled = endMs === null ? subscription() : cancelSubscription(subscription(), at(endMs))
+    const running = orThrow(uncancelSubscription(canceled, at(nowMs)))
+    expect([running.endMs, running.phases.at(-1)?.endMs]).toEqual([ends, ends])
+  })
+
+  test.each([START + 20, START + 21])('what is over stays over', (nowMs) => {
+    expect(uncancelSubscription(cancelSubscription(subscription(), at(START + 20)), at(nowMs))).toMatchObject({ code: 'subscription_over' })
   })
 })
 

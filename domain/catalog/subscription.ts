@@ -73,6 +73,16 @@ export function anchorAt({ anchorMs, phases }: Subscription, atMs: InstantMs): I
   return phases.findLast((phase) => phase.startMs <= atMs && phase.anchorMs !== undefined)?.anchorMs ?? anchorMs
 }
 
+/**
+ * Subscriptions begin on whole seconds: many senders give times in seconds, and an event sent after the start must not fall
+ * before it.
+ */
+export function startOfSecond(atMs: InstantMs): InstantMs {
+  return (atMs - (atMs % SECOND_MS)) as InstantMs
+}
+
+const SECOND_MS = 1_000
+
 /** `now`, or the end of the current billing period; never before the subscription starts. */
 export type ChangeMoment = 'now' | 'periodEnd'
 
@@ -93,6 +103,15 @@ export function cancelSubscription(subscription: Subscription, atMs: InstantMs):
   const endMs = Math.max(Math.min(atMs, subscription.endMs ?? atMs), subscription.startMs) as InstantMs
   const begun = subscription.phases.filter(({ startMs }, index) => index === 0 || startMs < endMs)
   return { ...subscription, endMs, phases: endingLast(begun, endMs) }
+}
+
+/** Takes back an end that has not come. Changes of plan that the cancellation has dropped do not come back. */
+export function uncancelSubscription(subscription: Subscription, nowMs: InstantMs): Outcome<Subscription> {
+  const { endInvoiceNow: _ended, ...running } = subscription
+  const { id, endMs, phases } = subscription
+  if (endMs === null) return subscription
+  if (subscriptionStatus(subscription, nowMs) === 'ended') return refuse('subscription_over', { subscription: id, endMs })
+  return { ...running, endMs: null, phases: endingLast(phases, null) }
 }
 
 /** More changes of plan than this are a misuse of subscriptions. */

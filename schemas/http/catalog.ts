@@ -18,7 +18,7 @@ const TextSchema = Type.String({ maxLength: 2_048 })
 
 export const KeyParamsSchema = Type.Object({ key: KeySchema })
 export const SubscriptionParamsSchema = Type.Object({
-  id: Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$', description: 'Made by the server' }),
+  id: { ...KeySchema, description: 'Made by the server, or by whoever made the subscription' },
 })
 export const PageQuerySchema = ListQuerySchema
 /** Refusals of the catalog's routes. */
@@ -240,19 +240,26 @@ export const CustomerSchema = Type.Object({
 
 export const SubscriptionInputSchema = Type.Object(
   {
+    id: Type.Optional({ ...KeySchema, description: 'Of your own: the same id again answers the subscription that there is' }),
     customer: KeySchema,
     plan: KeySchema,
-    startAt: Type.Optional({ ...InstantSchema, description: 'Now when absent; may be past or to come' }),
+    startAt: Type.Optional({ ...InstantSchema, description: 'Now when absent; may be past or to come. Begins on a whole second' }),
     anchor: Type.Optional({ ...InstantSchema, description: 'Billing and reset periods count from here; the start when absent' }),
     ...SUBSCRIPTION_BILLING,
+    allowSeveral: Type.Optional(Type.Boolean({ description: 'May run beside another subscription of the customer to the same product' })),
   },
   CLOSED,
 )
 const MomentSchema = OneOf(['now', 'periodEnd'])
+const EndSchema = Type.String({
+  pattern: '^(now|periodEnd|[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt].{1,40})$',
+  description: '`now`, `periodEnd`, or an ISO 8601 instant to come',
+  examples: ['periodEnd'],
+})
 const InvoiceMomentSchema = Type.Enum(['next', 'now'], {
   description: 'When fees of the change are billed: with the next document (default), or by one of their own',
 })
-export const CancelInputSchema = Type.Object({ at: MomentSchema, invoice: Type.Optional(InvoiceMomentSchema) }, CLOSED)
+export const CancelInputSchema = Type.Object({ at: EndSchema, invoice: Type.Optional(InvoiceMomentSchema) }, CLOSED)
 export const ChangeInputSchema = Type.Object(
   {
     plan: KeySchema,

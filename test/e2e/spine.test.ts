@@ -45,9 +45,9 @@ describe('from an event posted over HTTP to a priced balance', () => {
     await removeDirectory(tollgate.dataDir)
   })
 
-  const subscribe = async (customer: string) => {
+  const subscribe = async (customer: string, more: object = {}) => {
     await tollgate.ok('PUT', `/v1/customers/${customer}`, { subjects: [`${customer}-user`] })
-    return await tollgate.ok<{ id: string }>('POST', '/v1/subscriptions', { customer, plan: 'pro' })
+    return await tollgate.ok<{ id: string }>('POST', '/v1/subscriptions', { customer, plan: 'pro', ...more })
   }
   const balance = (customer: string, feature: string) => tollgate.ok<Balance>('GET', `/v1/customers/${customer}/balances/${feature}`)
   const decide = (customer: string, feature: string, quantity?: string) =>
@@ -118,7 +118,7 @@ describe('from an event posted over HTTP to a priced balance', () => {
 
   test('two subscriptions to one feature add up, a cancelled one stops counting', async () => {
     await subscribe('twice')
-    const second = await subscribe('twice')
+    const second = await subscribe('twice', { allowSeveral: true })
     expect(await balance('twice', 'runs')).toMatchObject({ limit: '6' })
     await tollgate.ok('POST', `/v1/subscriptions/${second.id}/cancel`, { at: 'now' })
     expect(await balance('twice', 'runs')).toMatchObject({ limit: '3' })
@@ -211,6 +211,7 @@ const CONTRACT_ROUTES = [
   'GET /v1/subscriptions/{id}',
   'GET /v1/subscriptions',
   'POST /v1/subscriptions/{id}/cancel',
+  'POST /v1/subscriptions/{id}/uncancel',
   'POST /v1/subscriptions/{id}/change',
   'GET /v1/subscriptions/{id}/upcoming-invoice',
   'GET /v1/customers/{key}/balances',

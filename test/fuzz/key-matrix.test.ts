@@ -108,7 +108,7 @@ test("another tenant's key reads nothing and changes nothing, on any route", asy
 test('an Idempotency-Key belongs to its tenant', async () => {
   const headers = { 'idempotency-key': 'same-of-both' }
   const own = { authorization: `Bearer ${tollgate.adminKey}`, ...headers }
-  const body = { customer: 'acme', plan: 'pro' }
+  const body = { customer: 'acme', plan: 'pro', allowSeveral: true }
   expect((await tollgate.call('POST', '/v1/subscriptions', body, own)).status).toBe(201)
   const other = await tollgate.call('POST', '/v1/subscriptions', body, { authorization: `Bearer ${otherKey}`, ...headers })
   expect(other.body).toMatchObject({ status: 400, code: expect.stringMatching(/^unknown_/) })

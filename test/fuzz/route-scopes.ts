@@ -190,7 +190,7 @@ export const ROUTE_SCOPES: readonly RouteRow[] = [
   {
     route: 'POST /v1/subscriptions',
     scope: 'manage',
-    request: at('/v1/subscriptions', { customer: 'acme', plan: 'pro' }),
+    request: at('/v1/subscriptions', { customer: 'acme', plan: 'pro', allowSeveral: true }),
     own: 201,
     ofOther: 400,
   },
@@ -200,6 +200,13 @@ export const ROUTE_SCOPES: readonly RouteRow[] = [
     request: ({ subscription }) => ({ path: `/v1/subscriptions/${subscription}/change`, body: { plan: 'pro', at: 'periodEnd' } }),
     own: 200,
     ofOther: 400,
+  },
+  {
+    route: 'POST /v1/subscriptions/{id}/uncancel',
+    scope: 'manage',
+    request: ({ subscription }) => ({ path: `/v1/subscriptions/${subscription}/uncancel` }),
+    own: 200,
+    ofOther: 404,
   },
   {
     route: 'POST /v1/subscriptions/{id}/cancel',

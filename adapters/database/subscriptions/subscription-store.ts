@@ -1,30 +1,44 @@
-import { type Kysely, type Selectable, sql } from 'kysely'
+import { type ColumnType, type Kysely, type Selectable, sql, type Transaction } from 'kysely'
+import { invariant } from '../../../base/invariant.ts'
 import type { PlanVersion } from '../../../domain/catalog/plan.ts'
-import type { Subscription } from '../../../domain/catalog/subscription.ts'
-import type { CustomerKey, InstantMs, PlanKey, SubscriptionId, TenantKey } from '../../../domain/identity.ts'
-import { isRefusal, type Outcome, refuse, refuseField } from '../../../domain/refusal.ts'
+import { addedStretches, productStretches } from '../../../domain/catalog/product-stretches.ts'
+import { type Subscription, startOfSecond } from '../../../domain/catalog/subscription.ts'
+import type { CustomerKey, InstantMs, PlanKey, ProductKey, SubscriptionId, TenantKey } from '../../../domain/identity.ts'
+import { isRefusal, type Outcome, type Refusal, refuse, refuseField } from '../../../domain/refusal.ts'
 import type { DatabaseSession, DatabaseTables, Json } from '../database-session.ts'
 import { keyAfter, type Page, type PageRequest, pageOf } from '../page.ts'
 import { planVersionOf } from '../plans/plan-store.ts'
 import { createRecordId } from '../record-id.ts'
+import { refuseSecondToProduct, startAfterOthers } from './one-per-product.ts'
 
 export type SubscriptionStore = {
-  /** Starts on the plan's latest version. Refuses `unknown_customer`, `unknown_plan`, `too_many_subscriptions`. */
-  create(
-    tenant: TenantKey,
-    wanted: Pick<Subscription, 'customer' | 'startMs' | 'anchorMs' | 'timezone' | 'commitment' | 'coupons'> & { readonly plan: PlanKey },
-  ): Promise<Outcome<Subscription>>
+  /**
+   * Starts on the plan's latest version, at the beginning of the second. An id that exists answers its subscription if it was
+   * made of the same. Refuses `unknown_customer`, `unknown_plan`, `already_subscribed`, `subscription_id_taken`, `too_many_subscriptions`.
+   */
+  create(tenant: TenantKey, wanted: WantedSubscription): Promise<Outcome<Subscription>>
   get(tenant: TenantKey, id: SubscriptionId): Promise<Subscription | null>
   list(tenant: TenantKey, filter: { customer?: CustomerKey }, page: PageRequest): Promise<Page<Subscription>>
   /**
    * Replaces phases and end by the answer of `decide`, given the subscription and the plan versions of its phases; no other
-   * change comes between. Null when there is no such subscription.
+   * change comes between. Refuses `already_subscribed` like `create`. Null when there is no such subscription.
    */
   update(
     tenant: TenantKey,
     id: SubscriptionId,
     decide: (subscription: Subscription, planVersions: readonly PlanVersion[]) => Outcome<Subscription>,
   ): Promise<Outcome<Subscription | null>>
+}
+
+export type WantedSubscription = Pick<Subscription, 'customer' | 'timezone' | 'commitment' | 'coupons'> & {
+  readonly plan: PlanKey
+  /** Made here when undefined. */
+  readonly id?: SubscriptionId | undefined
+  /** Now when undefined. */
+  readonly startMs?: InstantMs | undefined
+  /** The start when undefined. */
+  readonly anchorMs?: InstantMs | undefined
+  readonly allowsSeveral?: boolean | undefined
 }
 
 declare module '../database-session.ts' {
@@ -37,6 +51,7 @@ declare module '../database-session.ts' {
       anchor_at: Date
       end_at: Date | null
       billing: Json<SubscriptionBilling>
+      allows_several: ColumnType<boolean, boolean | undefined, never>
     }
     subscription_phases: {
       tenant: string
@@ -66,8 +81,9 @@ export const OPEN_SUBSCRIPTIONS_MAX = 100
 
 export function sqlSubscriptionStore(session: DatabaseSession): SubscriptionStore {
   return {
-    create: (tenant, { customer, plan, startMs, anchorMs, ...billing }) =>
+    create: (tenant, { id, customer, plan, allowsSeveral, ...wanted }) =>
       session.write(async ({ db, announce }) => {
+        const { startMs: givenStartMs, anchorMs: givenAnchorMs, ...billing } = wanted
         const owner = await db
           .selectFrom('customers')
           .select('key')
@@ -76,11 +92,19 @@ export function sqlSubscriptionStore(session: DatabaseSession): SubscriptionStor
           .forNoKeyUpdate()
           .executeTakeFirst()
         if (owner === undefined) return refuseField('customer', refuse('unknown_customer', { customer }))
+        const existing = id === undefined ? null : await selectSubscription(db, tenant, id)
+        if (existing !== null) return sameOrRefused(existing, { customer, plan, ...wanted })
         const version = await db
           .selectFrom('plans')
-          .select('latest_version')
-          .where('tenant', '=', tenant)
-          .where('key', '=', plan)
+          .innerJoin('plan_versions', (join) =>
+            join
+              .onRef('plan_versions.tenant', '=', 'plans.tenant')
+              .onRef('plan_versions.plan', '=', 'plans.key')
+              .onRef('plan_versions.version', '=', 'plans.latest_version'),
+          )
+          .select(['plan_versions.version', 'plan_versions.product'])
+          .where('plans.tenant', '=', tenant)
+          .where('plans.key', '=', plan)
           .executeTakeFirst()
         if (version === undefined) return refuseField('plan', refuse('unknown_plan', { plan }))
         const nowMs = session.clock.now()
@@ -94,32 +118,46 @@ export function sqlSubscriptionStore(session: DatabaseSession): SubscriptionStor
         if (Number(open) >= OPEN_SUBSCRIPTIONS_MAX) {
           return refuse('too_many_subscriptions', { customer, open: Number(open), openMax: OPEN_SUBSCRIPTIONS_MAX })
         }
+        const product = version.product as ProductKey
+        const wantedMs = givenStartMs ?? nowMs
+        const startMs = await startAfterOthers(db, { tenant, customer, product }, { secondMs: startOfSecond(wantedMs), wantedMs })
+        const anchorMs = givenAnchorMs ?? startMs
         const subscription: Subscription = {
-          id: createRecordId('sub', nowMs, session.randomBytes) as SubscriptionId,
+          id: id ?? (createRecordId('sub', nowMs, session.randomBytes) as SubscriptionId),
           customer,
           startMs,
           anchorMs,
           endMs: null,
           ...billing,
-          phases: [{ plan, planVersion: version.latest_version, startMs, endMs: null }],
+          phases: [{ plan, planVersion: version.version, startMs, endMs: null }],
         }
-        await db
+        if (allowsSeveral !== true) {
+          const stretches = productStretches(subscription, [{ plan, ...version, product }], nowMs)
+          const second = await refuseSecondToProduct(db, { tenant, customer, except: subscription.id }, stretches)
+          if (second !== null) return second
+        }
+        const inserted = await db
           .insertInto('subscriptions')
           .values({
             ...{ tenant, id: subscription.id, customer, start_at: new Date(startMs), anchor_at: new Date(anchorMs), end_at: null },
             billing: billingOf(subscription),
+            allows_several: allowsSeveral,
           })
-          .execute()
+          .onConflict((conflict) => conflict.doNothing())
+          .returning('id')
+          .executeTakeFirst()
+        if (inserted === undefined) {
+          // Another customer has taken the id at the same time.
+          const other = await selectSubscription(db, tenant, subscription.id)
+          invariant(other !== null, 'a subscription stands in the way of one with its id')
+          return sameOrRefused(other, { customer, plan, ...wanted })
+        }
         await insertPhases(db, tenant, subscription)
         announce({ tenant, topic: 'subscriptions', key: customer })
         return subscription
       }),
 
-    get: (tenant, id) =>
-      session.snapshot(async (db) => {
-        const row = await db.selectFrom('subscriptions').selectAll().where('tenant', '=', tenant).where('id', '=', id).executeTakeFirst()
-        return row === undefined ? null : ((await withPhases(db, tenant, [row]))[0] ?? null)
-      }),
+    get: (tenant, id) => session.snapshot((db) => selectSubscription(db, tenant, id)),
 
     list: (tenant, filter, page) =>
       session.snapshot(async (db) => {
@@ -151,6 +189,8 @@ export function sqlSubscriptionStore(session: DatabaseSession): SubscriptionStor
         const planVersions = await planVersionsOf(db, tenant, subscriptions)
         const decided = subscriptions.map((subscription) => decide(subscription, planVersions))[0] ?? null
         if (decided === null || isRefusal(decided)) return decided
+        const second = row.allows_several ? null : await refuseSecondAfterChange(db, tenant, subscriptions, decided)
+        if (second !== null) return second
         const end_at = decided.endMs === null ? null : new Date(decided.endMs)
         await db
           .updateTable('subscriptions')
@@ -198,6 +238,40 @@ export async function withPhases(
       ...(phase.invoice_now && { invoiceNow: true }),
     })),
   }))
+}
+
+async function selectSubscription(db: Kysely<DatabaseTables>, tenant: TenantKey, id: SubscriptionId): Promise<Subscription | null> {
+  const row = await db.selectFrom('subscriptions').selectAll().where('tenant', '=', tenant).where('id', '=', id).executeTakeFirst()
+  return row === undefined ? null : ((await withPhases(db, tenant, [row]))[0] ?? null)
+}
+
+/** Only where the change gives a product in a time in which the subscription did not give it: what stands doubled may still be cancelled. */
+async function refuseSecondAfterChange(
+  db: Transaction<DatabaseTables>,
+  tenant: TenantKey,
+  [before]: readonly Subscription[],
+  after: Subscription,
+): Promise<Refusal | null> {
+  if (before === undefined) return null
+  const planVersions = await planVersionsOf(db, tenant, [before, after])
+  const [given, wanted] = [before, after].map((each) => productStretches(each, planVersions, each.startMs))
+  const added = addedStretches(given ?? [], wanted ?? [])
+  if (added.length === 0) return null
+  const { customer, id } = after
+  await db.selectFrom('customers').select('key').where('tenant', '=', tenant).where('key', '=', customer).forNoKeyUpdate().execute()
+  return await refuseSecondToProduct(db, { tenant, customer, except: id }, added)
+}
+
+/** What was left to default the first time is not compared. */
+function sameOrRefused(existing: Subscription, { customer, plan, startMs, anchorMs }: WantedSubscription): Outcome<Subscription> {
+  const madeOn = existing.phases[0]?.plan
+  const isSame =
+    existing.customer === customer &&
+    madeOn === plan &&
+    (startMs === undefined || startOfSecond(startMs) === startOfSecond(existing.startMs)) &&
+    (anchorMs === undefined || anchorMs === existing.anchorMs)
+  if (isSame) return existing
+  return refuse('subscription_id_taken', { subscription: existing.id, customer: existing.customer, plan: madeOn ?? plan })
 }
 
 /** Every version that a phase of these names. */

@@ -21,7 +21,7 @@ export function catalogFixture(stores: DatabaseStores, tenant: () => TenantKey) 
         customer: customer as CustomerKey,
         plan: PRO.plan,
         startMs: startMs as InstantMs,
-        anchorMs: startMs as InstantMs,
+        allowsSeveral: true,
       }),
     )
   const withPlan = async () => {

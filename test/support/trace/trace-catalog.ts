@@ -69,7 +69,7 @@ export async function subscribeTraceCustomers(tollgate: TollgateProcess, custome
   const subscriptions = new Map<string, { perModel: string; graduated: string }>()
   for (const customer of customers) {
     const subscribe = (plan: string) =>
-      tollgate.ok<{ id: string }>('POST', '/v1/subscriptions', { customer, plan, startAt: '2023-11-01T00:00:00Z' })
+      tollgate.ok<{ id: string }>('POST', '/v1/subscriptions', { customer, plan, startAt: '2023-11-01T00:00:00Z', allowSeveral: true })
     const perModel = await subscribe('tokens_per_model')
     const graduated = await subscribe('graduated_total_tokens')
     subscriptions.set(customer, { perModel: perModel.id, graduated: graduated.id })
