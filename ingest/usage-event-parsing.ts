@@ -3,7 +3,7 @@ import { findJsonDefect, holdsLoneSurrogate } from '../domain/metering/json-defe
 import { EVENT_TYPE_CHARS_MAX, type UsageEvent } from '../domain/metering/usage-event.ts'
 import { RESERVED_TYPE_PREFIX, USAGE_REPORT_SOURCE } from '../domain/metering/usage-report.ts'
 import { isRefusal, type Outcome, type Refusal, refuse } from '../domain/refusal.ts'
-import { parseEventTime } from './event-time.ts'
+import { parseInstantText } from '../domain/time/instant-text.ts'
 
 export type ParseContext = {
   /** The time of an event that brings none. */
@@ -109,7 +109,7 @@ function customerFrom(customer: unknown, subject: unknown, context: ParseContext
 
 function timeFrom(time: unknown, context: ParseContext): InstantMs | Refusal {
   if (time === undefined) return context.receivedAtMs
-  const occurredAtMs = typeof time === 'string' ? parseEventTime(time) : undefined
+  const occurredAtMs = typeof time === 'string' ? parseInstantText(time) : undefined
   if (occurredAtMs === undefined) {
     return refuse('invalid_time', { field: 'time', value: shown(time), of: 'event' })
   }

@@ -1,15 +1,8 @@
-import { DateTime } from 'luxon'
-import {
-  DATE_TIME_END_MS,
-  type EventScan,
-  type UsageQuery,
-  type UsageRow,
-  type UsageStore,
-  type UsageWindow,
-} from '../adapters/usage-store/usage-store.ts'
+import { type EventScan, storedInstantMs, type UsageQuery, type UsageRow, type UsageStore } from '../adapters/usage-store/usage-store.ts'
 import type { CustomerKey, InstantMs, Period } from '../domain/identity.ts'
 import type { DimensionFilter } from '../domain/metering/dimension-filter.ts'
 import type { Meter } from '../domain/metering/meter.ts'
+import { type CalendarWindow, type WindowRun, windowRuns, windowStartIn } from '../domain/time/calendar-windows.ts'
 import { MINUTE_MS } from '../domain/time/durations.ts'
 import { countedEvents } from './counted-events.ts'
 import { minuteOf } from './position-cut.ts'
@@ -23,8 +16,8 @@ export type CalendarUsageRequest = {
   readonly fromMs: InstantMs
   readonly toMs: InstantMs
   /** Undefined: one row per group. */
-  readonly window?: UsageWindow
-  /** IANA name; decides where hours, days and months begin. */
+  readonly window?: CalendarWindow
+  /** IANA name; decides where hours, days, weeks and months begin. */
   readonly timezone?: string
   /** 'customer' and names of dimensions. */
   readonly groupBy: readonly string[]
@@ -41,7 +34,11 @@ export async function readCalendarUsage(
   meter: Meter,
   request: CalendarUsageRequest,
 ): Promise<readonly UsageRow[]> {
-  const { fromMs, toMs, groupBy, rowsMax } = request
+  const { groupBy, rowsMax } = request
+  const fromMs = storedInstantMs(request.fromMs)
+  const toMs = storedInstantMs(request.toMs)
+  if (fromMs >= toMs) return []
+  const windows = request.window === undefined ? undefined : windowRuns(request.window, request.timezone ?? 'UTC', fromMs, toMs)
   const wholeFromMs = Math.ceil(fromMs / MINUTE_MS) * MINUTE_MS
   const wholeToMs = Math.floor(toMs / MINUTE_MS) * MINUTE_MS
   const hasWhole = wholeFromMs < wholeToMs
@@ -53,17 +50,25 @@ export async function readCalendarUsage(
           [wholeToMs, toMs],
         ]
   const edges = cut.flatMap(([startMs, endMs]) => (startMs < endMs ? [{ startMs: startMs as InstantMs, endMs: endMs as InstantMs }] : []))
-  const whole = hasWhole ? await usageStore.usage(windowQuery(meter, request, wholeFromMs, wholeToMs)) : []
-  const rest = await tallyEdges(usageStore, meter, request, edges)
+  const whole = hasWhole ? await usageStore.usage(windowQuery(meter, request, windows, wholeFromMs, wholeToMs)) : []
+  const rest = await tallyEdges(usageStore, meter, request, windows, edges)
   if (rest.length === 0) return whole
   const rows = mergeUsageRows([...whole, ...rest], groupBy)
   refuseTooManyRows(rows.length, rowsMax)
   return [...rows].sort((a, b) => compareGroups(a, b, groupBy))
 }
 
-function windowQuery(meter: Meter, request: CalendarUsageRequest, fromMs: number, toMs: number): UsageQuery {
+function windowQuery(
+  meter: Meter,
+  { customers, groupBy, filter, rowsMax }: CalendarUsageRequest,
+  windows: readonly WindowRun[] | undefined,
+  fromMs: number,
+  toMs: number,
+): UsageQuery {
   return {
-    ...request,
+    ...(customers === undefined ? {} : { customers }),
+    ...(windows === undefined ? {} : { windows }),
+    ...{ groupBy, filter, rowsMax },
     tenant: meter.tenant,
     meter: meter.key,
     revision: meter.revision,
@@ -76,10 +81,11 @@ function windowQuery(meter: Meter, request: CalendarUsageRequest, fromMs: number
 async function tallyEdges(
   usageStore: Pick<UsageStore, 'scanEvents'>,
   meter: Meter,
-  { customers, window, timezone, groupBy, filter, rowsMax }: CalendarUsageRequest,
+  { customers, groupBy, filter, rowsMax }: CalendarUsageRequest,
+  windows: readonly WindowRun[] | undefined,
   edges: readonly Period[],
 ): Promise<readonly UsageRow[]> {
-  const windowStartOf = window === undefined ? undefined : (instantMs: InstantMs) => calendarWindowStart(instantMs, window, timezone)
+  const windowStartOf = windows === undefined ? undefined : (instantMs: InstantMs) => windowStartIn(windows, instantMs)
   const tally = createUsageTally(meter, { groupBy, windowStartOf, rowsMax })
   const isWithin = (instantMs: InstantMs) => edges.some(({ startMs, endMs }) => instantMs >= startMs && instantMs < endMs)
   for (const scan of edgeScans(edges, customers)) {
@@ -95,21 +101,7 @@ function edgeScans(edges: readonly Period[], customers: readonly CustomerKey[] |
   if (customers === undefined) return edges.map(({ startMs, endMs }) => ({ fromMs: startMs, toMs: endMs }))
   if (edges.length === 0) return []
   const starts = new Set(edges.map(({ startMs }) => minuteOf(startMs)))
-  // No event lies outside the times that the store can keep.
-  const stored = [...starts].filter((startMs) => startMs >= 0 && startMs < DATE_TIME_END_MS)
-  return [{ minutes: customers.flatMap((customer) => stored.map((startMs) => ({ customer, startMs }))) }]
-}
-
-function calendarWindowStart(instantMs: InstantMs, window: UsageWindow, timezone = 'UTC'): InstantMs {
-  if (window === 'minute') return minuteOf(instantMs)
-  return DateTime.fromMillis(instantMs, { zone: timezone }).startOf(window).toMillis() as InstantMs
-}
-
-/** The end of the window that starts here. */
-export function calendarWindowEnd(windowStartMs: InstantMs, window: UsageWindow, timezone = 'UTC'): InstantMs {
-  // A day ends where the next one starts, which after a skipped midnight is not 24 local hours later.
-  const next = DateTime.fromMillis(windowStartMs, { zone: timezone }).plus({ [window]: 1 })
-  return (window === 'day' || window === 'month' ? next.startOf(window) : next).toMillis() as InstantMs
+  return [{ minutes: customers.flatMap((customer) => [...starts].map((startMs) => ({ customer, startMs }))) }]
 }
 
 /** The order in which the store answers: by window, then by group. */

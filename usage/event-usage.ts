@@ -1,5 +1,5 @@
-import { DATE_TIME_END_MS, type UsageRow, type UsageStore } from '../adapters/usage-store/usage-store.ts'
-import type { InstantMs, Offset, Partition } from '../domain/identity.ts'
+import { storedInstantMs, type UsageRow, type UsageStore } from '../adapters/usage-store/usage-store.ts'
+import type { Offset, Partition } from '../domain/identity.ts'
 import { countedEvents } from './counted-events.ts'
 import type { CustomerPeriod, UsageShape } from './period-usage.ts'
 import { createUsageTally } from './usage-tally.ts'
@@ -23,8 +23,8 @@ export async function readEventUsage(
   )
   const scan = {
     ...{ partition, toOffset, customers: [...byCustomer.keys()] },
-    fromMs: storedMs(Math.min(...asked.map(({ period }) => period.startMs))),
-    toMs: storedMs(Math.max(...asked.map(({ period }) => period.endMs))),
+    fromMs: storedInstantMs(Math.min(...asked.map(({ period }) => period.startMs))),
+    toMs: storedInstantMs(Math.max(...asked.map(({ period }) => period.endMs))),
   }
   for await (const counted of countedEvents(usageStore, shape, scan)) {
     const { customer, occurredAtMs } = counted.event
@@ -33,8 +33,4 @@ export async function readEventUsage(
     }
   }
   return tallies.map((tally) => tally.rows())
-}
-
-function storedMs(instantMs: number): InstantMs {
-  return Math.max(0, Math.min(instantMs, DATE_TIME_END_MS)) as InstantMs
 }

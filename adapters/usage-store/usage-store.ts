@@ -2,6 +2,7 @@ import type { CustomerKey, InstantMs, MeterKey, Offset, Partition, Period, Tenan
 import type { Aggregation } from '../../domain/metering/meter.ts'
 import type { Aggregate } from '../../domain/metering/metering.ts'
 import type { UsageEvent } from '../../domain/metering/usage-event.ts'
+import type { WindowRun } from '../../domain/time/calendar-windows.ts'
 
 /** Place of an event: `index` counts within its record. Order of the log = order of (offset, index) in one partition. */
 export type EventPosition = { readonly partition: Partition; readonly offset: Offset; readonly index: number }
@@ -40,6 +41,11 @@ export const BACKFILL_CHUNK_BASE = 2 ** 48
 /** Event times end here, in 2106, as seconds since 1970 have 32 bits. */
 export const DATE_TIME_END_MS = 2 ** 32 * 1000
 
+/** The nearest instant that an event can be stored under: a bound before or beyond all of them holds the same. */
+export function storedInstantMs(instantMs: number): InstantMs {
+  return Math.max(0, Math.min(instantMs, DATE_TIME_END_MS)) as InstantMs
+}
+
 /** Events encoded for the store; only the store that encoded them can read them. */
 export type EncodedEvents = { readonly rows: number }
 
@@ -73,8 +79,6 @@ export type MeterActivation = {
   readonly backfilled: boolean
 }
 
-export type UsageWindow = 'minute' | 'hour' | 'day' | 'month'
-
 /** `fromMs` and `toMs` are whole minutes; half-open. */
 export type UsageQuery = {
   readonly tenant: TenantKey
@@ -86,10 +90,11 @@ export type UsageQuery = {
   readonly customers?: readonly CustomerKey[]
   readonly fromMs: InstantMs
   readonly toMs: InstantMs
-  /** Undefined: one row per group. */
-  readonly window?: UsageWindow
-  /** IANA name, for day and month; default UTC. */
-  readonly timezone?: string
+  /**
+   * Windows of the calendar that hold all of the time asked for, as instants: the store knows no zones. Undefined: one row
+   * per group.
+   */
+  readonly windows?: readonly WindowRun[]
   /** 'customer' or a dimension of the meter. */
   readonly groupBy: readonly string[]
   readonly filter: Readonly<Record<string, readonly string[]>>
@@ -97,7 +102,7 @@ export type UsageQuery = {
   readonly rowsMax: number
 }
 
-/** Merged over chunks. `windowStartMs` is null when the query had no window. */
+/** Merged over chunks. `windowStartMs` is null when the query had no windows. */
 export type UsageRow = {
   readonly windowStartMs: InstantMs | null
   readonly customer: CustomerKey | null

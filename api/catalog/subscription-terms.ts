@@ -3,7 +3,7 @@ import { currencyOf, parseMoney } from '../../domain/billing/money.ts'
 import type { PlanVersion } from '../../domain/catalog/plan.ts'
 import type { Commitment, Subscription } from '../../domain/catalog/subscription.ts'
 import { isRefusal, type Outcome, refuse, refuseField, refuseFields } from '../../domain/refusal.ts'
-import { isTimeZone } from '../../domain/time/calendar.ts'
+import { findTimeZone } from '../../domain/time/time-zone.ts'
 import type { SubscriptionInputSchema } from '../../schemas/http/catalog.ts'
 import { instantJson, parseInstant } from '../../schemas/http/instants.ts'
 
@@ -15,7 +15,7 @@ export function readSubscriptionTerms(
   { timezone, commitment, coupons }: SubscriptionInput,
   plan: Pick<PlanVersion, 'currency'>,
 ): Outcome<SubscriptionTerms> {
-  if (timezone !== undefined && !isTimeZone(timezone)) {
+  if (timezone !== undefined && findTimeZone(timezone) === null) {
     const detail = `timezone must be a name of the IANA database such as Europe/Berlin, was ${timezone}`
     return refuseFields('unknown_timezone', [{ field: 'timezone', code: 'unknown_timezone', detail }])
   }

@@ -7,6 +7,7 @@ import { UNREADABLE_REASONS, type Unreadable } from '../../domain/metering/compi
 import type { Meter } from '../../domain/metering/meter.ts'
 import { readMeterValue } from '../../domain/metering/metering.ts'
 import { type Outcome, orThrow, RefusalError, refuse } from '../../domain/refusal.ts'
+import { timeZone } from '../../domain/time/time-zone.ts'
 import {
   DecimalSchema,
   type HttpApp,
@@ -16,6 +17,8 @@ import {
   PageSchema,
   ProblemSchema,
 } from '../../schemas/http/common.ts'
+import { BoundSchema } from '../../schemas/http/instants.ts'
+import { parseTimeRange } from './time-range.ts'
 
 export type EventRoutesDeps = {
   readonly meters: Pick<MeterStore, 'ofTenant'>
@@ -90,8 +93,8 @@ const LIST_SCHEMA = {
   querystring: Type.Object({
     customer: Type.Optional(KeySchema),
     type: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
-    from: Type.Optional({ ...InstantSchema, description: 'Event time, inclusive' }),
-    to: Type.Optional({ ...InstantSchema, description: 'Event time, exclusive' }),
+    from: Type.Optional(BoundSchema('Event time, inclusive; a date is its start in UTC')),
+    to: Type.Optional(BoundSchema('Event time, exclusive; a date is its start in UTC')),
     ...ListQuerySchema.properties,
   }),
   response: { 200: PageSchema(EventSchema), 400: ProblemSchema, 503: ProblemSchema },
@@ -111,13 +114,14 @@ const GET_SCHEMA = {
 
 type EventFilter = { readonly customer?: string; readonly type?: string; readonly from?: string; readonly to?: string }
 
-function filterOf(tenant: TenantKey, { customer, type, from, to }: EventFilter): Omit<EventQuery, 'limit'> {
+function filterOf(tenant: TenantKey, { customer, type, ...range }: EventFilter): Omit<EventQuery, 'limit'> {
+  const { fromMs, toMs } = orThrow(parseTimeRange(range, timeZone('UTC'), { fromMs: undefined, toMs: undefined }))
   return {
     tenant,
     ...(customer === undefined ? {} : { customer: customer as CustomerKey }),
     ...(type === undefined ? {} : { type }),
-    ...(from === undefined ? {} : { fromMs: Date.parse(from) as InstantMs }),
-    ...(to === undefined ? {} : { toMs: Date.parse(to) as InstantMs }),
+    ...(fromMs === undefined ? {} : { fromMs }),
+    ...(toMs === undefined ? {} : { toMs }),
   }
 }
 

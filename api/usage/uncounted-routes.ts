@@ -6,8 +6,10 @@ import type { CustomerKey, InstantMs } from '../../domain/identity.ts'
 import { UNREADABLE_REASONS } from '../../domain/metering/compiled-meter.ts'
 import { EVENT_AGE_MAX_MS, EVENT_LEAD_MAX_MS } from '../../domain/metering/usage-event.ts'
 import { orThrow } from '../../domain/refusal.ts'
+import { timeZone } from '../../domain/time/time-zone.ts'
 import { type HttpApp, InstantSchema, KeySchema, ProblemSchema } from '../../schemas/http/common.ts'
-import { instantJson, parseInstant } from '../../schemas/http/instants.ts'
+import { BoundSchema, instantJson, parseBound } from '../../schemas/http/instants.ts'
+import { parseTimeRange } from './time-range.ts'
 import { createUncountedEvents, UNCOUNTED_SAMPLES_MAX } from './uncounted-events.ts'
 
 export type UncountedRoutesDeps = {
@@ -21,13 +23,16 @@ export function uncountedRoutes({ meters, usageStore, clock }: UncountedRoutesDe
   return async (app) => {
     app.get('/v1/events/uncounted', { config: { scope: 'read' }, schema: SCHEMA }, async (request) => {
       const { tenant } = request.principal
-      const { customer, from, to } = request.query
-      const toMs = to === undefined ? ((clock.now() + EVENT_LEAD_MAX_MS) as InstantMs) : orThrow(parseInstant(to, 'to'))
-      const fromMs = from === undefined ? ((toMs - EVENT_AGE_MAX_MS - EVENT_LEAD_MAX_MS) as InstantMs) : orThrow(parseInstant(from, 'from'))
+      const { customer, to } = request.query
+      const utc = timeZone('UTC')
+      const latestMs = (clock.now() + EVENT_LEAD_MAX_MS) as InstantMs
+      const endMs = to === undefined ? latestMs : orThrow(parseBound(to, 'to', utc))
+      const earliestMs = (endMs - EVENT_AGE_MAX_MS - EVENT_LEAD_MAX_MS) as InstantMs
+      const range = orThrow(parseTimeRange(request.query, utc, { fromMs: earliestMs, toMs: latestMs }))
       const uncounted = createUncountedEvents(await meters.ofTenant(tenant))
       const customers = customer === undefined ? {} : { customers: [customer as CustomerKey] }
       let eventsRead = 0
-      for await (const events of usageStore.scanEvents({ tenant, ...customers, fromMs, toMs })) {
+      for await (const events of usageStore.scanEvents({ tenant, ...customers, ...range })) {
         for (const event of events.slice(0, EVENTS_READ_MAX - eventsRead)) uncounted.add(event)
         eventsRead += events.length
         if (eventsRead > EVENTS_READ_MAX) break
@@ -52,8 +57,8 @@ const SCHEMA = {
   operationId: 'listUncountedEvents',
   querystring: Type.Object({
     customer: Type.Optional(KeySchema),
-    from: Type.Optional({ ...InstantSchema, description: 'Event time, inclusive; by default 35 days before to' }),
-    to: Type.Optional({ ...InstantSchema, description: 'Event time, exclusive; by default an hour ahead' }),
+    from: Type.Optional(BoundSchema('Event time, inclusive; a date is its start in UTC; by default 35 days before to')),
+    to: Type.Optional(BoundSchema('Event time, exclusive; a date is its start in UTC; by default an hour ahead')),
   }),
   response: {
     200: Type.Object({

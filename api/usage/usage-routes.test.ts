@@ -24,11 +24,13 @@ import {
   readMeterValue,
 } from '../../domain/metering/metering.ts'
 import { orThrow } from '../../domain/refusal.ts'
+import { CALENDAR_WINDOWS, calendarWindowAt } from '../../domain/time/calendar-windows.ts'
 import { type DatabaseStores, databaseStores } from '../../runtime/database-stores.ts'
 import { createHttpApp } from '../../runtime/http/http-app.ts'
 import { systemClock } from '../../runtime/system-clock.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { inLongRun } from '../../test/support/long-run.ts'
+import { sampledZones } from '../../test/support/time-zones.ts'
 import { createCompleteUntil } from '../../usage/complete-until.ts'
 import { createUsageReader, type UsageReader } from '../../usage/usage-reader.ts'
 import { eventRoutes } from './event-routes.ts'
@@ -148,7 +150,10 @@ describe('usage and events over HTTP', () => {
     { query: 'from=2026-03-02T00:00:00Z&to=2026-03-02T00:00:00Z', field: 'from', code: 'empty_range' },
     { query: 'from=2026-05-01T00:00:00Z', field: 'from', code: 'empty_range' },
     { query: 'from=yesterday', field: 'from' },
-    { query: 'window=week', field: 'window' },
+    { query: 'window=fortnight', field: 'window' },
+    { query: 'from=2026-02-29', field: 'from' },
+    { query: 'timezone=SystemV/PST8', field: 'timezone', code: 'unknown_timezone' },
+    { query: 'timezone=PST', field: 'timezone', code: 'unknown_timezone' },
     { query: 'timezone=Mars/Olympus', field: 'timezone', code: 'unknown_timezone' },
     { query: 'timezone=%2B02:00', field: 'timezone', code: 'unknown_timezone' },
     { query: 'groupBy=model,color', field: 'groupBy', code: 'unknown_dimension' },
@@ -303,6 +308,76 @@ describe('usage and events over HTTP', () => {
   ])('$url is $status $code', async ({ url, status, code }) => {
     expect(await get(url)).toMatchObject({ status, body: { code } })
   })
+
+  describe('windows where the engine and the process have, or had, other clocks', () => {
+    beforeAll(async () => {
+      await makeMeter('z', 'sum', 'z')
+      await count(CLOCK_EVENTS)
+    })
+
+    test.each([
+      {
+        what: 'British Columbia no longer goes back',
+        query: 'customer=van&window=day&timezone=America/Vancouver&from=2026-11-18T00:00:00Z&to=2026-11-22T00:00:00Z',
+        rows: ['2026-11-19T07:00 2026-11-20T07:00 1', '2026-11-20T07:00 2026-11-21T07:00 1'],
+      },
+      {
+        what: 'an end inside a minute moves nothing',
+        query: 'customer=van&window=day&timezone=America/Vancouver&from=2026-11-18T00:00:00Z&to=2026-11-20T07:30:45Z',
+        rows: ['2026-11-19T07:00 2026-11-20T07:00 1', '2026-11-20T07:00 2026-11-21T07:00 1'],
+      },
+      {
+        what: 'hours after a jump of half an hour',
+        query: 'customer=lhi&window=hour&timezone=Australia/Lord_Howe&from=2026-10-03T00:00:00Z&to=2026-10-05T00:00:00Z',
+        rows: ['2026-10-03T16:00 2026-10-03T17:00 1', '2026-10-03T17:00 2026-10-03T18:00 1'],
+      },
+      {
+        what: 'the same whatever cuts the time',
+        query: 'customer=lhi&window=hour&timezone=Australia/Lord_Howe&from=2026-10-03T16:39:30Z&to=2026-10-03T17:10:30.500Z',
+        rows: ['2026-10-03T16:00 2026-10-03T17:00 1', '2026-10-03T17:00 2026-10-03T18:00 1'],
+      },
+      {
+        what: 'weeks begin on Monday, and a date is its start in the zone',
+        query: 'customer=van&window=week&timezone=America/Vancouver&from=2026-11-16&to=2026-11-20',
+        rows: ['2026-11-16T07:00 2026-11-23T07:00 1'],
+      },
+      {
+        what: 'decades of hours',
+        query: 'customer=van&window=hour&timezone=America/Vancouver&from=1970-01-01&to=2106-01-01',
+        rows: ['2026-11-20T06:00 2026-11-20T07:00 1', '2026-11-20T07:00 2026-11-20T08:00 1'],
+      },
+    ])('$what', async ({ query, rows }) => {
+      const { status, body } = await usage('z', query)
+      const shown = body.data.map((row: Record<string, string>) =>
+        [row.windowStart?.slice(0, 16), row.windowEnd?.slice(0, 16), row.value].join(' '),
+      )
+      expect({ status, shown }).toEqual({ status: 200, shown: rows })
+    })
+
+    test('in any zone each event lies in one window, its own, whatever cuts the time', async () => {
+      const zones = sampledZones(inLongRun(Number.POSITIVE_INFINITY, 10))
+      const bound = fc
+        .tuple(fc.constantFrom(...CLOCK_EVENTS), fc.integer({ min: -86_400_000, max: 86_400_000 }), fc.boolean())
+        .map(([stored, ms, isNear]) => stored.occurredAtMs + (isNear ? ms % 90_000 : ms))
+      await fc.assert(
+        fc.asyncProperty(bound, bound, fc.constantFrom(...zones), fc.constantFrom(...CALENDAR_WINDOWS), async (a, b, timezone, window) => {
+          const [fromMs, toMs] = [Math.min(a, b), Math.max(a, b) + 1] as [InstantMs, InstantMs]
+          const range = `from=${new Date(fromMs).toISOString()}&to=${new Date(toMs).toISOString()}`
+          const { body } = await usage('z', `window=${window}&timezone=${timezone}&${range}`)
+          const inside = CLOCK_EVENTS.filter(({ occurredAtMs }) => occurredAtMs >= fromMs && occurredAtMs < toMs)
+          const expected = Map.groupBy(inside, ({ occurredAtMs }) => calendarWindowAt(window, timezone, occurredAtMs).startMs)
+          expect(body.data.map((row: { windowStart: string; value: string }) => [at(row.windowStart), Number(row.value)])).toEqual(
+            [...expected].map(([startMs, events]) => [startMs, events.length] as const).sort(([x], [y]) => x - y),
+          )
+          for (const row of body.data as { windowStart: string; windowEnd: string; events: number }[]) {
+            const within = inside.filter(({ occurredAtMs }) => occurredAtMs >= at(row.windowStart) && occurredAtMs < at(row.windowEnd))
+            expect(within.length).toBe(row.events)
+          }
+        }),
+        { numRuns: inLongRun(1_000, 25) },
+      )
+    })
+  })
 })
 
 const day = (windowStart: string, windowEnd: string, value: string, events: number, model: string) => ({
@@ -344,6 +419,19 @@ const EVENTS: readonly StoredEvent[] = [
   event('g1', '2026-03-28T23:59:59.999Z', { n: 100 }, { customer: 'globex' as CustomerKey }),
   event('a4', '2026-03-29T03:00:00Z', { n: 40, model: 'small' }),
 ].map((draft, offset) => ({ ...draft, offset: offset as Offset }))
+
+const clockEvent = (id: string, time: string, customer: string) =>
+  event(id, time, { n: 1 }, { type: 'z', customer: customer as CustomerKey })
+/** Near the jumps of some zones' clocks. */
+const CLOCK_EVENTS: readonly StoredEvent[] = [
+  clockEvent('v1', '2026-11-20T06:30:00Z', 'van'),
+  clockEvent('v2', '2026-11-20T07:30:00Z', 'van'),
+  clockEvent('l1', '2026-10-03T16:40:00Z', 'lhi'),
+  clockEvent('l2', '2026-10-03T17:10:00Z', 'lhi'),
+  clockEvent('l3', '2026-04-04T15:10:20.5Z', 'lhi2'),
+  clockEvent('b1', '2026-10-25T00:59:59.999Z', 'ber'),
+  clockEvent('b2', '2026-10-25T01:00:00Z', 'ber'),
+].map((draft, at) => ({ ...draft, offset: (1_000 + at) as Offset }))
 
 function foldWindows(meter: Meter, events: readonly StoredEvent[]): readonly WindowRow[] {
   return events.flatMap((stored) => {

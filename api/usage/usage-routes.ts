@@ -1,16 +1,19 @@
-import { DateTime } from 'luxon'
 import { Type } from 'typebox'
 import type { MeterStore } from '../../adapters/database/meters/meter-store.ts'
-import type { UsageRow, UsageWindow } from '../../adapters/usage-store/usage-store.ts'
+import type { UsageRow } from '../../adapters/usage-store/usage-store.ts'
 import type { Clock } from '../../base/clock.ts'
 import { formatQuantity } from '../../domain/decimal.ts'
 import type { CustomerKey, InstantMs, MeterKey } from '../../domain/identity.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
 import { aggregateValue } from '../../domain/metering/metering.ts'
-import { type FieldError, type Outcome, orThrow, RefusalError, refuse, refuseFields } from '../../domain/refusal.ts'
+import { type FieldError, isRefusal, type Outcome, orThrow, RefusalError, refuse, refuseFields } from '../../domain/refusal.ts'
+import { CALENDAR_WINDOWS, type CalendarWindow, calendarWindowAt } from '../../domain/time/calendar-windows.ts'
+import { findTimeZone, type TimeZone, timeZone } from '../../domain/time/time-zone.ts'
 import { DecimalSchema, type HttpApp, InstantSchema, KeySchema, ProblemSchema } from '../../schemas/http/common.ts'
-import { type CalendarUsageRequest, calendarWindowEnd } from '../../usage/calendar-usage.ts'
+import { BoundSchema, instantJson } from '../../schemas/http/instants.ts'
+import type { CalendarUsageRequest } from '../../usage/calendar-usage.ts'
 import type { UsageReader } from '../../usage/usage-reader.ts'
+import { parseTimeRange, type TimeRange } from './time-range.ts'
 
 export type UsageRoutesDeps = {
   readonly meters: Pick<MeterStore, 'get'>
@@ -36,7 +39,7 @@ export function usageRoutes({ meters, usageReader, asOf, clock }: UsageRoutesDep
       const usage = orThrow(parseUsageQuery(request.query, meter, clock.now()))
       const asOfMs = await asOf()
       const rows = await usageReader.calendar(meter, usage)
-      return { data: withTotal(rows, usage).map((row) => usageJson(row, meter, usage)), asOf: instantText(asOfMs) }
+      return { data: withTotal(rows, usage).map((row) => usageJson(row, meter, usage)), asOf: instantJson(asOfMs) }
     })
   }
 }
@@ -44,14 +47,14 @@ export function usageRoutes({ meters, usageReader, asOf, clock }: UsageRoutesDep
 const UsageQuerySchema = Type.Object(
   {
     customer: Type.Optional(Type.Array(KeySchema, { maxItems: CUSTOMERS_MAX, description: 'Only this customer; may be repeated' })),
-    from: Type.Optional({ ...InstantSchema, description: 'Start, inclusive; by default the start of the current month' }),
-    to: Type.Optional({ ...InstantSchema, description: 'End, exclusive; by default the end of the current month' }),
-    window: Type.Optional(Type.Union([Type.Literal('minute'), Type.Literal('hour'), Type.Literal('day'), Type.Literal('month')])),
+    from: Type.Optional(BoundSchema('Start, inclusive; a date is its start in `timezone`; by default the start of the current month')),
+    to: Type.Optional(BoundSchema('End, exclusive; a date is its start in `timezone`; by default the end of the current month')),
+    window: Type.Optional(Type.Enum([...CALENDAR_WINDOWS], { description: 'Weeks begin on Monday' })),
     timezone: Type.Optional(
       Type.String({
         maxLength: 64,
         default: 'UTC',
-        description: 'IANA name: where hours, days and months begin',
+        description: 'IANA name: where hours, days, weeks and months begin',
         examples: ['Europe/Berlin'],
       }),
     ),
@@ -102,7 +105,7 @@ type UsageQueryParameters = {
   readonly customer?: readonly string[]
   readonly from?: string
   readonly to?: string
-  readonly window?: UsageWindow
+  readonly window?: CalendarWindow
   readonly timezone?: string
   readonly groupBy?: string
 }
@@ -113,21 +116,16 @@ function parseUsageQuery(
   nowMs: InstantMs,
 ): Outcome<CalendarUsageRequest & { timezone: string }> {
   const errors: FieldError[] = []
-  const timezone = timezoneName(query.timezone ?? 'UTC')
-  if (timezone === null) {
+  const zone = findTimeZone(query.timezone ?? 'UTC')
+  if (zone === null) {
     errors.push({
       field: 'timezone',
       code: 'unknown_timezone',
       detail: `timezone must be an IANA name such as Europe/Berlin, was '${query.timezone}'`,
     })
   }
-  const month = DateTime.fromMillis(nowMs, { zone: timezone ?? 'UTC' }).startOf('month')
-  const fromMs = (query.from === undefined ? month.toMillis() : Date.parse(query.from)) as InstantMs
-  const toMs = (query.to === undefined ? month.plus({ months: 1 }).toMillis() : Date.parse(query.to)) as InstantMs
-  if (!(fromMs < toMs)) {
-    const detail = `from (${query.from ?? instantText(fromMs)}) must be before to (${query.to ?? instantText(toMs)})`
-    errors.push({ field: 'from', code: 'empty_range', detail })
-  }
+  const range = rangeOf(query, zone ?? timeZone('UTC'), nowMs)
+  if (isRefusal(range)) errors.push(...((range.errors ?? []) as readonly FieldError[]))
   const dimensions = Object.keys(meter.dimensions)
   const known = `meter ${meter.key} has ${dimensions.length === 0 ? 'no dimensions' : `the dimensions ${dimensions.join(', ')}`}`
   const groupBy = [...new Set((query.groupBy ?? '').split(',').map((name) => name.trim()))].filter((name) => name !== '')
@@ -136,19 +134,24 @@ function parseUsageQuery(
     errors.push({ field: 'groupBy', code: 'unknown_dimension', detail: `groupBy takes customer and dimensions, not '${name}': ${known}` })
   }
   const filter = parseFilter(query as Readonly<Record<string, unknown>>, dimensions, known, errors)
-  if (timezone === null || errors.length > 0) {
+  if (zone === null || isRefusal(range) || errors.length > 0) {
     return refuseFields('invalid_request', errors)
   }
   return {
     ...(query.customer === undefined ? {} : { customers: query.customer as readonly CustomerKey[] }),
     ...(query.window === undefined ? {} : { window: query.window }),
-    fromMs,
-    toMs,
-    timezone,
+    ...range,
+    timezone: zone.name,
     groupBy,
     filter,
     rowsMax: USAGE_ROWS_MAX,
   }
+}
+
+/** By default the month under way. */
+function rangeOf(query: UsageQueryParameters, zone: TimeZone, nowMs: InstantMs): Outcome<TimeRange> {
+  const { startMs: fromMs, endMs: toMs } = calendarWindowAt('month', zone.name, nowMs)
+  return parseTimeRange(query, zone, { fromMs, toMs })
 }
 
 const PARAMETERS: ReadonlySet<string> = new Set(Object.keys(UsageQuerySchema.properties))
@@ -182,16 +185,6 @@ function parseFilter(
   return Object.fromEntries(filter)
 }
 
-/** As both engines spell it, or null. Offsets such as +02:00 are no zone. */
-function timezoneName(input: string): string | null {
-  if (!/^[A-Za-z]/.test(input)) return null
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: input }).resolvedOptions().timeZone
-  } catch {
-    return null
-  }
-}
-
 /** A plain total is a row even when nothing was counted. */
 function withTotal(rows: readonly UsageRow[], { window, groupBy }: CalendarUsageRequest): readonly UsageRow[] {
   return rows.length === 0 && window === undefined && groupBy.length === 0 ? [NOTHING_COUNTED] : rows
@@ -212,20 +205,16 @@ const NOTHING_COUNTED: UsageRow = {
   unique: [],
 }
 
-function usageJson(row: UsageRow, meter: Meter, usage: CalendarUsageRequest) {
+function usageJson(row: UsageRow, meter: Meter, usage: CalendarUsageRequest & { timezone: string }) {
   const { window, timezone } = usage
   const value = aggregateValue(meter.aggregation, row)
   const startMs = row.windowStartMs ?? usage.fromMs
   return {
-    windowStart: instantText(startMs),
-    windowEnd: instantText(window === undefined ? usage.toMs : calendarWindowEnd(startMs, window, timezone)),
+    windowStart: instantJson(startMs),
+    windowEnd: instantJson(window === undefined ? usage.toMs : calendarWindowAt(window, timezone, startMs).endMs),
     value: value === null ? null : formatQuantity(value),
     events: row.events,
     ...(row.customer === null ? {} : { customer: row.customer }),
     ...(Object.keys(row.dimensions).length === 0 ? {} : { dimensions: row.dimensions }),
   }
-}
-
-function instantText(instantMs: InstantMs): string {
-  return new Date(instantMs).toISOString()
 }

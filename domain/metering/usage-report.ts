@@ -1,5 +1,6 @@
 import { parseDecimal, QUANTITY_FRACTION_DIGITS_MAX } from '../decimal.ts'
-import type { FeatureKey, InstantMs, MeterKey, Period } from '../identity.ts'
+import type { FeatureKey, MeterKey, Period } from '../identity.ts'
+import { parseInstantText } from '../time/instant-text.ts'
 import type { DimensionFilter } from './dimension-filter.ts'
 
 /**
@@ -57,8 +58,10 @@ export function readUsageReport(data: object): ReportedUsage | null {
   if (typeof meter !== 'string' || quantity === null) return null
   if (behaviour !== 'set') return { meter, dimensions, quantity, reservation, set: null }
   const { filter = {}, periodStart = '', periodEnd = '', delta } = report
-  const period = { startMs: Date.parse(periodStart) as InstantMs, endMs: Date.parse(periodEnd) as InstantMs }
-  return { meter, dimensions, quantity: quantityOf(delta), reservation, set: { filter, period, quantity } }
+  const startMs = parseInstantText(periodStart)
+  const endMs = parseInstantText(periodEnd)
+  if (startMs === undefined || endMs === undefined) return null
+  return { meter, dimensions, quantity: quantityOf(delta), reservation, set: { filter, period: { startMs, endMs }, quantity } }
 }
 
 /** The dimension's own value, or '' where the report has none: `constructor` is no dimension that every report has. */

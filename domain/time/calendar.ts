@@ -1,9 +1,11 @@
-import { IANAZone } from 'luxon'
-import { invariant, unreachable } from '../../base/invariant.ts'
+import { unreachable } from '../../base/invariant.ts'
 import { END_OF_TIME_MS, type InstantMs, type Period } from '../identity.ts'
+import { dateOfDays, daysOfMonth } from './dates.ts'
 import { DAY_MS, HOUR_MS } from './durations.ts'
 import type { PlanInterval } from './intervals.ts'
+import { firstAtOrPast, instantOfLocal, localMs } from './local-time.ts'
 import type { ResetSchedule } from './reset-schedule.ts'
+import { type TimeZone, timeZone } from './time-zone.ts'
 
 /**
  * The period of the schedule that holds the instant. Periods tile time: half-open, each begins where the last one ended.
@@ -72,35 +74,26 @@ const START_OF_TIME_MS = -62_135_596_800_000 as InstantMs
 /** Monday, 1970-01-05: calendar weeks (ISO 8601) and blocks of 28 days count from here. */
 const FIRST_MONDAY_MS = 4 * DAY_MS
 
-/** Boundaries numbered without end in both directions, never descending. `estimate` is off by a few at most. */
-type Grid = { boundary(index: number): number; estimate(atMs: number): number }
+/** Cells that tile time: half-open, each begins where the last one ended. */
+type Grid = { cellAt(atMs: number): { readonly startMs: number; readonly endMs: number } }
 
 function clippedPeriod(grid: Grid | null, fromMs: InstantMs, atMs: InstantMs): Period {
-  let startMs: number = START_OF_TIME_MS
-  let endMs: number = END_OF_TIME_MS
-  if (grid !== null) {
-    let index = grid.estimate(atMs)
-    startMs = grid.boundary(index)
-    while (startMs > atMs) startMs = grid.boundary(--index)
-    endMs = grid.boundary(++index)
-    while (endMs <= atMs) {
-      startMs = endMs
-      endMs = grid.boundary(++index)
-    }
-  }
+  let { startMs, endMs } = grid === null ? ALL_TIME : grid.cellAt(atMs)
   if (startMs < fromMs && fromMs <= atMs) startMs = fromMs
   if (atMs < fromMs && fromMs < endMs) endMs = fromMs
   return { startMs: startMs as InstantMs, endMs: endMs as InstantMs }
 }
 
+const ALL_TIME: Period = { startMs: START_OF_TIME_MS, endMs: END_OF_TIME_MS }
+
 /** Null for a schedule that never resets. */
 function gridOf(schedule: ResetSchedule): Grid | null {
-  const zone = zoneOf(schedule.timezone)
+  const zone = timeZone(schedule.timezone)
   switch (schedule.interval) {
     case 'never':
       return null
     case 'hour':
-      return hours(schedule, zone)
+      return schedule.anchor === 'calendar' ? hoursOfClocks(zone) : hoursFrom(schedule.anchorMs)
     case 'day':
       return days(1, schedule, zone, 0)
     case 'week':
@@ -121,108 +114,86 @@ function gridOf(schedule: ResetSchedule): Grid | null {
   }
 }
 
-/**
- * Hours last 60 minutes whatever the clocks do. On the calendar they begin when the zone's clocks, as set at `fromMs`,
- * show a full hour; only a zone that shifts by part of an hour (Lord Howe Island) then leaves that grid.
- */
-function hours(schedule: ResetSchedule, zone: IANAZone | null): Grid {
-  const originMs = schedule.anchor === 'subscription' ? schedule.anchorMs : -offsetMs(zone, schedule.fromMs)
+/** Boundaries numbered without end in both directions, never descending. `estimate` is off by a few at most. */
+function numberedGrid(boundary: (index: number) => number, estimate: (atMs: number) => number): Grid {
   return {
-    boundary: (index) => originMs + index * HOUR_MS,
-    estimate: (atMs) => Math.floor((atMs - originMs) / HOUR_MS),
+    cellAt(atMs) {
+      let index = estimate(atMs)
+      let startMs = boundary(index)
+      while (startMs > atMs) startMs = boundary(--index)
+      let endMs = boundary(++index)
+      while (endMs <= atMs) {
+        startMs = endMs
+        endMs = boundary(++index)
+      }
+      return { startMs, endMs }
+    },
   }
+}
+
+/** From an anchor hours last 60 minutes whatever the clocks do. */
+function hoursFrom(originMs: number): Grid {
+  return numberedGrid(
+    (index) => originMs + index * HOUR_MS,
+    (atMs) => Math.floor((atMs - originMs) / HOUR_MS),
+  )
+}
+
+/**
+ * Hours of the calendar begin whenever the clocks show a full hour, and where they jump into another one. So an hour that
+ * is shown twice is two, and one in which the clocks are set back by half an hour (Lord Howe Island) lasts 90 minutes.
+ */
+function hoursOfClocks(zone: TimeZone): Grid {
+  const hourOf = (wallMs: number) => Math.floor(wallMs / HOUR_MS)
+  const isBegunBy = (jumpMs: number) => {
+    const wallMs = localMs(zone, jumpMs)
+    return wallMs % HOUR_MS === 0 || hourOf(wallMs) !== hourOf(localMs(zone, jumpMs - 1))
+  }
+  const startOf = (atMs: number): number => {
+    const span = zone.spanAt(atMs)
+    const fullMs = hourOf(atMs + span.offsetMs) * HOUR_MS - span.offsetMs
+    if (fullMs >= span.startMs) return fullMs
+    return isBegunBy(span.startMs) ? span.startMs : startOf(span.startMs - 1)
+  }
+  const endOf = (atMs: number): number => {
+    const span = zone.spanAt(atMs)
+    const fullMs = (hourOf(atMs + span.offsetMs) + 1) * HOUR_MS - span.offsetMs
+    if (fullMs < span.endMs) return fullMs
+    return isBegunBy(span.endMs) ? span.endMs : endOf(span.endMs)
+  }
+  return { cellAt: (atMs) => ({ startMs: startOf(atMs), endMs: endOf(atMs) }) }
 }
 
 /** Days are the local calendar's: 23 or 25 hours long when the clocks change. */
-function days(stepDays: number, schedule: ResetSchedule, zone: IANAZone | null, calendarOriginMs: number): Grid {
+function days(stepDays: number, schedule: ResetSchedule, zone: TimeZone, calendarOriginMs: number): Grid {
   const stepMs = stepDays * DAY_MS
-  const originMs = schedule.anchor === 'subscription' ? localMs(zone, schedule.anchorMs) : calendarOriginMs
-  return {
-    boundary: (index) => instantOfLocal(zone, originMs + index * stepMs),
-    estimate: (atMs) => Math.floor((localMs(zone, atMs) - originMs) / stepMs),
-  }
+  const isAnchored = schedule.anchor === 'subscription'
+  const originMs = isAnchored ? localMs(zone, schedule.anchorMs) : calendarOriginMs
+  const instantOf = isAnchored ? instantOfLocal : firstAtOrPast
+  return numberedGrid(
+    (index) => instantOf(zone, originMs + index * stepMs),
+    (atMs) => Math.floor((localMs(zone, atMs) - originMs) / stepMs),
+  )
 }
 
 /** Always counted from the origin, never from the last boundary: a clamped 28 Feb goes back to 31 Mar. */
-function months(stepMonths: number, schedule: ResetSchedule, zone: IANAZone | null): Grid {
-  const originMs = schedule.anchor === 'subscription' ? localMs(zone, schedule.anchorMs) : 0
+function months(stepMonths: number, schedule: ResetSchedule, zone: TimeZone): Grid {
+  const isAnchored = schedule.anchor === 'subscription'
+  const originMs = isAnchored ? localMs(zone, schedule.anchorMs) : 0
+  const instantOf = isAnchored ? instantOfLocal : firstAtOrPast
   const originDays = Math.floor(originMs / DAY_MS)
   const timeOfDayMs = originMs - originDays * DAY_MS
   const { monthNumber: originMonth, day } = dateOfDays(originDays)
-  return {
-    boundary(index) {
+  return numberedGrid(
+    (index) => {
       const month = originMonth + index * stepMonths
       const firstDays = daysOfMonth(month)
       const lastDays = daysOfMonth(month + 1) - 1
-      return instantOfLocal(zone, Math.min(firstDays + day - 1, lastDays) * DAY_MS + timeOfDayMs)
+      return instantOf(zone, Math.min(firstDays + day - 1, lastDays) * DAY_MS + timeOfDayMs)
     },
-    estimate(atMs) {
+    (atMs) => {
       const { monthNumber } = dateOfDays(Math.floor(localMs(zone, atMs) / DAY_MS))
       return Math.floor((monthNumber - originMonth) / stepMonths)
     },
-  }
-}
-
-/** Whether it is a name of the IANA database that this system knows. */
-export function isTimeZone(name: string): boolean {
-  return IANAZone.isValidZone(name)
-}
-
-/** Null for UTC, which needs arithmetic only. */
-function zoneOf(timezone: string): IANAZone | null {
-  if (timezone === 'UTC' || timezone === 'Etc/UTC') return null
-  const zone = IANAZone.create(timezone)
-  invariant(zone.isValid, `the schedule's timezone is an IANA name, and '${timezone}' is none`)
-  return zone
-}
-
-function offsetMs(zone: IANAZone | null, atMs: number): number {
-  return zone === null ? 0 : zone.offset(atMs) * 60_000
-}
-
-/** The instant's wall clock reading in the zone, written as if it were UTC. */
-function localMs(zone: IANAZone | null, atMs: number): number {
-  return atMs + offsetMs(zone, atMs)
-}
-
-/**
- * The instant at which the zone's clocks show this reading: the earlier one of a reading shown twice; for a reading that
- * is skipped as much later as the clocks jump, as java.time resolves it. A skipped midnight is thus the jump itself.
- */
-function instantOfLocal(zone: IANAZone | null, wallMs: number): number {
-  if (zone === null) return wallMs
-  const offsetBeforeMs = offsetMs(zone, wallMs - DAY_MS)
-  const earlierMs = wallMs - offsetBeforeMs
-  if (offsetMs(zone, earlierMs) === offsetBeforeMs) return earlierMs
-  const offsetAfterMs = offsetMs(zone, wallMs + DAY_MS)
-  const laterMs = wallMs - offsetAfterMs
-  return offsetMs(zone, laterMs) === offsetAfterMs ? laterMs : earlierMs
-}
-
-/**
- * Days since 1970-01-01 of the first of a month of the proleptic Gregorian calendar; `monthNumber` is year * 12 + month
- * with January 0. Integer arithmetic after Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", as is the
- * inverse below: an era is 400 years of 146,097 days, and years begin in March so that the leap day comes last.
- */
-function daysOfMonth(monthNumber: number): number {
-  const monthFromMarch = monthNumber - 2
-  const year = Math.floor(monthFromMarch / 12)
-  const month = monthFromMarch - year * 12
-  const era = Math.floor(year / 400)
-  const yearOfEra = year - era * 400
-  const dayOfYear = Math.floor((153 * month + 2) / 5)
-  return era * 146_097 + yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear - 719_468
-}
-
-function dateOfDays(daysSinceEpoch: number): { readonly monthNumber: number; readonly day: number } {
-  const shifted = daysSinceEpoch + 719_468
-  const era = Math.floor(shifted / 146_097)
-  const dayOfEra = shifted - era * 146_097
-  const yearOfEra = Math.floor(
-    (dayOfEra - Math.floor(dayOfEra / 1460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365,
   )
-  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100))
-  const month = Math.floor((5 * dayOfYear + 2) / 153)
-  const day = dayOfYear - Math.floor((153 * month + 2) / 5) + 1
-  return { monthNumber: (era * 400 + yearOfEra) * 12 + month + 2, day }
 }

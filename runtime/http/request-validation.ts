@@ -2,6 +2,7 @@ import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import ajvFormats from 'ajv-formats'
 import type { FastifySchemaValidationError } from 'fastify'
 import { RefusalError, refuseFields } from '../../domain/refusal.ts'
+import { parseDateText, parseInstantText } from '../../domain/time/instant-text.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { fieldErrors } from './validation-errors.ts'
 
@@ -36,5 +37,8 @@ function createAjv(options: { coerceTypes: 'array' | false }): Ajv {
   // allErrors is bounded by the body limit and by the number of fields we report.
   const ajv = new Ajv({ ...options, useDefaults: true, allErrors: true, verbose: true, strict: false, removeAdditional: false })
   ajvFormats.default(ajv)
+  // What the schema lets pass is what the handler can read.
+  ajv.addFormat('date-time', (text) => parseInstantText(text) !== undefined)
+  ajv.addFormat('date', (text) => parseDateText(text) !== undefined)
   return ajv
 }

@@ -1,12 +1,27 @@
+import { Type } from 'typebox'
 import { END_OF_TIME_MS, type InstantMs, type Period } from '../../domain/identity.ts'
 import { type Outcome, refuse, refuseField } from '../../domain/refusal.ts'
+import { DAY_MS } from '../../domain/time/durations.ts'
+import { parseDateText, parseInstantText } from '../../domain/time/instant-text.ts'
+import { firstAtOrPast } from '../../domain/time/local-time.ts'
+import type { TimeZone } from '../../domain/time/time-zone.ts'
+import { InstantSchema } from './common.ts'
 
-/** Parses RFC 3339 text whose shape the schema has checked, and checks that the day exists. Digits finer than milliseconds are cut. */
+/** An instant of a request, from 1970 on. */
 export function parseInstant(text: string, field: string): Outcome<InstantMs> {
-  const ms = Date.parse(text)
-  if (ms >= EARLIEST_MS && ms < END_OF_TIME_MS) return ms as InstantMs
+  const ms = parseInstantText(text)
+  if (ms !== undefined && ms >= EARLIEST_MS && ms < END_OF_TIME_MS) return ms
   return refuseField(field, refuse('invalid_time', { field, value: `'${text}'`, of: 'request' }))
 }
+
+/** A bound of a time that is asked about, which may lie before all that is stored; a date is where it begins in the zone. */
+export function parseBound(text: string, field: string, zone: TimeZone): Outcome<InstantMs> {
+  const days = parseDateText(text)
+  const ms = days === undefined ? parseInstantText(text) : firstAtOrPast(zone, days * DAY_MS)
+  return (ms as InstantMs | undefined) ?? refuseField(field, refuse('invalid_time', { field, value: `'${text}'`, of: 'request' }))
+}
+
+export const BoundSchema = (description: string) => Type.Union([InstantSchema, Type.String({ format: 'date' })], { description })
 
 const EARLIEST_MS = 0
 

@@ -13,6 +13,7 @@ import {
 import { type CustomerKey, END_OF_TIME_MS, type TenantKey } from '../../domain/identity.ts'
 import { eventHash, eventPrint, hashSeed } from '../../domain/metering/event-hash.ts'
 import { type Aggregate, emptyAggregate, mergeAggregates } from '../../domain/metering/metering.ts'
+import { type CalendarWindow, windowRuns } from '../../domain/time/calendar-windows.ts'
 import { customerUsageOf } from '../support/customer-usage-model.ts'
 import { inLongRun } from '../support/long-run.ts'
 import { customer, flushOf, instant, meter, NOON, offset, partition, storedEvent, tenant, windowRow } from './usage-store-builders.ts'
@@ -57,8 +58,8 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
 
     let tenants = 0
     const newTenant = () => tenant(`tenant-${++tenants}`)
-    const usageOf = (about: Partial<UsageQuery>) =>
-      store.usage({
+    const usageOf = ({ window, timezone = 'UTC', ...about }: Partial<UsageQuery> & Windows) => {
+      const query = {
         tenant: tenant('default'),
         meter: meter('tokens'),
         revision: 1,
@@ -68,7 +69,9 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
         filter: {},
         rowsMax: 1000,
         ...about,
-      })
+      }
+      return store.usage(window === undefined ? query : { ...query, windows: windowRuns(window, timezone, query.fromMs, query.toMs) })
+    }
     const scanned = async (scan: Parameters<UsageStore['scanEvents']>[0]) => (await collect(store.scanEvents(scan))).flat()
     const piecesOf = async (of: TenantKey, at = partition(0)) => {
       const pieces: { windows: readonly WindowRow[]; events: readonly StoredEvent[] }[] = []
@@ -366,6 +369,22 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
             ['2024-02-29T23:00:00Z', 3n],
             ['2024-03-30T23:00:00Z', 4n],
             ['2024-03-31T22:00:00Z', 8n],
+          ],
+        },
+        {
+          what: 'hours of a day on which the clocks jump by half an hour',
+          about: { window: 'hour' as const, timezone: 'Australia/Lord_Howe', fromMs: at('2024-03-30T00:00:00Z'), filter: { model: ['b'] } },
+          rows: [
+            ['2024-03-31T01:00:00Z', 4n],
+            ['2024-03-31T22:00:00Z', 8n],
+          ],
+        },
+        {
+          what: 'weeks',
+          about: { window: 'week' as const },
+          rows: [
+            ['2024-02-26T00:00:00Z', 3n],
+            ['2024-03-25T00:00:00Z', 12n],
           ],
         },
         {
@@ -888,11 +907,12 @@ const windowFields = {
 }
 const windowArbitrary = fc.record(windowFields)
 
-type Grouping = Pick<UsageQuery, 'groupBy'> & { readonly window?: 'day' | 'month'; readonly timezone: string }
+type Windows = { readonly window?: CalendarWindow; readonly timezone?: string }
+type Grouping = Pick<UsageQuery, 'groupBy'> & Windows & { readonly timezone: string }
 const groupingArbitrary: fc.Arbitrary<Grouping> = fc.record(
   {
     groupBy: fc.subarray(['customer', 'model', '10']),
-    window: fc.constantFrom('day' as const, 'month' as const),
+    window: fc.constantFrom('hour' as const, 'day' as const, 'week' as const, 'month' as const),
     timezone: fc.constantFrom('UTC', 'America/Sao_Paulo', 'Australia/Lord_Howe', 'Asia/Kathmandu'),
   },
   { requiredKeys: ['groupBy', 'timezone'] },

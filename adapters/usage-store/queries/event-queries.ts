@@ -1,6 +1,14 @@
 import type { CustomerKey, InstantMs, Offset, Partition, TenantKey } from '../../../domain/identity.ts'
 import type { ClickHouseExecutor, ClickHouseReader, QueryParams, ResultRow } from '../engine/clickhouse-executor.ts'
-import type { EventKey, EventPosition, EventQuery, EventScan, StoredEvent, UsageStore } from '../usage-store.ts'
+import {
+  type EventKey,
+  type EventPosition,
+  type EventQuery,
+  type EventScan,
+  type StoredEvent,
+  storedInstantMs,
+  type UsageStore,
+} from '../usage-store.ts'
 import { EVENT_HASH_SQL, EVENT_PRINT_SQL } from './event-hash-sql.ts'
 import { textRow } from './text-row.ts'
 
@@ -180,13 +188,18 @@ export function scanConditions(scan: EventScan): Conditions {
       scan.minutes?.map(({ customer, startMs }) => textRow([customer, String(startMs / 1000)])).join(''),
     ],
     ['log_partition = {partition:UInt32}', 'partition', scan.partition],
-    ["occurred_at >= fromUnixTimestamp64Milli({fromMs:Int64}, 'UTC')", 'fromMs', scan.fromMs],
-    ["occurred_at < fromUnixTimestamp64Milli({toMs:Int64}, 'UTC')", 'toMs', scan.toMs],
+    ["occurred_at >= fromUnixTimestamp64Milli({fromMs:Int64}, 'UTC')", 'fromMs', optionalStoredMs(scan.fromMs)],
+    ["occurred_at < fromUnixTimestamp64Milli({toMs:Int64}, 'UTC')", 'toMs', optionalStoredMs(scan.toMs)],
     ['log_offset >= {fromOffset:UInt64}', 'fromOffset', scan.fromOffset],
     ['log_offset < {toOffset:UInt64}', 'toOffset', scan.toOffset],
     ['log_offset IN {offsets:Array(UInt64)}', 'offsets', scan.offsets],
     ["received_at >= fromUnixTimestamp64Milli({receivedFromMs:Int64}, 'UTC')", 'receivedFromMs', scan.receivedFromMs],
   ])
+}
+
+/** The engine refuses to compare with times long before and long after all that it stores. */
+function optionalStoredMs(instantMs: InstantMs | undefined): InstantMs | undefined {
+  return instantMs === undefined ? undefined : storedInstantMs(instantMs)
 }
 
 const EVERYTHING: Conditions = { sql: '1', params: {} }
@@ -257,8 +270,8 @@ async function newestEvents(executor: ClickHouseExecutor, query: EventQuery): Pr
       ['customer = {customer:String}', 'customer', query.customer],
       ['type = {type:String}', 'type', query.type],
       ['id = {id:String}', 'id', query.id],
-      ["occurred_at >= fromUnixTimestamp64Milli({fromMs:Int64}, 'UTC')", 'fromMs', query.fromMs],
-      ["occurred_at < fromUnixTimestamp64Milli({toMs:Int64}, 'UTC')", 'toMs', query.toMs],
+      ["occurred_at >= fromUnixTimestamp64Milli({fromMs:Int64}, 'UTC')", 'fromMs', optionalStoredMs(query.fromMs)],
+      ["occurred_at < fromUnixTimestamp64Milli({toMs:Int64}, 'UTC')", 'toMs', optionalStoredMs(query.toMs)],
       ["occurred_at <= fromUnixTimestamp64Milli({afterMs:Int64}, 'UTC')", 'afterMs', after?.occurredAtMs],
       [
         `(occurred_at, log_partition, log_offset, log_index)

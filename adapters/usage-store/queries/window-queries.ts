@@ -1,8 +1,9 @@
-import { invariant, unreachable } from '../../../base/invariant.ts'
+import { invariant } from '../../../base/invariant.ts'
 import type { CustomerKey, InstantMs, MeterKey, Offset, Partition, TenantKey } from '../../../domain/identity.ts'
 import { RefusalError, refuse } from '../../../domain/refusal.ts'
+import type { WindowRun } from '../../../domain/time/calendar-windows.ts'
 import type { ClickHouseExecutor, QueryParams, ResultRow } from '../engine/clickhouse-executor.ts'
-import { DATE_TIME_END_MS, type UsageQuery, type UsageRow, type UsageStore, type UsageWindow, type WindowRow } from '../usage-store.ts'
+import { DATE_TIME_END_MS, type UsageQuery, type UsageRow, type UsageStore, type WindowRow } from '../usage-store.ts'
 import { createCustomerUsageQuery } from './customer-usage-query.ts'
 import {
   filterConditions,
@@ -44,7 +45,6 @@ function usageStatement(query: UsageQuery): { sql: string; params: Record<string
     revision: query.revision,
     fromSeconds: wholeMinuteSeconds(query.fromMs),
     toSeconds: wholeMinuteSeconds(query.toMs),
-    timezone: query.timezone ?? 'UTC',
     rowsLimit: query.rowsMax + 1,
   }
   const where = [
@@ -58,8 +58,9 @@ function usageStatement(query: UsageQuery): { sql: string; params: Record<string
   const filter = filterConditions(query.filter)
   const groups = usageGroups(query.groupBy)
   const keys = ['window', ...groups.names]
-  const sql = `SELECT
-      ${query.window === undefined ? 'NULL' : `toUnixTimestamp(${windowStart(query.window)})`} AS window,
+  const sql = `${query.windows === undefined ? 'WITH NULL' : `WITH ${WINDOW_START}`} AS window
+    SELECT
+      window,
       [${groups.columns.join(', ')}]::Array(String),
       ${usageTotals(query.aggregation)}
     FROM usage_windows FINAL
@@ -68,22 +69,18 @@ function usageStatement(query: UsageQuery): { sql: string; params: Record<string
     ORDER BY ${keys.join(', ')}
     LIMIT {rowsLimit:UInt64}
     ${WITHOUT_CROSSING_MONTHS}`
-  return { sql, params: { ...params, ...filter.params, ...groups.params } }
+  return { sql, params: { ...params, ...windowParams(query.windows ?? []), ...filter.params, ...groups.params } }
 }
 
-/** A calendar window of the zone, as an instant. The engine answers months as dates, which have no zone. */
-function windowStart(window: UsageWindow): string {
-  switch (window) {
-    case 'minute':
-      return 'window_start'
-    case 'hour':
-      return 'toStartOfHour(window_start, {timezone:String})'
-    case 'day':
-      return 'toStartOfDay(window_start, {timezone:String})'
-    case 'month':
-      return 'toDateTime(toStartOfMonth(window_start, {timezone:String}), {timezone:String})'
-    default:
-      return unreachable(window)
+/** The last run that has begun, found by bisection, and in it the window by its length: a year of hours in a zone is some five runs. */
+const WINDOW_START = `toInt64(toUnixTimestamp(window_start)) AS start,
+      roundDown(start, {runStarts:Array(Int64)}) AS run,
+      start - (start - run) % transform(run, {runStarts:Array(Int64)}, {runLengths:Array(Int64)}, toInt64(1))`
+
+function windowParams(windows: readonly WindowRun[]): QueryParams {
+  return {
+    runStarts: windows.map(({ startMs }) => startMs / 1000),
+    runLengths: windows.map(({ lengthMs }) => lengthMs / 1000),
   }
 }
 

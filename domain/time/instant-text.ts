@@ -1,11 +1,15 @@
-import type { InstantMs } from '../domain/identity.ts'
+import type { InstantMs } from '../identity.ts'
+import { dateOfDays, daysOfMonth } from './dates.ts'
+import { DAY_MS, HOUR_MS, MINUTE_MS } from './durations.ts'
 
 /**
- * Milliseconds of an ISO 8601 date and time with an offset: `2026-07-01T09:30:00.123456+02:00`. Digits finer than a
- * millisecond are cut. Undefined for anything else: a date alone, no offset, a day or an hour that does not exist.
+ * The one reader of instants, wherever they come in: RFC 3339, and what ISO 8601 writers make beside it (a comma, an offset
+ * without its colon or minutes). `2026-07-01T09:30:00.123456+02:00`; digits finer than a millisecond are cut. Undefined for
+ * anything else: a date alone, no offset, a day or an hour that does not exist. A leap second, which RFC 3339 has at the end
+ * of a month of UTC, is the last millisecond before it, as our clocks do not show it.
  * By hand as it runs for every event: a quarter of the time that a pattern and `Date.parse` take.
  */
-export function parseEventTime(text: string): InstantMs | undefined {
+export function parseInstantText(text: string): InstantMs | undefined {
   const year = digits(text, 0, 4)
   const month = digits(text, 5, 2)
   const day = digits(text, 8, 2)
@@ -21,7 +25,7 @@ export function parseEventTime(text: string): InstantMs | undefined {
     (separator === UPPER_T || separator === LOWER_T || separator === SPACE) &&
     text.charCodeAt(13) === COLON &&
     text.charCodeAt(16) === COLON
-  if (!isShaped || month < 1 || month > 12 || day < 1 || day > daysIn(year, month) || hour > 23 || minute > 59 || second > 59)
+  if (!isShaped || month < 1 || month > 12 || day < 1 || day > daysIn(year, month) || hour > 23 || minute > 59 || second > 60)
     return undefined
 
   let at = 19
@@ -34,12 +38,24 @@ export function parseEventTime(text: string): InstantMs | undefined {
   }
   const offsetMs = offsetAt(text, at)
   if (offsetMs === undefined) return undefined
-  return (daysSinceEpoch(year, month, day) * 86_400_000 +
-    hour * 3_600_000 +
-    minute * 60_000 +
-    second * 1000 +
-    millisecond -
-    offsetMs) as InstantMs
+  const minuteMs = (daysOfMonth(year * 12 + month - 1) + day - 1) * DAY_MS + hour * HOUR_MS + minute * MINUTE_MS - offsetMs
+  if (second === 60) return isLastMinuteOfMonth(minuteMs) ? ((minuteMs + MINUTE_MS - 1) as InstantMs) : undefined
+  return (minuteMs + second * 1000 + millisecond) as InstantMs
+}
+
+/** Days since 1970-01-01 of a date alone: `2026-07-01`. */
+export function parseDateText(text: string): number | undefined {
+  const year = digits(text, 0, 4)
+  const month = digits(text, 5, 2)
+  const day = digits(text, 8, 2)
+  const isShaped = text.length === 10 && text.charCodeAt(4) === DASH && text.charCodeAt(7) === DASH
+  if (!isShaped || !(month >= 1 && month <= 12) || !(day >= 1 && day <= daysIn(year, month))) return undefined
+  return daysOfMonth(year * 12 + month - 1) + day - 1
+}
+
+function isLastMinuteOfMonth(minuteMs: number): boolean {
+  const nextMs = minuteMs + MINUTE_MS
+  return nextMs % DAY_MS === 0 && dateOfDays(nextMs / DAY_MS).day === 1
 }
 
 const ZERO = 48
@@ -79,20 +95,10 @@ function offsetAt(text: string, at: number): number | undefined {
     if (text.length !== minutesAt + 2) return undefined
   }
   if (!(hours <= 23 && minutes <= 59)) return undefined
-  return (hours * 3_600_000 + minutes * 60_000) * (sign === DASH ? -1 : 1)
+  return (hours * HOUR_MS + minutes * MINUTE_MS) * (sign === DASH ? -1 : 1)
 }
 
 function daysIn(year: number, month: number): number {
   if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28
   return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31
-}
-
-/** Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", days_from_civil. Years count from March. */
-function daysSinceEpoch(year: number, month: number, day: number): number {
-  const marchYear = month > 2 ? year : year - 1
-  const era = Math.floor(marchYear / 400)
-  const yearOfEra = marchYear - era * 400
-  const dayOfYear = Math.floor((153 * (month > 2 ? month - 3 : month + 9) + 2) / 5) + day - 1
-  const dayOfEra = yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear
-  return era * 146_097 + dayOfEra - 719_468
 }
