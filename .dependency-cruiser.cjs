@@ -24,7 +24,7 @@ module.exports = {
     },
     {
       name: 'domain-is-pure',
-      comment: 'The words of the design: nothing outside domain/ and base/ but the calendar tables of luxon.',
+      comment: 'The words of the design: nothing outside domain/ and base/.',
       severity: 'error',
       from: { path: '^domain/', pathNot: TEST },
       to: { pathNot: '^(domain/|base/)' },
