@@ -1,11 +1,11 @@
-// The arrows of the design: runtime -> stages -> usage, entitlements, rating -> ports of adapters -> domain -> base.
-// A stage meets another on the log and in the stores, not by importing it; only runtime, tests and benches pick an
-// implementation behind a port.
+// The arrows of the design: runtime -> stages -> usage, entitlements, rating -> ports of adapters -> domain -> base. Stages meet
+// on the log and in the stores and do not import each other; only runtime, tests and benches choose an implementation behind a
+// port.
 const STAGES = ['api', 'billing', 'alerts', 'commerce', 'custody', 'ingest', 'aggregator']
 const SHARED = ['usage', 'entitlements', 'rating']
 const PRODUCTION = ['base', 'domain', 'schemas', 'adapters', ...SHARED, ...STAGES, 'compat', 'runtime', 'sdk', 'console', 'look']
 const PORTS = '^adapters/(event-log/event-log|usage-store/usage-store|counters/counters)\\.ts$'
-/** Of the database a stage sees the types of stores, and what they speak of: a store's type stands beside its SQL. */
+/** A stage sees the types of the database's stores and their vocabulary: a store's type stands beside its SQL. */
 const STORES = '^adapters/database/([^/]+|(?!engine/)[^/]+/[^/]+-(store|reader))\\.ts$'
 
 /** Tests may use real implementations. */
@@ -176,7 +176,7 @@ module.exports = {
     },
   ],
   options: {
-    // TypeScript 7 has no API to parse with, so swc does; it sees type-only imports too.
+    // TypeScript 7 has no parsing API, so swc parses; it sees type-only imports too.
     parser: 'swc',
     doNotFollow: { path: 'node_modules' },
     exclude: { path: '^data/' },

@@ -4,16 +4,16 @@ import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { COMPILED_ONCE } from './test/support/compiled-once.ts'
 
-// What the test files of this run share is made by the first that asks for it, and goes with this process.
+// The first test file that needs something shared by this run creates it; it is removed with this process.
 process.env.TOLLGATE_TEST_RUN ??= String(process.pid)
 process.once('exit', () => rmSync(join(tmpdir(), `tollgate-test-${process.pid}`), { recursive: true, force: true }))
 Object.assign(process.env, COMPILED_ONCE)
 
-// Test files say in this file what they ran on; the reporter reads it at the end.
+// Test files record in this file which implementations they ran on; the reporter reads it at the end.
 process.env.TOLLGATE_TEST_IMPLEMENTATIONS ??= join(tmpdir(), `tollgate-implementations-${process.pid}`)
 
-// Forks, not threads: one process may hold one chDB directory, and the engine must not outlive a worker thread.
-// The bounds end a test that hangs; a busy machine does not reach them.
+// Forks, not threads: one process may hold one chDB directory, and the engine must not outlive a worker thread. The time-outs end
+// a test that hangs; a busy machine does not reach them.
 const shared = { pool: 'forks', testTimeout: 600_000, hookTimeout: 600_000 } as const
 const LONG = '**/*.long.test.ts'
 
@@ -27,7 +27,7 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'unit',
-          // Half of what these files cost is loading what they import, which they share here: none mocks a module.
+          // Half of the cost of these files is loading their imports, which they share here: none mocks a module.
           isolate: false,
           include: [
             '{base,domain,adapters,ingest,aggregator,usage,entitlements,rating,billing,alerts,api,runtime,schemas,sdk,bench,deploy}/**/*.test.ts',

@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import type { Machine } from './machine.ts'
 import { type BenchOptions, type Figure, meetsBudget } from './part.ts'
 
-/** What one run leaves as JSON. */
+/** The JSON file that a run writes. */
 export type BenchResults = {
   readonly machine: Machine
   readonly options: BenchOptions
@@ -17,7 +17,7 @@ export type PartResult = {
   readonly tookSeconds: number
 }
 
-/** With each budget whether it is met, for readers that do not know how a budget is read. */
+/** States for each budget whether it is met, for readers that do not know how to compare a budget. */
 export async function writeBenchResults(file: string, results: BenchResults): Promise<void> {
   const parts = results.parts.map((part) => ({
     ...part,

@@ -10,7 +10,7 @@ import { withTables } from './markdown-tables.ts'
 import type { BenchOptions, Figure } from './part.ts'
 import { PARTS } from './parts.ts'
 
-/** `npm run bench [part …]`: measures, prints a table and leaves a JSON file with machine, versions and commit. */
+/** `npm run bench [part …]`: measures, prints a table and writes a JSON file with machine, versions and commit. */
 const command = new Command('bench')
   .description(
     `Measures Tollgate on its embedded stores.\n\nParts:\n${PARTS.map(({ name, about }) => `  ${name.padEnd(11)} ${about}`).join('\n')}`,
@@ -56,7 +56,7 @@ async function writeTables(files: readonly string[]): Promise<void> {
   }
 }
 
-/** A heap and compiled code of its own, so that one part cannot slow down or speed up the next. */
+/** Each part has its own heap and compiled code, so that it cannot slow down or speed up the next. */
 function runInItsOwnProcess(part: string, options: BenchOptions): Promise<PartResult> {
   const startedMs = performance.now()
   return new Promise((resolve) => {

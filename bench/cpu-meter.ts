@@ -1,8 +1,8 @@
 import { median } from './distribution.ts'
 
 /**
- * CPU time of this whole process per item, garbage collection included, as the median of several rounds after one that
- * lets V8 compile. `work` handles `items` and may answer with what the next step needs.
+ * CPU time of this whole process per item, garbage collection included, as the median of several rounds after one that lets V8
+ * compile. `work` handles `items` and may return a value that the next step needs.
  */
 export async function cpuMicrosPerItem(
   items: number,

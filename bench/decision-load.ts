@@ -7,12 +7,12 @@ import { readProcessUsage, usageBetween } from './process-usage.ts'
 import { customerKey } from './usage-workload.ts'
 
 const CONNECTIONS = 32
-/** The one published figure of a peer that names its resources: limit checks on one core, p95 under 10 ms. */
+/** The one figure that a comparable product publishes together with its resources: limit checks on one core, p95 under 10 ms. */
 const PUBLISHED_PER_SECOND = 1_200
-/** Each measures every route once, in turn, so that what else runs on the machine falls on all of them. */
+/** Each round measures every route once, in turn, so that other load on the machine falls on all of them. */
 const ROUNDS = 5
 
-/** Decisions, balances and reservations of a server that has the api role, beside its empty route; then their latency at half load. */
+/** Decisions, balances and reservations of a server that has the api role, compared with its empty route; then their latency at half load. */
 export async function measureDecisions(server: TollgateProcess, context: BenchContext): Promise<readonly Figure[]> {
   const customers = context.isQuick ? 100 : 1_000
   const roundMs = context.isQuick ? 1_500 : 4_000

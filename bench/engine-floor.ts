@@ -9,7 +9,7 @@ import { encodeEvents, encodeWindows } from '../adapters/usage-store/native/nati
 import { systemClock } from '../runtime/system-clock.ts'
 import { whenSettled } from './process-usage.ts'
 
-/** Takes rows out of a server's usage store, or puts them into an empty one with nothing but the engine running. */
+/** Takes rows out of a server's usage store, or inserts them into an empty one with nothing but the engine running. */
 export type FloorRequest =
   | {
       readonly step: 'take'
@@ -28,7 +28,7 @@ export type FloorResult = {
   readonly settledCpuMs: number
 }
 
-/** In the order of the log, cut as the server's flushes were; with each the windows that its events change. */
+/** In the order of the log, cut like the server's flushes, each with the windows that its events change. */
 async function takeRows({ storePath, rowsDir, idPrefix, eventsPerFlush }: Extract<FloorRequest, { step: 'take' }>): Promise<FloorResult> {
   mkdirSync(rowsDir, { recursive: true })
   const { chdb } = createChdbConnection({ path: storePath })
@@ -79,7 +79,7 @@ async function insertRows({ storePath, rowsDir }: Extract<FloorRequest, { step: 
   const inserts = readdirSync(rowsDir)
     .sort()
     .map((name) => ({ file: join(rowsDir, name), table: name.endsWith('events') ? ('events' as const) : ('usage_windows' as const) }))
-  // Counted in the files: merges leave fewer in the tables.
+  // Counted in the files, as merges leave fewer rows in the tables.
   const rows = { events: 0, usage_windows: 0 }
   for (const { table, file } of inserts) {
     const count = await chdb.queryAsync(`SELECT count() FROM file('${file}', Native)`, { format: 'TabSeparated' })

@@ -8,7 +8,7 @@ import type { UsageWorkload } from './usage-workload.ts'
 const BATCH_EVENTS = 1_000
 const WITHIN_MS_LEAST = 30_000
 
-/** So many events in batches of 1,000, with times of now. */
+/** Sends `events` in batches of 1,000, with event times of now. */
 export function growthLeg(
   server: TollgateProcess,
   { idPrefix, events, workload }: { readonly idPrefix: string; readonly events: number; readonly workload?: UsageWorkload },

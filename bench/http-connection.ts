@@ -1,8 +1,8 @@
 import { connect, type Socket } from 'node:net'
 
-/** One keep-alive connection that sends ready-made requests, one at a time, and looks at no more of an answer than its status and end. */
+/** One keep-alive connection that sends ready-made requests, one at a time, and reads only the status and the end of an answer. */
 export type HttpConnection = {
-  /** The bytes of a whole request. Must not be called before the last one was answered. */
+  /** Sends the bytes of a whole request. Must not be called before the last request was answered. */
   send(request: Uint8Array, answered: (status: number) => void): void
   close(): void
 }

@@ -5,7 +5,7 @@ import type { Figure } from './part.ts'
 import { readProcessUsage, readThreadCpuMs, readTreeCpuMs, usageBetween, whenSettled } from './process-usage.ts'
 import { DEFAULT_WORKLOAD, type UsageWorkload } from './usage-workload.ts'
 
-/** One load of events of one size of batch, from its first request until all of it is queryable. */
+/** One load of events with one batch size, from its first request until all events are queryable. */
 export type Leg = {
   readonly load: LoadResult
   readonly queryableMs: number
@@ -14,14 +14,14 @@ export type Leg = {
   readonly settledCpuMicros: number
   readonly threads: ReadonlyMap<string, number>
   readonly flushes: number
-  /** µs per event of processes that are not the server, by name. */
+  /** µs per event of the processes other than the server, by name. */
   readonly besideCpuMicros: ReadonlyMap<string, number>
 }
 
-/** Processes whose CPU is stated apart: brokers and databases on the same machine. */
+/** Processes whose CPU is stated separately: brokers and databases on the same machine. */
 export type ProcessesBeside = Readonly<Record<string, readonly number[]>>
 
-/** Small requests come from many callers: only what is under way together can share a record and a sync. */
+/** Small requests come from many callers: only requests under way together can share a record and a sync. */
 const CONNECTIONS: Readonly<Record<number, number>> = { 1: 128, 10: 64 }
 const CONNECTIONS_OF_LARGE = 16
 const SETTLED_WITHIN_MS = 60_000
@@ -30,16 +30,16 @@ export const QUERYABLE_WITHIN_MS = 120_000
 export type LegSpec = {
   readonly batchEvents: number
   readonly durationMs: number
-  /** Of its own for every load on one server. */
+  /** Different for every load on one server. */
   readonly idPrefix: string
-  /** Ends the load when so many were sent, if that is before its time. */
+  /** Ends the load after this many events, if that is before its time. */
   readonly eventsMax?: number
   readonly workload?: UsageWorkload
 }
 
 export async function measureLeg(server: TollgateProcess, spec: LegSpec, beside: ProcessesBeside = {}): Promise<Leg> {
   await whenSettled(server.pid, SETTLED_WITHIN_MS)
-  // Asked for the last minutes only: what the question costs must not grow with what is stored.
+  // Asks for the last minutes only, as the cost of the question must not grow with the stored events.
   const sinceMs = Date.now() - 60_000
   const countedBefore = await countQueryable(server, sinceMs)
   let before = readProcessUsage(server.pid)
@@ -100,7 +100,7 @@ export function sendEvents(
 
 export type LegBudget = { readonly eventsPerSecondMin: number; readonly cpuMicrosMax: number | null }
 
-/** With a budget where it is the leg that has one. */
+/** The figures of a leg, with the budget on the leg that has one. */
 export function legFigures(batchEvents: number, leg: Leg, budget: LegBudget | null): Figure[] {
   const { load } = leg
   const label = `batches of ${batchEvents}: `

@@ -9,10 +9,13 @@ import { DEFAULT_WORKLOAD, EVENT_TYPE } from './usage-workload.ts'
 const CAUGHT_UP_WITHIN_MS = 600_000
 const LOADED_FOR_MS = 3_000
 
-/** A server started again on what the one before left, and what that took. */
+/** A server started again in the directory of the one before, and what that took. */
 export type Restarted = { readonly server: TollgateProcess; readonly stored: StoredEvents; readonly figures: readonly Figure[] }
 
-/** A start on what a `kill -9` at rest left; with one event more, which is counted only when its repeats can be told; until the dedupe filter is back. */
+/**
+ * A start after a `kill -9` at rest: until it is ready; until one more event is counted, which waits until its repeats can be
+ * told; until the dedupe filter is back.
+ */
 export async function restartAtRest(dataDir: string, env: Record<string, string>, label: string, stored: StoredEvents): Promise<Restarted> {
   const restart = await start(dataDir, env)
   const id = `after_${stored.stored}`
@@ -54,7 +57,7 @@ export async function killUnderLoad(
     requests: { kind: 'events', batchEvents: 1_000, workload: DEFAULT_WORKLOAD, idPrefix: 'killed', spreadMs: 0 },
     durationMs: 60_000,
     requestsPerSecond: null,
-    // It ends with the server.
+    // The connection ends with the server.
   }).catch(() => null)
   await new Promise((resolve) => setTimeout(resolve, LOADED_FOR_MS))
   await server.kill()
@@ -78,7 +81,7 @@ async function isCounted(server: TollgateProcess, customer: string): Promise<boo
 
 type Start = { readonly server: TollgateProcess; readonly startedMs: number; readonly readyMs: number; readonly cpuMs: number }
 
-/** Ready as /readyz says it. A process that starts from its files and compiles its code from nothing. */
+/** Ready as /readyz says. The process starts from its files and compiles its code from scratch. */
 async function start(dataDir: string, env: Record<string, string>): Promise<Start> {
   const startedMs = performance.now()
   const server = await startTollgate({ dataDir, env })

@@ -15,7 +15,7 @@ async function generateLoad(spec: LoadSpec): Promise<LoadResult> {
   const source = createRequestSource(spec)
   const run = createRun(spec)
   const connections: HttpConnection[] = []
-  // No more of them than are used once a second: the server closes a connection that is silent for some seconds.
+  // No more connections than are used once a second, as the server closes one that is silent for some seconds.
   const used = Math.max(1, Math.min(spec.connections, Math.floor(spec.requestsPerSecond ?? spec.connections)))
   for (let count = 0; count < used; count++) connections.push(await openHttpConnection(spec.port, run.fail))
   process.send?.({ started: true })
@@ -100,7 +100,7 @@ function sendOnAnswer(run: Run, source: RequestSource, connection: HttpConnectio
 
 /** A request that finds no free connection waits, and its wait counts. */
 function sendAtRate(run: Run, source: RequestSource, connections: readonly HttpConnection[], requestsPerSecond: number): void {
-  // Taken in turn, so that each is used.
+  // Taken in turn, so that every connection is used.
   const free = [...connections]
   const intervalMs = 1_000 / requestsPerSecond
   let due = 0

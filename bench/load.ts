@@ -2,16 +2,19 @@ import { fork } from 'node:child_process'
 import { join } from 'node:path'
 import type { UsageWorkload } from './usage-workload.ts'
 
-/** What the load generator is to send, and for how long. */
+/** What the load generator sends, and for how long. */
 export type LoadSpec = {
   readonly port: number
   readonly key: string
   readonly connections: number
   readonly requests: RequestSpec
   readonly durationMs: number
-  /** Ends the load when so many requests were sent, whatever the time. */
+  /** Ends the load after this many requests, whatever the time. */
   readonly requestsMax?: number
-  /** Sent at this rate whatever the answers take, latency counted from when a request was due; null: each connection sends as it is answered. */
+  /**
+   * Sent at this rate however long the answers take, with latency counted from when a request was due; null: each connection
+   * sends the next request when the last is answered.
+   */
   readonly requestsPerSecond: number | null
 }
 
@@ -22,7 +25,7 @@ export type RequestSpec =
       readonly workload: UsageWorkload
       /** First part of the ids, so that two loads on one server send different events. */
       readonly idPrefix: string
-      /** Event times run evenly from so long ago to now over the whole load; 0: now. */
+      /** Event times run evenly from this long ago to now over the whole load; 0: now. */
       readonly spreadMs: number
     }
   | { readonly kind: 'get'; readonly paths: readonly string[] }
@@ -30,27 +33,27 @@ export type RequestSpec =
 
 export type LoadResult = {
   readonly requests: number
-  /** Answered 2xx. */
+  /** Requests answered 2xx. */
   readonly succeeded: number
   readonly byStatus: Readonly<Record<string, number>>
   readonly events: number
-  /** Events that repeat none sent before. */
+  /** Events that are no repeats. */
   readonly newEvents: number
   readonly bytes: number
   readonly elapsedMs: number
-  /** Of the generator itself, building of bodies not included. */
+  /** CPU of the generator itself, without the building of bodies. */
   readonly cpuMs: number
   readonly latencyMs: { readonly p50: number; readonly p95: number; readonly p99: number; readonly p999: number; readonly max: number }
 }
 
-/** The bound of a load of so many events: on any machine that this is worth running on it is over before. */
+/** The longest time for a load of this many events: any machine that is worth measuring is done earlier. */
 export function withinMsOf(events: number, leastMs: number): number {
   return Math.max(leastMs, (events / EVENTS_PER_SECOND_MIN) * 1_000)
 }
 
 const EVENTS_PER_SECOND_MIN = 10_000
 
-/** Runs a load in a process of its own. `started` is called when the bodies are built and the first request goes out. */
+/** Runs a load in its own process. `started` is called when the bodies are built and the first request goes out. */
 export async function runLoad(spec: LoadSpec, started: () => void = () => undefined): Promise<LoadResult> {
   const child = fork(join(import.meta.dirname, 'load-generator.ts'), [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
   try {

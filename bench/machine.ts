@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { cpus, release, totalmem } from 'node:os'
 import packageJson from '../package.json' with { type: 'json' }
 
-/** Where a result was measured, and of what. */
+/** Where a result was measured, and which commit. */
 export type Machine = {
   readonly cpu: string
   readonly cores: number

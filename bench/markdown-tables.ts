@@ -4,8 +4,8 @@ import { type Figure, meetsBudget } from './part.ts'
 
 /**
  * Puts the tables of these runs into a page, each between `<!-- bench:NAME -->` and `<!-- /bench -->`: one per part, `budgets`
- * for all that have one, `short` for the README. Of a part that several runs have the last counts; a table whose part no run
- * has stays as it is.
+ * for all parts that have one, `short` for the README. When several runs have a part, the last one counts; a table whose part is
+ * in no run stays as it is.
  */
 export function withTables(page: string, runs: readonly BenchResults[]): string {
   const measured = measuredParts(runs)
@@ -50,7 +50,7 @@ function budgetTable(measured: ReadonlyMap<string, MeasuredPart>): string {
   return markdownTable(['part', 'what', 'figure', 'budget'], rows)
 }
 
-/** One row per figure of SHORT that was measured, with the floor or counterpart of the same run beside it. */
+/** One row per measured figure of SHORT, beside the floor or counterpart of the same run. */
 function shortTable(measured: ReadonlyMap<string, MeasuredPart>): string {
   const rows = SHORT.flatMap(({ part, what, label, beside }) => {
     const figures = measured.get(part)?.result.figures ?? []
@@ -93,7 +93,7 @@ const SHORT: readonly ShortRow[] = [
   { part: 'stored', what: /^10 M: killed at rest: to ready/, label: 'kill -9 to ready, 10 million events behind' },
 ]
 
-/** Of runs on one machine, as they are published; what differs between them is named of each. */
+/** Runs are published from one machine; what differs between them is named for each. */
 function provenance(runs: readonly BenchResults[]): string {
   const distinct = (of: (run: BenchResults) => string) => [...new Set(runs.map(of))].join(', ')
   const kind = runs.some(({ options }) => options.isQuick) ? 'Smoke run (`--quick`), not a measurement: ' : ''
@@ -105,10 +105,10 @@ function provenance(runs: readonly BenchResults[]): string {
   return `${kind}${machine}, Node ${node}, ${days}, commit ${distinct((run) => run.machine.commit.slice(0, 7))}${shared}`
 }
 
-/** Above it something else ran: wall-clock figures suffer, CPU figures hardly. */
+/** Above this load something else ran: wall-clock figures suffer, CPU figures hardly. */
 const SHARED_LOAD = 0.5
 
-/** By how much a budget is missed is of use; by how much it is met is plain from the figure. */
+/** The margin of a missed budget is useful; of a met one it is plain from the figure. */
 function marginText(figure: Figure): string {
   const { budget, value } = figure
   const text = budgetText(figure)

@@ -4,7 +4,7 @@ import { removeDirectory, startTollgate, type TollgateProcess } from '../test/su
 import type { BenchContext } from './part.ts'
 import { customerKey, EVENT_TYPE } from './usage-workload.ts'
 
-/** The real server on a directory of its own, as `tollgate serve` starts it; ended and removed after `work`. */
+/** The real server on its own directory, as `tollgate serve` starts it; stopped and removed after `work`. */
 export async function withServer<Result>(context: BenchContext, work: (server: TollgateProcess) => Promise<Result>): Promise<Result> {
   const server = await startTollgate({ env: serverEnvironment(context) })
   try {
@@ -28,7 +28,7 @@ export function portOf(server: TollgateProcess): number {
   return Number(new URL(server.url).port)
 }
 
-/** One meter with a model dimension, one more; a plan that limits and charges tokens. */
+/** Two meters, one with a model dimension; a plan that limits and charges tokens. */
 export async function createBenchCatalog(server: TollgateProcess): Promise<void> {
   await server.ok('PUT', '/v1/meters/tokens', {
     eventType: EVENT_TYPE,
@@ -51,7 +51,7 @@ export async function createBenchCatalog(server: TollgateProcess): Promise<void>
   })
 }
 
-/** A subscription for each of the first customers; their ids. Their counters are tracked when this resolves. */
+/** Subscribes each of the first customers and resolves with their ids, once their counters are tracked. */
 export async function subscribeCustomers(server: TollgateProcess, count: number): Promise<readonly string[]> {
   const ids: string[] = []
   for (let from = 0; from < count; from += SUBSCRIBED_AT_ONCE) {
@@ -72,7 +72,7 @@ export async function subscribeCustomers(server: TollgateProcess, count: number)
 
 const SUBSCRIBED_AT_ONCE = 50
 
-/** Events that the meter of requests counts, of all customers, as the usage route answers. */
+/** Events of all customers that the meter of requests counts, as the usage route answers. */
 export async function countQueryable(server: TollgateProcess, sinceMs: number): Promise<number> {
   const path = `/v1/meters/requests/usage?from=${wholeMinute(sinceMs)}&to=${wholeMinute(Date.now() + 3_600_000)}`
   const { data } = await server.ok<{ data: { events: number }[] }>('GET', path)
@@ -80,8 +80,8 @@ export async function countQueryable(server: TollgateProcess, sinceMs: number): 
 }
 
 /**
- * Resolves when the usage route counts every event sent. Asking is paid for by the server that is measured, the more the more
- * it holds, so the route is asked only when nothing is left to fold.
+ * Resolves when the usage route counts every event sent. The measured server pays for each question, more as it holds more, so
+ * the route is asked only when nothing is left to fold.
  */
 export async function whenQueryable(server: TollgateProcess, sinceMs: number, events: number, withinMs: number): Promise<void> {
   const deadlineMs = performance.now() + withinMs

@@ -12,5 +12,5 @@ const result = await part.run({ ...(JSON.parse(options) as BenchOptions), progre
   (figures) => ({ figures }),
   (error: unknown) => ({ failure: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
 )
-// The embedded engines keep threads that would hold the process.
+// The embedded engines keep threads that would hold the process open.
 process.send?.(result, () => process.exit(0))

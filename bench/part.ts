@@ -1,4 +1,4 @@
-/** One thing that is measured. Runs alone in a process of its own, is bounded in time and stops by itself. */
+/** One part of the benchmark. Runs alone in its own process, is bounded in time and stops by itself. */
 export type BenchPart = {
   readonly name: string
   /** One line for the list of parts. */
@@ -11,25 +11,25 @@ export type Figure = {
   readonly what: string
   readonly value: number
   readonly unit: string
-  /** Of docs/performance.md: at most `max` or at least `min` of the same unit. */
+  /** A budget of docs/performance.md: at most `max` or at least `min`, in the figure's unit. */
   readonly budget?: { readonly max: number } | { readonly min: number }
-  /** What one has to know to read the figure. */
+  /** What a reader must know to interpret the figure. */
   readonly note?: string
 }
 
 export type BenchOptions = {
-  /** Smaller and shorter: to see that it runs, not to publish. */
+  /** Smaller and shorter: to see that the part runs, not to publish its figures. */
   readonly isQuick: boolean
   /** Adds the sizes that take many minutes. */
   readonly isLarge: boolean
   /** The most stored events for the parts that measure among many; null for the part's own default. */
   readonly events: number | null
-  /** Where the server writes a CPU profile of its life; null for none, as profiling costs. */
+  /** Where the server writes a CPU profile of its whole run; null for none, as profiling costs time. */
   readonly cpuProfileDir: string | null
 }
 
 export type BenchContext = BenchOptions & {
-  /** A line for the person who waits. */
+  /** A line of progress for the person who waits. */
   progress(message: string): void
 }
 

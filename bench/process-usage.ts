@@ -4,10 +4,10 @@ import { readdirSync, readFileSync } from 'node:fs'
 /** CPU time that a process has used so far, user and system, from Linux's /proc. */
 export type ProcessUsage = {
   readonly cpuMs: number
-  /** Of the JavaScript thread alone; the rest is the engine, the garbage collector, the compiler and the thread pool. */
+  /** CPU of the JavaScript thread alone; the rest is the engine, the garbage collector, the compiler and the thread pool. */
   readonly mainThreadCpuMs: number
   readonly residentBytes: number
-  /** Of these, what is no mapped file: the event log is read through a mapping, whose pages the system takes back at will. */
+  /** Bytes without mapped files: the event log is read through a mapping, whose pages the system takes back as needed. */
   readonly privateBytes: number
 }
 
@@ -31,7 +31,7 @@ export function readTreeCpuMs(pid: number): number {
   try {
     return cpuMsOf(`/proc/${pid}/stat`, true) + children.reduce((sum, child) => sum + readTreeCpuMs(child), 0)
   } catch {
-    // It has ended since it was listed: its parent has counted it by now.
+    // The process has ended since it was listed; its parent has counted it by now.
     return 0
   }
 }
@@ -80,7 +80,7 @@ export function watchResidentMemory(pid: number, intervalMs: number): { stop(): 
   }
 }
 
-/** Resolves when the process has used next to nothing for a second: its background merges are done. */
+/** Resolves when the process has used nearly no CPU for a second: its background merges are done. */
 export async function whenSettled(pid: number, withinMs: number): Promise<void> {
   const deadlineMs = performance.now() + withinMs
   let before = readProcessUsage(pid).cpuMs
@@ -93,14 +93,14 @@ export async function whenSettled(pid: number, withinMs: number): Promise<void> 
 }
 
 const SETTLE_WINDOW_MS = 1_000
-/** A server with nothing to do still runs its engine's timers and our polling. */
+/** An idle server still runs its engine's timers and our polling. */
 const SETTLED_CPU_MS = 60
 
 const TICK_MS = 1_000 / Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
 
 function cpuMsOf(statFile: string, withChildren = false): number {
   const stat = readFileSync(statFile, 'utf8')
-  // The name in brackets may hold spaces: fields are counted from behind it.
+  // The name in brackets may hold spaces, so fields are counted after it.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   const ticks = fields.slice(11, withChildren ? 15 : 13)
   return ticks.reduce((sum, count) => sum + Number(count), 0) * TICK_MS

@@ -1,9 +1,9 @@
 import type { LoadSpec, RequestSpec } from './load.ts'
 import { createWorkloadEvents, EVENT_TYPE, type WorkloadEvent } from './usage-workload.ts'
 
-/** Whole requests as bytes, built before the load starts. Those of events are sent again and again with new ids and times written into them. */
+/** Whole requests as bytes, built before the load starts. Requests with events are sent again and again with new ids and times written into them. */
 export type RequestSource = {
-  /** The bytes may be changed when as many requests have gone out as there are bodies. */
+  /** The bytes may change once as many more requests have gone out as there are bodies. */
   next(): Uint8Array
   sent(): { readonly events: number; readonly newEvents: number; readonly bytes: number }
 }
@@ -34,7 +34,7 @@ function cycled(requests: readonly Buffer[]): RequestSource {
   }
 }
 
-/** Where in a request ids and times stand, and what was last written there. */
+/** Where ids and times stand in a request, and which were last written there. */
 type EventRequest = {
   readonly bytes: Buffer
   readonly roundsAt: readonly number[]
@@ -65,7 +65,7 @@ function eventRequests(spec: LoadSpec, requests: Extract<RequestSpec, { kind: 'e
       sent++
       stamp(request, round, Math.floor(nowMs / 1_000))
       bytes += request.bytes.length
-      // What the round before the first would have sent, nobody sent.
+      // Nothing was sent in a round before the first.
       repeats += request.repeats + (round > 0 ? request.lastRoundsAt.length : 0)
       return request.bytes
     },
@@ -124,7 +124,7 @@ function positionsOf(bytes: Buffer, mark: string): number[] {
   return positions
 }
 
-/** Byte by byte, as a call into Node's native code for each of some thousand places would cost more. */
+/** Byte by byte, as calls into Node's native code for some thousand places would cost more. */
 function stamp(request: EventRequest, round: number, second: number): void {
   // Rounds count from 1, so that the one before the first has a number too.
   writeAll(request.bytes, request.roundsAt, String(round + 1).padStart(ROUND_DIGITS, '0'))

@@ -11,7 +11,7 @@ import { type ParseContext, parseUsageEvent } from '../ingest/usage-event-parsin
 import { refusalDetail } from '../schemas/http/refusal-answer.ts'
 import { createWorkloadEvents, EVENT_TYPE, type WorkloadEvent } from './usage-workload.ts'
 
-/** What the benches in one process feed to the real functions: the same events that the load generator sends. */
+/** Inputs of the benches that call functions in one process: the same events that the load generator sends. */
 export const TENANT = 'default' as TenantKey
 
 /** Event time runs as at 100,000 events per second. */

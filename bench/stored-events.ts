@@ -8,7 +8,7 @@ const BATCH_EVENTS = 1_000
 const SPREAD_DAYS = 30
 const DAY_MS = 86_400_000
 
-/** What a server holds of them; all of it since `sinceMs`. */
+/** The events that a server holds, all of them since `sinceMs`. */
 export type StoredEvents = { readonly sinceMs: number; readonly stored: number }
 
 /** Sends events over HTTP, with times that run evenly over the last 30 days, until about `events` are stored and queryable. */
@@ -43,13 +43,13 @@ export async function storeEvents(
   return { sinceMs: before.sinceMs, stored }
 }
 
-/** How many events a part looks at, one size after the other on the same server. */
+/** The numbers of events among which a part measures, one after the other on the same server. */
 export function storedSizes({ events, isQuick, isLarge }: BenchContext): readonly number[] {
   const sizes = isQuick ? [50_000, 100_000] : isLarge ? [MILLION, 10 * MILLION, 100 * MILLION] : [MILLION, 10 * MILLION]
   return events === null ? sizes : [...sizes.filter((size) => size < events), events]
 }
 
-/** `10 M: `, before what was measured among so many. */
+/** `10 M: `, the start of a figure's label. */
 export function sizeLabel(events: number): string {
   return `${Number((events / MILLION).toPrecision(2))} M: `
 }

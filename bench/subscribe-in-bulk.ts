@@ -4,8 +4,8 @@ import { openDurablePGlite } from '../adapters/database/engine/durable-pglite.ts
 import { customerKey } from './usage-workload.ts'
 
 /**
- * Subscribes the first customers in the embedded catalog of a server that is not running, to the plan `pro`: as rows, since so
- * many requests would take longer than what is to be measured. Resolves with the ids of the subscriptions.
+ * Subscribes the first customers to the plan `pro` in the embedded catalog of a server that is not running: as rows, since that
+ * many requests would take longer than the measured work. Resolves with the ids of the subscriptions.
  */
 export async function subscribeInBulk(dataDir: string, count: number): Promise<readonly string[]> {
   const pglite = await openDurablePGlite(join(dataDir, 'catalog'))
@@ -15,7 +15,7 @@ export async function subscribeInBulk(dataDir: string, count: number): Promise<r
     for (let from = 0; from < count; from += ROWS_AT_ONCE) {
       const keys = Array.from({ length: Math.min(ROWS_AT_ONCE, count - from) }, (_, at) => customerKey(from + at))
       const ids = keys.map((_, at) => subscriptionId(prefix, from + at))
-      // Each at an instant of its own within a day, as subscriptions are made: no two have the same period.
+      // Each starts at an instant of its own within a day, like real subscriptions, so that no two have the same period.
       const starts = keys.map((_, at) => new Date(firstStartMs + Math.floor(((from + at) * DAY_MS) / count)).toISOString())
       await pglite.query(`INSERT INTO customers (tenant, key, metadata) SELECT 'default', unnest($1::text[]), '{}'`, [keys])
       await pglite.query(
@@ -37,7 +37,7 @@ export async function subscribeInBulk(dataDir: string, count: number): Promise<r
 }
 
 const DAY_MS = 86_400_000
-/** So that the period under way holds all of the stored events. */
+/** Long enough for the current period to hold all stored events. */
 const SUBSCRIBED_FOR_MS = 20 * DAY_MS
 const ROWS_AT_ONCE = 5_000
 

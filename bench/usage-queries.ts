@@ -5,7 +5,7 @@ import type { BenchContext, Figure } from './part.ts'
 import { readProcessUsage, usageBetween } from './process-usage.ts'
 import { customerKey } from './usage-workload.ts'
 
-/** Each query some times over HTTP, one after the other. */
+/** Asks each query several times over HTTP, one after the other. */
 export async function measureQueries(
   server: TollgateProcess,
   label: string,
@@ -20,7 +20,7 @@ export async function measureQueries(
   return figures
 }
 
-/** By how much is read (one customer, all) and by how many windows are answered (none, days, hours). */
+/** Queries that differ in how much is read (one customer, all) and in how many windows are answered (none, days, hours). */
 function queriesSince(sinceMs: number): Record<string, string> {
   const month = `from=${wholeMinute(sinceMs)}&to=${wholeMinute(Date.now() + 3_600_000)}`
   const customer = customerKey(1)
@@ -35,7 +35,7 @@ function queriesSince(sinceMs: number): Record<string, string> {
   }
 }
 
-/** A query that takes seconds is asked a few times only. */
+/** A query that takes longer is asked a few times only. */
 const QUERY_MS_MAX = 20_000
 const TIMES_MIN = 3
 

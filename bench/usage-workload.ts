@@ -1,10 +1,13 @@
-/** The usage that benches send: 5,000 customers, 5 models, 1% repeats, about 190 bytes an event. Made from a seed, so that every run sends the same. */
+/**
+ * The usage that benches send: 5,000 customers, 5 models, 1% repeats, about 190 bytes an event. Generated from a seed, so that
+ * every run sends the same.
+ */
 export type UsageWorkload = {
   readonly customers: number
   /** Events before this index are the same in every round but for id and time. */
   readonly poolEvents: number
   readonly repeatShare: number
-  /** Every customer in turn, rather than some much more than others. */
+  /** Sends every customer in turn, instead of some much more than others. */
   readonly isEven?: boolean
 }
 
@@ -17,7 +20,7 @@ export type WorkloadEvent = {
   readonly outputTokens: number
   /** The pool index of an earlier event that this one repeats, or null. */
   readonly repeats: number | null
-  /** Repeats are of this round or of the one before: an immediate retry, or one after the first was stored. */
+  /** Repeats an event of this round or of the one before: an immediate retry, or one after the first was stored. */
   readonly repeatsLastRound: boolean
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type DevServer, type DevServerName, discardDevServers, startDevServers } from '../deploy/dev/servers.ts'
 import type { ProcessesBeside } from './ingest-leg.ts'
 
-/** Servers of a part's own, so that nothing else is counted to them; they go with this process, however it ends. */
+/** Development servers for one part alone, so that no other load counts as theirs; they end with this process, however it ends. */
 export async function withDevServers<Name extends DevServerName, Result>(
   names: readonly Name[],
   work: (servers: Readonly<Record<Name, DevServer>>) => Promise<Result>,
@@ -24,7 +24,7 @@ export function serversBeside(servers: readonly DevServer[]): ProcessesBeside {
   return Object.fromEntries(servers.map(({ version, processes }) => [version, processes.map(({ pid }) => pid)]))
 }
 
-/** The setting that puts each seam on its server. */
+/** The settings that put the seams on these servers. */
 export function serverSettings(servers: Partial<Readonly<Record<DevServerName, DevServer>>>): Record<string, string> {
   return {
     ...(servers.kafka === undefined ? {} : { KAFKA_BROKERS: servers.kafka.url, KAFKA_TOPIC: 'bench', KAFKA_REPLICATION: '1' }),

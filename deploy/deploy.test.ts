@@ -16,7 +16,7 @@ test('what the compose file and the manifests set are settings', () => {
   }
 })
 
-/** What apps ask runs in one process with the bills. */
+/** The api and the billing stage share one process. */
 const SERVICES = [
   { name: 'ingest', roles: ['ingest'] },
   { name: 'aggregator', roles: ['aggregator'] },

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
-/** Says who holds the directory; `release` lets go of it. */
+/** `release` gives the directory up. */
 export type DataDirectoryLock = { release(): void }
 
 export class DataDirectoryInUse extends Error {
@@ -25,7 +25,7 @@ export class DataDirectoryNotWritable extends Error {
   }
 }
 
-/** Others on the machine could read the events and keys, or change them. */
+/** Other users of the machine could read the events and keys, or change them. */
 export class DataDirectoryOpenToOthers extends Error {
   constructor(dataDir: string, mode: number) {
     super(
@@ -36,8 +36,8 @@ export class DataDirectoryOpenToOthers extends Error {
 }
 
 /**
- * Holds a data directory for this process. The lock is the operating system's own file lock, taken through an empty
- * SQLite file as Node has no call for it: the kernel drops it with the process, so kill -9 leaves nothing stale.
+ * Holds a data directory for this process. The lock is the operating system's own file lock, taken through an empty SQLite file
+ * as Node has no call for it: the kernel drops it with the process, so kill -9 leaves nothing stale.
  */
 export function lockDataDirectory(dataDir: string, holder: { readonly pid: number; readonly doing: string }): DataDirectoryLock {
   const holderFile = join(dataDir, 'holder.txt')
@@ -58,7 +58,7 @@ export function lockDataDirectory(dataDir: string, holder: { readonly pid: numbe
   return { release: () => held.close() }
 }
 
-/** Files within are closed by the process's umask. Windows has no such modes. */
+/** The process's umask protects the files inside. Windows has no such modes. */
 function refuseOpenDirectory(dataDir: string): void {
   if (process.platform === 'win32') return
   const mode = statSync(dataDir).mode & 0o7777

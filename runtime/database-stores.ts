@@ -16,7 +16,7 @@ import { sqlSubscriptionStore } from '../adapters/database/subscriptions/subscri
 
 export type DatabaseStores = ReturnType<typeof databaseStores>
 
-/** What several stages read, or write together. A store that one stage alone has stands with that stage in the list of stages. */
+/** Stores that several stages read, or write together. A store that only one stage uses stands with that stage in the list of stages. */
 export function databaseStores(session: DatabaseSession) {
   return {
     keys: sqlApiKeyStore(session),

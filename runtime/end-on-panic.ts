@@ -2,9 +2,8 @@ import type { Logger } from 'pino'
 import type { OnPanic } from '../adapters/lmdb/lmdb-failure.ts'
 
 /**
- * Ends this process when an embedded store takes no more writes in it: another process can write its file, and who
- * supervises this one starts it. Nothing is drained, since nothing more could be kept; what was acknowledged is on disk,
- * as after a kill.
+ * Ends this process when an embedded store can take no more writes in it: a new process can write the file, and a supervisor
+ * starts one. Nothing is drained, since nothing more could be kept; acknowledged writes are on disk, as after a kill.
  */
 export function endOnPanic(log: Logger): OnPanic {
   return (fault) => {

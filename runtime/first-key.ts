@@ -6,14 +6,14 @@ import { KEY_CHANCE_BYTES, keyText } from './http/key-text.ts'
 
 export const DEFAULT_TENANT = 'default' as TenantKey
 
-/** Of a new key: 256 bits of chance, so that the hash that is stored cannot be guessed back. */
+/** The secret of a new key: 256 random bits, so that it cannot be guessed from the stored hash. */
 export function createSecret(): string {
   return keyText('secret', randomBytes(KEY_CHANCE_BYTES))
 }
 
 /**
- * Sees to it that tenant `default` has an admin key: the one that is configured, else, when the tenant has none at all, a
- * new one. Returns the new secret, which is not kept anywhere, or null.
+ * Makes sure that tenant `default` has an admin key: the configured one, or a new one when the tenant has no key at all. Returns
+ * the new secret, which is stored nowhere, or null.
  */
 export async function ensureAdminKey(
   keys: Pick<ApiKeyStore, 'create' | 'find' | 'hasAny'>,
@@ -25,7 +25,7 @@ export async function ensureAdminKey(
     const isThere = async () => (await keys.find(hashSecret(configured))) !== null
     if (await isThere()) return null
     await create(configured).catch(async (error: unknown) => {
-      // Another process that starts at the same time may have been first.
+      // Another process that starts at the same time may have been faster.
       if (!(await isThere())) throw error
     })
     return null

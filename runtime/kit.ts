@@ -14,8 +14,8 @@ import type { Config } from './settings/config.ts'
 import type { RoleStores, Stores } from './stores.ts'
 
 /**
- * What stages are made of. A stage names in its own type what it needs of the kit, so it knows nothing of the rest. What several
- * stages share is made once in a process, when the first of them asks for it.
+ * The parts that stages are built from. A stage names in its own type which parts of the kit it needs, so it knows nothing of the
+ * rest. A part that several stages share is made once per process, when the first of them asks for it.
  */
 export type Kit = {
   readonly clock: Clock
@@ -26,11 +26,11 @@ export type Kit = {
   readonly stores: Omit<Stores, 'stop'>
   readonly usage: Usage
   readonly entitlements: Entitlements
-  /** Everything that this process appends goes through this one, so that it shares records. */
+  /** All records of this process are appended through this writer, so that they share requests to the log. */
   readonly recordWriter: RecordWriter
   /** Appends usage events that this system makes itself; resolves when they are durable, rejects with the log's fault. */
   readonly submit: ReportUsage
-  /** Unique for ever, and not to be guessed. */
+  /** Ids are unique for ever and cannot be guessed. */
   readonly createId: () => string
   readonly secrets: { readonly create: () => string; readonly hash: (secret: string) => string }
 }

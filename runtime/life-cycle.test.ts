@@ -6,7 +6,7 @@ import { systemClock } from './system-clock.ts'
 
 const options = { drainMsMax: 1_000, clock: systemClock, log: pino({ level: 'silent' }) }
 
-/** Three stages that write down what is done to them, with what one of them does otherwise. */
+/** Three stages that record their calls; `over` replaces functions of one of them. */
 function stagesWith(name: string, over: Partial<Stage> = {}) {
   const done: string[] = []
   const stage = (own: string): Stage => {

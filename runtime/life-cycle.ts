@@ -3,27 +3,27 @@ import type { Clock } from '../base/clock.ts'
 import { LATE, within } from '../base/deadline.ts'
 import type { Stage, StageHealth } from '../schemas/http/stage.ts'
 
-/** The one life of all stages of a process. */
+/** The shared life cycle of all stages of a process. */
 export type LifeCycle = {
-  /** Starts the stages in order. Rejects with the first failure and starts no more; then `stop` is to be called. */
+  /** Starts the stages in order. Rejects with the first failure and starts no more; `stop` must then be called. */
   start(): Promise<void>
   /**
-   * Drains what was started, the last one first, then stops it in the same order. A step that fails or takes too long does not
-   * keep the next from running; rejects with the first failure when all have run.
+   * Drains the started stages, the last one first, then stops them in the same order. A step that fails or takes too long does
+   * not keep the next from running; rejects with the first failure when all have run.
    */
   stop(): Promise<void>
   /** By the name of the stage. */
   health(): Readonly<Record<string, StageHealth>>
 }
 
-/** Letting go takes a moment even where nobody is waited for: a store closed under a stage that still uses it may break the process. */
+/** Closing takes a moment even where nobody is waited for: a store closed under a stage that still uses it may break the process. */
 const STOP_MS_MIN = 10_000
 
 export function createLifeCycle(
   stages: readonly Stage[],
   { drainMsMax, clock, log }: { readonly drainMsMax: number; readonly clock: Clock; readonly log: Logger },
 ): LifeCycle {
-  /** Last started first; one whose start failed is among them. */
+  /** Last started first; includes a stage whose start failed. */
   const started: Stage[] = []
   const failures: unknown[] = []
 

@@ -3,8 +3,8 @@ import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 
 /**
- * Opens a store that may start later than we do: a fault that passes is tried again until the time is over, and each one is
- * told, so that a wrong address shows at once. A fault that no retry mends ends the start.
+ * Opens a store that may start later than this process: after a temporary fault it tries again until the time is over, and logs
+ * each fault, so that a wrong address shows at once. A fault that no retry can fix ends the start.
  */
 export async function openPatiently<Opened>(
   seam: string,

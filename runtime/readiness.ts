@@ -12,13 +12,13 @@ export type SeamState = { readonly ok: boolean; readonly detail?: string }
 export type Readiness = {
   readonly status: 'ready' | 'not_ready'
   readonly seams: Readonly<Record<string, SeamState>>
-  /** By name. */
+  /** By the name of the stage. */
   readonly stages: Readonly<Record<string, StageHealth>>
 }
 
 const PING_WAIT_MS_MAX = 3_000
 
-/** What a role cannot do its work without. Api and billing answer all but usage and invoices while the usage store is away. */
+/** The seams that a role cannot work without. While the usage store is away, api and billing answer everything but usage and invoices. */
 const ESSENTIAL: Readonly<Record<Role, readonly Seam[]>> = {
   ingest: ['catalog', 'eventLog'],
   aggregator: ['catalog', 'eventLog', 'usageStore', 'counters'],
@@ -27,7 +27,7 @@ const ESSENTIAL: Readonly<Record<Role, readonly Seam[]>> = {
 }
 type Seam = 'catalog' | 'eventLog' | 'usageStore' | 'counters'
 
-/** Ready: what the roles need answers, every stage is well, and the process is not about to stop. */
+/** Ready: the seams that the roles need answer, every stage is well, and the process is not about to stop. */
 export async function readReadiness(of: {
   readonly roles: readonly Role[]
   readonly stores: Pick<RoleStores, 'database' | 'eventLog' | 'usageStore' | 'counters'>
@@ -54,7 +54,7 @@ async function ping(store: { ping(): Promise<void> }, clock: Clock): Promise<Sea
     const answer = await within(clock, PING_WAIT_MS_MAX, store.ping())
     return answer === LATE ? { ok: false, detail: `no answer within ${PING_WAIT_MS_MAX} ms` } : { ok: true }
   } catch (error) {
-    // For operators: what, where and what to do. Messages of faults name addresses, and never passwords.
+    // For operators: what failed, where, and what to do. Messages of faults name addresses, and never passwords.
     return { ok: false, detail: error instanceof Error ? error.message : String(error) }
   }
 }

@@ -18,15 +18,15 @@ import { openRoleStores, type RoleStores } from './stores.ts'
 
 export type Server = {
   readonly url: string
-  /** Made by this start, to be printed once; null when the tenant had one. */
+  /** Created by this start, to be printed once; null when the tenant had one. */
   readonly newAdminKey: string | null
-  /** Takes no more requests, ends those under way, writes what they brought and lets go of the stores. */
+  /** Takes no more requests, finishes those under way, writes their events and closes the stores. */
   stop(): Promise<void>
 }
 
 export type ServerOptions = { readonly config: Config; readonly clock: Clock; readonly log: Logger; readonly version: string }
 
-/** Opens the stores, starts the stages of this process's roles and listens. When one of them fails, the others are let go of. */
+/** Opens the stores, starts the stages of this process's roles and listens. When one of them fails, the others are closed again. */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { config, clock, log } = options
   const registry = new Registry()
@@ -35,7 +35,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const operatorSockets = new WeakSet<Socket>()
   const app = createApp(options, registry, stores, operatorSockets)
   const stages = openStages(createKit({ clock, log, registry, config, stores }), config.roles)
-  // The stores end last; the server listens last and is the first to take nothing more.
+  // The stores stop last; the server listens last and is the first to refuse new work.
   const lifeCycle = createLifeCycle(
     [{ name: 'stores', stop: stores.stop }, ...stages, httpStage(app, config), ...opsStages(app, operatorSockets, config)],
     {

@@ -16,8 +16,8 @@ import type { Role } from './settings/setting.ts'
 type OpenStage = (kit: Kit) => Stage
 
 /**
- * Every stage, by the role that runs it; a new capability is one line here. They start in this order and end in reverse: the
- * aggregator is the last to end, so that what the others append on their way out is still counted.
+ * Every stage, by the role that runs it; a new capability is one line here. They start in this order and stop in reverse: the
+ * aggregator stops last, so that events that the others append while they stop are still counted.
  */
 const STAGES = {
   aggregator: [openAggregator],
@@ -26,7 +26,7 @@ const STAGES = {
   billing: [openInvoices, ({ stores }) => openTaxRates(sqlTaxRateStore(stores.database.session))],
 } satisfies Record<Role, readonly OpenStage[]>
 
-/** The stages of these roles, in the order of their start; none has begun yet. */
+/** The stages of these roles, in the order of their start; none is started yet. */
 export function openStages(kit: Kit, roles: readonly Role[]): readonly Stage[] {
   return Object.entries<readonly OpenStage[]>(STAGES).flatMap(([role, open]) =>
     roles.some((wanted) => wanted === role) ? open.map((openStage) => openStage(kit)) : [],

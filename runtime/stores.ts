@@ -25,11 +25,11 @@ export type Stores = DatabaseStores & {
   readonly eventLog: EventLog
   readonly usageStore: UsageStore
   readonly counters: Counters
-  /** Last: what the views hold is durable when this resolves. */
+  /** Stops last: everything that the views hold is durable when this resolves. */
   stop(): Promise<void>
 }
 
-/** Those that some roles need: null for one that none of them does. */
+/** The stores of some roles; null for a store that none of them needs. */
 export type RoleStores = Omit<Stores, 'usageStore' | 'counters'> & {
   readonly usageStore: UsageStore | null
   readonly counters: Counters | null
@@ -40,11 +40,11 @@ export type StoreEnvironment = {
   readonly clock: Clock
   readonly log: Logger
   readonly registry: Registry
-  /** Named to a second process that finds the directory taken. */
+  /** Shown to a second process that finds the directory in use. */
   readonly doing: string
 }
 
-/** The only place that picks implementations: a set URL switches that seam alone. */
+/** The only place that chooses implementations: a URL in the settings switches that seam alone. */
 export async function openStores(environment: StoreEnvironment): Promise<Stores> {
   const stores = await openRoleStores(environment, ROLES)
   const { usageStore, counters } = stores
@@ -52,10 +52,10 @@ export async function openStores(environment: StoreEnvironment): Promise<Stores>
   return { ...stores, usageStore, counters }
 }
 
-/** What these roles need, so that ingest starts and goes on while the views are away. */
+/** The stores that these roles need, so that ingest starts and goes on while the views are away. */
 export async function openRoleStores(environment: StoreEnvironment, roles: readonly Role[]): Promise<RoleStores> {
   const lock = holdDataDirectory(environment)
-  // Whatever was opened before something failed is let go of, in reverse.
+  // When one fails to open, those opened before are closed in reverse.
   const opened: { stop(): Promise<void> }[] = [{ stop: async () => lock?.release() }]
   const keep = <Store extends { stop(): Promise<void> }>(store: Store): Store => {
     opened.unshift(store)
@@ -71,7 +71,7 @@ export async function openRoleStores(environment: StoreEnvironment, roles: reado
     await openPatiently('catalog', opening, () => database.migrate())
     const eventLog = keep(await openPatiently('event log', opening, () => openEventLog(environment)))
     const usageStore = hasViews ? keep(await openUsageStore(environment)) : null
-    // Its tables are the aggregator's; the api answers what it can while the store is away.
+    // The tables belong to the aggregator; the api answers what it can while the store is away.
     if (roles.includes('aggregator')) await openPatiently('usage store', opening, async () => usageStore?.migrate())
     const counters = hasViews ? keep(await openPatiently('counters', opening, () => openCounters(environment))) : null
     return { ...databaseStores(database.session), database, changes: database.changes, eventLog, usageStore, counters, stop }
@@ -81,7 +81,7 @@ export async function openRoleStores(environment: StoreEnvironment, roles: reado
   }
 }
 
-/** The database alone, for commands that need no more. */
+/** The database alone, for commands that need nothing else. */
 export async function openDatabaseAlone(environment: StoreEnvironment): Promise<Database> {
   const lock = environment.config.databaseUrl === null ? holdDataDirectory(environment) : null
   try {
@@ -100,17 +100,17 @@ export async function openDatabaseAlone(environment: StoreEnvironment): Promise<
   }
 }
 
-/** Nothing is embedded when all four are elsewhere. */
+/** Nothing is embedded when all four seams are on servers. */
 function holdDataDirectory({ config, doing }: StoreEnvironment): DataDirectoryLock | null {
   return isAllElsewhere(config) ? null : lockDataDirectory(config.dataDir, { pid: process.pid, doing })
 }
 
-/** Then other processes may use the stores at the same time; else the lock on the data directory keeps them out. */
+/** When all seams are on servers, other processes may use them at the same time; otherwise the lock on the data directory keeps them out. */
 export function isAllElsewhere(config: Config): boolean {
   return [config.kafkaBrokers, config.clickhouseUrl, config.databaseUrl, config.redisUrl].every((each) => each !== null)
 }
 
-/** An implementation is loaded only where it is used: most are large, and an image for servers goes without the embedded engines. */
+/** An implementation is loaded only where it is used: most are large, and an image for servers has no embedded engines. */
 async function openDatabase({ config, clock, log }: StoreEnvironment): Promise<Database> {
   const options = { clock, randomBytes, log: log.child({ seam: 'catalog' }) }
   if (config.databaseUrl !== null) {

@@ -14,7 +14,7 @@ import { verifyCommand } from './commands/verify.ts'
 import { DataDirectoryInUse, DataDirectoryNotWritable, DataDirectoryOpenToOthers } from './data-directory-lock.ts'
 import { configTableText } from './settings/config-table.ts'
 
-// Whatever this process or an engine in it writes is this user's alone, from the first byte.
+// All files that this process or an engine in it writes belong to this user alone, from the first byte.
 process.umask(0o077)
 
 const program = new Command('tollgate')
@@ -39,7 +39,7 @@ try {
   process.exitCode = error instanceof CommandFailed ? error.exitCode : 1
 }
 
-/** What a person can act on is told without a stack trace; anything else is a bug and shows one. */
+/** Errors that a person can act on are shown without a stack trace; any other error is a bug and shows one. */
 function isForPeople(error: unknown): error is Error {
   return [CommandFailed, DataDirectoryInUse, DataDirectoryNotWritable, DataDirectoryOpenToOthers, Fault].some(
     (kind) => error instanceof kind,

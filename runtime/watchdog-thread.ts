@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs'
 import { workerData } from 'node:worker_threads'
 
-/** `beats` changes at least once a look while the event loop of the process turns. */
+/** `beats` changes at least once per look while the event loop of the process turns. */
 export type WatchdogData = { readonly beats: Int32Array; readonly looksMax: number; readonly lookMs: number }
 
 // In a thread `process.stderr` goes through the main thread, which is stuck.
@@ -9,7 +9,7 @@ const STDERR = 2
 const { beats, looksMax, lookMs } = workerData as WatchdogData
 let seen = Atomics.load(beats, 0)
 for (let missed = 0; missed < looksMax; ) {
-  // A wait that nobody ends: this thread is woken by time alone.
+  // Nobody notifies this wait: time alone wakes this thread.
   Atomics.wait(new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)), 0, 0, lookMs)
   const beat = Atomics.load(beats, 0)
   missed = beat === seen ? missed + 1 : 0

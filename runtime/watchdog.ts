@@ -2,9 +2,9 @@ import { Worker } from 'node:worker_threads'
 import type { WatchdogData } from './watchdog-thread.ts'
 
 /**
- * Ends this process with SIGKILL when its event loop does not turn for `stuckMs`, so that a supervisor starts it again: a
- * thread of its own looks, as a stuck loop cannot look at itself. Time in which the whole process stands still (a suspended
- * machine, SIGSTOP) does not count: a look that comes late is one look.
+ * Ends this process with SIGKILL when its event loop does not turn for `stuckMs`, so that a supervisor restarts it. A thread of
+ * its own looks, as a stuck loop cannot look at itself. Time in which the whole process stands still (a suspended machine,
+ * SIGSTOP) does not count: a late look counts as one look.
  */
 export function startWatchdog(stuckMs: number): void {
   const beats = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))

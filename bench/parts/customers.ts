@@ -18,7 +18,7 @@ async function measureCustomers(context: BenchContext): Promise<readonly Figure[
   return figures
 }
 
-/** Each customer in turn, all of them seen before what is measured. */
+/** Sends each customer in turn; every customer was seen before the measured load. */
 async function measureByCustomers(server: TollgateProcess, customers: number, context: BenchContext): Promise<Figure> {
   context.progress(`${customers.toLocaleString('en')} customers`)
   await createBenchCatalog(server)

@@ -13,10 +13,10 @@ export const decisionsRedisPart: BenchPart = {
   run: measureOnRedis,
 }
 
-/** The api's core; the load generator, Redis and the rest have what is left, and share it where there are only two. */
+/** The api has this core for itself; the load generator, Redis and the rest share the other cores. */
 const API_CORE = 0
 const API_MEMORY_MIB = 512
-/** What V8 may keep alive; the rest of the 512 MB is code, buffers and what the collector has not given back yet. */
+/** V8's bound on live memory; the rest of the 512 MB is code, buffers and memory not yet returned by the collector. */
 const API_HEAP_MIB = 256
 
 function measureOnRedis(context: BenchContext): Promise<readonly Figure[]> {
@@ -38,7 +38,7 @@ function measureOnRedis(context: BenchContext): Promise<readonly Figure[]> {
       await start('aggregator')
       const nodeOptions = [env.NODE_OPTIONS, `--max-old-space-size=${API_HEAP_MIB}`].filter((option) => option !== undefined)
       const api = await start('api', { NODE_OPTIONS: nodeOptions.join(' ') })
-      // Every thread it has, and those that they start.
+      // Pins all threads, and those that they start.
       execFileSync('taskset', ['-a', '-c', '-p', String(API_CORE), String(api.pid)], { stdio: 'ignore' })
       const memory = watchResidentMemory(api.pid, 250)
       const figures = await measureDecisions(api, context)

@@ -16,7 +16,7 @@ const DAY_MS = 86_400_000
 const HORIZON_DAYS = 35
 const ASKED = MILLION
 const ADDED_PER_STEP = 1_000
-/** As the events of a record are. */
+/** As many as the events of a record. */
 const ASKED_TOGETHER = 250
 
 async function measureDedupe(context: BenchContext): Promise<readonly Figure[]> {
@@ -24,7 +24,7 @@ async function measureDedupe(context: BenchContext): Promise<readonly Figure[]> 
   return sizes.flatMap((size) => measureFilter(size, context))
 }
 
-/** Receipts spread over the whole horizon, in order, as a steady stream leaves them. */
+/** Receipts are spread over the whole horizon, in order, as a steady stream leaves them. */
 function measureFilter(size: number, { progress }: BenchContext): Figure[] {
   progress(`${size.toLocaleString('en')} events`)
   const seeds = Array.from({ length: CUSTOMERS }, (_, index) => hashSeed('default', customerKey(index)))
@@ -44,7 +44,7 @@ function measureFilter(size: number, { progress }: BenchContext): Figure[] {
     for (let index = 0; index < size; index++) {
       const receivedAtMs = startMs + index * stepMs
       filter.add(hashOf(index), receivedAtMs)
-      // As after every step of a fold: weeks that are over merge to one run.
+      // As after every step of a fold: past weeks merge into one run.
       if (index % ADDED_PER_STEP === 0) filter.advance(receivedAtMs as InstantMs)
     }
   })
@@ -77,7 +77,7 @@ function measureFilter(size: number, { progress }: BenchContext): Figure[] {
   ]
 }
 
-/** As the filter promises it: 640 KiB a week, and 512 KiB for a week that is being added to. */
+/** The filter's promise: 640 KiB a week, and 512 KiB for a week that is being added to. */
 const FIXED_BYTES_PER_WEEK = (640 + 512) * 1024
 
 function cpuMicros(items: number, work: () => void): number {

@@ -13,7 +13,7 @@ export const distributedPart: BenchPart = {
 
 const BATCHES = [1_000, 100, 10, 1] as const
 const SUBSCRIBED = 1_000
-/** CPU has no budget of its own here: the servers' is stated beside it. */
+/** CPU has no budget here: the servers' CPU is stated beside it. */
 const BUDGET = { eventsPerSecondMin: 50_000, cpuMicrosMax: null }
 
 function measureDistributed(context: BenchContext): Promise<readonly Figure[]> {

@@ -13,10 +13,10 @@ export const freshnessPart: BenchPart = {
 }
 
 const PROBE_CUSTOMER = 'probe'
-/** As many have a balance to keep as in the part of ingest. */
+/** As many customers have a balance as in the part `ingest`. */
 const SUBSCRIBED = 1_000
 const PROBE_INTERVAL_MS = 100
-/** Each costs the server some 15 ms, which is not to be what is measured. */
+/** Each question costs the server some 15 ms, which must not become what is measured. */
 const USAGE_ASKED_EVERY_MS = 100
 const SEEN_WITHIN_MS = 60_000
 
@@ -55,7 +55,7 @@ function loadOf(server: TollgateProcess, durationMs: number, idPrefix: string) {
 
 type Delays = { readonly toBalanceMs: number[]; readonly toUsageMs: number[] }
 
-/** Events of one token, one after the other: what balance and usage show says how many of them have arrived. */
+/** Sends events of one token, one after the other, so that balance and usage show how many of them have arrived. */
 async function measureProbes(server: TollgateProcess, probes: number, alreadySent: number): Promise<Delays> {
   const answeredMs: number[] = []
   const fromMs = Date.now() - 86_400_000
@@ -76,14 +76,14 @@ async function measureProbes(server: TollgateProcess, probes: number, alreadySen
   return { toBalanceMs: await toBalance, toUsageMs: await toUsage }
 }
 
-/** For each probe how long after its 202 it was first seen. */
+/** For each probe, how long after its 202 it was first seen. */
 async function watch(probes: number, answeredMs: readonly number[], everyMs: number, seen: () => Promise<number>): Promise<number[]> {
   const delaysMs: number[] = []
   const deadlineMs = performance.now() + probes * PROBE_INTERVAL_MS + SEEN_WITHIN_MS
   while (delaysMs.length < probes) {
     const count = await seen()
     const nowMs = performance.now()
-    // One seen before its 202 has reached us was not late.
+    // A probe seen before its 202 reached us was not late.
     while (delaysMs.length < Math.min(count, answeredMs.length)) delaysMs.push(Math.max(0, nowMs - (answeredMs[delaysMs.length] ?? nowMs)))
     if (nowMs > deadlineMs) throw new Error(`${delaysMs.length} of ${probes} probes were seen`)
     await new Promise((resolve) => setTimeout(resolve, everyMs))

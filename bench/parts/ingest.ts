@@ -19,7 +19,7 @@ export const ingestPart: BenchPart = {
 
 const BATCHES = [1_000, 100, 10, 1] as const
 const CONNECTIONS = 16
-/** Of the 5,000 customers those whose usage feeds a balance too: the first ones, who send nearly half of the events. */
+/** The first 1,000 of the 5,000 customers, who send nearly half of the events: their usage feeds a balance too. */
 const SUBSCRIBED = 1_000
 const BUDGET = { eventsPerSecondMin: 100_000, cpuMicrosMax: 8 }
 
@@ -66,7 +66,7 @@ async function measureIngest(context: BenchContext): Promise<readonly Figure[]> 
   }
 }
 
-/** The peak, and how it went: a figure for each tenth of the run. */
+/** The peak of memory, and its course: a figure for each tenth of the run. */
 function memoryFigures(samples: ReturnType<ReturnType<typeof watchResidentMemory>['stop']>): Figure[] {
   const mebibytes = (bytes: number) => Math.round(bytes / 2 ** 20)
   const peak = samples.reduce((most, sample) => (sample.residentBytes > most.residentBytes ? sample : most))
@@ -94,7 +94,7 @@ async function measureEmptyRoute(server: TollgateProcess, context: BenchContext)
   }
 }
 
-/** The rows that the server stored, given to the same engine alone: as large as its flushes were, nothing else running. */
+/** Inserts the rows that the server stored into the same engine, in batches as large as its flushes, with nothing else running. */
 async function measureFloor(
   server: TollgateProcess,
   context: BenchContext,
@@ -128,7 +128,7 @@ async function measureFloor(
   }
 }
 
-/** In a process of its own: the engine opens one directory per process. */
+/** In its own process, as the engine opens one directory per process. */
 function runFloor(request: FloorRequest): Promise<FloorResult> {
   return new Promise((resolve, reject) => {
     const child = fork(join(import.meta.dirname, '../engine-floor.ts'), [JSON.stringify(request)], {

@@ -20,19 +20,19 @@ export const kafkaWirePart: BenchPart = {
 
 const TOPIC = 'bench-wire'
 const PARTITIONS = 4
-/** Records of 250 events, as of a request of 1,000 events: a batch of some 240 KB, before it is compressed. */
+/** Records of 250 events, as from a request of 1,000 events: a batch of some 240 KB before compression. */
 const RECORD_EVENTS = 250
 const BATCH_RECORDS = 16
 const ACK_MS_MAX = 10_000
 const FETCH_BYTES_MAX = 8 * 1024 * 1024
 const PARTITION_BYTES_MAX = 1024 * 1024
 
-/** What both libraries do for us in one request. */
+/** One request of each kind, as both libraries can make them. */
 type Client = {
   readonly name: string
-  /** One batch of these records to every partition, with `acks=all`, idempotent, zstd; resolves when the broker has them. */
+  /** Sends one batch of these records to every partition, with `acks=all`, idempotent, zstd; resolves when the broker has them. */
   produce(records: readonly Uint8Array[], nowMs: number): Promise<void>
-  /** Records of every partition from these offsets on; resolves with the next offsets and the bytes that were read. */
+  /** Reads records of every partition from these offsets on; resolves with the next offsets and the number of bytes read. */
   fetch(from: readonly number[]): Promise<{ readonly next: readonly number[]; readonly bytes: number }>
   close(): Promise<void>
 }
@@ -49,7 +49,7 @@ function measureKafkaWire(context: BenchContext): Promise<readonly Figure[]> {
   })
 }
 
-/** One record in every partition: the brokers serve the topic and give out producer ids. */
+/** Appends one record to every partition, so that the brokers serve the topic and give out producer ids. */
 async function makeTopic(brokers: string): Promise<void> {
   const common = { partitions: PARTITIONS, replication: 1, clientId: 'bench', log: pino({ level: 'silent' }), registry: new Registry() }
   const eventLog = await createKafkaEventLog({ clock: systemClock, ...common, brokers: brokers.split(','), topic: TOPIC })
@@ -65,10 +65,10 @@ async function measurePairs(context: BenchContext, clients: readonly [Client, Cl
   const produced: Leg[][] = []
   const fetched: Leg[][] = []
   let start: readonly number[] = Array.from({ length: PARTITIONS }, () => 1)
-  // The first round is for V8 and the broker's JVM to compile.
+  // In the first round V8 and the broker's JVM compile.
   for (let round = 0; round <= (context.isQuick ? 3 : 11); round++) {
     context.progress(`round ${round}`)
-    // Who goes first changes from round to round, so that neither always finds the broker as the other left it.
+    // The order changes from round to round, so that neither library always finds the broker as the other left it.
     const order = round % 2 === 0 ? [0, 1] : [1, 0]
     const writes: Leg[] = []
     const reads: Leg[] = []
@@ -151,7 +151,7 @@ function perMegabyte(one: Leg | undefined, field: 'cpuMs' | 'tookMs'): number {
   return one === undefined ? Number.NaN : one[field] / one.megabytes
 }
 
-/** As the event log uses it: our record batches, kafkajs's connections and its decoding. */
+/** As the event log uses kafkajs: our record batches, kafkajs's connections and our decoding. */
 async function openKafkaJs(brokers: string): Promise<Client> {
   const wire = createKafkaJsWire({ brokers: brokers.split(','), clientId: 'bench', log: pino({ level: 'silent' }) })
   const cluster = await wire.openCluster(TOPIC)
@@ -193,7 +193,7 @@ async function openKafkaJs(brokers: string): Promise<Client> {
   }
 }
 
-/** Its public functions for one request each; its producer and consumer would decide what our own loops decide. */
+/** Its public functions for single requests, as its producer and consumer would take over the decisions of our own loops. */
 async function openPlatformatic(brokers: string): Promise<Client> {
   const [host = '', port = ''] = (brokers.split(',')[0] ?? '').split(':')
   const writing = new Connection('bench')

@@ -21,7 +21,7 @@ export const producerPart: BenchPart = {
 }
 
 const PARTITIONS = 4
-/** A record is a request's share of one of four partitions: of a request of 1,000 events, and of one of 100. */
+/** A record is a request's share of one of four partitions: from a request of 1,000 events, and from one of 100. */
 const RECORD_EVENTS = [250, 25] as const
 /** As many at once as 8 connections would have under way. */
 const APPENDED_AT_ONCE = 32
@@ -67,7 +67,7 @@ async function measurePairs(
   const records = encodedRecords(Math.min(events, 200_000), recordEvents)
   const times = Math.ceil(events / (records.length * recordEvents))
   const measured: Round[] = []
-  // The first is for V8 and the broker's JVM to compile.
+  // In the first round V8 and the broker's JVM compile.
   for (let round = 0; round <= (context.isQuick ? 3 : 9); round++) {
     const embeddedMicros = await appendMicros(embedded, records, recordEvents, times)
     const brokerBeforeMs = brokerCpuMs()

@@ -48,7 +48,7 @@ async function measureUpcoming(
 ): Promise<readonly Figure[]> {
   const workload = { ...DEFAULT_WORKLOAD, customers: subscriptions.length }
   const { stored } = await storeEvents(server, context.events ?? (context.isQuick ? 50_000 : 1_000_000), context, undefined, workload)
-  // Not twice the same one within a run, as one pass over all of them does, and not in the order in which usage is stored.
+  // No subscription twice within a run, as in one pass over all of them, and not in the order in which usage is stored.
   const paths = shuffled(subscriptions).map((id) => `/v1/subscriptions/${id}/upcoming-invoice`)
   context.progress('merges')
   await whenSettled(server.pid, MERGED_WITHIN_MS)
@@ -93,10 +93,10 @@ function shuffled<Value>(values: readonly Value[]): readonly Value[] {
     .map(({ value }) => value)
 }
 
-/** Somebody who looks at one, a few callers, and a run over all of them. */
+/** One reader, a few callers, and a run over all subscriptions. */
 const AT_A_TIME = [1, 4, 32]
 
-/** One charge of five tiers, as a graduated plan has them. */
+/** One charge of five tiers, as in a graduated plan. */
 function measurePureRating(): Figure {
   let digits = 0
   const before = process.cpuUsage()

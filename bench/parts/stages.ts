@@ -132,7 +132,7 @@ async function measureFold(measure: Measure, events: number, store: UsageStore):
   const deduplicator = createDeduplicator(store, createDedupeFilter((nowMs - 40 * 86_400_000) as InstantMs))
   const receivedAtMs = nowMs as InstantMs
   const records = chunked(decodedEvents(events, 1, nowMs), RECORD_EVENTS)
-  // The fold makes them, and their cost is counted there.
+  // The fold makes these events, and their cost is counted there.
   const stored = records.map((record) => storedEvents(record, receivedAtMs))
   let offset = 0
   await measure('hash and dedupe', (round) => {
@@ -140,7 +140,7 @@ async function measureFold(measure: Measure, events: number, store: UsageStore):
       const hashes = new Float64Array(record.length)
       let place = 0
       for (const event of record) {
-        // The round in the seed makes the ids of every round new without making their events anew.
+        // The round in the seed gives every round new ids without making new events.
         const { seed } = customerOf(event.customer)
         hashes[place++] = eventHash({ high: seed.high ^ (round * 0x9e3779b1), low: seed.low ^ round }, event.source, event.id)
       }
@@ -243,7 +243,7 @@ function encodedRecords(events: number): Uint8Array[] {
   )
 }
 
-/** As the aggregator gets them: read from the log's bytes. */
+/** Events as the aggregator gets them: decoded from the log's bytes. */
 function decodedEvents(events: number, round: number, nowMs: number): UsageEvent[] {
   return chunked(usageEvents(events, round, nowMs), RECORD_EVENTS).flatMap(
     (record) => decodeUsageEventBatch(encodeUsageEventBatch({ tenant: TENANT, events: record })).events,

@@ -16,7 +16,7 @@ export const storagePart: BenchPart = {
 const TRACE_SINCE_MS = Date.UTC(2023, 10, 1)
 const WITHIN_MS = 60_000
 
-/** With one meter, as most events of an installation are counted. */
+/** With one meter, as most events of an installation are counted by one. */
 async function measureStorage(context: BenchContext): Promise<readonly Figure[]> {
   const server = await startTollgate({ env: serverEnvironment(context) })
   try {
@@ -52,7 +52,7 @@ async function createMeter(server: TollgateProcess): Promise<void> {
   await server.ok('PUT', '/v1/meters/requests', { eventType: 'llm.request', aggregation: 'sum', value, dimensions: { model: 'model' } })
 }
 
-/** Of the parts that are read; what merges have left behind goes by itself. */
+/** Bytes of active parts; leftovers of merges disappear by themselves. */
 async function tableBytes(path: string): Promise<ReadonlyMap<string, number>> {
   const { chdb } = createChdbConnection({ path })
   const sql = "SELECT table, sum(bytes_on_disk) FROM system.parts WHERE active AND table IN ('events', 'usage_windows') GROUP BY table"

@@ -15,10 +15,10 @@ export const storedPart: BenchPart = {
 }
 
 const MERGED_WITHIN_MS = 120_000
-/** It reads every event, which takes longer than anything else at more. */
+/** It reads every event, which beyond this takes longer than everything else together. */
 const VERIFIED_EVENTS_MAX = 10_000_000
 
-/** One server, or rather its lives on one directory, which is filled from size to size. */
+/** One server restarted on one directory, which is filled from size to size. */
 async function measureAmongStored(context: BenchContext): Promise<readonly Figure[]> {
   const env = serverEnvironment(context)
   let server = await startTollgate({ env })
@@ -52,7 +52,7 @@ async function measureAmongStored(context: BenchContext): Promise<readonly Figur
   }
 }
 
-/** Leaves as much to the size as the leg sends. */
+/** Leaves room for the events that the leg sends. */
 function fillTo(server: TollgateProcess, size: number, context: BenchContext, before: StoredEvents | undefined): Promise<StoredEvents> {
   return storeEvents(server, size - legEventsOf(context), context, before)
 }
@@ -69,7 +69,7 @@ function legEventsOf(context: BenchContext): number {
   return Math.min(...storedSizes(context)) / 2
 }
 
-/** Everything recomputed from the events, as one does every day. */
+/** Recomputes everything from the events, as a daily verify does. */
 async function verifyFigure(
   dataDir: string,
   env: Record<string, string>,

@@ -24,6 +24,6 @@ ALTER USER `analyst_ACME` DEFAULT ROLE tollgate_analyst;
 CREATE ROW POLICY IF NOT EXISTS `tollgate_analyst_ACME` ON events, usage_windows, meter_activations
   FOR SELECT USING tenant = 'ACME' TO `analyst_ACME`;
 
--- A table with a policy shows nothing to those who have none: everybody but analysts keeps seeing all of it.
+-- Without this policy a table with policies would show nothing to all others: everybody but analysts keeps seeing all rows.
 CREATE ROW POLICY IF NOT EXISTS tollgate_others ON events, usage_windows, meter_activations
   FOR SELECT USING 1 TO ALL EXCEPT tollgate_analyst;

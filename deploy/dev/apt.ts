@@ -5,7 +5,7 @@ import { findCommand } from './server-process.ts'
 const run = promisify(execFile)
 const INSTALL_LIMIT_MS = 300_000
 
-/** Installs a Debian package where that is ours to do: as root. Elsewhere it says what a person should install. */
+/** Installs a Debian package when we are root. Otherwise it says what a person should install. */
 export async function installPackage(name: string): Promise<void> {
   const aptGet = await findCommand('apt-get')
   if (aptGet === undefined || process.getuid?.() !== 0) throw new Error(`not available: install the package \`${name}\` (needs root)`)

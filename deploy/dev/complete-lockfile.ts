@@ -13,9 +13,9 @@ type LockedPackage = {
 export type Lockfile = { readonly packages: Readonly<Record<string, LockedPackage & Readonly<Record<string, unknown>>>> }
 
 /**
- * Packages hold their binaries in optional packages, one a platform. A registry that mirrors only some platforms makes
- * `npm install` leave the others out of the lock file, which `npm ci` then refuses everywhere. Run after adding a package:
- * `node deploy/dev/complete-lockfile.ts`.
+ * Packages hold their binaries in optional packages, one per platform. A registry that mirrors only some platforms makes `npm
+ * install` leave the others out of the lock file, which `npm ci` then refuses everywhere. Run after adding a package: `node
+ * deploy/dev/complete-lockfile.ts`.
  */
 export function completeLockfile(lockfile: Lockfile): Lockfile {
   const entries = missingPlatforms(lockfile).map(
@@ -36,7 +36,7 @@ export function missingPlatforms({ packages }: Lockfile): { name: string; versio
   return missing
 }
 
-/** Without a hash `npm ci` would install whatever the registry says that the package is. */
+/** Without a hash `npm ci` would install any content that the registry serves for the package. */
 export function entriesWithoutHash({ packages }: Lockfile): { readonly path: string; readonly name: string; readonly version: string }[] {
   return Object.entries(packages).flatMap(([path, { version, integrity }]) => {
     const name = path.split('node_modules/').at(-1) ?? ''

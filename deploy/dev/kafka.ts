@@ -12,18 +12,18 @@ const run = promisify(execFile)
 const START_LIMIT_MS = 60_000
 const DOWNLOAD_LIMIT_MS = 300_000
 
-/** Who may speak to the SASL listener of a development broker; says nothing about a real cluster. */
+/** Credentials for the SASL listener of a development broker; no real cluster has them. */
 export const DEV_SASL = { mechanism: 'plain', username: 'tollgate', password: 'tollgate-dev' } as const
 
 type Broker = { readonly node: number; readonly port: number; readonly saslPort: number; readonly controllerPort: number }
 type Cluster = { readonly id: string; readonly isShortLived: boolean; readonly brokers: readonly Broker[] }
 
-/** Brokers that live for some tests do without the optimizing compiler, which takes most of the processor time of a start. */
+/** Brokers for short tests run without the optimizing compiler, which takes most of the processor time of a start. */
 export type KafkaSize = { readonly brokers: number; readonly isShortLived: boolean }
 
 /**
- * Starts the brokers of the cluster in `dir` that are not running: all of them the first time, and after a kill only the
- * killed ones, on their old ports. KRaft: every broker is a controller too, so three of them survive the loss of one.
+ * Starts the brokers of the cluster in `dir` that are not running: all of them the first time, and after a kill only the killed
+ * ones, on their old ports. KRaft: every broker is a controller too, so three of them survive the loss of one.
  */
 export async function startKafka(dir: string, size: KafkaSize, before: DevServer | undefined): Promise<DevServer> {
   const java = await findCommand('java')
@@ -93,7 +93,7 @@ function brokerProperties(home: string, cluster: Cluster, broker: Broker): strin
     'sasl.enabled.mechanisms': 'PLAIN',
     'listener.name.sasl_plaintext.plain.sasl.jaas.config': jaas,
     'log.dirs': join(home, 'data'),
-    // Tests must see a topic that was not made by the code under test as missing.
+    // A topic that the tested code did not create must be missing in tests.
     'auto.create.topics.enable': false,
     'default.replication.factor': replicas,
     'min.insync.replicas': replicas === 3 ? 2 : 1,
@@ -102,10 +102,10 @@ function brokerProperties(home: string, cluster: Cluster, broker: Broker): strin
     'transaction.state.log.replication.factor': replicas,
     'transaction.state.log.min.isr': 1,
     'group.initial.rebalance.delay.ms': 0,
-    // A killed broker must be noticed within the patience of a test.
+    // Tests must notice a killed broker while they wait.
     'broker.session.timeout.ms': 6000,
     'replica.lag.time.max.ms': 6000,
-    // The defaults are for a machine of its own: 128 MB for the cleaner alone.
+    // The defaults are for a machine that runs nothing else: 128 MB for the cleaner alone.
     'log.cleaner.threads': 1,
     'log.cleaner.dedupe.buffer.size': 16_777_216,
     'num.network.threads': 2,
@@ -128,14 +128,14 @@ async function readOrMakeCluster(dir: string, { brokers: brokerCount, isShortLiv
   return cluster
 }
 
-/** Folder with the broker's jars, shared by all directories of servers so that each new one does not fetch them again. */
+/** Folder with the broker's jars, shared by all directories of servers, so that they are downloaded once. */
 async function kafkaJars(): Promise<string> {
   const version = await kafkaVersion()
   const libs = join(tmpdir(), `tollgate-kafka-${version}-jars`)
   if (existsSync(libs)) return libs
   const maven = await findCommand('mvn')
   if (maven === undefined) throw new Error('not available: there is no `mvn` to fetch the broker with; apt-get install maven')
-  // Fetched aside and renamed: a download that breaks off leaves no half folder, and two starts at once do not meet.
+  // Downloaded aside and renamed: an interrupted download leaves no half folder, and two starts at once do not collide.
   const partial = `${libs}.${process.pid}`
   const pom = join(import.meta.dirname, 'kafka.pom.xml')
   const copy = ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${partial}`]

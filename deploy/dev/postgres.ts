@@ -11,7 +11,7 @@ const run = promisify(execFile)
 const START_LIMIT_MS = 60_000
 const PASSWORD = 'tollgate-dev'
 
-/** Starts a PostgreSQL with a database `tollgate` in `dir`. It asks for its password, so that a wrong one can be tested. */
+/** Starts a PostgreSQL with a database `tollgate` in `dir`. It requires a password, so that a wrong one can be tested. */
 export async function startPostgres(dir: string, before: DevServer | undefined): Promise<DevServer> {
   const bin = await postgresBin()
   const home = join(dir, 'postgres')
@@ -85,7 +85,7 @@ async function findPostgresBin(): Promise<string | undefined> {
   return folders.find((folder) => existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'postgres')))
 }
 
-/** PostgreSQL refuses to run as root; then it runs as the user its package made, or as nobody. */
+/** PostgreSQL refuses to run as root; it then runs as the user that its package created, or as nobody. */
 async function unprivilegedUser(): Promise<{ uid: number; gid: number } | undefined> {
   if (process.getuid?.() !== 0) return undefined
   for (const name of ['postgres', 'nobody']) {

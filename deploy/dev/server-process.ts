@@ -44,7 +44,7 @@ export async function startServerProcess(server: ServerCommand): Promise<ServerP
 export async function waitUntilUp(server: ServerProcess, limitMs: number, isUp: () => Promise<boolean>): Promise<void> {
   const deadlineMs = Date.now() + limitMs
   for (;;) {
-    // First of all alive: a foreign server on the same port would answer in its place.
+    // The process must be alive first, as a foreign server on the same port would answer in its place.
     const isAlive = await isRunning(server)
     if (isAlive && (await isUp())) return
     if (!isAlive || Date.now() >= deadlineMs) {
@@ -55,13 +55,13 @@ export async function waitUntilUp(server: ServerProcess, limitMs: number, isUp: 
   }
 }
 
-/** True while this very process is there, not another one that got its pid. */
+/** True while this very process exists, not another one that got its pid. */
 export async function isRunning(server: ServerProcess): Promise<boolean> {
   const startedAt = await startTime(server.pid)
   return startedAt !== '' && startedAt === server.startedAt
 }
 
-/** Asks with `signal`, waits, then kills the process with all its children. */
+/** Sends `signal`, waits, then kills the process with all its children. */
 export async function stopServerProcess(server: ServerProcess, signal: NodeJS.Signals, limitMs: number): Promise<void> {
   if (!(await isRunning(server))) return
   if (signal === 'SIGKILL') killGroup(server.pid)
@@ -98,7 +98,7 @@ export async function isPortOpen(port: number): Promise<boolean> {
   })
 }
 
-/** First of these commands or paths that can be run. */
+/** The first of these commands or paths that can be run. */
 export async function findCommand(...names: readonly string[]): Promise<string | undefined> {
   for (const name of names) {
     const found = await run('sh', ['-c', `command -v ${name}`]).catch(() => undefined)

@@ -25,13 +25,13 @@ export type DevServer = {
 
 export type DevServers = {
   readonly servers: Readonly<Partial<Record<DevServerName, DevServer>>>
-  /** Servers asked for that could not be had, and why. */
+  /** Servers asked for that are not available, and why. */
   readonly missing: Readonly<Partial<Record<DevServerName, string>>>
 }
 
 export const DEV_SERVERS_DIR = join(tmpdir(), 'tollgate-dev-servers')
 
-/** What a killed server may do before it is killed; a broker of three that stops last waits in vain for the others. */
+/** How long a server may take to stop before it is killed; a broker of three that stops last waits in vain for the others. */
 const STOP_LIMIT_MS = { kafka: 8_000, postgres: 10_000, redis: 5_000 } as const
 
 /**
@@ -50,7 +50,7 @@ export async function startDevServers(options: {
   const missing: Partial<Record<DevServerName, string>> = {}
   const before = await readDevServers(dir)
   const servers = { ...before }
-  // One after another: three JVMs and an initdb at once only wait for each other on a small machine.
+  // One after another: three JVMs and an initdb at once would only wait for each other on a small machine.
   for (const name of options.names ?? DEV_SERVER_NAMES) {
     try {
       servers[name] = await startServer(
@@ -134,7 +134,7 @@ discard  kills all of them and removes their data
 --dir    where they keep data, logs and servers.json (${DEV_SERVERS_DIR})
 `
 
-/** What tollgate's environment needs to use these servers. */
+/** Environment variables that point Tollgate at these servers. */
 async function urls(servers: DevServers['servers']): Promise<Readonly<Record<string, string>>> {
   const variables = { kafka: 'KAFKA_BROKERS', postgres: 'DATABASE_URL', redis: 'REDIS_URL' } as const
   const found: Record<string, string> = {}

@@ -62,7 +62,7 @@ async function stream(config: Config, adminKey: string, durationMs: number): Pro
   }
 }
 
-/** An embedded usage store serves one process, so the analyst's query runs after the server has let go of it. */
+/** An embedded usage store serves one process, so the analyst's query runs after the server has closed it. */
 async function showQuery(config: Config, customer: string): Promise<void> {
   const stores = await openStores({ config, clock: systemClock, log: createLog(config), registry: new Registry(), doing: 'demo' })
   try {
@@ -84,7 +84,7 @@ function httpApi(url: string, key: string): DemoApi {
   }
 }
 
-/** The demo's own directory is thrown away; one that somebody named is never. */
+/** Only the demo's own directory is deleted, never one that somebody named. */
 function emptyDirectory(named: string | undefined): string {
   if (named === undefined) {
     rmSync(DEMO_DIRECTORY, { recursive: true, force: true })

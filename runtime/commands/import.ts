@@ -68,7 +68,7 @@ async function runImport(file: string, flags: ImportFlags): Promise<void> {
   report(result)
 }
 
-/** The batches under way meet the same trouble at the same time. */
+/** Batches under way at the same time meet the same trouble, so it is noted once a second. */
 function oncePerSecond(note: (reason: string, waitMs: number) => void): (reason: string, waitMs: number) => void {
   let notedAtMs = Number.NEGATIVE_INFINITY
   return (reason, waitMs) => {

@@ -48,7 +48,7 @@ async function runReplay(given: ReplayArguments): Promise<void> {
   }
 }
 
-/** A rebalance of Kafka's takes seconds, and longer while a member that died is waited for. */
+/** A rebalance in Kafka takes seconds, and longer while it waits for a dead member. */
 const TAKES_OVER_WITHIN_MS = 60_000
 const PRINTED_MAX = 100
 

@@ -39,11 +39,11 @@ async function serve(flags: ServeFlags): Promise<void> {
   const signal = await stopAsked
   log.info({ signal }, 'stop asked for')
   await server.stop()
-  // The embedded engines keep threads that would hold the process.
+  // The embedded engines keep threads that would hold the process open.
   process.exit(0)
 }
 
-/** Resolves at the first signal. A second one ends the process at once: the stores survive that. */
+/** Resolves at the first signal. A second one ends the process at once, which the stores survive. */
 function stopSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let isAsked = false

@@ -54,7 +54,7 @@ async function runVerify(options: { json?: string | true; limit: number }): Prom
   }
 }
 
-/** Fields are only ever added to it. */
+/** Fields are only ever added, as scripts read this report. */
 function jsonReport(report: VerifyReport, listed: readonly Difference[], tookMs: number): object {
   return {
     format: 1,

@@ -14,8 +14,8 @@ export type DemoLedger = {
 }
 
 /**
- * The demo's own record of the distinct events it sent. It shares nothing with the pipeline or the rating engine, so
- * that an invoice which equals it has been checked by someone else.
+ * The demo's own record of the distinct events it sent. It shares nothing with the pipeline or the rating engine, so an invoice
+ * that equals it has been checked independently.
  */
 export function createDemoLedger(): DemoLedger {
   const tallies = new Map<string, Tally>()

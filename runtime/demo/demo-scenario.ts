@@ -2,7 +2,7 @@
 export const DEMO_MODELS = ['swift', 'titan'] as const
 export type DemoModel = (typeof DEMO_MODELS)[number]
 
-/** Prices in the units the plan states them in; the invoice check multiplies these by hand, without the rating engine. */
+/** Prices in the units in which the plan states them; the invoice check multiplies these by hand, without the rating engine. */
 export const DEMO_PRICES = {
   baseFee: '49.00',
   perMillionTokens: { swift: { input: '0.15', output: '0.60' }, titan: { input: '2.50', output: '10.00' } },

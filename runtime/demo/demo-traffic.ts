@@ -6,7 +6,7 @@ export type DemoEvent = { readonly id: string; readonly type: string; readonly c
 export type DemoTraffic = {
   /** LLM requests and API calls that need no permission. */
   nextBatch(count: number): readonly DemoEvent[]
-  /** A customer who wants an agent run, and the event to send if it may. */
+  /** A customer who wants an agent run, and the event to send if it is allowed. */
   nextRun(): { readonly customer: string; readonly event: DemoEvent }
 }
 
@@ -14,7 +14,7 @@ export type DemoTraffic = {
 export function createDemoTraffic(options: { customers: number; seed: number; ledger: DemoLedger }): DemoTraffic {
   const random = createRandom(options.seed)
   const pick = <Item>(items: readonly Item[]): Item => items[Math.floor(random() * items.length)] as Item
-  // Squaring twice crowds the draws towards the first customers, as real usage is.
+  // Squaring twice makes the first customers the most likely ones, as in real usage.
   const customer = () => `team-${String(Math.floor(random() ** 4 * options.customers) + 1).padStart(3, '0')}`
   let serial = 0
   const id = () => `demo-${++serial}`

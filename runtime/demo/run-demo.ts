@@ -8,7 +8,7 @@ const SEED = 20_260_131
 const BATCH_EVENTS = 250
 const BATCH_INTERVAL_MS = 100
 const RUNS_PER_BATCH = 3
-/** Every so many batches is sent twice, as a client with a bad network would. */
+/** One batch in this many is sent twice, as a client with a bad network would. */
 const REPEAT_EVERY_BATCHES = 20
 const SUBSCRIBE_AT_ONCE = 20
 const QUERYABLE_WITHIN_MS = 30_000

@@ -1,7 +1,7 @@
 import { SerializerSelector } from '@fastify/fast-json-stringify-compiler'
 import type { HttpApp } from '../../schemas/http/common.ts'
 
-/** Answers are written by their route's schemas, each compiled by the first answer that needs it, as those of requests are. */
+/** Serializes answers by their route's schemas, each compiled by the first answer that needs it, like the requests' schemas. */
 export function serializeAnswers(app: HttpApp): void {
   const compile = SerializerSelector()({}, {})
   app.setSerializerCompiler(({ httpStatus = 'default', ...route }) => {

@@ -1,8 +1,8 @@
 import type { HttpApp } from '../../schemas/http/common.ts'
 
 /**
- * Answers that become ready in one turn of the event loop are written at its end, in one go. A write that wakes a client
- * which sleeps costs several times one to a client that is awake; so a burst of answers wakes it once.
+ * Writes all answers that become ready in one turn of the event loop together at its end. A write that wakes a sleeping client
+ * costs several times one to a client that is awake; so a burst of answers wakes it once.
  */
 export function sendAnswersTogether(app: HttpApp): void {
   let ready: (() => void)[] = []

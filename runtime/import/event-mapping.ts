@@ -1,6 +1,6 @@
 /** Which column of a row becomes which part of an event. Columns of NDJSON may be nested, with dots. */
 export type EventMapping = {
-  /** Of every event; `typeColumn` instead takes it from the row. */
+  /** The type of every event; `typeColumn` takes it from the row instead. */
   readonly type: string
   readonly source: string | null
   readonly idColumn: string
@@ -14,7 +14,7 @@ export type DataColumn = { readonly column: string; readonly type: DataType }
 
 type RowRefusal = { readonly id: string | null; readonly code: string; readonly detail: string }
 
-/** `model,input_tokens:number`; throws with what is wrong. */
+/** Parses `model,input_tokens:number`; throws with the reason when it is wrong. */
 export function parseDataColumns(given: string): readonly DataColumn[] {
   return given.split(',').map((each) => {
     const [, column, type = 'string'] = /^\s*(.+?)(?::(string|number|boolean))?\s*$/.exec(each) ?? []
@@ -25,7 +25,7 @@ export function parseDataColumns(given: string): readonly DataColumn[] {
   })
 }
 
-/** The event as JSON text, or why the row makes none. A cell that is empty makes no property. */
+/** The event as JSON text, or the reason why the row makes none. An empty cell makes no property. */
 export function eventOfRow(row: Readonly<Record<string, unknown>>, mapping: EventMapping): string | RowRefusal {
   const id = cell(row, mapping.idColumn)
   const customer = cell(row, mapping.customerColumn)
@@ -64,7 +64,7 @@ function nested(row: unknown, path: readonly string[]): unknown {
   return value
 }
 
-/** A number goes over as it is written, digit for digit. */
+/** A number is copied as it is written, digit for digit. */
 function jsonValue(text: string, type: DataType): string | null {
   switch (type) {
     case 'string':

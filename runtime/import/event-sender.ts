@@ -5,7 +5,7 @@ import type { FieldError } from '../../domain/refusal.ts'
 export type RejectedEvent = { readonly index: number; readonly id?: string | null; readonly code: string; readonly detail: string }
 export type SendResult = { readonly accepted: number; readonly rejected: readonly RejectedEvent[] }
 
-/** Sends one NDJSON batch and says what became of every event of it. */
+/** Sends one NDJSON batch and returns the verdict on every event in it. */
 export type EventSender = { send(ndjson: string, signal: AbortSignal): Promise<SendResult> }
 
 export class ImportFailed extends Error {
@@ -15,7 +15,7 @@ export class ImportFailed extends Error {
   }
 }
 
-/** With the waits below, about two minutes of a server that is away or full. */
+/** With the waits below, about two minutes for a server that is away or full. */
 const ATTEMPTS_MAX = 12
 const RETRY_WAIT_MS_MAX = 15_000
 const RETRY = { firstMs: 250, mostMs: RETRY_WAIT_MS_MAX }
@@ -75,7 +75,7 @@ async function post(target: URL, headers: Record<string, string>, body: string, 
   throw new ImportFailed(`${target.origin} answered ${response.status}: ${String(parsed?.detail ?? text.slice(0, 200))}`)
 }
 
-/** When no event of a batch is acceptable the answer is a problem that names the first of them. */
+/** When no event of a batch is acceptable, the answer is a problem that names the first wrong ones. */
 function allRejected(body: string, errors: unknown): SendResult {
   const named = new Map(((errors ?? []) as FieldError[]).map((error) => [error.field, error]))
   const rejected = body.split('\n').map((_line, index) => {

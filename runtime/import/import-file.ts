@@ -19,7 +19,7 @@ export type ImportOptions = {
   /** Null: every row is an event already. */
   readonly mapping: EventMapping | null
   readonly sender: EventSender
-  /** Changed as the import goes. */
+  /** Updated during the import. */
   readonly progress: ImportProgress
   readonly signal?: AbortSignal
 }
@@ -32,8 +32,8 @@ const SHOWN_REFUSALS_MAX = 10
 type Batch = { readonly events: readonly { readonly line: number; readonly text: string }[] }
 
 /**
- * Sends a file's rows as events, a few batches at a time. Nothing is kept between runs: events have ids, so sending them
- * again after a crash counts nothing twice. Throws when the server cannot be reached or refuses the key.
+ * Sends a file's rows as events, a few batches at a time. Nothing is kept between runs: events have ids, so sending them again
+ * after a crash counts nothing twice. Throws when the server cannot be reached or refuses the key.
  */
 export async function importFile(options: ImportOptions): Promise<ImportResult> {
   const { progress, sender } = options
@@ -55,7 +55,7 @@ export async function importFile(options: ImportOptions): Promise<ImportResult> 
   try {
     for await (const batch of readBatches(options, refuseRow)) {
       sends.add(() => send(batch)).catch((error: unknown) => failure.abort(error))
-      // One batch waits at most, which bounds what is read ahead.
+      // At most one batch waits, which bounds how far the file is read ahead.
       await sends.onSizeLessThan(1)
       if (signal.aborted) break
     }

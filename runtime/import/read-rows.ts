@@ -13,7 +13,7 @@ export type ImportRow = {
   readonly problem: string | null
 }
 
-/** Rows of a CSV file (with a header line) or an NDJSON file, gzipped or not; which, is seen from the first bytes. */
+/** Rows of a CSV file (with a header line) or an NDJSON file, gzipped or not; the first bytes tell whether it is gzipped. */
 export async function* readRows(file: string, onRead: (bytesRead: number, bytesTotal: number) => void): AsyncGenerator<ImportRow> {
   const { size: bytesTotal, isGzip } = await inspect(file)
   let bytesRead = 0
@@ -47,7 +47,7 @@ async function inspect(file: string): Promise<{ size: number; isGzip: boolean }>
   }
 }
 
-/** The name decides; where it does not say, a first line that opens an object is NDJSON. */
+/** The file's name decides; where it does not, a first line that opens an object means NDJSON. */
 async function isNdjson(file: string, plain: Readable): Promise<boolean> {
   const name = file.toLowerCase().replace(/\.gz$/, '')
   if (/\.(ndjson|jsonl|json)$/.test(name)) return true
@@ -85,7 +85,7 @@ function ndjsonRow(line: number, text: string): ImportRow {
       return { line, values: values as Record<string, unknown>, text, problem: null }
     }
   } catch {
-    // Said below, as for any other text that is no object.
+    // Reported below, like any other text that is no object.
   }
   return { line, values: {}, text, problem: 'the line is not a JSON object' }
 }

@@ -1,7 +1,7 @@
 import { CommandFailed } from '../command-failed.ts'
 import { type Config, readConfig } from './config.ts'
 
-/** Command line options win over the environment; all problems end the command at once. */
+/** Command line options override the environment; all problems end the command at once. */
 export function commandConfig(options: Readonly<Record<string, string | undefined>> = {}): Config {
   const given = Object.entries(options).filter(([, value]) => value !== undefined)
   const { config, problems } = readConfig({ ...process.env, ...Object.fromEntries(given) })

@@ -12,7 +12,7 @@ export function configTableMarkdown(): string {
   return ['| variable | default | meaning |', '| --- | --- | --- |', ...rows].join('\n')
 }
 
-/** The table of `--help`; with a config, what is set instead of the defaults. */
+/** The table of `--help`; given a config, it shows the configured values instead of the defaults. */
 export function configTableText(config?: Config): string {
   const rows = ROWS.map(([key, setting]) => {
     const value = config === undefined ? setting.default : config[key as keyof Config]

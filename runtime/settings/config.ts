@@ -133,7 +133,7 @@ export type ConfigOutcome =
   | { readonly config: Config; readonly problems: readonly [] }
   | { readonly config: null; readonly problems: readonly [string, ...string[]] }
 
-/** Reads all settings and names all problems at once. An empty variable counts as not set. */
+/** Reads all settings and reports all problems at once. An empty variable counts as not set. */
 export function readConfig(environment: Environment): ConfigOutcome {
   const problems: string[] = unknownSettings(environment)
   const values: Record<string, unknown> = {}
@@ -152,7 +152,7 @@ export function readConfig(environment: Environment): ConfigOutcome {
   return first === undefined ? { config: values as Config, problems: [] } : { config: null, problems: [first, ...rest] }
 }
 
-/** What each setting by itself cannot tell. A setting whose value is a problem has none here. */
+/** Problems between settings. A setting whose own value is a problem is absent here. */
 function inconsistencies({ kafkaSaslMechanism, kafkaSaslUser, kafkaSaslPassword, redisKeyPrefix }: Partial<Config>): string[] {
   const problems: string[] = []
   const isLoginGiven = kafkaSaslUser !== null && kafkaSaslPassword !== null
@@ -165,7 +165,7 @@ function inconsistencies({ kafkaSaslMechanism, kafkaSaslUser, kafkaSaslPassword,
   return problems
 }
 
-/** A misspelt name would be ignored in silence. `TOLLGATE_TEST_` belongs to the test suites. */
+/** A misspelt name would be ignored silently. `TOLLGATE_TEST_` belongs to the test suites. */
 function unknownSettings(environment: Environment): string[] {
   const known = new Set<string>(Object.values(SETTINGS).map((setting) => setting.name))
   return Object.keys(environment)

@@ -5,7 +5,7 @@ import { isBrokenKeyText } from '../http/key-text.ts'
 export const ROLES = ['ingest', 'aggregator', 'api', 'billing'] as const
 export type Role = (typeof ROLES)[number]
 
-/** One line of the configuration table. `default` null means that nothing is set. */
+/** One line of the configuration table. `default` null means that the setting is off unless given. */
 export type Setting<Value> = {
   readonly name: string
   readonly default: Value
@@ -139,7 +139,7 @@ export function url(name: string, protocols: readonly string[], meaning: string)
   }
 }
 
-/** A URL without what may be secret: its password, and what its query says, but for names that never carry one. */
+/** A URL without what may be secret: its password, and every query value except those of names that never carry a secret. */
 export function withoutPassword(given: string): string {
   const parsed = new URL(given)
   if (parsed.password !== '') parsed.password = MASK
@@ -161,10 +161,7 @@ const OPEN_PARAMETERS = new Set([
   'username',
 ])
 
-/**
- * A secret that somebody made up or took from a page is found by whoever looks: it must not be an example, and must not
- * be a few characters again and again.
- */
+/** An attacker finds a secret that is made up or copied from a page: it must not be an example, nor a few characters repeated. */
 export function secret(name: string, meaning: string, minCharacters: number): Setting<string | null> {
   const plain = optionalText(name, meaning, { isSecret: true, minCharacters })
   return {
