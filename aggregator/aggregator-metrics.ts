@@ -4,7 +4,7 @@ import { UNREADABLE_REASONS } from '../domain/metering/compiled-meter.ts'
 import type { FoldTally } from './fold/record-fold.ts'
 
 export type AggregatorMetrics = {
-  /** Adds what the fold has counted since the last call and sets it back to zero. */
+  /** Adds the counts of the fold's tally and sets it back to zero. */
   folded(tally: FoldTally, records: number): void
   lookedUp(events: number, repeats: number): void
   flushed(flush: Flush, tookMs: number): void
@@ -12,7 +12,7 @@ export type AggregatorMetrics = {
   failed(operation: string): void
   tracked(customers: number): void
   backfilled(events: number): void
-  /** Read when metrics are collected. */
+  /** The functions are called when metrics are collected. */
   observe(filters: () => { readonly bytes: number; readonly incomplete: number }): void
 }
 

@@ -36,7 +36,7 @@ const log = pino({ level: 'silent' })
 const PARTITIONS = 2
 const soon = { timeout: 20_000, interval: 20 }
 
-/** One set of stores for all tests, as opening them takes longest; each test has a tenant of its own. */
+/** One set of stores for all tests, as opening them takes longest; each test has its own tenant. */
 let tenant: TenantKey
 let tests = 0
 let path: string
@@ -290,7 +290,7 @@ test('Counters are computed on request from what was used before, and then follo
   expect((await used(hourMs + 3_600_000))?.usedUnits).toBe(units(1))
   await send([at('7', hourMs + 5), at('1', hourMs), at('8', hourMs - 3_600_001), at('9', hourMs + 5, 'c')])
   await vi.waitFor(async () => expect((await used(hourMs))?.usedUnits).toBe(units(3)), soon)
-  // Another life follows on from what the counters know.
+  // Another life continues from the counters' position.
   await aggregator?.drain()
   await aggregator?.stop()
   await startAggregator()
@@ -314,7 +314,7 @@ test('A meter that becomes complete while a customer is computed without it is c
     },
     counters: {
       ...stores.counters,
-      // and that ends when the meter is complete in its partition.
+      // and the customer's tracking ends when the meter is complete in its partition.
       async track(...tracked) {
         begun.resolve()
         const isFilled = async () =>
@@ -457,7 +457,7 @@ test('A usage store that gives no answer at all is a stall too, with what waits 
   await running.start()
   await send([usageEvent('a')])
   await vi.waitFor(() => expect(running.health().partitions.some(({ next, storedNext }) => storedNext < next)).toBe(true), soon)
-  // Seen by the housekeeping at one time and at a later one.
+  // The periodic checks see it at one time and at a later one.
   await vi.waitFor(() => {
     nowMs += 1_000
     expect(running.health().isStalled).toBe(true)

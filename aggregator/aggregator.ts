@@ -23,19 +23,19 @@ import { createRetry } from './retry.ts'
 export type AggregatorOptions = {
   /** Consumers of one group share the partitions. */
   readonly group: string
-  /** A flush begins this long after the first row that it holds. */
+  /** A flush begins this long after its first row, */
   readonly flushIntervalMs: number
-  /** Or when so many rows wait. As many more may gather while it is written. */
+  /** or when this many rows wait. As many more may gather while it is written. */
   readonly flushRowsMax: number
-  /** So many events of a partition are encoded ahead of their flush: enough for a block of the engine's to be worth its columns. */
+  /** This many events of a partition are encoded ahead of their flush: enough for a block of the engine's to be worth its columns. */
   readonly encodedTogether: number
-  /** Of all partitions' filters together. Beyond it old weeks are forgotten, and more events are looked up in the store. */
+  /** Bound on the filters of all partitions together. Beyond it old weeks are forgotten, and more events are looked up in the store. */
   readonly dedupeMemoryBytesMax: number
-  /** Records that are stored and older than this may leave the log. */
+  /** Stored records older than this may leave the log. */
   readonly logRetentionMs: number
   /** A step that fails, or records that wait, for longer than this make the aggregator stalled. */
   readonly stalledAfterMs: number
-  /** How long a partition that is let go of waits for its last flush. What is not written is folded again. */
+  /** How long a partition that is given up waits for its last flush. Rows that are not written are folded again. */
   readonly drainTimeoutMs: number
 }
 
@@ -53,22 +53,22 @@ export const AGGREGATOR_DEFAULTS: AggregatorOptions = {
 export type AggregatorHealth = {
   readonly partitions: readonly PartitionHealth[]
   readonly isStalled: boolean
-  /** What is failing now, in words for an operator. */
+  /** What fails now, in words for an operator. */
   readonly reasons: readonly string[]
 }
 
 /** Reads the event log and keeps usage store and counters in step with it. Several may run and share the partitions. */
 export type Aggregator = {
-  /** Resolves when it is subscribed; partitions are taken up after that. */
+  /** Resolves when it is subscribed; partitions are opened after that. */
   start(): Promise<void>
-  /** Lets go of the partitions, with a last flush. */
+  /** Gives the partitions up, with a last flush. */
   drain(): Promise<void>
-  /** Stops at once; what is not written is folded again by whoever has the partition next. */
+  /** Stops at once; the next owner of a partition folds again what is not written. */
   stop(): Promise<void>
   health(): AggregatorHealth
   /** Resolves when everything folded so far is in the usage store. */
   flush(): Promise<void>
-  /** The catalog's own announcements call it too. */
+  /** To be called when meters changed; the catalog's own announcements call it too. */
   metersChanged(): void
 }
 
@@ -99,7 +99,7 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
   const { flushIntervalMs, flushRowsMax } = options
   const flusher = createFlusher({ usageStore, ensureCustomers, retry, metrics, clock, log, signal, flushIntervalMs, flushRowsMax })
   const workers = new Map<Partition, PartitionWorker>()
-  /** Ends what is still under way in a partition that was let go of: another process goes on from there. */
+  /** Aborts the work under way in a partition that was given up: another process goes on from there. */
   const letGo = new Map<Partition, AbortController>()
   const progress = createProgress({ eventLog, clock, retry, workers, flushIntervalMs, stalledAfterMs: options.stalledAfterMs })
   const meterBook = createMeterBook({
@@ -128,7 +128,7 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
       workers.set(partition, worker)
       flusher.add(worker.source)
       progress.opened(partition)
-      // Takes up what changed while the partition was opened, and what an earlier owner left to be backfilled.
+      // Handles changes made while the partition was opened, and backfills left by an earlier owner.
       meterBook.changed()
       return worker.next()
     } catch (error) {
@@ -140,7 +140,7 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
   async function revoked(partition: Partition): Promise<void> {
     const worker = workers.get(partition)
     if (worker === undefined) return
-    // Nothing more is asked of it; what was asked while the last rows were written ends too.
+    // Nothing more is asked of the worker; requests made while the last rows were written end too.
     workers.delete(partition)
     // A failure is reported where it happens.
     const drained = worker
@@ -160,7 +160,7 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
     if (worker !== undefined) await worker.fold(batch)
   }
 
-  /** What is not driven by records: lag, requests whose announcement was lost, memory, retention. */
+  /** Work that no record triggers: lag, requests whose announcement was lost, memory, retention. */
   async function keepHouse(): Promise<void> {
     while (!signal.aborted) {
       await clock.sleep(HOUSEKEEPING_INTERVAL_MS, signal)
@@ -183,11 +183,11 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
     trimDueMs = nowMs + TRIM_INTERVAL_MS
     const chunkRecords = usageStore.chunkRecords()
     const limits = [...workers.values()].map((worker) => {
-      // While it folds again what is stored, for the counters or a new meter, the log is all that has it.
+      // While stored records are folded again, for the counters or a new meter, only the log has them.
       const neededFrom = Math.min(worker.next(), worker.storedNext())
       return { partition: worker.partition, beforeOffset: (Math.floor(neededFrom / chunkRecords) * chunkRecords) as Offset }
     })
-    // Counters may be durable a little later than they are applied; what they would lose must stay in the log.
+    // Counters may become durable a little later than they are applied; the log must keep what they could lose.
     await counters.flush()
     const receivedBeforeMs = (nowMs - options.logRetentionMs) as InstantMs
     for (const { partition, beforeOffset } of limits) await eventLog.trim(partition, { beforeOffset, receivedBeforeMs })

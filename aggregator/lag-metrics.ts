@@ -1,7 +1,7 @@
 import { Gauge, type Registry } from 'prom-client'
 import type { Aggregator } from './aggregator.ts'
 
-/** What `/readyz` says of the aggregator, for alerts: partitions that this process has, and no others. */
+/** The aggregator's figures in `/readyz` as metrics, for alerts: only partitions that this process has. */
 export function observeLag(registry: Registry, aggregator: Pick<Aggregator, 'health'>): void {
   const labelNames = ['partition']
   new Gauge({

@@ -28,7 +28,7 @@ export type Progress = {
   reasons(): readonly string[]
 }
 
-/** As far as a partition was when last looked at, and since when it has been there although there was more to do. */
+/** Where a partition was when last looked at, and since when it has been there although there was more to do. */
 type Seen = {
   readonly logNext: Offset
   readonly next: Offset
@@ -44,9 +44,9 @@ export function createProgress(deps: {
   readonly clock: Clock
   readonly retry: Retry
   readonly workers: ReadonlyMap<Partition, PartitionWorker>
-  /** So long rows wait even when all is well. */
+  /** Rows wait this long even when all is well. */
   readonly flushIntervalMs: number
-  /** A wait is told once it is that long. */
+  /** A wait is reported once it is this long. */
   readonly stalledAfterMs: number
 }): Progress {
   const { eventLog, clock, retry, workers, flushIntervalMs, stalledAfterMs } = deps
@@ -59,7 +59,7 @@ export function createProgress(deps: {
     return since.length === 0 ? 0 : Math.max(0, nowMs - Math.min(...since))
   }
 
-  /** What gives no answer at all fails nowhere: it is seen by what does not move. */
+  /** A dependency that gives no answer at all does not fail: it is noticed by missing progress. */
   function waitsOf(partition: Partition): Wait[] {
     const at = seen.get(partition)
     const worker = workers.get(partition)

@@ -4,7 +4,7 @@ import { Fault } from '../base/fault.ts'
 import { ABORTED, type Failure, untilDone } from '../base/until-done.ts'
 import type { InstantMs, Partition } from '../domain/identity.ts'
 
-/** What keeps the aggregator from going on, while it does. `partition` is null when it is all of them. */
+/** The failure that keeps the aggregator from going on, while it lasts. `partition` is null when it concerns all partitions. */
 export type Stall = {
   readonly operation: string
   readonly partition: Partition | null
@@ -13,8 +13,8 @@ export type Stall = {
 }
 
 /**
- * Does something until it succeeds or `signal` is aborted, later and later: the log holds what is not done yet, so
- * waiting loses nothing. A fault that no retry mends is tried again too, as its cause may be mended from outside.
+ * Repeats an action at growing intervals until it succeeds or `signal` is aborted: the log keeps what is not done yet, so waiting
+ * loses nothing. A fault that no retry can fix is tried again too, as its cause may be removed from outside.
  */
 export type Retry = {
   do<Value>(operation: string, partition: Partition | null, attempt: () => Promise<Value>, signal: AbortSignal): Promise<Value>

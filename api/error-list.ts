@@ -1,10 +1,10 @@
 import type { Refusal, RefusalCode, WrongField } from '../domain/refusal.ts'
 
-/** The code of the whole is that of the first error; of a price it is `invalid_price`, whatever is wrong with it. */
+/** The code of the whole refusal is that of the first error; for a price it is `invalid_price`, whatever is wrong with it. */
 export type ErrorList = {
   readonly fields: WrongField[]
   add(field: string, code: RefusalCode, detail: string): void
-  /** What one field is refused for. */
+  /** Adds the refusal of one field. */
   refuse(field: string, refusal: Refusal): void
   addAll(code: RefusalCode, errors: readonly WrongField[]): void
   code(): RefusalCode | undefined

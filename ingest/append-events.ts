@@ -4,8 +4,9 @@ import type { UsageEvent } from '../domain/metering/usage-event.ts'
 import type { RecordWriter } from './record-writer.ts'
 
 /**
- * Puts events that this system makes itself (settled reservations, direct reports) into the log, beside those that come over HTTP. They
- * are valid already. Resolves when all are durable; rejects with the log's fault when one may not be, and then all may be appended again.
+ * Appends events that this system makes itself (settled reservations, direct reports) to the log, beside those that come over
+ * HTTP. They are valid already. Resolves when all are durable; rejects with the log's fault when one may not be, and then all may
+ * be appended again.
  */
 export async function appendEvents(writer: RecordWriter, tenant: TenantKey, events: readonly UsageEvent[]): Promise<void> {
   const indexed = events.map((event, index) => ({ index, event, customerHash: customerHash(tenant, event.customer) }))

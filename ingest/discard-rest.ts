@@ -2,11 +2,11 @@ import type { Readable } from 'node:stream'
 import type { Clock } from '../base/clock.ts'
 import { within } from '../base/deadline.ts'
 
-/** A refused sender is let finish up to here: one that is cut off while it sends sees a broken connection, not the answer. */
+/** A refused sender may finish sending up to here, as a sender that is cut off sees a broken connection instead of the answer. */
 const DISCARD_BYTES_MAX = 128 * 1024 * 1024
 const DISCARD_MS_MAX = 2_000
 
-/** Reads on and throws away what is left of a body, within bounds. Never rejects. */
+/** Reads and discards the rest of a body, within bounds. Never rejects. */
 export async function discardRest(body: Readable, clock: Clock): Promise<void> {
   const stopping = new AbortController()
   try {

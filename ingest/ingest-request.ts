@@ -15,7 +15,7 @@ import type { TypeReaders } from './warnings/type-reader.ts'
 
 export type IngestMode = { readonly isAtomic: boolean; readonly isBackfill: boolean }
 
-/** Why something was not taken: the sender's failure, or the world's. */
+/** Why events were not taken: the sender's failure, or the world's. */
 export type NotTaken = Refusal | Fault
 export type RejectedEvent = { readonly index: number; readonly id: string | null; readonly why: NotTaken }
 export type Verdicts = {
@@ -26,7 +26,7 @@ export type Verdicts = {
 
 export type IngestOutcome = Verdicts | NotTaken
 
-/** Stands for an event that could not even be parsed, in its place among the others. */
+/** Stands in the place of an event that could not even be parsed. */
 export class UnreadableEvent {
   readonly refusal: Refusal
   constructor(refusal: Refusal) {
@@ -35,15 +35,18 @@ export class UnreadableEvent {
 }
 
 export type IngestRequest = {
-  /** Judges the next events and hands the good ones to the log; waits while too much of this request is under way. Rejects with a fault of the catalog. */
+  /**
+   * Judges the next events and hands the good ones to the log; waits while too much of this request is under way. Rejects with a
+   * fault of the catalog.
+   */
   add(values: readonly unknown[]): Promise<void>
-  /** Resolves when all that was written up to now is durable or has failed. */
+  /** Resolves when every event written so far is durable or has failed. */
   whenWritten(): Promise<unknown>
   /** How many events were added. */
   events(): number
-  /** Every event's verdict, once all that was accepted is durable. */
+  /** Every event's verdict, once all accepted ones are durable. */
   finish(): Promise<IngestOutcome>
-  /** For a request that ends in the middle: waits for what is under way and adds to the reason what of it was kept. */
+  /** For a request that ends in the middle: waits for the events under way and adds to the reason how many were kept. */
   abandon(why: NotTaken): Promise<NotTaken>
 }
 
@@ -202,21 +205,21 @@ export function createIngestRequest(options: {
       const kept = written - failedEvents()
       if (kept === 0) return why
       if (!(why instanceof Fault)) return { ...why, kept: { kept, events } }
-      // One that can be retried, which is 503, would say that nothing was kept.
+      // A fault that can be retried, which is 503, would say that nothing was kept.
       const publicText = `${why.publicText} ${sayKept({ kept, events })}`
       return new Fault(why.code, why.message, { canRetry: false, publicText, cause: why })
     },
   }
 }
 
-/** Why a request is not taken, from what was thrown while it was served; a bug is thrown on. */
+/** Why a request is not taken, from the error thrown while it was served; a bug is thrown on. */
 export function causeOf(error: unknown): NotTaken {
   if (error instanceof RefusalError) return error.refusal
   if (error instanceof Fault) return error
   throw error
 }
 
-/** Subjects to be resolved. An event that names its customer needs none; one that is too long is refused anyway. */
+/** Subjects to resolve. An event that names its customer needs none; one that is too long is refused anyway. */
 function subjectsOf(values: readonly unknown[]): ReadonlySet<string> {
   const subjects = new Set<string>()
   for (const value of values) {
@@ -241,7 +244,10 @@ function noneAcceptable(events: number, rejected: readonly RejectedEvent[], isAt
   return refuse('invalid_events', { events, rejected: rejected.length, firstIndex: rejected[0]?.index ?? 0, isAtomic }, errors)
 }
 
-/** Only when the log failed between two records of an atomic request: what is in the log cannot be taken back, but it can be completed. */
+/**
+ * Happens only when the log fails between two records of an atomic request: records in the log cannot be taken back, but the
+ * request can be completed.
+ */
 function keptInPart(kept: number, lost: number): Refusal {
   return refuse('kept_in_part', { kept, events: kept + lost })
 }

@@ -26,7 +26,7 @@ export function ingestRoutes({ ingest }: { readonly ingest: Ingest }): (app: Htt
 
     app.post(
       '/v1/events',
-      // Events are judged one by one in the handler, with verdicts of their own; the schema is there to be read.
+      // The handler judges events one by one, with a verdict each; the schema only documents them.
       { schema: SCHEMA, config: { scope: 'ingest' }, validatorCompiler: () => (value) => ({ value }) },
       async (request, reply) => {
         const outcome = await receive(ingest, {
@@ -39,7 +39,7 @@ export function ingestRoutes({ ingest }: { readonly ingest: Ingest }): (app: Htt
         if (outcome instanceof Fault || isRefusal(outcome)) {
           ingest.countRefusal(outcome)
           if (!request.raw.readableEnded) await discardRest(request.raw, ingest.clock)
-          // What is still left would have to be read before the connection could serve another request.
+          // The rest of the body would have to be read before the connection could serve another request.
           if (!request.raw.readableEnded) reply.header('connection', 'close')
         }
         if (outcome instanceof Fault) {
@@ -55,7 +55,7 @@ export function ingestRoutes({ ingest }: { readonly ingest: Ingest }): (app: Htt
   }
 }
 
-/** A sender of events has a queue behind it: it tries again sooner than others. */
+/** A sender of events has a queue behind it, so it tries again sooner than other callers. */
 const FAULT_RETRY_SECONDS = 1
 
 function rejectedJson({ index, id, why }: RejectedEvent): Static<typeof RejectedEventSchema> {

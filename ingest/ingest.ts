@@ -14,7 +14,7 @@ import { createMeterCopies } from './warnings/meter-copies.ts'
 
 export type IngestLimits = {
   readonly requestEventsMax: number
-  /** Of a compressed body as it comes over the wire, and of any body once unpacked. */
+  /** Bounds on a compressed body as it comes over the wire, and on any body once unpacked. */
   readonly packedBytesMax: number
   readonly unpackedBytesMax: number
   /** Unpacked bytes that all requests together hold until they are durable. One connection may hold a quarter of them. */
@@ -52,18 +52,18 @@ export type Ingest = {
   begin(tenant: TenantKey, mode: IngestMode): IngestRequest
   /** Takes the events of one request, all at hand, slice by slice; answers when they are durable. */
   submit(tenant: TenantKey, slices: Iterable<readonly unknown[]>, mode: IngestMode): Promise<IngestOutcome>
-  /** To be called when a customer of the tenant has changed: subjects are resolved anew. */
+  /** To be called when a customer of the tenant has changed: its subjects are resolved anew. */
   invalidateSubjects(tenant: TenantKey): void
   /** To be called when a meter of the tenant has changed. */
   invalidateMeters(tenant: TenantKey): void
   /** Changes may have gone unheard. */
   invalidateAll(): void
   countRefusal(why: NotTaken): void
-  /** Resolves when all that was handed to the log is durable or has failed. */
+  /** Resolves when everything handed to the log is durable or has failed. */
   drain(): Promise<void>
 }
 
-/** The stage between HTTP and the event log. What its answers promise is in README.md. */
+/** The stage between HTTP and the event log. README.md states what its answers promise. */
 export function createIngest(options: IngestOptions): Ingest {
   const { clock, writer } = options
   const limits = { ...INGEST_LIMITS, ...options.limits }
@@ -129,7 +129,7 @@ export function tooManyEvents(eventsMax: number): Refusal {
   return refuse('too_many_events', { eventsMax })
 }
 
-/** What the usage store can hold: a backfilled event may be as old as the epoch. */
+/** The earliest time that the usage store can hold: a backfilled event may be as old as the epoch. */
 const BACKFILL_EARLIEST_MS = 0 as InstantMs
 /** The usage store keeps minutes up to 2106. */
 const BACKFILL_LATEST_MS = Date.UTC(2100, 0, 1) as InstantMs

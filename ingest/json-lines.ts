@@ -4,7 +4,7 @@ import { refuse } from '../domain/refusal.ts'
 import { EVENT_BYTES_MAX, PIECE_BYTES } from './core/piece-bounds.ts'
 import { UnreadableEvent } from './ingest-request.ts'
 
-/** Parsed lines in order; one that is no JSON stands there as an `UnreadableEvent`. */
+/** Parsed lines in order; a line that is no JSON is an `UnreadableEvent`. */
 export type LinePiece = { readonly values: readonly unknown[]; readonly bytes: number }
 
 /** Where bytes of lines are held: at once, or when there is room, which throws when there is none for long. */
@@ -56,7 +56,7 @@ function pieceOf(bytes: Buffer): LinePiece {
   if (text !== undefined) {
     for (const line of text.split('\n')) if (!isBlank(line)) values.push(parsedLine(line))
   } else {
-    // Only some lines may be wrong: each is judged alone.
+    // Only some lines may be wrong, so each is judged alone.
     for (let from = 0; from < bytes.length; ) {
       const newline = bytes.indexOf(NEWLINE, from)
       const end = newline < 0 ? bytes.length : newline

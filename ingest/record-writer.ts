@@ -13,20 +13,20 @@ export type IndexedEvent = { readonly index: number; readonly event: UsageEvent;
 export type WriteFailure = { readonly events: readonly IndexedEvent[]; readonly fault: unknown }
 
 export type RecordWriter = {
-  /** Resolves when every record that holds one of these is acknowledged or has failed; never rejects. */
+  /** Resolves when every record that holds one of these events is acknowledged or has failed; never rejects. */
   write(tenant: TenantKey, events: readonly IndexedEvent[]): Promise<readonly WriteFailure[]>
   /** Resolves when nothing is under way. */
   drain(): Promise<void>
 }
 
 export const RECORD_EVENTS_MAX = 1000
-/** Below the log's bound by what one more event may take. */
+/** Below the log's bound by the size of one more event. */
 const RECORD_FILL_BYTES_MAX = 900_000
 
 /**
- * Groups events into records, one lane per tenant and partition. While an append of a lane is under way, what arrives
- * gathers in the next record, from however many requests; a full record goes at once. So a quiet log answers fast, and
- * a busy one gets few and large records.
+ * Groups events into records, one lane per tenant and partition. While an append of a lane is under way, events gather in the
+ * next record, from however many requests; a full record goes at once. So a quiet log answers fast, and a busy one gets few and
+ * large records.
  */
 export function createRecordWriter(options: {
   readonly eventLog: EventLog
@@ -106,7 +106,7 @@ export function createRecordWriter(options: {
     })
   }
 
-  /** Tenants come and go; lanes of those that send nothing take no memory. */
+  /** Tenants come and go; lanes of silent ones take no memory. */
   function forgetWhenIdle(tenant: TenantKey): void {
     const lanes = lanesOfTenant.get(tenant)
     if (lanes?.every((lane) => lane.appends === 0 && lane.open === null)) lanesOfTenant.delete(tenant)
@@ -161,7 +161,7 @@ function add(record: OpenRecord, indexed: IndexedEvent, bytes: number, ticket: T
   }
 }
 
-/** No less than the event takes in Avro: UTF-8 has at most 3 bytes per character of a JavaScript string. */
+/** At least what the event takes in Avro: UTF-8 has at most 3 bytes per character of a JavaScript string. */
 function encodedBytesMax(event: UsageEvent): number {
   const named = event.id.length + event.source.length + event.type.length + event.customer.length + (event.subject?.length ?? 0)
   return named * 3 + utf8BytesMax(event.data) + utf8BytesMax(event.attributes ?? '') + FRAME_BYTES
@@ -169,7 +169,7 @@ function encodedBytesMax(event: UsageEvent): number {
 
 const FRAME_BYTES = 40
 
-/** Counted where it matters, guessed high where counting costs more than it saves. */
+/** Counted where the result matters, and overestimated where counting costs more than it saves. */
 function utf8BytesMax(text: string): number {
   return text.length > 512 ? Buffer.byteLength(text) : text.length * 3
 }

@@ -8,10 +8,10 @@ import { decoderMemory, ZSTD_WINDOW_LOG_MAX } from './core/decoder-memory.ts'
 
 export type BodyShape = 'object' | 'array' | 'object_or_array' | 'lines'
 export type BodyCoding = 'identity' | 'gzip' | 'br' | 'zstd'
-/** Of a packed body as it comes over the wire, and of any body once unpacked. */
+/** Bounds on a packed body as it comes over the wire, and on any body once unpacked. */
 export type BodyLimits = { readonly packedBytesMax: number; readonly unpackedBytesMax: number }
 
-/** What the headers say that the body is. */
+/** The kind of body that the headers declare. */
 export function bodyKindOf(headers: IncomingHttpHeaders): Outcome<{ readonly shape: BodyShape; readonly coding: BodyCoding }> {
   const [mediaType = '', ...parameters] = (headers['content-type'] ?? '').toLowerCase().split(';')
   const shape = SHAPES.get(mediaType.trim())
@@ -46,7 +46,7 @@ export function unpackedBody(
 
 export type GiveRoomUp = () => void
 
-// Maps, as the caller names the key: every object has a `constructor`.
+// Maps, as the caller names the key and every object has a `constructor`.
 const SHAPES: ReadonlyMap<string, BodyShape> = new Map([
   ['application/json', 'object_or_array'],
   ['application/cloudevents+json', 'object'],
@@ -66,7 +66,7 @@ const CHUNK_BYTES_MAX = 64 * 1024
 /** A decoder is opened when a packed body is here, or this much of it: it never waits for a sender that sends next to nothing. */
 const DECODER_HEAD_BYTES = 64 * 1024
 
-/** Leaves the request open when we stop in the middle: destroying it would cut the connection before our answer. */
+/** Leaves the request open when we stop in the middle, as destroying it would cut the connection before our answer. */
 async function* wireChunks(body: Readable, declaredBytes: number, bytesMax: number): AsyncGenerator<Buffer> {
   if (declaredBytes > bytesMax) throw new RefusalError(refuse('payload_too_large', { bytes: declaredBytes, bytesMax }))
   let bytes = 0
@@ -138,7 +138,7 @@ async function* decoded(head: Buffer, rest: AsyncIterator<Buffer>, coding: Packe
       decoder.destroy()
     }
   }
-  // Not awaited when we stop early: it would wait for bytes that the sender may never send.
+  // Not awaited when we stop early, as it would wait for bytes that the sender may never send.
   const fed = feed()
   try {
     // The decoder makes output only as fast as we take it, so a bomb is never unpacked beyond the limit.
@@ -150,7 +150,7 @@ async function* decoded(head: Buffer, rest: AsyncIterator<Buffer>, coding: Packe
     decoder.destroy()
   }
   await fed
-  // Node reads the first zstd frame or brotli stream and says nothing of what follows.
+  // Node reads the first zstd frame or brotli stream and does not report what follows.
   if ((decoder as Transform & { bytesWritten: number }).bytesWritten < packedBytes) {
     throw new RefusalError(refuse('invalid_content_encoding', { coding, why: null }))
   }

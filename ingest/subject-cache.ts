@@ -1,19 +1,19 @@
 import type { CustomerKey, TenantKey } from '../domain/identity.ts'
 
-/** Customers that have these strings as a subject; a string that no customer has is absent. */
+/** Finds the customers that have these strings as a subject; a string that no customer has is absent. */
 export type ResolveSubjects = (tenant: TenantKey, subjects: readonly string[]) => Promise<ReadonlyMap<string, CustomerKey>>
 
 export type SubjectCache = {
-  /** Each of these subjects to its customer, or null where none has it. At most one call of the catalog. */
+  /** Maps each of these subjects to its customer, or to null where none has it. At most one call of the catalog. */
   load(tenant: TenantKey, subjects: ReadonlySet<string>): Promise<ReadonlyMap<string, CustomerKey | null>>
-  /** Forgets what is known of a tenant's subjects: one of its customers has changed. */
+  /** Forgets a tenant's subjects, as one of its customers has changed. */
   invalidate(tenant: TenantKey): void
   /** Forgets everything: changes may have gone unheard. */
   invalidateAll(): void
 }
 
 /**
- * Remembers which customer has which subject, and that none has it, which is the common answer: most events name the
+ * Remembers which customer has which subject, and that none has it, which is the common answer, as most events name the
  * customer's own key. Bounded: two halves of which the older is dropped when the younger is full.
  */
 export function createSubjectCache(options: { readonly resolveSubjects: ResolveSubjects; readonly entriesMax: number }): SubjectCache {

@@ -6,7 +6,7 @@ import { isRefusal, type Outcome, type Refusal, refuse } from '../domain/refusal
 import { parseInstantText } from '../domain/time/instant-text.ts'
 
 export type ParseContext = {
-  /** The time of an event that brings none. */
+  /** The time of an event without one. */
   readonly receivedAtMs: InstantMs
   readonly earliestMs: InstantMs
   readonly latestMs: InstantMs
@@ -21,8 +21,8 @@ export const DATA_BYTES_MAX = 64 * 1024
 export const ATTRIBUTES_BYTES_MAX = 16 * 1024
 
 /**
- * A usage event from one parsed JSON value, or why it is refused; the first reason wins. Pure.
- * Plain code and no schema validator: this runs for every event.
+ * A usage event from one parsed JSON value, or why it is refused; the first reason wins. Pure. Plain code and no schema
+ * validator, as this runs for every event.
  */
 export function parseUsageEvent(input: unknown, context: ParseContext): Outcome<UsageEvent> {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
@@ -37,7 +37,7 @@ export function parseUsageEvent(input: unknown, context: ParseContext): Outcome<
     wrongString('source', source, SOURCE_CHARS_MAX)
   if (wrongText !== undefined) return wrongText
   if ((type as string).startsWith(RESERVED_TYPE_PREFIX)) return refuse('reserved_type', { type: shown(type), prefix: RESERVED_TYPE_PREFIX })
-  // An event with the source and id of a settlement to come would make the settlement a repeat.
+  // An event with the source and id of a later settlement would make the settlement a repeat.
   if (source === USAGE_REPORT_SOURCE) return refuse('reserved_source', { source })
   if (specversion !== undefined && specversion !== null && specversion !== '1.0') {
     return refuse('unsupported_specversion', { value: shown(specversion) })
@@ -56,7 +56,7 @@ export function parseUsageEvent(input: unknown, context: ParseContext): Outcome<
   return { id: id as string, source: source as string, type: type as string, customer, subject, occurredAtMs, data, attributes }
 }
 
-/** A value as it may stand in a message: short, and never more of a payload than names it. */
+/** A value for a message: shortened, so that it never shows more of a payload than it needs to name it. */
 export function shown(value: unknown): string {
   if (typeof value === 'string')
     return value.length > 40 ? `${JSON.stringify(value.slice(0, 40).toWellFormed())}…` : JSON.stringify(value.toWellFormed())
@@ -67,7 +67,7 @@ export function shown(value: unknown): string {
 
 const KEY = /^[A-Za-z0-9._:@/+-]{1,128}$/
 
-/** The codes of a text that is missing (null: it may be), is no text, or is too long. */
+/** The codes of a text that is missing (null: it may be), is not a text, or is too long. */
 const TEXT_CODES = {
   id: { missing: 'missing_id', invalid: 'invalid_id', tooLong: 'id_too_long' },
   type: { missing: 'missing_type', invalid: 'invalid_type', tooLong: 'type_too_long' },

@@ -12,25 +12,24 @@ import {
 } from './packed-hashes.ts'
 
 /**
- * Says of an event hash "certainly not among the remembered" or "maybe". Remembers hashes by week of receipt, so that an
- * old week is dropped whole: as a few sorted runs, which merge bit by bit as hashes are added, and to one run in the end.
- * It never says "certainly not" of something it may have forgotten: where receipts from before `oldestMs` matter everything
- * is a maybe.
+ * Says of an event hash "certainly not remembered" or "maybe". Remembers hashes by week of receipt, so that an old week is
+ * dropped as a whole: in a few sorted runs, which merge bit by bit as hashes are added, and into one run in the end. It never
+ * says "certainly not" of a hash that it may have forgotten: for receipts from before `oldestMs` every answer is a maybe.
  *
- * Memory: at most 2 bytes per hash, beyond 640 KiB per week and 512 KiB for each week that is being added to. A false
- * maybe has the probability (hashes remembered) / 2^36.
+ * Memory: at most 2 bytes per hash, beyond 640 KiB per week and 512 KiB for each week that is being added to. A false maybe has
+ * the probability (hashes remembered) / 2^36.
  */
 export type DedupeFilter = {
-  /** Places of those hashes, ascending, of which one could have been received at or after `receivedFromMs`. */
+  /** Places of the hashes that may be remembered, ascending, with a receipt at or after `receivedFromMs`. */
   maybes(hashes: Float64Array, receivedFromMs: number): readonly number[]
   add(hash: number, receivedAtMs: number): void
-  /** For many of one week at once, whose receipt may be any instant of it. Remembered at the end. */
+  /** Adds many hashes of one week at once, received at any instant of it. Remembered at the end. */
   addRun(receivedAtMs: number, hashesMax: number): RunOfHashes
-  /** Merges about so many keys; true when there is nothing more to merge. */
+  /** Merges about `keysMax` keys; true when nothing is left to merge. */
   tidy(keysMax: number): boolean
-  /** Forgets weeks that no event received from now on can reach. */
+  /** Forgets weeks that no event received from now on can repeat. */
   advance(receivedAtMs: number): void
-  /** Forgets the oldest week to save memory; false when only the newest is left. What it held becomes a maybe. */
+  /** Forgets the oldest week to save memory; false when only the newest is left. Every forgotten hash becomes a maybe. */
   forgetOldest(): boolean
   /** Receipts from here on are remembered. */
   oldestMs(): number
@@ -39,7 +38,7 @@ export type DedupeFilter = {
 }
 
 export type RunOfHashes = {
-  /** Ascending, from push to push as well. */
+  /** Ascending, also from push to push. */
   push(hashes: Float64Array): void
   end(): void
 }
@@ -84,7 +83,7 @@ export function createDedupeFilter(floorMs: InstantMs): DedupeFilter {
     return false
   }
 
-  /** Begun before or begun now. One that is smaller goes before one that is under way, behind which small runs would pile up. */
+  /** Continues or begins a merge. A smaller merge goes before one under way, as small runs would pile up behind it. */
   function smallestMerging(): Merging | null {
     const [smallest] = merges.toSorted((a, b) => a.keys - b.keys)
     const merged = new Set(merges.flatMap(({ runs }) => runs))
@@ -154,27 +153,27 @@ export function createDedupeFilter(floorMs: InstantMs): DedupeFilter {
   }
 }
 
-/** Receipts are stamped by several gateways: how far their clocks may differ before a repeat costs a query for every event. */
+/** Several gateways stamp receipts: how far their clocks may differ before a repeat costs a query for every event. */
 export const RECEIPT_SKEW_MS = 86_400_000
 const FRESH_KEYS_MAX = 2 ** 15
 /** Runs that differ in size by less than this merge, so a key is rewritten each time its run doubles. */
 const RUN_GROWTH = 1.5
-/** Merging per key added: a week of 2^15 x 2^12 keys doubles 12 times, and is rewritten some two times more once it is over. */
+/** Keys merged per key added: a week of 2^15 x 2^12 keys doubles 12 times, and is rewritten some two times more once it is over. */
 const TIDIED_PER_KEY = 16
-/** Some 16,000 keys merged at a time take about a millisecond. */
+/** Merging some 16,000 keys at a time takes about a millisecond. */
 const TIDY_EVERY_KEYS = 1024
 export const WEEK_MS = 7 * DAY_MS
 
 type Week = {
   readonly number: number
   readonly endMs: number
-  /** Until nothing more is expected to be added. */
+  /** False once no more hashes are expected. */
   isOpen: boolean
   fresh: FreshKeys | null
   runs: readonly PackedHashes[]
 }
 
-/** The high bits: the low ones place the event in the exact table of recent events. */
+/** The high bits, as the low ones place the event in the exact table of recent events. */
 function keyOf(hash: number): number {
   return Math.floor(hash / 2 ** (HASH_BITS - KEY_BITS))
 }
@@ -205,11 +204,11 @@ function closeWeek(week: Week): void {
   week.isOpen = false
 }
 
-/** Both runs answer until the merged one takes their place. */
+/** Both runs answer until the merged one replaces them. */
 type DuePair = { readonly week: Week; readonly runs: readonly [PackedHashes, PackedHashes]; readonly keys: number }
 type Merging = DuePair & { readonly merge: PackedHashesMerge }
 
-/** The smallest two of about the same size; in a closed week, which ends as one run, of any size. */
+/** The two smallest runs of about the same size; in a closed week, which ends as one run, of any size. */
 function duePair(week: Week, merged: ReadonlySet<PackedHashes>): DuePair | null {
   const idle = week.runs.filter((run) => !merged.has(run)).sort((a, b) => a.size - b.size)
   for (const [at, larger] of idle.entries()) {
@@ -228,13 +227,13 @@ function sizeOf({ fresh, runs }: Week): number {
   return runs.reduce((size, run) => size + run.size, fresh?.size() ?? 0)
 }
 
-/** What was added since the last packing: open addressing, at most half full. */
+/** Keys added since the last packing: open addressing, at most half full. */
 type FreshKeys = { add(key: number): void; find(keys: Float64Array, held: Uint8Array): void; size(): number; sorted(): Float64Array }
 
 const FRESH_SLOTS = FRESH_KEYS_MAX * 2
 
 function createFreshKeys(): FreshKeys {
-  /** Key + 1; 0 is free. */
+  /** A slot holds key + 1; 0 is free. */
   const slots = new Float64Array(FRESH_SLOTS)
   let size = 0
   const slotOf = (key: number) => {

@@ -17,35 +17,35 @@ export type Candidate = {
 }
 
 /**
- * Tells repeats in one partition: an event whose key stands at a lower position with a receipt at most 35 days before.
- * What is not yet in the store is in an exact table; of the rest the filter says "certainly new" for nearly all, and the
- * store decides the few others: all of them after a start, until the filter is back. The answer depends on the log alone,
- * not on what was flushed or lost when.
+ * Recognises repeats in one partition: an event whose key stands at a lower position with a receipt at most 35 days before.
+ * Events that are not yet stored are in an exact table; for the rest the filter says "certainly new" of nearly all, and the store
+ * decides the few others: all of them after a start, until the filter is restored. The answer depends on the log alone, not on
+ * what was flushed or lost when.
  */
 export type Deduplicator = {
-  /** Places of those events, ascending, of which only the store can tell: `lookUp` them before they are counted. */
+  /** Places of the events, ascending, that only the store can decide: `lookUp` them before they are counted. */
   undecided(tenant: TenantKey, events: readonly EventIdentity[], hashes: Float64Array, receivedAtMs: InstantMs): readonly number[]
-  /** Of these, those that the store holds from before. One query for all of them. */
+  /** The candidates that the store holds from before. One query for all. */
   lookUp(candidates: readonly Candidate[]): Promise<ReadonlySet<Candidate>>
-  /** Is one with this key among the events accepted lately? Asked in order, right before the event is counted. */
+  /** Whether an event with this key was accepted lately. Asked in order, right before the event is counted. */
   isRecentRepeat(tenant: TenantKey, event: EventIdentity, hash: number, receivedAtMs: InstantMs): boolean
   remember(hash: number, event: RecentEvent): void
-  /** Records below `storedNext` are in the store: hands what is old enough from the exact table to the filter. */
+  /** Records below `storedNext` are in the store: moves events that are old enough from the exact table to the filter. */
   settle(storedNext: Offset, receivedAtMs: InstantMs): void
   readonly filter: DedupeFilter
-  /** Whether the filter has all that is stored. */
+  /** Whether the filter has all stored events. */
   isComplete(): boolean
 }
 
-/** What of the store a filter is made of: everything below `toOffset` that an event received at `receivedAtMs` or later can repeat. */
+/** The stored events that a filter is made of: everything below `toOffset` that an event received at `receivedAtMs` or later can repeat. */
 export type FilterScan = { readonly partition: StoredEvent['partition']; readonly toOffset: Offset; readonly receivedAtMs: InstantMs }
 
-/** Has nothing in it yet. */
+/** An empty filter. */
 export function createFilterFor({ receivedAtMs }: FilterScan): DedupeFilter {
   return createDedupeFilter((receivedAtMs - DEDUPE_HORIZON_MS - FLOOR_SLACK_MS) as InstantMs)
 }
 
-/** Fills a filter from the store. After a failure it may be done again: what is put in twice is in it once. */
+/** Fills a filter from the store. May be repeated after a failure: a hash that is added twice is remembered once. */
 export async function restoreFilter(
   usageStore: Pick<UsageStore, 'scanEventHashes'>,
   filter: DedupeFilter,
@@ -67,7 +67,7 @@ export async function restoreFilter(
   while (!filter.tidy(TIDY_KEYS)) await clock.turn()
 }
 
-/** `isComplete`: whether the filter has all that is stored. Until it has, the store is asked about every event that is not a recent one. */
+/** `isComplete`: whether the filter has all stored events. Until it has, the store is asked about every event that is no recent repeat. */
 export function createDeduplicator(
   usageStore: Pick<UsageStore, 'findEvents'>,
   filter: DedupeFilter,
@@ -99,11 +99,11 @@ export function createDeduplicator(
       const repeats = new Set<Candidate>()
       for (const [key, candidate] of keys) {
         let first = found.get(key)
-        // The query's bound is that of the earliest receipt, or before. One that is too old for this event may hide one that is not.
+        // The query looks from the earliest receipt on, or before. A stored event that is too old for this one may hide another that is not.
         if (first !== undefined && first.receivedAtMs < candidate.receivedAtMs - DEDUPE_HORIZON_MS) {
           first = (await usageStore.findEvents([key], (candidate.receivedAtMs - DEDUPE_HORIZON_MS) as InstantMs)).get(key)
         }
-        // At its own position or above, the row was written by an earlier life of this fold and is no first.
+        // At the event's own position or above, an earlier life of this fold wrote the row: the event is no repeat of it.
         if (first !== undefined && isBefore(first, candidate)) repeats.add(candidate)
       }
       return repeats
@@ -128,11 +128,11 @@ export function createDeduplicator(
 }
 
 /**
- * Of each of the two tables of a partition, some 8 MB: a retry within so many events costs no query, for which its partition
- * would wait. Not yet stored events come on top.
+ * The size of each of the two tables of a partition, some 8 MB: a retry within this many events costs no query, for which its
+ * partition would wait. Events not yet stored come on top.
  */
 const RECENT_EVENTS_MAX = 65_536
-/** Encoded or merged at a time: some 20 ms. */
+/** Keys encoded or merged at a time: some 20 ms. */
 const TIDY_KEYS = 500_000
 /** Receipts are not quite in order: how far the filter reaches below the first one seen. */
 const FLOOR_SLACK_MS = DAY_MS
@@ -143,7 +143,7 @@ function retire(table: RecentEvents, filter: DedupeFilter): void {
   for (let index = 0; index < hashes.length; index++) filter.add(hashes[index] ?? 0, receivedAtMs[index] ?? 0)
 }
 
-/** So that look-ups of one day ask from the same instant on. */
+/** Rounded to whole days, so that look-ups of one day ask from the same instant on. */
 function wholeDay(atMs: number): InstantMs {
   return (Math.floor(atMs / DAY_MS) * DAY_MS) as InstantMs
 }

@@ -4,7 +4,7 @@
 export function bitsAt(words: Uint32Array, position: number, mask: number): number {
   const index = position >>> 5
   const from = position & 31
-  // Twice, as a shift by 32 would be one by 0.
+  // Two shifts, as a shift by 32 would be one by 0.
   return (((words[index] ?? 0) >>> from) | (((words[index + 1] ?? 0) << 1) << (31 - from))) & mask
 }
 
@@ -25,7 +25,7 @@ export function onesIn(word: number): number {
   return Math.imul((quads + (quads >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
 }
 
-/** Of the nth zero, counted from the lowest bit and from 1; the word has that many. By halves, without a branch to mispredict. */
+/** Place of the nth zero, counted from the lowest bit and from 1; the word has at least n. By halves, without a branch to mispredict. */
 export function placeOfZero(word: number, nth: number): number {
   const zeros = ~word
   const inPairs = zeros - ((zeros >>> 1) & 0x55555555)

@@ -1,14 +1,14 @@
 import { bitAt, bitsAt, onesIn, placeOfZero, putBits, trailingZeros } from './packed-bits.ts'
 
 /**
- * An immutable sorted set of keys of `KEY_BITS` bits, Elias-Fano coded (Elias 1974, Fano 1971): of each key the low bits
- * as they are, the high bits as a row of ones, one per key, with a zero after each high value. N keys take about
- * KEY_BITS - log2(N) + 2.5 bits each, and a look-up touches three places in memory.
+ * An immutable sorted set of keys of `KEY_BITS` bits, Elias-Fano coded (Elias 1974, Fano 1971): the low bits of each key stand as
+ * they are, the high bits as a row of ones, one per key, with a zero after each high value. N keys take about KEY_BITS - log2(N)
+ * + 2.5 bits each, and a look-up touches three places in memory.
  */
 export type PackedHashes = {
   readonly size: number
   readonly bytes: number
-  /** Sets `held` to 1 beside each key that is in; where it is 1 already, the key is not looked for. */
+  /** Sets `held` to 1 beside each key that is in the set; a key beside a 1 is not looked for. */
   find(keys: Float64Array, held: Uint8Array): void
   /** Ascending. */
   reader(): KeyReader
@@ -17,7 +17,7 @@ export type PackedHashes = {
 /** Fills the buffer from its start with the next keys; 0 when there are no more. */
 export type KeyReader = (into: Float64Array) => number
 
-/** A key that was never put in is found with probability size / 2^KEY_BITS: 1 in 1,000 at 69 million keys. */
+/** A key that was never added is found with probability size / 2^KEY_BITS: 1 in 1,000 at 69 million keys. */
 export const KEY_BITS = 36
 
 /** `keys` ascend and differ. */
@@ -27,11 +27,11 @@ export function encodePackedHashes(keys: Float64Array): PackedHashes {
   return encoder.finish()
 }
 
-/** A merge done bit by bit, as one of millions of keys would hold the process up. */
+/** A merge in small steps, as merging millions of keys at once would hold the process up. */
 export type PackedHashesMerge = {
-  /** Takes in about so many keys; returns how many. */
+  /** Merges about `keysMax` keys; returns how many. */
   step(keysMax: number): number
-  /** Null until all are taken in. A key in both is in it once. */
+  /** Null until the merge is done. A key in both sets is in the result once. */
   merged(): PackedHashes | null
 }
 
@@ -109,7 +109,7 @@ const LOW_BITS_MAX = 30
 
 export type PackedHashesEncoder = { push(keys: Float64Array, count: number): void; finish(): PackedHashes }
 
-/** Keys ascend and differ, from push to push as well. */
+/** Keys ascend and differ, also from push to push. */
 export function createPackedHashesEncoder(sizeMax: number): PackedHashesEncoder {
   const highBits = Math.round(Math.log2(Math.max(1, sizeMax)))
   const lowBits = Math.max(0, Math.min(LOW_BITS_MAX, KEY_BITS - highBits))
@@ -145,7 +145,7 @@ function keyRunOf(size: number, upper: Uint32Array, lower: Uint32Array, ranks: U
   const lowMask = lowSpan - 1
   const perLowSpan = 1 / lowSpan
 
-  /** Of up to `ASKED_AT_ONCE` keys. */
+  /** Finds up to `ASKED_AT_ONCE` keys. */
   function findSome(keys: Float64Array, from: number, to: number, held: Uint8Array): void {
     let asked = 0
     for (let index = from; index < to; index++) {
@@ -170,7 +170,7 @@ function keyRunOf(size: number, upper: Uint32Array, lower: Uint32Array, ranks: U
     }
   }
 
-  /** Moves those to the front that share their high value with a key of the run, and places them at the first such key. */
+  /** Moves the keys to the front that share their high value with a key of the run, and places them at the first such key. */
   function keepLikely(asked: number): number {
     let likely = 0
     for (let at = 0; at < asked; at++) {
@@ -199,7 +199,7 @@ function keyRunOf(size: number, upper: Uint32Array, lower: Uint32Array, ranks: U
       askedHigh[likely] = high
       askedRank[likely] = rank
       askedPosition[likely] = position
-      // Without a branch, as the one is about as likely as the other.
+      // Without a branch, as both outcomes are about equally likely.
       likely += bitAt(upper, position)
     }
     return likely
@@ -231,16 +231,16 @@ function keyRunOf(size: number, upper: Uint32Array, lower: Uint32Array, ranks: U
 }
 
 /**
- * A look-up is three reads of memory that is seldom in a cache, each of which needs the one before. The processor waits for
- * those of many keys at once where they stand in one short loop, but one after the other where branches on what was read lie
- * between. So each stage is done for all these keys before the next. What they have come to, by place:
+ * A look-up is three reads of memory that is seldom in a cache, each of which needs the one before. The processor waits for the
+ * reads of many keys at once when they stand in one short loop, but one after the other when branches on the results lie between.
+ * So each stage is done for all these keys before the next. Intermediate results, by place:
  */
 const ASKED_AT_ONCE = 256
 const askedIndex = new Int32Array(ASKED_AT_ONCE)
 const askedHigh = new Int32Array(ASKED_AT_ONCE)
 const askedRank = new Int32Array(ASKED_AT_ONCE)
 const askedPosition = new Int32Array(ASKED_AT_ONCE)
-/** Kept so that reads whose only use is to come early are not taken for useless. */
+/** Kept so that reads made only to warm the cache are not optimised away. */
 const touchedBefore = new Int32Array(1)
 
 function createKeyReader(size: number, upper: Uint32Array, lower: Uint32Array, lowBits: number): KeyReader {

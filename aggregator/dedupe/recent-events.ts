@@ -3,25 +3,25 @@ import type { InstantMs, Offset, TenantKey } from '../../domain/identity.ts'
 import type { UsageEvent } from '../../domain/metering/usage-event.ts'
 
 /**
- * The exact table of events folded lately: a hash finds the place, the whole key decides. Open addressing with linear
- * probing in typed arrays, as a Map of text keys would cost a string per event. Of an event no more is kept than is asked for.
+ * The exact table of events folded lately: a hash finds the place, the whole key decides. Open addressing with linear probing in
+ * typed arrays, as a Map of text keys would cost a string per event. It keeps only what is asked for.
  */
 export type RecentEvents = {
   readonly size: number
   /** When the event with this key was received; undefined when there is none. */
   find(hash: number, tenant: TenantKey, event: EventIdentity): InstantMs | undefined
-  /** Takes the place of an event with the same key. */
+  /** Replaces an event with the same key. */
   put(hash: number, event: RecentEvent): void
   hashes(): Float64Array
   /** In the order of the hashes. */
   receivedAtMs(): Float64Array
-  /** Of the event put in last; null when there is none. */
+  /** Offset of the event added last; null when there is none. */
   lastOffset(): Offset | null
 }
 
 export type RecentEvent = Pick<StoredEvent, 'tenant' | 'customer' | 'source' | 'id' | 'receivedAtMs' | 'offset'>
 
-/** With the tenant, what tells an event from another. */
+/** Identifies an event, together with the tenant. */
 export type EventIdentity = Pick<UsageEvent, 'customer' | 'source' | 'id'>
 
 export function createRecentEvents(): RecentEvents {
@@ -34,7 +34,7 @@ export function createRecentEvents(): RecentEvents {
   let hashes = new Float64Array(SLOTS_MIN / 2)
   let slots = new Int32Array(SLOTS_MIN)
   let mask = SLOTS_MIN - 1
-  /** Where an event that was looked for and not found belongs: it is mostly put in next. */
+  /** Where an event that was looked for and not found belongs, as it is mostly added next. */
   let missedHash = Number.NaN
   let missedSlot = 0
 
@@ -93,7 +93,7 @@ export function createRecentEvents(): RecentEvents {
       received[index] = event.receivedAtMs
       tenants.push(event.tenant)
       customers.push(event.customer)
-      // Mostly that of the event before: then that very text, which is in memory already.
+      // In most cases the same as that of the event before: then that very text, which is in memory already.
       sources.push(event.source === sources[index - 1] ? (sources[index - 1] ?? event.source) : event.source)
       ids.push(event.id)
       slots[slot] = index + 1

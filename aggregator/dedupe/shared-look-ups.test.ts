@@ -9,7 +9,7 @@ const TUESDAY = 2_000_000 as InstantMs
 
 const keyOf = (id: string): EventKey => ({ tenant: 't' as TenantKey, customer: 'acme' as CustomerKey, source: 's', id })
 
-/** Holds every event whose id begins with `known`. */
+/** A store that holds every event whose id begins with `known`. */
 function storeOfKnown() {
   const asked: { readonly ids: readonly string[]; readonly receivedFromMs: InstantMs }[] = []
   const findEvents: UsageStore['findEvents'] = async (keys, receivedFromMs) => {

@@ -4,11 +4,11 @@ import type { Clock } from '../../base/clock.ts'
 
 type LookUp = { readonly keys: readonly EventKey[]; readonly receivedFromMs: Parameters<UsageStore['findEvents']>[1] }
 
-/** Partitions that look up at the same time; each has one look-up under way at most. */
+/** Partitions that look up at the same time; each has at most one look-up under way. */
 const TOGETHER_MAX = 64
 const WAITING_MAX = 10_000
 
-/** Look-ups of repeats by several partitions in one query where they ask from the same instant on: its price is mostly that it is one. */
+/** Look-ups of repeats by several partitions share one query when they ask from the same instant on, as most of a query's cost is per query. */
 export function shareLookUps(usageStore: UsageStore, clock: Clock): UsageStore {
   const reads = createBatchedReads<LookUp, Awaited<ReturnType<UsageStore['findEvents']>>>({
     async read(lookUps) {

@@ -8,16 +8,16 @@ import { counterStateOf } from '../../domain/metering/metering.ts'
 import type { PeriodCursor } from '../../domain/time/calendar.ts'
 import { addToTally, aggregateAt, allot, clearTallies, createTallies, type Tallies, tallyNumbers } from './tally.ts'
 
-/** A tracked feature of one customer, made ready for a stream of events. */
+/** A tracked feature of one customer, prepared for a stream of events. */
 export type FeatureCounter = {
   readonly tracked: TrackedFeature
   readonly compiled: CompiledMeter
-  /** Per named dimension of the filter its place in the meter's dimensions, -1 for none, and the values that pass. */
+  /** For each dimension of the filter, its place in the meter's dimensions (-1 when the meter lacks it) and the values that pass. */
   readonly filter: readonly { readonly place: number; readonly values: ReadonlySet<string> }[] | null
   readonly periods: PeriodCursor
   /**
-   * In one array, as an event asks for all of them: when counting begins (periods before are not kept), and start and end
-   * of the period last counted in.
+   * In one array, as an event needs all of them: when counting begins (earlier periods are not kept), and start and end of the
+   * period last counted in.
    */
   readonly boundsMs: [trackedFromMs: number, startMs: number, endMs: number]
   pending: PendingDelta | null
@@ -29,7 +29,7 @@ export type PendingDelta = {
   readonly customer: CustomerKey
   readonly periodStartMs: InstantMs
   readonly record: Offset
-  /** Of its tally. */
+  /** Place of its tally. */
   readonly place: number
 }
 
@@ -84,7 +84,7 @@ export function countInFeature(
   addToTally(pending.tallies, delta.place, aggregation, reading, occurredAtMs, offset, event.index)
 }
 
-/** What the record adds; nothing is pending afterwards. */
+/** The deltas of the record; nothing is pending afterwards. */
 export function takeDeltas(tenant: TenantKey, pending: PendingDeltas): CounterDelta[] {
   const deltas: CounterDelta[] = []
   for (const { counter, customer, periodStartMs, place } of pending.deltas) {

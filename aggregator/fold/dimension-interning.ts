@@ -5,23 +5,23 @@ export type Dimensions = {
   /** In the order of the meter's dimension names. */
   readonly values: readonly string[]
   readonly named: Readonly<Record<string, string>>
-  /** Numbers that the windows of the chunk give its minutes; beside them the last one asked for. */
+  /** Numbers that the windows of the chunk give its minutes, and the last one asked for. */
   readonly buckets: Map<number, number>
   minute: number
   bucket: number
 }
 
 /**
- * Gives equal combinations of dimension values the same object: an event then finds its window by numbers. What was given
- * out in another epoch is not found again.
+ * Gives equal combinations of dimension values the same object, so that an event finds its window by numbers. An object of
+ * another epoch is not found again.
  */
 export type DimensionInterning = {
-  /** Of an event's parsed data. */
+  /** Reads the dimensions of an event's parsed data. */
   read(data: object, epoch: number): Dimensions
   of(values: readonly string[], epoch: number): Dimensions
 }
 
-/** Values are looked up one after the other, each in a map of its own: nothing is joined into a key. */
+/** Values are looked up one after the other, each in its own map: no key is joined from them. */
 type Level = { readonly next: Map<string, Level>; here: Dimensions | null }
 
 export function createDimensionInterning({ dimensionReaders, dimensionsOf }: CompiledMeter): DimensionInterning {

@@ -7,20 +7,20 @@ import { tallyNumbers } from './tally.ts'
 import { ENTRY_HEAD_NUMBERS } from './window-table.ts'
 
 /**
- * How the events of one type are counted. Meters that read the same dimensions stand together, so that an event finds
- * their windows with one search.
+ * How the events of one type are counted. Meters that read the same dimensions form a group, so that an event finds their windows
+ * with one search.
  */
 export type EventPlan = {
   readonly slot: number
   readonly groups: readonly MeterGroup[]
-  /** Of all groups. */
+  /** The meters of all groups. */
   readonly meters: readonly FoldMeter[]
 }
 
-/** Meters of one event type with the same dimensions. Those made later are a group of their own: the entries of this one have no room for them. */
+/** Meters of one event type with the same dimensions. Meters made later form another group, as the entries of this one have no room for them. */
 export type MeterGroup = {
   readonly needsData: boolean
-  /** What the windows of one customer, minute and dimensions take together. */
+  /** Numbers that the windows of one customer, minute and dimensions take together. */
   readonly entryNumbers: number
   readonly dimensions: DimensionInterning
   readonly meters: readonly FoldMeter[]
@@ -33,7 +33,7 @@ export type FoldMeter = {
   readonly fromOffset: Offset
   readonly toOffset: Offset
   readonly group: MeterGroup
-  /** In the group's entries. */
+  /** Place in the group's entries. */
   readonly tallyPlace: number
 }
 
@@ -46,7 +46,7 @@ export type MeterLookup = {
 }
 
 export type EventPlans = MeterLookup & {
-  /** From now on these revisions are counted, and no others. One that was counted before stays the same object. */
+  /** From now on exactly these revisions are counted. One that was counted before stays the same object. */
   count(countings: readonly Counting[]): void
 }
 

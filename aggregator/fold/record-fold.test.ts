@@ -43,7 +43,7 @@ meters.push(
 const countings = meters.map((meter) => ({ meter, fromOffset: (meter.revision === 3 ? 4 : 0) as Offset, toOffset: LIVE_TO_OFFSET }))
 const schedule = { interval: 'hour', anchor: 'calendar', anchorMs: 0 as InstantMs, fromMs: 0 as InstantMs, timezone: 'UTC' } as const
 
-/** What the stores hold: rows by what identifies them, the highest version. */
+/** Rows in the stores by what identifies them, in their highest version. */
 type Stores = {
   events: Map<string, StoredEvent>
   windows: Map<string, WindowRow>
@@ -239,7 +239,7 @@ test('Sent twice, in another order and other batches, the same events make the s
   fc.assert(
     fc.property(deliveries, ([events, delivered, batchEvents]) => {
       const [clean, hostile] = [emptyStores(), emptyStores()]
-      // From the offset on at which the last meter was taken up, so that it counts all of them in both.
+      // From the offset on at which the last meter was added, so that it counts all events in both.
       live(logOf(events, 100), clean, wholeLife)
       live(logOf(delivered, batchEvents), hostile, wholeLife)
       expect(totals(hostile, true)).toEqual(totals(clean, true))

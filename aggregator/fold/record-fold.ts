@@ -13,11 +13,11 @@ import { countInEntry, enterRecord, openEntry, type WindowCustomer, type WindowF
 /** A record of the log, decoded. */
 export type FoldRecord = UsageEventBatch & { readonly offset: Offset; readonly receivedAtMs: InstantMs }
 
-/** What a partition keeps of one customer. */
+/** The state that a partition keeps of one customer. */
 export type FoldCustomer = WindowCustomer & {
   /** Features whose counters follow this customer, by event type; null when none do. */
   counters: ReadonlyMap<string, readonly FeatureCounter[]> | null
-  /** The same, ready for the meters of each plan, and of the plan last used. */
+  /** The same, prepared for the meters of each plan, and of the plan used last. */
   readonly followingByPlan: Following[]
   following: Following | null
 }
@@ -26,7 +26,7 @@ export function createFoldCustomer(counters: FoldCustomer['counters']): FoldCust
   return { number: -1, counters, followingByPlan: [], following: null }
 }
 
-/** Everything the fold of one partition holds between records. Changed in place: there is no other reference to it. */
+/** Everything the fold of one partition keeps between records. Changed in place, as there is no other reference to it. */
 export type FoldState = {
   readonly partition: Partition
   readonly windows: WindowFold
@@ -34,20 +34,20 @@ export type FoldState = {
   next: Offset
   /** Accepted events not yet taken by a flush. */
   events: StoredEvent[]
-  /** Below this the rows are in the usage store already: a restart folds them again, for the chunk's totals only. */
+  /** Rows of records below this are in the usage store: a restart folds them again only for the chunk's totals. */
   storedNext: Offset
-  /** Below this the counters have applied the deltas. */
+  /** The counters have applied the deltas of records below this. */
   countersNext: Offset
   /** Empty between records. */
   readonly pending: PendingDeltas
   readonly tally: FoldTally
 }
 
-/** What has been folded so far, for metrics. */
+/** Counts of the fold so far, for metrics. */
 export type FoldTally = {
   accepted: number
   repeated: number
-  /** Values that counted for nothing, by reason. */
+  /** Values that were not counted, by reason. */
   readonly unreadable: Record<Unreadable, number>
   /** Values that counted, rounded. */
   rounded: number
@@ -59,17 +59,17 @@ export function createFoldState(windows: WindowFold, next: Offset, storedNext: O
   return { partition: windows.partition, windows, next, events: [], storedNext, countersNext, pending: createPendingDeltas(), tally }
 }
 
-/** What the fold asks of its surroundings for one record; all of it depends on the log and on activations alone. */
+/** What the fold needs from outside for one record; all of it depends on the log and on activations alone. */
 export type FoldContext = MeterLookup & {
   customerAt(index: number): FoldCustomer
-  /** Asked once per event, in order, right before it is counted. */
+  /** Called once per event, in order, right before it is counted. */
   isRepeat(index: number, event: UsageEvent): boolean
   accepted(index: number, event: StoredEvent): void
   /** Resolves the `set` reports of the record; null when it has none. */
   readonly sets: SetResolution | null
 }
 
-/** Turns what a `set` report sets into what it adds. Sees every accepted event, in order. */
+/** Turns the quantity that a `set` report sets into the delta that it adds. Sees every accepted event, in order. */
 export type SetResolution = {
   /** The event with the delta in its data. */
   resolved(event: StoredEvent): StoredEvent
@@ -79,8 +79,8 @@ export type SetResolution = {
 export type FoldedRecord = { readonly deltas: readonly CounterDelta[]; readonly settles: readonly SettledHold[] }
 
 /**
- * Folds one record: drops repeats, counts what is left into windows and counters, keeps the rows for the next flush.
- * Depends on nothing but its arguments.
+ * Folds one record: drops repeats, counts the other events into windows and counters, keeps the rows for the next flush. Depends
+ * on nothing but its arguments.
  */
 export function foldRecord(state: FoldState, record: FoldRecord, context: FoldContext): FoldedRecord {
   const { offset, tenant, events } = record
@@ -111,14 +111,14 @@ export function foldRecord(state: FoldState, record: FoldRecord, context: FoldCo
 
 const NOTHING_FOLDED: FoldedRecord = { deltas: [], settles: [] }
 
-/** A repeat ends its hold too: the first was counted, perhaps into counters that have been computed anew since. */
+/** A repeat ends its hold too: the first event was counted, perhaps into counters that have been computed anew since. */
 function withHold(settles: SettledHold[] | null, tenant: TenantKey, event: UsageEvent): SettledHold[] | null {
   const reservation = readUsageReport(parsedData(event.data))?.reservation ?? null
   if (reservation === null) return settles
   return [...(settles ?? []), { tenant, customer: event.customer, id: reservation }]
 }
 
-/** Counts one accepted event wherever it counts; also how a backfill counts events from the store. */
+/** Counts one accepted event wherever it counts; a backfill counts stored events with it too. */
 export function countEvent(state: FoldState, event: StoredEvent, lookup: MeterLookup, customer: FoldCustomer): void {
   if (event.type === USAGE_REPORT_TYPE) {
     countReport(state, event, lookup, customer)
@@ -138,7 +138,7 @@ export function countEvent(state: FoldState, event: StoredEvent, lookup: MeterLo
   }
 }
 
-/** Returns the event's data when it was parsed. */
+/** Returns the event's data if it was parsed. */
 function countInPlan(state: FoldState, event: StoredEvent, plan: EventPlan, customer: FoldCustomer, following: Following | null): object {
   const { offset, index, occurredAtMs } = event
   let data = NO_DATA
@@ -170,7 +170,7 @@ function countInPlan(state: FoldState, event: StoredEvent, plan: EventPlan, cust
   return data
 }
 
-/** Usage that is said outright counts for the meter that it names, and for every counter of that meter whose filter it passes. */
+/** A direct usage report counts for the meter that it names, and for every counter of that meter whose filter it passes. */
 function countReport(state: FoldState, event: StoredEvent, lookup: MeterLookup, customer: FoldCustomer): void {
   const report = readUsageReport(parsedData(event.data))
   if (report === null || report.quantity === null) return
@@ -194,13 +194,13 @@ function countReport(state: FoldState, event: StoredEvent, lookup: MeterLookup, 
   }
 }
 
-/** A customer's counters beside the meters of a plan. Worked out once, and again when either has changed. */
+/** A customer's counters beside the meters of a plan. Computed once, and again when either has changed. */
 type Following = {
   readonly plan: EventPlan | undefined
   readonly counters: FoldCustomer['counters']
   /** In the order of the plan's meters. */
   readonly byMeter: readonly (readonly FeatureCounter[] | undefined)[]
-  /** Of a revision that the windows no longer follow; until it is tracked anew. */
+  /** Counters of a revision that the windows no longer follow, until they are tracked anew. */
   readonly others: readonly FeatureCounter[]
 }
 

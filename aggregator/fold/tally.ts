@@ -6,12 +6,12 @@ import { type Aggregate, aggregateOf } from '../../domain/metering/metering.ts'
 import { addQuantities, isLess, type Quantity, toNano } from '../../domain/metering/quantity.ts'
 
 /**
- * Aggregates in the making, one beside the other in one array of numbers: of most events only these few numbers are
- * touched, and there is nothing for the garbage collector. What no number holds exactly is kept on the side.
+ * Aggregates under construction, side by side in one array of numbers: most events touch only these few numbers and leave no
+ * garbage. A quantity that no number holds exactly is kept in `exact`.
  */
 export type Tallies = {
   numbers: Float64Array
-  /** First place not yet given out. */
+  /** The first free place. */
   used: number
   /** By place: quantities that are no safe integer. */
   readonly exact: Map<number, bigint>
@@ -22,12 +22,15 @@ export function createTallies(): Tallies {
   return { numbers: new Float64Array(NUMBERS_MIN), used: 0, exact: new Map(), unique: new Map() }
 }
 
-/** Numbers that the tally of an aggregation takes: how many events; the sum, least, greatest or latest quantity; when and where the latest. */
+/**
+ * Numbers that the tally of an aggregation takes: the number of events; the sum, least, greatest or latest quantity; time and
+ * place of the latest.
+ */
 export function tallyNumbers(aggregation: Aggregation): number {
   return aggregation === 'latest' ? 5 : 2
 }
 
-/** Places so many numbers, all 0. */
+/** Reserves `count` numbers, all 0, and returns the first place. */
 export function allot(tallies: Tallies, count: number): number {
   const place = tallies.used
   tallies.used += count
@@ -109,7 +112,7 @@ export function aggregateAt(tallies: Tallies, place: number, aggregation: Aggreg
 
 const NUMBERS_MIN = 1024
 
-/** NaN says that the quantity is among the exact ones. */
+/** NaN means that the quantity is in `exact`. */
 function quantityAt({ numbers, exact }: Tallies, place: number): Quantity {
   const number = numbers[place + 1] ?? 0
   return Number.isNaN(number) ? (exact.get(place) ?? 0n) : number

@@ -10,25 +10,25 @@ import { clearTable, createWindowTable, highOf, KEY_HALF_MAX, KEY_NUMBERS, lowOf
 
 /** A customer as the windows of one chunk know it. */
 export type WindowCustomer = {
-  /** Its number in the chunk under way; -1 when it has no windows there. */
+  /** Its number in the present chunk; -1 when it has no windows there. */
   number: number
 }
 
 /**
- * The windows of the chunk that a partition is in. Only these are in memory: a row is the chunk's own total, so the
- * next chunk starts from nothing. Knows no clock; what it makes depends on the events and their places alone.
+ * The windows of the chunk that a partition is in. Only these are in memory: a row is the chunk's own total, so the next chunk
+ * starts from nothing. It knows no clock; its rows depend on the events and their places alone.
  *
- * The windows of one customer, minute and dimensions are one entry of the table for all meters of a group: its key, the
- * last record that changed it, whether it changed since the last flush, and a tally for each meter.
+ * The windows of one customer, minute and dimensions are one entry of the table for all meters of a group: its key, the last
+ * record that changed it, whether it changed since the last flush, and a tally for each meter.
  */
 export type WindowFold = {
   readonly partition: Partition
   readonly chunkRecords: number
   /** Added to the chunk numbers of rows. */
   readonly chunkBase: number
-  /** Of the offsets now folded; -1 before the first. */
+  /** Chunk of the offsets being folded; -1 before the first. */
   chunk: number
-  /** Another in every chunk. */
+  /** Different in every chunk. */
   epoch: number
   readonly table: WindowTable
   /** Entries changed since the last `takeRows`. */
@@ -38,7 +38,7 @@ export type WindowFold = {
   /** By number. */
   readonly customers: WindowCustomer[]
   readonly customerKeys: CustomerKey[]
-  /** By number: minutes and dimensions that some customer of the chunk has windows in. */
+  /** By number: minutes and dimensions in which some customer of the chunk has windows. */
   readonly buckets: Bucket[]
 }
 
@@ -58,7 +58,7 @@ export function createWindowFold(options: { partition: Partition; chunkRecords: 
   }
 }
 
-/** Every record passes here before its events are counted: the first one of another chunk closes the chunk before. */
+/** Every record passes here before its events are counted: the first record of another chunk closes the chunk before. */
 export function enterRecord(fold: WindowFold, offset: Offset): void {
   const chunk = Math.floor(offset / fold.chunkRecords)
   if (chunk === fold.chunk) return
@@ -118,7 +118,7 @@ export function rowsWaiting(fold: WindowFold): number {
   return fold.closed.length + fold.changed.length
 }
 
-/** After `takeRows` nothing is left of the chunk: for a restart. */
+/** Drops the chunk after `takeRows`: for a restart. */
 export function closeChunk(fold: WindowFold): void {
   fold.closed = takeRows(fold)
   for (const customer of fold.customers) customer.number = -1
@@ -155,8 +155,8 @@ function bucketAt({ buckets }: WindowFold, group: MeterGroup, dimensions: Dimens
 }
 
 /**
- * One for each meter that counted something. That the version is the entry's, which another meter of the group may have
- * moved on, does no harm: it grows with the row and is the same wherever a flush or a crash falls.
+ * One row for each meter that counted something. The version is the entry's, which another meter of the group may have moved on;
+ * that is harmless, as it grows with the row and is the same wherever a flush or a crash falls.
  */
 function addRows(fold: WindowFold, entry: number, rows: WindowRow[]): void {
   const { tallies } = fold.table

@@ -1,8 +1,8 @@
 import { allot, clearTallies, createTallies, type Tallies } from './tally.ts'
 
 /**
- * Finds the numbers of a window by its key. Open addressing in typed arrays, with the numbers of one key in one place:
- * an event of some customer or other mostly finds nothing of it in the processor's cache, so each step counts.
+ * Finds the numbers of a window by its key. Open addressing in typed arrays, with the numbers of one key in one place: the events
+ * of many customers mostly miss the processor's cache, so each step counts.
  */
 export type WindowTable = {
   readonly tallies: Tallies
@@ -13,17 +13,20 @@ export type WindowTable = {
 
 /** Every entry begins with its key. */
 export const KEY_NUMBERS = 1
-/** Then the fold's version and its mark of what changed; the tallies of the meters follow. */
+/** After them the fold's version and its mark of changes; the tallies of the meters follow. */
 export const ENTRY_HEAD_NUMBERS = KEY_NUMBERS + 2
 
 export function createWindowTable(): WindowTable {
   const tallies = createTallies()
-  // Place 0 is never given out, so that a free slot can be told.
+  // Place 0 is never used, so that 0 can mark a free slot.
   allot(tallies, 1)
   return { tallies, slots: new Int32Array(SLOTS_MIN), size: 0 }
 }
 
-/** The place of the entry with this key; made, with so many numbers all 0 but the key, when there is none. `high` and `low` are the key's halves. */
+/**
+ * The place of the entry with this key; a missing entry is created, with the given count of numbers, all 0 but the key. `high`
+ * and `low` are the key's halves.
+ */
 export function placeOf(table: WindowTable, high: number, low: number, numbers: number): number {
   const key = keyOf(high, low)
   const { slots, tallies } = table

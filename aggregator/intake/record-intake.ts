@@ -11,23 +11,23 @@ import type { Candidate, Deduplicator } from '../dedupe/deduplicator.ts'
 import type { Retry } from '../retry.ts'
 import type { KnownCustomer, PartitionCustomers } from '../tracking/partition-customers.ts'
 
-/** A record made ready for the fold: `customers` and `hashes` go with its events. */
+/** A record prepared for the fold: `customers` and `hashes` match its events by place. */
 export type ReadyRecord = {
   readonly record: LogRecord
   readonly batch: UsageEventBatch
   readonly customers: readonly KnownCustomer[]
   readonly hashes: Float64Array
-  /** Whether usage that is said outright is among them. */
+  /** Whether direct usage reports are among them. */
   readonly hasReports: boolean
 }
 
-/** Everything about a read batch that has to be waited for, so that the fold itself waits for nothing. */
+/** Does everything about a read batch that has to be waited for, so that the fold itself never waits. */
 export type RecordIntake = {
-  /** Without those that cannot be decoded: they are set aside. */
+  /** Leaves out records that cannot be decoded, which are set aside. */
   decode(records: readonly LogRecord[]): Promise<readonly ReadyRecord[]>
-  /** Returns customers whose counters cannot be followed and are to be tracked anew. */
+  /** Returns customers whose counters cannot be followed and must be tracked anew. */
   loadCustomers(ready: readonly ReadyRecord[]): Promise<readonly CustomerRef[]>
-  /** The very events of these records that the store holds from before. */
+  /** The events of these records that the store holds from before, as the very same objects. */
   storedRepeats(ready: readonly ReadyRecord[], dedupe: Deduplicator): Promise<ReadonlySet<Candidate['event']>>
 }
 

@@ -46,7 +46,7 @@ function at(ms: number): InstantMs {
   return ms as InstantMs
 }
 
-/** What happened, in the order of the log. A small pool of ids makes repeats. */
+/** The happenings in the order of the log. A small pool of ids makes repeats. */
 type Said =
   | { readonly kind: 'event'; readonly n: number; readonly model: string }
   | { readonly kind: 'delta' | 'set'; readonly meter: Meter; readonly quantity: number }
@@ -80,7 +80,7 @@ function hourOf(atMs: number): number {
   return Math.floor((atMs - HOUR_STARTS_AT) / HOUR)
 }
 
-/** The slow, obvious way: everything that counts, in a list. */
+/** The slow, obvious way: a list of every event that counts. */
 function model(log: readonly (readonly Happening[])[]): Map<string, bigint> {
   const seen = new Set<string>()
   const counted: { customer: string; meter: Meter; atMs: number; units: number }[] = []
@@ -136,8 +136,8 @@ const emptyStores = (): Stores => ({
 })
 
 /**
- * One life of the fold, which ends by a crash in its last flush. A `stale` one begins where the life before it began and
- * does not know that another has gone on since: what it writes late must be the same.
+ * One life of the fold, which ends by a crash in its last flush. A `stale` life begins where the life before it began and does
+ * not know that another has gone on since: its late writes must be the same.
  */
 type Life = {
   readonly records: number
@@ -226,7 +226,7 @@ function putWindow(stores: Stores, row: WindowRow): void {
   if (held === undefined || row.version >= held.version) stores.windows.set(key, row)
 }
 
-/** What of a usage store is read here; the port's contract suite shows that real ones answer so. */
+/** The part of a usage store that is read here; the port's contract suite shows that real ones answer the same. */
 function readSide({ events, windows }: Stores): UsageStore {
   const inRange = (value: number, from = 0, to = Number.POSITIVE_INFINITY) => value >= from && value < to
   const side: Pick<UsageStore, 'chunkRecords' | 'activations' | 'scanEvents' | 'usageOfCustomers'> = {
@@ -275,7 +275,7 @@ function repeatsOf(log: readonly ReadyRecord[]): (event: UsageEvent) => boolean 
   return (event) => !first.has(event)
 }
 
-/** By customer, meter and hour, from the stored events; and the same from windows and counters, where they tell it. */
+/** By customer, meter and hour, from the stored events; and the same from windows and counters, where they can tell. */
 function counted(stores: Stores) {
   const fromEvents = new Map<string, bigint>()
   const windows = new Map<string, bigint>()

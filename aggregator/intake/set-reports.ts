@@ -21,11 +21,11 @@ export type SetReportDeps = {
 }
 
 /**
- * Makes ready what the fold needs to turn the `set` reports of a read batch into deltas; null when it has none.
+ * Prepares what the fold needs to turn the `set` reports of a read batch into deltas; null when the batch has none.
  *
- * A delta is the quantity less all usage of the period at lower positions: what the store has of the records before the
- * batch, and what the fold counts of the batch until then. It depends on the log alone, so a replay comes to the same.
- * Where the stored row has a delta already, that one counts: the meter may have been defined anew since.
+ * A delta is the quantity less all usage of the period at lower positions: the store's usage of records before the batch, plus
+ * what the fold has counted of the batch so far. It depends on the log alone, so a replay comes to the same. When the stored row
+ * has a delta already, that one counts, as the meter may have been redefined since.
  */
 export async function prepareSetReports(
   deps: SetReportDeps,
@@ -66,7 +66,7 @@ function setsOf({ record, batch, hasReports }: ReadyRecord): PlacedSet[] {
   })
 }
 
-/** By position. */
+/** Deltas by position. */
 async function storedDeltas(usageStore: UsageStore, partition: Partition, sets: readonly PlacedSet[]): Promise<Map<string, string>> {
   const offsets = sets.map(({ offset }) => offset)
   const scan = {
@@ -108,7 +108,7 @@ async function openWatches(
     const { tenant, customer, meterKey, set } = placed
     if (watches.has(watchKey(placed))) continue
     const meter = await meters.get(tenant, meterKey)
-    // The meter was deleted, or now counts what does not add up: there is nothing to set.
+    // The meter was deleted, or is no longer additive: there is nothing to set.
     if (meter === null || !isAdditive(meter.aggregation)) continue
     watches.set(watchKey(placed), { tenant, customer, meter, filter: set.filter, period: set.period, total: 0n })
   }
@@ -118,8 +118,8 @@ async function openWatches(
 }
 
 /**
- * What lies in the store below the batch, of one meter and filter. The store may hold later events too, from an earlier life
- * or of a process that took the partition over, and the answer is the same.
+ * Usage of one meter and filter in the store below the batch. The store may hold later events too, from an earlier life or a new
+ * owner of the partition; the answer is the same.
  */
 async function readTotals(
   usageStore: UsageStore,
@@ -137,7 +137,7 @@ async function readTotals(
   for (const [index, watch] of some.entries()) watch.total = rows[index]?.[0]?.sum ?? 0n
 }
 
-/** A read batch sets the usage of some hundred customers, each a row for its period and up to two for the minutes at its ends. */
+/** A read batch sets the usage of some hundred customers, each with a row for its period and up to two for the minutes at its ends. */
 const ROWS_MAX = 1_000_000
 
 function createResolution(stored: ReadonlyMap<string, string>, watches: ReadonlyMap<string, Watch>): SetResolution {

@@ -8,9 +8,8 @@ import { closeChunk, createWindowFold, enterRecord, rowsWaiting, takeRows } from
 import type { Unfilled } from './partition-meters.ts'
 
 /**
- * Counts the stored events of one partition for meter revisions of one tenant and event type that were made after them,
- * by the same fold as live ones, into chunks of their own. Begun again after a crash it writes the same rows.
- * Returns the events read.
+ * Counts the stored events of one partition for later meter revisions of one tenant and event type, by the same fold as live
+ * events, into chunks of their own. A repeat after a crash writes the same rows. Returns the number of events read.
  */
 export async function backfill(
   usageStore: UsageStore,

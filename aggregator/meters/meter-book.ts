@@ -10,15 +10,15 @@ import { backfill } from './backfill.ts'
 import type { Unfilled } from './partition-meters.ts'
 
 /**
- * Keeps what the partitions count in line with the catalog: a new revision is taken up where each partition stands, then
- * counted for the events before, then what it replaces is dropped. One change at a time; each step may be done twice.
+ * Keeps the meters of the partitions in line with the catalog: a new revision is activated where each partition stands, then its
+ * earlier events are counted, then the revision that it replaces is dropped. One change at a time; each step may be repeated.
  */
 export type MeterBook = {
   /** Reads the definitions in the catalog. */
   load(): Promise<readonly Meter[]>
-  /** The catalog or the set of partitions has changed: brings all in line in the background. */
+  /** Reports that the catalog or the set of partitions has changed; everything is brought in line in the background. */
   changed(): void
-  /** Called now and then: takes up what had to wait for the fold, or failed. */
+  /** Called at intervals: continues work that waited for the fold, or failed. */
   tend(): void
   /** Resolves when nothing is under way. */
   idle(): Promise<void>
@@ -42,7 +42,7 @@ export function createMeterBook(deps: {
   let nextToFill = 0
   let running: Promise<void> | null = null
 
-  /** One at a time: an answer that came late would take back what a later one has brought. */
+  /** One at a time, as a late answer would undo a later one. */
   function load(): Promise<readonly Meter[]> {
     const read = reading.then(() => retry.do('read the meters', null, () => meters.all(), signal))
     reading = read.catch(() => undefined)
@@ -61,10 +61,7 @@ export function createMeterBook(deps: {
     }
   }
 
-  /**
-   * Goes on where the last one stopped, by one partition at least: where meters are changed all the time, each partition has
-   * its turn none the less.
-   */
+  /** Continues where the last run stopped, by at least one partition: even when meters change all the time, each partition has its turn. */
   async function fillFrom(first: number, isOutdated: () => boolean): Promise<void> {
     const all = workers()
     for (let filled = 0; filled < all.length && (filled === 0 || !isOutdated()); filled++) {
@@ -74,7 +71,7 @@ export function createMeterBook(deps: {
     }
   }
 
-  /** Asked again after a failure, the partition may be another's by now. */
+  /** When asked again after a failure, the partition may belong to another process. */
   async function takeUp(worker: PartitionWorker, definitions: readonly Meter[]): Promise<void> {
     if (workers().includes(worker)) await worker.syncMeters(definitions)
   }
@@ -108,7 +105,7 @@ export function createMeterBook(deps: {
     await worker.serveTracking()
   }
 
-  /** The activations are read before the catalog: what is then in no definition was deleted, and not made a moment ago. */
+  /** The activations are read before the catalog: a meter that is in no definition was then deleted, and not just made. */
   async function dropReplaced(): Promise<void> {
     const activations = await usageStore.activations()
     const current = new Map((await meters.all()).map((meter) => [keyOf(meter.tenant, meter.key), meter]))
@@ -122,7 +119,7 @@ export function createMeterBook(deps: {
         ofMeter.filter(({ revision, backfilled }) => backfilled && revision === meter?.revision).map(({ partition }) => partition),
       )
       if (meter !== undefined && (Math.min(...revisions) >= meter.revision || complete.size < deps.partitions)) continue
-      // Of a deleted one, what was seen and no more: it may be made again before this arrives.
+      // For a deleted meter, only the revisions seen: it may be made again before this arrives.
       await usageStore.dropWindows(item.tenant, item.meter, meter?.revision ?? Math.max(...revisions) + 1)
       log.info({ tenant: item.tenant, meter: item.meter }, 'windows of a replaced meter dropped')
     }

@@ -4,12 +4,12 @@ import type { Offset, Partition, TenantKey } from '../../domain/identity.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
 import { type Counting, createEventPlans, LIVE_TO_OFFSET, type MeterLookup } from '../fold/event-plans.ts'
 
-/** A meter revision whose events below `fromOffset` are yet to be counted. */
+/** A meter revision whose events below `fromOffset` are not counted yet. */
 export type Unfilled = { readonly meter: Meter; readonly activation: MeterActivation }
 
-/** The meters that one partition counts, and from where on: a revision counts live only once that is written down. */
+/** The meters that one partition counts, and from which offset: a revision counts live only once its activation is stored. */
 export type PartitionMeters = MeterLookup & {
-  /** Takes up new revisions when `next`, the first record not yet folded, is there, and lets go of those that are no longer defined. */
+  /** Activates new revisions at `next`, the first record not yet folded, and drops those that are no longer defined. */
   sync(definitions: readonly Meter[], next: Offset): Promise<void>
   unfilled(): readonly Unfilled[]
   /** Is the revision complete in this partition? */
@@ -18,9 +18,9 @@ export type PartitionMeters = MeterLookup & {
 }
 
 /**
- * `activatableFrom`: the log's end when the partition was taken over, unless nobody had it before. Below it an earlier life,
- * or a process that does not know yet that it lost the partition, may bring the store's position further than is folded
- * here: a restart would go on from there, and what a revision counts live must not lie before.
+ * `activatableFrom`: the log's end when the partition was taken over, unless it had no owner before. Below it an earlier life, or
+ * a process that does not know yet that it lost the partition, may move the store's position beyond what is folded here: a
+ * restart would go on from there, and no revision may start counting live before that position.
  */
 export function createPartitionMeters(
   partition: Partition,
@@ -35,7 +35,7 @@ export function createPartitionMeters(
     return known.get(keyOf({ tenant: meter.tenant, revision: meter.revision }))
   }
 
-  /** Each counts from its activation on. */
+  /** Each revision counts from its activation on. */
   function countCurrent(): void {
     const countings: Counting[] = []
     for (const [key, meter] of current) {
@@ -76,7 +76,7 @@ export function createPartitionMeters(
 
 export type ActivationWriter = (activations: readonly MeterActivation[]) => Promise<void>
 
-/** A new meter is taken up by all partitions at once: what comes while a write is under way goes into the next one together. */
+/** All partitions activate a new meter at once: activations that come while a write is under way go into the next write together. */
 export function createActivationWriter(usageStore: UsageStore): ActivationWriter {
   let waiting: MeterActivation[] = []
   const writes = createGatherer(() => {

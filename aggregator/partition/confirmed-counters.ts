@@ -5,9 +5,9 @@ import type { MaybePromise } from '../../base/maybe-promise.ts'
 import type { Offset, Partition } from '../../domain/identity.ts'
 
 /**
- * The counters as one partition's aggregator uses them. It knows how far it brought them, so it is the one to say whether a
- * store that was restarted has lost something: then the partition starts anew at that position, and what is asked for is
- * computed from the usage store. Until it has spoken nobody is answered.
+ * The counters as one partition's aggregator uses them. The aggregator knows how far it brought them, so only it can say whether
+ * a restarted store has lost something: then the partition starts anew at that position, and requested counters are computed from
+ * the usage store. Until it has confirmed them nobody gets an answer.
  */
 export function createConfirmedCounters(
   counters: Counters,

@@ -6,11 +6,11 @@ import type { PartitionCustomers } from '../tracking/partition-customers.ts'
 import type { FlushSource } from './flusher.ts'
 
 export type FoldedSource = FlushSource & {
-  /** Encodes the events folded, when they are many. */
+  /** Encodes the folded events when they are many. */
   folded(): void
 }
 
-/** What one partition has folded and no flush has taken yet. */
+/** Rows of one partition that are folded and in no flush yet. */
 export function createFlushSource(
   state: FoldState,
   customers: PartitionCustomers,

@@ -13,11 +13,11 @@ import type { CustomerKey, Offset, Partition, TenantKey } from '../../domain/ide
 import type { AggregatorMetrics } from '../aggregator-metrics.ts'
 import type { Retry } from '../retry.ts'
 
-/** Whose rows are flushed: one per partition. */
+/** A source of rows to flush: one per partition. */
 export type FlushSource = {
   readonly partition: Partition
   rowsWaiting(): number
-  /** Everything folded so far and not taken yet; null when there is nothing, not even a new position. */
+  /** Everything folded since the last call; null when there is nothing, not even a new position. */
   take(): FlushPart | null
   written(next: Offset): void
 }
@@ -31,19 +31,19 @@ export type FlushPart = {
 }
 
 /**
- * Writes what the partitions have folded, all of them in one flush: by size, or a while after the first row. Folding
- * goes on meanwhile, bounded: one flush under way, and one filling.
+ * Writes the folded rows of all partitions in one flush: when they are many, or a while after the first row. Folding goes on
+ * meanwhile, bounded: one flush under way, and one filling.
  */
 export type Flusher = {
   add(source: FlushSource): void
   remove(source: FlushSource): void
-  /** Something was folded: starts a flush when there is enough, and else the clock. */
+  /** Reports that something was folded: starts a flush when there is enough, otherwise the timer. */
   folded(): void
   /** Resolves when there is room to fold on. */
   room(): Promise<void>
   /** Resolves when everything folded before the call is stored. */
   flush(): Promise<void>
-  /** No flush begins of itself any more. */
+  /** No flush starts on its own any more. */
   stop(): void
 }
 
@@ -68,7 +68,7 @@ export function createFlusher(deps: {
     return rows
   }
 
-  /** Taking is synchronous, and every fold of a record is too: a flush never holds half a record. */
+  /** Taking rows is synchronous, and so is every fold of a record: a flush never holds half a record. */
   async function write(): Promise<void> {
     cancelTimer?.()
     cancelTimer = null
@@ -86,7 +86,7 @@ export function createFlusher(deps: {
     const newCustomers = parts.flatMap(({ part }) => part.newCustomers)
     const startedAtMs = clock.now()
     log.debug({ events: eventsIn(flush), windows: flush.windows.length }, 'flush begun')
-    // Before the positions: a crash between makes the customer again, and never loses it.
+    // Before the positions: a crash in between creates the customer again, and never loses it.
     if (newCustomers.length > 0) await retry.do('make new customers', null, () => deps.ensureCustomers(newCustomers), signal)
     await retry.do('flush to the usage store', null, () => usageStore.write(flush, signal), signal)
     for (const { source, part } of parts) source.written(part.next)

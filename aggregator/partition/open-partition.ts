@@ -11,7 +11,7 @@ import { createConfirmedCounters } from './confirmed-counters.ts'
 import { createPartitionWorker, type PartitionDeps, type PartitionWorker } from './partition-worker.ts'
 import { resumePoint } from './resume-point.ts'
 
-/** Finds where to go on in a partition and brings back what was in memory there. */
+/** Finds where to go on in a partition and restores its state in memory. */
 export async function openPartition(
   deps: PartitionDeps & { readonly eventLog: EventLog; readonly activationWriter: ActivationWriter },
   partition: Partition,
@@ -19,10 +19,10 @@ export async function openPartition(
 ): Promise<PartitionWorker> {
   const { usageStore, eventLog, log } = deps
   const storedNext = (await usageStore.positions()).get(partition) ?? (0 as Offset)
-  // In this order: a store that is restarted in between is not intact, or is found behind this position later.
+  // In this order: a store that is restarted in between is found not intact, or behind this position later.
   const countersPosition = await deps.counters.position(partition)
   const areCountersIntact = await deps.counters.confirm(partition, null)
-  // Nothing needs to be read again for the sake of counters that start anew.
+  // Nothing must be read again for counters that start anew.
   const countersNext = areCountersIntact ? countersPosition : storedNext
   const logRange = await eventLog.range(partition)
   const chunkRecords = usageStore.chunkRecords()
@@ -49,7 +49,7 @@ export async function openPartition(
   return createPartitionWorker({ ...deps, counters }, { state, meters, customers, tracking })
 }
 
-/** The log has let go of the chunk's beginning: its totals come from the stored events. */
+/** The log has dropped the chunk's beginning, so its totals come from the stored events. */
 async function restoreChunk(
   usageStore: UsageStore,
   state: FoldState,

@@ -4,7 +4,7 @@ import { LATE, within } from '../../base/deadline.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Offset, Partition } from '../../domain/identity.ts'
 
-/** All partitions, taken the way aggregators take them, so that none of them has one meanwhile. */
+/** All partitions, taken as aggregators take them, so that no aggregator has one meanwhile. */
 export type PartitionHold = {
   /** False once an aggregator has come. */
   isHeld(): boolean
@@ -32,7 +32,7 @@ export async function holdPartitions(
       held.delete(partition)
       isLost = true
     },
-    // Nothing is read: what is appended meanwhile waits for the aggregators.
+    // Nothing is read: records appended meanwhile wait for the aggregators.
     records: () => released,
   })
   const release = async () => {

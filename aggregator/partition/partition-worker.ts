@@ -20,25 +20,25 @@ export type PartitionDeps = RecordIntakeDeps &
     readonly counters: Counters
     readonly meters: Pick<MeterStore, 'get'>
     readonly flusher: Flusher
-    /** Events, see `AggregatorOptions`. */
+    /** Number of events, see `AggregatorOptions`. */
     readonly encodedTogether: number
   }
 
-/** Everything of one partition that this process folds. One thing at a time: each call waits for the one before. */
+/** The fold of one partition in this process. One thing at a time: each call waits for the one before. */
 export type PartitionWorker = {
   readonly partition: Partition
   readonly source: FlushSource
   readonly meters: PartitionMeters
-  /** First record not yet folded, and first not yet in the usage store. */
+  /** The first record not yet folded, and the first not yet in the usage store. */
   next(): Offset
   storedNext(): Offset
   /** Null until the first record. */
   dedupe(): Deduplicator | null
   fold(records: readonly LogRecord[]): Promise<void>
   syncMeters(definitions: readonly Meter[]): Promise<void>
-  /** Computes the counters of customers that were asked for, of all together that asked while one thing was under way. */
+  /** Computes the counters of requested customers; requests that come while one is under way are served together. */
   serveTracking(): Promise<void>
-  /** Those that waited for it are tracked at the next turn. */
+  /** Customers that waited for it are tracked at the next turn. */
   meterCompleted(): void
   /** Resolves when nothing is under way. */
   idle(): Promise<void>
@@ -71,7 +71,7 @@ export function createPartitionWorker(
 
   async function fold(records: readonly LogRecord[]): Promise<void> {
     if (broken !== null) throw broken
-    // After a failure the log gives records again of which some are folded.
+    // After a failure the log repeats records, some of which are folded.
     const fresh = records.filter((record) => record.offset >= state.next)
     const [first] = fresh
     const last = fresh.at(-1)
@@ -107,7 +107,7 @@ export function createPartitionWorker(
       .then(() => {
         isComplete = true
       })
-    // A stop ends it, which is told to whoever waits for it.
+    // A stop aborts it; callers that wait for it get the error.
     filterRestored.catch(() => undefined)
     return { deduplicator: createDeduplicator(usageStore, filter, () => isComplete), filterRestored }
   }
@@ -157,7 +157,7 @@ export function createPartitionWorker(
     return { offset, deltas, settles }
   }
 
-  /** The last record goes along without changes too, to bring the position up to it. */
+  /** The last record is included even without changes, to bring the position up to it. */
   async function applyToCounters(folded: readonly AppliedRecord[], last: Offset): Promise<void> {
     if (last < state.countersNext) return
     const changing = folded.filter(
@@ -181,8 +181,8 @@ export function createPartitionWorker(
     },
     syncMeters: (definitions) => inTurn(() => meters.sync(definitions, state.next)),
     serveTracking() {
-      // One waiting turn takes all that asked until then. With one for each, records waited behind as many turns as there
-      // were requests, and as more came in during each, a busy customer kept its partition from folding for minutes.
+      // One waiting turn takes every request made until then. With a turn for each request, records waited behind as many turns
+      // as there were requests, and as more came in during each, a busy customer kept its partition from folding for minutes.
       waitingTracking ??= inTurn(() => {
         waitingTracking = null
         return tracking.serve()
@@ -199,8 +199,8 @@ export function createPartitionWorker(
 type Dedupe = { readonly deduplicator: Deduplicator; readonly filterRestored: Promise<void> }
 
 /**
- * Read at once; of more, the store is not asked for each before the filter is back. A look-up of a thousand among a hundred
- * million takes a fraction of a second, the filter a minute.
+ * With more events than this in one read, the filter is waited for before the store is asked about each. A look-up of a thousand
+ * among a hundred million takes a fraction of a second, the filter a minute.
  */
 const UNFILTERED_EVENTS_MAX = 1_000
 

@@ -2,19 +2,19 @@ import type { LogRange } from '../../adapters/event-log/event-log.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Offset, Partition } from '../../domain/identity.ts'
 
-/** Where the fold of a partition begins anew. */
+/** Where the fold of a partition resumes. */
 export type ResumePoint = {
   /** First offset of the chunk whose totals are folded again. */
   readonly chunkStart: Offset
-  /** First record to read from the log. What lies between is gone from the log and is folded from the stored events. */
+  /** First record to read from the log. Records between the two are gone from the log and are folded from the stored events. */
   readonly from: Offset
   /** True when the counters are too far behind to catch up from the log: they start empty and are computed on demand. */
   readonly resetsCounters: boolean
 }
 
 /**
- * The usage store and the counters each say how far they have read. The chunk that the store is in begins anew; where
- * the counters are behind it, the records that they miss are read again too, if the log has them and they are few.
+ * The usage store and the counters each say how far they have read. The chunk that the store is in is folded again; when the
+ * counters are behind it, the records that they miss are read again too, if the log has them and they are few.
  */
 export function resumePoint(
   partition: Partition,
@@ -42,7 +42,7 @@ export function resumePoint(
   return canCatchUp ? { chunkStart: countersStart, from: countersStart, resetsCounters: false } : { chunkStart, from, resetsCounters: true }
 }
 
-/** Records read again for the counters' sake at most; beyond that it is cheaper to compute those that are asked for. */
+/** The most records read again for the counters' sake; beyond that it is cheaper to compute the requested ones. */
 export const CATCH_UP_RECORDS_MAX = 20_000
 
 function fault(code: string, message: string): Fault {

@@ -7,17 +7,17 @@ import { readUsageReport, USAGE_REPORT_TYPE } from '../../domain/metering/usage-
 import { checkLog, type WrongEvent } from '../verify/verify-log.ts'
 
 export type RepairedEvents = {
-  /** Written, as the log has them and `events` had not. */
+  /** Events written because the log has them and `events` had not. */
   readonly restored: number
-  /** Taken out, as the log has not got them there, or has them otherwise. */
+  /** Events removed because the log does not have them at that place, or has others. */
   readonly removed: number
-  /** Reports that set usage and are missing: what they added is known to the stored row alone. */
+  /** Missing reports that set usage: the delta that they added stood in the stored row alone. */
   readonly lost: number
 }
 
 /**
- * Makes `events` of a partition what the log says, as far as the log reaches. Each step leaves more of it right, so that one
- * cut off half-way is gone on with by the next.
+ * Makes `events` of a partition equal to the log, as far back as the log goes. Each step leaves more of it right, so that the
+ * next run completes an interrupted one.
  */
 export async function repairEvents(
   deps: {
@@ -37,7 +37,7 @@ export async function repairEvents(
     if (complete.length > 0) await usageStore.write({ events: complete, windows: [], positions: [] })
   }
 
-  /** Out before in: a row that is written afterwards is not taken out with them. */
+  /** Removed before inserted: a row that is written afterwards is not removed with them. */
   async function replaceWrong(wrong: readonly WrongEvent[]): Promise<void> {
     await usageStore.removeEvents(
       partition,

@@ -17,7 +17,7 @@ export type ReplayOptions = {
   readonly entitlementInputs: EntitlementInputsReader
   readonly clock: Clock
   readonly isWanted: (meter: Meter) => boolean
-  /** Whether nobody else can fold. */
+  /** Whether no other process can fold. */
   readonly isAlone: () => boolean
   readonly onStep: (step: string) => void
 }
@@ -25,17 +25,17 @@ export type ReplayOptions = {
 export type ReplayReport = {
   readonly meters: number
   readonly events: number
-  /** Customers whose counters were computed anew; all others are when they are asked for. */
+  /** Customers whose counters were computed anew; those of others are computed on request. */
   readonly customers: number
 }
 
 /**
- * Counts the stored events anew and puts the result in the place of the windows and counters that are read.
+ * Counts the stored events anew and replaces the windows and counters that are read.
  *
- * It is a new revision of each meter: its windows are counted beside those of the present one, by the fold of a backfill,
- * and nobody reads them until the catalog names it, in one transaction for all meters. A counter's definition has the
- * revision in it, so that the counters of before are read by nobody from that moment on too. Cut off before, it has changed
- * nothing; cut off after, the next start finds a revision that is not marked as complete, and completes it with the same rows.
+ * It makes a new revision of each meter: its windows are counted beside those of the present one, by the fold of a backfill, and
+ * nobody reads them until the catalog names it, in one transaction for all meters. A counter's definition includes the revision,
+ * so nobody reads the earlier counters from that moment on either. A replay interrupted before that moment has changed nothing;
+ * after it, the next start finds a revision that is not marked as complete, and completes it with the same rows.
  */
 export async function replay(options: ReplayOptions): Promise<ReplayReport> {
   const { usageStore, isWanted, onStep, isAlone } = options
@@ -58,7 +58,7 @@ export async function replay(options: ReplayOptions): Promise<ReplayReport> {
   if (!isAlone()) throw overtaken('an aggregator started')
   const isSwapped = await options.meters.revise(meters.map((meter, at) => ({ meter, revision: fresh[at]?.revision ?? meter.revision })))
   if (!isSwapped) throw overtaken('a meter was changed or deleted')
-  // An aggregator that started in this very moment counts what is below by itself, and says so when it has.
+  // An aggregator that started in this very moment counts the earlier events by itself, and marks the revision when it is done.
   if (!isAlone()) return { meters: meters.length, events, customers: 0 }
   await usageStore.putActivations(activations(true))
   onStep('windows swapped')
@@ -76,7 +76,7 @@ async function withNewRevisions(store: ReplayOptions['meters'], meters: readonly
   return meters.map((meter, at) => ({ ...meter, revision: revisions[at] ?? meter.revision }))
 }
 
-/** The store's position is where the fold goes on, so that all below is counted here and all from there on live. */
+/** The store's position is where the fold goes on, so all earlier events are counted here and all later ones live. */
 function activationOf(
   { tenant, key, revision }: Meter,
   partition: Partition,

@@ -10,8 +10,8 @@ import { readPeriodUsage, type UsageShape } from '../../usage/period-usage.ts'
 export type TrackingWork = { readonly customer: CustomerRef; readonly features: readonly TrackedFeature[] }
 
 /**
- * Computes counters from what the usage store holds below `at`, which it has passed: for each feature the periods that it
- * keeps, and whatever has come in for later ones. The meters are complete in the partitions of these customers.
+ * Computes counters from the usage below `at` in the usage store, whose position has passed it: for each feature the periods that
+ * it keeps, and any later ones with usage. The meters are complete in the partitions of these customers.
  */
 export async function computeCounters(
   usageStore: UsageStore,
@@ -35,13 +35,16 @@ export async function computeCounters(
   return counters
 }
 
-/** A counter that keeps more than two periods is tracked anew when what is left depends on others, or after so many more. */
+/**
+ * Periods to come for which a counter that keeps more than two is complete; it is tracked anew when what is left depends on other
+ * periods, or after this many.
+ */
 const PERIODS_TO_COME = 1_000
 
-/** A single customer may have used something in each minute of months. */
+/** A single customer may have usage in each minute of months. */
 const ROWS_MAX = 1_000_000
 
-/** What one counter needs: the periods that it keeps, and all time after them. `totals` are filled in, by start of period. */
+/** The needs of one counter: the periods that it keeps, and all time after them. `totals` are filled in, by start of period. */
 type Wanted = {
   readonly customer: CustomerRef
   readonly tracked: TrackedFeature
@@ -61,7 +64,7 @@ function shapeName({ tracked: { meter, filter } }: Wanted): string {
   return JSON.stringify([meter.tenant, meter.revision, filter])
 }
 
-/** All of one tenant, meter and filter. Most customers that are asked for the first time have used nothing yet. */
+/** Counters of one tenant, meter and filter. Most customers that are requested for the first time have no usage yet. */
 async function addUsage(usageStore: UsageStore, group: readonly Wanted[], cutOffs: CutOffs): Promise<void> {
   const [first] = group
   if (first === undefined) return
@@ -81,7 +84,7 @@ async function addUsage(usageStore: UsageStore, group: readonly Wanted[], cutOff
   if (withTail.length > 0) await addTails(usageStore, shape, withTail, cutOffs)
 }
 
-/** Usage after the kept periods, mostly of the future, is rare and read event by event: nobody knows how many periods it spans. */
+/** Usage after the kept periods, mostly in the future, is rare and read event by event, as nobody knows how many periods it spans. */
 async function addTails(usageStore: UsageStore, shape: UsageShape, group: readonly Wanted[], cutOffs: CutOffs): Promise<void> {
   const tails = group.map((wanted) => ({ wanted, periods: createPeriodLookup(wanted.tracked) }))
   const byCustomer = Map.groupBy(tails, ({ wanted }) => wanted.customer.customer)

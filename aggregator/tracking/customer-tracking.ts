@@ -20,9 +20,9 @@ import type { PartitionCustomers } from './partition-customers.ts'
 export type CustomerTracking = {
   want(customers: readonly CustomerRef[]): void
   isWanted(): boolean
-  /** Computes the counters of those wanted here and of those that the api asked for. Called between records only. */
+  /** Computes the counters of customers wanted here and of those that the api requested. Called between records only. */
   serve(): Promise<void>
-  /** Those that waited for a meter are wanted again. */
+  /** Customers that waited for a meter are wanted again. */
   meterCompleted(): void
 }
 
@@ -52,13 +52,13 @@ export function createCustomerTracking(
   const { partition } = state
   /** By tenant and customer. */
   const wanted = new Map<string, CustomerRef>()
-  /** Tracked but for features whose meter is not complete yet. */
+  /** Customers tracked except for features whose meter is not complete yet. */
   const awaitingMeters = new Map<string, CustomerRef>()
   let notBeforeMs = 0
 
   async function serveSome(nowMs: InstantMs): Promise<void> {
     const some = [...wanted.values()].slice(0, CUSTOMERS_AT_ONCE_MAX)
-    // Taken out first: who is wanted again meanwhile, as a meter has become complete, is served again.
+    // Removed first: a customer that is wanted again meanwhile, as a meter has become complete, is served again.
     for (const customer of some) wanted.delete(keyOf(customer))
     try {
       await track(some, nowMs)
@@ -81,7 +81,7 @@ export function createCustomerTracking(
     const computed = await computeCounters(usageStore, work, state.next, nowMs)
     for (const { customer, features } of work) {
       const tracked = computed.get(customer) ?? []
-      // Whoever has the partition by now would not know that it is to follow this customer.
+      // The new owner of the partition would not know that it must follow this customer.
       signal.throwIfAborted()
       if (await counters.track(customer, tracked, state.next)) {
         customers.follow(
@@ -93,7 +93,7 @@ export function createCustomerTracking(
     metrics.tracked(work.length)
   }
 
-  /** A customer whose entitlements cannot be resolved is tracked in nothing, rather than keep all others waiting. */
+  /** A customer whose entitlements cannot be resolved is tracked in nothing, so that it does not keep all others waiting. */
   async function resolve(some: readonly CustomerRef[], nowMs: InstantMs): Promise<ReadonlyMap<CustomerRef, readonly TrackedFeature[]>> {
     try {
       const inputsOf = await entitlementInputsOf(entitlementInputs, some)

@@ -2,7 +2,7 @@ import type { CustomerRef } from '../../adapters/counters/counters.ts'
 import type { EntitlementInputsReader } from '../../adapters/database/entitlements/entitlement-inputs-reader.ts'
 import { type EntitlementInputs, NO_ENTITLEMENT_INPUTS } from '../../domain/entitlements/entitlement-inputs.ts'
 
-/** Of each of these customers, of whatever tenants, in one read of the catalog per tenant. */
+/** Inputs of these customers, with one read of the catalog per tenant. */
 export async function entitlementInputsOf(
   entitlementInputs: EntitlementInputsReader,
   customers: readonly CustomerRef[],

@@ -8,23 +8,23 @@ import { createFeatureCounter, type FeatureCounter } from '../fold/counter-fold.
 import { createFoldCustomer, type FoldCustomer } from '../fold/record-fold.ts'
 import { entitlementInputsOf } from './entitlement-inputs.ts'
 
-/** What is kept of a customer between its events. */
+/** The state kept of a customer between its events. */
 export type KnownCustomer = FoldCustomer & {
   readonly ref: CustomerRef
   readonly seed: HashSeed
-  /** False until the counters have said what they track of it. */
+  /** False until the counters have answered what they track of it. */
   isLoaded: boolean
 }
 
-/** The customers of one partition met lately, a bounded number, each with the counters that follow it. */
+/** Customers of one partition seen lately, a bounded number, each with the counters that follow it. */
 export type PartitionCustomers = {
-  /** The same object as long as it has windows open. */
+  /** The same object while the customer has open windows. */
   of(tenant: TenantKey, customer: CustomerKey): KnownCustomer
-  /** Learns what the counters track of these. Returns those tracked in a way that we cannot follow: to be tracked anew. */
+  /** Learns what the counters track of these customers. Returns those with counters that cannot be followed: they must be tracked anew. */
   load(customers: readonly KnownCustomer[], nowMs: InstantMs): Promise<readonly CustomerRef[]>
-  /** From now on these counters follow the customer, and no others. */
+  /** From now on exactly these counters follow the customer. */
   follow(customer: CustomerRef, counters: readonly FeatureCounter[]): void
-  /** Customers met since the last call that were not known before. */
+  /** Customers seen for the first time since the last call. */
   takeNew(): readonly { readonly tenant: TenantKey; readonly key: CustomerKey }[]
   /** Forgets customers without open windows when there are too many. */
   trim(): void
@@ -59,7 +59,7 @@ export function createPartitionCustomers(
     return customer
   }
 
-  /** Returns those of which something is tracked that cannot be followed. */
+  /** Returns the customers with a tracked counter that cannot be followed. */
   async function loadSome(some: readonly KnownCustomer[], nowMs: InstantMs): Promise<readonly KnownCustomer[]> {
     const definitions = await Promise.all(some.map(({ ref }) => deps.counters.tracked(ref)))
     const tracked = some.filter((_, index) => (definitions[index]?.size ?? 0) > 0)
@@ -73,7 +73,7 @@ export function createPartitionCustomers(
     return some.filter((_, index) => followed[index] === false)
   }
 
-  /** True when everything that is tracked can be followed. */
+  /** True when every tracked counter can be followed. */
   async function followOne(
     customer: KnownCustomer,
     definitions: ReadonlyMap<FeatureKey, string>,
@@ -133,7 +133,7 @@ export function createPartitionCustomers(
 }
 
 const LOADS_AT_ONCE_MAX = 256
-/** Those with windows in the present chunk come on top. */
+/** Customers with windows in the present chunk come on top. */
 const CUSTOMERS_MAX = 20_000
 
 function byEventType(counters: readonly FeatureCounter[]): ReadonlyMap<string, readonly FeatureCounter[]> | null {

@@ -8,9 +8,9 @@ import { computeCounters, type TrackingWork } from './compute-counters.ts'
 import { entitlementInputsOf } from './entitlement-inputs.ts'
 
 /**
- * Computes the counters of customers that have them under definitions of before only, while nobody folds. Where the counters have not read as far as the
- * usage store they are left as they are: under definitions of before nobody reads them, and whoever asks has them computed.
- * Returns the customers.
+ * Computes the counters of customers that have them only under old definitions, while nobody folds. Counters that have not read
+ * as far as the usage store are left as they are: nobody reads them under old definitions, and the next request computes them.
+ * Returns the number of customers.
  */
 export async function retrackCounters(
   deps: {
@@ -39,9 +39,9 @@ export async function retrackCounters(
       for (const { customer, counters: found } of some) {
         const features = trackedFeatures(inputsOf(customer), nowMs)
         const current = new Set(features.map(nameOf))
-        // All counters of a customer are replaced together. Who has some that are still read gets the others when asked for.
+        // All counters of a customer are replaced together. A customer with some that are still read gets the others on request.
         if (found.some((counter) => current.has(nameOf(counter)))) continue
-        // So are features of a meter that is being backfilled.
+        // As are features of a meter that is being backfilled.
         work.push({ customer, features: features.filter(({ meter }) => complete.has(`${meter.revision} ${meter.tenant}`)) })
       }
       const computed = await computeCounters(usageStore, work, at, nowMs)

@@ -10,7 +10,7 @@ import type { PeriodCursor } from '../../domain/time/calendar.ts'
 import { type Difference, showState } from './difference.ts'
 
 export type CounterCheck = {
-  /** Those that can be compared. */
+  /** Counters that can be compared. */
   counters(): number
   addTracked(customer: CustomerRef, tracked: readonly TrackedCounter[], inputs: EntitlementInputs, nowMs: InstantMs): void
   addEvent(event: StoredEvent, data: object): void
@@ -29,7 +29,7 @@ type CheckedCounter = {
   readonly expected: Map<InstantMs, Aggregate>
 }
 
-/** The counters of one partition as they stand beside the same computed from its events. */
+/** Compares the counters of one partition with the same counters computed from its events. */
 export function createCounterCheck(): CounterCheck {
   const byCustomer = new Map<string, CheckedCounter[]>()
   const uncertain = new Set<string>()
@@ -40,7 +40,7 @@ export function createCounterCheck(): CounterCheck {
       const checked: CheckedCounter[] = []
       for (const found of tracked) {
         const feature = current.get(found.definition)
-        // A counter under a definition of before is read by nobody: the next decision has it tracked anew.
+        // Nobody reads a counter under an old definition: the next decision has it tracked anew.
         if (feature === undefined || feature.feature !== found.feature) continue
         checked.push({ customer, feature, found, periods: createPeriodLookup(feature), expected: new Map() })
       }
@@ -82,7 +82,7 @@ function* differencesOf({ customer, feature, found, expected }: CheckedCounter):
   }
 }
 
-/** Before it a counter may hold anything: nobody reads it. */
+/** Before this instant a counter may hold anything, as nobody reads it. */
 function beginOf({ keptFromMs, schedule }: TrackedFeature): InstantMs {
   return keptFromMs ?? schedule.fromMs
 }

@@ -6,10 +6,7 @@ import { DEDUPE_HORIZON_MS } from '../../domain/metering/usage-event.ts'
 import { createFilterFor, restoreFilter } from '../dedupe/deduplicator.ts'
 import type { Difference } from './difference.ts'
 
-/**
- * The dedupe filter as a start now would rebuild it: of a stored event that can still be repeated it must never say
- * "certainly new".
- */
+/** Checks the dedupe filter that a start would rebuild now: for a stored event that can still be repeated it must never say "certainly new". */
 export async function createFilterCheck(
   usageStore: Pick<UsageStore, 'scanEventHashes'>,
   { partition, toOffset, nowMs }: { readonly partition: Partition; readonly toOffset: Offset; readonly nowMs: InstantMs },

@@ -15,7 +15,7 @@ export type LogTotals = {
   readonly fromOffset: Offset
   readonly records: number
   readonly events: number
-  /** Events of the log that are in none of the views, as an earlier one has their key. */
+  /** Events of the log that are in none of the views, as an earlier one has the same key. */
   readonly repeats: number
 }
 
@@ -27,17 +27,17 @@ export type LogCheckOptions = {
   /** The log is compared from its start up to here. */
   readonly toOffset: Offset
   readonly onDifference: (difference: Difference) => void
-  /** Events of the log that should be stored and are not, in bounded numbers. */
+  /** Called with events of the log that should be stored and are not, in bounded numbers. */
   readonly onMissing?: (events: readonly StoredEvent[]) => Promise<void>
-  /** Stored events that the log does not have, or has otherwise: then as they are there. In bounded numbers. */
+  /** Called with stored events that the log does not have or has with other content, as they are stored. In bounded numbers. */
   readonly onWrong?: (wrong: readonly WrongEvent[]) => Promise<void>
 }
 
 export type WrongEvent = { readonly stored: StoredEvent; readonly logged: StoredEvent | null }
 
 /**
- * `events` beside the log of one partition, in step. Of the stored events only place and print are read; those whose print
- * is not that of the log are looked at themselves.
+ * Compares `events` with the log of one partition, in step. Only place and print of the stored events are read; those whose print
+ * differs from the log's are read in full.
  */
 export async function checkLog(options: LogCheckOptions): Promise<LogTotals> {
   const { eventLog, usageStore, partition, toOffset, decode, onDifference } = options
@@ -62,7 +62,7 @@ export async function checkLog(options: LogCheckOptions): Promise<LogTotals> {
     }
   }
 
-  /** Retention may have taken the first records after the log was asked for its start. */
+  /** Retention may have dropped the first records after the log was asked for its start. */
   async function skipTrimmed({ offset }: LogRecord): Promise<void> {
     from = Math.min(offset, (await eventLog.range(partition)).start) as Offset
   }
@@ -88,7 +88,7 @@ export async function checkLog(options: LogCheckOptions): Promise<LogTotals> {
     return done === true ? null : value
   }
 
-  /** Moves to the event at this place, or the next one; what lies between is not stored. */
+  /** Moves to the event at this place, or the next one; events in between are not stored. */
   async function moveTo(offset: Offset, toIndex: number): Promise<void> {
     while (current !== null && current.offset < offset) {
       while (index < current.events.length) await passOver(current, index++)
@@ -102,7 +102,7 @@ export async function checkLog(options: LogCheckOptions): Promise<LogTotals> {
     if (event !== undefined) await repeats.ask(storedEvent(record, event, partition, at))
   }
 
-  /** What is to be waited for, when it is not the print of the log, or not the only one of its place. */
+  /** Returns a promise only when the print differs from the log's, or is not the only one of its place. */
   function compare(offset: Offset, at: number, print: number): Promise<void> | undefined {
     const event = current?.offset === offset ? current.events[at] : undefined
     if (current === null || event === undefined) return suspects.ask({ offset, index: at, logged: null, isAnother: false })
@@ -134,11 +134,11 @@ type Suspect = {
   readonly offset: Offset
   readonly index: number
   readonly logged: StoredEvent | null
-  /** Stands at a place where another row was that differs from it. */
+  /** True at a place that had another row, which differs from this one. */
   readonly isAnother: boolean
 }
 
-/** Stored events that may not be those of the log, read many at a time to see. */
+/** Stored events that may differ from the log's, read many at a time to find out. */
 function createSuspects({ usageStore, partition, onDifference, onWrong }: LogCheckOptions) {
   let suspects = new Map<string, Suspect>()
 
@@ -185,11 +185,11 @@ function wrongDifference(stored: StoredEvent, logged: StoredEvent | null): Diffe
   return { view: 'events', where: whereOf(logged), expected: contentText(logged), found: contentText(stored) }
 }
 
-/** Tells events that are not stored as they are repeats from those that are missing, many at a time. */
+/** Separates events that are missing from those that are not stored because they are repeats, many at a time. */
 function createRepeatLookUp({ usageStore, onDifference, onMissing }: LogCheckOptions) {
   const dedupe = createDeduplicator(usageStore, createDedupeFilter(0 as InstantMs))
   let waiting: (Candidate & { readonly event: StoredEvent })[] = []
-  /** Their later repeats are not missing. Keys to times of receipt. */
+  /** Later repeats of missing events are not missing themselves. Keys to times of receipt. */
   let missing = new Map<string, number>()
   let repeats = 0
 
@@ -249,7 +249,7 @@ function isSame(a: StoredEvent, b: StoredEvent): boolean {
   )
 }
 
-/** The stored row of a report that sets usage has what it adds in its data; the log has not. */
+/** The stored row of a report that sets usage has its delta in its data; the log does not. */
 function withoutDelta(data: string): string {
   return JSON.stringify({ ...parsedData(data), delta: undefined })
 }

@@ -35,9 +35,9 @@ export type VerifyOptions = {
   readonly entitlementInputs: EntitlementInputsReader
   readonly decode: (value: Uint8Array) => UsageEventBatch
   readonly clock: Clock
-  /** Whether others may write meanwhile. Then what was written when a partition's turn came is compared. */
+  /** Whether others may write meanwhile. Then everything written when a partition's turn came is compared. */
   readonly isLive: boolean
-  /** Whether these meters' windows are compared; all when undefined. */
+  /** Whether this meter's windows are compared; all are when undefined. */
   readonly isWanted?: (meter: Meter) => boolean
   readonly onDifference: (difference: Difference) => void
 }
@@ -45,7 +45,7 @@ export type VerifyOptions = {
 /** What was compared in one partition. */
 export type PartitionReport = {
   readonly partition: Partition
-  /** Up to here all was compared: the usage store's position. */
+  /** Everything up to here was compared: the usage store's position. */
   readonly position: Offset
   readonly countersPosition: Offset
   readonly logStart: Offset
@@ -72,7 +72,7 @@ export async function verifyPartition(
     options.onDifference(difference)
   }
   const nowMs = clock.now()
-  // Counters first: what they have counted is in the store a moment later.
+  // Counters first, as the store has what they counted a moment later.
   const counted = await readCounters(options, partition, nowMs)
   const position = await settledPosition(options, partition, counted.to)
   const windows = await createWindows(options, partition, position, notes)
@@ -88,7 +88,7 @@ export async function verifyPartition(
       for (const difference of filter.check(stored)) report(difference)
       for (const event of stored) {
         if (!options.isLive && event.offset >= range.next) report(beyondTheLog(partition, range, event.offset))
-        // An event above the position was written by a flush that a crash cut short; the replay writes it again.
+        // An event above the position was written by a flush that a crash interrupted; the replay writes it again.
         if (event.offset < position) events += 1
         const data = parsedData(event.data)
         windows.addEvent(event, data)
@@ -136,7 +136,7 @@ async function readCounters({ counters, entitlementInputs }: VerifyOptions, part
 
 const CUSTOMERS_AT_ONCE_MAX = 500
 
-/** The usage store's position, once it has what the counters had, or when nobody seems to bring it there. */
+/** The usage store's position, once it has reached the counters', or when nobody seems to bring it there. */
 async function settledPosition({ usageStore, isLive, clock }: VerifyOptions, partition: Partition, wanted: Offset): Promise<Offset> {
   const untilMs = clock.now() + (isLive ? SETTLES_WITHIN_MS : 0)
   for (;;) {

@@ -15,8 +15,8 @@ export type PlacedKey = {
 }
 
 /**
- * Finds an event that stands twice within the horizon. Fed in the order of the log of one partition, in which times of
- * receipt ascend but for clocks that were set back, it remembers the last of each id only.
+ * Finds an event that stands twice within the horizon. It reads one partition in the order of the log, in which times of receipt
+ * ascend except after a clock was set back, so it remembers only the last one of each id.
  */
 export function createRepeatCheck(horizonMs: number): { add(event: PlacedKey): Difference | null } {
   const lastById = new Map<string, { readonly receivedAtMs: number; readonly offset: number; readonly index: number }>()
@@ -39,7 +39,7 @@ export function createRepeatCheck(horizonMs: number): { add(event: PlacedKey): D
 
 /**
  * Keys that stand at more than one place, in the order of the log, at most `REPEATED_MAX`. The engine groups by a hash, and
- * spills to disk what does not fit: nothing here grows with the number of events.
+ * spills to disk what does not fit, so nothing here grows with the number of events.
  */
 export async function repeatedKeys(
   usageStore: Pick<UsageStore, 'query'>,

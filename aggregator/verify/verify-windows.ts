@@ -10,12 +10,12 @@ import { type Difference, showState } from './difference.ts'
 export type WindowCheck = {
   /** Meters whose windows are not complete yet. */
   readonly unchecked: readonly Meter[]
-  /** Of one piece all stored rows first, then all events. */
+  /** All stored rows of a slice, to be added before its events. */
   addStored(rows: readonly WindowRow[]): void
   addEvent(event: StoredEvent, data: object): void
-  /** Of the piece that ends here. */
+  /** The differences of the slice that ends here. */
   endPiece(): readonly WindowDifference[]
-  /** Windows of all pieces. */
+  /** Windows of all slices. */
   size(): number
 }
 
@@ -32,8 +32,8 @@ type CheckedWindow = {
 }
 
 /**
- * The windows of one partition as stored beside the same computed from its events. What is compared is what is read:
- * a window's total over its chunks, live and backfilled.
+ * Compares the windows of one partition as stored with those computed from its events. It compares what readers see: a window's
+ * total over its chunks, live and backfilled.
  */
 export function createWindowCheck(options: {
   readonly partition: Partition
@@ -72,7 +72,7 @@ export function createWindowCheck(options: {
     addStored(rows) {
       for (const row of rows) {
         const meter = byRevision.get(`${row.tenant}\0${row.meter}\0${row.revision}`)
-        // Rows of a revision before wait to be dropped; nobody reads them.
+        // Rows of an earlier revision wait to be dropped; nobody reads them.
         if (meter === undefined) continue
         const window = windowOf(meter, row.customer, row.windowStartMs, row.dimensions)
         window.found = mergeAggregates(window.found, row)
@@ -88,7 +88,7 @@ export function createWindowCheck(options: {
         if (read === null || 'unreadable' in read.reading) continue
         const startMs = Math.floor(event.occurredAtMs / MINUTE_MS) * MINUTE_MS
         const window = windowOf(meter, event.customer, startMs, read.dimensions)
-        // A flush cut short by a crash may have written rows, but not the position: such a row holds what came up to its version.
+        // A flush that a crash interrupted may have written rows, but not the position: such a row holds the events up to its version.
         const aheadTo = window.aheadOfPosition?.get(Math.floor(event.offset / chunkRecords)) ?? -1
         if (event.offset >= position && event.offset > aheadTo) continue
         window.expected = addToAggregate(window.expected, meter.aggregation, read.reading, event)
@@ -109,7 +109,7 @@ export function createWindowCheck(options: {
   }
 }
 
-/** Surely the same, which most are. */
+/** Certainly equal, as most windows are. */
 function isAlike(a: Aggregate, b: Aggregate): boolean {
   const areSame = a.events === b.events && a.sum === b.sum && a.min === b.min && a.max === b.max
   return areSame && a.latest === null && b.latest === null && a.unique.length === 0 && b.unique.length === 0

@@ -4,14 +4,14 @@ import { type PartitionReport, type VerifyOptions, verifyPartition } from './ver
 export type VerifyReport = {
   readonly differences: number
   readonly partitions: readonly PartitionReport[]
-  /** What could not be checked, and why. No differences. */
+  /** What could not be checked, and why. These are no differences. */
   readonly notes: readonly string[]
 }
 
 /**
- * Compares every view with what it is made of, one partition at a time: `events` with the log as far as the log reaches,
- * windows, counters and the dedupe filter with `events`, positions with the log. Memory is bounded by the counters and the
- * dedupe filter of one partition, and by one piece of windows and events.
+ * Compares every view with its source, one partition at a time: `events` with the log as far back as the log goes, windows,
+ * counters and the dedupe filter with `events`, positions with the log. Memory is bounded by the counters and the dedupe filter
+ * of one partition, and by one slice of windows and events.
  */
 export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   const partitions: PartitionReport[] = []

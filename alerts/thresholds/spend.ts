@@ -4,21 +4,21 @@ import type { Price } from '../../domain/catalog/price.ts'
 import { add, type Rational, ZERO } from '../../domain/rational.ts'
 import { rate } from '../../rating/rate.ts'
 
-/** What the charges come to live, exact over all of them; base fees do not count. `usage` is in nano units, by charge. */
+/** The present cost of the charges, exact over all of them; base fees do not count. `usage` is in nano units, by charge. */
 export function spendOf(charges: readonly SpendCharge[], usage: ReadonlyMap<string, bigint>): Rational {
   return charges.map(({ key, price }) => rate(price, usage.get(key) ?? 0n).exact).reduce(add, ZERO)
 }
 
 export type SpendCharge = { readonly key: string; readonly price: Price }
 
-/** A bound of what a customer spends in a period; `alerts` are percents of it, ascending. */
+/** A bound on a customer's spend in a period; `alerts` are percentages of it, ascending. */
 export type SpendCap<C extends string = string> = {
   readonly amount: Money<C>
   readonly limitType: LimitType
   readonly alerts: readonly bigint[]
 }
 
-/** Whether spending this much in all is allowed: exactly the cap is, and a soft cap only says that it was passed. */
+/** Whether spending this much in all is allowed: up to exactly the cap it is, and a soft cap only reports that it was passed. */
 export function decideSpend<C extends string>(cap: SpendCap<C>, currency: Currency<C>, spent: Rational): SpendDecision {
   if (compareToCap(cap, currency, spent, 100n) <= 0n) return { allowed: true, code: 'within_limit' }
   return cap.limitType === 'soft' ? { allowed: true, code: 'over_soft_limit' } : { allowed: false, code: 'spend_cap_reached' }

@@ -25,7 +25,7 @@ export function meteredBalance({ entitlement, spent }: MeteredSpent): Balance {
   }
 }
 
-/** With what is left of each source, in the order that they burn. */
+/** Includes what is left of each source, in burn order. */
 export function itemizedBalance(metered: MeteredSpent): Balance {
   const { burnDown } = metered.spent
   return { ...meteredBalance(metered), sources: burnDown === undefined ? [planSource(metered)] : burnDown.sources.map(sourceOf) }
@@ -43,7 +43,7 @@ export function unmeteredBalance(entitlement: Exclude<EffectiveEntitlement, Mete
   }
 }
 
-/** Of a feature that exists and the customer is not entitled to: a limit of nothing, so that nobody reads it as unlimited. */
+/** The balance of an existing feature that the customer is not entitled to: a limit of 0, so that nobody reads it as unlimited. */
 export function missingBalance(feature: FeatureKey, type: FeatureType): Balance {
   if (type !== 'metered') return { feature, type, ...NOTHING_METERED, hasAccess: false }
   return { feature, type, ...NOTHING_METERED, hasAccess: false, limit: '0', limitType: 'hard', remaining: '0' }
@@ -101,7 +101,7 @@ function isoPeriod({ startMs, endMs }: Period): Balance['period'] {
   return { start: isoOf(startMs), end: isoOf(endMs) }
 }
 
-/** Many customers share few period bounds, and writing one out costs more than the rest of a balance. */
+/** Many customers share few period bounds, and formatting one costs more than the rest of a balance. */
 const isoTexts = new Map<InstantMs, string>()
 const ISO_TEXTS_MAX = 20_000
 

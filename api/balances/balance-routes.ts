@@ -17,8 +17,8 @@ export type BalanceRoutesDeps = {
 }
 
 /**
- * What a customer has left. An unknown customer or feature is 404; a known one without an entitlement has a balance
- * without access, and is not in the list.
+ * What a customer has left. An unknown customer or feature is 404; a known feature without an entitlement has a balance without
+ * access, and is not in the list.
  */
 export function balanceRoutes(deps: BalanceRoutesDeps): (app: HttpApp) => Promise<void> {
   const { entitlements: cache, balances } = deps

@@ -22,7 +22,7 @@ export type GrantRoutesDeps = {
   readonly features: Pick<FeatureStore, 'get'>
   readonly meters: Pick<MeterStore, 'get'>
   readonly clock: Clock
-  /** Awaited after each change, so that the next decision already goes by it. */
+  /** Awaited after each change, so that the next decision follows it already. */
   readonly onEntitlementsChanged: (tenant: TenantKey, customer: CustomerKey) => Promise<void>
 }
 
@@ -121,7 +121,7 @@ function readInstant(text: string | undefined, field: string, errors: ErrorList)
   return null
 }
 
-/** Everything else about the feature is refused by the catalog itself, where no change can come between. */
+/** Everything else about the feature is refused by the catalog itself, where no change can come in between. */
 async function refuseNotAdditive(
   { features, meters }: Pick<GrantRoutesDeps, 'features' | 'meters'>,
   tenant: TenantKey,

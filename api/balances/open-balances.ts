@@ -26,7 +26,7 @@ export type BalanceKit = {
   readonly entitlements: Pick<Entitlements, 'cache' | 'balances'>
 }
 
-/** Balances, and what is changed in them by hand: resets, overrides, grants. */
+/** Balances, and manual changes to them: resets, overrides, grants. */
 export function openBalances({ clock, stores, entitlements: { cache, balances } }: BalanceKit): Stage {
   const { grants, overrides, resets, customers, features, meters } = stores
   const onEntitlementsChanged = balances.trackCustomer

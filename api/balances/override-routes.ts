@@ -14,11 +14,11 @@ import { validateOverride } from '../catalog/validate-entitlement.ts'
 export type OverrideRoutesDeps = {
   readonly overrides: OverrideStore
   readonly features: Pick<FeatureStore, 'get'>
-  /** Awaited after each change, so that the next decision already goes by it. */
+  /** Awaited after each change, so that the next decision follows it already. */
   readonly onEntitlementsChanged: (tenant: TenantKey, customer: CustomerKey) => Promise<void>
 }
 
-/** What one customer has of a feature in place of what its plans say. */
+/** Overrides what a customer's plans say about a feature. */
 export function overrideRoutes({ overrides, features, onEntitlementsChanged }: OverrideRoutesDeps): (app: HttpApp) => Promise<void> {
   return async (app) => {
     const path = '/v1/customers/:key/entitlements/:feature'
@@ -76,7 +76,7 @@ function keysOf({ key, feature }: { key: string; feature: string }) {
   return { customer: key as CustomerKey, feature: feature as FeatureKey }
 }
 
-/** What is answered can be put again. */
+/** The answer can be put again. */
 function overrideJson(customer: CustomerKey, override: EntitlementOverride): Static<typeof OverrideSchema> {
   const { feature, limit, limitType, reset, anchor, rollover, onUncertain, value, fromMs } = override
   const policy = onUncertain === undefined ? {} : { onUncertain }

@@ -26,7 +26,7 @@ export type ResetRoutesDeps = {
   readonly clock: Clock
 }
 
-/** Usage of a customer's feature counts from nothing again; who did that, and what it was before, stays on record. */
+/** Usage of a customer's feature counts from nothing again; who did that, and the usage before, stay on record. */
 export function resetRoutes(deps: ResetRoutesDeps): (app: HttpApp) => Promise<void> {
   const { resets, balances, clock } = deps
   return async (app) => {
@@ -104,7 +104,7 @@ function figuresBefore({ entitlement, spent }: MeteredSpent): ResetFigures {
   }
 }
 
-/** The plan's allowance is full; of grants, and of what rolled over, there is what was left. */
+/** The plan's allowance is full; grants and rolled-over units have what was left. */
 function figuresAfter({ entitlement, spent }: MeteredSpent): ResetFigures {
   const { limit } = entitlement
   let remaining = limit

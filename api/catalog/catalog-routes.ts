@@ -14,7 +14,7 @@ export type CatalogRoutesDeps = MeterRoutesDeps &
   CustomerRoutesDeps &
   SubscriptionRoutesDeps
 
-/** What the business sets up: everything that is put by key or made once and read by the stages. */
+/** What the business sets up: everything that is put by key or created once, and read by the stages. */
 export function catalogRoutes(deps: CatalogRoutesDeps): (app: HttpApp) => Promise<void> {
   return async (app) => {
     refuseUnstorableBodies(app)

@@ -72,7 +72,7 @@ async function featureOf(
   if (type === 'metered') {
     if (meterKey === null) errors.push({ field: 'meter', code: 'missing', detail: 'meter is missing: a metered feature reads one' })
     const meter = meterKey === null ? null : await meters.get(tenant, meterKey)
-    // An unknown meter is refused by the store itself, where no deletion can come between.
+    // The store itself refuses an unknown meter, where no deletion can come in between.
     if (meter !== null) errors.push(...filterErrors(filter, meter, 'filter'))
   } else {
     if (meterKey !== null)

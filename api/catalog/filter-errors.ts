@@ -2,7 +2,7 @@ import type { DimensionFilter } from '../../domain/metering/dimension-filter.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
 import type { FieldError } from '../../domain/refusal.ts'
 
-/** A filter names dimensions of the meter it is applied to, or it would silently pass nothing. */
+/** A filter may only name dimensions of its meter, as it would otherwise silently let nothing pass. */
 export function filterErrors(filter: DimensionFilter, meter: Meter, field: string): readonly FieldError[] {
   const has = Object.keys(meter.dimensions).join(', ') || 'none'
   return Object.keys(filter)

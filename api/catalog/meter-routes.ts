@@ -12,7 +12,7 @@ import { validateMeter } from './validate-meter.ts'
 
 export type MeterRoutesDeps = {
   readonly meters: Pick<MeterStore, 'put' | 'get' | 'list' | 'delete'>
-  /** Has every partition counted what came before this revision of the meter? */
+  /** Whether every partition has counted the events from before this revision of the meter. */
   readonly isMeterReady: (meter: Meter) => Promise<boolean>
   /** A put answers when the meter has counted the events from before it, or after this long, as `backfilling`. */
   readonly meterReadyWaitMaxMs?: number
@@ -50,7 +50,7 @@ export function meterRoutes(deps: MeterRoutesDeps): (app: HttpApp) => Promise<vo
 
 const LIMIT_DEFAULT = 100
 const METER_READY_WAIT_MAX_MS = 10_000
-/** Doubled each time: a look is a query, and a meter over many events takes seconds. */
+/** Doubled each time, as a look is a query, and a meter over many events takes seconds. */
 const METER_READY_POLL = { firstMs: 20, mostMs: 320 }
 const TAGS = { tags: ['meters'] }
 
@@ -85,9 +85,9 @@ const DELETE_METER = {
   response: { 204: Type.Null(), ...REFUSALS },
 }
 
-/** False when it was not by the end of the wait. */
+/** False when it did not become true within the wait. */
 async function untilTrue(isTrue: () => Promise<boolean>, waitMaxMs: number, clock: Clock): Promise<boolean> {
-  // Waited time is added up, not read from the clock: the bound holds whatever the clock does.
+  // Waited time is added up, not read from the clock, so that the bound holds whatever the clock does.
   let waitedMs = 0
   for (let looks = 1; !(await isTrue()); looks++) {
     if (waitedMs >= waitMaxMs) return false

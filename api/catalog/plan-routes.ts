@@ -80,7 +80,7 @@ function priceJson(price: Price): Static<typeof PlanSchema>['charges'][number]['
   return 'tiers' in price ? { ...price, tiers: price.tiers.map((tier) => ({ ...tier })) } : price
 }
 
-/** Metered features have no value, others always have one. What is answered can be put again. */
+/** Metered features have no value, others always have one. The answer can be put again. */
 function entitlementJson(entitlement: Entitlement): Static<typeof PlanSchema>['entitlements'][number] {
   const { feature, value, rollover, onUncertain, ...metered } = entitlement
   const policy = onUncertain === undefined ? {} : { onUncertain }

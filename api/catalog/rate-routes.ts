@@ -8,7 +8,7 @@ import { validatePrice } from '../../rating/validate-price.ts'
 import { DecimalInputSchema, DecimalSchema, type HttpApp, ProblemSchema } from '../../schemas/http/common.ts'
 import { PriceInputSchema, RatedLineSchema } from '../../schemas/http/price.ts'
 
-/** Try a price on a quantity before it goes into a plan. Pure: reads and stores nothing. */
+/** Tries a price on a quantity before it goes into a plan. Pure: reads and stores nothing. */
 export function rateRoutes(): (app: HttpApp) => Promise<void> {
   return async (app) => {
     app.post('/v1/rate', { schema: RATE_SCHEMA, config: { scope: 'read' } }, async ({ body }) => {

@@ -35,7 +35,7 @@ export type SubscriptionRoutesDeps = {
   readonly subscriptions: SubscriptionStore
   readonly plans: Pick<PlanStore, 'get'>
   readonly clock: Clock
-  /** Awaited after each change, so that the next decision already goes by it. */
+  /** Awaited after each change, so that the next decision follows it already. */
   readonly onEntitlementsChanged: (tenant: TenantKey, customer: CustomerKey) => Promise<void>
 }
 

@@ -10,7 +10,7 @@ import { refuseWrongFields } from '../wrong-fields.ts'
 
 type TermsInput = Omit<NonNullable<Static<typeof PlanInputSchema>['entitlements']>[number], 'feature'>
 
-/** The terms with every number in its shortest decimal form; what is wrong is added to `errors`, each field after `prefix`. */
+/** The terms with every number in its shortest decimal form; problems are added to `errors`, each field after `prefix`. */
 export function validateEntitlement(input: TermsInput, feature: Feature, prefix: string, errors: ErrorList): Entitlement {
   if (feature.type !== 'metered') return readUnmetered(input, feature, prefix, errors)
   if (input.value !== undefined && input.value !== null) {
@@ -28,7 +28,7 @@ export function validateEntitlement(input: TermsInput, feature: Feature, prefix:
   }
 }
 
-/** As for a plan, but what is left out of when it resets is as the plan has it. */
+/** As for a plan, but missing parts of the reset schedule come from the plan. */
 export function validateOverride(input: Static<typeof OverrideInputSchema>, feature: Feature): Outcome<OverrideTerms> {
   const errors = createErrorList()
   const terms = validateEntitlement(input, feature, '', errors)
@@ -50,7 +50,7 @@ function readUnmetered(input: TermsInput, feature: Feature, prefix: string, erro
   if (feature.type === 'config' && (value === undefined || value === null)) {
     errors.add(`${prefix}value`, 'missing', `${prefix}value is missing: ${feature.key} is config and needs one`)
   }
-  // The limit and its fellows say nothing about these types; they hold what "no limit" is.
+  // These types have no limit and related fields, which hold what "no limit" is.
   return {
     feature: feature.key,
     limit: null,

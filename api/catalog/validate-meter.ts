@@ -14,7 +14,7 @@ import { refuseWrongFields } from '../wrong-fields.ts'
 
 type MeterInput = Static<typeof MeterInputSchema>
 
-/** What could never count is refused here, where somebody reads the answer: `invalid_meter`, with every wrong field. */
+/** A meter that could never count is refused here, where somebody reads the answer: `invalid_meter`, with every wrong field. */
 export function validateMeter(body: MeterInput): Outcome<MeterDefinition> {
   const { eventType, aggregation, dimensions = {} } = body
   const value = body.value === undefined ? [] : [body.value].flat()
@@ -43,7 +43,7 @@ export function validateMeter(body: MeterInput): Outcome<MeterDefinition> {
     errors.push({ field, code: 'invalid_expression', detail })
   }
   for (const name of Object.keys(dimensions)) {
-    // 'customer' is what usage is grouped by when it is grouped by customer.
+    // 'customer' is the name for grouping usage by customer.
     if (DIMENSION_NAME.test(name) && name !== 'customer') continue
     const rule = name === 'customer' ? 'is taken: usage has it without being told' : 'must be 1 to 64 of A-Z a-z 0-9 _, not a digit first'
     errors.push({ field: `dimensions.${name}`, code: 'invalid_dimension_name', detail: `dimension name '${name.slice(0, 64)}' ${rule}` })
@@ -53,7 +53,7 @@ export function validateMeter(body: MeterInput): Outcome<MeterDefinition> {
 
 const DIMENSION_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/
 
-/** Only what differs from what holds without it, so that saying the default is no change. */
+/** Only rules that differ from the defaults, so that stating a default is no change. */
 function rulesOf({ where, onInexact, allowNegative }: MeterInput): Pick<MeterDefinition, 'where' | 'onInexact' | 'allowNegative'> {
   return {
     ...(where === undefined || Object.keys(where).length === 0 ? {} : { where }),

@@ -21,7 +21,7 @@ type ChargeInput = NonNullable<PlanInput['charges']>[number]
 type EntitlementInput = NonNullable<PlanInput['entitlements']>[number]
 type Plan = Omit<PlanVersion, 'version'>
 
-/** Where a plan finds what it names. */
+/** Stores with the things that a plan names. */
 export type PlanReferences = {
   readonly products: Pick<ProductStore, 'get'>
   readonly features: Pick<FeatureStore, 'get'>

@@ -20,9 +20,9 @@ export type DecisionRoutesDeps = {
 }
 
 /**
- * May they? Reads cached entitlements and counters and nothing else. An unknown customer is not an error: it has no
- * entitlement. An unknown feature is a mistake in the caller's code and is 404. Where counters or entitlements cannot be
- * trusted, what the entitlement says for that case is answered; 503 only for a customer that nothing was ever known of.
+ * May they? Reads only cached entitlements and counters. An unknown customer is not an error, as it has no entitlement. An
+ * unknown feature is a mistake in the caller's code and is 404. When counters or entitlements cannot be trusted, the answer
+ * follows the entitlement's policy for that case; 503 only for a customer whose entitlements were never known.
  */
 export function decisionRoutes(deps: DecisionRoutesDeps): (app: HttpApp) => Promise<void> {
   const decisions = new Counter({
@@ -41,7 +41,7 @@ export function decisionRoutes(deps: DecisionRoutesDeps): (app: HttpApp) => Prom
       '/v1/decisions',
       {
         config: { scope: 'decide' },
-        // Answers are of the schema's shape already; the serializer made from it tries each of their nullable fields first.
+        // Answers have the schema's shape already; the serializer made from it would try each of their nullable fields first.
         serializerCompiler: () => JSON.stringify,
         schema: {
           tags: ['decisions'],

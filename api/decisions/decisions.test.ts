@@ -182,7 +182,7 @@ describe('decisions and balances over HTTP', () => {
   })
 })
 
-/** The routes on the server of the runtime, real counters, and the least that an aggregator and a catalog do for them. */
+/** The routes on the server of the runtime, real counters, and as little of an aggregator and a catalog as they need. */
 async function openServer() {
   const path = await mkdtemp(join(tmpdir(), 'tollgate-decisions-'))
   const clock = { ...systemClock, nowMs: NOW as number, now: () => clock.nowMs as InstantMs }

@@ -6,7 +6,7 @@ import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
 
 export type KeyRoutesDeps = {
   readonly keys: Pick<ApiKeyStore, 'create' | 'list'>
-  /** `tg_sk_`, 256 bits of chance and a checksum. */
+  /** `tg_sk_`, 256 random bits and a checksum. */
   readonly createSecret: () => string
   /** As the keys of requests are hashed. */
   readonly hashSecret: (secret: string) => string

@@ -27,14 +27,14 @@ export function openReservations({ clock, log, registry, stores, entitlements, s
   const reporter = createSettlementWriter({ counters, catchUp, partitions, reportUsage: submit, clock, log: ofStage, registry })
   const reservations = createReservations({
     ...{ entitlements: cache, balances, counters, catchUp, reporter, clock, partitions },
-    // Sorted by time, so that holds made together are written together: with random ids each changed a page of its own, 165 KB a hold.
+    // Sorted by time, so that holds made together are written together: with random ids each changed a page of its own, 165 KB per hold.
     createId: () => `res_${clock.now().toString(36).padStart(9, '0')}${createId()}`,
   })
   return {
     name: 'reservations',
     routes: reservationRoutes({ reservations, registry }),
     async start() {
-      // Not awaited: it waits for the counters to catch up, and nothing that is asked waits for it.
+      // Not awaited: it waits for the counters to catch up, and no request waits for it.
       reporter.resumeSettles().catch((error: unknown) => ofStage.error({ err: error }, 'settled reservations not appended again'))
     },
     stop: reporter.stop,

@@ -303,7 +303,7 @@ describe('reservations over HTTP', () => {
   })
 })
 
-/** The routes on the server of the runtime and real counters; an aggregator and a catalog that do the least. */
+/** The routes on the server of the runtime and real counters, with as little of an aggregator and a catalog as they need. */
 async function openServer() {
   const path = await mkdtemp(join(tmpdir(), 'tollgate-reservations-'))
   const clock = { ...systemClock, nowMs: NOW as number, now: () => clock.nowMs as InstantMs }
@@ -382,7 +382,7 @@ async function openServer() {
   }
 }
 
-/** Tracks who is asked for, and counts reported usage once each. */
+/** Tracks requested customers, and counts reported usage once each. */
 function createAggregator(counters: Counters, inputs: (customer: CustomerKey) => EntitlementInputs, clock: { now(): InstantMs }) {
   const seen = new Set<string>()
   let waiting: UsageEvent[] | null = null

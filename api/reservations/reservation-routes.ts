@@ -26,10 +26,10 @@ import { meteredBalance } from '../balances/balance-json.ts'
 
 export type ReservationRoutesDeps = { readonly reservations: Reservations; readonly registry: Registry }
 
-/** An app holds and settles as it decides; who manages customers may end a hold that an app left behind. */
+/** An app holds and settles with the scope that it decides with; a key that manages customers may end a hold that an app left behind. */
 const HOLDS = ['decide', 'manage'] as const
 
-/** Hold units before the work, settle what it really took. A hold is durable before it is answered. */
+/** Hold units before the work, settle the real usage after it. A hold is durable before it is answered. */
 export function reservationRoutes({ reservations, registry }: ReservationRoutesDeps): (app: HttpApp) => Promise<void> {
   const answers = new Counter({
     name: 'tollgate_reservations_total',

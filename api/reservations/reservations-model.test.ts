@@ -148,7 +148,7 @@ function createWorld(customer: CustomerKey, plan: PlanKey) {
     listeners,
     (id, units, atMs) => settling.push({ id, units, atMs }),
   )
-  /** As the rules have it; what settles is used, wherever its event is. */
+  /** By the rules: settled units are used, wherever their event is. */
   const roomUnits = () => {
     const state = actOutAllowances(inputs, [...applied, ...settling], clockMs)
     return (state?.remaining ?? 0n) - [...held.values()].reduce((sum, units) => sum + units, 0n)
@@ -172,7 +172,7 @@ function createWorld(customer: CustomerKey, plan: PlanKey) {
       left -= units
       held.set(outcome.hold.id, units)
     }
-    // While usage is on its way to the counters, less may be let through, for as long as that takes.
+    // While usage is on its way to the counters, less may be allowed, for as long as that takes.
     if (!isDelayed && outcomes.some(isRefusal)) expect(left).toBeLessThan(units)
   }
 

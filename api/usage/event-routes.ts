@@ -32,7 +32,7 @@ export function eventRoutes({ meters: store, usageStore }: EventRoutesDeps): (ap
       const { tenant } = request.principal
       const { limit = LIMIT_DEFAULT, cursor } = request.query
       const after = cursor === undefined ? undefined : orThrow(parseCursor(cursor))
-      // One more than the page tells whether there is a next one.
+      // One more than the page shows whether there is a next one.
       const events = await usageStore.events({
         ...filterOf(tenant, request.query),
         limit: limit + 1,
@@ -60,7 +60,7 @@ export function eventRoutes({ meters: store, usageStore }: EventRoutesDeps): (ap
 }
 
 const LIMIT_DEFAULT = 100
-/** An id is unique within a source; repeats after the dedupe horizon and other sources make several. */
+/** An id is unique within a source; repeats after the dedupe horizon and other sources can make several events of one id. */
 const EVENTS_OF_ONE_ID_MAX = 100
 
 const AnyObject = Type.Object({}, { additionalProperties: true })

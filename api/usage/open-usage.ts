@@ -22,7 +22,7 @@ export type UsageKit = {
   readonly createId: () => string
 }
 
-/** Usage of meters and the events under it, and usage that is reported instead of metered. */
+/** Usage of meters, their events, and direct usage reports. */
 export function openUsage({ clock, registry, stores, usage, entitlements, submit, createId }: UsageKit): Stage {
   const { meters, usageStore } = stores
   const { cache, balances } = entitlements

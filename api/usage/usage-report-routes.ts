@@ -14,11 +14,11 @@ export type UsageReportRoutesDeps = {
   readonly usageReports: UsageReports
   readonly clock: Clock
   readonly registry: Registry
-  /** For reports without an id of their own: never the same twice. */
+  /** Ids for reports that have none: never the same twice. */
   readonly createId: () => string
 }
 
-/** Usage said outright, where there are no events to meter: corrections, imports, gauges. */
+/** Direct usage reports, where there are no events to meter: corrections, imports, gauges. */
 export function usageReportRoutes({ usageReports, clock, registry, createId }: UsageReportRoutesDeps): (app: HttpApp) => Promise<void> {
   const reports = new Counter({
     name: 'tollgate_usage_reports_total',
@@ -72,7 +72,7 @@ function parseReported(input: string | number, behaviour: 'delta' | 'set'): Outc
   return refuseField('quantity', refuse('invalid_quantity', { quantity: input, range: behaviour === 'set' ? 'from 0' : 'any' }))
 }
 
-/** Whoever may send events can add usage; to take usage away is to change what a customer owes. */
+/** A key that may send events can add usage; taking usage away changes what a customer owes, so it needs another scope. */
 function mayReport(principal: Principal, behaviour: 'delta' | 'set', quantity: bigint): Outcome<true> {
   const wanted = behaviour === 'set' ? 'set' : quantity < 0n ? 'negative' : null
   if (wanted === null || hasScope(principal, 'manage')) return true

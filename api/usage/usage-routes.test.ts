@@ -102,7 +102,7 @@ describe('usage and events over HTTP', () => {
     await usageStore.putActivations([{ tenant: TENANT, meter: meter.key, revision, partition: P0, fromOffset: 0 as Offset, backfilled }])
     return meter
   }
-  /** As the aggregator would: windows of a minute per chunk, each the fold of its events. */
+  /** Counts as the aggregator would: windows of a minute per chunk, each the fold of its events. */
   const count = async (events: readonly StoredEvent[]) => {
     const windows = [...meters.values()].flatMap((meter) => foldWindows(meter, events))
     await usageStore.write({ events, windows, positions: [] })
@@ -457,7 +457,7 @@ function foldOne(meter: Meter, aggregate: Aggregate, stored: StoredEvent): Aggre
   return reading === null ? aggregate : addToAggregate(aggregate, meter.aggregation, reading, stored)
 }
 
-/** What the reader must answer, from the events alone. */
+/** The expected answer, from the events alone. */
 function foldGroups(
   meter: Meter,
   events: readonly StoredEvent[],

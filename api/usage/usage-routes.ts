@@ -156,7 +156,7 @@ function rangeOf(query: UsageQueryParameters, zone: TimeZone, nowMs: InstantMs):
 
 const PARAMETERS: ReadonlySet<string> = new Set(Object.keys(UsageQuerySchema.properties))
 
-/** What the schema leaves open: `filter[name]`, and nothing else. */
+/** Checks the part that the schema leaves open: `filter[name]`, and nothing else. */
 function parseFilter(
   query: Readonly<Record<string, unknown>>,
   dimensions: readonly string[],
@@ -185,7 +185,7 @@ function parseFilter(
   return Object.fromEntries(filter)
 }
 
-/** A plain total is a row even when nothing was counted. */
+/** A plain total has a row even when nothing was counted. */
 function withTotal(rows: readonly UsageRow[], { window, groupBy }: CalendarUsageRequest): readonly UsageRow[] {
   return rows.length === 0 && window === undefined && groupBy.length === 0 ? [NOTHING_COUNTED] : rows
 }

@@ -8,9 +8,9 @@ import type { InstantMs, Period } from '../../domain/identity.ts'
 import { orThrow } from '../../domain/refusal.ts'
 
 /**
- * What is missing to a commitment: a minimum over a term. Lines count whose service begins in the term, by their rounded
- * amounts before coupons and without tax, those of earlier documents included. A subscription that ends earlier owes the
- * share of the time that it was served.
+ * What is missing to a commitment: a minimum over a term. Lines whose service begins in the term count, by their rounded amounts
+ * before coupons and without tax, including lines of earlier documents. A subscription that ends earlier owes the share of the
+ * time that it was served.
  */
 export function missingToCommitment<C extends string>(
   currency: Currency<C>,
@@ -24,12 +24,12 @@ export function missingToCommitment<C extends string>(
   return greater(minus(shareOfTime(amount, term, served), counted), zero())
 }
 
-/** Where the term ends that is served. */
+/** The end of the served part of the term. */
 export function commitmentEnd({ fromMs, toMs }: Commitment, endMs: InstantMs | null): InstantMs {
   return Math.max(fromMs, Math.min(toMs, endMs ?? toMs)) as InstantMs
 }
 
-/** What of some lines counts towards it. */
+/** The part of these lines that counts towards the commitment. */
 export function countedTowards<C extends string>({ fromMs, toMs, counts }: Commitment, lines: readonly CountedLine<C>[]): Money<C> {
   const kinds = (counts ?? COUNTED_DEFAULT).flatMap((each) => KINDS[each])
   return sum(

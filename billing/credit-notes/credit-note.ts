@@ -4,8 +4,8 @@ import { runningShare } from '../../domain/billing/running-share.ts'
 import { type Outcome, refuse } from '../../domain/refusal.ts'
 
 /**
- * A note takes back, line by line, an amount of what is left of the line's net, and the tax on it by running share of the
- * line's tax. So notes on all lines are the invoice to the minor unit, and never more: what exceeds the rest of a line is
+ * A note takes back, line by line, an amount of what is left of the line's net, and the tax on it by running share of the line's
+ * tax. So notes on all lines add up to the invoice to the minor unit, and never to more: an amount beyond the rest of a line is
  * refused as `exceeds_creditable`. Its total lowers what is still due first; the rest goes to the balance of account.
  */
 export function decideCreditNote<C extends string>(invoice: Creditable<C>, wanted: readonly WantedCredit<C>[]): Outcome<CreditNote<C>> {
@@ -37,7 +37,7 @@ export function decideCreditNote<C extends string>(invoice: Creditable<C>, wante
   }
 }
 
-/** What an invoice has left to be credited. `credited` is the net that earlier notes took back, by line. */
+/** The creditable rest of an invoice. `credited` is the net that earlier notes took back, by line. */
 export type Creditable<C extends string = string> = {
   readonly currency: Currency<C>
   readonly lines: readonly Pick<InvoiceLine<C>, 'line' | 'net' | 'tax' | 'taxRates'>[]
@@ -45,14 +45,14 @@ export type Creditable<C extends string = string> = {
   readonly stillDue: Money<C>
 }
 
-/** Without an amount: all that is left of the line. */
+/** Without an amount: everything left of the line. */
 export type WantedCredit<C extends string = string> = { readonly line: string; readonly amount: Money<C> | null }
 
 type NoteLine<C extends string> = {
   readonly line: string
   readonly net: Money<C>
   readonly tax: Money<C>
-  /** The net holds the tax already. */
+  /** The net includes the tax. */
   readonly isInclusive: boolean
 }
 

@@ -6,9 +6,9 @@ import { greater, lesser, type Money, minus, negate, plus, zero } from '../../do
 import type { FeatureKey, InstantMs, Period } from '../../domain/identity.ts'
 
 /**
- * Pays lines with credits, in the order of event time. Time is cut where a credit begins or ends; in each segment the
- * credits alive pay one after the other, in burn order, each the first line first. What a segment costs below zero gives
- * back: first what no credit has paid, then what was burned last.
+ * Pays lines with credits, in the order of event time. Time is cut where a credit begins or ends; in each segment its credits pay
+ * one after the other, in burn order, each the first line first. A negative cost of a segment gives back: first what no credit
+ * has paid, then what was burned last.
  */
 export function burn<C extends string>(credits: readonly Credit<C>[], lines: readonly PayableLine<C>[]): Burned<C> {
   const purse = new Purse(credits)
@@ -31,9 +31,9 @@ export function burn<C extends string>(credits: readonly Credit<C>[], lines: rea
 export type PayableLine<C extends string = string> = {
   readonly kind: LineKind
   readonly feature: FeatureKey | null
-  /** What it costs, from which instant of event time on; in order of time. */
+  /** Costs with the instants of event time that they begin at; in order of time. */
   readonly costs: readonly Cost<C>[]
-  /** What was asked before for the same thing: what of it no credit paid, and what each did. */
+  /** What was billed before for the same item: the part that no credit paid, and what each credit paid. */
   readonly unpaid: Money<C>
   readonly burns: readonly Burn<C>[]
 }
@@ -64,13 +64,13 @@ function segmentOf(cuts: readonly InstantMs[], atMs: InstantMs): number {
   return next === -1 ? cuts.length : next
 }
 
-/** What one line was asked for and who paid it. Lives within one computation. */
+/** What one line was billed and which credits paid it. Lives within one computation. */
 class LinePayment<C extends string> {
   readonly costs: readonly Cost<C>[]
   readonly burns: Burn<C>[] = []
   private readonly line: PayableLine<C>
   private unpaid: Money<C>
-  /** What credits may still pay: only what is asked in the segment under way. */
+  /** What credits may still pay: only costs of the present segment. */
   private open: Money<C> = zero()
   private readonly stack: Burn<C>[]
 
@@ -81,7 +81,7 @@ class LinePayment<C extends string> {
     this.stack = [...line.burns]
   }
 
-  /** What no credit paid in its own time stays due. */
+  /** Costs that no credit paid in their own segment stay due. */
   close(): void {
     this.open = zero()
   }

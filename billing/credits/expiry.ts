@@ -4,8 +4,8 @@ import { type Money, plus } from '../../domain/billing/money.ts'
 import type { InstantMs } from '../../domain/identity.ts'
 
 /**
- * Ends the credits whose last event time is billed: usage before their end may come until then, so it is the invoice of
- * the period that books their expiry and not the clock. What came back to a credit that has ended ends with the next one.
+ * Ends the credits whose last event time is billed: usage before their end may arrive until then, so the invoice of the period
+ * books their expiry and not the clock. Amounts given back to an ended credit expire with the next document.
  */
 export function expire<C extends string>(credits: readonly Credit<C>[], billedToMs: InstantMs, source: string): Expired<C> {
   const transactions: LedgerTransaction<C>[] = []

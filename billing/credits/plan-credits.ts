@@ -8,7 +8,7 @@ import type { Closing } from '../invoices/due.ts'
 import { serviceParts } from '../invoices/service-parts.ts'
 import type { Expired } from './expiry.ts'
 
-/** The credits that the plan gives at the start of the period that a document opens: once for each, however often it is run. */
+/** The credits that the plan grants at the start of the period that a document opens: once per period, however often it is run. */
 export function grantPlanCredits<C extends string>(state: BillingState<C>, { kind, closesAtMs, baseToMs }: Closing): Expired<C> {
   if (kind !== 'opening' && kind !== 'cycle') return { credits: [], transactions: [] }
   const [part] = serviceParts(state, { startMs: closesAtMs, endMs: (closesAtMs + 1) as InstantMs })

@@ -7,9 +7,9 @@ import { split } from '../../domain/billing/split.ts'
 import type { FeatureKey } from '../../domain/identity.ts'
 
 /**
- * Coupons one after the other, those for named features first: each takes its percent or amount off what is left of the
- * lines it is for, rounded once, and the lines share it. Only what is asked for the first time is reduced: what gives back
- * or counts again carries the reductions of the line that it corrects.
+ * Applies coupons one after the other, those for named features first: each takes its percentage or amount off what is left of
+ * its lines, rounded once, and the lines share it. Only first-time lines are reduced: a line that gives back or corrects carries
+ * the reductions of the line that it corrects.
  */
 export function applyCoupons<C extends string, Line extends Reducible<C>>(
   coupons: readonly Coupon<C>[],
@@ -34,11 +34,11 @@ export type Reducible<C extends string = string> = {
   readonly kind: LineKind
   readonly feature: FeatureKey | null
   readonly amount: Money<C>
-  /** What was asked before for the same thing: the line corrects it. */
+  /** What was billed before for the same item, which the line corrects. */
   readonly before: Billed<C> | null
 }
 
-/** A line that came to nothing keeps the percents that are for it: what is used late is reduced as it would have been. */
+/** A line of 0 keeps the percentages that apply to it, so that late usage is reduced as it would have been. */
 type Discounted<C extends string> = { readonly discount: Money<C>; readonly reductions: readonly Reduction<C>[] }
 
 export type Reduced<C extends string, Line> = {

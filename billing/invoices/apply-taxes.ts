@@ -6,8 +6,8 @@ import { exactTax, type TaxRate, taxRateIdentity } from '../../domain/billing/ta
 import { add, roundHalfUp, ZERO } from '../../domain/rational.ts'
 
 /**
- * Each rate once on the sum of its lines' nets, rounded half up, and then split over these lines. Rates do not compound.
- * `onTop` is what the taxes add to the nets: those inside the prices add nothing.
+ * Each rate applies once to the sum of its lines' nets, rounded half up, and is then split over these lines. Rates do not
+ * compound. `onTop` is what the taxes add to the nets: taxes inside the prices add nothing.
  */
 export function applyTaxes<C extends string, Line extends Taxable<C>>(lines: readonly Line[]): Taxed<C, Line> {
   const rates = new Map(lines.flatMap(({ taxRates }) => taxRates.map((rate) => [taxRateIdentity(rate), rate] as const)))
@@ -39,7 +39,7 @@ export type Taxes = {
   readonly isExempt: boolean
 }
 
-/** Rates are looked up once and then stand with what was billed. An exempt customer has none. */
+/** Rates are looked up once and then kept with what was billed. An exempt customer has none. */
 export function taxRatesOf({ rates, defaults, isExempt }: Taxes, keys: readonly string[] | undefined): readonly TaxRate[] {
   return isExempt ? [] : (keys ?? defaults).flatMap((key) => rates.get(key) ?? [])
 }

@@ -12,8 +12,8 @@ import { overlaps, without } from './own-stretches.ts'
 import { type ServicePart, serviceParts } from './service-parts.ts'
 
 /**
- * What base fees have to be asked for or given back, so that they tile the time that is served. What was asked for a time
- * that is not served on that plan version after all comes back; what is served and not asked for yet is asked for.
+ * The base fees to bill or give back, so that fees tile the served time. A fee billed for time that is not served on that plan
+ * version after all is given back; served time that is not billed yet is billed.
  */
 export function reconcileBaseFees<C extends string>(
   life: Life,
@@ -41,7 +41,7 @@ export function reconcileBaseFees<C extends string>(
   return { unused, wanted, kept }
 }
 
-/** `closesAtMs`: fees in arrears are due for what has ended by then; fees in advance for what begins before `toMs`. */
+/** `closesAtMs`: fees in arrears are due for parts that have ended by then; fees in advance for parts that begin before `toMs`. */
 export type BaseFeesDue = { readonly fromMs: InstantMs; readonly closesAtMs: InstantMs; readonly toMs: InstantMs }
 
 export type BaseFeeChanges<C extends string = string> = {
@@ -50,11 +50,11 @@ export type BaseFeeChanges<C extends string = string> = {
   readonly kept: readonly BilledBase<C>[]
 }
 
-/** `amount` is below zero: what was asked for, less what the time until `rest` costs. */
+/** `amount` is below zero: the billed fee, less the cost of the time until `rest`. */
 export type UnusedFee<C extends string = string> = { readonly fee: BilledBase<C>; readonly rest: Period; readonly amount: Money<C> }
 export type WantedFee<C extends string = string> = { readonly part: ServicePart; readonly period: Period; readonly amount: Money<C> }
 
-/** What the base fee of a part, or of a stretch of one, comes to. Not prorated, a plan's fee is due once in a cell. */
+/** The base fee of a part, or of a stretch of one. Without proration, a plan's fee is due once per cell. */
 export function baseCost<C extends string>(life: Life, currency: Currency<C>, part: ServicePart, stretch: Period = part.period): Money<C> {
   const { plan, cell, period } = part
   if (plan.baseFee === null) return zero()
@@ -64,14 +64,14 @@ export function baseCost<C extends string>(life: Life, currency: Currency<C>, pa
   return first?.period.startMs === period.startMs && stretch.startMs === period.startMs ? fee : zero()
 }
 
-/** A fee of more digits than its currency is rounded before it is shared out: what a whole period costs is on the plan. */
+/** A fee with more digits than its currency is rounded before it is shared out, so that a whole period costs what the plan shows. */
 export function moneyOfPlan<C extends string>(currency: Currency<C>, amount: string): Money<C> {
   const pico = parseAmount(amount)
   invariant(pico !== null, `amounts of a plan are exact, this one is '${amount}'`)
   return roundMoney(currency, rational(pico, powerOfTen(AMOUNT_FRACTION_DIGITS_MAX)))
 }
 
-/** The one period of a plan without an interval has no end to share its fee by. */
+/** The single period of a plan without an interval has no end to share its fee by. */
 function isProrated({ plan }: Pick<ServicePart, 'plan'>): boolean {
   return plan.interval !== 'once' && (plan.proration ?? PRORATION_DEFAULT).baseFee === 'exact'
 }

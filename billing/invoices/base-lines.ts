@@ -6,7 +6,7 @@ import type { BillingState } from './billing-state.ts'
 import { type Draft, headOf } from './draft.ts'
 import { planOf } from './service-parts.ts'
 
-/** Fees that are asked for, then those that come back; each in order of time. */
+/** Fees that are billed, then fees that are given back; each in order of time. */
 export function baseLines<C extends string>(
   state: BillingState<C>,
   { wanted, unused }: BaseFeeChanges<C>,
@@ -24,7 +24,7 @@ function wantedLine<C extends string>(state: BillingState<C>, { part, period, am
   return { line, of: { kind: 'base', fee } }
 }
 
-/** The tax rate is that of the line that it gives back, and so are its coupons. */
+/** Tax rates and coupons are those of the line that it gives back. */
 function unusedLine<C extends string>(state: BillingState<C>, { fee, rest, amount }: UnusedFee<C>, nowMs: InstantMs): Draft<C> {
   const { billed, period } = fee
   const head = headOf({ plan: planOf(state, fee), shown: rest }, null, 'unused', amount)

@@ -16,10 +16,10 @@ export type BillablePart = CustomerPeriod & { readonly planVersion: Pick<PlanVer
 export type BillableUsage = ReadonlyMap<string, bigint>
 
 /**
- * What the charges of each part count, in the order of the parts: an event counts for a charge when it passes the filter of
- * the feature and that of the charge. One query per meter and shape for all parts; a single one as of now shares its
- * queries with those that are asked for at the same time. `cutOffs`: as of a position of the log, as `UsageReader.periods` takes it.
- * Throws the refusal `meter_backfilling` when a meter is not complete. A run asks for those that are.
+ * Usage of the charges of each part, in the order of the parts: an event counts for a charge when it passes the filter of the
+ * feature and that of the charge. One query per meter and shape for all parts; a single part as of now shares its queries with
+ * others that are asked for at the same time. `cutOffs`: as of a position of the log, as `UsageReader.periods` takes it. Throws
+ * the refusal `meter_backfilling` when a meter is not complete. A run asks only for complete ones.
  */
 export async function readBillableUsage(
   usageReader: Pick<UsageReader, 'period' | 'periods'>,
@@ -47,7 +47,7 @@ export async function readBillableUsage(
 /** Charges of one part that one meter answers together. */
 type WantedOfPart = CustomerPeriod & { readonly part: number; readonly charges: readonly FilteredCharge[] }
 
-/** By name of shape, so that parts of different plans share a query too where they ask for the same. */
+/** By name of shape, so that parts of different plans share a query when they ask for the same. */
 function readsOf(inputs: Pick<InvoiceInputs, 'features' | 'meters'>, parts: readonly BillablePart[]) {
   const reads = new Map<string, { readonly shape: UsageShape; readonly wanted: WantedOfPart[] }>()
   const shapesOf = new Map<BillablePart['planVersion'], readonly MeterCharges[]>()
@@ -68,7 +68,7 @@ function isEmpty({ startMs, endMs }: Period): boolean {
   return startMs >= endMs
 }
 
-/** A charge counts what passes its feature's filter and its own. */
+/** A charge counts events that pass its feature's filter and its own. */
 type FilteredCharge = { readonly key: string; readonly filters: readonly DimensionFilter[] }
 type MeterCharges = { readonly shape: UsageShape; readonly name: string; readonly charges: readonly FilteredCharge[] }
 
@@ -91,7 +91,7 @@ function meterCharges({ features, meters }: Pick<InvoiceInputs, 'features' | 'me
   })
 }
 
-/** What no charge can want need not be read: of a dimension that every charge filters on, only the values that one of them names. */
+/** Rows that no charge can count need not be read: for a dimension that every charge filters on, only the values that one of them names. */
 function filterOfAll(charges: readonly FilteredCharge[]): DimensionFilter {
   const wanted = charges.map(({ filters }) => valuesWanted(filters))
   const [first = new Map<string, readonly string[]>()] = wanted

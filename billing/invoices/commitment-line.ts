@@ -40,7 +40,7 @@ export function commitmentLine<C extends string>(
   ]
 }
 
-/** What counts towards it once the lines are final. */
+/** What counts towards the commitment once the lines are final. */
 export function committedAfter<C extends string>(
   { subscription: { commitment }, committed }: BillingState<C>,
   remembered: readonly Remembered<C>[],

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { invariant } from '../../base/invariant.ts'
 
 /**
- * SHA-256, in hex, of a document's canonical JSON after the hash of the document numbered before it in its series. So
- * nobody edits, drops or adds a document unseen: every later hash would be another one.
+ * SHA-256, in hex, of the hash of the document numbered before it in its series, followed by the document's canonical JSON. So
+ * nobody edits, drops or adds a document unseen, as every later hash would differ.
  */
 export function contentHash(document: Json, previousHash: string | null): string {
   return createHash('sha256')
@@ -11,7 +11,7 @@ export function contentHash(document: Json, previousHash: string | null): string
     .digest('hex')
 }
 
-/** The one place that two documents of a chain no longer agree with, or null when it is whole. */
+/** The first place where two documents of a chain do not match, or null when the chain is whole. */
 export function brokenLink(chain: readonly ChainLink[]): number | null {
   let previousHash: string | null = null
   for (const [index, link] of chain.entries()) {
@@ -23,10 +23,10 @@ export function brokenLink(chain: readonly ChainLink[]): number | null {
 
 export type ChainLink = { readonly document: Json; readonly contentHash: string; readonly previousHash: string | null }
 
-/** What a record is written as. Money and quantities are texts, so that no reader turns them into floats. */
+/** The JSON of a record. Money and quantities are texts, so that no reader turns them into floats. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 
-/** Keys in the order of their UTF-16 units, no blanks, whole numbers alone: the same record is always the same bytes. */
+/** Keys in the order of their UTF-16 units, no blanks, whole numbers alone: the same record always has the same bytes. */
 export function canonicalJson(value: Json): string {
   if (value === null || typeof value !== 'object') {
     invariant(typeof value !== 'number' || Number.isSafeInteger(value), `a record holds whole numbers, and not ${value}`)

@@ -19,13 +19,13 @@ import { pricePart } from './price-parts.ts'
 import { feesAfter, partsAfter } from './remember.ts'
 import { type Purse, settle } from './settle.ts'
 
-/** At most this many documents of one subscription a run: what is left is due in the next. */
+/** The most documents of one subscription in a run; the rest is due in the next. */
 export const DOCUMENTS_PER_RUN_MAX = 60
 
 /**
- * The documents of one subscription that can be made final now, oldest first, each from the state that the one before
- * leaves behind. Pure: the same state, instant and usage make the same decisions. Refuses `currency_mismatch` when a plan
- * of the subscription is in another currency than it. `invoiceIds` gives an id for each document.
+ * The documents of one subscription that can be made final now, oldest first, each from the state that the one before leaves
+ * behind. Pure: the same state, instant and usage make the same decisions. Refuses `currency_mismatch` when a plan of the
+ * subscription has another currency. `invoiceIds` gives an id for each document.
  */
 export function decideInvoice<C extends string>(
   state: BillingState<C>,
@@ -45,7 +45,7 @@ export function decideInvoice<C extends string>(
   return decisions
 }
 
-/** What one document changes. The cursor moves too when it comes to nothing and there is no document. */
+/** The changes of one document. The cursor also moves when nothing was billed and there is no document. */
 export type Decision<C extends string = string> = {
   readonly closing: Closing
   readonly document: InvoiceDocument<C> | null
@@ -55,11 +55,11 @@ export type Decision<C extends string = string> = {
   readonly committed: Committed<C> | null
   readonly purse: Purse<C>
   readonly couponsUsed: readonly string[]
-  /** What each credit paid on the document, or got back by it. */
+  /** What each credit paid on the document, or got back. */
   readonly burns: readonly Burn<C>[]
-  /** The document's own: a void takes these back. */
+  /** The document's own: a void reverses these. */
   readonly documentTransactions: readonly LedgerTransaction<C>[]
-  /** Credits that ended, and credits that the plan gave. */
+  /** Credits that ended, and credits that the plan granted. */
   readonly creditTransactions: readonly LedgerTransaction<C>[]
 }
 

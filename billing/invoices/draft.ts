@@ -5,16 +5,16 @@ import type { Period } from '../../domain/identity.ts'
 import type { CountedPart } from './plan-parts.ts'
 import type { PricedLine } from './settle.ts'
 
-/** A line, and what is to be remembered of it once it is final. */
+/** A line, and what is remembered of it once it is final. */
 export type Draft<C extends string = string> = { readonly line: PricedLine<C>; readonly of: DraftOf<C> }
 
 type DraftOf<C extends string> =
-  /** The fee as it stands after the line: without a stretch when all of it came back. */
+  /** The fee as it stands after the line: without a stretch when all of it was given back. */
   | { readonly kind: 'base'; readonly fee: BilledBase<C> }
   | { readonly kind: 'part'; readonly part: CountedPart<C>; readonly item: ItemKey }
   | { readonly kind: 'commitment' }
 
-/** Base fees, what comes back of them, usage, what was missing, and last what was billed before and counted again. */
+/** Base fees, returned base fees, usage, true-ups, and last the adjustments of earlier lines. */
 export function inDocumentOrder<C extends string>(drafts: readonly Draft<C>[]): readonly Draft<C>[] {
   return drafts.toSorted((a, b) => rankOf(a) - rankOf(b) || a.line.period.startMs - b.line.period.startMs)
 }
@@ -26,7 +26,7 @@ function rankOf<C extends string>({ line: { kind, before } }: Draft<C>): number 
 
 const RANKS: readonly PricedLine['kind'][] = ['base', 'unused', 'usage', 'adjustment', 'trueUp']
 
-/** What a line of a plan says when nothing else is to be said. */
+/** The default head of a plan's line. */
 export function headOf<C extends string>(
   { plan, shown }: { readonly plan: PlanVersion; readonly shown: Period },
   item: string | null,

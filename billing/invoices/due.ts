@@ -5,12 +5,12 @@ import { moneyOfPlan, reconcileBaseFees } from './base-fees.ts'
 import type { BillingState } from './billing-state.ts'
 import { nextBoundary, serviceParts } from './service-parts.ts'
 
-/** What the next document of a subscription closes, and from when on it can be made final. */
+/** What the next document of a subscription closes, and the instant from which it can be made final. */
 export type Closing = {
   readonly kind: Exclude<DocumentKind, 'manual' | 'topUp'>
   readonly closesAtMs: InstantMs
   readonly dueAtMs: InstantMs
-  /** Base fees are asked for up to here. */
+  /** Base fees are billed up to here. */
   readonly baseToMs: InstantMs
   /** Periods are closed up to here; the cursor's place when none is. */
   readonly usageToMs: InstantMs
@@ -19,9 +19,9 @@ export type Closing = {
 }
 
 /**
- * The next document: the opening when a subscription starts, a change whose fees are wanted at once, the next boundary
- * (after the grace, as it holds usage), and after the end once more when the last late window has closed. Null when
- * nothing is to come. Boundaries are closed oldest first, however late a run is.
+ * The next document: the opening when a subscription starts, a change whose fees are wanted at once, the next boundary (after the
+ * grace, as it holds usage), and after the end once more when the last late window has closed. Null when nothing is to come.
+ * Boundaries are closed oldest first, however late a run is.
  */
 export function nextClosing<C extends string>(state: BillingState<C>): Closing | null {
   const { subscription, cursor, settings } = state
@@ -56,7 +56,7 @@ export function closingDue<C extends string>(state: BillingState<C>, nowMs: Inst
   return closing !== null && closing.dueAtMs <= nowMs ? closing : null
 }
 
-/** Usage so far of the period under way, for plans that bill it when it has passed a threshold. */
+/** A document over the usage of the current period so far, for plans that bill it when it has passed a threshold. */
 export function thresholdClosing<C extends string>(state: BillingState<C>, nowMs: InstantMs): ThresholdClosing<C> | null {
   const { cursor, subscription } = state
   const isServed = nowMs >= subscription.startMs && (subscription.endMs === null || nowMs < subscription.endMs)
@@ -79,7 +79,7 @@ function lastLook<C extends string>(state: BillingState<C>, endMs: InstantMs): C
   return { kind: 'adjustment', closesAtMs: endMs, dueAtMs, baseToMs: endMs, usageToMs: state.cursor.usageBilledToMs, recounts: true }
 }
 
-/** The first change (or the end) before the boundary whose fees are wanted at once and were not billed yet. */
+/** The first change (or the end) before the boundary whose fees are wanted at once and are not billed yet. */
 function nextChange<C extends string>(state: BillingState<C>, boundaryMs: InstantMs): InstantMs | null {
   const { subscription, currency, baseFees, cursor } = state
   const { phases, endMs, endInvoiceNow } = subscription

@@ -9,8 +9,8 @@ import { transactionsOf } from './post.ts'
 import { type PricedLine, type Purse, settle } from './settle.ts'
 
 /**
- * A document that no subscription makes: lines by hand, or the sale of a credit. Coupons and credits are for what is used
- * and subscribed, so they lower neither; taxes and the balance of account go as on every document.
+ * A document without a subscription: lines by hand, or the sale of a credit. Coupons and credits are for usage and subscriptions,
+ * so they lower neither; taxes and the balance of account apply as on every document.
  */
 export function decideOneOff<C extends string>(asked: OneOff<C>, nowMs: InstantMs, id: string): OneOffDecision<C> {
   const { currency, taxes, customer, credit, dueMs } = asked
@@ -44,7 +44,7 @@ export type OneOff<C extends string = string> = {
   readonly currency: Currency<C>
   readonly customer: CustomerKey
   readonly lines: readonly OneOffLine[]
-  /** What a top-up sells, `paid` being what its lines come to without tax; null for lines by hand. */
+  /** The credit that a top-up sells, whose `paid` is the sum of its lines without tax; null for lines by hand. */
   readonly credit: Credit<C> | null
   readonly purse: Purse<C>
   readonly taxes: Taxes
@@ -56,7 +56,7 @@ export type OneOffLine = {
   readonly description: string
   readonly quantityNano: bigint
   readonly unitAmount: string
-  /** Absent: the customer's, else the tenant's. */
+  /** Absent: the customer's rates, else the tenant's. */
   readonly taxRates?: readonly string[]
 }
 

@@ -1,8 +1,8 @@
 import type { FeatureKey, InstantMs, Period, SubscriptionId } from '../../domain/identity.ts'
 
 /**
- * Where in a period a subscription bills the usage of a feature. With several that charge for it, usage at an instant is
- * billed by the one in force then that started first, then by id: each event is on one line and not on two.
+ * The parts of a period in which a subscription bills the usage of a feature. When several subscriptions charge for it, usage at
+ * an instant is billed by the one in force then that started first, then by id: each event is on one line and not on two.
  */
 export function ownStretches(self: Seniority, siblings: readonly Sibling[], feature: FeatureKey, period: Period): OwnStretches {
   let stretches: readonly Period[] = [period]
@@ -27,7 +27,7 @@ function isSenior(sibling: Seniority, self: Seniority): boolean {
   return sibling.startMs < self.startMs || (sibling.startMs === self.startMs && sibling.id < self.id)
 }
 
-/** What is left of a stretch: nothing, one or two. */
+/** What is left of a stretch: nothing, one stretch or two. */
 export function without(stretch: Period, taken: Period): readonly Period[] {
   if (!overlaps(stretch, taken)) return [stretch]
   const before = { startMs: stretch.startMs, endMs: taken.startMs }

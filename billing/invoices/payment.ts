@@ -3,8 +3,8 @@ import { type LedgerTransaction, paymentPosted } from '../../domain/billing/ledg
 import { lesser, type Money, minus } from '../../domain/billing/money.ts'
 
 /**
- * Money that came in for an invoice: it pays what is still due, and what is too much goes to the customer's balance of
- * account. `source` names the payment's reference, so that it is posted once.
+ * A payment for an invoice: it pays what is still due, and the excess goes to the customer's balance of account. `source` names
+ * the payment's reference, so that it is posted once.
  */
 export function decidePayment<C extends string>(source: string, stillDue: Money<C>, amount: Money<C>): Payment<C> {
   invariant(amount > 0n && stillDue >= 0n, 'a payment is above zero, and what is due is not below it')

@@ -12,8 +12,8 @@ export function partsDue<C extends string>(state: BillingState<C>, nowMs: Instan
 }
 
 /**
- * The parts whose usage a document counts: those of the periods that it closes, and those from before whose late window
- * was open when they were last counted.
+ * The parts whose usage a document counts: those of the periods that it closes, and earlier ones whose late window was open when
+ * they were last counted.
  */
 export function partsToCount<C extends string>(state: BillingState<C>, closing: Closing): readonly CountedPart<C>[] {
   const fromMs = state.cursor.usageBilledToMs
@@ -26,11 +26,11 @@ export function partsToCount<C extends string>(state: BillingState<C>, closing: 
 /** A part and what was billed of it; null when it is counted for the first time. */
 export type CountedPart<C extends string = string> = ServicePart & {
   readonly before: BilledPart<C> | null
-  /** What its lines say they are of: all of it, or what of it has passed. */
+  /** The stretch that its lines show: all of the part, or the part so far. */
   readonly shown: Period
 }
 
-/** The parts of the period under way, which a threshold bills so far. */
+/** The parts of the current period, which a threshold bills so far. */
 export function partsSoFar<C extends string>(state: BillingState<C>, nowMs: InstantMs): readonly CountedPart<C>[] {
   return partsIn(state, { startMs: state.cursor.usageBilledToMs, endMs: nowMs }).map((part) => {
     return { ...part, shown: { startMs: part.period.startMs, endMs: Math.min(part.period.endMs, nowMs) as InstantMs } }
@@ -41,7 +41,7 @@ function partsIn<C extends string>(state: BillingState<C>, stretch: Period): rea
   return serviceParts(state, stretch).map((part) => ({ ...part, before: billedBefore(state.parts, part) }))
 }
 
-/** A change may have made a part end earlier than when it was billed so far; where it begins does not move. */
+/** A change may have made a part end earlier than when it was billed so far; its begin does not move. */
 function billedBefore<C extends string>(
   parts: readonly BilledPart<C>[],
   { plan, period }: Pick<CountedPart<C>, 'plan' | 'period'>,

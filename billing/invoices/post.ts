@@ -7,8 +7,8 @@ import type { Closing } from './due.ts'
 import type { Settled } from './settle.ts'
 
 /**
- * The document of what was settled. Null when nothing was used and nothing is asked for; without a number (`nothingDue`)
- * when something was used that costs nothing, so that each event is on a line.
+ * The document of the settled lines. Null when nothing was used and nothing is billed; without a number (`nothingDue`) when
+ * something was used that costs nothing, so that each event is on a line.
  */
 export function documentOf<C extends string>(
   { subscription, currency, settings }: BillingState<C>,
@@ -29,7 +29,7 @@ export function documentOf<C extends string>(
   }
 }
 
-/** What the document moves in the ledger: its own transaction, and what the balance of account pays of it. */
+/** The document's entries in the ledger: its own transaction, and the amount that the balance of account pays. */
 export function transactionsOf<C extends string>(
   document: InvoiceDocument<C> | null,
   { lines }: Pick<Settled<C>, 'lines'>,

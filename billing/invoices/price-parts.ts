@@ -18,9 +18,9 @@ import type { ServicePart } from './service-parts.ts'
 import type { PricedLine } from './settle.ts'
 
 /**
- * What the usage of a part comes to as of the cut-off, less what was billed for it: a line for each charge, and for what
- * is missing to minimums. It is priced where the quantity stands, and never by itself: tiers, packages, falling volume
- * prices, maximums and true-ups come out right however late usage is, also below zero.
+ * The cost of a part's usage as of the cut-off, less what was billed for it: a line for each charge, and for true-ups to
+ * minimums. Late usage is priced together with the usage before it, and never alone: tiers, packages, falling volume prices,
+ * maximums and true-ups come out right however late usage arrives, also below zero.
  */
 export function pricePart<C extends string>(
   state: BillingState<C>,
@@ -46,7 +46,7 @@ export function pricePart<C extends string>(
   return items.map(({ item, line }) => ({ line, of: { kind: 'part', part, item } }))
 }
 
-/** `target` is what the item comes to by now, all that was billed of it before included. */
+/** `target` is the item's amount by now, including everything billed before. */
 type PricedItem<C extends string> = { readonly item: ItemKey; readonly target: Money<C>; readonly line: PricedLine<C> }
 
 function priceCharge<C extends string>(
@@ -101,7 +101,7 @@ type Counted = {
   stretchesUpTo(endMs: InstantMs): readonly Period[]
 }
 
-/** Usage never makes a part cost less than zero, and a maximum caps it; with scaled tiers that shrinks with them. */
+/** Usage never makes a part cost less than zero, and a maximum caps it, scaled down when the tiers are. */
 function chargeTarget<C extends string>(currency: Currency<C>, part: ServicePart, charge: Charge, quantityNano: bigint) {
   const { tiers } = part.plan.proration ?? PRORATION_DEFAULT
   const { exact } = ratePart(charge.price, quantityNano, fractionOf(part), tiers)
@@ -111,7 +111,7 @@ function chargeTarget<C extends string>(currency: Currency<C>, part: ServicePart
   return { exact, target: lesser(rounded, maximum) }
 }
 
-/** A segment costs the rise of the part's rounded cost, so that segments add up to the line. */
+/** A segment costs the increase of the part's rounded cost, so that segments add up to the line. */
 function costsOver<C extends string>(
   segments: readonly Period[],
   targetUpTo: (endMs: InstantMs) => Money<C>,

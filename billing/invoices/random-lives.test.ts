@@ -154,7 +154,7 @@ const life: fc.Arbitrary<Life> = fc.record({
 
 const at = (days: number) => Math.round(START_MS + days * DAY_MS) as InstantMs
 
-/** Acts a life out in the order of time; what happens in one instant happens before a run in it. */
+/** Acts a life out in the order of time; events of an instant happen before a run in it. */
 function actOut({ plan: first, actions, cancelDay, cancelWhen, credits }: Life, runs: readonly number[]): BillingStory {
   const story = createBillingStory({
     ...{ currency: 'USD', plans: PLANS, plan: first, startMs: START_MS },
@@ -192,7 +192,7 @@ function actOut({ plan: first, actions, cancelDay, cancelWhen, credits }: Life, 
     while (times[0] !== undefined && times[0] < atMs) story.run(times.shift() as InstantMs)
     act()
   }
-  // Months after the last late window has closed; a run makes 60 documents at most.
+  // Months after the last late window has closed; a run makes at most 60 documents.
   for (const atMs of [...times, at(300), at(301), at(302)]) story.run(atMs)
   return story
 }
@@ -206,7 +206,7 @@ function credit(id: string, cents: number, isPaid: boolean, fromDay: number, day
   }
 }
 
-/** What the lines say of each part, summed over all documents. */
+/** The lines of each part, summed over all documents. */
 function sumsOf(story: BillingStory, startMs: number, endMs: number, kinds: readonly InvoiceLine['kind'][]): readonly [bigint, bigint] {
   const lines = story.documents().flatMap((document) => document.lines)
   const own = lines.filter(({ kind, period }) => kinds.includes(kind) && period.startMs >= startMs && period.startMs < endMs)
@@ -233,7 +233,7 @@ function expectAsRecounted(story: BillingStory, of: Life): void {
   }
 }
 
-/** Invariant 1: at each instant the fees of one plan are asked for once more than they were given back. */
+/** Invariant 1: at each instant the fees of one plan were billed once more than they were given back. */
 function expectBaseTiles(story: BillingStory): void {
   const { subscription } = story.state()
   const fees = story
@@ -298,7 +298,7 @@ describe('whatever a life does', () => {
       }),
       { numRuns: 300 },
     )
-    // Lives are as varied as what they are to show.
+    // The lives are varied enough to show every kind.
     for (const kind of ['opening', 'cycle', 'closing', 'change', 'threshold', 'adjustment', 'creditNote', 'unused', 'trueUp']) {
       expect(kinds).toContain(kind)
     }

@@ -6,10 +6,10 @@ import type { Closing } from './due.ts'
 import type { CountedPart } from './plan-parts.ts'
 import { billedAfter, type SettledLine } from './settle.ts'
 
-/** A line made final, and what it was of. */
+/** A final line, and the item it was for. */
 export type Remembered<C extends string = string> = { readonly of: Draft<C>['of']; readonly line: SettledLine<C> }
 
-/** The fees that may still come back: those for a time that is not closed yet. */
+/** The fees that may still be given back: those for time that is not closed yet. */
 export function feesAfter<C extends string>(
   state: BillingState<C>,
   { usageToMs }: Closing,
@@ -22,7 +22,7 @@ export function feesAfter<C extends string>(
   return [...kept, ...after].filter(({ period }) => period.startMs < period.endMs && period.endMs > usageToMs)
 }
 
-/** The parts that are counted again: those of the period under way, and those whose late window was still open just now. */
+/** The parts that are counted again: those of the current period, and those whose late window was still open just now. */
 export function partsAfter<C extends string>(
   state: BillingState<C>,
   { usageToMs }: Closing,

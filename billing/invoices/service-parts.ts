@@ -6,10 +6,10 @@ import { billingCellAt } from '../../domain/time/calendar.ts'
 import type { Life } from './billing-state.ts'
 import { overlaps } from './own-stretches.ts'
 
-/** A stretch of a cell of the anchor's grid on one plan version: mostly all of it. */
+/** A stretch of a cell of the anchor's grid on one plan version: in most cases the whole cell. */
 export type ServicePart = { readonly plan: PlanVersion; readonly cell: Period; readonly period: Period }
 
-/** The parts that reach into a stretch, whole and in order of time; they tile the time that is served. */
+/** The parts that reach into a stretch, whole and in order of time; they tile the served time. */
 export function serviceParts(life: Life, stretch: Period): readonly ServicePart[] {
   const parts: ServicePart[] = []
   for (const phase of life.subscription.phases) {
@@ -53,7 +53,7 @@ export function planOf({ planVersions }: Life, { plan, planVersion }: Pick<Subsc
   return version
 }
 
-/** Without an interval the one period of the plan is the time that is served on it. */
+/** Without an interval the plan has one period: the time that is served on it. */
 function cellAt(life: Life, phase: SubscriptionPhase, { interval }: PlanVersion, atMs: InstantMs): Period {
   if (interval === 'once') return servedIn(life, phase)
   const anchorMs = anchorAt(life.subscription, phase.startMs)
@@ -66,8 +66,8 @@ function cellAt(life: Life, phase: SubscriptionPhase, { interval }: PlanVersion,
 }
 
 /**
- * Local boundaries are turned into instants once: asking a timezone for its offset takes ten times as long as the rest of
- * a decision's arithmetic. Lives as long as what was read of the subscription, and holds a cell per period of a run.
+ * Local boundaries are turned into instants once, as asking a timezone for its offset takes ten times as long as the rest of a
+ * decision's arithmetic. Lives as long as the loaded subscription, and holds a cell per period of a run.
  */
 const CELLS = new WeakMap<Subscription, Map<string, Period[]>>()
 

@@ -10,8 +10,8 @@ import { applyCoupons } from './apply-coupons.ts'
 import { applyTaxes } from './apply-taxes.ts'
 
 /**
- * From lines to what is due: coupons, credits, taxes, the balance of account, in this order. Each line has whole minor
- * units already; everything below is whole minor units too, so that a reader can add the document up.
+ * From lines to the amount due: coupons, credits, taxes, the balance of account, in this order. Each line has whole minor units
+ * already; every later amount has whole minor units too, so that a reader can add the document up.
  */
 export function settle<C extends string>(priced: readonly PricedLine<C>[], purse: Purse<C>): Settled<C> {
   const coupons = applyCoupons(purse.coupons, priced)
@@ -53,15 +53,15 @@ export function settle<C extends string>(priced: readonly PricedLine<C>[], purse
 
 /** A line with its one rounding done. */
 export type PricedLine<C extends string = string> = LineHead<C> & {
-  /** What was asked before for what this line corrects; null when it is asked for the first time. */
+  /** What was billed before for the item that this line corrects; null for a first-time line. */
   readonly before: Billed<C> | null
-  /** What it costs where in event time: amounts that add up to the line's. */
+  /** Where in event time the costs arise: amounts that add up to the line's. */
   readonly costs: readonly Cost<C>[]
-  /** What comes to nothing is settled too, as its part may be counted again, and stands on no document. */
+  /** A line of 0 is settled too, as its part may be counted again, and stands on no document. */
   readonly isShown: boolean
 }
 
-/** What the customer has, and what lowers the document. */
+/** What the customer has that lowers the document. */
 export type Purse<C extends string = string> = {
   readonly coupons: readonly Coupon<C>[]
   readonly credits: readonly Credit<C>[]
@@ -82,17 +82,17 @@ export type SettledLine<C extends string = string> = PricedLine<C> & {
 
 export type Settled<C extends string = string> = {
   readonly totals: Totals<C>
-  /** Those of the totals, with what the next correction of them needs. */
+  /** The lines of the totals, with what their next correction needs. */
   readonly lines: readonly SettledLine<C>[]
   readonly credits: readonly Credit<C>[]
   /** What the credits paid, by segment of event time. */
   readonly segments: readonly { readonly atMs: number; readonly burned: ReadonlyMap<string, Money<C>> }[]
   readonly couponsUsed: readonly string[]
-  /** What is left to the customer after the document. */
+  /** The customer's balance after the document. */
   readonly balance: Money<C>
 }
 
-/** What was asked for the thing that a line is of, this line added. `invoice` is null when there is no document. */
+/** Everything billed for a line's item, including this line. `invoice` is null when there is no document. */
 export function billedAfter<C extends string>({ before, ...line }: SettledLine<C>, invoice: string | null): Billed<C> {
   return {
     amount: plus(before?.amount ?? zero(), line.amount),
@@ -110,8 +110,8 @@ function onDocument<C extends string>(settled: SettledLine<C>): readonly Invoice
 }
 
 /**
- * A part that is counted again keeps its reductions, by running totals. What gives back a base fee gives back what was
- * asked for it: the share of its discount that falls on what comes back.
+ * A part that is counted again keeps its reductions, by running totals. A line that gives back a base fee gives back what was
+ * billed for it: with the share of its discount that falls on the returned part.
  */
 function discountOf<C extends string>({ kind, amount, before }: PricedLine<C>, fresh: Money<C>): Money<C> {
   if (before === null) return fresh
@@ -121,7 +121,7 @@ function discountOf<C extends string>({ kind, amount, before }: PricedLine<C>, f
   return minus(reducedBy(before.reductions, after), before.discount)
 }
 
-/** The discount lies on the costs by running totals, so that segments add up to what is left of the line. */
+/** The discount is spread over the costs by running totals, so that segments add up to what is left of the line. */
 function payable<C extends string>(line: PricedLine<C> & { readonly discount: Money<C> }): PayableLine<C> {
   const { kind, feature, amount, before, discount } = line
   const burns = before?.burns ?? []

@@ -15,9 +15,9 @@ export type UpcomingInvoice = RatedInvoice & { readonly planVersion: Pick<PlanVe
 
 export type UpcomingInvoices = {
   /**
-   * What the subscription's billing period at an instant comes to so far. The whole period is billed under the plan version
-   * in force then; a period in which the plan changed is not split. What is asked for together is read together, from catalog
-   * and usage store. Refusals: `unknown_subscription`; throws `meter_backfilling`.
+   * The invoice so far of the subscription's billing period at an instant. The whole period is billed under the plan version in
+   * force then; a period in which the plan changed is not split. Invoices asked for together are read together, from catalog and
+   * usage store. Refuses `unknown_subscription`; throws `meter_backfilling`.
    */
   of(tenant: TenantKey, id: SubscriptionId, atMs: InstantMs): Promise<Outcome<UpcomingInvoice>>
 }
@@ -54,7 +54,7 @@ export function createUpcomingInvoices({ invoiceInputs, usageReader, clock }: Up
   }
 }
 
-/** All of one tenant. */
+/** All subscriptions of one tenant. */
 async function readInputs(
   invoiceInputs: InvoiceInputsReader,
   asked: readonly { readonly tenant: TenantKey; readonly id: SubscriptionId }[],

@@ -6,8 +6,8 @@ import { partsDue } from './plan-parts.ts'
 import { countedOf } from './price-parts.ts'
 
 /**
- * All usage that the next decision asks for, before it is made: so that a run reads it for a whole page of subscriptions at
- * once. What is asked does not depend on any answer.
+ * All usage that the next decision needs, before it is made, so that a run reads it for a whole page of subscriptions at once. No
+ * question depends on an answer.
  */
 export function usageQuestions<C extends string>(state: BillingState<C>, nowMs: InstantMs): readonly UsageQuestion[] {
   return partsDue(state, nowMs).flatMap((part) =>

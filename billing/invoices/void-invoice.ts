@@ -5,9 +5,9 @@ import { minus, plus } from '../../domain/billing/money.ts'
 import type { Purse } from './settle.ts'
 
 /**
- * Takes an unpaid document back as if it had never been: every entry of its transactions the other way round, credits and
- * coupons with the uses that it took, the balance with what it paid. It keeps its number. What its credits were booked to
- * end with by it stays ended: that was their time's doing and not the document's.
+ * Takes an unpaid document back as if it had never been made: every entry of its transactions with the opposite sign, credits and
+ * coupons with the uses that it took, the balance with what it paid. It keeps its number. Credits that expired with it stay
+ * expired: their time was over, whatever becomes of the document.
  */
 export function voidInvoice<C extends string>(made: Voidable<C>, purse: Purse<C>): Voided<C> {
   const { document, burns, couponsUsed, transactions } = made
@@ -25,7 +25,7 @@ export function voidInvoice<C extends string>(made: Voidable<C>, purse: Purse<C>
   }
 }
 
-/** A document with what it took; the transactions are its own alone, without expiries and grants. */
+/** A document with what it took; the transactions are its own, without expiries and grants. */
 export type Voidable<C extends string = string> = {
   readonly document: Pick<InvoiceDocument<C>, 'document' | 'total' | 'balanceApplied'>
   readonly burns: readonly Burn<C>[]

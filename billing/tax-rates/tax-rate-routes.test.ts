@@ -57,7 +57,7 @@ async function openApp(scopes: readonly Scope[] = ['admin']) {
   }
 }
 
-/** What is stored how is the store's contract; here is what HTTP makes of it. */
+/** The store's contract covers storage; this covers what HTTP makes of it. */
 function createMemoryTaxRates(): TaxRateStore {
   const rates = new Map<string, TaxRate>()
   return {

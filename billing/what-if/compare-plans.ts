@@ -4,7 +4,7 @@ import type { PlanVersion } from '../../domain/catalog/plan.ts'
 import { NANO } from '../../domain/decimal.ts'
 import { rate } from '../../rating/rate.ts'
 
-/** What the same usage of a period came to under the plan that was billed and would come to under another. */
+/** The cost of the same usage of a period under the billed plan and under another. */
 export function comparePlans<C extends string>(currency: Currency<C>, billed: PricedPlan, wouldBe: PricedPlan, usage: UsageByFeature) {
   invariant(billed.currency === wouldBe.currency, 'plans are compared in one currency')
   const was = costOf(currency, billed, usage)
@@ -14,7 +14,7 @@ export function comparePlans<C extends string>(currency: Currency<C>, billed: Pr
 
 type PricedPlan = Pick<PlanVersion, 'currency' | 'baseFee' | 'charges'>
 
-/** Nano units; a feature that is absent was not used. */
+/** Nano units; an absent feature was not used. */
 type UsageByFeature = ReadonlyMap<string, bigint>
 
 /** The base fee of a whole period and every charge, each rounded once. */

@@ -6,9 +6,9 @@ import { dottedPath, type PropertyPath, textAt } from './property-path.ts'
 import { addQuantities, type Quantity } from './quantity.ts'
 
 /**
- * Why a value counts for nothing; the event itself is kept. `missing`: a property is absent or null. `not_exact`: it has
- * more digits than are kept, and the meter says `onInexact: 'refuse'` or the number had lost some before it came here.
- * `negative`: below zero, without `allowNegative`.
+ * Why a value is not counted; the event itself is kept. `missing`: a property is absent or null. `not_exact`: it has more digits
+ * than are kept, and the meter says `onInexact: 'refuse'` or the number had lost some before it came here. `negative`: below
+ * zero, without `allowNegative`.
  */
 export const UNREADABLE_REASONS = ['missing', 'not_a_number', 'not_exact', 'too_large', 'negative'] as const
 export type Unreadable = (typeof UNREADABLE_REASONS)[number]
@@ -25,15 +25,12 @@ export function isNoted(reading: CompiledReading): reading is NotedQuantity {
   return typeof reading === 'object' && 'quantity' in reading
 }
 
-/**
- * What an event adds to a meter. `value` is in nano units: 1 unit for `count`, 0n for `unique`, which has `text`, the
- * value to tell apart.
- */
+/** What an event adds to a meter. `value` is in nano units: 1 unit for `count`, 0n for `unique`, which has `text`, the value to tell apart. */
 export type MeterReading =
   | { readonly value: bigint; readonly text: string | null; readonly note?: NotedQuantity }
   | { readonly unreadable: Unreadable }
 
-/** A meter made ready for a stream of events: expressions are compiled once, dimension names sorted once. */
+/** A meter prepared for a stream of events: expressions are compiled once, dimension names sorted once. */
 export type CompiledMeter = {
   readonly aggregation: Aggregation
   /** Ascending; `readDimensions` answers in this order. */
@@ -41,7 +38,7 @@ export type CompiledMeter = {
   /** False when an event counts without a look at its data. */
   readonly needsData: boolean
   read(data: object): CompiledReading
-  /** Each of the meter's values by itself, in their order: for saying which of them could not be read. Empty for count and unique. */
+  /** Each of the meter's values by itself, in their order: to say which of them could not be read. Empty for count and unique. */
   readonly valueReaders: readonly ((data: object) => ExpressionValue | Unreadable)[]
   readDimensions(data: object): readonly string[]
   /** One per dimension, in their order. */

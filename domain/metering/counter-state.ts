@@ -3,8 +3,8 @@ import { NANO } from '../decimal.ts'
 import type { InstantMs, Offset } from '../identity.ts'
 
 /**
- * Used quantity of one feature in one period: what to add (an update) and what stands there (a state) have one shape,
- * so that a state is the merge of its updates in any order. Quantities are bigints in nano units.
+ * Used quantity of one feature in one period: an update (what to add) and a state (what stands there) have one shape, so that a
+ * state is the merge of its updates in any order. Quantities are bigints in nano units.
  */
 export type CounterState =
   | { readonly kind: 'add'; readonly amount: bigint }
@@ -39,7 +39,7 @@ export function mergeCounterStates(a: CounterState, b: CounterState): CounterSta
   }
 }
 
-/** What the state stands for, in nano units. An average is rounded once, to the nano unit, half away from zero. */
+/** The used quantity of the state, in nano units. An average is rounded once, to the nano unit, half away from zero. */
 export function usedQuantity(state: CounterState): bigint {
   switch (state.kind) {
     case 'add':
@@ -61,7 +61,7 @@ const SAME_KIND = 'states of one meter are of one kind'
 
 type LatestState = Extract<CounterState, { kind: 'latest' }>
 
-/** By event time, then by place in the log: the same whatever order they come in. */
+/** By event time, then by place in the log: the same in whatever order they come. */
 function isLater(a: LatestState, b: LatestState): boolean {
   if (a.occurredAtMs !== b.occurredAtMs) return a.occurredAtMs > b.occurredAtMs
   if (a.offset !== b.offset) return a.offset > b.offset

@@ -1,4 +1,4 @@
-/** The data of an event as meters read it. What is no JSON object, which ingest lets nobody send, reads as `NO_DATA`. */
+/** The data of an event as meters read it. Anything but a JSON object, which ingest does not accept, reads as `NO_DATA`. */
 export function parsedData(text: string): object {
   try {
     const data: unknown = JSON.parse(text)

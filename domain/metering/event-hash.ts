@@ -1,14 +1,14 @@
 import type { InstantMs } from '../identity.ts'
 import type { UsageEvent } from './usage-event.ts'
 
-/** Half-way state of the hash: what a customer's events share is worked out once and kept. */
+/** Intermediate state of the hash: the part that a customer's events share is computed once and kept. */
 export type HashSeed = { readonly high: number; readonly low: number }
 
 /**
  * 53 bits, as a float holds them exactly, of (tenant, customer, source, id): for `high` MurmurHash3, for `low` MurmurHash2
- * (Appleby, public domain; 32 bits, seed 0) of the UTF-8 of each text, times the factor of its kind, and all of them xored.
- * The ClickHouse engine has both, so the usage store hashes stored events by itself and hands no texts over. Not keyed:
- * whoever makes ids collide on purpose makes us look them up, never miscount.
+ * (Appleby, public domain; 32 bits, seed 0) of the UTF-8 of each text, times the factor of its kind, all combined by xor. The
+ * ClickHouse engine has both functions, so the usage store hashes stored events by itself and hands no texts over. Not keyed: a
+ * sender that makes ids collide on purpose causes look-ups, never a miscount.
  */
 export function eventHash(seed: HashSeed, source: string, id: string): number {
   if (source !== hashedSource) {
@@ -32,8 +32,8 @@ export function hashSeed(tenant: string, customer: string): HashSeed {
 }
 
 /**
- * As many bits of all that is kept of an event, so that two that differ have different ones: of this text, fields apart by
- * `PRINT_SEPARATOR`, and `PRINT_NULL` for one that is not there.
+ * As many bits of everything that is kept of an event, so that different events have different ones: of a text with the fields
+ * separated by `PRINT_SEPARATOR`, and `PRINT_NULL` for a null field.
  */
 export function eventPrint(tenant: string, event: UsageEvent, receivedAtMs: InstantMs): number {
   const { customer, source, id, type, subject, data, attributes, occurredAtMs } = event
@@ -49,13 +49,13 @@ export const PRINT_SEPARATOR = '\n'
 export const PRINT_NULL = '\t'
 
 export const HASH_BITS = 53
-/** Odd, so that nothing is lost. That of the id, which varies most, is 1. */
+/** Odd, so that nothing is lost. The factor of the id, which varies most, is 1. */
 export const HASH_FACTORS = { tenant: 2654435761, customer: 1597334677, source: 2246822507 }
 export const HASH_LOW_MASK = 2 ** (HASH_BITS - 32) - 1
 
 let textHigh = 0
 let textLow = 0
-/** Mostly that of the event before. */
+/** In most cases the source of the event before. */
 let hashedSource: string | null = null
 let sourceHigh = 0
 let sourceLow = 0
@@ -63,11 +63,11 @@ let sourceLow = 0
 /** Leaves both hashes in `textHigh` and `textLow`, as a pair would be an object for every event. */
 function hashText(text: string): void {
   const codes = hashUnits(text)
-  // A text of its bytes, one code each.
+  // The text of its bytes, one code each.
   if (codes > 127) hashUnits(Buffer.from(text, 'utf8').toString('latin1'))
 }
 
-/** Right where every code is a byte. Returns all codes or-ed. */
+/** Correct when every code is a byte. Returns all codes or-ed. */
 function hashUnits(text: string): number {
   const { length } = text
   const whole = length & ~3

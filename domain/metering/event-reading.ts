@@ -7,8 +7,8 @@ import { dimensionOfReport, type ReportedUsage, readUsageReport, USAGE_REPORT_TY
 export type EventReading = { readonly reading: MeterReading; readonly dimensions: Readonly<Record<string, string>> }
 
 /**
- * Reads one accepted event under a meter; null when it is none of the meter's: of another type, or not selected. `data` is its parsed data. Usage that is
- * said outright counts for the meter that it names, whatever event type that one reads.
+ * Reads one accepted event under a meter; null when the event is not the meter's: of another type, or not selected. `data` is its
+ * parsed data. A direct usage report counts for the meter that it names, whatever event type that one reads.
  */
 export function readEvent(meter: Meter, event: { readonly type: string }, data: object): EventReading | null {
   if (event.type === USAGE_REPORT_TYPE) return readReport(meter, readUsageReport(data))

@@ -4,13 +4,13 @@ import { dottedPath, type PropertyPath, textAt, valueAt } from './property-path.
 /** Compared as dimensions are: numbers and booleans as their text, so that 200 equals '200'. */
 export type Comparable = string | number | boolean
 
-/** What one property must be. Absent and null are the same: they exist not, and equal nothing. */
+/** The condition on one property. Absent and null are the same: they do not exist, and equal nothing. */
 export type PropertyCondition = { readonly equals: Comparable } | { readonly in: readonly Comparable[] } | { readonly exists: boolean }
 
 /** Property path to condition; an event is selected when all hold. */
 export type EventSelection = Readonly<Record<string, PropertyCondition>>
 
-/** Made ready for a stream of events. */
+/** Prepares a selection for a stream of events. */
 export function compileSelection(selection: EventSelection): (data: object) => boolean {
   const tests = Object.entries(selection).map(([path, condition]) => testOf(pathOf(path), condition))
   const [only] = tests
@@ -30,7 +30,7 @@ function isThere(value: unknown): boolean {
   return value !== undefined && value !== null
 }
 
-/** One that is no path by today's syntax was written before there was any: every character is part of a name. */
+/** A text that is no path by today's syntax is older than the syntax: every character is part of a name. */
 export function pathOf(text: string): PropertyPath {
   const path = parsePath(text)
   return isSyntaxDefect(path) ? dottedPath(text) : path

@@ -5,17 +5,18 @@ import { type ExactNumber, type NumberDefect, type RoundedQuantity, readNumber, 
 import { type PropertyPath, valueAt } from './property-path.ts'
 import type { Quantity } from './quantity.ts'
 
-/** Why an expression has no value for an event. `missing`: a property that it cannot do without is absent or null. */
+/** Why an expression has no value for an event. `missing`: a property that it needs is absent or null. */
 export type ValueDefect = 'missing' | NumberDefect
 
-/** What an expression comes to: a quantity; one with what was rounded; or why it comes to nothing. */
+/** The result of an expression: a quantity; a rounded quantity; or the reason why there is none. */
 export type ExpressionValue = Quantity | RoundedQuantity | ValueDefect
 
 /**
- * An expression made ready for a stream of events. Everything is worked out exactly and rounded once, to the nano unit.
+ * An expression prepared for a stream of events. Everything is computed exactly and rounded once, to the nano unit.
  *
- * Absent and null are the same: `missing`, which makes all of it missing but for `coalesce`, which goes on to its next
- * argument. What is there and is no number makes all of it that, inside `coalesce` too: a mistake is not the same as nothing.
+ * Absent and null are the same: `missing`, which makes the whole expression missing, except in `coalesce`, which goes on to its
+ * next argument. A value that is present and no number makes the whole expression that defect, inside `coalesce` too: a mistake
+ * is not the same as nothing.
  */
 export function compileExpression(expression: Expression): (data: object) => ExpressionValue {
   if (expression.kind === 'property') return propertyReader(expression.path)
@@ -65,8 +66,8 @@ function quantityOfExact(exact: ExactNumber): ExpressionValue {
 }
 
 /**
- * Works with safe integers at a scale that the constants set, as nearly all events have whole numbers. `MISSING` where a
- * property is absent or null; any other number that is no safe integer: not to be had this way.
+ * Computes with safe integers at a scale that the constants set, as nearly all events have whole numbers. `MISSING` where a
+ * property is absent or null; for any number that is no safe integer this way is not available.
  */
 type Fast = { readonly digits: number; at(data: object): number }
 
@@ -132,7 +133,7 @@ function firstFast(all: readonly ((data: object) => number)[], data: object): nu
   return MISSING
 }
 
-/** All at the scale of the finest: what is missing stays so. */
+/** All at the finest scale; missing stays missing. */
 function aligned(parts: readonly Fast[]): { readonly digits: number; readonly all: readonly ((data: object) => number)[] } {
   const digits = Math.max(...parts.map((part) => part.digits))
   const all = parts.map(({ digits: own, at }) => {
@@ -185,7 +186,7 @@ function combined(
   return (data) => {
     const leftValue = leftAt(data)
     const rightValue = rightAt(data)
-    // What is there and cannot be read is said before what is not there.
+    // A present value that cannot be read is reported before a missing one.
     if (typeof leftValue === 'string') return leftValue === 'missing' && typeof rightValue === 'string' ? rightValue : leftValue
     return typeof rightValue === 'string' ? rightValue : combine(leftValue, rightValue)
   }

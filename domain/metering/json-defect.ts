@@ -3,8 +3,9 @@ import { type Refusal, refuse } from '../refusal.ts'
 export const JSON_DEPTH_MAX = 32
 
 /**
- * What makes a parsed JSON value unfit to be kept, and where: `data.usage.tokens[2]`. Undefined when all of it can be kept exactly. Strings are not looked at here but in the JSON text (`holdsLoneSurrogate`),
- * where one native search does for all of them.
+ * The defect that makes a parsed JSON value unfit to be kept, and its path: `data.usage.tokens[2]`. Undefined when all of it can
+ * be kept exactly. Strings are not checked here but in the JSON text (`holdsLoneSurrogate`), where one native search does for all
+ * of them.
  */
 export function findJsonDefect(value: unknown, path: string, depth = 0): Refusal | undefined {
   if (typeof value === 'number') {
@@ -38,7 +39,7 @@ export function holdsLoneSurrogate(json: string): boolean {
   return json.includes('\\ud') && LONE_SURROGATE.test(json)
 }
 
-/** Most values are: they cost no path and no call. */
+/** Most values are plain: they cost no path and no call. */
 function isPlain(value: unknown): boolean {
   return typeof value === 'string' || (typeof value === 'number' && Math.abs(value) <= Number.MAX_SAFE_INTEGER)
 }

@@ -82,7 +82,7 @@ test('Names in paths and texts may have a minus in them; only coalesce is called
 
 type Fraction = { n: bigint; d: bigint }
 type Value = Fraction | 'missing' | 'not_a_number'
-/** An expression as text, beside what it means: worked out with fractions, without the parser or the evaluator. */
+/** An expression as text, beside its meaning: computed with fractions, without the parser or the evaluator. */
 type Case = { text: string; value: (data: Readonly<Record<string, unknown>>) => Value }
 
 const names = ['a', 'b', 'c', 'd'] as const

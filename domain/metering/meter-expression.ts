@@ -1,7 +1,7 @@
 import { type ExactNumber, readNumber } from './number-text.ts'
 import type { PropertyPath } from './property-path.ts'
 
-/** What a meter reads from an event: properties of its data, decimal constants, and what they are worked out to. */
+/** What a meter reads from an event: properties of its data, decimal constants, and the arithmetic on them. */
 export type Expression =
   | { readonly kind: 'constant'; readonly value: ExactNumber }
   | { readonly kind: 'property'; readonly path: PropertyPath }
@@ -17,7 +17,7 @@ export type SyntaxDefect = { readonly column: number; readonly problem: string }
 
 export const EXPRESSION_CHARS_MAX = 1_000
 export const EXPRESSION_DEPTH_MAX = 20
-/** Properties and constants multiplied with each other, so that the digits of a product are bounded. */
+/** The most properties and constants multiplied with each other, so that the digits of a product are bounded. */
 export const FACTORS_MAX = 4
 
 /**
@@ -35,7 +35,7 @@ export function parseExpression(text: string): Expression | SyntaxDefect {
   return { column: 1, problem: 'names no property, and would be the same for every event' }
 }
 
-/** One path, or `coalesce` of several: for what is compared or told apart as text. Names may have a minus in them. */
+/** One path, or `coalesce` of several: for values that are compared or told apart as text. Names may have a minus in them. */
 export function parseTextExpression(text: string): readonly PropertyPath[] | SyntaxDefect {
   return parsed(text, true, (parser) => parser.paths())
 }

@@ -7,7 +7,7 @@ import type { DimensionFilter } from './dimension-filter.ts'
 import type { Aggregation, MeterDefinition } from './meter.ts'
 import { toNano } from './quantity.ts'
 
-/** Reads one event under a meter. `data` is the event's parsed data object. Null when the meter's `where` lets it not pass. */
+/** Reads one event under a meter. `data` is the event's parsed data object. Null when the meter's `where` does not select it. */
 export function readMeterValue(meter: MeterDefinition, data: object): MeterReading | null {
   const reading = compiledMeter(meter).read(data)
   if (reading === 'not_selected') return null
@@ -32,7 +32,7 @@ export function matchesFilter(filter: DimensionFilter, dimensions: Readonly<Reco
   return true
 }
 
-/** What a window, a chunk of one, or any sum of windows holds; the fields have the meaning of `WindowRow`'s. */
+/** Content of a window, a chunk of one, or any sum of windows; the fields have the meaning of `WindowRow`'s. */
 export type Aggregate = {
   readonly events: number
   readonly sum: bigint
@@ -43,7 +43,7 @@ export type Aggregate = {
 }
 export type LatestValue = { readonly value: bigint; readonly occurredAtMs: InstantMs; readonly offset: Offset; readonly index: number }
 
-/** When and where in the log an event stands: decides which of two values is the latest. */
+/** Event time and place in the log: decide which of two values is the latest. */
 export type EventMoment = { readonly occurredAtMs: InstantMs; readonly offset: Offset; readonly index: number }
 
 export const emptyAggregate: Aggregate = { events: 0, sum: 0n, min: null, max: null, latest: null, unique: [] }
@@ -55,8 +55,8 @@ export function addToAggregate(aggregate: Aggregate, aggregation: Aggregation, r
 }
 
 /**
- * Of each aggregation only what answers it, so that rows are slim: sums for sum, count and avg, and `value` is the sum,
- * the least, the greatest or the latest.
+ * Fills only the fields that answer the aggregation, so that rows are slim: sums for sum, count and avg; `value` is the sum, the
+ * least, the greatest or the latest.
  */
 export function aggregateOf(
   aggregation: Aggregation,
@@ -99,8 +99,8 @@ export function isLater(a: EventMoment, b: EventMoment): boolean {
 }
 
 /**
- * The answer of a meter in nano units, from a merged row of windows or an aggregate. Null where nothing was counted and
- * nothing is no number (min, max, avg, latest); sums and counts are then 0. An average is rounded half up to 9 digits.
+ * The answer of a meter in nano units, from a merged row of windows or an aggregate. Null where nothing was counted and there is
+ * no number for nothing (min, max, avg, latest); sums and counts are then 0. An average is rounded half up to 9 digits.
  */
 export function aggregateValue(
   aggregation: Aggregation,
@@ -125,7 +125,7 @@ export function aggregateValue(
   }
 }
 
-/** What a counter keeps of an aggregate; null when nothing was counted. */
+/** The counter state of an aggregate; null when nothing was counted. */
 export function counterStateOf(aggregation: Aggregation, aggregate: Aggregate): CounterState | null {
   if (aggregate.events === 0) return null
   switch (aggregation) {

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { FRACTION_DIGITS_READ_MAX, readNumber, roundToNano } from './number-text.ts'
 
-/** A JSON number in any of its notations, beside the fraction that it stands for. */
+/** A JSON number in any of its notations, beside the fraction that it denotes. */
 const numberText = fc
   .record({
     isNegative: fc.boolean(),
@@ -30,7 +30,7 @@ test('A number in any notation is read as the schoolbook reads it: digit by digi
       expect(read.scaled * denominator).toBe(numerator * 10n ** BigInt(read.digits))
       const rounded = roundToNano(read)
       if (typeof rounded === 'string') return
-      // Nearest, and of two that are as near the one further from zero.
+      // The nearest, and of two equally near ones the one further from zero.
       const doubleDistance = 2n * (rounded.nano * denominator - numerator * 10n ** 9n)
       const magnitude = doubleDistance < 0n ? -doubleDistance : doubleDistance
       expect(magnitude <= denominator).toBe(true)

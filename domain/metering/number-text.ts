@@ -3,16 +3,16 @@ import { powerOfTen, QUANTITY_FRACTION_DIGITS_MAX, QUANTITY_INTEGER_DIGITS_MAX }
 /** An exact decimal: `scaled` is its value times 10^`digits`. */
 export type ExactNumber = { readonly scaled: bigint; readonly digits: number }
 
-/** Why something that is there cannot be read as a quantity. */
+/** Why a value that is present cannot be read as a quantity. */
 export type NumberDefect = 'not_a_number' | 'not_exact' | 'too_large'
 
-/** More fractional digits than any double has. What lies beyond still decides whether and which way the value is rounded. */
+/** More fractional digits than any double has. Digits beyond still decide whether and which way the value is rounded. */
 export const FRACTION_DIGITS_READ_MAX = 340
 
 /**
- * A JSON number, or text that is one (RFC 8259, exponents too; leading zeros are let pass), as an exact decimal. A number
- * stands for its shortest decimal. An integer beyond 2^53-1 is `not_exact`: it lost digits before it came here, and
- * text would have kept them. `too_large` from 10^20 on. Time and memory are linear in the text.
+ * A JSON number, or text of one (RFC 8259, with exponents; leading zeros are allowed), as an exact decimal. A number stands for
+ * its shortest decimal. An integer beyond 2^53-1 is `not_exact`: it lost digits before it came here, which text would have kept.
+ * `too_large` from 10^20 on. Time and memory are linear in the text.
  */
 export function readNumber(input: number | string): ExactNumber | NumberDefect {
   if (typeof input === 'number') {
@@ -28,7 +28,7 @@ export function readNumber(input: number | string): ExactNumber | NumberDefect {
   const zeros = leadingZeros(written)
   if (zeros === written.length) return ZERO
   const significant = written.slice(zeros)
-  /** Of the significant digits so many stand before the point; negative when zeros follow it. */
+  /** How many of the significant digits stand before the point; negative when zeros follow it. */
   const point = integer.length - zeros + Number(exponent)
   if (point > QUANTITY_INTEGER_DIGITS_MAX) return 'too_large'
   const magnitude = decimalOf(significant, point)
@@ -63,7 +63,7 @@ function leadingZeros(digits: string): number {
   return zeros
 }
 
-/** Digits that were cut off and not all zero leave a last digit that is none, so that they still count in a rounding. */
+/** Digits that were cut off and are not all zero leave a last digit that is none, so that they still count in a rounding. */
 function decimalOf(significant: string, point: number): ExactNumber {
   const digits = significant.length - point
   if (digits <= 0) return { scaled: BigInt(significant) * powerOfTen(-digits), digits: 0 }

@@ -19,7 +19,7 @@ describe('partitionOf', () => {
     expect(murmur3Of(bytesOf(text))).toBe(hash)
   })
 
-  // A change of any of these loses the order of every customer in every existing log.
+  // A change of any of these would lose the order of every customer in every existing log.
   test.each([
     { tenant: 'default', customer: 'cust-1', of8: 6, of64: 62 },
     { tenant: 'default', customer: 'cust-2', of8: 3, of64: 27 },

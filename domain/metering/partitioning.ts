@@ -5,8 +5,8 @@ const C1 = 0xcc9e2d51
 const C2 = 0x1b873593
 
 /**
- * The partition that holds everything of one customer: murmur3-32 (seed 0) of the UTF-8 of tenant, NUL, customer,
- * modulo the number of partitions. It may never change: the log of every installation is laid out by it.
+ * The partition that holds all events of one customer: murmur3-32 (seed 0) of the UTF-8 of tenant, NUL, customer, modulo the
+ * number of partitions. It may never change: the log of every installation is laid out by it.
  */
 export function partitionOf(tenant: TenantKey, customer: CustomerKey, partitions: number): Partition {
   return partitionOfHash(customerHash(tenant, customer), partitions)
@@ -36,7 +36,7 @@ export function murmur3Of(bytes: Uint8Array): number {
   return finished(hash, word, bytes.length)
 }
 
-/** The same without making the bytes, as nearly all keys are ASCII; undefined when these are not. */
+/** The same without encoding, as nearly all keys are ASCII; undefined when these are not. */
 function hashOfAscii(tenant: string, customer: string): number | undefined {
   const tenantLength = tenant.length
   const length = tenantLength + 1 + customer.length
@@ -64,7 +64,7 @@ function scrambled(word: number): number {
   return Math.imul((product << 15) | (product >>> 17), C2)
 }
 
-/** `tail` holds the bytes after the last whole word; with none it is 0, which scrambles to 0. */
+/** `tail` holds the bytes after the last whole word; without any it is 0, which scrambles to 0. */
 function finished(hash: number, tail: number, byteLength: number): number {
   let result = hash ^ scrambled(tail) ^ byteLength
   result = Math.imul(result ^ (result >>> 16), 0x85ebca6b)

@@ -1,6 +1,6 @@
 import { NANO } from '../decimal.ts'
 
-/** Whole units as a safe integer, which most events have and which adds fast; anything else in nano units. */
+/** Whole units as a safe integer, which most events have and which adds fast; any other quantity in nano units. */
 export type Quantity = number | bigint
 
 /** Nano units of a quantity. */

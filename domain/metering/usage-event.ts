@@ -6,7 +6,7 @@ export type UsageEvent = {
   readonly source: string
   readonly type: string
   readonly customer: CustomerKey
-  /** The subject as sent when it is not the customer's own key, else null. */
+  /** The subject as sent when it is not the customer's own key, otherwise null. */
   readonly subject: string | null
   /** Event time, to the millisecond: decides window and period. */
   readonly occurredAtMs: InstantMs
@@ -16,13 +16,13 @@ export type UsageEvent = {
   readonly attributes: string | null
 }
 
-/** What one log record holds: events of one tenant and one partition that arrived together. */
+/** Value of one log record: events of one tenant and one partition that arrived together. */
 export type UsageEventBatch = {
   readonly tenant: TenantKey
   readonly events: readonly UsageEvent[]
 }
 
-/** Also of a meter's event type: one that is longer would never count. */
+/** Also the bound on a meter's event type, as one with a longer type would never count. */
 export const EVENT_TYPE_CHARS_MAX = 128
 export const EVENT_AGE_MAX_MS = 35 * 86_400_000
 export const EVENT_LEAD_MAX_MS = 3_600_000

@@ -8,9 +8,9 @@ import type { ResetSchedule } from './reset-schedule.ts'
 import { type TimeZone, timeZone } from './time-zone.ts'
 
 /**
- * The period of the schedule that holds the instant. Periods tile time: half-open, each begins where the last one ended.
- * The first is clipped to begin at `fromMs`. An instant before that lies in a period that ends at `fromMs` at the latest,
- * so an event from before the entitlement never counts into its first period.
+ * The period of the schedule that holds the instant. Periods tile time: half-open, each begins where the last one ended. The
+ * first is clipped to begin at `fromMs`. An instant before that lies in a period that ends at `fromMs` at the latest, so an event
+ * from before the entitlement never counts into its first period.
  */
 export function periodAt(schedule: ResetSchedule, atMs: InstantMs): Period {
   return clippedPeriod(gridOf(schedule), schedule.fromMs, atMs)
@@ -41,8 +41,8 @@ export function createPeriodCursor(schedule: ResetSchedule): PeriodCursor {
 }
 
 /**
- * The billing period of a subscription that holds the instant: its cell, clipped at the subscription's start and end.
- * Instants before the start or from the end on answer the first or last period. `timezone` is an IANA name.
+ * The billing period of a subscription that holds the instant: its cell, clipped at the subscription's start and end. Instants
+ * outside of the subscription give the first or last period. `timezone` is an IANA name.
  */
 export function billingPeriodAt(
   interval: PlanInterval,
@@ -61,8 +61,8 @@ export function billingPeriodAt(
 }
 
 /**
- * The whole period of the anchor's grid that holds the instant. The grid is drawn backwards from the anchor too, so a
- * subscription that starts before its anchor has whole periods up to it and one that is cut at its start.
+ * The whole period of the anchor's grid that holds the instant. The grid extends backwards from the anchor too, so a subscription
+ * that starts before its anchor has whole periods up to it and a clipped one at its start.
  */
 export function billingCellAt(interval: Exclude<PlanInterval, 'once'>, anchorMs: InstantMs, atMs: InstantMs, timezone = 'UTC'): Period {
   const fromMs = START_OF_TIME_MS
@@ -176,7 +176,7 @@ function days(stepDays: number, schedule: ResetSchedule, zone: TimeZone, calenda
   )
 }
 
-/** Always counted from the origin, never from the last boundary: a clamped 28 Feb goes back to 31 Mar. */
+/** Always counted from the origin, never from the last boundary, so that a clamped 28 Feb goes back to 31 Mar. */
 function months(stepMonths: number, schedule: ResetSchedule, zone: TimeZone): Grid {
   const isAnchored = schedule.anchor === 'subscription'
   const originMs = isAnchored ? localMs(zone, schedule.anchorMs) : 0
