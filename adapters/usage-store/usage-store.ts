@@ -176,6 +176,8 @@ export type EventQuery = {
   readonly toMs?: InstantMs
   readonly id?: string
   readonly limit: number
+  /** Of their content (`contentBytes`): the event that reaches it is the last of the answer, so that there is always one. */
+  readonly bytesMax: number
   /** Only events that sort after this one in newest-first order. */
   readonly after?: { readonly occurredAtMs: InstantMs } & EventPosition
 }
@@ -253,8 +255,9 @@ export type UsageStore = {
     readonly fromOffset: Offset
     readonly toOffset: Offset
   }): AsyncIterable<Float64Array>
-  /** Newest first by event time, then position; rewrites hidden. */
+  /** Newest first by event time, then position; rewrites hidden. Throws the refusals `read_too_slow` and `read_too_large`. */
   events(query: EventQuery): Promise<readonly StoredEvent[]>
+  /** Throws the refusals `too_many_rows`, `read_too_slow` and `read_too_large`. */
   usage(query: UsageQuery): Promise<readonly UsageRow[]>
   /** By customer, period and group; a customer without usage has no row. Null when there are more than `rowsMax`. */
   usageOfCustomers(query: CustomerUsageQuery): Promise<readonly CustomerUsageRow[] | null>

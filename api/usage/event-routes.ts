@@ -4,6 +4,7 @@ import type { EventPosition, EventQuery, StoredEvent, UsageStore } from '../../a
 import { formatQuantity } from '../../domain/decimal.ts'
 import type { CustomerKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
 import { UNREADABLE_REASONS, type Unreadable } from '../../domain/metering/compiled-meter.ts'
+import { contentBytes } from '../../domain/metering/content-bytes.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
 import { readMeterValue } from '../../domain/metering/metering.ts'
 import { type Outcome, orThrow, RefusalError, refuse } from '../../domain/refusal.ts'
@@ -19,6 +20,7 @@ import {
 } from '../../schemas/http/common.ts'
 import { BoundSchema } from '../../schemas/http/instants.ts'
 import { parseTimeRange } from './time-range.ts'
+import { USAGE_BOUNDS } from './usage-bounds.ts'
 
 export type EventRoutesDeps = {
   readonly meters: Pick<MeterStore, 'ofTenant'>
@@ -28,7 +30,7 @@ export type EventRoutesDeps = {
 /** Accepted events as they were sent, each with the meters of its type that could not count it. */
 export function eventRoutes({ meters: store, usageStore }: EventRoutesDeps): (app: HttpApp) => Promise<void> {
   return async (app) => {
-    app.get('/v1/events', { config: { scope: 'read' }, schema: LIST_SCHEMA }, async (request) => {
+    app.get('/v1/events', { config: { scope: 'read', isHeavyRead: true }, schema: LIST_SCHEMA }, async (request) => {
       const { tenant } = request.principal
       const { limit = LIMIT_DEFAULT, cursor } = request.query
       const after = cursor === undefined ? undefined : orThrow(parseCursor(cursor))
@@ -36,21 +38,23 @@ export function eventRoutes({ meters: store, usageStore }: EventRoutesDeps): (ap
       const events = await usageStore.events({
         ...filterOf(tenant, request.query),
         limit: limit + 1,
+        bytesMax,
         ...(after === undefined ? {} : { after }),
       })
       const page = events.slice(0, limit)
+      const isMore = events.length > limit || contentBytes(events) >= bytesMax
       const last = page.at(-1)
       const meters = await metersByType(store, tenant)
       return {
         data: page.map((event) => eventJson(event, meters)),
-        nextCursor: events.length > limit && last !== undefined ? cursorOf(last) : null,
+        nextCursor: isMore && last !== undefined ? cursorOf(last) : null,
       }
     })
-    app.get('/v1/events/:id', { config: { scope: 'read' }, schema: GET_SCHEMA }, async (request) => {
+    app.get('/v1/events/:id', { config: { scope: 'read', isHeavyRead: true }, schema: GET_SCHEMA }, async (request) => {
       const { tenant } = request.principal
       const { id } = request.params
       const { customer } = request.query
-      const events = await usageStore.events({ tenant, customer: customer as CustomerKey, id, limit: EVENTS_OF_ONE_ID_MAX })
+      const events = await usageStore.events({ tenant, customer: customer as CustomerKey, id, limit: EVENTS_OF_ONE_ID_MAX, bytesMax })
       const source = request.query.source
       const event = events.find((found) => source === undefined || found.source === source)
       if (event === undefined) throw new RefusalError(refuse('unknown_event', { customer, event: id }))
@@ -60,6 +64,7 @@ export function eventRoutes({ meters: store, usageStore }: EventRoutesDeps): (ap
 }
 
 const LIMIT_DEFAULT = 100
+const bytesMax = USAGE_BOUNDS.eventPage.most
 /** An id is unique within a source; repeats after the dedupe horizon and other sources can make several events of one id. */
 const EVENTS_OF_ONE_ID_MAX = 100
 
@@ -89,6 +94,7 @@ const EventSchema = Type.Object({
 const LIST_SCHEMA = {
   tags: ['events'],
   summary: 'Accepted events, newest first by event time',
+  description: `A page ends at \`limit\` events, or earlier with the event whose content fills ${bytesMax / 2 ** 20} MiB; \`nextCursor\` goes on behind it.`,
   operationId: 'listEvents',
   querystring: Type.Object({
     customer: Type.Optional(KeySchema),
@@ -114,7 +120,7 @@ const GET_SCHEMA = {
 
 type EventFilter = { readonly customer?: string; readonly type?: string; readonly from?: string; readonly to?: string }
 
-function filterOf(tenant: TenantKey, { customer, type, ...range }: EventFilter): Omit<EventQuery, 'limit'> {
+function filterOf(tenant: TenantKey, { customer, type, ...range }: EventFilter): Omit<EventQuery, 'limit' | 'bytesMax'> {
   const { fromMs, toMs } = orThrow(parseTimeRange(range, timeZone('UTC'), { fromMs: undefined, toMs: undefined }))
   return {
     tenant,

@@ -21,7 +21,7 @@ export type UncountedRoutesDeps = {
 /** `GET /v1/events/uncounted`: what was kept and counted for nothing. */
 export function uncountedRoutes({ meters, usageStore, clock }: UncountedRoutesDeps): (app: HttpApp) => Promise<void> {
   return async (app) => {
-    app.get('/v1/events/uncounted', { config: { scope: 'read' }, schema: SCHEMA }, async (request) => {
+    app.get('/v1/events/uncounted', { config: { scope: 'read', isHeavyRead: true }, schema: SCHEMA }, async (request) => {
       const { tenant } = request.principal
       const { customer, to } = request.query
       const utc = timeZone('UTC')

@@ -14,6 +14,7 @@ import { BoundSchema, instantJson } from '../../schemas/http/instants.ts'
 import type { CalendarUsageRequest } from '../../usage/calendar-usage.ts'
 import type { UsageReader } from '../../usage/usage-reader.ts'
 import { parseTimeRange, type TimeRange } from './time-range.ts'
+import { USAGE_BOUNDS } from './usage-bounds.ts'
 
 export type UsageRoutesDeps = {
   readonly meters: Pick<MeterStore, 'get'>
@@ -23,15 +24,14 @@ export type UsageRoutesDeps = {
   readonly clock: Clock
 }
 
-/** Rows in one answer: a month of one customer's minutes fits. */
-const USAGE_ROWS_MAX = 50_000
-const CUSTOMERS_MAX = 1_000
-const FILTER_VALUES_MAX = 100
+const USAGE_ROWS_MAX = USAGE_BOUNDS.usageRows.most
+const CUSTOMERS_MAX = USAGE_BOUNDS.usageCustomers.most
+const FILTER_VALUES_MAX = USAGE_BOUNDS.filterValues.most
 
 /** What a meter counted, by window, customer and dimension. */
 export function usageRoutes({ meters, usageReader, asOf, clock }: UsageRoutesDeps): (app: HttpApp) => Promise<void> {
   return async (app) => {
-    app.get('/v1/meters/:key/usage', { config: { scope: 'read' }, schema: USAGE_SCHEMA }, async (request) => {
+    app.get('/v1/meters/:key/usage', { config: { scope: 'read', isHeavyRead: true }, schema: USAGE_SCHEMA }, async (request) => {
       const { tenant } = request.principal
       const key = request.params.key as MeterKey
       const meter = await meters.get(tenant, key)

@@ -14,6 +14,7 @@ import { serializeAnswers } from './answer-serialization.ts'
 import { sendAnswersTogether } from './answers-together.ts'
 import { authenticateRequests, type FindPrincipal, OPERATORS } from './authentication.ts'
 import { refuseDeepBodies } from './body-depth.ts'
+import { takeTurnsAtHeavyReads } from './heavy-reads.ts'
 import { honourIdempotencyKeys } from './idempotency.ts'
 import { createKnownPaths, type KnownPaths } from './known-paths.ts'
 import { type DocsReaders, describeApi } from './openapi.ts'
@@ -78,6 +79,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   measureRequests(app, log, registry)
   sendAnswersTogether(app)
   authenticateRequests(app, options.findPrincipal, options.operatorSockets ?? new WeakSet())
+  takeTurnsAtHeavyReads(app)
   honourIdempotencyKeys(app, options.idempotency, options.clock, log)
   answerErrors(app, log, paths)
   describeApi(app, options.version ?? '0.0.0', options.docsReaders ?? 'everybody')

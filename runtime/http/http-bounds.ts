@@ -1,4 +1,4 @@
-import type { Bounds } from '../../schemas/http/bound.ts'
+import type { Bounds } from '../../domain/bound.ts'
 
 /** What is bounded before a route sees a request. */
 export const HTTP_BOUNDS = {
@@ -31,5 +31,14 @@ export const HTTP_BOUNDS = {
     unit: 'addresses of some 100 bytes',
     per: 'process',
     code: null,
+  },
+  heavyReads: { what: 'reads of events and usage at once', most: 4, unit: 'reads', per: 'process', code: null },
+  heavyReadsOfTenant: { what: 'of them; one more waits for its turn', most: 2, unit: 'reads', per: 'tenant', code: null },
+  heavyReadsWaiting: {
+    what: 'reads of events and usage that wait for their turn',
+    most: 256,
+    unit: 'requests',
+    per: 'tenant',
+    code: 'too_many_reads_waiting',
   },
 } as const satisfies Bounds

@@ -35,8 +35,10 @@ export function describeApi(app: HttpApp, version: string, readers: DocsReaders)
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'A key of a tenant' } } },
     },
     transform: ({ schema, url, route }) => {
+      const busy =
+        route.config?.isHeavyRead === true ? { 429: 'More reads of this tenant wait than may', 503: 'Cannot be read at the moment' } : {}
       const scopes = route.config?.isKeyOptional === true ? [] : [route.config?.scope ?? []].flat()
-      return { schema: described(schema as RouteSchema | undefined, scopes) as never, url }
+      return { schema: described(schema as RouteSchema | undefined, scopes, busy) as never, url }
     },
   })
   const config = readers === 'operators' ? OPERATORS : {}
@@ -65,10 +67,10 @@ export function describeApi(app: HttpApp, version: string, readers: DocsReaders)
   })
 }
 
-function described(schema: RouteSchema | undefined, scopes: readonly Scope[]): RouteSchema {
+function described(schema: RouteSchema | undefined, scopes: readonly Scope[], busy: Readonly<Record<string, string>>): RouteSchema {
   if (schema?.hide === true) return schema
   const isOpen = scopes.length === 0
-  const problems = isOpen ? {} : { 401: 'No key, or no such key', 403: `The key has not the scope ${scopes.join(' or ')}` }
+  const problems = isOpen ? {} : { ...busy, 401: 'No key, or no such key', 403: `The key has not the scope ${scopes.join(' or ')}` }
   const response: Record<string, unknown> = { ...schema?.response }
   for (const [status, description] of Object.entries(problems)) response[status] ??= { description }
   for (const [status, answer] of Object.entries(response)) {

@@ -11,6 +11,8 @@ declare module 'fastify' {
     isOperators?: boolean
     /** Answers without a key too, and then says less. */
     isKeyOptional?: boolean
+    /** True for a route that reads the usage store: it takes turns by tenant. */
+    isHeavyRead?: boolean
     /** True for a POST that creates something: it honours `Idempotency-Key`. */
     isIdempotent?: boolean
   }

@@ -8,15 +8,16 @@ import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openChdbUsageStore } from '../../adapters/usage-store/engine/chdb-usage-store.ts'
+import { READ_BOUNDS_DEFAULT, type ReadBounds } from '../../adapters/usage-store/read-bounds.ts'
 import type { StoredEvent, UsageStore } from '../../adapters/usage-store/usage-store.ts'
 import { systemClock } from '../../runtime/system-clock.ts'
 import { reportImplementation } from '../support/implementations.ts'
 import { describeUsageStore } from './usage-store.ts'
-import { flushOf, instant, meter, partition, storedEvent, tenant } from './usage-store-builders.ts'
+import { customer, flushOf, instant, meter, partition, storedEvent, tenant, windowRow } from './usage-store-builders.ts'
 
 const newDirectory = () => mkdtemp(join(tmpdir(), 'tollgate-usage-store-'))
-const openStore = (path: string, chunkRecords = 1000) =>
-  openChdbUsageStore({ clock: systemClock, path, chunkRecords, log: pino({ level: 'silent' }), registry: new Registry() })
+const openStore = (path: string, chunkRecords = 1000, readBounds: ReadBounds = READ_BOUNDS_DEFAULT) =>
+  openChdbUsageStore({ clock: systemClock, path, chunkRecords, readBounds, log: pino({ level: 'silent' }), registry: new Registry() })
 
 describeUsageStore('chdb', async () => {
   const path = await newDirectory()
@@ -124,7 +125,7 @@ describe('the usage store on chdb', () => {
     await expect(store.activations()).rejects.toMatchObject({ code: 'usage_store_rejected' })
     await store.migrate()
     expect(await store.activations()).toEqual([])
-    expect(await store.events({ tenant: tenant('default'), limit: 10 })).toEqual([storedEvent()])
+    expect(await store.events({ tenant: tenant('default'), limit: 10, bytesMax: 1e9 })).toEqual([storedEvent()])
   })
 
   test('a store made by a newer version is refused', async () => {
@@ -133,6 +134,21 @@ describe('the usage store on chdb', () => {
     await tamper(["INSERT INTO schema_migrations (name) VALUES ('9999_future.sql')"])
     store = await openStore(path)
     await expect(store.migrate()).rejects.toMatchObject({ code: 'usage_store_rejected', message: expect.stringContaining('9999_future') })
+  })
+
+  test.each([
+    { bound: { timeMs: 1 }, code: 'read_too_slow' },
+    { bound: { memoryBytes: 2_000_000 }, code: 'read_too_large' },
+    { bound: { resultBytes: 100_000 }, code: 'read_too_large' },
+  ])('a read that reaches its bound ($bound) is refused with $code, and the next one is answered', async ({ bound, code }) => {
+    store = await openStore(path, 1000, { ...READ_BOUNDS_DEFAULT, ...bound })
+    await store.migrate()
+    const windows = Array.from({ length: 60_000 }, (_, n) => windowRow({ customer: customer(`customer-${n}`) }))
+    await store.write(flushOf({ windows, events: [storedEvent()] }))
+    const all = { tenant: tenant('default'), meter: meter('tokens'), revision: 1, fromMs: instant(0), toMs: instant(2_000_000_040_000) }
+    const usage = store.usage({ ...all, groupBy: ['customer'], filter: {}, rowsMax: 100_000 })
+    await expect(usage).rejects.toMatchObject({ refusal: { code } })
+    if (!('timeMs' in bound)) expect(await store.events({ tenant: tenant('default'), limit: 10, bytesMax: 1e9 })).toHaveLength(1)
   })
 
   test('a write given up under way still stops cleanly and can be made again', async () => {

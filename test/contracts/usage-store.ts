@@ -140,7 +140,7 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
         const flush = flushOf({ events, windows, positions: [{ partition: partition(901), next: offset(1) }] })
         for (let time = 0; time < 3; time++) await store.write(flush)
         expect(await scanned({ tenant: of })).toEqual(events)
-        expect(await store.events({ tenant: of, limit: 10 })).toHaveLength(3)
+        expect(await store.events({ tenant: of, limit: 10, bytesMax: 1e9 })).toHaveLength(3)
         expect(await windowsOf(of)).toEqual(windows)
         expect(await usageOf({ tenant: of })).toMatchObject([{ events: 3, sum: 3n }])
       })
@@ -287,7 +287,9 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
         const found = await store.findEvents(events, instant(0))
         for (const event of events) {
           expect(found.get(event)?.index).toBe(event.index)
-          expect(await store.events({ tenant: of, customer: event.customer, type: event.type, id: event.id, limit: 2 })).toEqual([event])
+          expect(
+            await store.events({ tenant: of, customer: event.customer, type: event.type, id: event.id, limit: 2, bytesMax: 1e9 }),
+          ).toEqual([event])
         }
         for (const [at, text] of ODD_TEXTS.entries()) {
           const dimension = `d${text}`
@@ -795,12 +797,34 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
         await store.write(flushOf({ events }))
         await store.write(flushOf({ events: events.slice(10) }))
         const ids: string[] = []
-        let page = await store.events({ tenant: of, limit: 4 })
+        let page = await store.events({ tenant: of, limit: 4, bytesMax: 1e9 })
         for (let last = page.at(-1); last !== undefined; last = page.at(-1)) {
           ids.push(...page.map(({ id }) => id))
-          page = await store.events({ tenant: of, limit: 4, after: last })
+          page = await store.events({ tenant: of, limit: 4, bytesMax: 1e9, after: last })
         }
         expect(ids).toEqual(events.map(({ id }) => id).toReversed())
+      })
+
+      test('a page ends with the event that fills it, and the next one goes on behind it, over rewrites too', async () => {
+        const of = newTenant()
+        const events = Array.from({ length: 12 }, (_, n) =>
+          storedEvent({
+            tenant: of,
+            id: `e${n}`,
+            offset: offset(n),
+            occurredAtMs: instant(NOON + n),
+            data: JSON.stringify({ text: 'ü'.repeat(n === 5 ? 5_000 : 500) }),
+          }),
+        )
+        await store.write(flushOf({ events }))
+        await store.write(flushOf({ events: events.slice(4) }))
+        const pages: string[][] = []
+        let page = await store.events({ tenant: of, limit: 100, bytesMax: 2_500 })
+        for (let last = page.at(-1); last !== undefined; last = page.at(-1)) {
+          pages.push(page.map(({ id }) => id))
+          page = await store.events({ tenant: of, limit: 100, bytesMax: 2_500, after: last })
+        }
+        expect(pages).toEqual([['e11', 'e10', 'e9'], ['e8', 'e7', 'e6'], ['e5'], ['e4', 'e3', 'e2'], ['e1', 'e0']])
       })
 
       test.each([
@@ -821,7 +845,7 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
           }),
         )
         await store.write(flushOf({ events }))
-        expect((await store.events({ tenant: of, limit: 10, ...query })).map(({ id }) => id)).toEqual(ids)
+        expect((await store.events({ tenant: of, limit: 10, bytesMax: 1e9, ...query })).map(({ id }) => id)).toEqual(ids)
       })
     })
 

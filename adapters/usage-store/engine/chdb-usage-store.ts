@@ -8,6 +8,7 @@ import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import type { Clock } from '../../../base/clock.ts'
 import { Fault } from '../../../base/fault.ts'
+import type { ReadBounds } from '../read-bounds.ts'
 import type { UsageStore } from '../usage-store.ts'
 import type { InsertRows } from './clickhouse-executor.ts'
 import { createClickHouseUsageStore } from './clickhouse-usage-store.ts'
@@ -18,6 +19,7 @@ export type ChdbUsageStoreOptions = {
   /** Data directory; created when it does not exist. */
   readonly path: string
   readonly chunkRecords: number
+  readonly readBounds?: ReadBounds
   readonly clock: Clock
   readonly log: Logger
   readonly registry: Registry
@@ -52,6 +54,7 @@ export async function openChdbUsageStore(options: ChdbUsageStoreOptions): Promis
     scanner,
     address: path,
     chunkRecords: options.chunkRecords,
+    readBounds: options.readBounds,
     clock: options.clock,
     log: options.log,
     registry: options.registry,

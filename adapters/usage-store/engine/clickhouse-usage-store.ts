@@ -8,6 +8,7 @@ import { encodeActivations, encodeEvents, encodePositions, encodeWindows, joined
 import { createEventQueries } from '../queries/event-queries.ts'
 import { createVerifySlices } from '../queries/verify-slices.ts'
 import { createWindowQueries } from '../queries/window-queries.ts'
+import { READ_BOUNDS_DEFAULT, type ReadBounds } from '../read-bounds.ts'
 import type { UsageStore } from '../usage-store.ts'
 import { createClickHouseExecutor, type InsertRows } from './clickhouse-executor.ts'
 import { type ClickHouseCluster, storedTable } from './cluster-statements.ts'
@@ -28,6 +29,8 @@ export type ClickHouseUsageStoreOptions = {
   readonly close: () => Promise<void>
   /** The engine's address, for messages. */
   readonly address: string
+  /** Bounds of each read of the api. */
+  readonly readBounds?: ReadBounds | undefined
   /** Offsets per chunk; fixed when the store is created. */
   readonly chunkRecords: number
   readonly clock: Clock
@@ -39,7 +42,7 @@ const REMOVED_TOGETHER = 1_000
 
 /** The usage store on a ClickHouse engine. The same SQL text serves chDB in this process and a server over HTTP. */
 export function createClickHouseUsageStore(options: ClickHouseUsageStoreOptions): UsageStore {
-  const { log, registry, cluster = null } = options
+  const { log, registry, cluster = null, readBounds = READ_BOUNDS_DEFAULT } = options
   const executor = createClickHouseExecutor({
     reader: options.client,
     writer: options.writer ?? options.client,
@@ -69,8 +72,8 @@ export function createClickHouseUsageStore(options: ClickHouseUsageStoreOptions)
   }
 
   return {
-    ...createEventQueries(executor),
-    ...createWindowQueries(executor, knownChunkRecords),
+    ...createEventQueries(executor, readBounds),
+    ...createWindowQueries(executor, knownChunkRecords, readBounds),
     ...createVerifySlices(executor),
 
     async migrate() {

@@ -73,7 +73,7 @@ function adviceFor(address: string, code: string | null, message: string): strin
 }
 
 /** Null when the engine never answered. Read by shape, as the client and chDB each have their own error classes. */
-function engineErrorCode(error: unknown): string | null {
+export function engineErrorCode(error: unknown): string | null {
   if (!(error instanceof Error)) return null
   const { code, clickhouseCode } = error as { code?: unknown; clickhouseCode?: unknown }
   if (typeof clickhouseCode === 'number') return String(clickhouseCode)

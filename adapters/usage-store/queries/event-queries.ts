@@ -1,5 +1,7 @@
 import type { CustomerKey, InstantMs, Offset, Partition, TenantKey } from '../../../domain/identity.ts'
+import { contentBytes } from '../../../domain/metering/content-bytes.ts'
 import type { ClickHouseExecutor, ClickHouseReader, QueryParams, ResultRow } from '../engine/clickhouse-executor.ts'
+import { READ_BOUNDS_DEFAULT, type ReadBounds } from '../read-bounds.ts'
 import {
   type EventKey,
   type EventPosition,
@@ -9,6 +11,7 @@ import {
   storedInstantMs,
   type UsageStore,
 } from '../usage-store.ts'
+import { type BoundedSelect, createBoundedSelect } from './bounded-select.ts'
 import { EVENT_HASH_SQL, EVENT_PRINT_SQL } from './event-hash-sql.ts'
 import { textRow } from './text-row.ts'
 
@@ -24,7 +27,8 @@ const SCAN_PAGE_HASHES = 8_000_000
 /** Prints in one answer: some 24 MB. */
 const SCAN_PAGE_PRINTS = 1_000_000
 
-export function createEventQueries(executor: ClickHouseExecutor): EventQueries {
+export function createEventQueries(executor: ClickHouseExecutor, bounds: ReadBounds = READ_BOUNDS_DEFAULT): EventQueries {
+  const select = createBoundedSelect(executor, bounds)
   return {
     async findEvents(keys, receivedFromMs) {
       const found = new Map<EventKey, EventPosition & { receivedAtMs: InstantMs }>()
@@ -80,7 +84,7 @@ export function createEventQueries(executor: ClickHouseExecutor): EventQueries {
       }
     },
 
-    events: (query) => newestEvents(executor, query),
+    events: (query) => newestEvents(select, query),
   }
 }
 
@@ -261,8 +265,12 @@ async function* rangesWithin(
   yield range(rangeFrom, last + 1)
 }
 
-async function newestEvents(executor: ClickHouseExecutor, query: EventQuery): Promise<readonly StoredEvent[]> {
+const NEWEST_FIRST = 'ORDER BY occurred_at DESC, log_partition DESC, log_offset DESC, log_index DESC'
+
+async function newestEvents(select: BoundedSelect, query: EventQuery): Promise<readonly StoredEvent[]> {
+  const { limit, bytesMax } = query
   const found: StoredEvent[] = []
+  let bytes = 0
   let after = query.after
   for (;;) {
     const where = conditions([
@@ -281,15 +289,22 @@ async function newestEvents(executor: ClickHouseExecutor, query: EventQuery): Pr
       ],
     ])
     const params = after === undefined ? where.params : { ...where.params, afterOffset: after.offset, afterIndex: after.index }
-    const rows = await executor.select(
-      `SELECT ${EVENT_FIELDS} FROM events WHERE ${where.sql}
-       ORDER BY occurred_at DESC, log_partition DESC, log_offset DESC, log_index DESC LIMIT {limit:UInt64}`,
-      { ...params, limit: query.limit },
+    // In the engine itself, so that events beyond the bytes are not even made text of.
+    const rows = await select(
+      `SELECT ${EVENT_FIELDS} FROM (
+         SELECT *, sum(length(data) + ifNull(length(attributes), 0)) OVER (${NEWEST_FIRST} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+         FROM (SELECT * FROM events WHERE ${where.sql} ${NEWEST_FIRST} LIMIT {limit:UInt64})
+       ) WHERE bytes_before < {bytesMax:UInt64} ${NEWEST_FIRST}`,
+      { ...params, limit, bytesMax: bytesMax - bytes },
     )
-    found.push(...withoutRewrites(rows.map(toStoredEvent)))
+    const read = rows.map(toStoredEvent)
+    const isLast = read.length < limit && contentBytes(read) < bytesMax - bytes
+    const unique = withoutRewrites(read)
+    found.push(...unique)
+    bytes += contentBytes(unique)
     const last = found.at(-1)
-    // Rewrites that a merge has not yet removed take places in the answer, so the events that did not fit are asked for.
-    if (rows.length < query.limit || found.length >= query.limit || last === undefined) return found.slice(0, query.limit)
+    // Rewrites that a merge has not yet removed take places and bytes in the answer, so the events that did not fit are asked for.
+    if (isLast || found.length >= limit || bytes >= bytesMax || last === undefined) return found.slice(0, limit)
     after = last
   }
 }

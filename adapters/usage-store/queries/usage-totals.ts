@@ -27,7 +27,8 @@ export function usageTotals(aggregation: Aggregation | undefined): string {
 }
 
 /** All versions of a window are in one month, so `FINAL` need not compare months. */
-export const WITHOUT_CROSSING_MONTHS = 'SETTINGS do_not_merge_across_partitions_select_final = 1'
+export const ACROSS_MONTHS = 'do_not_merge_across_partitions_select_final = 1'
+export const WITHOUT_CROSSING_MONTHS = `SETTINGS ${ACROSS_MONTHS}`
 
 /** The values of `usageTotals`, in their order. */
 export function usageTotalsOf(row: ResultRow): Omit<UsageRow, 'windowStartMs' | 'customer' | 'dimensions'> {

@@ -3,9 +3,12 @@ import type { CustomerKey, InstantMs, MeterKey, Offset, Partition, TenantKey } f
 import { RefusalError, refuse } from '../../../domain/refusal.ts'
 import type { WindowRun } from '../../../domain/time/calendar-windows.ts'
 import type { ClickHouseExecutor, QueryParams, ResultRow } from '../engine/clickhouse-executor.ts'
+import { READ_BOUNDS_DEFAULT, type ReadBounds } from '../read-bounds.ts'
 import { DATE_TIME_END_MS, type UsageQuery, type UsageRow, type UsageStore, type WindowRow } from '../usage-store.ts'
+import { createBoundedSelect } from './bounded-select.ts'
 import { createCustomerUsageQuery } from './customer-usage-query.ts'
 import {
+  ACROSS_MONTHS,
   filterConditions,
   optionalQuantityOf,
   quantityOf,
@@ -23,11 +26,16 @@ import {
  */
 export type WindowQueries = Pick<UsageStore, 'usage' | 'usageOfCustomers'>
 
-export function createWindowQueries(executor: ClickHouseExecutor, chunkRecords: () => number): WindowQueries {
+export function createWindowQueries(
+  executor: ClickHouseExecutor,
+  chunkRecords: () => number,
+  bounds: ReadBounds = READ_BOUNDS_DEFAULT,
+): WindowQueries {
+  const select = createBoundedSelect(executor, bounds)
   return {
     async usage(query) {
       const { sql, params } = usageStatement(query)
-      const rows = await executor.select(sql, params)
+      const rows = await select(sql, params, ACROSS_MONTHS)
       if (rows.length > query.rowsMax) {
         throw new RefusalError(refuse('too_many_rows', { rowsMax: query.rowsMax }))
       }
@@ -67,8 +75,7 @@ function usageStatement(query: UsageQuery): { sql: string; params: Record<string
     PREWHERE ${[...where, ...filter.conditions].join(' AND ')}
     GROUP BY ${keys.join(', ')}
     ORDER BY ${keys.join(', ')}
-    LIMIT {rowsLimit:UInt64}
-    ${WITHOUT_CROSSING_MONTHS}`
+    LIMIT {rowsLimit:UInt64}`
   return { sql, params: { ...params, ...windowParams(query.windows ?? []), ...filter.params, ...groups.params } }
 }
 

@@ -21,6 +21,29 @@ export const USAGE_REFUSALS = {
     detail: ({ rowsMax }: { rowsMax: number }) =>
       `The answer has more than ${rowsMax} rows. Ask for a shorter time, a longer window or fewer groups.`,
   },
+  read_too_slow: {
+    status: 503,
+    means: 'The usage store took longer for the read than it may.',
+    next: 'Ask for a shorter time, fewer customers or groups; or try again after `Retry-After`.',
+    retryAfterSeconds: 5,
+    detail: ({ timeMs }: { timeMs: number }) =>
+      `The usage store took more than ${timeMs} ms for this read, the most that one may take. Ask for a shorter time, fewer customers or groups, or try again in 5 s.`,
+  },
+  read_too_large: {
+    status: 400,
+    means: 'The read would take more memory, or bring more bytes, than one may.',
+    next: 'Ask for a shorter time, fewer customers or groups.',
+    detail: ({ most, of }: { most: number; of: 'memory' | 'result' }) =>
+      `This read ${of === 'memory' ? 'needs' : 'brings'} more than ${most} bytes${of === 'memory' ? ' of memory' : ''}, the most that one may. Ask for a shorter time, fewer customers or groups.`,
+  },
+  too_many_reads_waiting: {
+    status: 429,
+    means: 'As many reads of events and usage of this tenant wait as may.',
+    next: 'Send fewer at once; try again after `Retry-After`.',
+    retryAfterSeconds: 1,
+    detail: ({ waitingMax }: { waitingMax: number }) =>
+      `${waitingMax} reads of events and usage of this tenant wait for their turn, the most that may. Send fewer at once, and try again in 1 s.`,
+  },
   meter_backfilling: {
     status: 409,
     means: 'The meter is new or changed and still counts the events from before.',

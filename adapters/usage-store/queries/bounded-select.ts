@@ -1,0 +1,33 @@
+import { type Refusal, RefusalError, refuse } from '../../../domain/refusal.ts'
+import type { ClickHouseExecutor, QueryParams, ResultRow } from '../engine/clickhouse-executor.ts'
+import { engineErrorCode } from '../engine/usage-store-fault.ts'
+import type { ReadBounds } from '../read-bounds.ts'
+
+/** Reads that callers of the api make, each within its time, memory and bytes. Throws `read_too_slow` and `read_too_large`. */
+export type BoundedSelect = (sql: string, params: QueryParams, settings?: string) => Promise<readonly ResultRow[]>
+
+export function createBoundedSelect(executor: ClickHouseExecutor, bounds: ReadBounds): BoundedSelect {
+  const { timeMs, memoryBytes, resultBytes } = bounds
+  const bounded = `SETTINGS max_execution_time = ${timeMs / 1_000}, max_memory_usage = ${memoryBytes}, max_result_bytes = ${resultBytes}`
+  return async (sql, params, settings) => {
+    try {
+      return await executor.select(`${sql}\n${bounded}${settings === undefined ? '' : `, ${settings}`}`, params)
+    } catch (error) {
+      const refusal = refusalOf(engineErrorCode((error as Error).cause), bounds)
+      throw refusal === null ? error : new RefusalError(refusal)
+    }
+  }
+}
+
+function refusalOf(code: string | null, { timeMs, memoryBytes, resultBytes }: ReadBounds): Refusal | null {
+  switch (code) {
+    case '159': // TIMEOUT_EXCEEDED
+      return refuse('read_too_slow', { timeMs })
+    case '241': // MEMORY_LIMIT_EXCEEDED
+      return refuse('read_too_large', { most: memoryBytes, of: 'memory' })
+    case '396': // TOO_MANY_ROWS_OR_BYTES
+      return refuse('read_too_large', { most: resultBytes, of: 'result' })
+    default:
+      return null
+  }
+}

@@ -1,0 +1,22 @@
+import type { Bounds } from '../../domain/bound.ts'
+
+/** What one read of the api may take of the engine, and what is answered where it would take more. */
+export const READ_BOUNDS = {
+  readTime: { what: 'time of the engine for a read of events or usage', most: 10_000, unit: 'ms', per: 'query', code: 'read_too_slow' },
+  readMemory: {
+    what: 'memory of the engine for a read of events or usage',
+    most: 512 * 2 ** 20,
+    unit: 'bytes',
+    per: 'query',
+    code: 'read_too_large',
+  },
+  readResult: { what: 'bytes that a read of usage brings', most: 32 * 2 ** 20, unit: 'bytes', per: 'query', code: 'read_too_large' },
+} as const satisfies Bounds
+
+export type ReadBounds = { readonly timeMs: number; readonly memoryBytes: number; readonly resultBytes: number }
+
+export const READ_BOUNDS_DEFAULT: ReadBounds = {
+  timeMs: READ_BOUNDS.readTime.most,
+  memoryBytes: READ_BOUNDS.readMemory.most,
+  resultBytes: READ_BOUNDS.readResult.most,
+}

@@ -1,0 +1,27 @@
+import type { Bounds } from '../../domain/bound.ts'
+
+/** What one answer about usage and events holds at most. */
+export const USAGE_BOUNDS = {
+  eventPage: {
+    what: 'content of the events of one page; the next page goes on behind it',
+    most: 4 * 2 ** 20,
+    unit: 'bytes',
+    per: 'answer',
+    code: null,
+  },
+  usageRows: {
+    what: "rows of one answer: a month of one customer's minutes fits",
+    most: 50_000,
+    unit: 'rows',
+    per: 'answer',
+    code: 'too_many_rows',
+  },
+  usageCustomers: {
+    what: 'customers that usage is asked for by name',
+    most: 1_000,
+    unit: 'customers',
+    per: 'request',
+    code: 'invalid_request',
+  },
+  filterValues: { what: 'values of one dimension in a filter', most: 100, unit: 'values', per: 'request', code: 'invalid_request' },
+} as const satisfies Bounds
