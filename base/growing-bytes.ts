@@ -1,20 +1,20 @@
 /**
- * Bytes that come in pieces, copied together as they come. Keeping the pieces instead would cost some hundred bytes for each, and a sender
- * may cut a body into pieces of one byte.
+ * Collects bytes that arrive in pieces by copying them into one buffer. Keeping the pieces would cost some hundred bytes for
+ * each, and a sender may cut a body into pieces of one byte.
  */
 export type GrowingBytes = {
   length(): number
   put(bytes: Uint8Array): void
-  /** Drops what stands behind. */
+  /** Drops the bytes after this length. */
   truncate(length: number): void
-  /** All of them; nothing is left. */
+  /** Takes all bytes; nothing is left. */
   takeAll(): Buffer
 }
 
 export function createGrowingBytes(bytesExpected: number): GrowingBytes {
   let buffer: Buffer = EMPTY
   let length = 0
-  /** The only piece so far, not copied yet: most bodies come in one. */
+  /** The only piece so far, not copied yet, as most bodies come in one piece. */
   let only: Uint8Array | null = null
 
   function append(bytes: Uint8Array): void {
@@ -53,7 +53,7 @@ export function createGrowingBytes(bytesExpected: number): GrowingBytes {
     },
     takeAll() {
       const found = only === null ? buffer.subarray(0, length) : Buffer.from(only.buffer, only.byteOffset, only.byteLength)
-      // What is kept for long should not keep much more than itself.
+      // A buffer that is kept for long should not be much larger than its content.
       const all = only === null && length < buffer.length * KEPT_SHARE_MIN ? Buffer.from(found) : found
       buffer = EMPTY
       length = 0

@@ -4,7 +4,7 @@ import { createJsonScan, type JsonScanDefect } from './json-scan.ts'
 
 const UNBOUNDED = { depthMax: 1_000, valuesMax: 1e9 }
 
-/** In pieces of so many bytes, as a network may cut a text. */
+/** Scans in pieces of `bytesAtOnce` bytes, as a network may cut a text. */
 function scanned(text: string, { bytesAtOnce = 1e9, limits = UNBOUNDED } = {}): { defect: JsonScanDefect | undefined; ends: number[] } {
   const bytes = Buffer.from(text)
   const scan = createJsonScan(limits)

@@ -1,15 +1,15 @@
 /**
- * Reads JSON (RFC 8259) byte by byte as it comes in and keeps nothing of it: whether it is JSON, how deep and how wide, and where the
- * items of an outermost array end. So a text is bounded before it is parsed. It takes what `JSON.parse` takes and refuses what that
- * refuses; whether the bytes are UTF-8 is not looked at. Some 2 ns a byte; a byte of memory for each level.
+ * Reads JSON (RFC 8259) byte by byte as it comes in and keeps none of it: tells whether it is JSON, how deep and how wide, and
+ * where the items of an outermost array end. So a text is bounded before it is parsed. It accepts and refuses what `JSON.parse`
+ * does; it does not check that the bytes are UTF-8. Some 2 ns a byte; a byte of memory for each level.
  */
 export type JsonScan = {
   /**
-   * Reads on. `onItem` hears where in `bytes` the comma or bracket stands that ends an item of the outermost array. After a defect nothing
-   * more may be taken.
+   * Reads on. `onItem` is called with the place in `bytes` of the comma or bracket that ends an item of the outermost array. Must
+   * not be called after a defect.
    */
   take(bytes: Uint8Array, onItem?: (at: number) => void): JsonScanDefect | undefined
-  /** To be called when all is taken: a defect when that was not one whole value. */
+  /** To be called at the end of the bytes: a defect unless they were one whole value. */
   end(): JsonScanDefect | undefined
 }
 
@@ -19,7 +19,7 @@ export type JsonScanDefect =
   | { readonly kind: 'too_deep' }
   | { readonly kind: 'too_many_values' }
 
-/** Values are the outermost one and all that stand in its arrays and objects. */
+/** Counts the outermost value and all values in its arrays and objects. */
 export type JsonScanLimits = { readonly depthMax: number; readonly valuesMax: number }
 
 export function createJsonScan({ depthMax, valuesMax }: JsonScanLimits): JsonScan {
@@ -31,7 +31,7 @@ export function createJsonScan({ depthMax, valuesMax }: JsonScanLimits): JsonSca
   let takenBytes = 0
   let isKey = false
   let literal = 'null'
-  /** How much of a literal was read, or how many digits of a `\u` are to come. */
+  /** How many characters of a literal were read, or how many digits of a `\u` are still missing. */
   let progress = 0
 
   function begin(byte: number, at: number): JsonScanDefect | undefined {
@@ -118,7 +118,7 @@ export function createJsonScan({ depthMax, valuesMax }: JsonScanLimits): JsonSca
           const next = numberAfter(state, byte)
           if (next === WRONG) return malformedAt(at)
           state = next
-          // The byte that ends a number is looked at again, for what it is.
+          // The byte that ends a number is read again as what it is.
           if (next === AFTER) continue
         }
       }
@@ -205,7 +205,7 @@ function beginningOf(byte: number): number {
   }
 }
 
-/** Where a byte leads to in a number; AFTER when the number ended before it. */
+/** The state after a byte within a number; AFTER when the number ended before it. */
 function numberAfter(state: number, byte: number): number {
   const isDigit = byte >= DIGIT_0 && byte <= DIGIT_9
   switch (state) {

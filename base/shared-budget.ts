@@ -1,30 +1,31 @@
 import type { Clock } from './clock.ts'
 
 /**
- * Units that many may hold at once, bounded in all and shared fairly. Whoever takes stands in levels, such as tenant, key, connection. A
- * piece is granted while what all hold, and what its taker's tenant, key and connection hold, added up, stay within the bound. So with
- * three levels one connection gets a quarter of it at most, one key a third, one tenant half; many that hold all they can still leave as
- * much as each of them has; and who holds little is served while others are refused.
+ * Units that many holders share, bounded in all and divided fairly. A holder stands in levels, such as tenant, key, connection. A
+ * request is granted while the sum of four figures stays within the bound: the units held by all, by the taker's tenant, by its
+ * key and by its connection. So with three levels one connection gets at most a quarter of the bound, one key a third, one tenant
+ * half. Many holders at their limit still leave as much as each of them holds, and a small holder is served while others are
+ * refused.
  */
 export type SharedBudget<Level extends string> = {
   held(): number
-  /** The most that one of the innermost level can ever hold. */
+  /** The most that one holder of the innermost level can ever hold. */
   readonly eachMax: number
-  /** One name for each level, the outermost first. An account takes memory until it is closed. */
+  /** Opens an account with one name per level, the outermost first. It takes memory until it is closed. */
   open(holders: { readonly [Each in Level]: unknown }): BudgetAccount<Level>
 }
 
 export type BudgetAccount<Level extends string> = {
-  /** Undefined when the units were taken, otherwise why they were not. When nobody holds anything, any one piece is granted. */
+  /** Undefined when the units were taken, otherwise why they were not. When nobody holds anything, a request of any size is granted. */
   tryTake(units: number): Shortage<Level> | undefined
-  /** Waits until there is room, first come first served among those that there is room for; the shortage after `waitMsMax`. */
+  /** Waits until there is room, first come first served among those that would fit; answers the shortage after `waitMsMax`. */
   take(units: number, waitMsMax: number): Promise<Shortage<Level> | undefined>
   give(units: number): void
-  /** Gives back all that is still held; what is given back later counts for nothing. */
+  /** Gives back all units still held; later calls of `give` have no effect. */
   close(): void
 }
 
-/** Whose share is used up: what that level holds, and what it may hold as long as others hold what they do. */
+/** The level whose share is used up: what it holds, and what it may hold while others hold what they do. */
 export type Shortage<Level extends string> = { readonly per: Level | 'server'; readonly held: number; readonly limit: number }
 
 export function createSharedBudget<const Level extends string>(options: {
@@ -88,7 +89,7 @@ export function createSharedBudget<const Level extends string>(options: {
     }
   }
 
-  /** Of the levels that the taker stands in, the innermost that holds most of what is held around it. */
+  /** Among the levels of the taker, the innermost one that holds most of what is held around it. */
   function shortageOf(leaf: Share): Shortage<Level> {
     const path: Share[] = []
     for (let share: Share | null = leaf; share !== null; share = share.outer) path.unshift(share)
@@ -106,7 +107,7 @@ function heldAt(path: readonly Share[], depth: number): number {
   return path[depth]?.held ?? 0
 }
 
-/** What one holder and all within it hold. It is there while an account within it is open. */
+/** What one holder and all within it hold. It exists while an account within it is open. */
 type Share = {
   readonly outer: Share | null
   readonly name: unknown
@@ -137,7 +138,7 @@ function add(leaf: Share, what: 'held' | 'waiters', more: number): void {
   for (let share: Share | null = leaf; share !== null; share = share.outer) share[what] += more
 }
 
-/** What the bound is for: every level's own, added up, as it would be with more. */
+/** The figure that the bound applies to: the sum over every level, as it would be with `more`. */
 function withMore(leaf: Share, what: 'held' | 'waiters', more: number): number {
   let sum = 0
   for (let share: Share | null = leaf; share !== null; share = share.outer) sum += share[what] + more

@@ -18,7 +18,7 @@ afterEach(async () => {
   await served.close()
 })
 
-/** Sends the beginning of a body and leaves it open; answered or not is its own affair. */
+/** Sends the beginning of a body and leaves it open, whether it is answered or not. */
 function leaveOpen(key: string, body: Buffer | string, headers: Record<string, string> = {}): ClientRequest {
   const request = httpRequest({
     port: served.port,
@@ -52,7 +52,7 @@ function send(key: string, body: Buffer | string, headers: Record<string, string
 const one = JSON.stringify({ id: 'e-1', type: 't', customer: 'c' })
 /** Noise, so that a packed beginning is long enough for a decoder to be opened. */
 const NOISE = Buffer.from(Uint32Array.from({ length: 50_000 }, (_, n) => Math.imul(n + 1, 2_654_435_761) >>> 0).buffer).toString('base64')
-/** The beginning of a JSON array that unpacks to so much, packed. */
+/** The beginning of a JSON array that unpacks to this many bytes, packed. */
 const openArray = (bytes: number) => zlib.gzipSync(`[${one},${' '.repeat(bytes)}"${NOISE}`)
 
 describe('work is bounded before it is done', () => {
@@ -84,7 +84,7 @@ describe('work is bounded before it is done', () => {
     const answer = await send('a:1', packed, { 'content-type': type, 'content-encoding': 'gzip' })
     clearInterval(looking)
     expect(answer).toMatchObject({ status, body: { code } })
-    // Twice what a request may cost: what the collector has not looked at yet is in it.
+    // Twice what a request may cost, as memory not yet collected is included.
     expect(most).toBeLessThan(128 * MiB)
     expect(served.ingest.room.bytes.held() + served.ingest.room.decoders.held()).toBe(0)
   })
@@ -149,7 +149,7 @@ describe('decoders', () => {
     { coding: 'gzip', body: Buffer.from([0x1f, 0x8b, 0x08, 0, 0, 0, 0, 0, 0, 0x03]) },
   ])('none is opened for the first bytes of $coding, left open', async ({ coding, body }) => {
     const requests = Array.from({ length: 20 }, () => leaveOpen('a:1', body, { 'content-encoding': coding }))
-    // Answered on connections that came later, so the others have been read.
+    // Later connections have been answered, so these have been read.
     await Promise.all(requests.map(() => send('b:1', one)))
     expect(served.ingest.room.decoders.held()).toBe(0)
   })

@@ -54,7 +54,7 @@ export type IngestRequest = {
 const SLICE_EVENTS = 500
 const WRITES_UNDER_WAY_MAX = 8
 const ERRORS_SHOWN_MAX = 100
-/** The answer waits so long for what the catalog says of new customers, which it was asked when they came. */
+/** How long the answer waits for what the catalog says about new customers, which it was asked when they came. */
 const WARNING_WAIT_MS_MAX = 250
 
 export function createIngestRequest(options: {
@@ -64,7 +64,7 @@ export function createIngestRequest(options: {
   readonly times: Omit<ParseContext, 'customerOf'>
   readonly subjects: SubjectCache
   readonly writer: RecordWriter
-  /** Null while the meters are not known: then nothing is said of them. */
+  /** Null while the meters are not known: then there are no warnings about them. */
   readonly readersOf: () => MaybePromise<TypeReaders | null>
   readonly familiar: FamiliarCustomers
   readonly clock: Pick<Clock, 'turn' | 'sleep'>
@@ -113,7 +113,7 @@ export function createIngestRequest(options: {
     return accepted
   }
 
-  /** After the others in one go: look-ups that follow each other wait for memory together. */
+  /** After the others in one go, so that the look-ups wait for memory together. */
   function meetUnfamiliar(accepted: readonly IndexedEvent[]): void {
     let unfamiliar: Map<CustomerKey, IndexedEvent> | null = null
     for (const indexed of accepted) {
@@ -124,7 +124,7 @@ export function createIngestRequest(options: {
     if (unfamiliar !== null) meetings.push(meet(unfamiliar))
   }
 
-  /** Beside the writing, as it only matters to the answer; what the catalog cannot say is not said. */
+  /** Runs beside the writing, as it only affects the answer; without an answer of the catalog there is no warning. */
   async function meet(unfamiliar: ReadonlyMap<CustomerKey, IndexedEvent>): Promise<void> {
     try {
       const similar = await options.familiar.meet(tenant, [...unfamiliar.keys()])
@@ -144,7 +144,7 @@ export function createIngestRequest(options: {
     met.abort()
   }
 
-  /** Of events that were kept. */
+  /** Warnings about events that were kept. */
   function warned(): readonly EventWarning[] {
     for (const [code, count] of warnings.counts()) options.onWarned(code, count)
     if (failures.length === 0) return warnings.list()

@@ -105,7 +105,7 @@ function heldBytesMax(room: Room, mode: IngestMode): number {
   return Math.floor(room.bytes.eachMax / (mode.isAtomic ? ATOMIC_WEIGHT : 1))
 }
 
-/** A JSON body is looked through whole before any of it is kept, so that a broken one keeps nothing. */
+/** A JSON body is scanned as a whole before any of it is kept, so that a broken one keeps nothing. */
 async function receiveWhole(
   ingest: Ingest,
   tenant: TenantKey,

@@ -29,7 +29,7 @@ export const INGEST_LIMITS: IngestLimits = {
   bytesInFlightMax: 128 * 1024 * 1024,
   subjectEntriesMax: 200_000,
 }
-/** The answer waits so long for meters that have changed, and then does without. */
+/** How long the answer waits for meters that have changed; after that it has no warnings about them. */
 const METERS_WAIT_MS_MAX = 250
 
 export type IngestOptions = {
@@ -50,7 +50,7 @@ export type Ingest = {
   readonly room: Room
   /** Begins a request whose events come in pieces. */
   begin(tenant: TenantKey, mode: IngestMode): IngestRequest
-  /** Takes the events of one request, all at hand, slice by slice; answers when they are durable. */
+  /** Takes all events of one request, slice by slice; answers when they are durable. */
   submit(tenant: TenantKey, slices: Iterable<readonly unknown[]>, mode: IngestMode): Promise<IngestOutcome>
   /** To be called when a customer of the tenant has changed: its subjects are resolved anew. */
   invalidateSubjects(tenant: TenantKey): void

@@ -7,12 +7,12 @@ import { UnreadableEvent } from './ingest-request.ts'
 /** Parsed lines in order; a line that is no JSON is an `UnreadableEvent`. */
 export type LinePiece = { readonly values: readonly unknown[]; readonly bytes: number }
 
-/** Where bytes of lines are held: at once, or when there is room, which throws when there is none for long. */
+/** Room for the bytes of lines: taken at once, or waited for; throws when there is none for long. */
 export type LineRoom = { tryHold(bytes: number): boolean; hold(bytes: number): Promise<void> }
 
 /**
- * Cuts a stream of newline-delimited JSON into pieces of whole lines, so that a long body never stands in memory as a whole. Blank lines
- * count for nothing. Bytes are held before they are kept; a piece's bytes are its taker's to give up.
+ * Cuts a stream of newline-delimited JSON into pieces of whole lines, so that a long body is never in memory as a whole. Blank
+ * lines are skipped. Room is taken before bytes are kept; the consumer of a piece gives its room back.
  */
 export async function* linePieces(chunks: AsyncIterable<Buffer>, room: LineRoom): AsyncGenerator<LinePiece> {
   const pending = createGrowingBytes(0)
@@ -38,7 +38,7 @@ export async function* linePieces(chunks: AsyncIterable<Buffer>, room: LineRoom)
       rest = rest.subarray(end + 1)
     }
     if (!room.tryHold(rest.length)) {
-      // What is whole goes on first: its room comes back when it is durable.
+      // Whole lines go on first: their room comes back when they are durable.
       yield* cut()
       await room.hold(rest.length)
     }

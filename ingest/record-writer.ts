@@ -6,7 +6,7 @@ import { partitionOfHash } from '../domain/metering/partitioning.ts'
 import type { UsageEvent } from '../domain/metering/usage-event.ts'
 import { encodeUsageEventBatch } from '../schemas/avro/usage-event-batch.ts'
 
-/** An event, its place in the request that brought it, and the hash of its tenant and customer, which says its partition. */
+/** An event, its place in its request, and the hash of its tenant and customer, which decides its partition. */
 export type IndexedEvent = { readonly index: number; readonly event: UsageEvent; readonly customerHash: number }
 
 /** Events whose record the log did not acknowledge, and why. */

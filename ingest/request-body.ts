@@ -29,8 +29,8 @@ export function bodyKindOf(headers: IncomingHttpHeaders): Outcome<{ readonly sha
 }
 
 /**
- * The body's bytes, unpacked, in chunks of at most 64 KiB. Throws a RefusalError as soon as a limit is passed, not when all is read.
- * `makeRoom` waits until there is room for a decoder of that size, and throws when there is none.
+ * The body's bytes, unpacked, in chunks of at most 64 KiB. Throws a RefusalError as soon as a limit is passed, not when all is
+ * read. `makeRoom` waits until there is room for a decoder of that size, and throws when there is none.
  */
 export function unpackedBody(
   body: Readable,
@@ -63,7 +63,7 @@ const CODINGS: ReadonlyMap<string, BodyCoding> = new Map([
 ])
 
 const CHUNK_BYTES_MAX = 64 * 1024
-/** A decoder is opened when a packed body is here, or this much of it: it never waits for a sender that sends next to nothing. */
+/** A decoder is opened when this much of a packed body has come, or all of it, so that it never waits for a sender that sends almost nothing. */
 const DECODER_HEAD_BYTES = 64 * 1024
 
 /** Leaves the request open when we stop in the middle, as destroying it would cut the connection before our answer. */

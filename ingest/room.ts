@@ -3,7 +3,7 @@ import { type BudgetAccount, createSharedBudget, type SharedBudget, type Shortag
 import { type Refusal, RefusalError, refuse } from '../domain/refusal.ts'
 import { DECODER_MEMORY_MAX } from './core/decoder-memory.ts'
 
-/** Whose requests share the memory of ingest: each tenant's, key's and connection's share is its own. */
+/** The holder of a request's memory: each tenant, key and connection has its own share. */
 export type RequestHolder = { readonly tenant: string; readonly key: string; readonly connection: unknown }
 export type RoomLevel = keyof RequestHolder
 
@@ -16,7 +16,7 @@ export type Room = {
 }
 
 const LEVELS = ['tenant', 'key', 'connection'] as const
-/** The largest decoder there is can always be had by who holds none. */
+/** A holder of nothing can always have the largest decoder. */
 export const DECODER_BYTES_MAX = (LEVELS.length + 1) * DECODER_MEMORY_MAX
 /** Requests that wait for room, of each kind. */
 export const WAITERS_MAX = 1_024
@@ -29,7 +29,7 @@ export function createRoom(bytesMax: number, clock: Pick<Clock, 'after'>): Room 
   }
 }
 
-/** Waits for room for a decoder; resolves to what gives it up, and throws `overloaded`. */
+/** Waits for room for a decoder; resolves to a function that gives it back, and throws `overloaded`. */
 export async function roomForDecoder({ decoders }: Room, holder: RequestHolder, bytes: number): Promise<() => void> {
   const account = decoders.open(holder)
   const shortage = await account.take(bytes, ROOM_WAIT_MS_MAX)

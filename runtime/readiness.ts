@@ -71,7 +71,7 @@ const ReadinessSchema = Type.Object({
   ),
 })
 
-/** Without a key the status may be this old, so that nobody who has none makes the stores work by asking. */
+/** Without a key the status may be this old, so that callers without one cannot make the stores work by asking. */
 const OPEN_STATUS_AGE_MS_MAX = 500
 
 export function readinessRoutes(read: () => Promise<Readiness>, clock: Clock): (app: HttpApp) => Promise<void> {

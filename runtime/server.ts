@@ -94,7 +94,7 @@ function httpStage(app: HttpApp, { host, port }: Config): Stage {
   }
 }
 
-/** Listens for operators beside the rest, and as long. */
+/** Listens for operators from the start to the stop of the other stages. */
 function opsStages(app: HttpApp, operatorSockets: WeakSet<Socket>, { host, opsPort }: Config): Stage[] {
   if (opsPort === null) return []
   const server = createServer({ requestTimeout: OPS_REQUEST_TIMEOUT_MS }, (request, response) => app.routing(request, response))

@@ -1,6 +1,6 @@
 import type { Bounds } from '../../domain/bound.ts'
 
-/** What one read of the api may take of the engine, and what is answered where it would take more. */
+/** Bounds on what one read for the api may take of the engine, and the answers beyond them. */
 export const READ_BOUNDS = {
   readTime: { what: 'time of the engine for a read of events or usage', most: 10_000, unit: 'ms', per: 'query', code: 'read_too_slow' },
   readMemory: {

@@ -41,7 +41,7 @@ export const BACKFILL_CHUNK_BASE = 2 ** 48
 /** Event times end here, in 2106, as seconds since 1970 have 32 bits. */
 export const DATE_TIME_END_MS = 2 ** 32 * 1000
 
-/** The nearest instant that an event can be stored under: a bound before or beyond all of them holds the same. */
+/** The nearest instant that an event can be stored under: a bound outside of all of them means the same. */
 export function storedInstantMs(instantMs: number): InstantMs {
   return Math.max(0, Math.min(instantMs, DATE_TIME_END_MS)) as InstantMs
 }
@@ -90,10 +90,7 @@ export type UsageQuery = {
   readonly customers?: readonly CustomerKey[]
   readonly fromMs: InstantMs
   readonly toMs: InstantMs
-  /**
-   * Windows of the calendar that hold all of the time asked for, as instants: the store knows no zones. Undefined: one row
-   * per group.
-   */
+  /** Calendar windows that cover the requested time, as instants, as the store knows no zones. Undefined: one row per group. */
   readonly windows?: readonly WindowRun[]
   /** 'customer' or a dimension of the meter. */
   readonly groupBy: readonly string[]
@@ -176,7 +173,7 @@ export type EventQuery = {
   readonly toMs?: InstantMs
   readonly id?: string
   readonly limit: number
-  /** Of their content (`contentBytes`): the event that reaches it is the last of the answer, so that there is always one. */
+  /** Bound on the content (`contentBytes`): the event that reaches it is the last of the answer, so that there is always one. */
   readonly bytesMax: number
   /** Only events that sort after this one in newest-first order. */
   readonly after?: { readonly occurredAtMs: InstantMs } & EventPosition

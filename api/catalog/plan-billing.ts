@@ -10,7 +10,7 @@ type PlanInput = Static<typeof PlanInputSchema>
 type ChargeInput = NonNullable<PlanInput['charges']>[number]
 export type PlanBilling = Pick<PlanVersion, 'baseFeeTiming' | 'proration' | 'minimum' | 'thresholdAmount' | 'credits'>
 
-/** How the plan is billed, with every amount in its shortest form; wrong ones are added to the errors. */
+/** The plan's billing terms, with every amount in its shortest form; problems are added to the errors. */
 export function readPlanBilling(input: PlanInput, currency: Currency | null, errors: ErrorList): PlanBilling {
   const { baseFeeTiming, proration, minimum, thresholdAmount, credits } = input
   const amount = (given: string | number, field: string) => readPlanAmount(given, field, currency, errors)
@@ -25,7 +25,7 @@ export function readPlanBilling(input: PlanInput, currency: Currency | null, err
   }
 }
 
-/** The same of a charge. A maximum below its minimum would never let the charge reach what it has to. */
+/** The same for a charge. With a maximum below its minimum a charge could never reach the minimum. */
 export function readChargeBilling(
   { minimum, maximum, taxRates }: ChargeInput,
   field: string,
@@ -46,7 +46,7 @@ export function readChargeBilling(
   return read
 }
 
-/** Not finer than the currency and not below zero; '0' when it is wrong. Of an unknown currency nothing can be said. */
+/** An amount not finer than the currency and not below zero; '0' when it is wrong. With an unknown currency it cannot be checked. */
 function readPlanAmount(given: string | number, field: string, currency: Currency | null, errors: ErrorList): string {
   if (currency === null) return '0'
   const minorUnits = parseMoney(currency, given)

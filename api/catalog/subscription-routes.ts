@@ -193,7 +193,7 @@ function readEnd(at: string): Outcome<ChangeMoment | InstantMs> {
   return at === 'now' || at === 'periodEnd' ? at : parseInstant(at, 'at')
 }
 
-/** An end in the past would take back what may have been billed. */
+/** An end in the past would take back time that may have been billed. */
 function endInstant({ id }: Subscription, atMs: InstantMs, nowMs: InstantMs): Outcome<InstantMs> {
   return atMs < nowMs ? refuse('end_in_past', { subscription: id, atMs, nowMs }) : atMs
 }

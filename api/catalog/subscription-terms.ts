@@ -10,7 +10,7 @@ import { instantJson, parseInstant } from '../../schemas/http/instants.ts'
 type SubscriptionInput = Static<typeof SubscriptionInputSchema>
 type SubscriptionTerms = Pick<Subscription, 'timezone' | 'commitment' | 'coupons'>
 
-/** The terms of a new subscription on a plan, or what is wrong with them. Coupons are looked up by whoever keeps them. */
+/** The terms of a new subscription on a plan, or what is wrong with them. Coupons are looked up by the stage that keeps them. */
 export function readSubscriptionTerms(
   { timezone, commitment, coupons }: SubscriptionInput,
   plan: Pick<PlanVersion, 'currency'>,
@@ -52,7 +52,7 @@ function wrong(field: string, detail: string) {
   return refuseFields('invalid_amount', [{ field, code: 'invalid_amount', detail }])
 }
 
-/** As they are answered, and may be given again. */
+/** The terms as answered; they can be sent again. */
 export function subscriptionTermsJson({ timezone, commitment, coupons }: Subscription) {
   return {
     ...(timezone !== undefined && { timezone }),

@@ -5,7 +5,7 @@ import { instantJson, parseBound } from '../../schemas/http/instants.ts'
 
 export type TimeRange = { readonly fromMs: InstantMs; readonly toMs: InstantMs }
 
-/** The half-open time that a request asks about. A date is where it begins in the zone; what is not given is the fallback's. */
+/** The half-open time of a request. A date is its first instant in the zone; a missing bound comes from the fallback. */
 export function parseTimeRange<From extends InstantMs | undefined, To extends InstantMs | undefined>(
   { from, to }: { readonly from?: string; readonly to?: string },
   zone: TimeZone,

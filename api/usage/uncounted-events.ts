@@ -12,16 +12,16 @@ export type UncountedGroup = {
   readonly meter: MeterKey | null
   readonly reason: Unreadable | 'unread_type'
   readonly count: number
-  /** Event time of the first. */
+  /** Event time of the first one. */
   readonly sinceMs: InstantMs
   readonly samples: readonly string[]
 }
 
 export const UNCOUNTED_SAMPLES_MAX = 5
-/** Types are the sender's own: what is beyond so many groups is not told apart. */
+/** Senders choose types freely: beyond this many groups events are not told apart. */
 const UNCOUNTED_GROUPS_MAX = 1_000
 
-/** Sums up what counted for nothing under the meters as they are now. */
+/** Sums up the events that count for nothing under the present meters. */
 export type UncountedEvents = { add(event: StoredEvent): void; groups(): readonly UncountedGroup[]; isFull(): boolean }
 
 export function createUncountedEvents(meters: readonly Meter[]): UncountedEvents {
@@ -45,7 +45,7 @@ export function createUncountedEvents(meters: readonly Meter[]): UncountedEvents
 
   return {
     add(event) {
-      // Direct reports name their meter.
+      // Direct usage reports name their meter.
       if (event.type.startsWith(RESERVED_TYPE_PREFIX)) return
       const ofType = byType.get(event.type)
       if (ofType === undefined) {
@@ -63,7 +63,7 @@ export function createUncountedEvents(meters: readonly Meter[]): UncountedEvents
   }
 }
 
-/** Why the event does not count for the meter; null when it does, or the meter does not select it. */
+/** Why the event does not count for the meter; null when it does, or when the meter does not select it. */
 function uncountedReason(meter: Meter, data: object): Unreadable | null {
   const reading = readMeterValue(meter, data)
   return reading !== null && 'unreadable' in reading ? reading.unreadable : null

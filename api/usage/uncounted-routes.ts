@@ -18,7 +18,7 @@ export type UncountedRoutesDeps = {
   readonly clock: Pick<Clock, 'now'>
 }
 
-/** `GET /v1/events/uncounted`: what was kept and counted for nothing. */
+/** `GET /v1/events/uncounted`: events that were kept and count for nothing. */
 export function uncountedRoutes({ meters, usageStore, clock }: UncountedRoutesDeps): (app: HttpApp) => Promise<void> {
   return async (app) => {
     app.get('/v1/events/uncounted', { config: { scope: 'read', isHeavyRead: true }, schema: SCHEMA }, async (request) => {
@@ -47,7 +47,7 @@ export function uncountedRoutes({ meters, usageStore, clock }: UncountedRoutesDe
   }
 }
 
-/** Some two seconds of reading; a longer range is asked for in parts. */
+/** Some two seconds of reading; a longer range must be asked for in parts. */
 const EVENTS_READ_MAX = 200_000
 
 const SCHEMA = {

@@ -1,6 +1,6 @@
 import type { Bounds } from '../../domain/bound.ts'
 
-/** What one answer about usage and events holds at most. */
+/** Bounds on one answer about usage or events. */
 export const USAGE_BOUNDS = {
   eventPage: {
     what: 'content of the events of one page; the next page goes on behind it',

@@ -148,7 +148,7 @@ function parseUsageQuery(
   }
 }
 
-/** By default the month under way. */
+/** The current month by default. */
 function rangeOf(query: UsageQueryParameters, zone: TimeZone, nowMs: InstantMs): Outcome<TimeRange> {
   const { startMs: fromMs, endMs: toMs } = calendarWindowAt('month', zone.name, nowMs)
   return parseTimeRange(query, zone, { fromMs, toMs })

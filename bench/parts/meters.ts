@@ -55,7 +55,7 @@ async function measureMeters(context: BenchContext): Promise<readonly Figure[]> 
   }))
 }
 
-/** Requests as ingest judges them, without and with a look at what counts for nothing: the difference is what that costs. */
+/** Requests as ingest judges them, without and with warnings about events that count for nothing: the difference is the cost of the warnings. */
 async function judgingWorks(events: number): Promise<ReadonlyMap<string, () => void>> {
   const nowMs = Date.now()
   const context = parseContext(nowMs + events)
@@ -75,7 +75,7 @@ async function judgingWorks(events: number): Promise<ReadonlyMap<string, () => v
     for (const [index, value] of values.entries()) {
       const event = parseUsageEvent(value, context)
       if (isRefusal(event)) throw new Error('the workload is in order')
-      // The record that an event goes into is found by it, with warnings and without.
+      // The record of an event is found by this hash, with warnings and without.
       hashes.push(customerHash(TENANT, event.customer))
       if (isWatched) warnings.look(index, event, value, readers)
     }
@@ -99,7 +99,7 @@ function withUsage(data: Readonly<Record<string, unknown>>): Readonly<Record<str
   return { ...data, usage: { prompt_tokens: data.input_tokens, prompt_tokens_details: { cached_tokens: 0 } } }
 }
 
-/** Each in every round, so that what disturbs one disturbs all. */
+/** Each work runs in every round, so that a disturbance affects all. */
 function inTurn(works: ReadonlyMap<string, () => void>, rounds: number, items: number) {
   const measured = new Map([...works.keys()].map((what) => [what, [] as number[]]))
   for (let round = 0; round <= rounds; round++) {

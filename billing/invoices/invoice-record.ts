@@ -5,8 +5,8 @@ import { formatRational } from '../../domain/rational.ts'
 import type { Json } from './content-hash.ts'
 
 /**
- * A document as it is kept, hashed and answered: amounts as decimal texts with all digits of the currency, instants as ISO
- * 8601. A credit note's total is above zero, as it is what comes back; its lines and nets stay as they were decided.
+ * A document as it is kept, hashed and answered: amounts as decimal texts with all digits of the currency, instants as ISO 8601.
+ * A credit note's total is shown above zero, as the amount that is given back; its lines and nets stay as they were decided.
  */
 export function invoiceRecord<C extends string>(currency: Currency<C>, document: InvoiceDocument<C>): InvoiceRecord {
   const text = (amount: Money<C>) => moneyText(currency, amount)

@@ -8,11 +8,11 @@ export type Customer = {
   readonly metadata: Readonly<Record<string, unknown>>
 } & CustomerBilling
 
-/** How the customer is billed, where it is not as the tenant's settings say. What is absent is as they say. */
+/** How the customer is billed where it differs from the tenant's settings. Absent fields follow the settings. */
 export type CustomerBilling = {
-  /** Of documents that no plan gives one. */
+  /** Currency of documents without a plan. */
   readonly currency?: string
-  /** Keys. */
+  /** Keys of tax rates. */
   readonly taxRates?: readonly string[]
   readonly taxExempt?: boolean
   readonly taxId?: string

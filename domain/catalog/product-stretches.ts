@@ -6,7 +6,10 @@ import type { Subscription } from './subscription.ts'
 /** A half-open stretch of time in which a subscription gives a product. */
 export type ProductStretch = { readonly product: ProductKey; readonly startMs: InstantMs; readonly endMs: InstantMs }
 
-/** From `fromMs` on, in order of time; phases that follow each other on one product are one stretch. `planVersions` holds those of its phases. */
+/**
+ * The stretches from `fromMs` on, in order of time; adjoining phases on one product are one stretch. `planVersions` holds the
+ * versions of the subscription's phases.
+ */
 export function productStretches(
   subscription: Pick<Subscription, 'phases' | 'endMs'>,
   planVersions: readonly Pick<PlanVersion, 'plan' | 'version' | 'product'>[],
@@ -26,7 +29,7 @@ export function productStretches(
   return stretches
 }
 
-/** Those that a change brings: not within what was given before. */
+/** The stretches that a change adds, without those that were given before. */
 export function addedStretches(before: readonly ProductStretch[], after: readonly ProductStretch[]): readonly ProductStretch[] {
   return after.filter(
     ({ product, startMs, endMs }) => !before.some((each) => each.product === product && each.startMs <= startMs && endMs <= each.endMs),

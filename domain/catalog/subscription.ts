@@ -73,10 +73,7 @@ export function anchorAt({ anchorMs, phases }: Subscription, atMs: InstantMs): I
   return phases.findLast((phase) => phase.startMs <= atMs && phase.anchorMs !== undefined)?.anchorMs ?? anchorMs
 }
 
-/**
- * Subscriptions begin on whole seconds: many senders give times in seconds, and an event sent after the start must not fall
- * before it.
- */
+/** Subscriptions begin on whole seconds: many senders give times in seconds, and an event sent after the start must not fall before it. */
 export function startOfSecond(atMs: InstantMs): InstantMs {
   return (atMs - (atMs % SECOND_MS)) as InstantMs
 }
@@ -105,7 +102,7 @@ export function cancelSubscription(subscription: Subscription, atMs: InstantMs):
   return { ...subscription, endMs, phases: endingLast(begun, endMs) }
 }
 
-/** Takes back an end that has not come. Changes of plan that the cancellation has dropped do not come back. */
+/** Takes back an end that has not come yet. Changes of plan that the cancellation has dropped do not come back. */
 export function uncancelSubscription(subscription: Subscription, nowMs: InstantMs): Outcome<Subscription> {
   const { endInvoiceNow: _ended, ...running } = subscription
   const { id, endMs, phases } = subscription

@@ -109,8 +109,8 @@ function valueReader(text: string, { onInexact, allowNegative }: MeterDefinition
 }
 
 /**
- * A value that is missing adds nothing, so that the whole is the sum of its parts; only an event with none of them is
- * without a value. One that is there and cannot be read leaves the event uncounted, and is said: a part would look like all.
+ * A missing value adds nothing, so that the whole is the sum of its parts; only an event without any of them has no value. A
+ * value that is present and unreadable leaves the event uncounted, with a warning, as a part would look like the whole.
  */
 function readSum(data: object, readers: CompiledMeter['valueReaders']): CompiledReading {
   let sum: Quantity | null = null
@@ -145,13 +145,13 @@ function firstText(data: object, paths: readonly PropertyPath[]): string | null 
   return null
 }
 
-/** A text that is no expression by today's syntax was stored before there was any: every character is part of a name. */
+/** A text that is no expression by today's syntax is older than the syntax: every character is part of a name. */
 export function parsedValue(text: string): Expression {
   const expression = parseExpression(text)
   return isSyntaxDefect(expression) ? { kind: 'property', path: dottedPath(text) } : expression
 }
 
-/** The same of what is read as text. */
+/** The same for values that are read as text. */
 export function parsedTextPaths(text: string): readonly PropertyPath[] {
   const paths = parseTextExpression(text)
   return isSyntaxDefect(paths) ? [pathOf(text)] : paths

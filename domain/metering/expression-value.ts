@@ -35,7 +35,7 @@ export function compileExpression(expression: Expression): (data: object) => Exp
   }
 }
 
-/** Most meters read one property at the top, and most events have a whole number there. */
+/** Most meters read one top-level property, and most events have a whole number there. */
 function propertyReader(path: PropertyPath): (data: object) => ExpressionValue {
   const [first = ''] = path.steps
   if (path.steps.length > 1) return (data) => quantityOf(valueAt(data, path))

@@ -12,12 +12,12 @@ export function partitionOf(tenant: TenantKey, customer: CustomerKey, partitions
   return partitionOfHash(customerHash(tenant, customer), partitions)
 }
 
-/** The same for whoever has the hash. */
+/** The same from a hash that is known already. */
 export function partitionOfHash(customerHash: number, partitions: number): Partition {
   return (customerHash % partitions) as Partition
 }
 
-/** 32 bits, as above. */
+/** The 32-bit hash described above. */
 export function customerHash(tenant: TenantKey, customer: CustomerKey): number {
   return hashOfAscii(tenant, customer) ?? murmur3Of(encoder.encode(`${tenant}\0${customer}`))
 }

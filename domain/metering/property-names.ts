@@ -4,7 +4,7 @@ import type { MeterDefinition } from './meter.ts'
 import type { Expression } from './meter-expression.ts'
 import type { PropertyPath } from './property-path.ts'
 
-/** Names of the properties of an event's data, at its top, that a meter looks at. */
+/** Names of the top-level properties of an event's data that a meter reads. */
 export function propertyNames({ aggregation, value, dimensions, where = {} }: MeterDefinition): ReadonlySet<string> {
   const valuePaths = value.flatMap((text) => (aggregation === 'unique' ? parsedTextPaths(text) : pathsIn(parsedValue(text))))
   const paths = [...valuePaths, ...Object.values(dimensions).flatMap(parsedTextPaths), ...Object.keys(where).map(pathOf)]

@@ -9,7 +9,7 @@ import { timeZone } from './time-zone.ts'
 export const CALENDAR_WINDOWS = ['minute', 'hour', 'day', 'week', 'month'] as const
 export type CalendarWindow = (typeof CALENDAR_WINDOWS)[number]
 
-/** The window of the calendar that holds the instant. Windows tile time and are whole minutes; `timezone` is an IANA name. */
+/** The calendar window that holds the instant. Windows tile time and are whole minutes; `timezone` is an IANA name. */
 export function calendarWindowAt(window: CalendarWindow, timezone: string, atMs: InstantMs): Period {
   if (window === 'minute') {
     const startMs = Math.floor(atMs / MINUTE_MS) * MINUTE_MS
@@ -18,12 +18,12 @@ export function calendarWindowAt(window: CalendarWindow, timezone: string, atMs:
   return periodAt(calendarSchedule(window, timezone), atMs)
 }
 
-/** Windows of one length that follow each other: they begin at `startMs`, `startMs + lengthMs`, and so on until the next run begins. */
+/** Adjoining windows of one length: they begin at `startMs`, `startMs + lengthMs`, and so on until the next run begins. */
 export type WindowRun = { readonly startMs: InstantMs; readonly lengthMs: number }
 
 /**
- * All windows from the one that holds `fromMs` to the one that holds the last millisecond before `toMs`, ascending. Windows
- * differ only where clocks jump, so that a year of hours or days is some five runs, and of months twelve.
+ * All windows from the one that holds `fromMs` to the one that holds the last millisecond before `toMs`, ascending. Window
+ * lengths change only where clocks jump, so a year of hours or days is some five runs, and a year of months twelve.
  */
 export function windowRuns(window: CalendarWindow, timezone: string, fromMs: InstantMs, toMs: InstantMs): readonly WindowRun[] {
   const zone = timeZone(timezone)
@@ -35,7 +35,7 @@ export function windowRuns(window: CalendarWindow, timezone: string, fromMs: Ins
     const lengthMs = endMs - startMs
     const last = runs.at(-1)
     if (last === undefined || last.lengthMs !== lengthMs || (startMs - last.startMs) % lengthMs !== 0) runs.push({ startMs, lengthMs })
-    // Until the clocks jump, windows of the usual length follow each other.
+    // Windows keep their usual length until the clocks jump.
     const jumpMs = lengthMs === usualMs ? Math.min(zone.spanAt(startMs).endMs, toMs) : endMs
     atMs = (startMs + Math.max(1, Math.floor((jumpMs - startMs) / lengthMs)) * lengthMs) as InstantMs
   }

@@ -131,7 +131,7 @@ function numberedGrid(boundary: (index: number) => number, estimate: (atMs: numb
   }
 }
 
-/** From an anchor hours last 60 minutes whatever the clocks do. */
+/** Counted from an anchor, hours last 60 minutes whatever the clocks do. */
 function hoursFrom(originMs: number): Grid {
   return numberedGrid(
     (index) => originMs + index * HOUR_MS,
@@ -140,8 +140,8 @@ function hoursFrom(originMs: number): Grid {
 }
 
 /**
- * Hours of the calendar begin whenever the clocks show a full hour, and where they jump into another one. So an hour that
- * is shown twice is two, and one in which the clocks are set back by half an hour (Lord Howe Island) lasts 90 minutes.
+ * Calendar hours begin whenever the clocks show a full hour, and where they jump into another one. So an hour that is shown twice
+ * is two hours, and one in which the clocks are set back by half an hour (Lord Howe Island) lasts 90 minutes.
  */
 function hoursOfClocks(zone: TimeZone): Grid {
   const hourOf = (wallMs: number) => Math.floor(wallMs / HOUR_MS)

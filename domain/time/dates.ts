@@ -13,7 +13,7 @@ export function daysOfMonth(monthNumber: number): number {
   return era * 146_097 + yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear - 719_468
 }
 
-/** The month and its day, from 1 on, of a day counted from 1970-01-01. */
+/** The month and its day, counted from 1, of a day number; days count from 1970-01-01. */
 export function dateOfDays(daysSinceEpoch: number): { readonly monthNumber: number; readonly day: number } {
   const shifted = daysSinceEpoch + 719_468
   const era = Math.floor(shifted / 146_097)

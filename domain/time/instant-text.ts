@@ -3,11 +3,11 @@ import { dateOfDays, daysOfMonth } from './dates.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS } from './durations.ts'
 
 /**
- * The one reader of instants, wherever they come in: RFC 3339, and what ISO 8601 writers make beside it (a comma, an offset
+ * The one reader of instants in any input: RFC 3339, and the ISO 8601 variants that some writers produce (a comma, an offset
  * without its colon or minutes). `2026-07-01T09:30:00.123456+02:00`; digits finer than a millisecond are cut. Undefined for
- * anything else: a date alone, no offset, a day or an hour that does not exist. A leap second, which RFC 3339 has at the end
- * of a month of UTC, is the last millisecond before it, as our clocks do not show it.
- * By hand as it runs for every event: a quarter of the time that a pattern and `Date.parse` take.
+ * anything else: a date alone, no offset, a day or an hour that does not exist. A leap second, which RFC 3339 allows at the end
+ * of a UTC month, is the last millisecond before it, as our clocks do not show it. Parsed by hand as it runs for every event: a
+ * quarter of the time that a pattern and `Date.parse` take.
  */
 export function parseInstantText(text: string): InstantMs | undefined {
   const year = digits(text, 0, 4)

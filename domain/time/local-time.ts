@@ -7,8 +7,8 @@ export function localMs(zone: TimeZone, atMs: number): number {
 }
 
 /**
- * The instant at which the zone's clocks show this reading: the earlier one of a reading shown twice; for a reading that
- * is skipped as much later as the clocks jump, as java.time resolves it.
+ * The instant at which the zone's clocks show this local time: the earlier one of a time shown twice; for a skipped time as much
+ * later as the clocks jump, as java.time resolves it.
  */
 export function instantOfLocal(zone: TimeZone, wallMs: number): number {
   const firstMs = firstAtOrPast(zone, wallMs)
@@ -16,9 +16,9 @@ export function instantOfLocal(zone: TimeZone, wallMs: number): number {
   return firstMs + span.offsetMs === wallMs ? firstMs : wallMs - zone.spanAt(span.startMs - 1).offsetMs
 }
 
-/** The first instant at which the zone's clocks show this reading or a later one: of a midnight that is skipped, the jump. */
+/** The first instant at which the zone's clocks show this local time or a later one: for a skipped midnight, the jump. */
 export function firstAtOrPast(zone: TimeZone, wallMs: number): number {
-  // No offset reaches a day, so that here the clocks are not there yet.
+  // No offset reaches a day, so at this instant the clocks do not show the time yet.
   let span = zone.spanAt(wallMs - DAY_MS)
   for (;;) {
     const atMs = Math.max(wallMs - span.offsetMs, span.startMs)

@@ -2,34 +2,34 @@ import { invariant } from '../../base/invariant.ts'
 import { DAY_MS, MINUTE_MS } from './durations.ts'
 
 /**
- * A zone of the IANA database, as the process knows it: the one source of where clocks stand. The usage store is handed
- * instants and never a name, so that data of another age there changes nothing.
+ * A zone of the IANA database as the process knows it: the one source of zone data. The usage store gets instants and never a
+ * zone's name, so that its own, older or newer, data change nothing.
  */
 export type TimeZone = {
-  /** The name as the process spells it. */
+  /** The name in the process's spelling. */
   readonly name: string
   /** A stretch of time around the instant in which the clocks do not jump; the next may have the same offset. */
   spanAt(atMs: number): OffsetSpan
 }
 
-/** Half-open, on whole minutes. Local time = UTC + offset; also a whole minute, to which the few finer ones before 1972 are rounded. */
+/** Half-open, on whole minutes. Local time = UTC + offset; the offset is a whole minute too, to which the few finer ones before 1972 are rounded. */
 export type OffsetSpan = { readonly startMs: number; readonly endMs: number; readonly offsetMs: number }
 
-/** Null for what is no name of the IANA database: offsets (`+02:00`) and what only this process's library calls a zone. */
+/** Null for anything but a name of the IANA database: offsets (`+02:00`) and names that only this process's library knows. */
 export function findTimeZone(name: string): TimeZone | null {
   const known = zonesBySpelling.get(name)
   if (known !== undefined) return known
   const canonical = canonicalName(name)
   if (canonical === null) return null
   const zone = zonesBySpelling.get(canonical) ?? createTimeZone(canonical)
-  // Upper and lower case are one, so that spellings are without end.
+  // Names ignore case, so the number of spellings has no bound of its own.
   if (zonesBySpelling.size >= SPELLINGS_MAX) zonesBySpelling.clear()
   zonesBySpelling.set(canonical, zone).set(name, zone)
   return zone
 }
 
 const zonesBySpelling = new Map<string, TimeZone>()
-/** Three times as many as there are names. */
+/** Three times the number of names. */
 const SPELLINGS_MAX = 2_000
 
 /** The zone of a stored name, which was known when it was stored. */
@@ -54,11 +54,11 @@ function canonicalName(name: string): string | null {
   }
 }
 
-/** Jumps are looked for block by block, when one is first asked about: a third of a millisecond each. */
+/** Jumps are searched block by block, when first needed: a third of a millisecond each. */
 const BLOCK_MS = 52 * 7 * DAY_MS
-/** No clocks have jumped and back within a week since 1970; `time-zone.test.ts` looks for it. */
+/** No clocks have jumped and back within a week since 1970; `time-zone.test.ts` checks it. */
 const SAMPLE_MS = 7 * DAY_MS
-/** More than there are from 1970 to 2106. */
+/** More blocks than the years from 1970 to 2106 have. */
 const BLOCKS_MAX = 200
 
 function createTimeZone(name: string): TimeZone {
@@ -98,7 +98,7 @@ function spansBetween(offsetAt: (atMs: number) => number, fromMs: number, toMs: 
   let offsetMs = offsetAt(fromMs)
   for (let atMs = fromMs; atMs < toMs; atMs += SAMPLE_MS) {
     const lastMs = Math.min(atMs + SAMPLE_MS, toMs - MINUTE_MS)
-    // Two may lie in one week, so it is looked at until its end has the offset that was found.
+    // Two jumps may lie in one week, so the search goes on until its end has the offset that was found.
     while (offsetAt(lastMs) !== offsetMs) {
       const jumpMs = firstOtherMinute(offsetAt, Math.max(startMs, atMs), lastMs, offsetMs)
       spans.push({ startMs, endMs: jumpMs, offsetMs })
@@ -123,7 +123,7 @@ function firstOtherMinute(offsetAt: (atMs: number) => number, firstMs: number, l
 }
 
 function offsetReader(name: string): (atMs: number) => number {
-  // With the hour beside it a third of the time that it takes with the date.
+  // With the hour included, formatting takes a third of the time that it takes with the date.
   const format = new Intl.DateTimeFormat('en-US', { timeZone: name, hour: 'numeric', timeZoneName: 'longOffset' })
   return (atMs) => {
     const parts = /GMT(?:([+-])(\d\d):(\d\d)(?::(\d\d))?)?$/.exec(format.format(atMs))

@@ -5,7 +5,7 @@ import { createJsonScan, type JsonScanDefect } from '../../base/json-scan.ts'
 import { type Outcome, type Refusal, refuse } from '../../domain/refusal.ts'
 import { DEPTH_MAX, EVENT_BYTES_MAX, PIECE_BYTES, SCAN_BYTES } from './piece-bounds.ts'
 
-/** A part of a JSON body that is parsed at once. One that is too large to be an event is not kept. */
+/** A part of a JSON body that is parsed at once. A part that is too large to be an event is not kept. */
 export type EventPiece =
   | { readonly kind: 'body'; readonly bytes: Buffer }
   | { readonly kind: 'items'; readonly bytes: Buffer }
@@ -14,13 +14,13 @@ export type EventPiece =
 export type EventPieces = {
   /** Takes the next bytes of the body; after a refusal it takes no more. */
   add(chunk: Buffer): Refusal | undefined
-  /** The pieces in their order, which are one whole JSON value; or why it is none. */
+  /** The pieces in order, when they are one whole JSON value; otherwise the refusal. */
   finish(): Outcome<readonly EventPiece[]>
 }
 
 /**
- * Cuts a JSON array into pieces of whole events while it comes in. A scan finds the ends of its events, counts them, and tells whether it is
- * JSON at all; the pieces are handed out when it was, to its end.
+ * Cuts a JSON array into pieces of whole events while it comes in. A scan finds the ends of its events, counts them, and checks
+ * that it is JSON; the pieces are handed out only once it was valid to its end.
  */
 export function createArrayPieces(eventsMax: number): EventPieces {
   const scan = createJsonScan({ depthMax: DEPTH_MAX, valuesMax: Number.POSITIVE_INFINITY })
@@ -30,9 +30,9 @@ export function createArrayPieces(eventsMax: number): EventPieces {
   let isBegun = false
   let isEnded = false
   let isUtf8Broken = false
-  /** How much of the open piece is whole events. */
+  /** Length of the whole events in the open piece. */
   let wholeBytes = 0
-  /** How much of the event under way was seen, and whether that is too much to keep. */
+  /** Length of the present event so far, and whether it is too long to keep. */
   let eventBytes = 0
   let isSkipping = false
 
@@ -54,7 +54,7 @@ export function createArrayPieces(eventsMax: number): EventPieces {
     isSkipping = true
   }
 
-  /** At most 64 KiB, so that an event that grows too large began in a part before. */
+  /** At most 64 KiB, so that an event that grows too large began in an earlier part. */
   function addPart(part: Buffer): Refusal | undefined {
     let from = 0
     if (!isBegun) {

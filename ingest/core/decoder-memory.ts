@@ -1,4 +1,4 @@
-/** How many bytes a decoder takes that is opened for a body beginning so: the window that the body asks for, and its tables. */
+/** Bytes that a decoder takes for a body with this beginning: the window that the body asks for, and the decoder's tables. */
 export function decoderMemory(coding: 'gzip' | 'br' | 'zstd', head: Uint8Array): number {
   switch (coding) {
     case 'gzip':

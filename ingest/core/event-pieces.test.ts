@@ -5,7 +5,7 @@ import { EVENT_BYTES_MAX, PIECE_BYTES } from './piece-bounds.ts'
 
 const KiB = 1024
 
-/** The events of a body that comes in chunks, or the code that it is refused with and how many bytes were taken until then. */
+/** The events of a body that comes in chunks, or the code that refuses it and the number of bytes taken until then. */
 function received(body: string | Buffer, { chunkBytes = 50_000, eventsMax = 100_000, shape = 'object_or_array' as WholeShape } = {}) {
   const bytes = Buffer.from(body)
   const pieces = createEventPieces({ shape, eventsMax, bytesExpected: 0 })

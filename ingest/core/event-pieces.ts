@@ -9,14 +9,14 @@ import { EVENT_BYTES_MAX, PIECE_BYTES } from './piece-bounds.ts'
 export type WholeShape = Exclude<BodyShape, 'lines'>
 
 /**
- * Cuts a JSON body into pieces while it comes in. Up to 256 KiB it stays whole: the parser is bounded by that. Beyond, it must be an array,
- * and a scan finds the ends of its events, counts them, and tells whether it is JSON, so that nothing is parsed, and nothing kept, of a
- * body that is broken or too large at its end.
+ * Cuts a JSON body into pieces while it comes in. Up to 256 KiB it stays whole, which bounds the parser. Beyond, it must be an
+ * array, and a scan finds the ends of its events, counts them, and checks that it is JSON, so that a body that is broken or too
+ * large at its end is neither parsed nor kept.
  */
 export function createEventPieces(options: {
   readonly shape: WholeShape
   readonly eventsMax: number
-  /** As the headers say; 0 when they do not. */
+  /** The length given in the headers; 0 without one. */
   readonly bytesExpected: number
 }): EventPieces {
   const { shape, eventsMax } = options
@@ -24,7 +24,7 @@ export function createEventPieces(options: {
   let array: EventPieces | null = null
   let startBytesMax = PIECE_BYTES
 
-  /** What stands at the beginning decides how it goes on. */
+  /** The beginning of the body decides how to go on. */
   function goOn(): Refusal | undefined {
     if (startBytesMax === EVENT_BYTES_MAX) return refuse('payload_too_large', { bytes: 'more', bytesMax: EVENT_BYTES_MAX })
     startBytesMax = EVENT_BYTES_MAX
@@ -55,7 +55,7 @@ export function createEventPieces(options: {
 const OPEN_BRACKET = 0x5b
 const BLANKS: readonly number[] = [0x20, 0x09, 0x0a, 0x0d]
 
-/** The events of a piece, not judged yet. Throws a RefusalError when a body that was not looked through is no JSON, or not of its shape. */
+/** The events of a piece, not judged yet. Throws a RefusalError when a body that was not scanned is no JSON, or has another shape. */
 export function eventsOf(piece: EventPiece, shape: WholeShape): readonly unknown[] {
   if (piece.kind === 'too_large') return [new UnreadableEvent(refuse('event_too_large', { bytesMax: EVENT_BYTES_MAX }))]
   const { bytes } = piece

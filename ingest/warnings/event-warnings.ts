@@ -6,32 +6,32 @@ import type { TypeReader, TypeReaders, UnreadValue } from './type-reader.ts'
 export const WARNING_CODES = ['unread_type', 'stray_field', 'similar_customer', 'unreadable_value'] as const
 export type WarningCode = (typeof WARNING_CODES)[number]
 
-/** An event that was kept, and counts for nothing or not as it was meant. */
+/** An event that was kept, but counts for nothing or not as it was meant. */
 export type EventWarning = {
   readonly index: number
   readonly id: string
   readonly code: WarningCode
   readonly detail: string
-  /** How many events of the request this is said of; the first few of them are named. */
+  /** How many events of the request have this warning; the first few are named. */
   readonly events: number
 }
 
-/** Different things that one answer warns of, and events that it names for each. */
+/** Different warnings in one answer, and events named for each. */
 export const WARNING_KINDS_MAX = 30
 export const WARNING_EXAMPLES_MAX = 3
 
-/** Gathers the warnings of one request. Looks at every event that is kept, so what is in order must cost next to nothing. */
+/** Collects the warnings of one request. It looks at every kept event, so an event without a warning must cost almost nothing. */
 export type EventWarnings = {
   /** `value` is the event as it was sent. */
   look(index: number, event: UsageEvent, value: Readonly<Record<string, unknown>>, readers: TypeReaders): void
   similarCustomer(index: number, event: UsageEvent, similar: string): void
-  /** By code, how many events. */
+  /** Number of events by code. */
   counts(): ReadonlyMap<WarningCode, number>
   list(): readonly EventWarning[]
 }
 
 export function createEventWarnings(): EventWarnings {
-  /** By what it is said of: a type, a meter's value, an attribute. */
+  /** By the subject of the warning: a type, a meter's value, an attribute. */
   const kinds = new Map<unknown, Kind>()
   const counts = new Map<WarningCode, number>()
   let lastType: string | null = null

@@ -3,18 +3,18 @@ import type { CustomerKey, TenantKey } from '../../domain/identity.ts'
 import { customerHash } from '../../domain/metering/partitioning.ts'
 import { createHashSet } from './hash-set.ts'
 
-/** What is known of some customers: which of them exist, and of which there is another with the same letters in other case. */
+/** Finds which of some customers exist, and for which there is another with the same letters in other case. */
 export type FindSimilarCustomers = (tenant: TenantKey, keys: readonly CustomerKey[]) => Promise<SimilarCustomers>
 export type SimilarCustomers = { readonly existing: ReadonlySet<CustomerKey>; readonly similar: ReadonlyMap<CustomerKey, CustomerKey> }
 
 /**
- * Remembers whose events came lately, so that the catalog is asked about a customer once. By hashes of 32 bits, as it is asked
- * for every event: once in 20,000 a new customer is taken for a familiar one and a warning is missed, at most.
+ * Remembers the customers whose events came lately, so that the catalog is asked about each once. It keeps 32-bit hashes, as it
+ * is used for every event: at most once in 20,000 a new customer is taken for a familiar one and a warning is missed.
  */
 export type FamiliarCustomers = {
-  /** `hash`: of the tenant and the customer, which the writing needs anyway. */
+  /** `hash`: of the tenant and the customer, which the writer computes anyway. */
   isFamiliar(hash: number): boolean
-  /** From now on these are familiar. Of those that do not exist yet: the customer that differs in case alone. */
+  /** Makes these customers familiar. Answers for those that do not exist yet the customer that differs in case alone. */
   meet(tenant: TenantKey, customers: readonly CustomerKey[]): Promise<ReadonlyMap<CustomerKey, CustomerKey>>
 }
 
@@ -23,7 +23,7 @@ const NEW_CUSTOMERS_MAX = 50_000
 
 export function createFamiliarCustomers(findSimilar: FindSimilarCustomers): FamiliarCustomers {
   const familiar = createHashSet(FAMILIAR_SLOTS)
-  /** By letters. A customer appears in the catalog a moment after the answer to its first event: until then it is known from here. */
+  /** By letters. A customer appears in the catalog a moment after the answer to its first event; until then it is known from here. */
   const lately = createBoundedMap<string, CustomerKey>(NEW_CUSTOMERS_MAX)
 
   return {

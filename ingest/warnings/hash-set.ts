@@ -1,14 +1,14 @@
-/** Remembers 32-bit hashes, by number and without an object for each: the oldest half goes when the younger half is full. */
+/** Remembers 32-bit hashes without an object for each: the older half is dropped when the younger half is full. */
 export type HashSet = { has(hash: number): boolean; add(hash: number): void }
 
-/** `slots`, a power of two, are taken twice, 4 bytes each; half of them are ever full. */
+/** `slots`, a power of two, are allocated twice, 4 bytes each; at most half of them are filled. */
 export function createHashSet(slots: number): HashSet {
   const mask = slots - 1
   let young = new Uint32Array(slots)
   let old = new Uint32Array(slots)
   let size = 0
 
-  /** Where the hash is, or else the free slot where it would go. */
+  /** The slot of the hash, or the free slot where it would go. */
   function slotOf(table: Uint32Array, hash: number): number {
     let slot = hash & mask
     while (table[slot] !== 0 && table[slot] !== hash) slot = (slot + 1) & mask
@@ -38,5 +38,5 @@ export function createHashSet(slots: number): HashSet {
   }
 }
 
-/** 0 says that a slot is free. */
+/** 0 marks a free slot. */
 const ONE_FOR_ZERO = 1

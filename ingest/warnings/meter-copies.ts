@@ -5,9 +5,9 @@ import type { TenantKey } from '../../domain/identity.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
 import { createTypeReaders, type TypeReaders } from './type-reader.ts'
 
-/** Copies of the tenants' meters, for warnings alone: they follow changes, and ingest goes on without them. */
+/** Copies of the tenants' meters, for warnings alone: they follow changes, and ingest works without them. */
 export type MeterCopies = {
-  /** At once when they are known. Null when the catalog does not say in time; the last known ones when there are any. */
+  /** At once when they are known. Null when the catalog does not answer in time; the last known ones when there are any. */
   of(tenant: TenantKey): MaybePromise<TypeReaders | null>
   /** A meter of the tenant has changed. */
   forget(tenant: TenantKey): void
@@ -23,7 +23,7 @@ export function createMeterCopies(options: {
     createTypeReaders(await options.metersOf(tenant)),
   )
 
-  /** Tenants whose load has taken too long: nobody waits for it again. */
+  /** Tenants whose load has taken too long: no request waits for it again. */
   const overdue = new Set<TenantKey>()
 
   function loaded(tenant: TenantKey): MaybePromise<TypeReaders | null> {

@@ -8,11 +8,11 @@ import {
 import type { Meter } from '../../domain/metering/meter.ts'
 import { propertyNames } from '../../domain/metering/property-names.ts'
 
-/** What the meters of one event type make of an event's data. */
+/** How the meters of one event type read an event's data. */
 export type TypeReader = {
-  /** The first value that could not be read, the same object whenever it is the same; null when all could. */
+  /** The first value that could not be read, as the same object for the same value; null when all could. */
   firstUnread(data: object): UnreadValue | null
-  /** Properties at the top of `data` that some meter looks at. */
+  /** Top-level properties of `data` that some meter reads. */
   readonly names: ReadonlySet<string>
 }
 export type UnreadValue = { readonly meter: Meter; readonly reason: Unreadable }
@@ -27,7 +27,7 @@ export function createTypeReaders(meters: readonly Meter[]): TypeReaders {
 
 function createTypeReader(meters: readonly Meter[]): TypeReader {
   const names = new Set(meters.flatMap((meter) => [...propertyNames(meter)]))
-  // Meters that differ in their dimensions alone read the same values: one look is enough for all.
+  // Meters that differ only in their dimensions read the same values, so one of them is enough.
   const differing = [
     ...new Map(meters.filter(({ aggregation }) => aggregation !== 'count').map((meter) => [readingKey(meter), meter])).values(),
   ]
@@ -56,7 +56,7 @@ function unreadBy(readers: readonly Reader[], data: object): UnreadValue | null 
   return null
 }
 
-/** Every meter takes these, so that nothing has to be read to know that it can be. */
+/** Every meter can read whole numbers, so nothing has to be evaluated. */
 function areWholeNumbers(data: object, names: readonly string[]): boolean {
   for (const name of names) {
     const value = (data as Readonly<Record<string, unknown>>)[name]
@@ -65,7 +65,7 @@ function areWholeNumbers(data: object, names: readonly string[]): boolean {
   return true
 }
 
-/** Where all that the meter reads are properties at the top of `data`; null for all others. */
+/** The properties when everything that the meter reads is a top-level property of `data`; null for all other meters. */
 function plainNamesOf({ aggregation, value }: Meter): readonly string[] | null {
   if (aggregation === 'unique') return null
   const names = value.map((text) => {

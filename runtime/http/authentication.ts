@@ -11,7 +11,7 @@ export type FindPrincipal = (secret: string, request: { readonly ip: string }) =
 const SECRET_CHARACTERS_MAX = 256
 const BEARER = 'bearer '
 
-/** What shows how the installation runs: without a key on the operators' port, elsewhere with an admin key. */
+/** Routes that show how the installation runs: open on the operators' port, elsewhere with an admin key. */
 export const OPERATORS = { scope: 'admin', isOperators: true } as const satisfies FastifyContextConfig
 
 /** Every route that names scopes needs a key that has one of them; `admin` has all. */
@@ -37,7 +37,7 @@ export function authenticateRequests(app: HttpApp, findPrincipal: FindPrincipal,
       if (found instanceof Promise) {
         found.then(admit).then(
           () => done(),
-          // A key that cannot be looked up now is none: whether the stores answer is what is asked for there.
+          // A key that cannot be looked up now counts as none: the route reports whether the stores answer.
           (error) => done(isKeyOptional && error instanceof Fault ? undefined : error),
         )
         return

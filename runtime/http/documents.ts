@@ -4,7 +4,7 @@ import { brotliCompress, constants, gzip } from 'node:zlib'
 import type { FastifyContextConfig } from 'fastify'
 import type { HttpApp } from '../../schemas/http/common.ts'
 
-/** A text that is the same for all who read it for as long as the process runs. */
+/** A text that is the same for all readers while the process runs. */
 export type HttpDocument = {
   readonly path: string
   readonly contentType: string
@@ -14,8 +14,8 @@ export type HttpDocument = {
 }
 
 /**
- * Makes and compresses each document once, when it is first asked for, so that whoever asks again, without a key, costs the
- * writing of bytes that are there. A reader who names its ETag has 304.
+ * Creates and compresses each document once, on the first request, so that further requests, which need no key, only write
+ * existing bytes. A reader who names its ETag gets 304.
  */
 export function serveDocuments(app: HttpApp, documents: readonly HttpDocument[], config: FastifyContextConfig): void {
   for (const { path, contentType, make, contentSecurityPolicy } of documents) {

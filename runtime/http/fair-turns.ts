@@ -1,24 +1,24 @@
-/** Gives the turn back; may be called again, to no effect. */
+/** Gives the turn back; further calls have no effect. */
 export type GiveBack = () => void
 
-/** Turns at something that takes long, shared fairly: whoever asks for many waits behind their own, not before others. */
+/** Turns at slow work, shared fairly: a caller who asks for many waits behind its own, not before others. */
 export type FairTurns = {
-  /** Calls back when the turn has come, which may be at once. False: as many of this name wait as may, and nothing is called. */
+  /** Calls back when the turn has come, which may be at once. False, without a call, when as many of this name wait as may. */
   take(name: string, onTurn: (giveBack: GiveBack) => void): boolean
 }
 
 export type FairTurnsOptions = {
   readonly atOnceMax: number
-  /** Of one name at once; less than all, so that another need not wait for the longest of them. */
+  /** Turns of one name at once; fewer than all, so that another need not wait for the longest of them. */
   readonly ofOneMax: number
-  /** Of one name. */
+  /** Waiting calls of one name. */
   readonly waitingMax: number
 }
 
 type Line = { underWay: number; readonly waiting: ((giveBack: GiveBack) => void)[] }
 
 export function createFairTurns({ atOnceMax, ofOneMax, waitingMax }: FairTurnsOptions): FairTurns {
-  /** Names with a turn or waiting for one, the one whose turn ended last at the end. */
+  /** Names with a turn or waiting for one; the name whose turn ended last stands at the end. */
   const lines = new Map<string, Line>()
   let underWay = 0
 
@@ -32,7 +32,7 @@ export function createFairTurns({ atOnceMax, ofOneMax, waitingMax }: FairTurnsOp
       isHeld = false
       underWay--
       line.underWay--
-      // To the end of the order, so that the others have theirs first.
+      // To the end of the order, so that the others come first.
       lines.delete(name)
       if (line.underWay > 0 || line.waiting.length > 0) lines.set(name, line)
       startNext()

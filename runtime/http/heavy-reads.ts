@@ -5,8 +5,8 @@ import { createFairTurns, type GiveBack } from './fair-turns.ts'
 import { HTTP_BOUNDS } from './http-bounds.ts'
 
 /**
- * Routes that read the usage store take turns by tenant: a few reads at once, so that their answers are not all made at the
- * same time, and fewer of one tenant than of all, so that another's need not wait behind them.
+ * Routes that read the usage store take turns by tenant: a few reads at once, so that their answers are not all built at the same
+ * time, and fewer of one tenant than of all, so that another's need not wait behind them.
  */
 export function takeTurnsAtHeavyReads(app: HttpApp): void {
   const waitingMax = HTTP_BOUNDS.heavyReadsWaiting.most
@@ -17,17 +17,17 @@ export function takeTurnsAtHeavyReads(app: HttpApp): void {
   })
   const held = new WeakMap<FastifyRequest, GiveBack>()
 
-  // On these routes alone: a hook that has nothing to do still costs every request.
+  // Only on these routes, as a hook that has nothing to do still costs every request.
   app.addHook('onRoute', (route) => {
     if (route.config?.isHeavyRead !== true) return
     route.preHandler = [...[route.preHandler ?? []].flat(), takeTurn]
-    // Whether it was answered, failed, or whoever asked is gone.
+    // Called whether it was answered, failed, or the caller is gone.
     route.onResponse = [...[route.onResponse ?? []].flat(), giveBackTurn]
   })
 
   function takeTurn(request: FastifyRequest, _reply: unknown, done: (error?: Error) => void): void {
     const isTaken = turns.take(request.principal.tenant, (giveBack) => {
-      // Whoever left while waiting is not read for.
+      // Nothing is read for a caller who left while waiting.
       if (request.raw.socket.destroyed) giveBack()
       else {
         held.set(request, giveBack)

@@ -1,6 +1,6 @@
 import { html, htmlPage } from './html-page.ts'
 
-/** What the page shows of an OpenAPI document, which `@fastify/swagger` writes from the route schemas. */
+/** The part of an OpenAPI document that the page shows; `@fastify/swagger` writes it from the route schemas. */
 export type OpenApiDocument = {
   readonly info: { readonly title: string; readonly version: string; readonly description?: string }
   readonly paths?: Readonly<Record<string, Readonly<Record<string, Operation>>>>
@@ -83,7 +83,7 @@ function parameterRow({ name, in: place, required = false, schema = {}, descript
 }
 
 function answerHtml(status: string, { description = '', content }: { readonly description?: string; readonly content?: Content }): string {
-  // Every error has the one shape, which the page of errors shows.
+  // All errors have one shape, which the page of errors shows.
   return /^[45]/.test(status) ? `<p><b>${status}</b> ${html(description)}</p>` : contentHtml(`<b>${status}</b>`, content)
 }
 

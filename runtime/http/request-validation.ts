@@ -37,7 +37,7 @@ function createAjv(options: { coerceTypes: 'array' | false }): Ajv {
   // allErrors is bounded by the body limit and by the number of fields we report.
   const ajv = new Ajv({ ...options, useDefaults: true, allErrors: true, verbose: true, strict: false, removeAdditional: false })
   ajvFormats.default(ajv)
-  // What the schema lets pass is what the handler can read.
+  // The handler can read every text that the schema accepts.
   ajv.addFormat('date-time', (text) => parseInstantText(text) !== undefined)
   ajv.addFormat('date', (text) => parseDateText(text) !== undefined)
   return ajv

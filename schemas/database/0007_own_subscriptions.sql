@@ -1,2 +1,2 @@
--- Made with allowSeveral: such a subscription may run beside others of its customer to the same product.
+-- Created with allowSeveral: such a subscription may run beside others of its customer to the same product.
 ALTER TABLE subscriptions ADD COLUMN allows_several boolean NOT NULL DEFAULT false;

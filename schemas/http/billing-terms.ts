@@ -22,7 +22,7 @@ const PlanCreditSchema = Type.Object(
   },
   CLOSED,
 )
-/** How a plan is billed; what is absent has its default. */
+/** How a plan is billed; absent fields have their default. */
 export const PLAN_BILLING = {
   baseFeeTiming: Type.Optional(BaseFeeTimingSchema),
   proration: Type.Optional(ProrationSchema),
@@ -37,7 +37,7 @@ export const CHARGE_BILLING = {
 }
 
 const GRACE_MS_MAX = 30 * 86_400_000
-/** How long after its period's end a document that holds usage is made final at the earliest. */
+/** How long after its period's end a document with usage becomes final at the earliest. */
 export const GraceSchema = Type.Integer({ minimum: 0, maximum: GRACE_MS_MAX })
 export const DueDaysSchema = Type.Integer({ minimum: 0, maximum: 365 })
 

@@ -9,7 +9,7 @@ declare module 'fastify' {
     scope?: Scope | readonly Scope[]
     /** Open on the operators' port; elsewhere it needs its scope. No other route with a scope is on that port. */
     isOperators?: boolean
-    /** Answers without a key too, and then says less. */
+    /** Answers without a key too, with fewer details. */
     isKeyOptional?: boolean
     /** True for a route that reads the usage store: it takes turns by tenant. */
     isHeavyRead?: boolean
@@ -19,7 +19,7 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Set by the runtime before any handler of a route with a scope. */
     principal: Principal
-    /** On a route of the operators, to whom all may be said. */
+    /** On a route of the operators: whether the caller may see everything. */
     isOperator: boolean
   }
 }

@@ -14,7 +14,7 @@ export function parseInstant(text: string, field: string): Outcome<InstantMs> {
   return refuseField(field, refuse('invalid_time', { field, value: `'${text}'`, of: 'request' }))
 }
 
-/** A bound of a time that is asked about, which may lie before all that is stored; a date is where it begins in the zone. */
+/** A bound of a requested time, which may lie before everything stored; a date is its first instant in the zone. */
 export function parseBound(text: string, field: string, zone: TimeZone): Outcome<InstantMs> {
   const days = parseDateText(text)
   const ms = days === undefined ? parseInstantText(text) : firstAtOrPast(zone, days * DAY_MS)

@@ -23,8 +23,8 @@ export type DroppedEvents = {
 }
 
 /**
- * An event that arrived and counts for nothing, or not as it was meant: `unread_type` (no meter reads it), `stray_field`,
- * `unreadable_value`, `similar_customer`. `events`: how many of one batch it is said of; the first few are told of.
+ * An event that arrived, but counts for nothing or not as it was meant: `unread_type` (no meter reads it), `stray_field`,
+ * `unreadable_value`, `similar_customer`. `events`: how many of the batch have this warning; it is reported for the first few.
  */
 export type EventWarning = { readonly event: TrackedEvent; readonly code: string; readonly detail: string; readonly events: number }
 

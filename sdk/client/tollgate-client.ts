@@ -15,7 +15,7 @@ export type TollgateClientOptions = {
   readonly key: string
   /** Called for every event that will not arrive. Default: a console warning. */
   readonly onDrop?: (dropped: DroppedEvents) => void
-  /** Told of events that arrived and count for nothing, or not as meant. Default: a console warning, once for each text. */
+  /** Called for events that arrived and count for nothing, or not as meant. Default: a console warning, once for each text. */
   readonly onWarning?: (warning: EventWarning) => void
   /** Called for failures that no call throws: a background flush that will be tried again. Default: a console warning when the code changes. */
   readonly onError?: (error: TollgateError) => void
@@ -130,7 +130,7 @@ function withoutTrailingSlashes(url: string): string {
   return url.slice(0, end)
 }
 
-/** Each text once, up to so many of them: a mistake in the code comes with every event. */
+/** Each text is printed once, up to this many texts, as a mistake in the code comes with every event. */
 const WARNINGS_PRINTED_MAX = 100
 
 function createWarningPrinter(): (warning: EventWarning) => void {

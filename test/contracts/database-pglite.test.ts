@@ -48,7 +48,7 @@ describe('the database on pglite', () => {
     const before = await openDatabase(path)
     await before.migrate()
     await before.session.write(async ({ db }) => {
-      // As the schema was then.
+      // The schema as it was then.
       for (const column of ['selection', 'on_inexact', 'allow_negative'])
         await sql.raw(`ALTER TABLE meters DROP COLUMN ${column}`).execute(db)
       await sql`DELETE FROM catalog_migrations WHERE name = '0003_meter_rules.sql'`.execute(db)

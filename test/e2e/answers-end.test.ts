@@ -4,7 +4,7 @@ import { removeDirectory, startTollgate, type TollgateProcess, waitFor } from '.
 
 const EVENTS = 150
 const MIB = 2 ** 20
-/** What JSON adds to the content of an event: names, quotes, its id and times. */
+/** The page's bound on content, and what JSON adds to an event: names, quotes, its id and times. */
 const PAGE_BYTES_MAX = 4.5 * MIB
 
 let tollgate: TollgateProcess

@@ -27,7 +27,7 @@ describe.each([
     expect((await fetch(`${tollgate.url}${path}`)).status).toBe(open)
     expect((await tollgate.call('GET', path)).status).toBe(admin)
     expect((await fetch(`${opsUrl}${path}`)).status).toBe(ops)
-    // A key opens nothing more there: what is for tenants is not on that port.
+    // A key opens nothing more there, as tenants' routes are not on that port.
     expect((await fetch(`${opsUrl}${path}`, { headers: { authorization: `Bearer ${tollgate.adminKey}` } })).status).toBe(ops)
   })
 })

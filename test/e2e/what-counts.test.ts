@@ -4,7 +4,7 @@ import { removeDirectory, startTollgate, type TollgateProcess, waitFor } from '.
 type Warnings = { accepted: number; warnings?: { code: string; detail: string }[] }
 type Usage = { data: { value: string; events: number }[] }
 
-/** Real payloads that once counted as nothing, with what is right; each is one of a kind whose table stands beside the source. */
+/** Real payloads that once counted as nothing, each with its right result and one of a kind whose table stands beside the source. */
 describe('what was sent counts, or is said aloud', () => {
   let tollgate: TollgateProcess
   let eventsSent = 0

@@ -16,7 +16,7 @@ import type { HttpApp } from '../../schemas/http/common.ts'
 
 export type IngestApp = { readonly app: HttpApp; readonly ingest: Ingest; readonly port: number; close(): Promise<void> }
 
-/** Ingest over HTTP on a log of its own. A key is any text `tenant:key`, and may ingest. */
+/** Ingest over HTTP on its own log. A key is any text `tenant:key`, and may ingest. */
 export async function openIngestApp(limits: Partial<IngestLimits>, more: Partial<HttpAppOptions> = {}): Promise<IngestApp> {
   const path = await mkdtemp(join(tmpdir(), 'tollgate-ingest-'))
   const log = pino({ level: 'silent' })

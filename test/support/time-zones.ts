@@ -3,7 +3,7 @@ const ALIASES = [
   ...['Asia/Kolkata', 'Europe/Kyiv', 'US/Pacific', 'US/Eastern', 'Brazil/East', 'Canada/Newfoundland', 'Australia/LHI', 'Cuba', 'Egypt'],
   ...['EST', 'EST5EDT', 'CET', 'HST', 'GMT', 'Etc/GMT+12', 'Etc/GMT-14', 'UTC', 'Zulu', 'NZ-CHAT'],
 ]
-/** Zones whose clocks do what others do not: jumps by half an hour, at midnight, by days, for a month, or new rules. */
+/** Zones with unusual clocks: jumps by half an hour, at midnight, by days, for a month, or new rules. */
 const ODD_ZONES = [
   ...['Australia/Lord_Howe', 'America/Havana', 'Antarctica/Troll', 'Africa/Casablanca', 'Asia/Gaza', 'Antarctica/Casey', 'Asia/Beirut'],
   ...['America/Vancouver', 'Pacific/Chatham', 'Asia/Kathmandu', 'America/Sao_Paulo', 'Asia/Pyongyang', 'Pacific/Apia', 'America/Nuuk'],
@@ -13,7 +13,7 @@ export function allZones(): readonly string[] {
   return [...Intl.supportedValuesOf('timeZone'), ...ALIASES]
 }
 
-/** The odd ones always, and of all the others these many, other ones in each run. */
+/** All unusual zones, and this many of the others, different ones in each run. */
 export function sampledZones(count: number): readonly string[] {
   const all = allZones()
   if (count >= all.length) return all

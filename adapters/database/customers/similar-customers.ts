@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely'
 import type { CustomerKey, TenantKey } from '../../../domain/identity.ts'
 import type { DatabaseTables } from '../database-session.ts'
 
-/** Which of some customers exist, and the one with the same letters in other case, by the key that was asked for. */
+/** Which of the given keys exist as customers, and for the others the customer with the same letters in other case, by given key. */
 export type SimilarCustomers = { readonly existing: ReadonlySet<CustomerKey>; readonly similar: ReadonlyMap<CustomerKey, CustomerKey> }
 
 /** Letters of other scripts are compared as they are, as the keys' collation has no case for them. */

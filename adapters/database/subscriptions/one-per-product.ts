@@ -6,7 +6,7 @@ import type { DatabaseTables } from '../database-session.ts'
 
 type Owner = { readonly tenant: TenantKey; readonly customer: CustomerKey; readonly except: SubscriptionId }
 
-/** `already_subscribed` where another subscription of the customer gives one of these products in a part of the same time. */
+/** Refuses `already_subscribed` where another subscription of the customer gives one of these products at an overlapping time. */
 export async function refuseSecondToProduct(
   db: Kysely<DatabaseTables>,
   { tenant, customer, except }: Owner,
@@ -30,8 +30,8 @@ export async function refuseSecondToProduct(
 }
 
 /**
- * A start may be moved forward to the beginning of its second, yet not into the time of a subscription to the same product
- * that has just ended: what is used then is billed once.
+ * Moves a start forward to the beginning of its second, but not into the time of a subscription to the same product that has just
+ * ended, so that usage in that second is billed once.
  */
 export async function startAfterOthers(
   db: Kysely<DatabaseTables>,

@@ -13,8 +13,9 @@ import { refuseSecondToProduct, startAfterOthers } from './one-per-product.ts'
 
 export type SubscriptionStore = {
   /**
-   * Starts on the plan's latest version, at the beginning of the second. An id that exists answers its subscription if it was
-   * made of the same. Refuses `unknown_customer`, `unknown_plan`, `already_subscribed`, `subscription_id_taken`, `too_many_subscriptions`.
+   * Starts on the plan's latest version, at the beginning of the second. An existing id answers its subscription if it was
+   * created with the same input. Refuses `unknown_customer`, `unknown_plan`, `already_subscribed`, `subscription_id_taken`,
+   * `too_many_subscriptions`.
    */
   create(tenant: TenantKey, wanted: WantedSubscription): Promise<Outcome<Subscription>>
   get(tenant: TenantKey, id: SubscriptionId): Promise<Subscription | null>
@@ -32,7 +33,7 @@ export type SubscriptionStore = {
 
 export type WantedSubscription = Pick<Subscription, 'customer' | 'timezone' | 'commitment' | 'coupons'> & {
   readonly plan: PlanKey
-  /** Made here when undefined. */
+  /** Generated when undefined. */
   readonly id?: SubscriptionId | undefined
   /** Now when undefined. */
   readonly startMs?: InstantMs | undefined
@@ -245,7 +246,7 @@ async function selectSubscription(db: Kysely<DatabaseTables>, tenant: TenantKey,
   return row === undefined ? null : ((await withPhases(db, tenant, [row]))[0] ?? null)
 }
 
-/** Only where the change gives a product in a time in which the subscription did not give it: what stands doubled may still be cancelled. */
+/** Refuses only when the change gives a product at a time at which the subscription did not give it: existing overlaps can still be cancelled. */
 async function refuseSecondAfterChange(
   db: Transaction<DatabaseTables>,
   tenant: TenantKey,
@@ -262,7 +263,7 @@ async function refuseSecondAfterChange(
   return await refuseSecondToProduct(db, { tenant, customer, except: id }, added)
 }
 
-/** What was left to default the first time is not compared. */
+/** Fields left to their default the first time are not compared. */
 function sameOrRefused(existing: Subscription, { customer, plan, startMs, anchorMs }: WantedSubscription): Outcome<Subscription> {
   const madeOn = existing.phases[0]?.plan
   const isSame =

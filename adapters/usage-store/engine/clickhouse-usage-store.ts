@@ -29,7 +29,7 @@ export type ClickHouseUsageStoreOptions = {
   readonly close: () => Promise<void>
   /** The engine's address, for messages. */
   readonly address: string
-  /** Bounds of each read of the api. */
+  /** Bounds of each read for the api. */
   readonly readBounds?: ReadBounds | undefined
   /** Offsets per chunk; fixed when the store is created. */
   readonly chunkRecords: number

@@ -3,7 +3,7 @@ import type { ClickHouseExecutor, QueryParams, ResultRow } from '../engine/click
 import { engineErrorCode } from '../engine/usage-store-fault.ts'
 import type { ReadBounds } from '../read-bounds.ts'
 
-/** Reads that callers of the api make, each within its time, memory and bytes. Throws `read_too_slow` and `read_too_large`. */
+/** A read for callers of the api, within its bounds on time, memory and bytes. Throws `read_too_slow` and `read_too_large`. */
 export type BoundedSelect = (sql: string, params: QueryParams, settings?: string) => Promise<readonly ResultRow[]>
 
 export function createBoundedSelect(executor: ClickHouseExecutor, bounds: ReadBounds): BoundedSelect {

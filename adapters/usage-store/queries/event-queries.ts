@@ -201,7 +201,7 @@ export function scanConditions(scan: EventScan): Conditions {
   ])
 }
 
-/** The engine refuses to compare with times long before and long after all that it stores. */
+/** The engine refuses to compare with instants far outside of those that it stores. */
 function optionalStoredMs(instantMs: InstantMs | undefined): InstantMs | undefined {
   return instantMs === undefined ? undefined : storedInstantMs(instantMs)
 }
@@ -289,7 +289,7 @@ async function newestEvents(select: BoundedSelect, query: EventQuery): Promise<r
       ],
     ])
     const params = after === undefined ? where.params : { ...where.params, afterOffset: after.offset, afterIndex: after.index }
-    // In the engine itself, so that events beyond the bytes are not even made text of.
+    // Cut in the engine itself, so that events beyond the bytes are not even turned into text.
     const rows = await select(
       `SELECT ${EVENT_FIELDS} FROM (
          SELECT *, sum(length(data) + ifNull(length(attributes), 0)) OVER (${NEWEST_FIRST} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before

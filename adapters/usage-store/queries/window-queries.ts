@@ -79,7 +79,7 @@ function usageStatement(query: UsageQuery): { sql: string; params: Record<string
   return { sql, params: { ...params, ...windowParams(query.windows ?? []), ...filter.params, ...groups.params } }
 }
 
-/** The last run that has begun, found by bisection, and in it the window by its length: a year of hours in a zone is some five runs. */
+/** Finds the last run that has begun by bisection, and in it the window by its length: a year of hours in a zone is some five runs. */
 const WINDOW_START = `toInt64(toUnixTimestamp(window_start)) AS start,
       roundDown(start, {runStarts:Array(Int64)}) AS run,
       start - (start - run) % transform(run, {runStarts:Array(Int64)}, {runLengths:Array(Int64)}, toInt64(1))`

@@ -170,5 +170,5 @@ export function describeStore({ stores, time, freshTenant, heardOf }: DatabaseUn
 }
 
 const at = (ms: number) => ms as InstantMs
-/** Subscriptions begin on whole ones. */
+/** Subscriptions begin on whole seconds. */
 const SECOND = START - (START % 1_000)
