@@ -259,7 +259,7 @@ export type UsageStore = {
   /** By customer, period and group; a customer without usage has no row. Null when there are more than `rowsMax`. */
   usageOfCustomers(query: CustomerUsageQuery): Promise<readonly CustomerUsageRow[] | null>
   /** All windows of a partition with all its events, for verify, in adjoining slices of bounded size. */
-  scanPieces(scan: { readonly partition: Partition; readonly tenant?: TenantKey }): AsyncIterable<VerifySlice>
+  scanSlices(scan: { readonly partition: Partition; readonly tenant?: TenantKey }): AsyncIterable<VerifySlice>
   activations(): Promise<readonly MeterActivation[]>
   putActivations(activations: readonly MeterActivation[]): Promise<void>
   /** Drops windows and activations of a meter's revisions below `beforeRevision` (all of them for a deleted meter). */

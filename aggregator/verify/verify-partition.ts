@@ -26,7 +26,7 @@ export type VerifyOptions = {
     | 'scanEvents'
     | 'scanEventHashes'
     | 'scanEventPrints'
-    | 'scanPieces'
+    | 'scanSlices'
     | 'findEvents'
     | 'query'
   >
@@ -82,9 +82,9 @@ export async function verifyPartition(
   const logTotals = await checkLog({ ...options, partition, toOffset: position, onDifference: report })
 
   let events = 0
-  for await (const piece of usageStore.scanPieces({ partition })) {
-    windows.addStored(piece.windows)
-    for await (const stored of piece.events) {
+  for await (const slice of usageStore.scanSlices({ partition })) {
+    windows.addStored(slice.windows)
+    for await (const stored of slice.events) {
       for (const difference of filter.check(stored)) report(difference)
       for (const event of stored) {
         if (!options.isLive && event.offset >= range.next) report(beyondTheLog(partition, range, event.offset))
@@ -96,7 +96,7 @@ export async function verifyPartition(
         else if (event.offset < counted.to) counted.check.addUncertain(event)
       }
     }
-    for (const { meter, ...difference } of await ofLastingMeters(options, windows.endPiece(), notes)) report(difference)
+    for (const { meter, ...difference } of await ofLastingMeters(options, windows.endSlice(), notes)) report(difference)
   }
   const repeats = createRepeatCheck(DEDUPE_HORIZON_MS)
   for (const key of await repeatedKeys(usageStore, { partition, toOffset: position })) report(repeats.add(key))

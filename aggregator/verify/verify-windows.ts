@@ -14,7 +14,7 @@ export type WindowCheck = {
   addStored(rows: readonly WindowRow[]): void
   addEvent(event: StoredEvent, data: object): void
   /** The differences of the slice that ends here. */
-  endPiece(): readonly WindowDifference[]
+  endSlice(): readonly WindowDifference[]
   /** Windows of all slices. */
   size(): number
 }
@@ -94,7 +94,7 @@ export function createWindowCheck(options: {
         window.expected = addToAggregate(window.expected, meter.aggregation, read.reading, event)
       }
     },
-    endPiece() {
+    endSlice() {
       const ended = windows
       windows = new Map()
       const differences: WindowDifference[] = []

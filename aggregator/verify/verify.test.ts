@@ -87,7 +87,7 @@ function windowDifferences(options: { position: number; rows: WindowRow[]; event
   })
   check.addStored(options.rows)
   for (const event of options.events) check.addEvent(event, JSON.parse(event.data) as object)
-  return { unchecked: check.unchecked, differences: check.endPiece() }
+  return { unchecked: check.unchecked, differences: check.endSlice() }
 }
 
 describe('windows', () => {

@@ -73,14 +73,14 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
       return store.usage(window === undefined ? query : { ...query, windows: windowRuns(window, timezone, query.fromMs, query.toMs) })
     }
     const scanned = async (scan: Parameters<UsageStore['scanEvents']>[0]) => (await collect(store.scanEvents(scan))).flat()
-    const piecesOf = async (of: TenantKey, at = partition(0)) => {
-      const pieces: { windows: readonly WindowRow[]; events: readonly StoredEvent[] }[] = []
-      for await (const { windows, events } of store.scanPieces({ tenant: of, partition: at })) {
-        pieces.push({ windows, events: (await collect(events)).flat() })
+    const slicesOf = async (of: TenantKey, at = partition(0)) => {
+      const slices: { windows: readonly WindowRow[]; events: readonly StoredEvent[] }[] = []
+      for await (const { windows, events } of store.scanSlices({ tenant: of, partition: at })) {
+        slices.push({ windows, events: (await collect(events)).flat() })
       }
-      return pieces
+      return slices
     }
-    const windowsOf = async (of: TenantKey, at = partition(0)) => (await piecesOf(of, at)).flatMap(({ windows }) => windows)
+    const windowsOf = async (of: TenantKey, at = partition(0)) => (await slicesOf(of, at)).flatMap(({ windows }) => windows)
 
     describe('life', () => {
       test('migrating again changes nothing, and the data outlives a restart', async () => {
@@ -735,7 +735,7 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
         expect(await scanned({ tenant: of, minutes: [] })).toEqual([])
       })
 
-      test('pieces have every event and every window once, with what a window holds beside it', async () => {
+      test('slices have every event and every window once, with what a window holds beside it', async () => {
         const of = newTenant()
         const at = partition(906)
         const customerOf = (n: number) => customer(n % 2 === 0 ? 'm-busy' : `c${n % 500}`)
@@ -754,16 +754,16 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
         await store.write(flushOf({ events, windows: rows }))
         await store.write(flushOf({ events: events.slice(0, 1_000), windows: rows.slice(0, 1_000) }))
         await store.write(flushOf({ events: [storedEvent({ tenant: of })], windows: [windowRow({ tenant: of })] }))
-        const pieces = await piecesOf(of, at)
-        for (const piece of pieces) expect(piece.events.length).toBeLessThanOrEqual(25_000)
-        const idsIn = pieces.flatMap((piece) => piece.events.map(({ id }) => id))
+        const slices = await slicesOf(of, at)
+        for (const slice of slices) expect(slice.events.length).toBeLessThanOrEqual(25_000)
+        const idsIn = slices.flatMap((slice) => slice.events.map(({ id }) => id))
         expect(idsIn.toSorted()).toEqual(events.map(({ id }) => id).toSorted())
         const keyOf = (row: WindowRow) => placeInTime(row.customer, row.windowStartMs)
-        expect(pieces.flatMap((piece) => piece.windows.map(keyOf)).toSorted()).toEqual(rows.map(keyOf).toSorted())
-        for (const piece of pieces) {
-          const wanted = new Set(piece.events.map((event) => placeInTime(event.customer, event.occurredAtMs)))
-          expect(new Set(piece.windows.map(keyOf))).toEqual(
-            new Set([...wanted, ...piece.windows.map(keyOf).filter((key) => !held.has(key))]),
+        expect(slices.flatMap((slice) => slice.windows.map(keyOf)).toSorted()).toEqual(rows.map(keyOf).toSorted())
+        for (const slice of slices) {
+          const wanted = new Set(slice.events.map((event) => placeInTime(event.customer, event.occurredAtMs)))
+          expect(new Set(slice.windows.map(keyOf))).toEqual(
+            new Set([...wanted, ...slice.windows.map(keyOf).filter((key) => !held.has(key))]),
           )
         }
       })

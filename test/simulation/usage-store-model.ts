@@ -113,7 +113,7 @@ function createPort(tables: Tables, chunkRecords: number, { caller, network, ran
     scanEventPrints: () => {
       throw new Error('an aggregator compares no events')
     },
-    scanPieces: () => {
+    scanSlices: () => {
       throw new Error('an aggregator compares no windows')
     },
     activations: () => call(() => [...tables.activations.values()].map(readActivation)),

@@ -5,26 +5,26 @@ import { DATE_TIME_END_MS, type EventScan, type UsageStore, type VerifySlice } f
 import { conditions, createEventQueries, scanConditions } from './event-queries.ts'
 import { selectWindowRows } from './window-queries.ts'
 
-export type VerifySlices = Pick<UsageStore, 'scanPieces'>
+export type VerifySlices = Pick<UsageStore, 'scanSlices'>
 
 /** Events in one slice; more only where one hour of one customer has more. */
-const PIECE_EVENTS = 20_000
+const SLICE_EVENTS = 20_000
 const CUSTOMERS_PER_QUERY = 100_000
 
 /** Bounds within one tenant, as in an `EventScan`. */
-type PieceBounds = Pick<EventScan, 'afterCustomer' | 'toCustomer' | 'fromMs' | 'toMs'>
+type SliceBounds = Pick<EventScan, 'afterCustomer' | 'toCustomer' | 'fromMs' | 'toMs'>
 
 /** Slices follow the sorting key of both tables, so that each reads its own rows and few others. */
 export function createVerifySlices(executor: ClickHouseExecutor): VerifySlices {
   const { scanEvents } = createEventQueries(executor)
   return {
-    async *scanPieces({ partition, tenant: onlyTenant }) {
-      for (const tenant of onlyTenant === undefined ? await tenantsOf(executor) : [onlyTenant]) yield* oneAhead(pieces(tenant, partition))
+    async *scanSlices({ partition, tenant: onlyTenant }) {
+      for (const tenant of onlyTenant === undefined ? await tenantsOf(executor) : [onlyTenant]) yield* oneAhead(slices(tenant, partition))
     },
   }
 
-  async function* pieces(tenant: TenantKey, partition: Partition): AsyncGenerator<VerifySlice> {
-    for await (const bounds of pieceBounds(executor, tenant, partition)) {
+  async function* slices(tenant: TenantKey, partition: Partition): AsyncGenerator<VerifySlice> {
+    for await (const bounds of sliceBounds(executor, tenant, partition)) {
       const windows = await windowsWithin(executor, tenant, partition, bounds)
       yield { windows, events: oneAhead(scanEvents({ tenant, partition, ...bounds })) }
     }
@@ -59,25 +59,25 @@ async function tenantsOf(executor: ClickHouseExecutor): Promise<readonly TenantK
 }
 
 /** Each slice begins where the one before ended; the first has no begin and the last no end, so that windows without an event are included. */
-async function* pieceBounds(executor: ClickHouseExecutor, tenant: TenantKey, partition: Partition): AsyncIterable<PieceBounds> {
+async function* sliceBounds(executor: ClickHouseExecutor, tenant: TenantKey, partition: Partition): AsyncIterable<SliceBounds> {
   let after: CustomerKey | undefined
   let last: CustomerKey | undefined
-  let inPiece = 0
-  const upTo = (toCustomer: CustomerKey | undefined): PieceBounds => ({
+  let inSlice = 0
+  const upTo = (toCustomer: CustomerKey | undefined): SliceBounds => ({
     ...(after === undefined ? {} : { afterCustomer: after }),
     ...(toCustomer === undefined ? {} : { toCustomer }),
   })
   for await (const { customer, events } of eventsByCustomer(executor, tenant, partition)) {
-    if (inPiece > 0 && inPiece + events > PIECE_EVENTS) {
+    if (inSlice > 0 && inSlice + events > SLICE_EVENTS) {
       yield upTo(last)
       after = last
-      inPiece = 0
+      inSlice = 0
     }
-    if (events > PIECE_EVENTS) {
+    if (events > SLICE_EVENTS) {
       yield* hoursOf(executor, tenant, partition, upTo(customer))
       after = customer
     } else {
-      inPiece += events
+      inSlice += events
     }
     last = customer
   }
@@ -104,28 +104,28 @@ async function* hoursOf(
   executor: ClickHouseExecutor,
   tenant: TenantKey,
   partition: Partition,
-  bounds: PieceBounds,
-): AsyncIterable<PieceBounds> {
+  bounds: SliceBounds,
+): AsyncIterable<SliceBounds> {
   const where = scanConditions({ tenant, partition, ...bounds })
   const rows = await executor.select(
     `SELECT intDiv(toUnixTimestamp64Milli(occurred_at), ${HOUR_MS}) AS hour, count() FROM events WHERE ${where.sql} GROUP BY hour ORDER BY hour`,
     where.params,
   )
   let fromMs: InstantMs | undefined
-  let inPiece = 0
+  let inSlice = 0
   for (const [hour = 0, events = 0] of rows.map((row) => row.map(Number))) {
-    if (inPiece > 0 && inPiece + events > PIECE_EVENTS) {
+    if (inSlice > 0 && inSlice + events > SLICE_EVENTS) {
       const toMs = (hour * HOUR_MS) as InstantMs
       yield { ...bounds, ...(fromMs === undefined ? {} : { fromMs }), toMs }
       fromMs = toMs
-      inPiece = 0
+      inSlice = 0
     }
-    inPiece += events
+    inSlice += events
   }
   yield { ...bounds, ...(fromMs === undefined ? {} : { fromMs }) }
 }
 
-function windowsWithin(executor: ClickHouseExecutor, tenant: TenantKey, partition: Partition, bounds: PieceBounds) {
+function windowsWithin(executor: ClickHouseExecutor, tenant: TenantKey, partition: Partition, bounds: SliceBounds) {
   const seconds = (atMs: InstantMs | undefined) => (atMs === undefined ? undefined : Math.min(atMs, DATE_TIME_END_MS - 1_000) / 1_000)
   const where = conditions([
     ['tenant = {tenant:String}', 'tenant', tenant],
