@@ -33,7 +33,7 @@ function heldReads(about: { readonly itemsMax?: number; readonly waitingMax?: nu
   return { reads, begun, nth }
 }
 
-describe('gathered reads', () => {
+describe('batched reads', () => {
   test('what is asked for together is one read, and each has its own answer', async () => {
     const { reads, nth, begun } = heldReads()
     const answers = Promise.all(['a', 'b', 'a'].map((item) => reads.read('g', item)))

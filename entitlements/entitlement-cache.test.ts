@@ -117,7 +117,7 @@ test('a load that failed is tried again', async () => {
   expect(regionOf(await again)).toBe('a')
 })
 
-test('it holds so many customers and forgets the one not asked for the longest', async () => {
+test('it holds a bounded number of customers and forgets the one not asked for the longest', async () => {
   const { cache, pending, answer } = openCache(2)
   const ask = async (customer: string) => {
     const asked = cache.entitlementsOf(TENANT, customer as CustomerKey)

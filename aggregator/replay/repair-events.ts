@@ -28,12 +28,12 @@ export async function repairEvents(
   { partition, toOffset }: { readonly partition: Partition; readonly toOffset: Offset },
 ): Promise<RepairedEvents> {
   const { usageStore } = deps
-  const mended = { restored: 0, removed: 0, lost: 0 }
+  const repaired = { restored: 0, removed: 0, lost: 0 }
 
   async function restore(events: readonly StoredEvent[]): Promise<void> {
     const complete = events.filter((event) => !lacksDelta(event))
-    mended.lost += events.length - complete.length
-    mended.restored += complete.length
+    repaired.lost += events.length - complete.length
+    repaired.restored += complete.length
     if (complete.length > 0) await usageStore.write({ events: complete, windows: [], positions: [] })
   }
 
@@ -43,12 +43,12 @@ export async function repairEvents(
       partition,
       wrong.map(({ stored }) => stored),
     )
-    mended.removed += wrong.length
+    repaired.removed += wrong.length
     await restore(wrong.flatMap(({ stored, logged }) => (logged === null ? [] : withDeltaOf(stored, logged))))
   }
 
   await checkLog({ ...deps, partition, toOffset, onDifference: () => undefined, onMissing: restore, onWrong: replaceWrong })
-  return mended
+  return repaired
 }
 
 function withDeltaOf(stored: StoredEvent, logged: StoredEvent): StoredEvent {

@@ -81,8 +81,8 @@ function priceCharge<C extends string>(
 }
 
 /**
- * What of a part is counted for a charge: the stretches that this subscription bills, and where what they cost up to an
- * instant is wanted too, as a credit begins or ends there. A part that is counted again has no segments.
+ * What a charge counts of a part: the stretches that this subscription bills, and where a credit begins or ends, the instants at
+ * which the cost so far is needed too. A part that is counted again has no segments.
  */
 export function countedOf<C extends string>(state: BillingState<C>, part: CountedPart<C>, charge: Charge): Counted {
   const { subscription, siblings, purse } = state

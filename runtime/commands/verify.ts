@@ -16,7 +16,7 @@ export function verifyCommand(): Command {
       'compare events with the log, and windows, counters and dedupe filter with the events; print every difference (exit code 1), or none. Embedded stores: stop the server first',
     )
     .option('--json [file]', 'write a report as JSON to a file, or to standard output instead of text')
-    .option('--limit <differences>', 'print so many differences at most', wholeNumber, PRINTED_MAX)
+    .option('--limit <differences>', 'print at most this many differences', wholeNumber, PRINTED_MAX)
     .action(runVerify)
 }
 

@@ -5,7 +5,7 @@ import { hasScope, type Principal, SCOPES, type Scope } from '../../domain/princ
 import { RefusalError, refuse } from '../../domain/refusal.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 
-/** From a key's secret to whom it belongs; null when there is no such key. `ip` is read only where the key is not known. */
+/** Finds the owner of a key by its secret; null when there is no such key. `ip` is read only when the key is not known yet. */
 export type FindPrincipal = (secret: string, request: { readonly ip: string }) => Principal | null | Promise<Principal | null>
 
 const SECRET_CHARACTERS_MAX = 256
@@ -14,11 +14,11 @@ const BEARER = 'bearer '
 /** Routes that show how the installation runs: open on the operators' port, elsewhere with an admin key. */
 export const OPERATORS = { scope: 'admin', isOperators: true } as const satisfies FastifyContextConfig
 
-/** Every route that names scopes needs a key that has one of them; `admin` has all. */
+/** Every route that names scopes needs a key with one of them; `admin` has all. */
 export function authenticateRequests(app: HttpApp, findPrincipal: FindPrincipal, operatorSockets: WeakSet<Socket>): void {
   app.decorateRequest('principal', null as unknown as Principal)
   app.decorateRequest('isOperator', false)
-  // By callback: most keys are known and answered at once, and a promise per request costs more than finding one.
+  // By callback, as most keys are known and answered at once, and a promise per request costs more than finding one.
   app.addHook('onRequest', (request, _reply, done) => {
     const { scope, isOperators = false, isKeyOptional = false } = request.routeOptions.config
     if (scope === undefined) return done()
@@ -50,7 +50,7 @@ export function authenticateRequests(app: HttpApp, findPrincipal: FindPrincipal,
   })
 }
 
-/** Null when it cannot be one of ours. */
+/** Null when it cannot be one of our keys. */
 function secretOf(header: string | undefined): string | null {
   const secret = header?.slice(0, BEARER.length).toLowerCase() === BEARER ? header.slice(BEARER.length).trim() : ''
   if (secret === '') {

@@ -1,14 +1,14 @@
 import { RefusalError, refuse } from '../../domain/refusal.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 
-/** More than any body of ours has. The parser takes any depth, but what follows it goes down by calls, and would run out of stack. */
+/** More than any body of ours needs. The parser takes any depth, but the code after it is recursive and would run out of stack. */
 const BODY_DEPTH_MAX = 64
 
-/** Before the schema, so that neither it nor what it says of a wrong value meets a body without a bottom. */
+/** Checked before the schema, so that neither the schema nor its error messages meet an endlessly deep body. */
 export function refuseDeepBodies(app: HttpApp): void {
   app.addHook('preValidation', (request, _reply, done) => {
     const { body } = request
-    // A stream is read by its handler, which has a bound of its own.
+    // A stream is read by its handler, which has its own bound.
     if (!isJsonContainer(body) || isWithin(body, BODY_DEPTH_MAX)) return done()
     done(new RefusalError(refuse('body_too_deep', { levelsMax: BODY_DEPTH_MAX })))
   })

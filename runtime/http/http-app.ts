@@ -27,9 +27,9 @@ export type HttpAppOptions = {
   readonly clock: Clock
   readonly log: Logger
   readonly registry: Registry
-  /** Of a body that a route does not bound by itself. */
+  /** Bound on a body whose route does not set its own. */
   readonly bodyBytesMax: number
-  /** Addresses and networks whose `X-Forwarded-For` is believed; none when absent. */
+  /** Addresses and networks whose `X-Forwarded-For` is trusted; none when absent. */
   readonly trustedProxies?: readonly string[]
   /** Connections to the operators' port. */
   readonly operatorSockets?: WeakSet<Socket>
@@ -58,7 +58,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
     http: { headersTimeout: HEADERS_TIMEOUT_MS, requireHostHeader: false },
     routerOptions: { maxParamLength: PARAM_CHARACTERS_MAX },
     genReqId: createRequestId,
-    // What we log names the request itself; a child logger for each would be made and hardly ever used.
+    // Our log lines name the request themselves; a child logger for each request would hardly ever be used.
     childLoggerFactory: (logger) => logger,
     return503OnClosing: false,
     clientErrorHandler: (error, socket) => answerUnreadableRequest(error, socket, createRequestId()),
@@ -87,14 +87,14 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   return app
 }
 
-/** Random for the process, counted in it. */
+/** A random part per process, and a counter. */
 function createRequestIds(): () => string {
   const ofProcess = randomBytes(8).toString('hex')
   let requests = 0
   return () => `${ofProcess}-${(++requests).toString(36)}`
 }
 
-/** Every answer names its request as the log does. */
+/** Every answer carries its request's id, as the log does. */
 function nameRequests(app: HttpApp): void {
   app.addHook('onRequest', (request, reply, done) => {
     reply.header(REQUEST_ID_HEADER, request.id)
@@ -144,17 +144,17 @@ function answerErrors(app: HttpApp, log: Logger, paths: KnownPaths): void {
   })
 }
 
-/** The code that a request was refused with, for the line that the log has of it. */
+/** The code that refused a request, for its log line. */
 const refusedAs = new WeakMap<FastifyRequest, string>()
 
-/** Sent as text, so that no route's response schema can take fields away. */
+/** Sent as text, so that no route's response schema can drop fields. */
 function sendProblem(reply: FastifyReply, { problem, retryAfterSeconds }: ProblemAnswer): FastifyReply {
-  // A route that knows better has said so.
+  // A route may have set a better value.
   if (retryAfterSeconds !== undefined && !reply.hasHeader('retry-after'))
     reply.header('retry-after', String(Math.max(1, Math.ceil(retryAfterSeconds))))
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
   refusedAs.set(reply.request, problem.code)
-  // What the framework refuses before the first hook has no name yet.
+  // A request that the framework refuses before the first hook has no id on its answer yet.
   reply.header(REQUEST_ID_HEADER, reply.request.id)
   return reply
     .code(problem.status)
@@ -170,14 +170,14 @@ function requireHost(app: HttpApp): void {
   })
 }
 
-/** Of what `Expect` may ask for, Node itself answers 100-continue. */
+/** Node itself answers 100-continue; every other value of `Expect` comes here. */
 function answerUnmetExpectation(response: ServerResponse, requestId: string): void {
   const { problem } = problemOfRefusal(refuse('unmet_expectation', {}))
   const headers = { 'content-type': PROBLEM_CONTENT_TYPE, connection: 'close', [REQUEST_ID_HEADER]: requestId }
   response.writeHead(problem.status, headers).end(JSON.stringify({ ...problem, requestId }))
 }
 
-/** What is not even HTTP never reaches a route. */
+/** Bytes that are not even HTTP never reach a route. */
 function answerUnreadableRequest(error: Error & { code?: string }, socket: Socket, requestId: string): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
@@ -204,7 +204,7 @@ function measureRequests(app: HttpApp, log: Logger, registry: Registry): void {
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
     registers: [registry],
   })
-  // Found by what they are of, and not made anew from their labels for each request. As many as routes and their answers.
+  // Looked up by route and status, instead of building label objects for each request. Bounded by the number of routes and their statuses.
   const series = new Map<string, Map<number, ReturnType<typeof duration.labels>>>()
   function seriesOf(method: string, route: string, status: number): ReturnType<typeof duration.labels> {
     const name = `${method} ${route}`

@@ -1,6 +1,6 @@
 import type { Bounds } from '../../domain/bound.ts'
 
-/** What is bounded before a route sees a request. */
+/** Bounds that apply before a route sees a request. */
 export const HTTP_BOUNDS = {
   cachedKeys: {
     what: 'keys that are remembered; one more pushes the oldest out',

@@ -9,13 +9,13 @@ import type { HttpApp } from '../../schemas/http/common.ts'
 const KEY_CHARACTERS_MAX = 255
 
 /**
- * `Idempotency-Key` on routes that create: the same key and body is answered as before. Only answers that created
- * something are kept; a refusal or a fault created nothing, so the same key may try again.
+ * `Idempotency-Key` on routes that create: the same key and body get the same answer. Only answers that created something are
+ * kept; a refusal or a fault created nothing, so the same key may try again.
  */
 export function honourIdempotencyKeys(app: HttpApp, store: IdempotencyStore, clock: Clock, log: Logger): void {
   const claims = new WeakMap<FastifyRequest, string>()
 
-  // On these routes alone: a hook that has nothing to do still costs every request two promises.
+  // Only on these routes, as a hook that has nothing to do still costs every request two promises.
   app.addHook('onRoute', (route) => {
     if (route.config?.isIdempotent !== true) return
     route.preHandler = [...[route.preHandler ?? []].flat(), claim]
@@ -49,7 +49,7 @@ export function honourIdempotencyKeys(app: HttpApp, store: IdempotencyStore, clo
         await store.release(tenant, key)
       }
     } catch (error) {
-      // The thing asked for is made: the answer must not become an error. A repeat of the key is refused as in use until the claim runs out.
+      // The thing is created already, so the answer must not become an error. A repeat of the key is refused as in use until the claim expires.
       log.error({ err: error, route: request.routeOptions.url }, 'idempotent answer not saved')
     }
     return payload

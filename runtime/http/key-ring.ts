@@ -11,21 +11,21 @@ import { HTTP_BOUNDS } from './http-bounds.ts'
 import { isBrokenKeyText } from './key-text.ts'
 import { createWrongKeys } from './wrong-keys.ts'
 
-/** A text that was no key is none for this long, unless it is announced that keys changed. */
+/** How long a text that was no key counts as none, unless a change of keys is announced. */
 const UNKNOWN_FOR_MS = 5_000
 
 export type KeyRingDeps = {
   readonly keys: Pick<ApiKeyStore, 'find'>
   readonly feed: Pick<ChangeFeed, 'subscribe'>
   readonly clock: Clock
-  /** Of one address within a minute. */
+  /** Wrong keys from one address within a minute. */
   readonly wrongKeysMax: number
 }
 
 /**
- * Finds whom a secret belongs to, and remembers it until it is announced that a key changed. Keys that exist are remembered
- * apart from those that do not: a flood of wrong ones cannot push the right ones out. An address that sent too many wrong ones
- * is let in by the keys that are known, and has none looked up for it.
+ * Finds the owner of a secret, and remembers it until a change of keys is announced. Known keys are remembered apart from wrong
+ * ones, so that a flood of wrong keys cannot push the right ones out. An address that sent too many wrong keys can still use
+ * known ones, but none is looked up for it.
  */
 export function createKeyRing({ keys, feed, clock, wrongKeysMax }: KeyRingDeps): FindPrincipal {
   const principals = createBoundedMap<string, Principal>(HTTP_BOUNDS.cachedKeys.most)
@@ -48,7 +48,7 @@ export function createKeyRing({ keys, feed, clock, wrongKeysMax }: KeyRingDeps):
     lookupsUnderWay++
     try {
       const principal = await keys.find(hashSecret(secret))
-      // An answer from before a change must not outlive it.
+      // An answer from before a change must not outlive the change.
       if (changes === changesBefore) {
         if (principal === null) unknown.set(secret, clock.now())
         else principals.set(secret, principal)
@@ -59,7 +59,7 @@ export function createKeyRing({ keys, feed, clock, wrongKeysMax }: KeyRingDeps):
     }
   }
 
-  // By the secret itself, which every request brings into memory anyway: hashing it each time costs more than all else here.
+  // By the secret itself, which every request brings into memory anyway: hashing it each time costs more than everything else here.
   return (secret, request) => {
     const known = principals.get(secret)
     if (known !== undefined) return known
@@ -78,7 +78,7 @@ export function createKeyRing({ keys, feed, clock, wrongKeysMax }: KeyRingDeps):
   }
 }
 
-/** How keys are stored: the secrets are 256 random bits, so a plain hash cannot be guessed back. */
+/** The stored form of keys: the secrets are 256 random bits, so a plain hash cannot be reversed by guessing. */
 export function hashSecret(secret: string): string {
   return hash('sha256', secret)
 }

@@ -4,15 +4,15 @@ import { crc32 } from 'node:zlib'
 export type KeyKind = 'secret' | 'publishable'
 
 /**
- * The text of a new key: `tg_sk_` or `tg_pk_`, 43 letters and digits for 256 bits of chance, and 6 for a CRC-32 of all before
- * them. Secret scanners find it by its beginning, and what is mistyped or made up is told from it without a look-up.
+ * The text of a new key: `tg_sk_` or `tg_pk_`, 43 letters and digits for 256 random bits, and 6 for a CRC-32 of everything
+ * before. Secret scanners find it by its beginning, and a mistyped or made-up key is recognised without a look-up.
  */
 export function keyText(kind: KeyKind, chance: Uint8Array): string {
   const body = `${PREFIXES[kind]}${base62(BigInt(`0x${Buffer.from(chance).toString('hex')}`), CHANCE_CHARACTERS)}`
   return `${body}${checksum(body)}`
 }
 
-/** Begins as our keys do, and is none: no key was ever made with this text. */
+/** True for a text that begins as our keys do but cannot be one. */
 export function isBrokenKeyText(text: string): boolean {
   if (!text.startsWith(PREFIXES.secret) && !text.startsWith(PREFIXES.publishable)) return false
   if (OLDER_KEY.test(text)) return false
@@ -25,7 +25,7 @@ const PREFIXES = { secret: 'tg_sk_', publishable: 'tg_pk_' } as const satisfies 
 const CHANCE_CHARACTERS = 43
 const CHECKSUM_CHARACTERS = 6
 const KEY_CHARACTERS = PREFIXES.secret.length + CHANCE_CHARACTERS + CHECKSUM_CHARACTERS
-/** Keys were `tg_` and 43 characters of any kind before; a few begin like the newer ones by chance, and stay good. */
+/** Older keys are `tg_` and 43 characters of any kind; a few begin like the newer ones by chance, and stay valid. */
 const OLDER_KEY = /^tg_[A-Za-z0-9_-]{43}$/
 
 function checksum(body: string): string {

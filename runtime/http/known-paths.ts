@@ -1,7 +1,7 @@
-/** The paths that routes serve, to tell a wrong method (405) from an unknown path (404). */
+/** The paths of all routes, to tell a wrong method (405) from an unknown path (404). */
 export type KnownPaths = {
   add(pattern: string, methods: readonly string[]): void
-  /** Methods that the path is served under; empty when it is unknown. */
+  /** Methods of the path; empty when it is unknown. */
   methodsOf(path: string): readonly string[]
 }
 

@@ -3,7 +3,7 @@ import { type Refusal, RefusalError, refuse } from '../../domain/refusal.ts'
 import { refusalAnswer } from '../../schemas/http/refusal-answer.ts'
 import type { FieldProblem } from '../../schemas/http/refusals/refusal-row.ts'
 
-/** RFC 9457 problem details, as every error answer of the server carries them. */
+/** RFC 9457 problem details, the body of every error answer of the server. */
 export type Problem = {
   readonly type: string
   readonly title: string
@@ -15,12 +15,12 @@ export type Problem = {
 
 export const PROBLEM_CONTENT_TYPE = 'application/problem+json; charset=utf-8'
 
-/** Seconds a caller should wait when the fault did not say: long enough for a reconnect, short enough for a restart. */
+/** Seconds that a caller should wait when the fault does not say: long enough for a reconnect, short enough for a restart. */
 const RETRY_AFTER_SECONDS = 2
 
 export type ProblemAnswer = { readonly problem: Problem; readonly retryAfterSeconds?: number }
 
-/** What a thrown error is answered with. Only texts meant for callers get out: an unexpected error is a bare `internal_error`. */
+/** The answer to a thrown error. Only texts meant for callers are shown: an unexpected error is a bare `internal_error`. */
 export function problemOfError(error: unknown): ProblemAnswer {
   if (error instanceof RefusalError) return problemOfRefusal(error.refusal)
   if (error instanceof Fault) {

@@ -6,10 +6,10 @@ import { parseDateText, parseInstantText } from '../../domain/time/instant-text.
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { fieldErrors } from './validation-errors.ts'
 
-/** Checks requests against their route's schemas; what does not fit is refused as `invalid_request` with every wrong field named. */
+/** Checks requests against their route's schemas; a request that does not fit is refused as `invalid_request` with every wrong field named. */
 export function validateRequests(app: HttpApp): void {
-  // Text from the URL is turned into the type its schema names; a JSON body already has types, and turning a number
-  // into a string could lose digits.
+  // Text from the URL is converted to the type that its schema names; a JSON body has types already, and turning a number into a
+  // string could lose digits.
   const forUrl = createAjv({ coerceTypes: 'array' })
   const forBody = createAjv({ coerceTypes: false })
   app.setValidatorCompiler(({ schema, httpPart }) =>
@@ -20,7 +20,7 @@ export function validateRequests(app: HttpApp): void {
   })
 }
 
-/** By the first request that needs it: all of them at the start would be a tenth of its processor time. */
+/** Compiled by the first request that needs it, as compiling all of them would be a tenth of a start's processor time. */
 function compiledWhenUsed(compile: () => ValidateFunction) {
   let validate: ValidateFunction | null = null
   const check = (value: unknown): boolean => {
@@ -34,7 +34,7 @@ function compiledWhenUsed(compile: () => ValidateFunction) {
 }
 
 function createAjv(options: { coerceTypes: 'array' | false }): Ajv {
-  // allErrors is bounded by the body limit and by the number of fields we report.
+  // The body limit and the number of reported fields bound allErrors.
   const ajv = new Ajv({ ...options, useDefaults: true, allErrors: true, verbose: true, strict: false, removeAdditional: false })
   ajvFormats.default(ajv)
   // The handler can read every text that the schema accepts.

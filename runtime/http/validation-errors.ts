@@ -17,8 +17,8 @@ export function fieldErrors(errors: readonly ErrorObject[], httpPart: string): r
 }
 
 /**
- * A union reports the errors of all its branches. The branch that was meant is the one whose constants fit (`model:
- * "tiered"`), so errors of branches with a wrong constant go, unless that is all there is.
+ * A union reports the errors of all its branches. The branch that was meant is the one whose constants fit (`model: "tiered"`),
+ * so errors of branches with a wrong constant are dropped, unless there are no others.
  */
 function ofLikeliestBranches(errors: readonly ErrorObject[]): readonly ErrorObject[] {
   const wrongBranches = new Set(errors.filter((error) => error.keyword === 'const').map(branchOf))
@@ -28,7 +28,7 @@ function ofLikeliestBranches(errors: readonly ErrorObject[]): readonly ErrorObje
   return withoutUnions.filter((error) => error.keyword === 'const')
 }
 
-/** The innermost branch: the path up to the number behind the last `anyOf` or `oneOf`. */
+/** The innermost branch: the path up to the number after the last `anyOf` or `oneOf`. */
 function branchOf({ schemaPath }: ErrorObject): string | undefined {
   const steps = schemaPath.split('/')
   const at = steps.findLastIndex((step, index) => (step === 'anyOf' || step === 'oneOf') && index + 2 < steps.length)
@@ -77,7 +77,7 @@ function shown(value: unknown): string {
   return text.length <= VALUE_CHARACTERS_MAX ? text : `${text.slice(0, VALUE_CHARACTERS_MAX)}… (${text.length} characters)`
 }
 
-/** The keywords that our schemas use, beside those told above in words of their own. */
+/** The keywords that our schemas use, besides those with sentences of their own above. */
 const KEYWORD_CODES: ReadonlyMap<string, RefusalCode> = new Map([
   ['pattern', 'invalid_pattern'],
   ['format', 'invalid_format'],

@@ -5,7 +5,7 @@ import { HTTP_BOUNDS } from './http-bounds.ts'
 /** Counts wrong keys by the address that they come from. */
 export type WrongKeys = {
   count(address: string): void
-  /** How long the address has to wait before a key of its is looked up again; 0 when it need not. */
+  /** How long the address must wait before a key of its own is looked up again; 0 when it need not wait. */
   waitMs(address: string): number
 }
 
@@ -32,7 +32,7 @@ export function createWrongKeys(clock: Clock, most: number): WrongKeys {
   }
 }
 
-/** One who has an IPv6 address has the 2^64 beside it too. */
+/** The owner of an IPv6 address has the 2^64 addresses beside it too. */
 function addressGroup(address: string): string {
   if (!address.includes(':') || address.startsWith('::ffff:')) return address
   const [head = '', tail] = address.split('::')

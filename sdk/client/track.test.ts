@@ -139,7 +139,7 @@ describe('a server that fails', () => {
     expect([(error as UnavailableError).retryAfterMs, server.received.length, waitsMs]).toEqual([3_600_000, 1, []])
   })
 
-  test.each([401, 403, 404])('%i says nothing about the events: they stay until key or address is mended', async (status) => {
+  test.each([401, 403, 404])('%i says nothing about the events: they stay until key or address is corrected', async (status) => {
     const client = clientOf()
     trackMany(client, 2)
     server.behave({ status })

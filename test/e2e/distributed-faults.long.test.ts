@@ -53,12 +53,12 @@ describe.skipIf(stack === null)(`faults of a distributed stack${missing === null
   const whileLoadHolds = <Value>(work: () => Promise<Value>) => Promise.race([load.failed, work()])
 
   /** The next part of the trace, and another one after it, come in while the fault takes place. */
-  async function under(fault: string, hurt: () => Promise<void>, mend: () => Promise<void>, meanwhile?: () => Promise<void>) {
+  async function under(fault: string, hurt: () => Promise<void>, repair: () => Promise<void>, meanwhile?: () => Promise<void>) {
     await whileLoadHolds(async () => {
       const part = delivery.slice(delivered, delivered + Math.ceil(delivery.length / FAULTS))
       delivered += part.length
       const delivering = deliver(part)
-      await Promise.all([delivering, run.disturb(fault, hurt, mend, meanwhile)])
+      await Promise.all([delivering, run.disturb(fault, hurt, repair, meanwhile)])
     })
   }
 

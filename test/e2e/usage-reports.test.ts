@@ -15,7 +15,7 @@ const DAY_MS = 86_400_000
 /** Not on a whole minute: the period's first minute is read event by event. */
 const SUBSCRIBED_AT_MS = Math.floor(Date.now() / 60_000) * 60_000 - 10 * DAY_MS + 12_345
 
-describe('usage that is said outright', () => {
+describe('direct usage reports', () => {
   let tollgate: TollgateProcess
   let subscriptions: Map<string, string>
   beforeAll(async () => {

@@ -27,7 +27,7 @@ export type FaultRun = {
   /** SIGTERM of the longest-running process, and a new one before or after it. Resolves with its exit code. */
   roll(role: StackRole, order: 'start first' | 'stop first'): Promise<number | null>
   /** Causes the fault, does the given work meanwhile, repairs, and waits until everything is well again. */
-  disturb(fault: string, hurt: () => Promise<void>, mend: () => Promise<void>, meanwhile?: () => Promise<void>): Promise<void>
+  disturb(fault: string, hurt: () => Promise<void>, repair: () => Promise<void>, meanwhile?: () => Promise<void>): Promise<void>
   /** Every process is ready, and a new event is in the usage that each api answers. */
   untilWell(): Promise<void>
 }
@@ -99,12 +99,12 @@ export function createFaultRun(stack: DistributedStack): FaultRun {
       if (order === 'stop first') processes[role].push(await stack.start(role))
       return code
     },
-    async disturb(fault, hurt, mend, meanwhile) {
+    async disturb(fault, hurt, repair, meanwhile) {
       const retriesBefore = ingest.retries() + api.retries()
       const hurtAtMs = performance.now()
       await hurt()
       await meanwhile?.()
-      await mend()
+      await repair()
       const mendedAtMs = performance.now()
       await untilWell()
       const wellAtMs = performance.now()
