@@ -113,6 +113,7 @@ export function createReservations(deps: ReservationsDeps): Reservations {
       }
       const { outcome, spentOf } = await reserveHold(deps, tenant, ownId ?? deps.createId(), entitlement, request)
       if (outcome.status === 'exists') return repeated(outcome.hold, request)
+      if (outcome.status === 'too_many') return refuse('too_many_holds', { of: outcome.of, holdsMax: outcome.holdsMax })
       const metered = spentOf(outcome)
       if (outcome.status === 'held') return { hold: outcome.hold, isNew: true, metered }
       const { limit, usedUnits, heldUnits, overage } = allowanceOf(entitlement, metered.spent)

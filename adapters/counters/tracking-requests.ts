@@ -1,5 +1,6 @@
 import { Fault } from '../../base/fault.ts'
-import type { Partition } from '../../domain/identity.ts'
+import type { Partition, TenantKey } from '../../domain/identity.ts'
+import { COUNTER_BOUNDS } from './counter-bounds.ts'
 import type { CustomerRef } from './counters.ts'
 
 /** Requests placed and not yet taken, each customer once. In memory, as a caller that still waits asks again after a restart. */
@@ -9,11 +10,13 @@ export type TrackingRequests = {
   onPlaced(listener: (partition: Partition) => void): void
 }
 
-export const TRACKING_REQUESTS_MAX = 100_000
+export const TRACKING_REQUESTS_MAX = COUNTER_BOUNDS.trackingRequests.most
+const OF_TENANT_MAX = COUNTER_BOUNDS.trackingRequestsOfTenant.most
 
 export function createTrackingRequests(): TrackingRequests {
   const byPartition = new Map<Partition, Map<string, CustomerRef>>()
   const listeners: ((partition: Partition) => void)[] = []
+  const placedOf = new Map<TenantKey, number>()
   let placed = 0
   return {
     place(customer) {
@@ -21,8 +24,11 @@ export function createTrackingRequests(): TrackingRequests {
       const waiting = byPartition.get(partition) ?? new Map<string, CustomerRef>()
       const key = `${customer.tenant}\0${customer.customer}`
       if (!waiting.has(key)) {
-        if (placed >= TRACKING_REQUESTS_MAX) throw tooMany()
+        const ofTenant = placedOf.get(customer.tenant) ?? 0
+        if (ofTenant >= OF_TENANT_MAX) throw tooMany(OF_TENANT_MAX, ` of tenant ${customer.tenant}`)
+        if (placed >= TRACKING_REQUESTS_MAX) throw tooMany(TRACKING_REQUESTS_MAX, '')
         placed++
+        placedOf.set(customer.tenant, ofTenant + 1)
         waiting.set(key, customer)
         byPartition.set(partition, waiting)
       }
@@ -32,6 +38,11 @@ export function createTrackingRequests(): TrackingRequests {
       const waiting = [...(byPartition.get(partition)?.values() ?? [])]
       byPartition.delete(partition)
       placed -= waiting.length
+      for (const { tenant } of waiting) {
+        const left = (placedOf.get(tenant) ?? 0) - 1
+        if (left === 0) placedOf.delete(tenant)
+        else placedOf.set(tenant, left)
+      }
       return waiting
     },
     onPlaced(listener) {
@@ -40,8 +51,8 @@ export function createTrackingRequests(): TrackingRequests {
   }
 }
 
-function tooMany(): Fault {
-  return new Fault('counters_unavailable', `${TRACKING_REQUESTS_MAX} customers wait to be tracked, the most that may`, {
+function tooMany(most: number, whose: string): Fault {
+  return new Fault('counters_unavailable', `${most} customers${whose} wait to be tracked, the most that may`, {
     canRetry: true,
     publicText: 'Too many customers wait for their first balance; try again.',
   })

@@ -87,7 +87,7 @@ function reservationJson({ id, customer, feature, state, quantity, expiresAtMs }
 }
 
 const TAGS = { tags: ['reservations'] }
-const REFUSALS = { 400: ProblemSchema, 404: ProblemSchema, 409: ProblemSchema, 503: ProblemSchema }
+const REFUSALS = { 400: ProblemSchema, 404: ProblemSchema, 409: ProblemSchema, 429: ProblemSchema, 503: ProblemSchema }
 
 const RESERVE = {
   ...TAGS,

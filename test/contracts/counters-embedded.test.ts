@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { expect, test, vi } from 'vitest'
-import { type Counters, HOLD_MEMORY_MS } from '../../adapters/counters/counters.ts'
+import { type Counters, type CustomerRef, HOLD_MEMORY_MS } from '../../adapters/counters/counters.ts'
 import { createEmbeddedCounters } from '../../adapters/counters/embedded/embedded-counters.ts'
 import { NANO } from '../../domain/decimal.ts'
 import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
@@ -126,7 +126,7 @@ test('many holds that end are written before the interval is over, and forgotten
   await rm(path, { recursive: true, force: true })
 })
 
-test('more holds under way than the bound are a fault, and one that ends makes room', async () => {
+test('a tenant at its bound of holds is told so, and another goes on; one that ends makes room', async () => {
   const path = await mkdtemp(join(tmpdir(), 'tollgate-counters-'))
   const now = 0 as InstantMs
   const counters = await createEmbeddedCounters({
@@ -134,12 +134,23 @@ test('more holds under way than the bound are a fault, and one that ends makes r
     clock: { ...systemClock, now: () => now },
     log,
     registry: new Registry(),
-    holdsMax: 2,
+    holdBounds: { all: 3, ofTenant: 2, ofTenantMin: 1 },
   })
   await trackRuns(counters)
   for (const id of ['a', 'b']) await reserveRun(counters, id, now)
-  await expect(reserveRun(counters, 'c', now)).rejects.toMatchObject({ code: 'counters_unavailable', canRetry: true })
+  expect(await reserveRun(counters, 'c', now)).toEqual({ status: 'too_many', of: 'tenant', holdsMax: 2 })
+  for (const tenant of ['second', 'third'] as TenantKey[]) {
+    await trackRuns(counters, { ...ACME, tenant })
+    expect((await reserveRun(counters, 'a', now, { ...ACME, tenant })).status).toBe('held')
+  }
+  // All together are at their bound: whoever has its least share waits, and whoever has none is let in.
+  expect(await reserveRun(counters, 'b', now, { ...ACME, tenant: 'third' as TenantKey })).toEqual({
+    status: 'too_many',
+    of: 'process',
+    holdsMax: 3,
+  })
   await counters.releaseHold(ACME, 'a', now)
+  await counters.releaseHold(ACME, 'b', now)
   expect((await reserveRun(counters, 'c', now)).status).toBe('held')
   await counters.stop()
   await rm(path, { recursive: true, force: true })
@@ -149,12 +160,12 @@ const ACME = { tenant: 'default' as TenantKey, customer: 'acme' as CustomerKey, 
 const RUNS = 'runs' as FeatureKey
 const HOLD_TTL_MS = 1_000
 
-const trackRuns = (counters: Counters) =>
-  counters.track(ACME, [{ feature: RUNS, definition: 'v1', trackedFromMs: 0 as InstantMs, periods: [] }], 0 as Offset)
+const trackRuns = (counters: Counters, customer: CustomerRef = ACME) =>
+  counters.track(customer, [{ feature: RUNS, definition: 'v1', trackedFromMs: 0 as InstantMs, periods: [] }], 0 as Offset)
 
-function reserveRun(counters: Counters, id: string, nowMs: InstantMs) {
+function reserveRun(counters: Counters, id: string, nowMs: InstantMs, customer: CustomerRef = ACME) {
   const cap = { definition: 'v1', periodStartMs: 0 as InstantMs, hardLimit: 10_000n }
-  return counters.reserve(ACME, { id, feature: RUNS, quantity: 1n, expiresAtMs: (nowMs + HOLD_TTL_MS) as InstantMs, cap }, nowMs)
+  return counters.reserve(customer, { id, feature: RUNS, quantity: 1n, expiresAtMs: (nowMs + HOLD_TTL_MS) as InstantMs, cap }, nowMs)
 }
 
 async function checkHolds(path: string, answered: ReadonlyMap<string, string>): Promise<void> {

@@ -88,6 +88,45 @@ describe.skipIf(redis.server === null)(`on Redis${redis.missing === null ? '' : 
     }
   })
 
+  test('a tenant at its bound of holds is told so, and another goes on; what is settled, released or expired makes room', async () => {
+    const keyPrefix = `test-${randomUUID()}`
+    const counters = await open(url, keyPrefix, { holdsOfTenantMax: 3 })
+    const other = { ...ACME, tenant: 'other' as TenantKey }
+    try {
+      for (const customer of [ACME, other]) await counters.track(customer, [tracked('add')], 0 as Offset)
+      const cap = { definition: 'v1', periodStartMs: EPOCH, hardLimit: null }
+      const reserve = async (customer: CustomerRef, id: string, nowMs = EPOCH) =>
+        (await counters.reserve(customer, { ...reservation(id, 1n), cap }, nowMs)).status
+      for (const id of ['a', 'b', 'c']) expect(await reserve(ACME, id)).toBe('held')
+      expect(await counters.reserve(ACME, { ...reservation('d', 1n), cap }, EPOCH)).toEqual({
+        status: 'too_many',
+        of: 'tenant',
+        holdsMax: 3,
+      })
+      expect(await reserve(ACME, 'a')).toBe('exists')
+      expect(await reserve(other, 'd')).toBe('held')
+      await counters.settleHold(ACME, 'a', { quantity: 1n, occurredAtMs: EPOCH, report: '', beyond: 'none' }, EPOCH)
+      expect(await reserve(ACME, 'd')).toBe('held')
+      await counters.releaseHold(ACME, 'b', EPOCH)
+      await counters.extendHold(ACME, 'c', 120_000 as InstantMs, EPOCH)
+      expect(await reserve(ACME, 'e')).toBe('held')
+      expect(await reserve(ACME, 'f')).toBe('too_many')
+      // Of those under way, the one that was extended is not due yet.
+      const due = 60_000 as InstantMs
+      for (const [id, status] of [
+        ['g', 'held'],
+        ['h', 'held'],
+        ['i', 'too_many'],
+      ] as const) {
+        const request = { ...reservation(id, 1n), expiresAtMs: 200_000 as InstantMs, cap }
+        expect((await counters.reserve(ACME, request, due)).status).toBe(status)
+      }
+    } finally {
+      await counters.stop()
+      await removeKeys(url, keyPrefix)
+    }
+  })
+
   test('holds that are due count no more before they are ended, and are ended a hundred at a time', async () => {
     const keyPrefix = `test-${randomUUID()}`
     const registry = new Registry()

@@ -10,7 +10,7 @@ import { createTrackingRequests } from '../tracking-requests.ts'
 import { type CounterFile, openCounterFile } from './counter-file.ts'
 import { CounterTable } from './counter-table.ts'
 import { createCounterWriter } from './counter-writer.ts'
-import { createEmbeddedHolds } from './embedded-holds.ts'
+import { createEmbeddedHolds, type HoldBounds } from './embedded-holds.ts'
 import { endedHoldKey } from './hold-rows.ts'
 import { HoldTable } from './hold-table.ts'
 import { snapshotOf, usedUnitsIn } from './live-counter.ts'
@@ -24,7 +24,7 @@ export type EmbeddedCountersOptions = {
   readonly registry: Registry
   /** The longest time from applying a change until it is on disk. */
   readonly flushIntervalMs?: number
-  readonly holdsMax?: number
+  readonly holdBounds?: HoldBounds
 }
 
 /**
@@ -58,7 +58,7 @@ export function createCountersIn(file: CounterFile, options: Omit<EmbeddedCounte
   const stopSweeping = sweepHolds({ clock, holds, file, writer })
 
   return {
-    ...createEmbeddedHolds(table, writer, options.holdsMax),
+    ...createEmbeddedHolds(table, writer, options.holdBounds),
     async position(partition) {
       return table.position(partition)
     },

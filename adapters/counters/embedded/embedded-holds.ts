@@ -1,22 +1,29 @@
-import { Fault } from '../../../base/fault.ts'
 import type { InstantMs } from '../../../domain/identity.ts'
 import type { Hold, HoldState } from '../../../domain/reservations/hold.ts'
+import { COUNTER_BOUNDS, HOLDS_OF_TENANT_MIN } from '../counter-bounds.ts'
 import type { Cap, Counters, CustomerRef, HoldOutcome, SettleRequest } from '../counters.ts'
 import type { CounterTable } from './counter-table.ts'
 import type { CounterWriter } from './counter-writer.ts'
 import { type LiveCounter, usedUnitsIn } from './live-counter.ts'
 
+/** Holds under way, at most: of all tenants, of one, and below which one tenant is let in whatever the others hold. */
+export type HoldBounds = { readonly all: number; readonly ofTenant: number; readonly ofTenantMin: number }
+
+const HOLD_BOUNDS: HoldBounds = {
+  all: COUNTER_BOUNDS.holds.most,
+  ofTenant: COUNTER_BOUNDS.holdsOfTenant.most,
+  ofTenantMin: HOLDS_OF_TENANT_MIN,
+}
+
 export type HoldOperations = Pick<Counters, 'reserve' | 'hold' | 'settleHold' | 'releaseHold' | 'extendHold' | 'settlingHolds'>
 
-/** The most holds under way, which are kept in memory: about 0.4 KB each. */
-export const HOLDS_MAX = 500_000
 const HOLDS_PER_PAGE = 500
 
 /**
  * Holds of the embedded counters. A decision and its changes are one step without a wait; the answer waits until that step is on
  * disk, and calls that arrive together share one write.
  */
-export function createEmbeddedHolds(table: CounterTable, writer: CounterWriter, holdsMax = HOLDS_MAX): HoldOperations {
+export function createEmbeddedHolds(table: CounterTable, writer: CounterWriter, bounds: HoldBounds = HOLD_BOUNDS): HoldOperations {
   const { holds } = table
 
   function comeTo(nowMs: InstantMs): void {
@@ -59,7 +66,10 @@ export function createEmbeddedHolds(table: CounterTable, writer: CounterWriter, 
       if (cap.hardLimit !== null && usedUnits + heldUnits + hold.quantity > cap.hardLimit) {
         return { status: 'refused', hold, usedUnits, heldUnits }
       }
-      if (holds.liveCount >= holdsMax) throw tooMany(holdsMax)
+      const ofTenant = holds.liveCountOf(tenant)
+      if (ofTenant >= bounds.ofTenant) return { status: 'too_many', of: 'tenant', holdsMax: bounds.ofTenant }
+      if (holds.liveCount >= bounds.all && ofTenant >= bounds.ofTenantMin)
+        return { status: 'too_many', of: 'process', holdsMax: bounds.all }
       holds.set(hold, nowMs)
       await writer.flush()
       return { status: 'held', hold, usedUnits, heldUnits: heldUnits + hold.quantity }
@@ -127,11 +137,4 @@ function stateAfter({ quantity, occurredAtMs, report }: SettleRequest, settledUn
   return settledUnits === 0n
     ? { kind: 'settled', settlement: { ...settlement, report: '' } }
     : { kind: 'settling', settlement: { ...settlement, report } }
-}
-
-function tooMany(holdsMax: number): Fault {
-  return new Fault('counters_unavailable', `${holdsMax} holds are under way, the most that may`, {
-    canRetry: true,
-    publicText: 'Too many reservations are under way; try again.',
-  })
 }

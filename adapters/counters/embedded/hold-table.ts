@@ -1,5 +1,5 @@
 import { invariant } from '../../../base/invariant.ts'
-import type { FeatureKey, InstantMs, Partition } from '../../../domain/identity.ts'
+import type { FeatureKey, InstantMs, Partition, TenantKey } from '../../../domain/identity.ts'
 import type { Hold, HoldState } from '../../../domain/reservations/hold.ts'
 import { type CustomerRef, HOLD_MEMORY_MS, type SettledHold } from '../counters.ts'
 import { type Expiring, ExpiryQueue } from './expiry-queue.ts'
@@ -22,6 +22,7 @@ export class HoldTable {
   #unwritten = new Set<string>()
   #forgotten: CounterRow[] = []
   #liveCount = 0
+  readonly #liveOf = new Map<TenantKey, number>()
 
   constructor(readEnded: ReadEnded, onEnded: (state: HoldState['kind']) => void = () => undefined) {
     this.#readEnded = readEnded
@@ -33,6 +34,10 @@ export class HoldTable {
   }
 
   /** How many holds are not on disk in their present state. */
+  liveCountOf(tenant: TenantKey): number {
+    return this.#liveOf.get(tenant) ?? 0
+  }
+
   get unwrittenCount(): number {
     return this.#unwritten.size
   }
@@ -164,6 +169,7 @@ export class HoldTable {
     const { hold } = entry
     if (!isLive(hold)) return
     this.#liveCount++
+    this.#liveOf.set(hold.tenant, this.liveCountOf(hold.tenant) + 1)
     const key = sumsKeyOf(hold, hold.feature)
     const sums = this.#sums.get(key) ?? newSums()
     this.#sums.set(key, sums)
@@ -182,6 +188,9 @@ export class HoldTable {
   #leaveSums(hold: Hold): void {
     if (!isLive(hold)) return
     this.#liveCount--
+    const left = this.liveCountOf(hold.tenant) - 1
+    if (left === 0) this.#liveOf.delete(hold.tenant)
+    else this.#liveOf.set(hold.tenant, left)
     const key = sumsKeyOf(hold, hold.feature)
     const sums = this.#sums.get(key)
     invariant(sums !== undefined, 'a hold under way is in a sum')

@@ -27,6 +27,8 @@ export type RedisCountersOptions = {
   readonly keyPrefix?: string
   /** Replicas that must have a hold before it is answered. */
   readonly holdReplicas?: number
+  /** In each partition. */
+  readonly holdsOfTenantMax?: number
 }
 
 const CUSTOMERS_PER_PAGE = 200
@@ -44,7 +46,15 @@ export async function openRedisCounters(options: RedisCountersOptions): Promise<
   const replicasMin = options.holdReplicas ?? 0
   // Waiting for replicas stops a connection, so reads have another one.
   const holdServers = replicasMin === 0 ? servers : createRedisServers({ url, clock, log })
-  const holds = createRedisHolds({ servers: holdServers, keys, metrics, clock, random: options.random, replicasMin })
+  const holds = createRedisHolds({
+    servers: holdServers,
+    keys,
+    metrics,
+    clock,
+    random: options.random,
+    replicasMin,
+    holdsOfTenantMax: options.holdsOfTenantMax,
+  })
   const channel = listenToTrackingRequests({ url, channel: keys.channel, log })
   const unconfirmed = () => {
     metrics.unconfirmed()

@@ -2,6 +2,7 @@ import type { Clock } from '../../../base/clock.ts'
 import { Fault } from '../../../base/fault.ts'
 import type { CustomerKey, InstantMs, Partition } from '../../../domain/identity.ts'
 import type { Hold } from '../../../domain/reservations/hold.ts'
+import { COUNTER_BOUNDS } from '../counter-bounds.ts'
 import {
   type Cap,
   type Counters,
@@ -45,8 +46,10 @@ export function createRedisHolds(deps: {
   readonly clock: Clock
   readonly random: () => number
   readonly replicasMin: number
+  /** In each partition. */
+  readonly holdsOfTenantMax?: number | undefined
 }): RedisHolds {
-  const { servers, keys, metrics, clock, random, replicasMin } = deps
+  const { servers, keys, metrics, clock, random, replicasMin, holdsOfTenantMax = COUNTER_BOUNDS.holdsOfTenant.most } = deps
   const expiry = createRedisHoldExpiry({ clock, expire })
 
   async function expire(customer: CustomerRef, nowMs: InstantMs): Promise<InstantMs | null> {
@@ -88,11 +91,13 @@ export function createRedisHolds(deps: {
     nowMs: InstantMs,
   ): Promise<ReserveOutcome | { readonly fencedTurn: number }> {
     const { id, feature, quantity, expiresAtMs, cap } = request
-    const names = [keys.partition(customer.partition), keys.counters(customer)[0], ...keys.holds(customer)]
+    const names = [keys.partition(customer.partition), keys.counters(customer)[0], ...keys.holds(customer), keys.heldOfTenant(customer)]
     const { status, rest } = await change(REDIS_SCRIPTS.reserve, names, (run) => [
       ...[run, String(nowMs), id, String(turn), feature, String(quantity), String(expiresAtMs)],
       ...encodeCap(cap),
+      String(holdsOfTenantMax),
     ])
+    if (status === 'too_many') return { status, of: 'tenant', holdsMax: holdsOfTenantMax }
     if (status === 'fenced') return { fencedTurn: Number(rest[0]) }
     if (status === 'untracked') return { status }
     if (status === 'exists') {
@@ -145,7 +150,13 @@ export function createRedisHolds(deps: {
     },
     async settleHold(customer, id, { quantity, occurredAtMs, report, beyond }, nowMs) {
       const { partition } = customer
-      const names = [keys.partition(partition), keys.settling(partition), keys.counters(customer)[0], ...keys.holds(customer)]
+      const names = [
+        keys.partition(partition),
+        keys.settling(partition),
+        keys.counters(customer)[0],
+        ...keys.holds(customer),
+        keys.heldOfTenant(customer),
+      ]
       const cap = typeof beyond === 'string' ? [beyond] : ['cap', ...encodeCap(beyond)]
       const changed = await change(REDIS_SCRIPTS.settle, names, (run) => [
         ...[run, String(nowMs), id, nameOfCustomer(customer), String(quantity), String(occurredAtMs), report.toWellFormed()],
@@ -155,14 +166,18 @@ export function createRedisHolds(deps: {
       return outcomeOf(customer, id, changed)
     },
     async releaseHold(customer, id, nowMs) {
-      const changed = await change(REDIS_SCRIPTS.release, keys.holds(customer), () => [String(nowMs), id])
+      const changed = await change(REDIS_SCRIPTS.release, [...keys.holds(customer), keys.heldOfTenant(customer)], () => [String(nowMs), id])
       metrics.ended('released', Number(changed.rest[1] ?? 0))
       return outcomeOf(customer, id, changed)
     },
     async extendHold(customer, id, expiresAtMs, nowMs) {
       // The entry first, as it must outlive the hold.
       await servers.send(['PEXPIRE', keys.id(customer.tenant, id), String(expiresAtMs - nowMs + ID_MEMORY_MS), 'GT'])
-      const changed = await change(REDIS_SCRIPTS.extend, keys.holds(customer), () => [String(nowMs), id, String(expiresAtMs)])
+      const changed = await change(REDIS_SCRIPTS.extend, [...keys.holds(customer), keys.heldOfTenant(customer)], () => [
+        String(nowMs),
+        id,
+        String(expiresAtMs),
+      ])
       return outcomeOf(customer, id, changed)
     },
     async *settlingHolds(partition) {

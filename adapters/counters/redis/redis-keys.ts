@@ -15,6 +15,8 @@ export type RedisKeys = {
   counters(customer: CustomerRef): readonly [string, string]
   /** Rows, expiring, settling, forgetting. */
   holds(customer: CustomerRef): readonly [string, string, string, string]
+  /** A tenant's holds that are held, by when they expire: what its bound counts. */
+  heldOfTenant(customer: Pick<CustomerRef, 'tenant' | 'partition'>): string
   id(tenant: TenantKey, id: string): string
   /** Channel on which a request for tracking is announced. */
   readonly channel: string
@@ -35,6 +37,7 @@ export function createRedisKeys(prefix: string): RedisKeys {
       const [base, name] = [tag(customer.partition), nameOfCustomer(customer)]
       return [`${base}:holds ${name}`, `${base}:holds-expiring ${name}`, `${base}:holds-settling ${name}`, `${base}:holds-ended ${name}`]
     },
+    heldOfTenant: ({ tenant, partition }) => `${tag(partition)}:held ${tenant}`,
     id: (tenant, id) => `${prefix}:hold ${tenant} ${id}`,
     channel: `${prefix}:tracking`,
   }

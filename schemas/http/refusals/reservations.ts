@@ -11,6 +11,14 @@ export const RESERVATION_REFUSALS = {
       return `${formatQuantity(askedUnits)} of ${feature} were asked for and ${formatQuantity(leftUnits > 0n ? leftUnits : 0n)} are left of the hard limit ${formatQuantity(limitUnits)} (used ${formatQuantity(usedUnits)}, held ${formatQuantity(heldUnits)}). Nothing is held; ask for less, or wait for the reset.`
     },
   },
+  too_many_holds: {
+    status: 429,
+    means: 'As many reservations are under way as may be. Nothing is held.',
+    next: 'Settle or release some, or hold for a shorter time; try again after `Retry-After`.',
+    retryAfterSeconds: 1,
+    detail: ({ of, holdsMax }: { of: 'tenant' | 'process'; holdsMax: number }) =>
+      `${of === 'tenant' ? 'This tenant has' : 'All tenants together have'} ${holdsMax} reservations under way, the most that may be. Nothing is held; settle or release some, give a shorter ttlMs, or try again in 1 s.`,
+  },
   unknown_reservation: {
     status: 404,
     means: 'No reservation has this id: it was never made, or ended more than a day ago.',

@@ -1,5 +1,6 @@
--- KEYS: partition, counters, the customer's four keys of holds. ARGV: run, now, id, turn of the claim on it, feature, quantity,
--- expiresAt, definition, start of the period, limit ('' for none), earlier periods.
+-- KEYS: partition, counters, the customer's four keys of holds, what the tenant holds in the partition. ARGV: run, now, id, turn of the claim on it, feature, quantity,
+-- expiresAt, definition, start of the period, limit ('' for none), earlier periods,
+-- most holds of the tenant.
 local run, now, id, turn, feature = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
 local quantity, expires, definition, start, limit = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10]
 local keys = hold_keys(3)
@@ -16,9 +17,11 @@ if not used then return { 'untracked', expired } end
 local held = held_units(keys, feature, first, now)
 if limit ~= '' and compare(add(add(used, held), quantity), limit) > 0 then return { 'refused', expired, used, held } end
 
+if held_of_tenant(KEYS[7], now) >= tonumber(ARGV[12]) then return { 'too_many', expired } end
 local row = { feature, quantity, ARGV[2], expires, 'held', '0', '0', '0', '0', '' }
 put_row(keys, id, row)
 redis.call('ZREM', keys.forgetting, id)
 enter_held(keys, id, row)
+enter_held_of_tenant(KEYS[7], id, row)
 keep_while_needed(keys, now)
 return { 'held', expired, used, add(held, quantity) }

@@ -1,4 +1,5 @@
--- KEYS: partition, its settling holds, counters, the customer's four keys of holds. ARGV: run, now, id, name of the customer,
+-- KEYS: partition, its settling holds, counters, the customer's four keys of holds, what the tenant holds.
+-- ARGV: run, now, id, name of the customer,
 -- quantity, occurredAt, report, and what may be settled beyond the quantity held: 'any', 'none' or 'cap' with definition,
 -- start of the period, limit ('' for none) and earlier periods.
 local run, now, id, customer = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
@@ -31,6 +32,7 @@ if compare(quantity, own) > 0 and beyond ~= 'any' then
 end
 
 leave_held(keys, id, row)
+redis.call('ZREM', KEYS[8], id)
 redis.call('ZREM', keys.forgetting, id)
 row[REQUESTED], row[SETTLED], row[OCCURRED] = quantity, settled, occurred
 if settled == '0' then

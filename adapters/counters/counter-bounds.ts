@@ -1,0 +1,36 @@
+import type { Bounds } from '../../domain/bound.ts'
+
+/** Bounds on what callers of the api may have the counters keep. */
+export const COUNTER_BOUNDS = {
+  holds: {
+    what: 'reservations under way, embedded; a tenant with fewer than 1,000 is let in beyond it',
+    most: 500_000,
+    unit: 'reservations of some 0.4 KB',
+    per: 'process',
+    code: 'too_many_holds',
+  },
+  holdsOfTenant: {
+    what: 'reservations under way; with Redis in each partition',
+    most: 100_000,
+    unit: 'reservations',
+    per: 'tenant',
+    code: 'too_many_holds',
+  },
+  trackingRequests: {
+    what: 'customers that wait for their counters to be computed',
+    most: 100_000,
+    unit: 'customers',
+    per: 'process, with Redis each partition',
+    code: 'counters_unavailable',
+  },
+  trackingRequestsOfTenant: {
+    what: 'customers that wait for their counters to be computed, embedded',
+    most: 20_000,
+    unit: 'customers',
+    per: 'tenant',
+    code: 'counters_unavailable',
+  },
+} as const satisfies Bounds
+
+/** A tenant with fewer reservations has room for another, whatever all the others hold. */
+export const HOLDS_OF_TENANT_MIN = 1_000
