@@ -236,7 +236,7 @@ const SCHEMA = {
             id: Type.String(),
             code: Type.Enum([...WARNING_CODES]),
             detail: Type.String(),
-            events: Type.Integer({ description: 'Events of the request that this is said of' }),
+            events: Type.Integer({ description: 'Events of the request with this warning' }),
           }),
           {
             maxItems: WARNING_KINDS_MAX * WARNING_EXAMPLES_MAX,

@@ -86,7 +86,7 @@ const VOID_GRANT = {
   ...TAGS,
   operationId: 'voidGrant',
   summary: 'Take back what is left of a grant',
-  description: 'What it covered so far stays covered. May be repeated.',
+  description: 'Usage that it covered so far stays covered. May be repeated.',
   params: GrantParamsSchema,
   response: { 200: GrantSchema, ...REFUSALS },
 }

@@ -71,7 +71,7 @@ const RESET = {
 const LIST_RESETS = {
   ...TAGS,
   operationId: 'listBalanceResets',
-  summary: 'Who reset the balance by hand, when, and from what to what; oldest first',
+  summary: 'Manual resets of the balance: who, when, and the figures before and after; oldest first',
   querystring: PageQuerySchema,
   response: { 200: PageSchema(ResetSchema), ...REFUSALS },
 }

@@ -50,7 +50,7 @@ const PUT_CUSTOMER = {
   ...TAGS,
   operationId: 'putCustomer',
   summary: 'Make or change a customer',
-  description: 'What is left out is emptied. A subject counts from the next event on; events resolved before keep their customer.',
+  description: 'Absent fields are emptied. A subject counts from the next event on; events resolved before keep their customer.',
   params: KeyParamsSchema,
   body: CustomerInputSchema,
   response: { 200: CustomerSchema, 201: CustomerSchema, ...REFUSALS },

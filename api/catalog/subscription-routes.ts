@@ -165,8 +165,8 @@ const CANCEL_SUBSCRIPTION = {
 const UNCANCEL_SUBSCRIPTION = {
   ...TAGS,
   operationId: 'uncancelSubscription',
-  summary: 'Let a subscription run on that was to end',
-  description: 'May be repeated. Changes of plan that the cancellation has dropped do not come back. What is over stays over.',
+  summary: 'Take a cancellation back, so that the subscription runs on',
+  description: 'May be repeated. Changes of plan that the cancellation has dropped do not come back. An ended subscription stays ended.',
   params: SubscriptionParamsSchema,
   response: { 200: SubscriptionSchema, ...REFUSALS },
 }

@@ -45,7 +45,7 @@ export function decisionRoutes(deps: DecisionRoutesDeps): (app: HttpApp) => Prom
         serializerCompiler: () => JSON.stringify,
         schema: {
           tags: ['decisions'],
-          summary: 'May this customer use so much of this feature now?',
+          summary: 'May this customer use this quantity of the feature now?',
           description:
             'Reads only. A refusal is a 200 with `allowed: false`; an unknown customer has `no_entitlement`. ' +
             'While balances cannot be trusted the code is `uncertain_denied` or `uncertain_allowed`, as `onUncertain` of the entitlement says.',

@@ -110,7 +110,7 @@ const GET_RESERVATION = {
 const SETTLE = {
   ...TAGS,
   operationId: 'settleReservation',
-  summary: 'Use what was really used, give back the rest',
+  summary: 'Settle the real usage and free the rest',
   description:
     'Beyond the quantity held, a hard limit lets through what still fits under it: see `settled` and `refused`. May be repeated with the same quantity. ' +
     'An expired reservation can be settled too, as if nothing had been held.',

@@ -52,7 +52,7 @@ const EVENTS_READ_MAX = 200_000
 
 const SCHEMA = {
   tags: ['events'],
-  summary: 'What was kept and counted for nothing, by type, meter and reason',
+  summary: 'Events that were kept and count for nothing, by type, meter and reason',
   description: `Under the meters as they are now; the most frequent first. Up to ${EVENTS_READ_MAX.toLocaleString('en')} events are looked at, in the order of their receipt: when there are more in the range, complete is false; ask for a shorter one, or for one customer.`,
   operationId: 'listUncountedEvents',
   querystring: Type.Object({

@@ -27,7 +27,7 @@ export function invoiceRoutes({ upcomingInvoices, clock }: InvoiceRoutesDeps): (
 const UPCOMING_INVOICE = {
   tags: ['invoices'],
   operationId: 'getUpcomingInvoice',
-  summary: 'What a billing period comes to so far',
+  summary: 'The invoice of a billing period so far',
   description:
     'Usage of the whole period is rated under the plan version in force at `at`; a period in which the plan changed is not split.',
   params: SubscriptionParamsSchema,

@@ -47,7 +47,7 @@ const TAGS = { tags: ['tax rates'] }
 const PUT_TAX_RATE = {
   ...TAGS,
   operationId: 'putTaxRate',
-  summary: 'Make or change a tax rate; what is billed already keeps the one that it was billed with',
+  summary: 'Create or change a tax rate; documents keep the rate that they were billed with',
   params: KeyParamsSchema,
   body: TaxRateInputSchema,
   response: { 200: TaxRateSchema, 201: TaxRateSchema, ...REFUSALS },

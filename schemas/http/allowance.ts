@@ -15,10 +15,10 @@ export const OverrideInputSchema = Type.Object(
     ...ENTITLEMENT_TERMS,
     reset: Type.Optional({
       ...ResetIntervalSchema,
-      description: 'As the plan has it when absent, like anchor; without a plan monthly, counted from the first override',
+      description: "The plan's when absent, like anchor; without a plan monthly, counted from the first override",
     }),
   },
-  { ...CLOSED, description: 'All that the customer has of this feature: limit null or absent is unlimited' },
+  { ...CLOSED, description: 'Everything that the customer has of this feature; limit null or absent is unlimited' },
 )
 export const OverrideSchema = Type.Object({
   customer: KeySchema,
@@ -30,7 +30,7 @@ export const OverrideSchema = Type.Object({
   rollover: Type.Optional(Type.Object({ percent: DecimalSchema, max: Type.Union([DecimalSchema, Type.Null()]) })),
   onUncertain: Type.Optional(Type.Enum(['deny', 'allow'])),
   value: Type.Optional(Type.Unknown()),
-  since: { ...InstantSchema, description: 'In force as it stands from here on' },
+  since: { ...InstantSchema, description: 'The present terms are in force from here on' },
 })
 
 export const GrantInputSchema = Type.Object(
@@ -72,7 +72,7 @@ export const ResetInputSchema = Type.Object(
 )
 const FiguresSchema = Type.Object({
   used: DecimalSchema,
-  remaining: Type.Union([DecimalSchema, Type.Null()], { description: 'What is held is not taken off' }),
+  remaining: Type.Union([DecimalSchema, Type.Null()], { description: 'Held units are not subtracted' }),
   overage: DecimalSchema,
 })
 export const ResetSchema = Type.Object({

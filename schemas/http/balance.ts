@@ -6,10 +6,10 @@ const BalanceSourceSchema = Type.Object({
   source: Type.Enum(['plan', 'rollover', 'grant', 'correction'], {
     description: 'correction: given back by negative usage, beyond what the period had used',
   }),
-  id: Type.Optional(Type.String({ description: 'Of a grant' })),
+  id: Type.Optional(Type.String({ description: 'Only for a grant' })),
   priority: Type.Optional(Type.Integer({ description: 'Lower burns first, then the earliest expiry, then the oldest' })),
   amount: Type.Union([DecimalSchema, Type.Null()], { description: 'Null when unlimited' }),
-  remaining: Type.Union([DecimalSchema, Type.Null()], { description: 'What is held is not taken off. Null when unlimited' }),
+  remaining: Type.Union([DecimalSchema, Type.Null()], { description: 'Held units are not subtracted. Null when unlimited' }),
   expiresAt: Type.Optional(InstantSchema),
 })
 export type BalanceSource = Static<typeof BalanceSourceSchema>
@@ -23,7 +23,7 @@ export const BalanceSchema = Type.Object(
         'Metered: with a hard limit, whether used + held is below it; with a soft limit or none, true. Boolean: whether it is on. Config: true. False without an entitlement.',
     }),
     limit: Type.Union([DecimalSchema, Type.Null()], {
-      description: 'With grants and what rolled over. Null when unlimited, and for boolean and config features',
+      description: 'Includes grants and rolled-over units. Null when unlimited, and for boolean and config features',
     }),
     limitType: Type.Union([Type.Literal('hard'), Type.Literal('soft'), Type.Null()], {
       description: 'Null for boolean and config features',
@@ -39,7 +39,9 @@ export const BalanceSchema = Type.Object(
     }),
     value: Type.Optional(Type.Unknown({ description: 'Config features: the value that the plan gives' })),
     sources: Type.Optional(
-      Type.Array(BalanceSourceSchema, { description: 'Of a metered feature, where a balance is asked for: what is left, in burn order' }),
+      Type.Array(BalanceSourceSchema, {
+        description: 'Only for a metered feature, in an answer about one balance: what is left of each source, in burn order',
+      }),
     ),
   },
   { description: 'What a customer has left of one feature, over all of its active subscriptions' },
@@ -60,7 +62,7 @@ export const DecisionRequestSchema = Type.Object(
 export const DecisionSchema = Type.Object({
   allowed: Type.Boolean(),
   code: Type.Enum([...DECISION_CODES], {
-    description: 'uncertain_*: balances cannot be trusted at the moment, and the entitlement says what holds then (`onUncertain`)',
+    description: 'uncertain_*: balances cannot be trusted at the moment, so the entitlement decides by its `onUncertain`',
   }),
   balance: Type.Optional({ ...BalanceSchema, description: 'Absent when the decision is uncertain' }),
 })

@@ -42,7 +42,7 @@ export const GraceSchema = Type.Integer({ minimum: 0, maximum: GRACE_MS_MAX })
 export const DueDaysSchema = Type.Integer({ minimum: 0, maximum: 365 })
 
 export const CUSTOMER_BILLING = {
-  currency: Type.Optional(Type.String({ maxLength: 16, description: 'ISO 4217; of documents that no plan gives one' })),
+  currency: Type.Optional(Type.String({ maxLength: 16, description: 'ISO 4217; for documents without a plan' })),
   taxRates: Type.Optional(TaxRatesSchema),
   taxExempt: Type.Optional(Type.Boolean()),
   taxId: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),

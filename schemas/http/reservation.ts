@@ -53,12 +53,10 @@ export const ReservationSchema = Type.Object({
   customer: KeySchema,
   feature: KeySchema,
   status: Type.Enum(['held', 'settled', 'released', 'expired']),
-  quantity: Type.String({ description: 'What was held' }),
+  quantity: Type.String({ description: 'The held quantity' }),
   expiresAt: InstantSchema,
-  settled: Type.Optional(Type.String({ description: 'Of a settled one: the usage that counts' })),
-  refused: Type.Optional(
-    Type.String({ description: 'Of a settled one: what was used beyond the hold and finds no room under the hard limit' }),
-  ),
+  settled: Type.Optional(Type.String({ description: 'Only when settled: the usage that counts' })),
+  refused: Type.Optional(Type.String({ description: 'Only when settled: usage beyond the hold that did not fit under the hard limit' })),
 })
 export type ReservationJson = Static<typeof ReservationSchema>
 

@@ -5,7 +5,7 @@ export const TaxRateInputSchema = Type.Object(
   {
     name: Type.String({ minLength: 1, maxLength: 200, description: 'As it stands on documents' }),
     percent: { ...DecimalInputSchema, description: '0 to 100, with at most 9 fractional digits' },
-    inclusive: Type.Optional(Type.Boolean({ default: false, description: 'Prices hold the tax already' })),
+    inclusive: Type.Optional(Type.Boolean({ default: false, description: 'Prices include the tax already' })),
   },
   { additionalProperties: false },
 )

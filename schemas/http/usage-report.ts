@@ -10,7 +10,7 @@ export const UsageReportInputSchema = Type.Object(
   {
     customer: KeySchema,
     feature: KeySchema,
-    quantity: Type.Union(DecimalInputSchema.anyOf, { description: 'Exact decimal, at most 9 fractional digits; of a `set` not below 0' }),
+    quantity: Type.Union(DecimalInputSchema.anyOf, { description: 'Exact decimal, at most 9 fractional digits; not below 0 for a `set`' }),
     behaviour: BehaviourSchema,
     id: Type.Optional({ ...KeySchema, description: 'Your own id: a retry under it counts once, within 35 days' }),
     time: Type.Optional({
@@ -29,6 +29,9 @@ export const UsageReportSchema = Type.Object({
   behaviour: BehaviourSchema,
   time: InstantSchema,
   period: Type.Optional(
-    Type.Object({ start: InstantSchema, end: Type.Union([InstantSchema, Type.Null()]) }, { description: 'Of a `set`: what it replaces' }),
+    Type.Object(
+      { start: InstantSchema, end: Type.Union([InstantSchema, Type.Null()]) },
+      { description: 'Only for `set`: the period whose usage it replaces' },
+    ),
   ),
 })
