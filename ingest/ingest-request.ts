@@ -4,8 +4,11 @@ import { Fault } from '../base/fault.ts'
 import type { MaybePromise } from '../base/maybe-promise.ts'
 import type { CustomerKey, TenantKey } from '../domain/identity.ts'
 import { customerHash } from '../domain/metering/partitioning.ts'
-import { isRefusal, type Refusal, RefusalError, refuse } from '../domain/refusal.ts'
+import type { UsageEvent } from '../domain/metering/usage-event.ts'
+import { isRefusal, type Outcome, type Refusal, RefusalError, refuse } from '../domain/refusal.ts'
 import { sayKept } from '../schemas/http/refusal-answer.ts'
+import { eventsWithDigits } from './core/json-source.ts'
+import { type Repair, repairOf, withWellFormedTexts } from './core/repaired-event.ts'
 import type { IndexedEvent, RecordWriter, WriteFailure } from './record-writer.ts'
 import type { SubjectCache } from './subject-cache.ts'
 import { type ParseContext, parseUsageEvent, SUBJECT_CHARS_MAX } from './usage-event-parsing.ts'
@@ -87,17 +90,49 @@ export function createIngestRequest(options: {
     rejected.push({ index, id: typeof id === 'string' ? id.slice(0, 256).toWellFormed() : null, why })
   }
 
-  function judge(values: readonly unknown[], context: ParseContext, readers: TypeReaders | null): IndexedEvent[] {
+  /** An event that can be kept in another form, with a word about it; else why it is refused. */
+  function repaired(
+    index: number,
+    value: unknown,
+    refusal: Refusal,
+    context: ParseContext,
+    withDigits: () => unknown,
+  ): Outcome<UsageEvent> {
+    const repairs: Repair[] = []
+    let event: Outcome<UsageEvent> = refusal
+    let sent = value
+    while (isRefusal(event)) {
+      const repair = repairOf(event)
+      if (repair === null || repairs.some(({ code }) => code === repair.code)) return event
+      // Numbers first: their text is in the source, which is as it was sent.
+      if (repair.code === 'kept_as_text') sent = withDigits()
+      if (typeof sent !== 'object' || sent === null) return event
+      repairs.push(repair)
+      const isWellFormed = !repairs.some(({ code }) => code === 'replaced_characters')
+      event = parseUsageEvent(isWellFormed ? sent : withWellFormedTexts(sent), context)
+    }
+    for (const { code, detail } of repairs) warnings.repaired(index, event.id, code, detail)
+    return event
+  }
+
+  /** `values` are some of a list that was parsed together; `digitsOf` answers one of them, by its place among them. */
+  function judge(
+    values: readonly unknown[],
+    context: ParseContext,
+    readers: TypeReaders | null,
+    withDigits: (at: number) => unknown,
+  ): IndexedEvent[] {
     const accepted: IndexedEvent[] = []
     let lastCustomer: CustomerKey | null = null
     let lastHash = 0
-    for (const value of values) {
+    for (const [at, value] of values.entries()) {
       const index = events++
       if (value instanceof UnreadableEvent) {
         reject(index, null, value.refusal)
         continue
       }
-      const event = parseUsageEvent(value, context)
+      const parsed = parseUsageEvent(value, context)
+      const event = isRefusal(parsed) ? repaired(index, value, parsed, context, () => withDigits(at)) : parsed
       if (isRefusal(event)) reject(index, (value as { id?: unknown } | null)?.id, event)
       else {
         const { customer } = event
@@ -106,7 +141,7 @@ export function createIngestRequest(options: {
           lastHash = customerHash(tenant, customer)
         }
         accepted.push({ index, event, customerHash: lastHash })
-        if (readers !== null) warnings.look(index, event, value as Readonly<Record<string, unknown>>, readers)
+        if (readers !== null) warnings.look(index, event, sentWithData(value as Readonly<Record<string, unknown>>, event), readers)
       }
     }
     meetUnfamiliar(accepted)
@@ -181,13 +216,18 @@ export function createIngestRequest(options: {
     events: () => events,
     whenWritten: () => Promise.all(writes),
     async add(values) {
+      let parsedAgain: readonly unknown[] | null | undefined
       for (let from = 0; from < values.length; from += SLICE_EVENTS) {
+        const withDigits = (at: number): unknown => {
+          parsedAgain ??= eventsWithDigits(values)
+          return parsedAgain?.[from + at]
+        }
         if (from > 0) await options.clock.turn()
         const slice = values.slice(from, from + SLICE_EVENTS)
         const customers = await options.subjects.load(tenant, subjectsOf(slice))
         const known = options.readersOf()
         const readers = known instanceof Promise ? await known : known
-        const accepted = judge(slice, { ...options.times, customerOf: (subject) => customers.get(subject) ?? null }, readers)
+        const accepted = judge(slice, { ...options.times, customerOf: (subject) => customers.get(subject) ?? null }, readers, withDigits)
         if (isAtomic) staged.push(...accepted)
         else if (accepted.length > 0) write(accepted)
         while (writes.size >= WRITES_UNDER_WAY_MAX) await Promise.race(writes)
@@ -217,6 +257,11 @@ export function causeOf(error: unknown): NotTaken {
   if (error instanceof RefusalError) return error.refusal
   if (error instanceof Fault) return error
   throw error
+}
+
+/** The event as it was sent, with the data that its bytes held. */
+function sentWithData(value: Readonly<Record<string, unknown>>, { data }: UsageEvent): Readonly<Record<string, unknown>> {
+  return value.data_base64 === undefined ? value : { ...value, data: JSON.parse(data) }
 }
 
 /** Subjects to resolve. An event that names its customer needs none; one that is too long is refused anyway. */

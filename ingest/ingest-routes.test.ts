@@ -156,6 +156,15 @@ describe('POST /v1/events', () => {
     { name: 'brotli lines', body: zlib.brotliCompressSync(linesOf(eventsUpTo(5))), sent: { encoding: 'br', type: NDJSON }, accepted: 5 },
     { name: 'zstd', body: zlib.zstdCompressSync(JSON.stringify(eventsUpTo(5))), sent: { encoding: 'zstd' }, accepted: 5 },
     {
+      name: 'lines after a byte order mark',
+      body: `\u{feff}${linesOf(eventsUpTo(2))}`,
+      sent: { type: NDJSON },
+      accepted: 2,
+    },
+    { name: 'an array after a byte order mark', body: `\u{feff}${JSON.stringify(eventsUpTo(2))}`, sent: {}, accepted: 2 },
+    { name: 'an empty array', body: '[]', sent: {}, accepted: 0 },
+    { name: 'an empty batch', body: ' [ ] ', sent: { type: 'application/cloudevents-batch+json', query: '?atomic=true' }, accepted: 0 },
+    {
       name: 'gzip in two members',
       body: Buffer.concat([zlib.gzipSync(linesOf([event(0)])), zlib.gzipSync(linesOf([event(1)]))]),
       sent: { encoding: 'gzip', type: NDJSON },
@@ -164,6 +173,139 @@ describe('POST /v1/events', () => {
   ])('takes $name', async ({ body, sent, accepted }) => {
     expect(await post(body, sent)).toMatchObject({ status: 202, body: { accepted, rejected: [] } })
     expect(await keptIds()).toEqual(eventsUpTo(accepted).map(({ id }) => id))
+  })
+
+  describe('CloudEvents as the specifications have them', () => {
+    const postBinary = async (headers: Record<string, string>, payload?: string) => {
+      const answer = await app.inject({
+        method: 'POST',
+        url: '/v1/events',
+        headers: { authorization: 'Bearer sender', ...headers },
+        ...(payload === undefined ? {} : { payload }),
+      })
+      return { status: answer.statusCode, body: answer.json() }
+    }
+    const ce = { 'ce-id': 'e-1', 'ce-type': 'llm.request', 'ce-specversion': '1.0', 'ce-source': '/svc', 'ce-subject': 'acme' }
+    const kept = { id: 'e-1', type: 'llm.request', source: '/svc', customer: 'acme' }
+
+    test.each([
+      { name: 'data as JSON', headers: { 'content-type': 'application/json' }, payload: '{"tokens":5}', data: '{"tokens":5}' },
+      { name: 'data of another JSON type', headers: { 'content-type': 'application/vnd.acme+json' }, payload: '{"a":1}', data: '{"a":1}' },
+      {
+        name: 'data after a byte order mark',
+        headers: { 'content-type': 'application/json' },
+        payload: '\u{feff}{"a":1}',
+        data: '{"a":1}',
+      },
+      { name: 'no data', headers: {}, payload: undefined, data: '{}' },
+      { name: 'no data but its type', headers: { 'content-type': 'application/json' }, payload: '', data: '{}' },
+      { name: 'data of null', headers: { 'content-type': 'application/json' }, payload: 'null', data: '{}' },
+    ])('binary mode: $name', async ({ headers, payload, data }) => {
+      expect(await postBinary({ ...ce, ...headers }, payload)).toMatchObject({ status: 202, body: { accepted: 1 } })
+      expect(await keptEvents()).toMatchObject([{ ...kept, data }])
+    })
+
+    test('binary mode: attributes are decoded, extensions are kept', async () => {
+      const headers = { ...ce, 'ce-source': '"/caf%C3%A9 \\"a\\""', 'ce-region': '100%', 'content-type': 'application/json' }
+      expect(await postBinary(headers, '{}')).toMatchObject({ status: 202 })
+      expect(await keptEvents()).toMatchObject([{ source: '/café "a"', attributes: '{"region":"100%"}' }])
+    })
+
+    test.each([
+      {
+        name: 'an array as data',
+        headers: { 'content-type': 'application/json' },
+        payload: '[{"id":"x"}]',
+        status: 400,
+        code: 'invalid_events',
+      },
+      {
+        name: 'data that is no JSON',
+        headers: { 'content-type': 'application/json' },
+        payload: 'tokens',
+        status: 400,
+        code: 'invalid_json',
+      },
+      {
+        name: 'data of another type',
+        headers: { 'content-type': 'text/plain' },
+        payload: '5',
+        status: 415,
+        code: 'unsupported_media_type',
+      },
+      {
+        name: 'an id of its own',
+        headers: { 'ce-id': '', 'content-type': 'application/json' },
+        payload: '{}',
+        status: 400,
+        code: 'invalid_events',
+      },
+    ])('binary mode: $name is refused', async ({ headers, payload, status, code }) => {
+      expect(await postBinary({ ...ce, ...headers }, payload)).toMatchObject({ status, body: { code } })
+    })
+
+    test('structured mode is told by its content type, whatever the headers', async () => {
+      const answer = await postBinary({ ...ce, 'content-type': 'application/cloudevents+json' }, JSON.stringify(event(3)))
+      expect(answer).toMatchObject({ status: 202 })
+      expect(await keptIds()).toEqual(['e-3'])
+    })
+
+    test('data of null is as unset, and data_base64 is data', async () => {
+      const base64 = Buffer.from('{"tokens":7}').toString('base64')
+      const events = [event(0, { data: null }), event(1, { data: undefined, data_base64: base64 }), event(2, { data_base64: null })]
+      expect(await post(events)).toMatchObject({ status: 202, body: { accepted: 3 } })
+      const found = (await keptEvents()).toSorted((a, b) => a.id.localeCompare(b.id))
+      expect(found.map(({ data, attributes }) => [data, attributes])).toEqual([
+        ['{}', null],
+        ['{"tokens":7}', null],
+        ['{"tokens":2}', null],
+      ])
+    })
+  })
+
+  describe('what JSON or text cannot hold is kept in another form, and said', () => {
+    const oneOf = (data: string, id = 'e-0') => `{"id":"${id}","type":"llm.request","customer":"acme","data":${data}}`
+    const rows = [
+      { given: '{"user":1234567890123456789,"n":1}', kept: '{"user":"1234567890123456789","n":1}', codes: ['kept_as_text'] },
+      { given: '{"a":[{"b":-1e400}]}', kept: '{"a":[{"b":"-1e400"}]}', codes: ['kept_as_text'] },
+      { given: '{"label":"a\\ud83d"}', kept: '{"label":"a\ufffd"}', codes: ['replaced_characters'] },
+      { given: '{"k\\ud83d":["\\udc00"]}', kept: '{"k\ufffd":["\ufffd"]}', codes: ['replaced_characters'] },
+      {
+        given: '{"user":9007199254740993,"label":"\\ud83d"}',
+        kept: '{"user":"9007199254740993","label":"\ufffd"}',
+        codes: ['kept_as_text', 'replaced_characters'],
+      },
+    ]
+    test.each(rows)('$given', async ({ given, kept, codes }) => {
+      const forms = [
+        { body: oneOf(given), type: 'application/json', index: 0 },
+        { body: `[${oneOf('{}', 'e-1')},${oneOf(given)}]`, type: 'application/json', index: 1 },
+        { body: `${oneOf('{}', 'e-1')}\n\nnot json\n${oneOf(given)}\n`, type: NDJSON, index: 2 },
+        {
+          body: `[${Array.from({ length: 700 }, (_, n) => oneOf('{}', `e-${n + 1}`)).join()},${oneOf(given)}]`,
+          type: 'application/json',
+          index: 700,
+        },
+      ]
+      for (const { body, type, index } of forms) {
+        const answer = await post(body, { type })
+        expect(answer.status).toBe(202)
+        const said = answer.body.warnings.map((warning: { code: string; index: number; id: string }) => [
+          warning.code,
+          warning.index,
+          warning.id,
+        ])
+        expect(said).toEqual(codes.map((code) => [code, index, 'e-0']))
+        expect((await keptEvents()).findLast(({ id }) => id === 'e-0')?.data).toBe(kept)
+      }
+    })
+
+    test('what tells an event from others is whole or refused, and what is nested too deep stays so', async () => {
+      const deep = `${'['.repeat(40)}1e400${']'.repeat(40)}`
+      for (const body of [oneOf('{}', 'e\\ud83d'), oneOf(`{"a":${deep}}`), oneOf(`{"n":1e400,"a":${deep}}`)]) {
+        expect(await post(body)).toMatchObject({ status: 400, body: { code: 'invalid_events' } })
+      }
+    })
   })
 
   test.each([
@@ -195,7 +337,9 @@ describe('POST /v1/events', () => {
     },
     { name: 'another encoding', body: event(0), sent: { encoding: 'deflate' }, status: 415, code: 'unsupported_content_encoding' },
     { name: 'an empty body', body: '', sent: {}, status: 400, code: 'empty_body' },
-    { name: 'an empty array', body: '[]', sent: {}, status: 400, code: 'no_events' },
+    { name: 'a byte order mark alone', body: '\u{feff}', sent: {}, status: 400, code: 'empty_body' },
+    { name: 'a parameter that is none', body: event(0), sent: { query: '?atomicly=true' }, status: 400, code: 'invalid_request' },
+    { name: 'a parameter that every object has', body: event(0), sent: { query: '?constructor=1' }, status: 400, code: 'invalid_request' },
     { name: 'no lines', body: '\n\n', sent: { type: NDJSON }, status: 400, code: 'no_events' },
     { name: 'not JSON', body: 'tokens=5', sent: {}, status: 400, code: 'invalid_json' },
     { name: 'truncated JSON', body: JSON.stringify(eventsUpTo(3)).slice(0, -9), sent: {}, status: 400, code: 'invalid_json' },

@@ -13,7 +13,7 @@ import { discardRest } from './discard-rest.ts'
 import { type Ingest, tooManyEvents } from './ingest.ts'
 import { causeOf, type IngestMode, type IngestOutcome, type RejectedEvent } from './ingest-request.ts'
 import { type LineRoom, linePieces } from './json-lines.ts'
-import { bodyKindOf, unpackedBody } from './request-body.ts'
+import { bodyKindOf, unpackedBody, withoutByteOrderMark } from './request-body.ts'
 import { overloaded, ROOM_WAIT_MS_MAX, type Room, type RoomAccount, roomForDecoder } from './room.ts'
 import { WARNING_CODES, WARNING_EXAMPLES_MAX, WARNING_KINDS_MAX } from './warnings/event-warnings.ts'
 
@@ -80,7 +80,7 @@ async function receive(ingest: Ingest, request: EventsRequest): Promise<IngestOu
   const { tenant, keyId } = request.principal
   const holder = { tenant, key: keyId, connection: request.connection }
   const isHeldWhole = kind.shape !== 'lines' || mode.isAtomic
-  const bytes = unpackedBody(
+  const unpacked = unpackedBody(
     request.body,
     request.headers,
     kind.coding,
@@ -88,11 +88,16 @@ async function receive(ingest: Ingest, request: EventsRequest): Promise<IngestOu
     isHeldWhole ? { ...limits, unpackedBytesMax: Math.min(limits.unpackedBytesMax, heldBytesMax(room, mode)) } : limits,
     (decoderBytes) => roomForDecoder(room, holder, decoderBytes),
   )
+  const bytes = withoutByteOrderMark(unpacked)
   const account = room.bytes.open(holder)
   try {
     return kind.shape === 'lines'
       ? await receiveLines(ingest, tenant, mode, bytes, account)
-      : await receiveWhole(ingest, tenant, mode, bytes, account, kind.shape, Number(request.headers['content-length'] ?? 0))
+      : await receiveWhole(ingest, tenant, mode, bytes, account, {
+          ...kind,
+          shape: kind.shape,
+          bytesExpected: Number(request.headers['content-length'] ?? 0),
+        })
   } finally {
     account.close()
   }
@@ -112,8 +117,7 @@ async function receiveWhole(
   mode: IngestMode,
   bytes: AsyncIterable<Buffer>,
   account: RoomAccount,
-  shape: WholeShape,
-  bytesExpected: number,
+  { shape, attributes, bytesExpected }: WholeBody,
 ): Promise<IngestOutcome> {
   try {
     const pieces = createEventPieces({ shape, eventsMax: ingest.limits.requestEventsMax, bytesExpected })
@@ -123,14 +127,31 @@ async function receiveWhole(
       if (refusal !== undefined) return refusal
     }
     const whole = pieces.finish()
-    return isRefusal(whole) ? whole : await ingest.submit(tenant, parsedSlices(whole, shape), mode)
+    const isDataLeftOut = attributes !== null && isRefusal(whole) && whole.code === 'empty_body'
+    if (isRefusal(whole) && !isDataLeftOut) return whole
+    const slices = isRefusal(whole) ? [[attributes]] : parsedSlices(whole, shape, attributes)
+    const outcome = await ingest.submit(tenant, slices, mode)
+    // An array of nothing says that there is nothing; a body of no lines may have lost them.
+    return isRefusal(outcome) && outcome.code === 'no_events' ? { accepted: 0, rejected: [], warnings: [] } : outcome
   } catch (error) {
     return causeOf(error)
   }
 }
 
-function* parsedSlices(pieces: readonly EventPiece[], shape: WholeShape): Generator<readonly unknown[]> {
-  for (const piece of pieces) yield eventsOf(piece, shape)
+type WholeBody = {
+  readonly shape: WholeShape
+  /** Of the one event whose data the body is; null when the body is events. */
+  readonly attributes: Readonly<Record<string, unknown>> | null
+  /** As the headers say; 0 when they do not. */
+  readonly bytesExpected: number
+}
+
+function* parsedSlices(
+  pieces: readonly EventPiece[],
+  shape: WholeShape,
+  attributes: WholeBody['attributes'],
+): Generator<readonly unknown[]> {
+  for (const piece of pieces) yield eventsOf(piece, shape, attributes)
 }
 
 /** Lines are taken in pieces as they come: memory stays bounded, and a slow log slows the sender down. */
@@ -170,6 +191,11 @@ function lineRoom(account: RoomAccount): LineRoom {
 }
 
 function modeOf({ query, principal }: EventsRequest): Outcome<IngestMode> {
+  const unknown = Object.keys(query).find((name) => !Object.hasOwn(SCHEMA.querystring.properties, name))
+  if (unknown !== undefined) {
+    const detail = `there is no parameter '${unknown.slice(0, 80).toWellFormed()}'`
+    return refuseFields('invalid_request', [{ field: unknown, code: 'unknown_parameter', detail }])
+  }
   const isAtomic = flag(query, 'atomic')
   if (isRefusal(isAtomic)) return isAtomic
   const isBackfill = flag(query, 'backfill')

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { createGrowingBytes } from '../base/growing-bytes.ts'
 import { refuse } from '../domain/refusal.ts'
+import { type JsonParser, rememberSource } from './core/json-source.ts'
 import { EVENT_BYTES_MAX, PIECE_BYTES } from './core/piece-bounds.ts'
 import { UnreadableEvent } from './ingest-request.ts'
 
@@ -51,10 +52,15 @@ export async function* linePieces(chunks: AsyncIterable<Buffer>, room: LineRoom)
 const NEWLINE = 10
 
 function pieceOf(bytes: Buffer): LinePiece {
+  const read = (parse: JsonParser) => valuesOf(bytes, parse)
+  return { values: rememberSource(read(JSON.parse), read), bytes: bytes.length }
+}
+
+function valuesOf(bytes: Buffer, parse: JsonParser): readonly unknown[] {
   const text = utf8TextOf(bytes)
   const values: unknown[] = []
   if (text !== undefined) {
-    for (const line of text.split('\n')) if (!isBlank(line)) values.push(parsedLine(line))
+    for (const line of text.split('\n')) if (!isBlank(line)) values.push(parsedLine(line, parse))
   } else {
     // Only some lines may be wrong, so each is judged alone.
     for (let from = 0; from < bytes.length; ) {
@@ -62,11 +68,11 @@ function pieceOf(bytes: Buffer): LinePiece {
       const end = newline < 0 ? bytes.length : newline
       const line = utf8TextOf(bytes.subarray(from, end))
       if (line === undefined) values.push(new UnreadableEvent(refuse('invalid_utf8', { part: 'line' })))
-      else if (!isBlank(line)) values.push(parsedLine(line))
+      else if (!isBlank(line)) values.push(parsedLine(line, parse))
       from = end + 1
     }
   }
-  return { values, bytes: bytes.length }
+  return values
 }
 
 /** The text of bytes that must be UTF-8; undefined when they are not. */
@@ -78,10 +84,10 @@ function isBlank(line: string): boolean {
   return line === '' || line === '\r' || line.trim() === ''
 }
 
-function parsedLine(line: string): unknown {
+function parsedLine(line: string, parse: JsonParser): unknown {
   if (line.length > EVENT_BYTES_MAX) return lineTooLong()
   try {
-    return JSON.parse(line)
+    return parse(line)
   } catch (error) {
     const message = error instanceof Error ? error.message.slice(0, 200).toWellFormed() : ''
     return new UnreadableEvent(refuse('invalid_json', { why: 'unparsed', part: 'line', message }))

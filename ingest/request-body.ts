@@ -4,6 +4,7 @@ import type { Readable, Transform } from 'node:stream'
 import zlib from 'node:zlib'
 import { createGrowingBytes } from '../base/growing-bytes.ts'
 import { type Outcome, RefusalError, refuse } from '../domain/refusal.ts'
+import { binaryAttributesOf } from './core/binary-mode.ts'
 import { decoderMemory, ZSTD_WINDOW_LOG_MAX } from './core/decoder-memory.ts'
 
 export type BodyShape = 'object' | 'array' | 'object_or_array' | 'lines'
@@ -11,10 +12,20 @@ export type BodyCoding = 'identity' | 'gzip' | 'br' | 'zstd'
 /** Bounds on a packed body as it comes over the wire, and on any body once unpacked. */
 export type BodyLimits = { readonly packedBytesMax: number; readonly unpackedBytesMax: number }
 
+export type BodyKind = {
+  readonly shape: BodyShape
+  readonly coding: BodyCoding
+  /** Of the one event whose data the body is, as in the binary mode of CloudEvents; null when the body is events. */
+  readonly attributes: Readonly<Record<string, unknown>> | null
+}
+
 /** The kind of body that the headers declare. */
-export function bodyKindOf(headers: IncomingHttpHeaders): Outcome<{ readonly shape: BodyShape; readonly coding: BodyCoding }> {
-  const [mediaType = '', ...parameters] = (headers['content-type'] ?? '').toLowerCase().split(';')
-  const shape = SHAPES.get(mediaType.trim())
+export function bodyKindOf(headers: IncomingHttpHeaders): Outcome<BodyKind> {
+  const [type = '', ...parameters] = (headers['content-type'] ?? '').toLowerCase().split(';')
+  const mediaType = type.trim()
+  const isData = mediaType === '' || mediaType === 'application/json' || (mediaType.endsWith('+json') && !SHAPES.has(mediaType))
+  const attributes = isData ? binaryAttributesOf(headers) : null
+  const shape = attributes === null ? SHAPES.get(mediaType) : 'object_or_array'
   const charset = parameters
     .map((parameter) => /^\s*charset\s*=\s*"?([^"\s]+)"?\s*$/.exec(parameter)?.[1])
     .find((name) => name !== undefined)
@@ -25,7 +36,7 @@ export function bodyKindOf(headers: IncomingHttpHeaders): Outcome<{ readonly sha
   const named = (headers['content-encoding'] ?? 'identity').trim().toLowerCase()
   const coding = CODINGS.get(named)
   if (coding === undefined) return refuse('unsupported_content_encoding', { coding: named.slice(0, 80) })
-  return { shape, coding }
+  return { shape, coding, attributes }
 }
 
 /**
@@ -43,6 +54,27 @@ export function unpackedBody(
   if (coding === 'identity') return wireChunks(body, declaredBytes, limits.unpackedBytesMax)
   return unpackedChunks(unpack(wireChunks(body, declaredBytes, limits.packedBytesMax), coding, makeRoom), limits.unpackedBytesMax)
 }
+
+/** RFC 8259, section 8.1, lets a reader pass over a mark at the beginning, and some writers of files put one there. */
+export async function* withoutByteOrderMark(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let head: Buffer | null = Buffer.alloc(0)
+  for await (const chunk of chunks) {
+    if (head === null) {
+      yield chunk
+      continue
+    }
+    const start: Buffer = head.length === 0 ? chunk : Buffer.concat([head, chunk])
+    if (start.length < BYTE_ORDER_MARK.length && BYTE_ORDER_MARK.subarray(0, start.length).equals(start)) {
+      head = start
+      continue
+    }
+    head = null
+    yield start.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK) ? start.subarray(BYTE_ORDER_MARK.length) : start
+  }
+  if (head !== null && head.length > 0) yield head
+}
+
+const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
 
 export type GiveRoomUp = () => void
 

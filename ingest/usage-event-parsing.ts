@@ -46,7 +46,7 @@ export function parseUsageEvent(input: unknown, context: ParseContext): Outcome<
   if (typeof customer === 'object') return customer
   const occurredAtMs = timeFrom(event.time ?? undefined, context)
   if (typeof occurredAtMs === 'object') return occurredAtMs
-  const data = dataFrom(event.data)
+  const data = dataFrom(event.data, event.data_base64)
   if (typeof data === 'object') return data
   const unknown = unknownAttributes(event)
   if (isRefusal(unknown)) return unknown
@@ -118,10 +118,25 @@ function timeFrom(time: unknown, context: ParseContext): InstantMs | Refusal {
   return occurredAtMs
 }
 
-function dataFrom(value: unknown): string | Refusal {
-  if (value === undefined) return '{}'
+/** Null is as unset, as it is for every attribute of a CloudEvent. */
+function dataFrom(plain: unknown, base64: unknown): string | Refusal {
+  const value = base64 === undefined || base64 === null ? plain : decodedData(plain, base64)
+  if (isRefusal(value)) return value
+  if (value === undefined || value === null) return '{}'
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return keptJson('data', value, DATA_BYTES_MAX)
   return refuse('invalid_data', { value: shown(value) })
+}
+
+/** CloudEvents' JSON format has data that is bytes in `data_base64`; what a meter reads is JSON. */
+function decodedData(plain: unknown, base64: unknown): unknown {
+  if (plain !== undefined && plain !== null) return refuse('invalid_data', { value: 'sent twice, as data and as data_base64' })
+  const isBase64 = typeof base64 === 'string' && /^[A-Za-z0-9+/]*={0,2}$/.test(base64) && base64.length % 4 === 0
+  try {
+    if (isBase64) return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(base64, 'base64')))
+  } catch (error) {
+    if (!(error instanceof SyntaxError) && !(error instanceof TypeError)) throw error
+  }
+  return refuse('invalid_data', { value: 'data_base64 that holds no JSON' })
 }
 
 function keptJson(field: 'data' | 'attributes', value: object, bytesMax: number): string | Refusal {
@@ -150,6 +165,7 @@ function unknownAttributes(event: Readonly<Record<string, unknown>>): Record<str
       case 'customer':
       case 'time':
       case 'data':
+      case 'data_base64':
       case 'specversion':
         break
       case '__proto__':

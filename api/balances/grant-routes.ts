@@ -9,6 +9,7 @@ import { formatQuantity, parseQuantity } from '../../domain/decimal.ts'
 import type { CustomerKey, FeatureKey, GrantId, InstantMs, TenantKey } from '../../domain/identity.ts'
 import { isAdditive } from '../../domain/metering/meter.ts'
 import { isRefusal, type Outcome, orThrow, type Refusal, refuse } from '../../domain/refusal.ts'
+import { MINUTE_MS } from '../../domain/time/durations.ts'
 import { GrantInputSchema, GrantParamsSchema, GrantQuerySchema, GrantSchema } from '../../schemas/http/allowance.ts'
 import { KeyParamsSchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
@@ -91,6 +92,9 @@ const VOID_GRANT = {
   response: { 200: GrantSchema, ...REFUSALS },
 }
 
+/** The sender's now is past when it comes here, and its clock may be behind: so late a grant takes effect on arrival. */
+const ON_ARRIVAL_MS_MAX = MINUTE_MS
+
 type WantedGrant = Omit<Grant, 'id' | 'voidedAtMs'>
 
 function readGrant(customer: CustomerKey, input: Static<typeof GrantInputSchema>, nowMs: InstantMs): Outcome<WantedGrant> {
@@ -100,8 +104,9 @@ function readGrant(customer: CustomerKey, input: Static<typeof GrantInputSchema>
     const rule = 'must be an exact decimal above 0 and below 10^20 with at most 9 fractional digits'
     errors.add('amount', 'invalid_quantity', `amount ${rule}, was ${JSON.stringify(input.amount)}`)
   }
-  const effectiveAtMs = readInstant(input.effectiveAt, 'effectiveAt', errors) ?? nowMs
-  if (effectiveAtMs < nowMs) {
+  const wantedMs = readInstant(input.effectiveAt, 'effectiveAt', errors) ?? nowMs
+  const effectiveAtMs = Math.max(wantedMs, nowMs) as InstantMs
+  if (wantedMs < nowMs - ON_ARRIVAL_MS_MAX) {
     errors.add('effectiveAt', 'effective_in_past', `effectiveAt must not be before now, ${instantJson(nowMs)}, was '${input.effectiveAt}'`)
   }
   const expiresAtMs = readInstant(input.expiresAt ?? undefined, 'expiresAt', errors)

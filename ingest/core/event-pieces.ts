@@ -4,6 +4,7 @@ import { type Refusal, RefusalError, refuse } from '../../domain/refusal.ts'
 import { UnreadableEvent } from '../ingest-request.ts'
 import type { BodyShape } from '../request-body.ts'
 import { createArrayPieces, type EventPiece, type EventPieces } from './array-pieces.ts'
+import { type JsonParser, rememberSource } from './json-source.ts'
 import { EVENT_BYTES_MAX, PIECE_BYTES } from './piece-bounds.ts'
 
 export type WholeShape = Exclude<BodyShape, 'lines'>
@@ -55,22 +56,33 @@ export function createEventPieces(options: {
 const OPEN_BRACKET = 0x5b
 const BLANKS: readonly number[] = [0x20, 0x09, 0x0a, 0x0d]
 
-/** The events of a piece, not judged yet. Throws a RefusalError when a body that was not scanned is no JSON, or has another shape. */
-export function eventsOf(piece: EventPiece, shape: WholeShape): readonly unknown[] {
+/**
+ * The events of a piece, not judged yet; with `attributes` the body is the data of the one event that has them. Throws a
+ * RefusalError when a body that was not scanned is no JSON, or has another shape.
+ */
+export function eventsOf(
+  piece: EventPiece,
+  shape: WholeShape,
+  attributes: Readonly<Record<string, unknown>> | null = null,
+): readonly unknown[] {
   if (piece.kind === 'too_large') return [new UnreadableEvent(refuse('event_too_large', { bytesMax: EVENT_BYTES_MAX }))]
   const { bytes } = piece
   if (piece.kind === 'body' && !isUtf8(bytes)) throw new RefusalError(refuse('invalid_utf8', { part: 'body' }))
-  const value = parsedJson(bytes.toString('utf8'))
-  if (Array.isArray(value) && piece.kind === 'body' && shape === 'object')
-    throw new RefusalError(refuse('invalid_json', { why: 'is_array' }))
-  if (Array.isArray(value)) return value
-  if (shape === 'array') throw new RefusalError(refuse('invalid_json', { why: 'is_no_array' }))
-  return [value]
+  const read = (parse: JsonParser): readonly unknown[] => {
+    const value = parsedJson(bytes.toString('utf8'), parse)
+    if (attributes !== null) return [{ ...attributes, data: value }]
+    if (Array.isArray(value) && piece.kind === 'body' && shape === 'object')
+      throw new RefusalError(refuse('invalid_json', { why: 'is_array' }))
+    if (Array.isArray(value)) return value
+    if (shape === 'array') throw new RefusalError(refuse('invalid_json', { why: 'is_no_array' }))
+    return [value]
+  }
+  return rememberSource(read(JSON.parse), read)
 }
 
-function parsedJson(text: string): unknown {
+function parsedJson(text: string, parse: JsonParser): unknown {
   try {
-    return JSON.parse(text)
+    return parse(text)
   } catch (error) {
     const message = error instanceof Error ? error.message.slice(0, 200).toWellFormed() : ''
     throw new RefusalError(refuse('invalid_json', { why: 'unparsed', part: 'body', message }))

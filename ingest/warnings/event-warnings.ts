@@ -1,9 +1,17 @@
 import type { Unreadable } from '../../domain/metering/compiled-meter.ts'
 import type { UsageEvent } from '../../domain/metering/usage-event.ts'
+import type { Repair } from '../core/repaired-event.ts'
 import { meantField } from './stray-field.ts'
 import type { TypeReader, TypeReaders, UnreadValue } from './type-reader.ts'
 
-export const WARNING_CODES = ['unread_type', 'stray_field', 'similar_customer', 'unreadable_value'] as const
+export const WARNING_CODES = [
+  'unread_type',
+  'stray_field',
+  'similar_customer',
+  'unreadable_value',
+  'kept_as_text',
+  'replaced_characters',
+] as const
 export type WarningCode = (typeof WARNING_CODES)[number]
 
 /** An event that was kept, but counts for nothing or not as it was meant. */
@@ -25,6 +33,8 @@ export type EventWarnings = {
   /** `value` is the event as it was sent. */
   look(index: number, event: UsageEvent, value: Readonly<Record<string, unknown>>, readers: TypeReaders): void
   similarCustomer(index: number, event: UsageEvent, similar: string): void
+  /** Something of it is kept in another form than it was sent. */
+  repaired(index: number, id: string, code: Repair['code'], detail: string): void
   /** Number of events by code. */
   counts(): ReadonlyMap<WarningCode, number>
   list(): readonly EventWarning[]
@@ -70,6 +80,9 @@ export function createEventWarnings(): EventWarnings {
     },
     similarCustomer(index, { id, customer }, similar) {
       warn(index, id, 'similar_customer', `customer ${customer}`, () => similarCustomer(customer, similar))
+    },
+    repaired(index, id, code, detail) {
+      warn(index, id, code, detail, () => detail)
     },
     list: () =>
       [...kinds.values()]

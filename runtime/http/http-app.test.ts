@@ -64,6 +64,9 @@ async function thingRoutes(app: HttpApp): Promise<void> {
       return { key, ...request.query }
     },
   )
+  app.get('/v1/bare', async () => ({ bare: true }))
+  app.post('/v1/bare', async ({ body }) => ({ body: body ?? 'none' }))
+  app.delete('/v1/bare', async ({ body }) => ({ body: body ?? 'none' }))
   const price = Type.Union([
     Type.Object({ model: Type.Literal('flat'), unitAmount: DecimalInputSchema }, { additionalProperties: false }),
     Type.Object(
@@ -125,6 +128,57 @@ test('answers that become ready in one turn of the event loop go out at its end,
   await turn.close()
 })
 
+describe('a body of nothing is no body', () => {
+  test.each([
+    { method: 'POST' as const, payload: '' },
+    { method: 'POST' as const, payload: '\u{feff}' },
+    { method: 'DELETE' as const, payload: '' },
+  ])('$method $payload', async ({ method, payload }) => {
+    for (const type of ['application/json', 'application/json; charset=utf-8', 'Application/JSON']) {
+      const answer = await app.inject({
+        method,
+        url: '/v1/bare',
+        headers: { 'content-type': type, 'content-length': `${Buffer.byteLength(payload)}` },
+        payload,
+      })
+      expect({ status: answer.statusCode, body: answer.json() }).toEqual({ status: 200, body: { body: 'none' } })
+    }
+  })
+
+  test('a byte order mark before a body is passed over', async () => {
+    expect((await app.inject(boss(`\u{feff}${JSON.stringify(flat)}`))).statusCode).toBe(201)
+  })
+})
+
+test('a parameter that is not one of the route is named', async () => {
+  const { errors } = (await app.inject({ url: '/v1/things/a?limits=1', headers: reader })).json()
+  expect(errors).toEqual([{ field: 'limits', code: 'unknown_parameter', detail: "there is no parameter 'limits'" }])
+})
+
+test('the log line of a refusal names the trace that the request is part of', async () => {
+  const lines: Record<string, unknown>[] = []
+  const traced = createHttpApp({ ...options(), log: pino({ level: 'info' }, { write: (line) => void lines.push(JSON.parse(line)) }) })
+  const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
+  const refusedWith = async (traceparent: string) => {
+    await traced.inject({ url: '/v1/nothing', headers: { traceparent } })
+    return lines.pop()
+  }
+  expect(await refusedWith(`00-${traceId}-00f067aa0ba902b7-01`)).toMatchObject({ code: 'not_found', traceId, spanId: '00f067aa0ba902b7' })
+  expect(await refusedWith(`01-${traceId}-00f067aa0ba902b7-01-more`)).toMatchObject({ traceId })
+  for (const wrong of [
+    '',
+    'x',
+    `00-${traceId}-00f067aa0ba902b7-01-more`,
+    `ff-${traceId}-00f067aa0ba902b7-01`,
+    `00-${'0'.repeat(32)}-00f067aa0ba902b7-01`,
+    `00-${traceId}-${'0'.repeat(16)}-01`,
+    `00-${traceId.toUpperCase()}-00f067aa0ba902b7-01`,
+  ]) {
+    expect(await refusedWith(wrong)).not.toHaveProperty('traceId')
+  }
+  await traced.close()
+})
+
 describe('every error is a problem of its own', () => {
   test.each([
     { name: 'no key', request: { url: '/v1/things/a' }, status: 401, code: 'missing_key' },
@@ -140,6 +194,10 @@ describe('every error is a problem of its own', () => {
     { name: 'bad url', request: { url: '/v1/things/%zz', headers: reader }, status: 400, code: 'invalid_url' },
     { name: 'not JSON', request: boss('{"a":'), status: 400, code: 'invalid_json' },
     { name: 'empty', request: boss(''), status: 400, code: 'invalid_json' },
+    { name: 'a byte order mark alone', request: boss('\u{feff}'), status: 400, code: 'invalid_json' },
+    { name: 'unknown parameter', request: { url: '/v1/things/a?limits=1', headers: reader }, status: 400, code: 'invalid_request' },
+    { name: 'a parameter where none is', request: { url: '/v1/bare?search=x' }, status: 400, code: 'invalid_request' },
+    { name: 'a parameter that every object has', request: { url: '/v1/bare?constructor=x' }, status: 400, code: 'invalid_request' },
     { name: '__proto__', request: boss('{"__proto__":{"a":1}}'), status: 400, code: 'invalid_json' },
     { name: 'text', request: boss('hello', { 'content-type': 'text/plain' }), status: 415, code: 'unsupported_media_type' },
     { name: 'too large', request: boss(`{"mode":"${'x'.repeat(50_000)}"}`), status: 413, code: 'payload_too_large' },

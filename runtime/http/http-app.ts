@@ -16,10 +16,12 @@ import { authenticateRequests, type FindPrincipal, OPERATORS } from './authentic
 import { refuseDeepBodies } from './body-depth.ts'
 import { takeTurnsAtHeavyReads } from './heavy-reads.ts'
 import { honourIdempotencyKeys } from './idempotency.ts'
+import { readJsonBodies } from './json-bodies.ts'
 import { createKnownPaths, type KnownPaths } from './known-paths.ts'
 import { type DocsReaders, describeApi } from './openapi.ts'
 import { PROBLEM_CONTENT_TYPE, type ProblemAnswer, problemOfError, problemOfRefusal } from './problem.ts'
 import { validateRequests } from './request-validation.ts'
+import { traceOf } from './trace-context.ts'
 
 export type HttpAppOptions = {
   readonly findPrincipal: FindPrincipal
@@ -73,6 +75,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   )
   nameRequests(app)
   requireHost(app)
+  readJsonBodies(app)
   refuseDeepBodies(app)
   validateRequests(app)
   serializeAnswers(app)
@@ -129,7 +132,10 @@ function answerErrors(app: HttpApp, log: Logger, paths: KnownPaths): void {
   app.setErrorHandler((error, request, reply) => {
     const answer = problemOfError(error)
     if (answer.problem.status >= 500) {
-      log.error({ err: error, requestId: request.id, route: request.routeOptions.url, code: answer.problem.code }, 'request failed')
+      log.error(
+        { err: error, requestId: request.id, ...traceOf(request), route: request.routeOptions.url, code: answer.problem.code },
+        'request failed',
+      )
     }
     return sendProblem(reply, answer)
   })
@@ -222,6 +228,7 @@ function measureRequests(app: HttpApp, log: Logger, registry: Registry): void {
     if (reply.statusCode < 400 && !log.isLevelEnabled('debug')) return
     const fields = {
       requestId: request.id,
+      ...traceOf(request),
       method: request.method,
       route,
       status: reply.statusCode,

@@ -12,8 +12,18 @@ export function validateRequests(app: HttpApp): void {
   // string could lose digits.
   const forUrl = createAjv({ coerceTypes: 'array' })
   const forBody = createAjv({ coerceTypes: false })
+  app.addHook('onRoute', (route) => {
+    // Without a schema of their query, routes would take any; those of operations are asked by tools that add their own.
+    if (route.url.startsWith('/v1/')) route.schema = { querystring: {}, ...route.schema }
+  })
   app.setValidatorCompiler(({ schema, httpPart }) =>
-    compiledWhenUsed(() => (httpPart === 'body' ? forBody : forUrl).compile(schema as object)),
+    compiledWhenUsed(() =>
+      httpPart === 'body'
+        ? forBody.compile(schema as object)
+        : forUrl.compile(
+            httpPart === 'querystring' ? { type: 'object', additionalProperties: false, ...(schema as object) } : (schema as object),
+          ),
+    ),
   )
   app.setSchemaErrorFormatter((errors, httpPart) => {
     return new RefusalError(refuseFields('invalid_request', fieldErrors(errors as unknown as ErrorObject[], httpPart)))

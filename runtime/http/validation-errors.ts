@@ -13,7 +13,7 @@ export function fieldErrors(errors: readonly ErrorObject[], httpPart: string): r
     if (sameField === undefined) byField.set(field, [error])
     else sameField.push(error)
   }
-  return [...byField].slice(0, FIELD_ERRORS_MAX).map(([field, ofField]) => fieldError(field, ofField))
+  return [...byField].slice(0, FIELD_ERRORS_MAX).map(([field, ofField]) => fieldError(field, ofField, httpPart))
 }
 
 /**
@@ -49,12 +49,13 @@ function fieldOf(error: ErrorObject): string {
   )
 }
 
-function fieldError(field: string, errors: readonly ErrorObject[]): FieldError {
+function fieldError(field: string, errors: readonly ErrorObject[], httpPart: string): FieldError {
   const first = errors[0] as ErrorObject
   switch (first.keyword) {
     case 'required':
       return { field, code: 'missing', detail: `${field} is missing` }
     case 'additionalProperties':
+      if (httpPart === 'querystring') return { field, code: 'unknown_parameter', detail: `there is no parameter '${shortened(field)}'` }
       return { field, code: 'unknown_field', detail: `${field} is not a field of this request` }
     case 'type': {
       const types = [...new Set(errors.filter((error) => error.keyword === 'type').map((error) => String(error.params.type)))]
@@ -73,7 +74,10 @@ function fieldError(field: string, errors: readonly ErrorObject[]): FieldError {
 }
 
 function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'undefined'
+  return shortened(JSON.stringify(value) ?? 'undefined')
+}
+
+function shortened(text: string): string {
   return text.length <= VALUE_CHARACTERS_MAX ? text : `${text.slice(0, VALUE_CHARACTERS_MAX)}… (${text.length} characters)`
 }
 

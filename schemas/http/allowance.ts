@@ -45,7 +45,7 @@ export const GrantInputSchema = Type.Object(
         description: `Lower burns first; the plan's own allowance has ${PLAN_PRIORITY}`,
       }),
     ),
-    effectiveAt: Type.Optional({ ...InstantSchema, description: 'Now when absent; not in the past' }),
+    effectiveAt: Type.Optional({ ...InstantSchema, description: 'Now when absent; not in the past: up to a minute ago is now' }),
     expiresAt: Type.Optional(Type.Union([InstantSchema, Type.Null()], { description: 'Never when absent' })),
   },
   CLOSED,
