@@ -118,7 +118,8 @@ export function createReservations(deps: ReservationsDeps): Reservations {
       if (outcome.status === 'held') return { hold: outcome.hold, isNew: true, metered }
       const { limit, usedUnits, heldUnits, overage } = allowanceOf(entitlement, metered.spent)
       invariant(limit !== null, 'only a limit refuses')
-      return hardLimitReached(outcome.hold, limit, { usedUnits: entitlement.account === null ? usedUnits : usedUnits - overage, heldUnits })
+      const coveredUnits = entitlement.account === null ? usedUnits : usedUnits - overage
+      return hardLimitReached(outcome.hold, limit, { usedUnits: coveredUnits, heldUnits, resetsAtMs: metered.spent.period.endMs })
     },
     async find(tenant, id) {
       return (await counters.hold(tenant, id, clock.now())) ?? refuse('unknown_reservation', { reservation: id })

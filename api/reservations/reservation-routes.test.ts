@@ -68,6 +68,14 @@ describe('reservations over HTTP', () => {
     expect(await spent()).toEqual(['0', '450', '50'])
   })
 
+  test('a 409 carries what is left and when there is more as members', async () => {
+    await reserve({ id: 'r', quantity: '499.5' })
+    expect((await reserve({ id: 's' })).body).toMatchObject({
+      code: 'hard_limit_reached',
+      ...{ limit: '500', used: '0', held: '499.5', remaining: '0.5', resetsAt: '2024-04-01T00:00:00.000Z' },
+    })
+  })
+
   test('a soft limit and none hold whatever is asked', async () => {
     expect((await reserve({ feature: 'soft', quantity: '700' })).status).toBe(201)
     expect((await reserve({ feature: 'free', quantity: '99999999999999999999' })).status).toBe(201)

@@ -59,10 +59,9 @@ export function reservable(feature: FeatureKey, entitlement: EffectiveEntitlemen
 export function hardLimitReached(
   hold: Pick<Hold, 'feature' | 'quantity'>,
   limit: bigint,
-  spent: { readonly usedUnits: bigint; readonly heldUnits: bigint },
+  spent: { readonly usedUnits: bigint; readonly heldUnits: bigint; readonly resetsAtMs: InstantMs },
 ): Refusal {
-  const { usedUnits, heldUnits } = spent
-  return refuse('hard_limit_reached', { feature: hold.feature, askedUnits: hold.quantity, limitUnits: limit, usedUnits, heldUnits })
+  return refuse('hard_limit_reached', { feature: hold.feature, askedUnits: hold.quantity, limitUnits: limit, ...spent })
 }
 
 /**

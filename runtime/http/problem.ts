@@ -3,7 +3,7 @@ import { type Refusal, RefusalError, refuse } from '../../domain/refusal.ts'
 import { refusalAnswer } from '../../schemas/http/refusal-answer.ts'
 import type { FieldProblem } from '../../schemas/http/refusals/refusal-row.ts'
 
-/** RFC 9457 problem details, the body of every error answer of the server. */
+/** RFC 9457 problem details, the body of every error answer of the server. A code may have members of its own beside these. */
 export type Problem = {
   readonly type: string
   readonly title: string
@@ -32,8 +32,11 @@ export function problemOfError(error: unknown): ProblemAnswer {
 }
 
 export function problemOfRefusal(refusal: Refusal): ProblemAnswer {
-  const { code, status, detail, errors, retryAfterSeconds } = refusalAnswer(refusal)
-  return { problem: problem(code, status, detail, errors), ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) }
+  const { code, status, detail, errors, retryAfterSeconds, members } = refusalAnswer(refusal)
+  return {
+    problem: { ...problem(code, status, detail, errors), ...members },
+    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+  }
 }
 
 function problem(code: string, status: number, detail: string, errors?: readonly FieldProblem[]): Problem {

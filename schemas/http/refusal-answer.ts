@@ -1,5 +1,5 @@
 import type { Refusal, RefusalCode, WrongField } from '../../domain/refusal.ts'
-import type { FieldProblem, RefusalRow } from './refusals/refusal-row.ts'
+import type { FieldProblem, RefusalMembers, RefusalRow } from './refusals/refusal-row.ts'
 import { REFUSALS } from './refusals.ts'
 
 /** A refusal as HTTP answers it. */
@@ -9,18 +9,26 @@ export type RefusalAnswer = {
   readonly detail: string
   readonly errors?: readonly FieldProblem[]
   readonly retryAfterSeconds?: number
+  readonly members?: RefusalMembers
 }
 
 export function refusalAnswer(refusal: Refusal): RefusalAnswer {
   const { code, errors, fields } = refusal
   const retryAfterSeconds = fields !== null && 'retryAfterSeconds' in fields ? fields.retryAfterSeconds : REFUSALS[code].retryAfterSeconds
+  const members = fields === null ? undefined : membersOf(REFUSALS[code], fields)
   return {
     code,
     status: refusalStatus(refusal),
     detail: refusalDetail(refusal),
     ...(errors === undefined ? {} : { errors: errors.map(fieldProblem) }),
     ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+    ...(members === undefined ? {} : { members }),
   }
+}
+
+function membersOf(row: RefusalRow, fields: object): RefusalMembers | undefined {
+  const members = row.members as ((fields: object) => RefusalMembers) | undefined
+  return members?.(fields)
 }
 
 export function refusalDetail(refusal: Refusal): string {

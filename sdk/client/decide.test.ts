@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type FaultyServer, startFaultyServer } from '../../test/support/faulty-server.ts'
 import { LimitReachedError, type TollgateError, UnsettledError } from './errors.ts'
 import { createHttpCaller } from './http-caller.ts'
+import type { Settlement } from './settlement.ts'
 import { createTollgateClient, type TollgateClientOptions } from './tollgate-client.ts'
 
 let server: FaultyServer
@@ -142,6 +143,33 @@ describe('reservations', () => {
     await expect(reserved).rejects.toBeInstanceOf(LimitReachedError)
     await expect(reserved).rejects.toMatchObject({ code: 'hard_limit_reached', status: 409, canRetry: false })
   })
+
+  test('what was left when a hard limit said no is on the error', async () => {
+    const reached = { limit: '500', used: '400', held: '25', remaining: '75', resetsAt: '2026-01-01T00:00:00.000Z' }
+    server.behave({ status: 409, body: { code: 'hard_limit_reached', detail: 'Too much.', ...reached } })
+    await expect(clientOf().reserve({ customer: 'acme', feature: 'tokens', quantity: 80 })).rejects.toMatchObject(reached)
+  })
+
+  test('settle hands on what was settled and refused, by the reservation or by its id', async () => {
+    const reservation = await clientOf().reserve({ id: 'r', customer: 'acme', feature: 'tokens', quantity: 75 })
+    const answer = { id: 'r', status: 'settled', settled: '1794', refused: '3206' }
+    server.behave({ status: 200, body: answer }, { status: 200, body: answer })
+    expect(await reservation.settle(5_000)).toEqual(answer)
+    const events = [{ type: 'llm.request', data: { input_tokens: 5_000 }, time: new Date(0) }]
+    expect(await clientOf().settle('r', { events })).toEqual(answer)
+    expect(sent().slice(1)).toEqual([
+      ['/v1/reservations/r/settle', { quantity: 5_000 }],
+      ['/v1/reservations/r/settle', { events: [{ ...events[0], time: '1970-01-01T00:00:00.000Z' }] }],
+    ])
+  })
+
+  test('reserve with settle decides and settles in one call', async () => {
+    const answer = { id: 'r', status: 'settled', settled: '1', refused: '0' }
+    server.behave({ status: 201, body: answer })
+    const request = { id: 'r', customer: 'acme', feature: 'calls', quantity: 1n, data: { model: 'm' }, settle: true } as const
+    expect(await clientOf().reserve(request)).toEqual(answer)
+    expect(sent()).toEqual([['/v1/reservations', { ...request, quantity: '1' }]])
+  })
 })
 
 describe('withReservation', () => {
@@ -174,9 +202,33 @@ describe('withReservation', () => {
     expect([ends(), errors]).toEqual([expected, []])
   })
 
+  test('what was settled and refused is told, and a callback that throws loses no result', async () => {
+    const settlements: Settlement[] = []
+    const answer = { id: 'r', status: 'settled', settled: '90', refused: '10' }
+    const client = clientOf()
+    const result = await client.withReservation(
+      'acme',
+      'tokens',
+      '80',
+      async (hold) => {
+        hold.use({ events: [{ type: 't', data: { tokens: 100 } }] })
+        server.behave({ status: 200, body: answer })
+        return 'answer'
+      },
+      {
+        onSettled(settlement) {
+          settlements.push(settlement)
+          throw new Error('of the app')
+        },
+      },
+    )
+    expect([result, settlements]).toEqual(['answer', [answer]])
+    expect(sent().at(-1)?.[1]).toEqual({ events: [{ type: 't', data: { tokens: 100 } }] })
+  })
+
   test('the work may end its hold by itself', async () => {
     const client = clientOf()
-    await client.withReservation('acme', 'tokens', '100', (hold) => hold.settle('7'))
+    await client.withReservation('acme', 'tokens', '100', async (hold) => void (await hold.settle('7')))
     await client.withReservation('acme', 'tokens', '100', (hold) => hold.release())
     expect(sent().map(([path]) => path.split('/').at(-1))).toEqual(['reservations', 'settle', 'reservations', 'release'])
   })
@@ -201,7 +253,7 @@ describe('withReservation', () => {
     const error = await worked.catch((caught: unknown) => caught)
     expect(error).toBeInstanceOf(UnsettledError)
     const reservation = sent().at(0)?.[1].id
-    expect(error).toMatchObject({ code: 'counters_unavailable', canRetry: true, result: 'answer', quantity: '42', reservation })
+    expect(error).toMatchObject({ code: 'counters_unavailable', canRetry: true, result: 'answer', used: { quantity: '42' }, reservation })
     expect(ends()).toEqual(['settle 42', 'settle 42'])
   })
 

@@ -1,3 +1,5 @@
+import type { Used } from './settlement.ts'
+
 /** An answer or failure that kept a call from succeeding. `code` is stable: the server's own, or one of the SDK's. */
 export class TollgateError extends Error {
   readonly code: string
@@ -15,11 +17,33 @@ export class TollgateError extends Error {
   }
 }
 
+/** What was left when a hard limit said no: exact decimal strings. Null where the server did not say. */
+export type LimitReached = {
+  readonly limit: string | null
+  readonly used: string | null
+  readonly held: string | null
+  readonly remaining: string | null
+  /** ISO 8601; null also when the usage never resets. */
+  readonly resetsAt: string | null
+}
+
 /** A hard limit was reached: nothing was held. */
-export class LimitReachedError extends TollgateError {
-  constructor(message: string, status: number) {
+export class LimitReachedError extends TollgateError implements LimitReached {
+  readonly limit: string | null
+  readonly used: string | null
+  readonly held: string | null
+  readonly remaining: string | null
+  readonly resetsAt: string | null
+
+  constructor(message: string, status: number, reached: Partial<LimitReached> = {}) {
     super('hard_limit_reached', message, { status, canRetry: false })
     this.name = 'LimitReachedError'
+    const { limit = null, used = null, held = null, remaining = null, resetsAt = null } = reached
+    this.limit = limit
+    this.used = used
+    this.held = held
+    this.remaining = remaining
+    this.resetsAt = resetsAt
   }
 }
 
@@ -36,21 +60,22 @@ export class UnavailableError extends TollgateError {
 }
 
 /**
- * The work inside `withReservation` is done, but its usage could not be settled. The result is not lost: serve it, and settle
- * `quantity` again later by the reservation's id, which is safe to repeat and works after the hold's expiry too.
+ * The work inside `withReservation` is done, but its usage could not be settled. The result is not lost: serve it, and
+ * `settle(error.reservation, error.used)` later, which is safe to repeat and works after the hold's expiry too.
  */
 export class UnsettledError extends TollgateError {
   readonly result: unknown
   readonly reservation: string
-  readonly quantity: string | number | bigint
+  readonly used: Used
 
-  constructor(unsettled: { result: unknown; reservation: string; quantity: string | number | bigint; cause: TollgateError }) {
-    const { cause, reservation, quantity } = unsettled
-    const message = `reservation ${reservation} was used (${quantity}) but could not be settled: ${cause.message}`
+  constructor(unsettled: { result: unknown; reservation: string; used: Used; cause: TollgateError }) {
+    const { cause, reservation, used } = unsettled
+    const what = 'events' in used ? `${used.events.length} events` : String(used.quantity)
+    const message = `reservation ${reservation} was used (${what}) but could not be settled: ${cause.message}`
     super(cause.code, message, { status: cause.status, canRetry: cause.canRetry, cause })
     this.name = 'UnsettledError'
     this.result = unsettled.result
     this.reservation = reservation
-    this.quantity = quantity
+    this.used = used
   }
 }

@@ -47,6 +47,8 @@ type Rejection = { readonly index: number; readonly code: string; readonly detai
 export type EventQueue = {
   /** False when the event was dropped at once. */
   add(event: TrackedEvent): boolean
+  /** Tells of an event that cannot be sent. */
+  refuse(event: TrackedEvent, code: string, detail: string): void
   /** Resolves when every event queued before the call was sent or dropped; rejects while the server is unreachable. */
   flush(options?: { readonly signal?: AbortSignal }): Promise<void>
   /** Like `flush`, but drops events that cannot be sent, as nobody will be there to try again. */
@@ -225,6 +227,9 @@ export function createEventQueue(options: EventQueueOptions): EventQueue {
         return true
       }
       return false
+    },
+    refuse(event, code, detail) {
+      tell(() => options.onDrop({ reason: 'rejected', events: [event], code, detail }))
     },
     flush,
     finish,

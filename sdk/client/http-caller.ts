@@ -1,4 +1,4 @@
-import { LimitReachedError, TollgateError, UnavailableError } from './errors.ts'
+import { type LimitReached, LimitReachedError, TollgateError, UnavailableError } from './errors.ts'
 import type { Sleep } from './sleep.ts'
 
 export type HttpCallerOptions = {
@@ -94,7 +94,7 @@ async function attempt<Answer>(
   }
 }
 
-type Problem = {
+type Problem = Partial<LimitReached> & {
   readonly code?: string
   readonly detail?: string
   readonly errors?: readonly { readonly field: string; readonly code: string; readonly detail: string }[]
@@ -106,7 +106,7 @@ const PASSING_STATUSES: ReadonlySet<number> = new Set([408, 425, 429])
 function errorOf({ status, headers }: Response, problem: Problem, nowMs: number): TollgateError {
   const code = problem.code ?? `http_${status}`
   const message = problem.detail ?? `the server answered ${status}`
-  if (code === 'hard_limit_reached') return new LimitReachedError(message, status)
+  if (code === 'hard_limit_reached') return new LimitReachedError(message, status, problem)
   // The error carries the problem, which names fields, or single events of a batch.
   if (status < 500 && !PASSING_STATUSES.has(status)) return new TollgateError(code, message, { status, canRetry: false, cause: problem })
   return new UnavailableError(code, message, { status, retryAfterMs: retryAfterMs(headers.get('retry-after'), nowMs) })

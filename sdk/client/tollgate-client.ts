@@ -47,14 +47,15 @@ export type TrackInput = {
   /** Makes a repeat count once; generated when absent. */
   readonly id?: string
   readonly source?: string
-  readonly time?: Date
+  /** When it was used; default now. A text is sent as it is. */
+  readonly time?: Date | string
 }
 
 /** There is no balance while the server cannot decide: `uncertain_denied` or `uncertain_allowed`, by the plan's policy for this case. */
 export type Decision = { readonly allowed: boolean; readonly code: string; readonly balance?: Balance }
 
 export type TollgateClient = ReservationCalls & {
-  /** Queues an event and returns its id at once; it is sent in the background. Null when it was dropped (see `onDrop`). */
+  /** Queues an event and returns its id at once; it is sent in the background. Never throws: null when it was dropped (see `onDrop`). */
   track(event: TrackInput): string | null
   /** May this customer do this now? It only reads; use `reserve` where two requests at once must not both pass. */
   check(customer: string, feature: string, quantity?: Quantity, options?: { readonly signal?: AbortSignal }): Promise<Decision>
@@ -94,9 +95,15 @@ export function createTollgateClient(options: TollgateClientOptions): TollgateCl
 
   return {
     ...createReservations({ call, decideOptions, onError }),
-    track({ type, customer, data, id = uuidV7(), source, time = new Date() }) {
-      const event = { id, type, customer, time: time.toISOString(), ...(source === undefined ? {} : { source }), ...(data ? { data } : {}) }
-      return queue.add(event) ? id : null
+    track(event) {
+      // Whoever has no types may pass anything, also nothing.
+      const { type, customer, data, id = uuidV7(), source, time } = event ?? {}
+      const attributes = { ...(source === undefined ? {} : { source }), ...(data ? { data } : {}) }
+      const timeText = timeTextOf(time)
+      if (timeText !== null) return queue.add({ id, type, customer, time: timeText, ...attributes }) ? id : null
+      const detail = 'time is neither a Date that holds an instant nor a text'
+      queue.refuse({ id, type, customer, time: 'invalid', ...attributes }, 'invalid_time', detail)
+      return null
     },
     check(customer, feature, quantity = '1', { signal } = {}) {
       const json = JSON.stringify({ customer, feature, quantity: quantityJson(quantity) })
@@ -109,6 +116,13 @@ export function createTollgateClient(options: TollgateClientOptions): TollgateCl
     },
     queuedEvents: () => queue.queuedEvents(),
   }
+}
+
+/** Null for what is no time: it cannot be sent, and now would be made up. */
+function timeTextOf(time: unknown): string | null {
+  if (time === undefined || time === null) return new Date().toISOString()
+  if (typeof time === 'string') return time
+  return time instanceof Date && !Number.isNaN(time.getTime()) ? time.toISOString() : null
 }
 
 function warnOfDrop(dropped: DroppedEvents): void {

@@ -57,6 +57,29 @@ describe('what is sent', () => {
     expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
   })
 
+  test.each([
+    { why: 'a Date of no instant', time: new Date('garbage') },
+    { why: 'a number', time: 1_700_000_000 },
+    { why: 'an object', time: Object.create(null) },
+  ])('a time that is none is told and thrown at nobody: $why', async ({ time }) => {
+    const client = clientOf()
+    expect(client.track({ id: 'e-0', type: 't', customer: 'acme', time: time as Date })).toBeNull()
+    expect(droppedIds()).toEqual(['rejected invalid_time: e-0'])
+    await client.flush()
+    expect(server.received).toEqual([])
+  })
+
+  test("a time that is null is now, a text is the server's to read, and nothing at all is refused like an event", async () => {
+    const client = clientOf()
+    const beforeMs = Date.now()
+    for (const time of [null, '2024-01-31T00:00:00+01:00']) client.track({ type: 't', customer: 'acme', time: time as unknown as string })
+    client.track(undefined as unknown as { type: string; customer: string })
+    await client.flush()
+    const [now, text] = server.kept.map(({ time }) => time as string)
+    expect(Date.parse(now ?? '')).toBeGreaterThanOrEqual(beforeMs)
+    expect(text).toBe('2024-01-31T00:00:00+01:00')
+  })
+
   test('the data as it was when it was tracked', async () => {
     const client = clientOf()
     const data = { tokens: 1 }

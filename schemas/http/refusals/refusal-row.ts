@@ -9,7 +9,11 @@ export type RefusalRow<Fields = never> = {
   /** Stands before the first wrong field where an input is refused field by field. */
   readonly opening?: string
   readonly retryAfterSeconds?: number
+  /** What an app shows or goes by, as members of the problem beside `code`. Values as everywhere on the wire. */
+  readonly members?: (fields: Fields) => RefusalMembers
 }
+
+export type RefusalMembers = Readonly<Record<string, string | null>>
 
 export type RefusalRows = Readonly<Record<string, RefusalRow>>
 

@@ -1,4 +1,6 @@
 import { formatQuantity } from '../../../domain/decimal.ts'
+import { END_OF_TIME_MS, type InstantMs } from '../../../domain/identity.ts'
+import { instantJson } from '../instants.ts'
 import type { FieldsOf, RefusalRows } from './refusal-row.ts'
 
 export const RESERVATION_REFUSALS = {
@@ -7,9 +9,16 @@ export const RESERVATION_REFUSALS = {
     means: 'The quantity does not fit under the hard limit. Nothing is held.',
     next: 'Ask for less, or wait for the reset.',
     detail: ({ feature, askedUnits, limitUnits, usedUnits, heldUnits }: HardLimitReached) => {
-      const leftUnits = limitUnits - usedUnits - heldUnits
-      return `${formatQuantity(askedUnits)} of ${feature} were asked for and ${formatQuantity(leftUnits > 0n ? leftUnits : 0n)} are left of the hard limit ${formatQuantity(limitUnits)} (used ${formatQuantity(usedUnits)}, held ${formatQuantity(heldUnits)}). Nothing is held; ask for less, or wait for the reset.`
+      const left = formatQuantity(leftUnits(limitUnits - usedUnits - heldUnits))
+      return `${formatQuantity(askedUnits)} of ${feature} were asked for and ${left} are left of the hard limit ${formatQuantity(limitUnits)} (used ${formatQuantity(usedUnits)}, held ${formatQuantity(heldUnits)}). Nothing is held; ask for less, or wait for the reset.`
     },
+    members: ({ limitUnits, usedUnits, heldUnits, resetsAtMs }: HardLimitReached) => ({
+      limit: formatQuantity(limitUnits),
+      used: formatQuantity(usedUnits),
+      held: formatQuantity(heldUnits),
+      remaining: formatQuantity(leftUnits(limitUnits - usedUnits - heldUnits)),
+      resetsAt: resetsAtMs >= END_OF_TIME_MS ? null : instantJson(resetsAtMs),
+    }),
   },
   too_many_holds: {
     status: 429,
@@ -73,4 +82,8 @@ type HardLimitReached = {
   readonly limitUnits: bigint
   readonly usedUnits: bigint
   readonly heldUnits: bigint
+  /** End of the period; `END_OF_TIME_MS` when the usage never resets. */
+  readonly resetsAtMs: InstantMs
 }
+
+const leftUnits = (units: bigint): bigint => (units > 0n ? units : 0n)
