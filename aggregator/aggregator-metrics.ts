@@ -12,8 +12,9 @@ export type AggregatorMetrics = {
   failed(operation: string): void
   tracked(customers: number): void
   backfilled(events: number): void
-  /** The functions are called when metrics are collected. */
-  observe(filters: () => { readonly bytes: number; readonly incomplete: number }): void
+  letGoOfWindows(): void
+  /** The function is called when metrics are collected. */
+  observe(memory: () => { readonly filterBytes: number; readonly filtersIncomplete: number; readonly windowBytes: number }): void
 }
 
 export function createAggregatorMetrics(registry: Registry): AggregatorMetrics {
@@ -31,6 +32,7 @@ export function createAggregatorMetrics(registry: Registry): AggregatorMetrics {
   const failures = counter('failures_total', 'Steps that failed and are tried again', 'operation')
   const trackings = counter('customers_tracked_total', 'Customers whose counters were computed anew')
   const backfills = counter('events_backfilled_total', 'Stored events counted again for a new meter')
+  const windowsLetGo = counter('windows_let_go_total', 'Times that a partition let go of its stored windows, as all took too much memory')
   const flushSeconds = new Histogram({
     name: 'tollgate_aggregator_flush_seconds',
     help: 'Time of one flush to the usage store',
@@ -65,23 +67,22 @@ export function createAggregatorMetrics(registry: Registry): AggregatorMetrics {
     failed: (operation) => failures.inc({ operation }),
     tracked: (customers) => trackings.inc(customers),
     backfilled: (count) => backfills.inc(count),
-    observe(filters) {
-      new Gauge({
-        name: 'tollgate_aggregator_dedupe_filter_bytes',
-        help: 'Memory of the dedupe filters',
-        registers,
-        collect() {
-          this.set(filters().bytes)
-        },
-      })
-      new Gauge({
-        name: 'tollgate_aggregator_dedupe_filters_incomplete',
-        help: 'Partitions whose dedupe filter is not back since the start: until then the usage store is asked about every event',
-        registers,
-        collect() {
-          this.set(filters().incomplete)
-        },
-      })
+    letGoOfWindows: () => windowsLetGo.inc(),
+    observe(memory) {
+      const gauge = (name: string, help: string, read: () => number) =>
+        new Gauge({
+          ...{ name: `tollgate_aggregator_${name}`, help, registers },
+          collect() {
+            this.set(read())
+          },
+        })
+      gauge('dedupe_filter_bytes', 'Memory of the dedupe filters', () => memory().filterBytes)
+      gauge(
+        'dedupe_filters_incomplete',
+        'Partitions whose dedupe filter is not back since the start: until then the usage store is asked about every event',
+        () => memory().filtersIncomplete,
+      )
+      gauge('window_bytes', 'Memory of the usage windows under way, all partitions together', () => memory().windowBytes)
     },
   }
 }

@@ -11,12 +11,14 @@ import type { Clock } from '../base/clock.ts'
 import { LATE, within } from '../base/deadline.ts'
 import type { InstantMs, Offset, Partition } from '../domain/identity.ts'
 import { decodeUsageEventBatch } from '../schemas/avro/usage-event-batch.ts'
+import { AGGREGATOR_BOUNDS } from './aggregator-bounds.ts'
 import { createAggregatorMetrics } from './aggregator-metrics.ts'
 import { createMeterBook } from './meters/meter-book.ts'
 import { createActivationWriter } from './meters/partition-meters.ts'
 import { createFlusher } from './partition/flusher.ts'
 import { openPartition } from './partition/open-partition.ts'
 import type { PartitionWorker } from './partition/partition-worker.ts'
+import { createWindowMemory } from './partition/window-memory.ts'
 import { createProgress, type PartitionHealth } from './progress.ts'
 import { createRetry } from './retry.ts'
 
@@ -29,6 +31,11 @@ export type AggregatorOptions = {
   readonly flushRowsMax: number
   /** This many events of a partition are encoded ahead of their flush: enough for a block of the engine's to be worth its columns. */
   readonly encodedTogether: number
+  /**
+   * Bound on the windows of all partitions together. Beyond it stored ones are let go of, and read again where they change. At most one and
+   * a half times that are taken, and a read batch of each partition on top.
+   */
+  readonly windowBytesMax: number
   /** Bound on the filters of all partitions together. Beyond it old weeks are forgotten, and more events are looked up in the store. */
   readonly dedupeMemoryBytesMax: number
   /** Stored records older than this may leave the log. */
@@ -42,8 +49,9 @@ export type AggregatorOptions = {
 export const AGGREGATOR_DEFAULTS: AggregatorOptions = {
   group: 'tollgate',
   flushIntervalMs: 1000,
-  flushRowsMax: 50_000,
+  flushRowsMax: AGGREGATOR_BOUNDS.flushRows.most,
   encodedTogether: 1_024,
+  windowBytesMax: AGGREGATOR_BOUNDS.windows.most,
   dedupeMemoryBytesMax: 256 * 1024 * 1024,
   logRetentionMs: 7 * 86_400_000,
   stalledAfterMs: 10_000,
@@ -98,18 +106,19 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
   const ensureCustomers = deps.customers.ensure
   const { flushIntervalMs, flushRowsMax } = options
   const flusher = createFlusher({ usageStore, ensureCustomers, retry, metrics, clock, log, signal, flushIntervalMs, flushRowsMax })
+  const windowMemory = createWindowMemory(options.windowBytesMax)
   const workers = new Map<Partition, PartitionWorker>()
   /** Aborts the work under way in a partition that was given up: another process goes on from there. */
   const letGo = new Map<Partition, AbortController>()
   const progress = createProgress({ eventLog, clock, retry, workers, flushIntervalMs, stalledAfterMs: options.stalledAfterMs })
   const meterBook = createMeterBook({
-    ...{ meters, usageStore, flusher, retry, metrics, log, signal },
+    ...{ meters, usageStore, flusher, windowMemory, retry, metrics, log, signal },
     partitions: eventLog.partitions,
     workers: () => [...workers.values()],
   })
   const partitionDeps = {
     encodedTogether: options.encodedTogether,
-    ...{ eventLog, usageStore, counters, meters, entitlementInputs, clock, log, retry, metrics, flusher, signal },
+    ...{ eventLog, usageStore, counters, meters, entitlementInputs, clock, log, retry, metrics, flusher, windowMemory, signal },
     activationWriter: createActivationWriter(usageStore),
     decode: decodeUsageEventBatch,
     onUndecodable: deps.onUndecodable,
@@ -127,6 +136,7 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
       const worker = await openPartition(deps, partition, meterBook.load)
       workers.set(partition, worker)
       flusher.add(worker.source)
+      windowMemory.add(worker.windows)
       progress.opened(partition)
       // Handles changes made while the partition was opened, and backfills left by an earlier owner.
       meterBook.changed()
@@ -152,6 +162,7 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
       log.warn({ partition, next: worker.next(), stored: worker.storedNext() }, 'let go of a partition before its last flush')
     letGo.get(partition)?.abort()
     flusher.remove(worker.source)
+    windowMemory.remove(worker.windows)
     progress.closed(partition)
   }
 
@@ -168,7 +179,11 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
       try {
         await progress.refresh()
         meterBook.tend()
-        for (const worker of workers.values()) serveTracking(worker.partition)
+        for (const worker of workers.values()) {
+          serveTracking(worker.partition)
+          // One that gets no records holds on to its memory otherwise.
+          if (windowMemory.isOver(worker.windows)) worker.makeRoom().catch(() => undefined)
+        }
         boundFilterMemory([...workers.values()], options.dedupeMemoryBytesMax, log)
         if (clock.now() >= trimDueMs) await trim()
       } catch (error) {
@@ -207,7 +222,11 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
 
   metrics.observe(() => {
     const deduplicators = [...workers.values()].flatMap((worker) => worker.dedupe() ?? [])
-    return { bytes: filterBytes([...workers.values()]), incomplete: deduplicators.filter(({ isComplete }) => !isComplete()).length }
+    return {
+      filterBytes: filterBytes([...workers.values()]),
+      filtersIncomplete: deduplicators.filter(({ isComplete }) => !isComplete()).length,
+      windowBytes: windowMemory.bytes(),
+    }
   })
 
   return {

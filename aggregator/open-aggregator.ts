@@ -13,6 +13,7 @@ export type AggregatorKit = {
   readonly registry: Registry
   readonly config: {
     readonly flushIntervalMs: number
+    readonly windowBytesMax: number
     readonly logRetentionDays: number
     readonly stalledAfterMs: number
     readonly drainMaxMs: number
@@ -30,6 +31,7 @@ export function openAggregator({ clock, log, registry, config, stores }: Aggrega
     onUndecodable: (record, reason) => eventLog.setAside(record, reason),
     options: {
       flushIntervalMs: config.flushIntervalMs,
+      windowBytesMax: config.windowBytesMax,
       logRetentionMs: config.logRetentionDays * DAY_MS,
       stalledAfterMs: config.stalledAfterMs,
       drainTimeoutMs: config.drainMaxMs,

@@ -11,6 +11,7 @@ import { createEventPlans, LIVE_TO_OFFSET } from '../aggregator/fold/event-plans
 import { countEvent, createFoldCustomer, createFoldState, type FoldCustomer } from '../aggregator/fold/record-fold.ts'
 import { closeChunk, createWindowFold, enterRecord, takeRows } from '../aggregator/fold/window-fold.ts'
 import { backfill } from '../aggregator/meters/backfill.ts'
+import { createWindowMemory } from '../aggregator/partition/window-memory.ts'
 import { NANO } from '../domain/decimal.ts'
 import type { CustomerKey, InstantMs, MeterKey, Offset, Partition, Period, TenantKey } from '../domain/identity.ts'
 import { AGGREGATIONS, type Aggregation, type Meter } from '../domain/metering/meter.ts'
@@ -144,7 +145,7 @@ async function count(
       const activation = activations[at]
       return activation === undefined || activation.fromOffset === 0 ? [] : [{ meter, activation }]
     })
-    if (unfilled.length > 0) await backfill(store, { partition, unfilled }, () => true)
+    if (unfilled.length > 0) await backfill(store, { partition, unfilled }, () => true, createWindowMemory(Number.POSITIVE_INFINITY))
   }
 }
 

@@ -1,76 +1,93 @@
 import type { CompiledMeter } from '../../domain/metering/compiled-meter.ts'
 
-/** One combination of dimension values, kept once for all windows of a chunk that have it. */
+/** One combination of dimension values, kept once for all windows in memory that have it. */
 export type Dimensions = {
   /** In the order of the meter's dimension names. */
   readonly values: readonly string[]
   readonly named: Readonly<Record<string, string>>
-  /** Numbers that the windows of the chunk give its minutes, and the last one asked for. */
+  /** Numbers that the windows in memory give its minutes; and the last one asked for. */
   readonly buckets: Map<number, number>
   minute: number
   bucket: number
 }
 
-/**
- * Gives equal combinations of dimension values the same object, so that an event finds its window by numbers. An object of
- * another epoch is not found again.
- */
+/** What the meters of a fold have given out, and about how much memory it takes. */
+export type InternedDimensions = { bytes: number; readonly by: DimensionInterning[] }
+
+/** Gives equal combinations of dimension values the same object, until `forget`: an event then finds its window by numbers. */
 export type DimensionInterning = {
   /** Reads the dimensions of an event's parsed data. */
-  read(data: object, epoch: number): Dimensions
-  of(values: readonly string[], epoch: number): Dimensions
+  read(data: object, interned: InternedDimensions): Dimensions
+  of(values: readonly string[], interned: InternedDimensions): Dimensions
+  forget(): void
+}
+
+/** Forgets all that is interned. */
+export function forgetDimensions(interned: InternedDimensions): void {
+  for (const interning of interned.by) interning.forget()
+  interned.by.length = 0
+  interned.bytes = 0
 }
 
 /** Values are looked up one after the other, each in its own map: no key is joined from them. */
-type Level = { readonly next: Map<string, Level>; here: Dimensions | null }
+type Level = { next: Map<string, Level> | null; here: Dimensions | null }
 
 export function createDimensionInterning({ dimensionReaders, dimensionsOf }: CompiledMeter): DimensionInterning {
   const count = dimensionReaders.length
-  let root: Level = { next: new Map(), here: null }
-  let rootEpoch = 0
+  let root: Level | null = null
 
-  function rootIn(epoch: number): Level {
-    if (epoch !== rootEpoch) {
-      root = { next: new Map(), here: null }
-      rootEpoch = epoch
-    }
+  function firstLevel(interned: InternedDimensions): Level {
+    interned.by.push(interning)
+    root = { next: null, here: null }
     return root
   }
 
-  function add(level: Level, values: readonly string[]): Dimensions {
+  function add(level: Level, values: readonly string[], interned: InternedDimensions): Dimensions {
     const added = { values, named: dimensionsOf(values), buckets: new Map(), minute: Number.NaN, bucket: 0 }
     level.here = added
+    interned.bytes += COMBINATION_BYTES
     return added
   }
 
-  function levelBelow(level: Level, value: string): Level {
-    const below = { next: new Map(), here: null }
+  function levelBelow(level: Level, value: string, interned: InternedDimensions): Level {
+    const below = { next: null, here: null }
+    level.next ??= new Map()
     level.next.set(value, below)
+    interned.bytes += LEVEL_BYTES + 2 * value.length
     return below
   }
 
-  return {
-    of(values, epoch) {
-      let level = rootIn(epoch)
+  const interning: DimensionInterning = {
+    of(values, interned) {
+      let level = root ?? firstLevel(interned)
       for (let place = 0; place < count; place++) {
         const value = values[place] ?? ''
-        level = level.next.get(value) ?? levelBelow(level, value)
+        level = level.next?.get(value) ?? levelBelow(level, value, interned)
       }
-      return level.here ?? add(level, values)
+      return level.here ?? add(level, values, interned)
     },
-    read(data, epoch) {
-      let level = rootIn(epoch)
+    read(data, interned) {
+      let level = root ?? firstLevel(interned)
       for (let place = 0; place < count; place++) {
         const value = dimensionReaders[place]?.(data) ?? ''
-        level = level.next.get(value) ?? levelBelow(level, value)
+        level = level.next?.get(value) ?? levelBelow(level, value, interned)
       }
       return (
         level.here ??
         add(
           level,
           dimensionReaders.map((read) => read(data)),
+          interned,
         )
       )
     },
+    forget() {
+      root = null
+    },
   }
+  return interning
 }
+
+/** Measured: a combination with its names and its minutes, and a step on the way to it with a short text. */
+const COMBINATION_BYTES = 600
+const LEVEL_BYTES = 250

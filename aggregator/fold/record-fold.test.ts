@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { CounterDelta } from '../../adapters/counters/counters.ts'
-import type { StoredEvent, UsageStore, WindowRow } from '../../adapters/usage-store/usage-store.ts'
+import type { StoredEvent, UsageStore, WindowKey, WindowRow } from '../../adapters/usage-store/usage-store.ts'
 import type { CustomerKey, FeatureKey, InstantMs, MeterKey, Offset, Partition, TenantKey } from '../../domain/identity.ts'
 import { type CounterState, mergeCounterStates } from '../../domain/metering/counter-state.ts'
 import { eventHash, hashSeed } from '../../domain/metering/event-hash.ts'
@@ -14,7 +14,8 @@ import { createDeduplicator, type Deduplicator } from '../dedupe/deduplicator.ts
 import { createFeatureCounter } from './counter-fold.ts'
 import { createEventPlans, LIVE_TO_OFFSET } from './event-plans.ts'
 import { createFoldCustomer, createFoldState, type FoldCustomer, type FoldedRecord, type FoldRecord, foldRecord } from './record-fold.ts'
-import { createWindowFold, takeRows } from './window-fold.ts'
+import { createAwayWindows } from './stored-windows.ts'
+import { createWindowFold, isOfChunk, letGoOfWindows, takeRows } from './window-fold.ts'
 
 const tenant = 'acme' as TenantKey
 const partition = 0 as Partition
@@ -60,7 +61,13 @@ const emptyStores = (): Stores => ({
 })
 
 /** Lives of one fold over a log, each ended by a crash: some rows of its last flush may be written, or none. */
-type Life = { readonly records: number; readonly flushEvery: number; readonly crash: 'clean' | 'before' | 'events' | 'windows' }
+type Life = {
+  readonly records: number
+  readonly flushEvery: number
+  /** So many records, and all windows are let go of. */
+  readonly letGoEvery: number
+  readonly crash: 'clean' | 'before' | 'events' | 'windows'
+}
 
 function live(log: readonly FoldRecord[], stores: Stores, life: Life): void {
   const from = (Math.floor(Math.min(stores.next, stores.countersNext) / CHUNK_RECORDS) * CHUNK_RECORDS) as Offset
@@ -82,7 +89,7 @@ function live(log: readonly FoldRecord[], stores: Stores, life: Life): void {
     for (const event of events) stores.events.set(`${event.offset} ${event.index}`, event)
     if (crash === 'events') return
     for (const row of rows) {
-      const key = JSON.stringify([row.revision, row.customer, row.windowStartMs, row.dimensions, row.chunk])
+      const key = windowKey(row, row.chunk)
       const held = stores.windows.get(key)
       if (held === undefined || row.version >= held.version) stores.windows.set(key, row)
     }
@@ -93,11 +100,24 @@ function live(log: readonly FoldRecord[], stores: Stores, life: Life): void {
   for (let offset = from; offset < end; offset++) {
     const record = log[offset]
     if (record === undefined) continue
+    bringBackFor(record)
     const { deltas } = foldOne(record, dedupe, customers)
     if (record.offset >= stores.countersNext) apply(stores, deltas, record.offset)
-    if ((offset + 1) % life.flushEvery === 0) flush('clean')
+    const letsGo = (offset + 1) % life.letGoEvery === 0
+    if (letsGo || (offset + 1) % life.flushEvery === 0) flush('clean')
+    if (letsGo) letGoOfWindows(state.windows)
   }
   flush(life.crash)
+
+  function bringBackFor({ offset, events }: FoldRecord): void {
+    if (!isOfChunk(state.windows, offset)) return
+    const away = createAwayWindows(state.windows, plans)
+    for (const event of events) away.note(event, tenant, customerOf(customers, event.customer))
+    away.takeBack(
+      away.keys().flatMap((key) => stores.windows.get(windowKey(key, state.windows.chunk)) ?? []),
+      offset,
+    )
+  }
 
   function foldOne(record: FoldRecord, deduplicator: Deduplicator, known: Map<CustomerKey, FoldCustomer>): FoldedRecord {
     const hashes = record.events.map(({ customer, source, id }) => eventHash(hashSeed(tenant, customer), source, id))
@@ -113,6 +133,10 @@ function live(log: readonly FoldRecord[], stores: Stores, life: Life): void {
       accepted: (index, event) => deduplicator.remember(hashes[index] ?? 0, event),
     })
   }
+}
+
+function windowKey({ revision, customer, windowStartMs, dimensions }: WindowKey, chunk: number): string {
+  return JSON.stringify([revision, customer, windowStartMs, dimensions, chunk])
 }
 
 function restoredFrom(stores: Stores, from: Offset): Deduplicator {
@@ -205,19 +229,24 @@ const lives = fc.array(
   fc.record({
     records: fc.integer({ min: 0, max: 6 }),
     flushEvery: fc.integer({ min: 1, max: 5 }),
+    letGoEvery: fc.integer({ min: 1, max: 5 }),
     crash: fc.constantFrom<Life['crash'][]>('clean', 'before', 'events', 'windows'),
   }),
   { maxLength: 6 },
 )
-const wholeLife: Life = { records: Number.MAX_SAFE_INTEGER, flushEvery: Number.MAX_SAFE_INTEGER, crash: 'clean' }
+const wholeLife: Life = {
+  records: Number.MAX_SAFE_INTEGER,
+  flushEvery: Number.MAX_SAFE_INTEGER,
+  letGoEvery: Number.MAX_SAFE_INTEGER,
+  crash: 'clean',
+}
 
-test('Flushed anywhere, crashed anywhere and begun anew, the fold ends with the same rows and counters', () => {
+test('Flushed anywhere, let go of anywhere, crashed anywhere and begun anew, the fold ends with the same rows and counters', () => {
   fc.assert(
-    fc.property(logs, lives, (log, crashes) => {
+    fc.property(logs, lives, fc.integer({ min: 1, max: 9 }), (log, crashes, letGoEvery) => {
       const [once, often] = [emptyStores(), emptyStores()]
       live(log, once, wholeLife)
-      for (const life of crashes) live(log, often, life)
-      live(log, often, wholeLife)
+      for (const life of [...crashes, { ...wholeLife, letGoEvery }]) live(log, often, life)
       expect(often.windows).toEqual(once.windows)
       expect(often.events).toEqual(once.events)
       expect(counted(often)).toEqual(counted(once))

@@ -145,7 +145,7 @@ function countInPlan(state: FoldState, event: StoredEvent, plan: EventPlan, cust
   let at = 0
   for (const group of plan.groups) {
     if (group.needsData && data === NO_DATA) data = parsedData(event.data)
-    const dimensions = group.dimensions.read(data, state.windows.epoch)
+    const dimensions = group.dimensions.read(data, state.windows.interned)
     let entry = NO_ENTRY
     for (const foldMeter of group.meters) {
       const read = foldMeter.compiled.read(data)
@@ -180,7 +180,7 @@ function countReport(state: FoldState, event: StoredEvent, lookup: MeterLookup, 
   const foldMeter = lookup.meterNamed(event.tenant, report.meter)
   if (foldMeter !== undefined && offset >= foldMeter.fromOffset && offset < foldMeter.toOffset && isAdditive(foldMeter.meter.aggregation)) {
     const { group, compiled } = foldMeter
-    const dimensions = group.dimensions.of(valuesFor(compiled), state.windows.epoch)
+    const dimensions = group.dimensions.of(valuesFor(compiled), state.windows.interned)
     const entry = openEntry(state.windows, group, customer, event, dimensions)
     countInEntry(state.windows, entry, foldMeter, quantity, occurredAtMs, offset, index)
   }

@@ -2,8 +2,8 @@ import { unreachable } from '../../base/invariant.ts'
 import type { InstantMs, Offset } from '../../domain/identity.ts'
 import type { Reading } from '../../domain/metering/compiled-meter.ts'
 import type { Aggregation } from '../../domain/metering/meter.ts'
-import { type Aggregate, aggregateOf } from '../../domain/metering/metering.ts'
-import { addQuantities, isLess, type Quantity, toNano } from '../../domain/metering/quantity.ts'
+import { type Aggregate, aggregateOf, aggregateValue } from '../../domain/metering/metering.ts'
+import { addQuantities, fromNano, isLess, type Quantity, toNano } from '../../domain/metering/quantity.ts'
 
 /**
  * Aggregates under construction, side by side in one array of numbers: most events touch only these few numbers and leave no
@@ -16,10 +16,12 @@ export type Tallies = {
   /** By place: quantities that are no safe integer. */
   readonly exact: Map<number, bigint>
   readonly unique: Map<number, Set<string>>
+  /** About what the texts of `unique` take. */
+  uniqueBytes: number
 }
 
 export function createTallies(): Tallies {
-  return { numbers: new Float64Array(NUMBERS_MIN), used: 0, exact: new Map(), unique: new Map() }
+  return { numbers: new Float64Array(NUMBERS_MIN), used: 0, exact: new Map(), unique: new Map(), uniqueBytes: 0 }
 }
 
 /**
@@ -48,6 +50,17 @@ export function clearTallies(tallies: Tallies): void {
   tallies.used = 0
   tallies.exact.clear()
   tallies.unique.clear()
+  tallies.uniqueBytes = 0
+}
+
+/** Gives back memory that nothing is in. */
+export function shrinkTallies(tallies: Tallies): void {
+  if (tallies.used <= NUMBERS_MIN && tallies.numbers.length > NUMBERS_MIN) tallies.numbers = tallies.numbers.slice(0, NUMBERS_MIN)
+}
+
+/** What the array has room for, and about what is kept on the side. */
+export function tallyBytes({ numbers, exact, unique, uniqueBytes }: Tallies): number {
+  return numbers.byteLength + exact.size * EXACT_BYTES + unique.size * SET_BYTES + uniqueBytes
 }
 
 export function addToTally(
@@ -93,6 +106,21 @@ export function addToTally(
   }
 }
 
+/** As when all events of the aggregate had been added. The place has none yet. */
+export function putInTally(tallies: Tallies, place: number, aggregation: Aggregation, aggregate: Aggregate): void {
+  const { numbers } = tallies
+  const { latest } = aggregate
+  numbers[place] = aggregate.events
+  const nano = aggregateValue(aggregation === 'avg' ? 'sum' : aggregation, aggregate)
+  if (aggregation !== 'unique' && nano !== null) setQuantity(tallies, place, fromNano(nano))
+  if (latest !== null) {
+    numbers[place + 2] = latest.occurredAtMs
+    numbers[place + 3] = latest.offset
+    numbers[place + 4] = latest.index
+  }
+  for (const text of aggregate.unique) addText(tallies, place, text)
+}
+
 export function eventsAt({ numbers }: Tallies, place: number): number {
   return numbers[place] ?? 0
 }
@@ -127,11 +155,19 @@ function setQuantity({ numbers, exact }: Tallies, place: number, quantity: Quant
   exact.set(place, quantity)
 }
 
-function addText({ unique }: Tallies, place: number, text: string): void {
-  const texts = unique.get(place)
-  if (texts === undefined) unique.set(place, new Set([text]))
-  else texts.add(text)
+function addText(tallies: Tallies, place: number, text: string): void {
+  const { unique } = tallies
+  const texts = unique.get(place) ?? new Set()
+  if (texts.has(text)) return
+  if (texts.size === 0) unique.set(place, texts)
+  texts.add(text)
+  tallies.uniqueBytes += TEXT_BYTES + 2 * text.length
 }
+
+/** In the heap, measured: a big integer in a map, an empty set, and what a text of a set takes beside its characters. */
+const EXACT_BYTES = 100
+const SET_BYTES = 250
+const TEXT_BYTES = 60
 
 /** By event time, then by place in the log, as `isLater`; without an object per event. */
 function isLatest(numbers: Float64Array, place: number, atMs: InstantMs, offset: Offset, index: number): boolean {

@@ -3,20 +3,37 @@ import { invariant } from '../../base/invariant.ts'
 import type { CustomerKey, InstantMs, Offset, Partition } from '../../domain/identity.ts'
 import type { Reading } from '../../domain/metering/compiled-meter.ts'
 import { MINUTE_MS } from '../../domain/time/durations.ts'
-import type { Dimensions } from './dimension-interning.ts'
+import { type Dimensions, forgetDimensions, type InternedDimensions } from './dimension-interning.ts'
 import type { FoldMeter, MeterGroup } from './event-plans.ts'
+import { createLetGoKeys, type LetGoKeys } from './let-go-keys.ts'
 import { addToTally, aggregateAt, eventsAt } from './tally.ts'
-import { clearTable, createWindowTable, highOf, KEY_HALF_MAX, KEY_NUMBERS, lowOf, placeOf, type WindowTable } from './window-table.ts'
+import {
+  clearTable,
+  createWindowTable,
+  emptyTable,
+  findPlace,
+  highOf,
+  KEY_HALF_MAX,
+  KEY_NUMBERS,
+  lowOf,
+  placeOf,
+  placesOf,
+  tableBytes,
+  type WindowTable,
+} from './window-table.ts'
 
-/** A customer as the windows of one chunk know it. */
+/** A customer as the windows in memory know it. */
 export type WindowCustomer = {
-  /** Its number in the present chunk; -1 when it has no windows there. */
+  /** Its number among them; -1 when it has none. */
   number: number
 }
 
 /**
  * The windows of the chunk that a partition is in. Only these are in memory: a row is the chunk's own total, so the next chunk
  * starts from nothing. It knows no clock; its rows depend on the events and their places alone.
+ *
+ * Where they take too much memory, those that are stored are let go of, and come back from the store when one of their events
+ * does (`stored-windows.ts`). Nothing that is written depends on that.
  *
  * The windows of one customer, minute and dimensions are one entry of the table for all meters of a group: its key, the last
  * record that changed it, whether it changed since the last flush, and a tally for each meter.
@@ -28,18 +45,22 @@ export type WindowFold = {
   readonly chunkBase: number
   /** Chunk of the offsets being folded; -1 before the first. */
   chunk: number
-  /** Different in every chunk. */
-  epoch: number
   readonly table: WindowTable
-  /** Entries changed since the last `takeRows`. */
+  readonly interned: InternedDimensions
+  /** Entries changed since the last `takeRows`, and the most rows that they are. */
   changed: number[]
+  changedRows: number
   /** Rows of chunks closed since the last `takeRows`. */
   closed: WindowRow[]
   /** By number. */
   readonly customers: WindowCustomer[]
   readonly customerKeys: CustomerKey[]
-  /** By number: minutes and dimensions in which some customer of the chunk has windows. */
+  /** By number: minutes and dimensions in which some customer has windows. */
   readonly buckets: Bucket[]
+  /** Windows of this chunk that were let go of. */
+  readonly letGo: LetGoKeys
+  /** By the place of their tally: totals that came back from the store with events up to this offset, which lies ahead. */
+  readonly countedTo: Map<number, Offset>
 }
 
 type Bucket = { readonly group: MeterGroup; readonly startMs: InstantMs; readonly dimensions: Dimensions }
@@ -48,13 +69,16 @@ export function createWindowFold(options: { partition: Partition; chunkRecords: 
   return {
     ...options,
     chunk: -1,
-    epoch: 1,
     table: createWindowTable(),
+    interned: { bytes: 0, by: [] },
     changed: [],
+    changedRows: 0,
     closed: [],
     customers: [],
     customerKeys: [],
     buckets: [],
+    letGo: createLetGoKeys(),
+    countedTo: new Map(),
   }
 }
 
@@ -66,6 +90,11 @@ export function enterRecord(fold: WindowFold, offset: Offset): void {
   fold.chunk = chunk
 }
 
+/** Whether the record is of the chunk under way. */
+export function isOfChunk({ chunk, chunkRecords }: WindowFold, offset: Offset): boolean {
+  return Math.floor(offset / chunkRecords) === chunk
+}
+
 /** The entry in which the meters of a group count an event of this record. */
 export function openEntry(
   fold: WindowFold,
@@ -74,17 +103,34 @@ export function openEntry(
   event: { readonly customer: CustomerKey; readonly occurredAtMs: InstantMs; readonly offset: Offset },
   dimensions: Dimensions,
 ): number {
-  const minute = Math.floor(event.occurredAtMs / MINUTE_MS)
-  const bucket = dimensions.minute === minute ? dimensions.bucket : bucketAt(fold, group, dimensions, minute)
-  if (customer.number < 0) enterCustomer(fold, customer, event.customer)
-  const entry = placeOf(fold.table, customer.number, bucket, group.entryNumbers)
+  const entry = entryAt(fold, group, customer, event, dimensions)
   const { numbers } = fold.table.tallies
   numbers[entry + VERSION] = event.offset
   if (numbers[entry + IS_CHANGED] === 0) {
     numbers[entry + IS_CHANGED] = 1
     fold.changed.push(entry)
+    fold.changedRows += group.meters.length
   }
   return entry
+}
+
+/** Made when there is none. */
+export function entryAt(
+  fold: WindowFold,
+  group: MeterGroup,
+  customer: WindowCustomer,
+  event: { readonly customer: CustomerKey; readonly occurredAtMs: InstantMs },
+  dimensions: Dimensions,
+): number {
+  const minute = Math.floor(event.occurredAtMs / MINUTE_MS)
+  const bucket = dimensions.minute === minute ? dimensions.bucket : bucketAt(fold, group, dimensions, minute)
+  if (customer.number < 0) enterCustomer(fold, customer, event.customer)
+  return placeOf(fold.table, customer.number, bucket, group.entryNumbers)
+}
+
+export function hasEntry({ table }: WindowFold, customer: WindowCustomer, dimensions: Dimensions, minute: number): boolean {
+  const bucket = dimensions.buckets.get(minute)
+  return customer.number >= 0 && bucket !== undefined && findPlace(table, customer.number, bucket) !== 0
 }
 
 /** Counts one event of one meter of the entry's group. */
@@ -97,7 +143,9 @@ export function countInEntry(
   offset: Offset,
   index: number,
 ): void {
-  addToTally(fold.table.tallies, entry + tallyPlace, compiled.aggregation, reading, atMs, offset, index)
+  const place = entry + tallyPlace
+  if (fold.countedTo.size > 0 && offset <= (fold.countedTo.get(place) ?? -1)) return
+  addToTally(fold.table.tallies, place, compiled.aggregation, reading, atMs, offset, index)
 }
 
 /** Rows of every window changed since the last call, each the chunk's total so far. */
@@ -110,24 +158,54 @@ export function takeRows(fold: WindowFold): WindowRow[] {
   }
   fold.closed = []
   fold.changed = []
+  fold.changedRows = 0
   return rows
 }
 
-/** About how many rows `takeRows` would give. */
+/** The most rows that `takeRows` would give. */
 export function rowsWaiting(fold: WindowFold): number {
-  return fold.closed.length + fold.changed.length
+  return fold.closed.length + fold.changedRows
 }
 
 /** Drops the chunk after `takeRows`: for a restart. */
 export function closeChunk(fold: WindowFold): void {
   fold.closed = takeRows(fold)
+  forgetEntries(fold)
+  clearTable(fold.table)
+  fold.letGo.forget()
+  fold.chunk = -1
+}
+
+/** Lets go of all windows of the chunk, each of which is in the store as it is here. */
+export function letGoOfWindows(fold: WindowFold): void {
+  invariant(rowsWaiting(fold) === 0, 'windows are let go of once they are stored')
+  const { numbers } = fold.table.tallies
+  for (const entry of placesOf(fold.table)) {
+    const { bucket, customer } = keyedBy(fold, numbers[entry] ?? 0)
+    fold.letGo.add(customer, bucket.dimensions.values, bucket.startMs)
+  }
+  forgetEntries(fold)
+  emptyTable(fold.table)
+}
+
+/** About what the windows take in memory. */
+export function windowBytes({ table, interned, customers, buckets, closed, changedRows }: WindowFold): number {
+  const rows = closed.length + changedRows
+  return tableBytes(table) + interned.bytes + customers.length * CUSTOMER_BYTES + buckets.length * BUCKET_BYTES + rows * ROW_BYTES
+}
+
+/** In the heap, measured: a customer that cannot be forgotten, a bucket with its place in the map of its dimensions, a row. */
+const CUSTOMER_BYTES = 500
+const BUCKET_BYTES = 120
+const ROW_BYTES = 300
+
+function forgetEntries(fold: WindowFold): void {
   for (const customer of fold.customers) customer.number = -1
   fold.customers.length = 0
   fold.customerKeys.length = 0
   fold.buckets.length = 0
-  clearTable(fold.table)
-  fold.chunk = -1
-  fold.epoch++
+  fold.countedTo.clear()
+  forgetDimensions(fold.interned)
 }
 
 /** Places in an entry. */
@@ -160,10 +238,7 @@ function bucketAt({ buckets }: WindowFold, group: MeterGroup, dimensions: Dimens
  */
 function addRows(fold: WindowFold, entry: number, rows: WindowRow[]): void {
   const { tallies } = fold.table
-  const key = tallies.numbers[entry] ?? 0
-  const bucket = fold.buckets[lowOf(key)]
-  const customer = fold.customerKeys[highOf(key)]
-  invariant(bucket !== undefined && customer !== undefined, 'the keys of a chunk are made of its customers and buckets')
+  const { bucket, customer } = keyedBy(fold, tallies.numbers[entry] ?? 0)
   for (const { meter, tallyPlace } of bucket.group.meters) {
     if (eventsAt(tallies, entry + tallyPlace) === 0) continue
     const { events, sum, min, max, latest, unique } = aggregateAt(tallies, entry + tallyPlace, meter.aggregation)
@@ -185,4 +260,11 @@ function addRows(fold: WindowFold, entry: number, rows: WindowRow[]): void {
       unique,
     })
   }
+}
+
+function keyedBy({ buckets, customerKeys }: WindowFold, key: number): { readonly bucket: Bucket; readonly customer: CustomerKey } {
+  const bucket = buckets[lowOf(key)]
+  const customer = customerKeys[highOf(key)]
+  invariant(bucket !== undefined && customer !== undefined, 'the keys of a chunk are made of its customers and buckets')
+  return { bucket, customer }
 }

@@ -1,4 +1,4 @@
-import { allot, clearTallies, createTallies, type Tallies } from './tally.ts'
+import { allot, clearTallies, createTallies, shrinkTallies, type Tallies, tallyBytes } from './tally.ts'
 
 /**
  * Finds the numbers of a window by its key. Open addressing in typed arrays, with the numbers of one key in one place: the events
@@ -28,19 +28,35 @@ export function createWindowTable(): WindowTable {
  * and `low` are the key's halves.
  */
 export function placeOf(table: WindowTable, high: number, low: number, numbers: number): number {
+  const known = findPlace(table, high, low)
+  if (known !== 0) return known
+  const place = allot(table.tallies, numbers)
+  table.tallies.numbers[place] = keyOf(high, low)
+  putInFreeSlot(table.slots, place, hashOf(high, low))
+  if (++table.size * 2 > table.slots.length) grow(table)
+  return place
+}
+
+/** 0 when there is none. */
+export function findPlace({ slots, tallies }: WindowTable, high: number, low: number): number {
   const key = keyOf(high, low)
-  const { slots, tallies } = table
   const mask = slots.length - 1
   let slot = hashOf(high, low) & mask
   for (let place = slots[slot] ?? 0; place !== 0; place = slots[slot] ?? 0) {
     if (tallies.numbers[place] === key) return place
     slot = (slot + 1) & mask
   }
-  const place = allot(tallies, numbers)
-  tallies.numbers[place] = key
-  slots[slot] = place
-  if (++table.size * 2 > slots.length) grow(table)
-  return place
+  return 0
+}
+
+/** All entries, in no order. */
+export function* placesOf({ slots }: WindowTable): Iterable<number> {
+  for (const place of slots) if (place !== 0) yield place
+}
+
+/** What its arrays have room for, and texts. */
+export function tableBytes({ slots, tallies }: WindowTable): number {
+  return slots.byteLength + tallyBytes(tallies)
 }
 
 export function highOf(key: number): number {
@@ -59,6 +75,13 @@ export function clearTable(table: WindowTable): void {
   allot(table.tallies, 1)
 }
 
+/** And gives its memory back. */
+export function emptyTable(table: WindowTable): void {
+  clearTable(table)
+  table.slots = new Int32Array(SLOTS_MIN)
+  shrinkTallies(table.tallies)
+}
+
 /** Both halves stay below this, so that a key is exact. */
 export const KEY_HALF_MAX = 2 ** 26
 
@@ -74,16 +97,18 @@ function hashOf(high: number, low: number): number {
   return mixed ^ (mixed >>> 15)
 }
 
-function grow(table: WindowTable): void {
-  const { slots: before, tallies } = table
-  const slots = new Int32Array(before.length * 2)
+function putInFreeSlot(slots: Int32Array, place: number, hash: number): void {
   const mask = slots.length - 1
-  for (const place of before) {
-    if (place === 0) continue
-    const key = tallies.numbers[place] ?? 0
-    let slot = hashOf(highOf(key), lowOf(key)) & mask
-    while (slots[slot] !== 0) slot = (slot + 1) & mask
-    slots[slot] = place
+  let slot = hash & mask
+  while (slots[slot] !== 0) slot = (slot + 1) & mask
+  slots[slot] = place
+}
+
+function grow(table: WindowTable): void {
+  const slots = new Int32Array(table.slots.length * 2)
+  for (const place of placesOf(table)) {
+    const key = table.tallies.numbers[place] ?? 0
+    putInFreeSlot(slots, place, hashOf(highOf(key), lowOf(key)))
   }
   table.slots = slots
 }

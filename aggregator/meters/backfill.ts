@@ -3,8 +3,10 @@ import { invariant } from '../../base/invariant.ts'
 import type { CustomerKey, Offset, Partition } from '../../domain/identity.ts'
 import { eventTypesOf } from '../../domain/metering/event-reading.ts'
 import { createEventPlans } from '../fold/event-plans.ts'
-import { countEvent, createFoldCustomer, createFoldState, type FoldCustomer } from '../fold/record-fold.ts'
-import { closeChunk, createWindowFold, enterRecord, rowsWaiting, takeRows } from '../fold/window-fold.ts'
+import { createFoldCustomer, createFoldState, type FoldCustomer } from '../fold/record-fold.ts'
+import { closeChunk, createWindowFold } from '../fold/window-fold.ts'
+import { createStoredFold } from '../partition/stored-fold.ts'
+import type { WindowMemory } from '../partition/window-memory.ts'
 import type { Unfilled } from './partition-meters.ts'
 
 /**
@@ -15,6 +17,7 @@ export async function backfill(
   usageStore: UsageStore,
   work: { readonly partition: Partition; readonly unfilled: readonly Unfilled[] },
   isWanted: () => boolean,
+  memory: WindowMemory,
 ): Promise<number> {
   const { partition, unfilled } = work
   const [first] = unfilled
@@ -26,36 +29,34 @@ export async function backfill(
   const state = createFoldState(windows, toOffset, toOffset, toOffset)
   const plans = createEventPlans()
   plans.count(unfilled.map(({ meter, activation }) => ({ meter, fromOffset: 0 as Offset, toOffset: activation.fromOffset })))
-  let customers = new Map<CustomerKey, FoldCustomer>()
+  const customers = new Map<CustomerKey, FoldCustomer>()
+  const customerOf = (event: StoredEvent) => {
+    const known = customers.get(event.customer) ?? createFoldCustomer(null)
+    customers.set(event.customer, known)
+    return known
+  }
+  const fold = createStoredFold({ usageStore, state, lookup: plans, memory, customerOf })
   let eventsRead = 0
-
-  async function count(events: readonly StoredEvent[]): Promise<void> {
-    for (const event of events) {
-      if (Math.floor(event.offset / windows.chunkRecords) !== windows.chunk) customers = new Map()
-      enterRecord(windows, event.offset)
-      let customer = customers.get(event.customer)
-      if (customer === undefined) {
-        customer = createFoldCustomer(null)
-        customers.set(event.customer, customer)
-      }
-      countEvent(state, event, plans, customer)
+  memory.add(windows)
+  try {
+    for await (const events of usageStore.scanEvents({ tenant, types, partition, toOffset })) {
+      if (!isWanted()) return eventsRead
+      await fold.count(events)
+      eventsRead += events.length
+      forgetSome(customers)
     }
-    if (windows.closed.length >= ROWS_PER_WRITE_MIN) await writeRows()
+    closeChunk(windows)
+    await fold.write()
+  } finally {
+    memory.remove(windows)
   }
-
-  async function writeRows(): Promise<void> {
-    const rows = takeRows(windows)
-    if (rows.length > 0) await usageStore.write({ events: [], windows: rows, positions: [] })
-  }
-
-  for await (const events of usageStore.scanEvents({ tenant, types, partition, toOffset })) {
-    if (!isWanted()) return eventsRead
-    await count(events)
-    eventsRead += events.length
-  }
-  closeChunk(windows)
-  if (rowsWaiting(windows) > 0) await writeRows()
   return eventsRead
 }
 
-const ROWS_PER_WRITE_MIN = 20_000
+/** Those with windows in memory come on top. */
+const CUSTOMERS_MAX = 20_000
+
+function forgetSome(customers: Map<CustomerKey, FoldCustomer>): void {
+  if (customers.size <= CUSTOMERS_MAX) return
+  for (const [key, { number }] of customers) if (number < 0) customers.delete(key)
+}

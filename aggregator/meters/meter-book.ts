@@ -5,6 +5,7 @@ import type { Meter } from '../../domain/metering/meter.ts'
 import type { AggregatorMetrics } from '../aggregator-metrics.ts'
 import type { Flusher } from '../partition/flusher.ts'
 import type { PartitionWorker } from '../partition/partition-worker.ts'
+import type { WindowMemory } from '../partition/window-memory.ts'
 import type { Retry } from '../retry.ts'
 import { backfill } from './backfill.ts'
 import type { Unfilled } from './partition-meters.ts'
@@ -30,6 +31,7 @@ export function createMeterBook(deps: {
   readonly partitions: number
   readonly workers: () => readonly PartitionWorker[]
   readonly flusher: Flusher
+  readonly windowMemory: WindowMemory
   readonly retry: Retry
   readonly metrics: AggregatorMetrics
   readonly log: Logger
@@ -90,7 +92,7 @@ export function createMeterBook(deps: {
       const events = await retry.do(
         'backfill meters',
         partition,
-        () => backfill(usageStore, { partition, unfilled: together }, isWanted),
+        () => backfill(usageStore, { partition, unfilled: together }, isWanted, deps.windowMemory),
         signal,
       )
       metrics.backfilled(events)

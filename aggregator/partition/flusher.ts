@@ -43,6 +43,8 @@ export type Flusher = {
   room(): Promise<void>
   /** Resolves when everything folded before the call is stored. */
   flush(): Promise<void>
+  /** This many rows, of all sources together, begin a flush. */
+  readonly rowsMax: number
   /** No flush starts on its own any more. */
   stop(): void
 }
@@ -119,6 +121,7 @@ export function createFlusher(deps: {
       }
     },
     flush: writes.run,
+    rowsMax: deps.flushRowsMax,
     stop() {
       cancelTimer?.()
       cancelTimer = null

@@ -1,15 +1,16 @@
 import type { EventLog } from '../../adapters/event-log/event-log.ts'
-import type { UsageStore } from '../../adapters/usage-store/usage-store.ts'
+import type { StoredEvent } from '../../adapters/usage-store/usage-store.ts'
 import type { Offset, Partition } from '../../domain/identity.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
-import { countEvent, createFoldState, type FoldState } from '../fold/record-fold.ts'
-import { createWindowFold, enterRecord } from '../fold/window-fold.ts'
+import { createFoldState, type FoldState } from '../fold/record-fold.ts'
+import { createWindowFold } from '../fold/window-fold.ts'
 import { type ActivationWriter, createPartitionMeters, type PartitionMeters } from '../meters/partition-meters.ts'
 import { createCustomerTracking } from '../tracking/customer-tracking.ts'
 import { createPartitionCustomers, type PartitionCustomers } from '../tracking/partition-customers.ts'
 import { createConfirmedCounters } from './confirmed-counters.ts'
 import { createPartitionWorker, type PartitionDeps, type PartitionWorker } from './partition-worker.ts'
 import { resumePoint } from './resume-point.ts'
+import { createStoredFold } from './stored-fold.ts'
 
 /** Finds where to go on in a partition and restores its state in memory. */
 export async function openPartition(
@@ -43,7 +44,7 @@ export async function openPartition(
   const windows = createWindowFold({ partition, chunkRecords, chunkBase: 0 })
   const state = createFoldState(windows, point.from, storedNext, foldsFrom)
   const customers = createPartitionCustomers(partition, { ...deps, counters })
-  if (point.chunkStart < point.from) await restoreChunk(usageStore, state, meters, customers, point.chunkStart)
+  if (point.chunkStart < point.from) await restoreChunk(deps, state, meters, customers, point.chunkStart)
   log.info({ partition, resumeFrom: point.from, storedNext, countersNext, logNext: logRange.next }, 'partition assigned')
   const tracking = createCustomerTracking({ ...deps, counters }, { state, meters, customers, trackableFrom: logRange.next })
   return createPartitionWorker({ ...deps, counters }, { state, meters, customers, tracking })
@@ -51,17 +52,22 @@ export async function openPartition(
 
 /** The log has dropped the chunk's beginning, so its totals come from the stored events. */
 async function restoreChunk(
-  usageStore: UsageStore,
+  { usageStore, windowMemory }: Pick<PartitionDeps, 'usageStore' | 'windowMemory'>,
   state: FoldState,
   meters: PartitionMeters,
   customers: PartitionCustomers,
   chunkStart: Offset,
 ): Promise<void> {
   const { partition } = state
-  for await (const events of usageStore.scanEvents({ partition, fromOffset: chunkStart, toOffset: state.next })) {
-    for (const event of events) {
-      enterRecord(state.windows, event.offset)
-      countEvent(state, event, meters, customers.of(event.tenant, event.customer))
+  const customerOf = ({ tenant, customer }: StoredEvent) => customers.of(tenant, customer)
+  const fold = createStoredFold({ usageStore, state, lookup: meters, memory: windowMemory, customerOf })
+  windowMemory.add(state.windows)
+  try {
+    for await (const events of usageStore.scanEvents({ partition, fromOffset: chunkStart, toOffset: state.next })) {
+      await fold.count(events)
+      customers.trim()
     }
+  } finally {
+    windowMemory.remove(state.windows)
   }
 }

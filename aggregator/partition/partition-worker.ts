@@ -6,6 +6,8 @@ import type { Offset, Partition } from '../../domain/identity.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
 import { type Candidate, createDeduplicator, createFilterFor, type Deduplicator, restoreFilter } from '../dedupe/deduplicator.ts'
 import { createFoldCustomer, type FoldState, foldRecord, type SetResolution } from '../fold/record-fold.ts'
+import { type AwayWindows, bringBack, createAwayWindows } from '../fold/stored-windows.ts'
+import { isOfChunk, letGoOfWindows, type WindowFold } from '../fold/window-fold.ts'
 import { createRecordIntake, type ReadyRecord, type RecordIntakeDeps } from '../intake/record-intake.ts'
 import { prepareSetReports } from '../intake/set-reports.ts'
 import type { PartitionMeters } from '../meters/partition-meters.ts'
@@ -13,6 +15,7 @@ import type { CustomerTracking, TrackingDeps } from '../tracking/customer-tracki
 import type { PartitionCustomers } from '../tracking/partition-customers.ts'
 import { createFlushSource } from './flush-source.ts'
 import type { Flusher, FlushSource } from './flusher.ts'
+import type { WindowMemory } from './window-memory.ts'
 
 export type PartitionDeps = RecordIntakeDeps &
   TrackingDeps & {
@@ -20,6 +23,7 @@ export type PartitionDeps = RecordIntakeDeps &
     readonly counters: Counters
     readonly meters: Pick<MeterStore, 'get'>
     readonly flusher: Flusher
+    readonly windowMemory: WindowMemory
     /** Number of events, see `AggregatorOptions`. */
     readonly encodedTogether: number
   }
@@ -28,6 +32,7 @@ export type PartitionDeps = RecordIntakeDeps &
 export type PartitionWorker = {
   readonly partition: Partition
   readonly source: FlushSource
+  readonly windows: WindowFold
   readonly meters: PartitionMeters
   /** The first record not yet folded, and the first not yet in the usage store. */
   next(): Offset
@@ -35,6 +40,8 @@ export type PartitionWorker = {
   /** Null until the first record. */
   dedupe(): Deduplicator | null
   fold(records: readonly LogRecord[]): Promise<void>
+  /** Also between records, where others need the memory. */
+  makeRoom(): Promise<void>
   syncMeters(definitions: readonly Meter[]): Promise<void>
   /** Computes the counters of requested customers; requests that come while one is under way are served together. */
   serveTracking(): Promise<void>
@@ -53,7 +60,7 @@ export function createPartitionWorker(
     readonly tracking: CustomerTracking
   },
 ): PartitionWorker {
-  const { usageStore, counters, clock, retry, metrics, flusher, signal } = deps
+  const { usageStore, counters, clock, retry, metrics, flusher, windowMemory, signal } = deps
   const { state, meters, customers, tracking } = parts
   const { partition } = state
   const intake = createRecordIntake(deps, partition, customers)
@@ -61,6 +68,7 @@ export function createPartitionWorker(
   let dedupe: Dedupe | null = null
   let turn: Promise<unknown> = Promise.resolve()
   let waitingTracking: Promise<void> | null = null
+  let waitingRoom: Promise<void> | null = null
   let broken: unknown = null
 
   function inTurn<Value>(work: () => Promise<Value>): Promise<Value> {
@@ -89,13 +97,47 @@ export function createPartitionWorker(
       () => prepareSetReports(deps, { partition, next: state.next }, ready, meters.isComplete),
       signal,
     )
-    const folded = foldAll(ready, deduplicator, repeats, sets)
+    const decisions = { deduplicator, repeats, sets }
+    let rest = ready
+    do {
+      await makeRoom()
+      const folded = foldRun(await withWindows(rest), decisions)
+      rest = rest.slice(folded.length)
+      flusher.folded()
+      await applyToCounters(folded, rest[0] === undefined ? last.offset : ((rest[0].record.offset - 1) as Offset))
+    } while (rest.length > 0)
     state.next = (last.offset + 1) as Offset
     metrics.folded(state.tally, fresh.length)
-    flusher.folded()
-    await applyToCounters(folded, last.offset)
     deduplicator.settle(state.storedNext, last.receivedAtMs)
     customers.trim()
+  }
+
+  /** Waits for the flush where many rows wait, and lets go of windows where they take too much memory. */
+  async function makeRoom(): Promise<void> {
+    await flusher.room()
+    if (!windowMemory.isOver(state.windows)) return
+    await flusher.flush()
+    // Of a partition that was let go of meanwhile nothing is written any more.
+    signal.throwIfAborted()
+    letGoOfWindows(state.windows)
+    metrics.letGoOfWindows()
+  }
+
+  /** The first of these records, once the windows that they count in are in memory. */
+  async function withWindows(ready: readonly ReadyRecord[]): Promise<readonly ReadyRecord[]> {
+    const { windows } = state
+    if (windows.letGo.isEmpty()) return ready
+    const away = createAwayWindows(windows, meters)
+    let events = 0
+    let records = 0
+    for (const record of ready) {
+      if (isOfChunk(windows, record.record.offset)) noteAway(away, record)
+      records++
+      events += record.batch.events.length
+      if (events >= EVENTS_LOOKED_UP) break
+    }
+    await retry.do('bring windows back', partition, () => bringBack(usageStore, windows, away, state.next), signal)
+    return ready.slice(0, records)
   }
 
   function beginDedupe({ receivedAtMs }: LogRecord): Dedupe {
@@ -112,19 +154,16 @@ export function createPartitionWorker(
     return { deduplicator: createDeduplicator(usageStore, filter, () => isComplete), filterRestored }
   }
 
-  /** A bug in the middle of a record leaves it half counted: nothing more is folded or flushed on top of that. */
-  function foldAll(
-    ready: readonly ReadyRecord[],
-    deduplicator: Deduplicator,
-    repeats: ReadonlySet<Candidate['event']>,
-    sets: SetResolution | null,
-  ) {
+  /** As many as there is room for, one at least. A bug in the middle of a record leaves it half counted: nothing more is folded or flushed on top of that. */
+  function foldRun(ready: readonly ReadyRecord[], decisions: FoldDecisions): readonly AppliedRecord[] {
+    const run: AppliedRecord[] = []
     try {
-      return ready.map((record) => {
-        const folded = foldOne(record, deduplicator, repeats, sets)
+      for (const record of ready) {
+        run.push(foldOne(record, decisions))
         source.folded()
-        return folded
-      })
+        if (source.rowsWaiting() >= flusher.rowsMax || windowMemory.isOver(state.windows)) break
+      }
+      return run
     } catch (error) {
       broken = error
       flusher.remove(source)
@@ -132,12 +171,7 @@ export function createPartitionWorker(
     }
   }
 
-  function foldOne(
-    ready: ReadyRecord,
-    deduplicator: Deduplicator,
-    repeats: ReadonlySet<Candidate['event']>,
-    sets: SetResolution | null,
-  ): AppliedRecord {
+  function foldOne(ready: ReadyRecord, { deduplicator, repeats, sets }: FoldDecisions): AppliedRecord {
     const { record, batch, hashes } = ready
     const { offset, receivedAtMs } = record
     const { tenant, events } = batch
@@ -171,6 +205,7 @@ export function createPartitionWorker(
   return {
     partition,
     source,
+    windows: state.windows,
     meters,
     next: () => state.next,
     storedNext: () => state.storedNext,
@@ -178,6 +213,13 @@ export function createPartitionWorker(
     async fold(records) {
       await inTurn(() => fold(records))
       await flusher.room()
+    },
+    makeRoom() {
+      waitingRoom ??= inTurn(() => {
+        waitingRoom = null
+        return makeRoom()
+      })
+      return waitingRoom
     },
     syncMeters: (definitions) => inTurn(() => meters.sync(definitions, state.next)),
     serveTracking() {
@@ -194,6 +236,20 @@ export function createPartitionWorker(
       await turn
     },
   }
+}
+
+/** What was decided about a read batch before it is folded. */
+type FoldDecisions = {
+  readonly deduplicator: Deduplicator
+  readonly repeats: ReadonlySet<Candidate['event']>
+  readonly sets: SetResolution | null
+}
+
+/** Whose windows are brought back together, and the rest of a record on top. */
+const EVENTS_LOOKED_UP = 2_000
+
+function noteAway(away: AwayWindows, { batch, customers }: ReadyRecord): void {
+  for (const [index, event] of batch.events.entries()) away.note(event, batch.tenant, customers[index] ?? NO_CUSTOMER)
 }
 
 type Dedupe = { readonly deduplicator: Deduplicator; readonly filterRestored: Promise<void> }

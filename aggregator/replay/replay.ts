@@ -6,7 +6,9 @@ import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Offset, Partition } from '../../domain/identity.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
+import { AGGREGATOR_BOUNDS } from '../aggregator-bounds.ts'
 import { backfill } from '../meters/backfill.ts'
+import { createWindowMemory } from '../partition/window-memory.ts'
 import { retrackCounters } from '../tracking/retrack-counters.ts'
 
 export type ReplayOptions = {
@@ -43,11 +45,12 @@ export async function replay(options: ReplayOptions): Promise<ReplayReport> {
   if (meters.length === 0) return { meters: 0, events: 0, customers: 0 }
   const positions = await usageStore.positions()
   const fresh = await withNewRevisions(options.meters, meters)
+  const memory = createWindowMemory(AGGREGATOR_BOUNDS.windows.most)
   let events = 0
   for (const partition of partitionsOf(options)) {
     const unfilled = fresh.map((meter) => ({ meter, activation: activationOf(meter, partition, positions, false) }))
     for (const together of Map.groupBy(unfilled, ({ meter }) => JSON.stringify([meter.tenant, meter.eventType])).values()) {
-      events += await backfill(usageStore, { partition, unfilled: together }, () => true)
+      events += await backfill(usageStore, { partition, unfilled: together }, () => true, memory)
     }
     onStep(`partition ${partition}: ${meters.length} meters counted up to offset ${positions.get(partition) ?? 0}`)
   }

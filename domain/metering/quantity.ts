@@ -8,6 +8,13 @@ export function toNano(quantity: Quantity): bigint {
   return typeof quantity === 'number' ? BigInt(quantity) * NANO : quantity
 }
 
+/** The quantity of so many nano units. */
+export function fromNano(nano: bigint): Quantity {
+  const units = nano / NANO
+  const isWhole = units * NANO === nano && units <= Number.MAX_SAFE_INTEGER && units >= Number.MIN_SAFE_INTEGER
+  return isWhole ? Number(units) : nano
+}
+
 export function addQuantities(a: Quantity, b: Quantity): Quantity {
   if (typeof a === 'number' && typeof b === 'number') {
     const sum = a + b

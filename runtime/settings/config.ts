@@ -66,6 +66,12 @@ export const SETTINGS = {
     { min: 16_777_216, max: 8_589_934_592 },
     'Most bytes of events received and not yet durable; one tenant may hold half of them, a key a third, a connection a quarter',
   ),
+  windowBytesMax: wholeNumber(
+    'TOLLGATE_WINDOW_BYTES_MAX',
+    67_108_864,
+    { min: 1_048_576, max: 68_719_476_736 },
+    'Memory of usage windows under way, all partitions together; above it stored ones are let go of and read again where they change',
+  ),
   stalledAfterMs: wholeNumber(
     'TOLLGATE_STALLED_AFTER_MS',
     10_000,

@@ -181,6 +181,33 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
         }
       })
 
+      test('what one chunk holds of windows is found by their keys, each in its highest version', async () => {
+        const of = newTenant()
+        const hard = { model: 'a\tb\\\n', kind: "'x'" }
+        const dimensionsOf = [{}, { kind: '', model: 'a' }, { kind: hard.kind, model: hard.model }]
+        const wanted = dimensionsOf.flatMap((dimensions) =>
+          ['acme', 'a\tb'].map((key) =>
+            windowRow({ tenant: of, customer: customer(key), dimensions, chunk: 7, version: offset(7009), unique: ['u', "v'"], max: 4n }),
+          ),
+        )
+        const others = wanted.flatMap((row) => [
+          { ...row, version: offset(7001), sum: 99n },
+          { ...row, chunk: 8, version: offset(8001) },
+          { ...row, partition: partition(1) },
+          { ...row, revision: 2 },
+          { ...row, windowStartMs: instant(NOON + 60_000) },
+          { ...row, dimensions: { ...row.dimensions, kind: 'other', model: 'a' } },
+        ])
+        await store.write(flushOf({ windows: others }))
+        await store.write(flushOf({ windows: wanted }))
+        const missing = { ...wanted[0], tenant: of, customer: customer('nobody') } as (typeof wanted)[number]
+        const found = await store.windowRows({ partition: partition(0), chunk: 7 }, [...wanted, missing])
+        const inOrder = (rows: readonly WindowRow[]) =>
+          rows.map((row) => JSON.stringify(row, (_, value) => (typeof value === 'bigint' ? `${value}n` : value))).sort()
+        expect(inOrder(found)).toEqual(inOrder(wanted))
+        expect(await store.windowRows({ partition: partition(0), chunk: 7 }, [])).toEqual([])
+      })
+
       test('chunks of several partitions and of a backfill add up', async () => {
         const of = newTenant()
         const rows = [

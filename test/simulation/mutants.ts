@@ -40,6 +40,24 @@ export const MUTANTS = {
       replacement: '[customer.partition, Number.MAX_SAFE_INTEGER as Offset]',
     },
   },
+  'windows come back': {
+    what: 'a window that was let go of begins at nothing when one of its events comes',
+    file: 'aggregator/fold/stored-windows.ts',
+    source: 'if (away.size() === 0) return',
+    replacement: 'return',
+  },
+  'rows that lie ahead': {
+    what: 'of a window that comes back, events that its row has already are counted again',
+    file: 'aggregator/fold/stored-windows.ts',
+    source: 'if (row.version >= next) fold.countedTo.set(place, row.version)',
+    replacement: '',
+  },
+  'rows of whole records': {
+    what: 'a backfill writes and lets go of windows in the middle of a record',
+    file: 'aggregator/partition/stored-fold.ts',
+    source: 'if (first.offset !== counted) await makeRoom()',
+    replacement: 'await makeRoom()',
+  },
 } as const satisfies Readonly<Record<string, { readonly what: string; readonly also?: SourceMutant } & Partial<SourceMutant>>>
 
 export type MutantName = keyof typeof MUTANTS

@@ -105,6 +105,13 @@ function createPort(tables: Tables, chunkRecords: number, { caller, network, ran
     },
     events: () => Promise.reject(new Error('an aggregator lists no events')),
     usage: () => Promise.reject(new Error('an aggregator reads usage by customer')),
+    windowRows: ({ partition, chunk }, keys) =>
+      call(() =>
+        keys.flatMap(({ tenant, meter, revision, customer, windowStartMs, dimensions }) => {
+          const key = windowKey({ customer, windowStartMs, dimensions, partition, chunk })
+          return tables.windows.get(revisionKey(tenant, meter, revision))?.get(key) ?? []
+        }),
+      ),
     usageOfCustomers: (query) =>
       call(() => {
         const rows = tables.windows.get(revisionKey(query.tenant, query.meter, query.revision))?.values() ?? []
@@ -161,7 +168,7 @@ function putWindow(tables: Tables, row: WindowRow): void {
   const revision = revisionKey(row.tenant, row.meter, row.revision)
   const rows = tables.windows.get(revision) ?? new Map<string, WindowRow>()
   tables.windows.set(revision, rows)
-  const key = JSON.stringify([row.customer, row.windowStartMs, row.dimensions, row.partition, row.chunk])
+  const key = windowKey(row)
   const known = rows.get(key)
   if (known === undefined || row.version >= known.version || isSwitchedOff('version check')) rows.set(key, row)
 }
@@ -230,6 +237,10 @@ function eventKey({ tenant, customer, source, id }: EventKey): string {
 
 function revisionKey(tenant: string, meter: string, revision: number): string {
   return JSON.stringify([tenant, meter, revision])
+}
+
+function windowKey(row: Pick<WindowRow, 'customer' | 'windowStartMs' | 'dimensions' | 'partition' | 'chunk'>): string {
+  return JSON.stringify([row.customer, row.windowStartMs, row.dimensions, row.partition, row.chunk])
 }
 
 function activationKey({ tenant, meter, revision, partition }: Omit<MeterActivation, 'fromOffset' | 'backfilled'>): string {

@@ -4,9 +4,10 @@ import { RefusalError, refuse } from '../../../domain/refusal.ts'
 import type { WindowRun } from '../../../domain/time/calendar-windows.ts'
 import type { ClickHouseExecutor, QueryParams, ResultRow } from '../engine/clickhouse-executor.ts'
 import { READ_BOUNDS_DEFAULT, type ReadBounds } from '../read-bounds.ts'
-import { DATE_TIME_END_MS, type UsageQuery, type UsageRow, type UsageStore, type WindowRow } from '../usage-store.ts'
+import { DATE_TIME_END_MS, type UsageQuery, type UsageRow, type UsageStore, type WindowKey, type WindowRow } from '../usage-store.ts'
 import { createBoundedSelect } from './bounded-select.ts'
 import { createCustomerUsageQuery } from './customer-usage-query.ts'
+import { textRow } from './text-row.ts'
 import {
   ACROSS_MONTHS,
   filterConditions,
@@ -24,7 +25,7 @@ import {
  * all versions of a row share, so it may come before `FINAL` (`PREWHERE`), which then compares only the rows asked for, and not
  * all that the index could not skip.
  */
-export type WindowQueries = Pick<UsageStore, 'usage' | 'usageOfCustomers'>
+export type WindowQueries = Pick<UsageStore, 'usage' | 'windowRows' | 'usageOfCustomers'>
 
 export function createWindowQueries(
   executor: ClickHouseExecutor,
@@ -42,8 +43,37 @@ export function createWindowQueries(
       return rows.map((row) => toUsageRow(row, query))
     },
 
+    async windowRows({ partition, chunk }, keys) {
+      const rows: WindowRow[] = []
+      for (let from = 0; from < keys.length; from += KEYS_PER_QUERY_MAX) {
+        const texts = keys.slice(from, from + KEYS_PER_QUERY_MAX).map(keyText)
+        rows.push(...(await selectWindowRows(executor, WINDOWS_OF_KEYS, { partition, chunk, keys: texts.join('') })))
+      }
+      return rows
+    },
+
     usageOfCustomers: createCustomerUsageQuery(executor, chunkRecords),
   }
+}
+
+/** The parameter stays under a few MB. */
+const KEYS_PER_QUERY_MAX = 10_000
+
+const KEY_COLUMNS = 'tenant, meter, revision, customer, toUnixTimestamp(window_start)'
+/** No value is missing, so that the values alone tell combinations apart. */
+const KEY_VALUES = "arrayStringConcat(mapValues(dimensions), '\\n')"
+const WANTED = `format(TSV, 'tenant String, meter String, revision UInt64, customer String, start UInt32, names String', {keys:String})`
+
+/** The first conditions let the engine skip by primary key; the last decides. */
+const WINDOWS_OF_KEYS = `log_partition = {partition:UInt32} AND chunk = {chunk:UInt64}
+  AND (tenant, meter, revision, customer) IN (SELECT tenant, meter, revision, customer FROM ${WANTED})
+  AND (${KEY_COLUMNS}, ${KEY_VALUES}) IN (SELECT * FROM ${WANTED})`
+
+function keyText({ tenant, meter, revision, customer, windowStartMs, dimensions }: WindowKey): string {
+  const values = Object.entries(dimensions)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, value]) => value)
+  return textRow([tenant, meter, String(revision), customer, String(windowStartMs / 1000), values.join('\n')])
 }
 
 function usageStatement(query: UsageQuery): { sql: string; params: Record<string, unknown> } {

@@ -1,0 +1,20 @@
+import type { Bounds } from '../domain/bound.ts'
+
+/** What is bounded of the aggregator's memory. */
+export const AGGREGATOR_BOUNDS = {
+  windows: {
+    what: 'usage windows under way; beyond it stored ones are let go of and read again where they change, and up to half as much more is taken on the way',
+    most: 64 * 1024 * 1024,
+    unit: 'bytes',
+    per: 'process',
+    code: null,
+    setting: 'TOLLGATE_WINDOW_BYTES_MAX',
+  },
+  flushRows: {
+    what: 'rows that begin a flush; as many more may gather while it is written, then the log waits',
+    most: 50_000,
+    unit: 'rows',
+    per: 'process',
+    code: null,
+  },
+} as const satisfies Bounds

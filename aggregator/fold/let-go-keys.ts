@@ -1,0 +1,51 @@
+import type { CustomerKey, InstantMs } from '../../domain/identity.ts'
+import { eventHash, hashSeed } from '../../domain/metering/event-hash.ts'
+
+/**
+ * Keys of windows that are in the store and no longer in memory: it says "certainly not" or "maybe", and a maybe costs a
+ * look-up. A Bloom filter of one size, 1 MiB a partition once it is needed: of a million keys one false maybe in 40, of three
+ * million one in three. Windows of different tenants and meters may share a key.
+ */
+export type LetGoKeys = {
+  add(customer: CustomerKey, dimensionValues: readonly string[], windowStartMs: InstantMs): void
+  mayHave(customer: CustomerKey, dimensionValues: readonly string[], windowStartMs: InstantMs): boolean
+  isEmpty(): boolean
+  forget(): void
+}
+
+export function createLetGoKeys(): LetGoKeys {
+  let words: Uint32Array | null = null
+  let isEmpty = true
+
+  /** The hash is 53 bits: 32 say where to begin, 21 how far apart the places are. */
+  function* placesFor(customer: CustomerKey, values: readonly string[], windowStartMs: InstantMs): Iterable<number> {
+    const hash = eventHash(hashSeed('', customer), values.join('\n'), String(windowStartMs))
+    const step = Math.floor(hash / 2 ** 32) | 1
+    let place = hash % BITS
+    for (let at = 0; at < PLACES_PER_KEY; at++) {
+      yield place
+      place = (place + step) % BITS
+    }
+  }
+
+  return {
+    add(...key) {
+      words ??= new Uint32Array(BITS / 32)
+      isEmpty = false
+      for (const place of placesFor(...key)) words[place >>> 5] = (words[place >>> 5] ?? 0) | (1 << (place & 31))
+    },
+    mayHave(...key) {
+      if (words === null || isEmpty) return false
+      for (const place of placesFor(...key)) if (((words[place >>> 5] ?? 0) & (1 << (place & 31))) === 0) return false
+      return true
+    },
+    isEmpty: () => isEmpty,
+    forget() {
+      if (!isEmpty) words?.fill(0)
+      isEmpty = true
+    },
+  }
+}
+
+const BITS = 2 ** 23
+const PLACES_PER_KEY = 4

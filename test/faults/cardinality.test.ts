@@ -1,0 +1,43 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+import { removeDirectory, temporaryDirectory } from '../support/tollgate-process.ts'
+
+const RECORDS = 80
+
+type Answer = {
+  readonly records: number
+  readonly sums: readonly { readonly meter: string; readonly events: string; readonly sum: string; readonly windows: string }[]
+  readonly letGo: number
+}
+
+/** What the child prints; null when it died of memory. */
+async function aggregate(directory: string, appendedRecords: number, windowMegabytes: number): Promise<Answer | null> {
+  const child = new URL('cardinality-child.ts', import.meta.url).pathname
+  const args = ['--max-old-space-size=160', child, directory, String(appendedRecords), String(windowMegabytes)]
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, args)
+    return JSON.parse(stdout) as Answer
+  } catch (error) {
+    expect(String((error as { stderr?: string }).stderr)).toContain('heap out of memory')
+    return null
+  }
+}
+
+test('three meters whose dimensions differ in every event: windows stay within their memory, also at the next start, and a process that died of them starts again', async () => {
+  const directory = await temporaryDirectory()
+  try {
+    // Without the bound every start folds the whole chunk into memory, and dies of it.
+    expect(await aggregate(directory, RECORDS, 100_000)).toBeNull()
+    const first = await aggregate(directory, 0, 16)
+    expect(first?.letGo).toBeGreaterThan(5)
+    const second = await aggregate(directory, 1, 16)
+    expect(second?.letGo).toBeGreaterThan(5)
+    for (const answer of [first, second]) {
+      const events = String((answer?.records ?? 0) * 1_000)
+      expect(answer?.sums).toMatchObject(['request', 'session', 'trace'].map((meter) => ({ meter, events, sum: events })))
+    }
+  } finally {
+    await removeDirectory(directory)
+  }
+})
