@@ -13,7 +13,7 @@ import type { FoldState } from '../fold/record-fold.ts'
 import type { PartitionMeters } from '../meters/partition-meters.ts'
 import type { Flusher } from '../partition/flusher.ts'
 import { computeCounters, type TrackingWork } from './compute-counters.ts'
-import { entitlementInputsOf } from './entitlement-inputs.ts'
+import { entitlementInputsOf } from './entitlement-inputs-of.ts'
 import type { PartitionCustomers } from './partition-customers.ts'
 
 /** Customers of one partition whose counters are to be computed anew. */

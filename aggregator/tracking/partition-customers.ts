@@ -6,7 +6,7 @@ import type { CustomerKey, FeatureKey, InstantMs, Partition, TenantKey } from '.
 import { type HashSeed, hashSeed } from '../../domain/metering/event-hash.ts'
 import { createFeatureCounter, type FeatureCounter } from '../fold/counter-fold.ts'
 import { createFoldCustomer, type FoldCustomer } from '../fold/record-fold.ts'
-import { entitlementInputsOf } from './entitlement-inputs.ts'
+import { entitlementInputsOf } from './entitlement-inputs-of.ts'
 
 /** The state kept of a customer between its events. */
 export type KnownCustomer = FoldCustomer & {

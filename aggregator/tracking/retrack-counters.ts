@@ -5,7 +5,7 @@ import type { Clock } from '../../base/clock.ts'
 import { trackedFeatures } from '../../domain/entitlements/entitlements.ts'
 import type { Offset, Partition } from '../../domain/identity.ts'
 import { computeCounters, type TrackingWork } from './compute-counters.ts'
-import { entitlementInputsOf } from './entitlement-inputs.ts'
+import { entitlementInputsOf } from './entitlement-inputs-of.ts'
 
 /**
  * Computes the counters of customers that have them only under old definitions, while nobody folds. Counters that have not read
