@@ -30,7 +30,7 @@ test('runs one at a time; what is asked for meanwhile shares the next run', asyn
   expect([gatherer.isBusy(), gatherer.isGathering()]).toEqual([false, false])
 })
 
-test('whoever asks while a run is under way is not told of that run: it may have begun without what is asked for', async () => {
+test('a caller who asks while a run is under way waits for the next one, as this one may have begun too early', async () => {
   const { begun, gatherer } = workByHand()
   const first = gatherer.run()
   await turn()
@@ -44,7 +44,7 @@ test('whoever asks while a run is under way is not told of that run: it may have
   await second
 })
 
-test('a run that fails is told to those who shared it, and the next one runs all the same', async () => {
+test('a run that fails rejects for all who shared it, and the next one runs nevertheless', async () => {
   const { begun, gatherer } = workByHand()
   const failing = gatherer.run()
   await turn()

@@ -119,7 +119,7 @@ test('items of the outermost array, cut out at their ends, are its items', () =>
   )
 })
 
-test('what stands in an object, or in an inner array, is no item', () => {
+test('values in an object or in an inner array are no items', () => {
   expect(scanned('{"a":[1,2]}').ends).toEqual([])
   expect(scanned('[[1,2],{"a":[3,4]}]').ends).toEqual([6, 18])
 })

@@ -41,7 +41,7 @@ test.each(patterns.filter(({ file, source }) => repeats(source) && EXEMPT[file] 
   },
 )
 
-test('no pattern is put together from text, which nobody could look at', () => expect(built).toEqual([]))
+test('no pattern is built from text, as nobody could check it', () => expect(built).toEqual([]))
 
 /** A pattern without an unbounded repeat costs at most its own length for each character. */
 function repeats(source: string): boolean {

@@ -86,7 +86,7 @@ test('who waits for its own share keeps nobody behind it waiting', async () => {
   hog.close()
 })
 
-test('it waits no longer than it was told, and as many as may', async () => {
+test('waits are bounded in time and number', async () => {
   const hog = open('a')
   takeAll(hog)
   const waits = Array.from({ length: 3 }, () => hog.take(1, 20))
@@ -96,7 +96,7 @@ test('it waits no longer than it was told, and as many as may', async () => {
   expect(budget.held()).toBe(2_999)
 })
 
-test('a piece larger than all of it is granted when nobody holds anything', () => {
+test('a request larger than the whole budget is granted when nobody holds anything', () => {
   const account = open('a')
   expect(account.tryTake(MAX * 2)).toBeUndefined()
   expect(open('b').tryTake(1)).toMatchObject({ per: 'server' })

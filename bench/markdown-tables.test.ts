@@ -60,7 +60,7 @@ test('a smoke run says that it is one, a shared machine that it was', () => {
   expect(withTables(block('rating'), [quick])).not.toMatch(/Smoke|shared/)
 })
 
-test('runs on one machine are said once, with the commits of each', () => {
+test('runs on one machine are named once, with the commits of each', () => {
   const first = run('rating', [])
   const second = run('dedupe', [])
   const text = withTables(block('short'), [first, { ...second, machine: { ...second.machine, commit: 'fedcba9876543210' } }])

@@ -100,7 +100,7 @@ describe('work is bounded before it is done', () => {
   })
 })
 
-describe('who holds what they can leaves room for others', () => {
+describe('a holder at its limit leaves room for others', () => {
   beforeEach(async () => {
     await served.close()
     served = await openIngestApp({ bytesInFlightMax: 16 * MiB })
@@ -125,7 +125,7 @@ describe('who holds what they can leaves room for others', () => {
     expect(held()).toBeGreaterThan(2 * MiB)
   })
 
-  test('the refused one is told whose share is used up', async () => {
+  test('a refusal names the level whose share is used up', async () => {
     holdOpen('hog:1', 3 * MiB)
     await vi.waitFor(() => expect(held()).toBeGreaterThan(3 * MiB), WAIT)
     const answer = await send('hog:1', openArray(3.5 * MiB), { 'content-encoding': 'gzip' })

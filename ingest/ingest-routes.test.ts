@@ -595,7 +595,7 @@ describe('over a real connection', () => {
   })
 })
 
-describe('What is kept and counts for nothing is said', () => {
+describe('Events that are kept and count for nothing are named in warnings', () => {
   const reading = (value: string, more: Partial<Meter> = {}): Meter => ({
     ...METER,
     key: 'sum' as MeterKey,

@@ -20,7 +20,7 @@ function createCatalog() {
 }
 
 describe('subject cache', () => {
-  test('asks once for what it does not know, also for what nobody has', async () => {
+  test('asks once for an unknown subject, even for one that nobody has', async () => {
     const catalog = createCatalog()
     const cache = createSubjectCache({ ...catalog, entriesMax: 100 })
     const subjects = new Set(['seat', 'nobody'])

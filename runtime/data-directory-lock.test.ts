@@ -18,7 +18,7 @@ const HOLD = `
   console.log('held')
   setInterval(() => {}, 1000)`
 
-test('a second holder is told who has it; kill -9 of the first leaves nothing behind', async () => {
+test('a second holder learns who has it; kill -9 of the first leaves nothing behind', async () => {
   const first = spawn(process.execPath, ['--input-type=module', '-e', HOLD, dataDir], { stdio: ['ignore', 'pipe', 'inherit'] })
   await once(first.stdout, 'data')
   expect(() => lockDataDirectory(dataDir, { pid: 1, doing: 'verify' })).toThrow(DataDirectoryInUse)

@@ -209,7 +209,7 @@ describe('counters', () => {
     check.addUncertain(storedEvent(2, 3))
     expect([check.counters(), check.uncertain(), [...check.differences()]]).toEqual([0, 1, []])
   })
-  test('a counter under a definition of before is read by nobody', () => {
+  test('nobody reads a counter under an old definition', () => {
     expect(counterDifferences(6n, events, 'older')).toEqual([])
   })
 })

@@ -131,7 +131,7 @@ describe('the catalog over HTTP', () => {
       expect(await call('DELETE', '/v1/meters/a%2Fb')).toMatchObject({ status: 404, body: { code: 'unknown_meter' } })
     })
 
-    test('what it reads, selects and allows is kept as it was put; saying a default is no change', async () => {
+    test('values, selection and rules are kept as they were put; stating a default is no change', async () => {
       const meter = {
         eventType: 'run',
         aggregation: 'sum',
@@ -510,7 +510,7 @@ describe('the catalog over HTTP', () => {
       })
     })
 
-    test('a plan in another currency is no change', async () => {
+    test('a plan in another currency is refused as a change', async () => {
       await ok('PUT', '/v1/customers/payer', {})
       await ok('PUT', '/v1/plans/dollars', { ...plan(), name: 'Dollars', currency: 'USD' })
       const { id } = await ok('POST', '/v1/subscriptions', { customer: 'payer', plan: 'pro' })

@@ -233,7 +233,7 @@ describe('reservations over HTTP', () => {
     expect(await spent()).toEqual(['0', '0', '500'])
   })
 
-  test('the usage event names the meter, passes the filter, and carries what the caller said', async () => {
+  test('the usage event names the meter, passes the filter, and carries the data of the caller', async () => {
     await reserve({ id: 'r', feature: 'soft' })
     server.clock.nowMs += 30_000
     await act('r', 'settle', { quantity: '12.5', data: { model: 'large' }, time: new Date(NOW + 10_000).toISOString() })

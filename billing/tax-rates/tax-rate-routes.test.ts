@@ -26,7 +26,7 @@ test.each([
   expect([get.status, get.body]).toMatchObject(status === 201 ? [200, answer] : [404, { code: 'unknown_tax_rate' }])
 })
 
-test('who may only read puts none', async () => {
+test('a key that may only read creates none', async () => {
   const { send } = await openApp(['read'])
   expect(await send('PUT', '/v1/tax-rates/vat', { name: 'VAT', percent: '20' })).toMatchObject({ status: 403 })
   expect(await send('GET', '/v1/tax-rates')).toMatchObject({ status: 200, body: { data: [], nextCursor: null } })

@@ -35,7 +35,7 @@ describe('several subscriptions to one feature', () => {
     expect(resolve(plans, subscriptions).get(TOKENS)).toMatchObject({ limitType })
   })
 
-  test('the period is that of the one that started first, ties by id, of those that have the feature', () => {
+  test('the period comes from the first subscription to start among those with the feature, ties by id', () => {
     const plans = [plan('monthly', [entitlement({ reset: 'month' })]), plan('daily', [entitlement({ reset: 'day' })]), plan('empty', [])]
     const started = (id: string, name: string, startMs: number) => subscription({ id, plan: name, startMs, anchorMs: startMs + 1 })
     const scheduleOf = (...subscriptions: Subscription[]) => {

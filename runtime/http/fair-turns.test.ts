@@ -13,7 +13,7 @@ function turnsOf(options: Parameters<typeof createFairTurns>[0]) {
   return { started, take, end: (id: string) => held.get(id)?.() }
 }
 
-test('who asks for many waits behind their own, and another has the next turn', () => {
+test('a caller of many turns waits behind its own, and another has the next turn', () => {
   const { started, take, end } = turnsOf({ atOnceMax: 2, ofOneMax: 1, waitingMax: 10 })
   for (const id of ['a1', 'a2', 'a3']) take('a', id)
   take('b', 'b1')
@@ -28,7 +28,7 @@ test('who asks for many waits behind their own, and another has the next turn', 
   expect(started.at(-1)).toBe('b2')
 })
 
-test('what one name may have under way and waiting is bounded, and another is let in all the same', () => {
+test('turns and waiting calls of one name are bounded, and another name is let in nevertheless', () => {
   const { started, take, end } = turnsOf({ atOnceMax: 4, ofOneMax: 2, waitingMax: 3 })
   expect(['a1', 'a2', 'a3', 'a4', 'a5', 'a6'].map((id) => take('a', id))).toEqual([true, true, true, true, true, false])
   expect(started).toEqual(['a1', 'a2'])

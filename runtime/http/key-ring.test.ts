@@ -68,7 +68,7 @@ test('a made-up or mistyped key is refused without a look-up', async () => {
   expect(lookups).toHaveLength(1)
 })
 
-test('what is no key is looked up once within a while, and again after it or when keys changed', async () => {
+test('a wrong key is looked up once in a while, and again when keys changed', async () => {
   for (let times = 0; times < 3; times++) expect(await ask('some-older-key-text')).toBe('401 invalid_key')
   expect(lookups).toHaveLength(1)
   answers.set(hashSecret('some-older-key-text'), principal)
@@ -80,7 +80,7 @@ test('what is no key is looked up once within a while, and again after it or whe
   expect(await ask('another-key-text')).toBe('200 ok')
 })
 
-test('an address that sends wrong keys is told to wait; its known key and other addresses go on', async () => {
+test('an address that sends wrong keys must wait; its known key and other addresses go on', async () => {
   expect(await ask(good)).toBe('200 ok')
   for (let wrong = 0; wrong < WRONG_KEYS_MAX; wrong++) expect(await ask(`wrong-key-number-${wrong}`)).toBe('401 invalid_key')
   const refused = await app.inject({ url: '/v1/thing', headers: { authorization: 'Bearer wrong' }, remoteAddress: '192.0.2.1' })

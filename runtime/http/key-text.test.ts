@@ -27,7 +27,7 @@ test.each([
   { kind: 'a key that somebody chose', text: 'correct-horse-battery-staple' },
 ])('$kind may be good', ({ text }) => expect(isBrokenKeyText(text)).toBe(false))
 
-test('every changed character and every pair of swapped neighbours is told', () => {
+test('every changed character and every pair of swapped neighbours is noticed', () => {
   for (let at = 6; at < key.length; at++) {
     const changed = `${key.slice(0, at)}${key[at] === 'x' ? 'y' : 'x'}${key.slice(at + 1)}`
     const swapped = `${key.slice(0, at)}${key[at + 1] ?? ''}${key[at]}${key.slice(at + 2)}`

@@ -73,7 +73,7 @@ test('rules, SQL and the shared core know no HTTP: neither a status nor a route'
   expect(core.filter(({ text }) => /\/v1\/|\bstatus: [45]\d\d\b/.test(text)).map(({ path }) => path)).toEqual([])
 })
 
-test('the compiler names a refusal without its fields, a code without a row and a code that is told field by field only', () => {
+test('the compiler refuses a refusal without its fields, a code without a row and a code that is only explained field by field', () => {
   // @ts-expect-error: the product is missing
   refuse('unknown_product', {})
   // @ts-expect-error: there is no such code

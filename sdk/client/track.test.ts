@@ -172,7 +172,7 @@ describe('a server that fails', () => {
     expect(keptIds()).toEqual(idsUpTo(2))
   })
 
-  test('failures in the background are told and hold off what comes, until a flush', async () => {
+  test('failures in the background are reported and delay the next events, until a flush', async () => {
     let sends = 0
     let isAway = true
     const queue = createEventQueue({
@@ -200,7 +200,7 @@ describe('a server that fails', () => {
   })
 })
 
-describe('what is dropped is told', () => {
+describe('dropped events are reported', () => {
   test('single events that the server refuses', async () => {
     const client = clientOf()
     trackMany(client, 3)
@@ -258,7 +258,7 @@ describe('what is dropped is told', () => {
     expect(trackMany(client, 1, 5)).toEqual(['e-5'])
   })
 
-  test('what is no JSON, which never blocks the others', async () => {
+  test('a value that is no JSON never blocks the others', async () => {
     const client = clientOf()
     expect(client.track({ id: 'bad', type: 't', customer: 'acme', data: { tokens: 1n } })).toBeNull()
     trackMany(client, 1)

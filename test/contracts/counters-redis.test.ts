@@ -200,7 +200,7 @@ describe.skipIf(redis.server === null)(`on Redis${redis.missing === null ? '' : 
       expect(outcomes.filter(({ status }) => status === 'held')).toHaveLength(14)
     })
 
-    test('an id that several customers take at once is held by one of them, and the others are told', async () => {
+    test('an id that several customers take at once is held by one of them, and the others are refused', async () => {
       const customers = Array.from({ length: 8 }, (_, index) => customerRef(`c${index}`, index % 2))
       for (const customer of customers) await here.track(customer, [tracked('add')], 0 as Offset)
       for (let round = 0; round < 40; round++) {
@@ -369,7 +369,7 @@ describe('a Redis that loses something', () => {
     expect(await spent(reader)).toBeUndefined()
   })
 
-  test('set back while nobody aggregates: whoever takes the partition over is told', async ({ skip }) => {
+  test('set back while nobody aggregates: the next owner of the partition finds out', async ({ skip }) => {
     skip(server.server === null, String(server.missing))
     await counters.track(ACME, [tracked('add')], 0 as Offset)
     expect(await reader.confirm(P0, null)).toBe(true)

@@ -223,7 +223,7 @@ function describeBadInput(open: () => Promise<Place>): void {
     expectProblem(answer, row)
   })
 
-  test('a wrong method is told which ones there are', async () => {
+  test('a wrong method is answered with the allowed ones', async () => {
     const answer = await tollgate.call('DELETE', '/v1/events')
     expect(answer.headers.get('allow')?.split(', ')).toEqual(expect.arrayContaining([...tollgate.methodsOfEvents]))
   })

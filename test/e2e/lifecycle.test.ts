@@ -24,7 +24,7 @@ describe('a running server', () => {
     await removeDirectory(tollgate.dataDir)
   })
 
-  test('a second one on its directory is told which process has it', async () => {
+  test('a second process on its directory learns which process has it', async () => {
     const second = await runTollgate(['serve'], { TOLLGATE_DATA_DIR: tollgate.dataDir, TOLLGATE_PORT: '0' })
     expect(second.code).toBe(1)
     expect(second.output).toMatch(/data directory .* is in use by process \d+ \(serve\)/)

@@ -45,7 +45,7 @@ describe('the SDK against the real server', () => {
     expect(dropped).toEqual([])
   })
 
-  test('an event that the server refuses is told by its id and code, and the others are kept', async () => {
+  test('an event that the server refuses is reported with its id and code, and the others are kept', async () => {
     client.track({ id: 'old', type: 'llm.request', customer: 'acme', time: new Date('2001-01-01') })
     client.track({ id: 'fine', type: 'other', customer: 'acme' })
     await client.flush()

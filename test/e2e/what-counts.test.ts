@@ -5,7 +5,7 @@ type Warnings = { accepted: number; warnings?: { code: string; detail: string }[
 type Usage = { data: { value: string; events: number }[] }
 
 /** Real payloads that once counted as nothing, each with its right result and one of a kind whose table stands beside the source. */
-describe('what was sent counts, or is said aloud', () => {
+describe('every sent value counts, or is named in a warning', () => {
   let tollgate: TollgateProcess
   let eventsSent = 0
 

@@ -109,7 +109,7 @@ test('any text comes back, short and long, ASCII and not, side by side', async (
   )
 })
 
-test('one of few values is told from the others, however many there are', async () => {
+test('one of few values is kept apart from the others, however many there are', async () => {
   for (const different of [1, 256, 257, 65_536, 65_537]) {
     const rows = await readBack(
       encodeEvents(Array.from({ length: different + 3 }, (_, at) => ({ ...event, type: `t${at % different}` }))),

@@ -12,7 +12,7 @@ export function describeStore({ stores, freshTenant }: DatabaseUnderTest): void 
       tenant = freshTenant()
     })
 
-    test('invoice inputs hold what many subscriptions are billed by, of those that there are', async () => {
+    test('invoice inputs hold everything that decides the bills of many subscriptions, without those that do not exist', async () => {
       const first = await withSubscription()
       orThrow(await putPlan({ baseFee: '30' }))
       const second = await subscribe()
