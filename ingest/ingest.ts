@@ -5,6 +5,7 @@ import type { InstantMs, TenantKey } from '../domain/identity.ts'
 import type { Meter } from '../domain/metering/meter.ts'
 import { EVENT_AGE_MAX_MS, EVENT_LEAD_MAX_MS } from '../domain/metering/usage-event.ts'
 import { type Refusal, refuse } from '../domain/refusal.ts'
+import { INGEST_BOUNDS } from './ingest-bounds.ts'
 import { causeOf, createIngestRequest, type IngestMode, type IngestOutcome, type IngestRequest, type NotTaken } from './ingest-request.ts'
 import type { RecordWriter } from './record-writer.ts'
 import { createRoom, type Room } from './room.ts'
@@ -23,11 +24,11 @@ export type IngestLimits = {
 }
 
 export const INGEST_LIMITS: IngestLimits = {
-  requestEventsMax: 100_000,
-  packedBytesMax: 16 * 1024 * 1024,
-  unpackedBytesMax: 64 * 1024 * 1024,
-  bytesInFlightMax: 128 * 1024 * 1024,
-  subjectEntriesMax: 200_000,
+  requestEventsMax: INGEST_BOUNDS.events.most,
+  packedBytesMax: INGEST_BOUNDS.packedBody.most,
+  unpackedBytesMax: INGEST_BOUNDS.body.most,
+  bytesInFlightMax: INGEST_BOUNDS.bytes.most,
+  subjectEntriesMax: INGEST_BOUNDS.subjects.most,
 }
 /** How long the answer waits for meters that have changed; after that it has no warnings about them. */
 const METERS_WAIT_MS_MAX = 250

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { type BudgetAccount, createSharedBudget, type SharedBudget, type Shortage } from '../base/shared-budget.ts'
 import { type Refusal, RefusalError, refuse } from '../domain/refusal.ts'
-import { DECODER_MEMORY_MAX } from './core/decoder-memory.ts'
+import { INGEST_BOUNDS } from './ingest-bounds.ts'
 
 /** The holder of a request's memory: each tenant, key and connection has its own share. */
 export type RequestHolder = { readonly tenant: string; readonly key: string; readonly connection: unknown }
@@ -16,16 +16,17 @@ export type Room = {
 }
 
 const LEVELS = ['tenant', 'key', 'connection'] as const
-/** A holder of nothing can always have the largest decoder. */
-export const DECODER_BYTES_MAX = (LEVELS.length + 1) * DECODER_MEMORY_MAX
-/** Requests that wait for room, of each kind. */
-export const WAITERS_MAX = 1_024
-export const ROOM_WAIT_MS_MAX = 10_000
+export const ROOM_WAIT_MS_MAX = INGEST_BOUNDS.waitingTime.most * 1_000
 
 export function createRoom(bytesMax: number, clock: Pick<Clock, 'after'>): Room {
   return {
-    bytes: createSharedBudget({ unitsMax: bytesMax, levels: LEVELS, waitersMax: WAITERS_MAX, clock }),
-    decoders: createSharedBudget({ unitsMax: DECODER_BYTES_MAX, levels: LEVELS, waitersMax: WAITERS_MAX, clock }),
+    bytes: createSharedBudget({ unitsMax: bytesMax, levels: LEVELS, waitersMax: INGEST_BOUNDS.waiting.most, clock }),
+    decoders: createSharedBudget({
+      unitsMax: INGEST_BOUNDS.decoderBytes.most,
+      levels: LEVELS,
+      waitersMax: INGEST_BOUNDS.waiting.most,
+      clock,
+    }),
   }
 }
 

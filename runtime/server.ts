@@ -77,6 +77,7 @@ function createApp(
     log,
     registry,
     bodyBytesMax: config.bodyBytesMax,
+    connections: { connectionsMax: config.connectionsMax },
     trustedProxies: config.trustedProxies,
     operatorSockets,
     docsReaders: config.docsReaders,

@@ -1,5 +1,6 @@
 import zlib from 'node:zlib'
 import { expect, test } from 'vitest'
+import { INGEST_BOUNDS } from '../ingest-bounds.ts'
 import { DECODER_MEMORY_MAX, decoderMemory } from './decoder-memory.ts'
 
 const MiB = 2 ** 20
@@ -12,6 +13,8 @@ test.each(Array.from({ length: 15 }, (_, n) => n + 10))('brotli with a window of
 
 test('what asks for the largest window of brotli is what a decoder takes at most', () => {
   expect(decoderMemory('br', Buffer.from([0x0f]))).toBe(DECODER_MEMORY_MAX)
+  // Tenant, key and connection count beside the server.
+  expect(INGEST_BOUNDS.decoderBytes.most).toBeGreaterThanOrEqual(4 * DECODER_MEMORY_MAX)
   for (let first = 0; first < 256; first++) expect(decoderMemory('br', Buffer.from([first]))).toBeLessThanOrEqual(DECODER_MEMORY_MAX)
   expect(decoderMemory('br', Buffer.alloc(0))).toBeLessThanOrEqual(DECODER_MEMORY_MAX)
 })

@@ -1,3 +1,5 @@
+import { INGEST_BOUNDS } from '../ingest-bounds.ts'
+
 /** Bytes that a decoder takes for a body with this beginning: the window that the body asks for, and the decoder's tables. */
 export function decoderMemory(coding: 'gzip' | 'br' | 'zstd', head: Uint8Array): number {
   switch (coding) {
@@ -11,10 +13,11 @@ export function decoderMemory(coding: 'gzip' | 'br' | 'zstd', head: Uint8Array):
 }
 
 /** A zstd frame may ask its reader for a window of 2 GiB; this is what `zstd -19` needs, and more is refused. */
-export const ZSTD_WINDOW_LOG_MAX = 23
-const ZSTD_WINDOW_BYTES_MAX = 2 ** ZSTD_WINDOW_LOG_MAX
+const ZSTD_WINDOW_BYTES_MAX = INGEST_BOUNDS.zstdWindow.most
+export const ZSTD_WINDOW_LOG_MAX = Math.log2(ZSTD_WINDOW_BYTES_MAX)
 /** Tables, state and a chunk of output, rounded up: it bounds the number of decoders too. */
 const TABLES_BYTES = 1024 * 1024
+/** The largest decoder there is: a quarter of the budget of all, so that who holds none can have it. */
 export const DECODER_MEMORY_MAX = 2 ** 24 + TABLES_BYTES
 
 /** RFC 7932, section 9.1: the window is 2 to the power of WBITS, less 16 bytes, and WBITS is 10 to 24. */

@@ -23,7 +23,7 @@ export function createEventPieces(options: {
   const { shape, eventsMax } = options
   const start = createGrowingBytes(Math.min(options.bytesExpected, PIECE_BYTES))
   let array: EventPieces | null = null
-  let startBytesMax = PIECE_BYTES
+  let startBytesMax: number = PIECE_BYTES
 
   /** The beginning of the body decides how to go on. */
   function goOn(): Refusal | undefined {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyBaseLogger, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
@@ -13,13 +13,15 @@ import type { HttpApp } from '../../schemas/http/common.ts'
 import { serializeAnswers } from './answer-serialization.ts'
 import { sendAnswersTogether } from './answers-together.ts'
 import { authenticateRequests, type FindPrincipal, OPERATORS } from './authentication.ts'
-import { refuseDeepBodies } from './body-depth.ts'
+import { boundConnections, CONNECTION_BOUNDS, type ConnectionBounds } from './connections.ts'
 import { takeTurnsAtHeavyReads } from './heavy-reads.ts'
+import { HTTP_BOUNDS } from './http-bounds.ts'
 import { honourIdempotencyKeys } from './idempotency.ts'
 import { readJsonBodies } from './json-bodies.ts'
 import { createKnownPaths, type KnownPaths } from './known-paths.ts'
 import { type DocsReaders, describeApi } from './openapi.ts'
 import { PROBLEM_CONTENT_TYPE, type ProblemAnswer, problemOfError, problemOfRefusal } from './problem.ts'
+import { endWithProblem } from './raw-answer.ts'
 import { validateRequests } from './request-validation.ts'
 import { traceOf } from './trace-context.ts'
 
@@ -31,6 +33,7 @@ export type HttpAppOptions = {
   readonly registry: Registry
   /** Bound on a body whose route does not set its own. */
   readonly bodyBytesMax: number
+  readonly connections?: Partial<ConnectionBounds>
   /** Addresses and networks whose `X-Forwarded-For` is trusted; none when absent. */
   readonly trustedProxies?: readonly string[]
   /** Connections to the operators' port. */
@@ -39,9 +42,11 @@ export type HttpAppOptions = {
   readonly version?: string
 }
 
-const HEADERS_TIMEOUT_MS = 30_000
-const REQUEST_TIMEOUT_MS = 120_000
-const KEEP_ALIVE_TIMEOUT_MS = 72_000
+const HEADERS_TIMEOUT_MS = HTTP_BOUNDS.headersTime.most * 1_000
+const REQUEST_TIMEOUT_MS = HTTP_BOUNDS.requestTime.most * 1_000
+const KEEP_ALIVE_TIMEOUT_MS = HTTP_BOUNDS.idleTime.most * 1_000
+/** How late the first two may be noticed. */
+const TIMEOUTS_CHECK_MS = 5_000
 /** A key of 128 characters, each percent-encoded. */
 const PARAM_CHARACTERS_MAX = 384
 
@@ -57,7 +62,12 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     // Node's own refusal of a request without Host has no body; ours is a problem like any other.
-    http: { headersTimeout: HEADERS_TIMEOUT_MS, requireHostHeader: false },
+    http: {
+      maxHeaderSize: HTTP_BOUNDS.headers.most,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: TIMEOUTS_CHECK_MS,
+      requireHostHeader: false,
+    },
     routerOptions: { maxParamLength: PARAM_CHARACTERS_MAX },
     genReqId: createRequestId,
     // Our log lines name the request themselves; a child logger for each request would hardly ever be used.
@@ -75,8 +85,8 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   )
   nameRequests(app)
   requireHost(app)
-  readJsonBodies(app)
-  refuseDeepBodies(app)
+  boundConnections(app, { ...CONNECTION_BOUNDS, ...options.connections }, { ...options, createRequestId })
+  readJsonBodies(app, options.bodyBytesMax, options.clock)
   validateRequests(app)
   serializeAnswers(app)
   measureRequests(app, log, registry)
@@ -189,11 +199,7 @@ function answerUnreadableRequest(error: Error & { code?: string }, socket: Socke
     socket.destroy()
     return
   }
-  const { problem } = problemOfRefusal(unreadableRequest(error.code))
-  const body = JSON.stringify({ ...problem, requestId })
-  socket.end(
-    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\nContent-Type: ${PROBLEM_CONTENT_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nX-Request-Id: ${requestId}\r\nConnection: close\r\n\r\n${body}`,
-  )
+  endWithProblem(socket, unreadableRequest(error.code), requestId)
 }
 
 function unreadableRequest(code: string | undefined): Refusal {

@@ -2,6 +2,42 @@ import type { Bounds } from '../../domain/bound.ts'
 
 /** Bounds that apply before a route sees a request. */
 export const HTTP_BOUNDS = {
+  connections: {
+    what: 'open connections; one address may have half of them',
+    most: 4_096,
+    unit: 'connections of up to 128 KiB unread',
+    per: 'process',
+    code: 'too_many_connections',
+    setting: 'TOLLGATE_CONNECTIONS_MAX',
+  },
+  headers: { what: 'headers of a request', most: 16_384, unit: 'bytes', per: 'request', code: 'headers_too_large' },
+  headersTime: { what: 'until the headers are there', most: 30, unit: 'seconds', per: 'request', code: 'request_timeout' },
+  requestTime: { what: 'until the body is there', most: 120, unit: 'seconds', per: 'request', code: 'request_timeout' },
+  idleTime: { what: 'between requests', most: 72, unit: 'seconds', per: 'connection', code: null },
+  bodyRate: {
+    what: 'what a body must bring while we wait for it, looked at over 10 s: less ends it',
+    most: 1_024,
+    unit: 'bytes a second',
+    per: 'connection',
+    code: 'body_too_slow',
+  },
+  body: {
+    what: 'a body, but for events',
+    most: 1_048_576,
+    unit: 'bytes',
+    per: 'request',
+    code: 'payload_too_large',
+    setting: 'TOLLGATE_BODY_BYTES_MAX',
+  },
+  bodyBytes: {
+    what: 'bodies of more than 16 KiB, but for events, until they are answered; a tenant may hold half of it, a key a third, a connection a quarter',
+    most: 67_108_864,
+    unit: 'bytes',
+    per: 'process',
+    code: 'overloaded',
+  },
+  bodyDepth: { what: 'levels of a body', most: 64, unit: 'levels', per: 'request', code: 'body_too_deep' },
+  bodyValues: { what: 'values in the arrays and objects of a body', most: 50_000, unit: 'values', per: 'request', code: 'body_too_wide' },
   cachedKeys: {
     what: 'keys that are remembered; one more pushes the oldest out',
     most: 10_000,

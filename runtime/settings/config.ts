@@ -1,3 +1,4 @@
+import { INGEST_BOUNDS } from '../../ingest/ingest-bounds.ts'
 import { HTTP_BOUNDS } from '../http/http-bounds.ts'
 import { addresses, oneOf, optionalPort, optionalText, ROLES, roles, type Setting, secret, text, url, wholeNumber } from './setting.ts'
 
@@ -46,23 +47,39 @@ export const SETTINGS = {
     'TOLLGATE_TRUSTED_PROXIES',
     'Addresses of proxies, or their networks (`10.0.0.0/8,127.0.0.1`), whose `X-Forwarded-For` says where a request comes from',
   ),
-  bodyBytesMax: wholeNumber('TOLLGATE_BODY_BYTES_MAX', 1_048_576, { min: 1_024, max: 67_108_864 }, 'Largest body, but for events'),
+  bodyBytesMax: wholeNumber(
+    'TOLLGATE_BODY_BYTES_MAX',
+    HTTP_BOUNDS.body.most,
+    { min: 1_024, max: 8_388_608 },
+    'Largest body, but for events',
+  ),
+  connectionsMax: wholeNumber(
+    'TOLLGATE_CONNECTIONS_MAX',
+    HTTP_BOUNDS.connections.most,
+    { min: 16, max: 1_000_000 },
+    'Most connections at once; one address may have half of them',
+  ),
   eventPackedBytesMax: wholeNumber(
     'TOLLGATE_EVENT_PACKED_BYTES_MAX',
-    16_777_216,
+    INGEST_BOUNDS.packedBody.most,
     { min: 1_024, max: 1_073_741_824 },
     'Largest compressed body of events',
   ),
   eventUnpackedBytesMax: wholeNumber(
     'TOLLGATE_EVENT_UNPACKED_BYTES_MAX',
-    67_108_864,
+    INGEST_BOUNDS.body.most,
     { min: 1_024, max: 1_073_741_824 },
     'Largest body of events, once unpacked',
   ),
-  requestEventsMax: wholeNumber('TOLLGATE_REQUEST_EVENTS_MAX', 100_000, { min: 1, max: 1_000_000 }, 'Most events in one request'),
+  requestEventsMax: wholeNumber(
+    'TOLLGATE_REQUEST_EVENTS_MAX',
+    INGEST_BOUNDS.events.most,
+    { min: 1, max: 1_000_000 },
+    'Most events in one request',
+  ),
   pendingBytesMax: wholeNumber(
     'TOLLGATE_PENDING_BYTES_MAX',
-    134_217_728,
+    INGEST_BOUNDS.bytes.most,
     { min: 16_777_216, max: 8_589_934_592 },
     'Most bytes of events received and not yet durable; one tenant may hold half of them, a key a third, a connection a quarter',
   ),

@@ -76,6 +76,21 @@ export const REQUEST_REFUSALS = {
     next: 'Send it again.',
     detail: () => 'The request did not arrive in time.',
   },
+  body_too_slow: {
+    status: 408,
+    means: 'The body came in too slowly, and was given up.',
+    next: 'Send it again, without pauses.',
+    detail: ({ bytesPerSecondMin }: { bytesPerSecondMin: number }) =>
+      `The body brought less than ${bytesPerSecondMin} bytes a second for 10 seconds. Nothing more of it is read; send it again, without pauses.`,
+  },
+  too_many_connections: {
+    status: 503,
+    means: 'As many connections are open as may, in all or from one address.',
+    next: 'Use open connections again, or try again after `Retry-After`.',
+    retryAfterSeconds: 1,
+    detail: ({ per, limit }: { per: 'server' | 'address'; limit: number }) =>
+      `${limit} connections are open, the most ${per === 'server' ? 'that this server takes' : 'from one address'}. Use them again, or try again after Retry-After.`,
+  },
   headers_too_large: {
     status: 431,
     means: 'The headers are larger than 16 KiB.',
@@ -130,6 +145,13 @@ export const REQUEST_REFUSALS = {
     means: 'The body is nested too deep.',
     next: 'Flatten it.',
     detail: ({ levelsMax }: { levelsMax: number }) => `The body is nested more than ${levelsMax} levels deep; flatten it.`,
+  },
+  body_too_wide: {
+    status: 413,
+    means: 'The body holds too many values.',
+    next: 'Send it in parts.',
+    detail: ({ valuesMax }: { valuesMax: number }) =>
+      `The body holds more than ${valuesMax} values, counting all that stand in its arrays and objects. Send it in parts.`,
   },
   invalid_request: {
     status: 400,
