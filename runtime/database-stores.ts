@@ -13,6 +13,8 @@ import { sqlPlanStore } from '../adapters/database/plans/plan-store.ts'
 import { sqlProductStore } from '../adapters/database/products/product-store.ts'
 import { sqlResetStore } from '../adapters/database/resets/reset-store.ts'
 import { sqlSubscriptionStore } from '../adapters/database/subscriptions/subscription-store.ts'
+import { sqlTaxRateStore } from '../adapters/database/tax-rates/tax-rate-store.ts'
+import { billingStores } from './billing-stores.ts'
 
 export type DatabaseStores = ReturnType<typeof databaseStores>
 
@@ -33,5 +35,7 @@ export function databaseStores(session: DatabaseSession) {
     idempotency: sqlIdempotencyStore(session),
     entitlementInputs: sqlEntitlementInputsReader(session),
     invoiceInputs: sqlInvoiceInputsReader(session),
+    billing: billingStores(session),
+    taxRates: sqlTaxRateStore(session),
   }
 }

@@ -1,4 +1,3 @@
-import { sqlTaxRateStore } from '../adapters/database/tax-rates/tax-rate-store.ts'
 import { openAggregator } from '../aggregator/open-aggregator.ts'
 import { openBalances } from '../api/balances/open-balances.ts'
 import { openCatalog } from '../api/catalog/open-catalog.ts'
@@ -6,7 +5,11 @@ import { openDecisions } from '../api/decisions/open-decisions.ts'
 import { openKeys } from '../api/keys/open-keys.ts'
 import { openReservations } from '../api/reservations/open-reservations.ts'
 import { openUsage } from '../api/usage/open-usage.ts'
+import { openCoupons } from '../billing/coupons/open-coupons.ts'
+import { openDocuments } from '../billing/documents/open-documents.ts'
 import { openInvoices } from '../billing/invoices/open-invoices.ts'
+import { openBillingRuns } from '../billing/runs/open-billing-runs.ts'
+import { openBillingSettings } from '../billing/settings/open-billing-settings.ts'
 import { openTaxRates } from '../billing/tax-rates/open-tax-rates.ts'
 import { openIngest } from '../ingest/open-ingest.ts'
 import type { Stage } from '../schemas/http/stage.ts'
@@ -23,7 +26,14 @@ const STAGES = {
   aggregator: [openAggregator],
   ingest: [openIngest],
   api: [openDecisions, openBalances, openReservations, openUsage, openCatalog, openKeys],
-  billing: [openInvoices, ({ stores }) => openTaxRates(sqlTaxRateStore(stores.database.session))],
+  billing: [
+    openInvoices,
+    openDocuments,
+    openBillingRuns,
+    ({ stores }) => openCoupons(stores.billing.coupons),
+    ({ stores }) => openTaxRates(stores.taxRates),
+    ({ stores }) => openBillingSettings({ settings: stores.billing.settings, taxRates: stores.taxRates }),
+  ],
 } satisfies Record<Role, readonly OpenStage[]>
 
 /** The stages of these roles, in the order of their start; none is started yet. */

@@ -2,15 +2,19 @@ import { aggregateOfRow, type CutOffs, type UsageRow } from '../../adapters/usag
 import { invariant } from '../../base/invariant.ts'
 import type { InvoiceInputs } from '../../domain/billing/invoice-inputs.ts'
 import type { PlanVersion } from '../../domain/catalog/plan.ts'
-import type { Period } from '../../domain/identity.ts'
+import type { CustomerKey, Period } from '../../domain/identity.ts'
 import type { DimensionFilter } from '../../domain/metering/dimension-filter.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
 import { aggregateValue, matchesFilter, mergeAggregates } from '../../domain/metering/metering.ts'
-import type { CustomerPeriod, UsageShape } from '../../usage/period-usage.ts'
+import type { UsageShape } from '../../usage/period-usage.ts'
 import type { UsageReader } from '../../usage/usage-reader.ts'
 
-/** A stretch of time in which one customer's usage is priced by one version of a plan. */
-export type BillablePart = CustomerPeriod & { readonly planVersion: Pick<PlanVersion, 'charges'> }
+/** Stretches of time in which one customer's usage is priced together by one version of a plan: the highest value of two is no sum. */
+export type BillablePart = {
+  readonly customer: CustomerKey
+  readonly stretches: readonly Period[]
+  readonly planVersion: Pick<PlanVersion, 'charges'>
+}
 
 /** Nano units by charge key; a charge without usage is 0. */
 export type BillableUsage = ReadonlyMap<string, bigint>
@@ -31,13 +35,17 @@ export async function readBillableUsage(
   const reads = readsOf(inputs, parts)
   await Promise.all(
     [...reads.values()].map(async ({ shape, wanted }) => {
-      const [first, ...others] = wanted
+      const asked = wanted.flatMap(({ customer, stretches }) => stretches.map((period) => ({ customer, period })))
+      const [first, ...others] = asked
       const isSingle = first !== undefined && others.length === 0 && cutOffs === undefined
       const answers = isSingle
         ? [await usageReader.period(shape, first.customer, first.period)]
-        : await usageReader.periods(shape, wanted, cutOffs)
-      for (const [index, { part, charges }] of wanted.entries()) {
-        for (const charge of charges) usage[part]?.set(charge.key, quantityOf(charge, answers[index] ?? [], shape.meter))
+        : await usageReader.periods(shape, asked, cutOffs)
+      let read = 0
+      for (const { part, charges, stretches } of wanted) {
+        const rows = answers.slice(read, read + stretches.length).flat()
+        read += stretches.length
+        for (const charge of charges) usage[part]?.set(charge.key, quantityOf(charge, rows, shape.meter))
       }
     }),
   )
@@ -45,27 +53,24 @@ export async function readBillableUsage(
 }
 
 /** Charges of one part that one meter answers together. */
-type WantedOfPart = CustomerPeriod & { readonly part: number; readonly charges: readonly FilteredCharge[] }
+type WantedOfPart = Omit<BillablePart, 'planVersion'> & { readonly part: number; readonly charges: readonly FilteredCharge[] }
 
 /** By name of shape, so that parts of different plans share a query when they ask for the same. */
 function readsOf(inputs: Pick<InvoiceInputs, 'features' | 'meters'>, parts: readonly BillablePart[]) {
   const reads = new Map<string, { readonly shape: UsageShape; readonly wanted: WantedOfPart[] }>()
   const shapesOf = new Map<BillablePart['planVersion'], readonly MeterCharges[]>()
-  for (const [part, { customer, period, planVersion }] of parts.entries()) {
-    if (isEmpty(period)) continue
+  for (const [part, { customer, planVersion, ...each }] of parts.entries()) {
+    const stretches = each.stretches.filter(({ startMs, endMs }) => startMs < endMs)
+    if (stretches.length === 0) continue
     const ofPlan = shapesOf.get(planVersion) ?? meterCharges(inputs, planVersion)
     shapesOf.set(planVersion, ofPlan)
     for (const { shape, name, charges } of ofPlan) {
       const read = reads.get(name) ?? { shape, wanted: [] }
       reads.set(name, read)
-      read.wanted.push({ part, customer, period, charges })
+      read.wanted.push({ part, customer, stretches, charges })
     }
   }
   return reads
-}
-
-function isEmpty({ startMs, endMs }: Period): boolean {
-  return startMs >= endMs
 }
 
 /** A charge counts events that pass its feature's filter and its own. */

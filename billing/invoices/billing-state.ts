@@ -1,5 +1,6 @@
-import type { Billed, BilledBase, BilledPart, CutOff } from '../../domain/billing/billed.ts'
-import type { Currency, Money } from '../../domain/billing/money.ts'
+import type { CutOff } from '../../domain/billing/billed.ts'
+import type { BillingBook } from '../../domain/billing/billing-book.ts'
+import type { Currency } from '../../domain/billing/money.ts'
 import type { Charge, PlanVersion } from '../../domain/catalog/plan.ts'
 import type { Subscription } from '../../domain/catalog/subscription.ts'
 import type { InstantMs, Period } from '../../domain/identity.ts'
@@ -9,35 +10,21 @@ import type { Sibling } from './own-stretches.ts'
 import type { Purse } from './settle.ts'
 
 /** Everything that decides the next document of one subscription, read at one moment. Nothing is read again later. */
-export type BillingState<C extends string = string> = Life & {
-  readonly currency: Currency<C>
-  /** The customer's other subscriptions that charge for a feature. */
-  readonly siblings: readonly Sibling[]
-  readonly settings: BillingSettings
-  readonly taxes: Taxes
-  readonly cursor: BillingCursor
-  /** Base fees billed for time that is not closed yet. */
-  readonly baseFees: readonly BilledBase<C>[]
-  /** Parts whose usage is counted again: those of the current period, and those whose late window is open. */
-  readonly parts: readonly BilledPart<C>[]
-  readonly committed: Committed<C> | null
-  readonly purse: Purse<C>
-  readonly cutOff: CutOff
-  /** The instant up to which the usage of the customer's other subscriptions in this currency is billed, as a credit may pay for them too. */
-  readonly othersBilledToMs: InstantMs
-}
+export type BillingState<C extends string = string> = Life &
+  BillingBook<C> & {
+    readonly currency: Currency<C>
+    /** The customer's other subscriptions that charge for a feature. */
+    readonly siblings: readonly Sibling[]
+    readonly settings: BillingSettings
+    readonly taxes: Taxes
+    readonly purse: Purse<C>
+    readonly cutOff: CutOff
+    /** The instant up to which the usage of the customer's other subscriptions in this currency is billed, as a credit may pay for them too. */
+    readonly othersBilledToMs: InstantMs
+  }
 
 /** When a subscription is served, and on which plan versions. `planVersions` has each version that a phase names. */
 export type Life = { readonly subscription: Subscription; readonly planVersions: readonly PlanVersion[] }
-
-/** How far a subscription is billed. `version` goes up by one with each decision, so that two cannot be made from the same state. */
-export type BillingCursor = {
-  /** Base fees are billed up to here; null before the opening. */
-  readonly baseBilledToMs: InstantMs | null
-  /** Periods are closed up to here: earlier usage is on a final line, or pending for an adjustment. */
-  readonly usageBilledToMs: InstantMs
-  readonly version: number
-}
 
 /** The tenant's settings, replaced by the customer's own where there are any. */
 export type BillingSettings = {
@@ -56,9 +43,6 @@ export const BILLING_SETTINGS_DEFAULT: BillingSettings = {
   dueMs: 30 * DAY_MS,
   issueZero: false,
 }
-
-/** What has counted towards the commitment so far, and what was trued up for it; null before its term was closed. */
-export type Committed<C extends string = string> = { readonly counted: Money<C>; readonly trueUp: Billed<C> | null }
 
 /**
  * The usage of a charge in some stretches of event time, in nano units, as of a position of the log. All stretches are one

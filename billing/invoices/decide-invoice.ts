@@ -1,5 +1,6 @@
 import { zip } from '../../base/zip.ts'
-import type { BilledBase, BilledPart, Burn } from '../../domain/billing/billed.ts'
+import type { Burn } from '../../domain/billing/billed.ts'
+import type { BillingBook } from '../../domain/billing/billing-book.ts'
 import type { InvoiceDocument } from '../../domain/billing/invoice.ts'
 import type { LedgerTransaction } from '../../domain/billing/ledger-transaction.ts'
 import { sum } from '../../domain/billing/money.ts'
@@ -9,7 +10,7 @@ import { expire } from '../credits/expiry.ts'
 import { grantPlanCredits } from '../credits/plan-credits.ts'
 import { reconcileBaseFees } from './base-fees.ts'
 import { baseLines } from './base-lines.ts'
-import type { BillingCursor, BillingState, Committed, UsageOf } from './billing-state.ts'
+import type { BillingState, UsageOf } from './billing-state.ts'
 import { commitmentLine, committedAfter } from './commitment-line.ts'
 import { type Draft, inDocumentOrder } from './draft.ts'
 import { type Closing, closingDue, thresholdClosing } from './due.ts'
@@ -46,13 +47,9 @@ export function decideInvoice<C extends string>(
 }
 
 /** The changes of one document. The cursor also moves when nothing was billed and there is no document. */
-export type Decision<C extends string = string> = {
+export type Decision<C extends string = string> = BillingBook<C> & {
   readonly closing: Closing
   readonly document: InvoiceDocument<C> | null
-  readonly cursor: BillingCursor
-  readonly baseFees: readonly BilledBase<C>[]
-  readonly parts: readonly BilledPart<C>[]
-  readonly committed: Committed<C> | null
   readonly purse: Purse<C>
   readonly couponsUsed: readonly string[]
   /** What each credit paid on the document, or got back. */

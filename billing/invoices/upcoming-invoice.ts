@@ -47,7 +47,7 @@ export function createUpcomingInvoices({ invoiceInputs, usageReader, clock }: Up
       const planVersion = inputs.planVersions.find((each) => each.plan === plan && each.version === version)
       invariant(planVersion !== undefined, `version ${version} of plan ${plan} is kept as a subscription is on it`)
       const period = subscriptionPeriodAt(subscription, planVersion.interval, atMs)
-      const [usage] = await readBillableUsage(usageReader, inputs, [{ customer: subscription.customer, planVersion, period }])
+      const [usage] = await readBillableUsage(usageReader, inputs, [{ customer: subscription.customer, planVersion, stretches: [period] }])
       invariant(usage !== undefined, 'every part has its usage')
       return { ...rateInvoice({ planVersion, period, usage }), planVersion }
     },

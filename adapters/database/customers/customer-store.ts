@@ -118,7 +118,11 @@ export function sqlCustomerStore(session: DatabaseSession): CustomerStore {
   }
 }
 
-async function selectCustomers(db: Kysely<DatabaseTables>, tenant: TenantKey, keys: readonly string[]): Promise<readonly Customer[]> {
+export async function selectCustomers(
+  db: Kysely<DatabaseTables>,
+  tenant: TenantKey,
+  keys: readonly string[],
+): Promise<readonly Customer[]> {
   const ofTenant = sql<string>`ANY(${[...keys]})`
   const rows = await db
     .selectFrom('customers')

@@ -31,10 +31,9 @@ export async function migrateDatabase(db: Kysely<DatabaseTables>): Promise<reado
   })
 }
 
-/** A statement of our files ends with a semicolon at the end of a line; PGlite takes one statement at a time. */
+/** A statement of our files ends with a semicolon at the end of a line, outside the `$$` of a function's body; PGlite takes one statement at a time. */
 function statementsOf(text: string): readonly string[] {
-  return text
-    .split(/;$/m)
-    .map((statement) => statement.trim())
+  return [...text.matchAll(/(?:\$\$[\s\S]*?\$\$|(?!;$)[\s\S])+/gm)]
+    .map(([statement]) => statement.replace(/^;/, '').trim())
     .filter((statement) => statement !== '')
 }

@@ -5,6 +5,8 @@ import { addedStretches, productStretches } from '../../../domain/catalog/produc
 import { type Subscription, startOfSecond } from '../../../domain/catalog/subscription.ts'
 import type { CustomerKey, InstantMs, PlanKey, ProductKey, SubscriptionId, TenantKey } from '../../../domain/identity.ts'
 import { isRefusal, type Outcome, type Refusal, refuse, refuseField } from '../../../domain/refusal.ts'
+import { insertCursor, reconsiderCursor } from '../billing-cursors/billing-cursor-store.ts'
+import { attachCoupons, takeCoupons } from '../coupons/coupon-store.ts'
 import type { DatabaseSession, DatabaseTables, Json } from '../database-session.ts'
 import { keyAfter, type Page, type PageRequest, pageOf } from '../page.ts'
 import { planVersionOf } from '../plans/plan-store.ts'
@@ -123,6 +125,8 @@ export function sqlSubscriptionStore(session: DatabaseSession): SubscriptionStor
         const wantedMs = givenStartMs ?? nowMs
         const startMs = await startAfterOthers(db, { tenant, customer, product }, { secondMs: startOfSecond(wantedMs), wantedMs })
         const anchorMs = givenAnchorMs ?? startMs
+        const taken = await takeCoupons(db, tenant, billing.coupons ?? [], nowMs)
+        if (taken !== null) return taken
         const subscription: Subscription = {
           id: id ?? (createRecordId('sub', nowMs, session.randomBytes) as SubscriptionId),
           customer,
@@ -154,6 +158,8 @@ export function sqlSubscriptionStore(session: DatabaseSession): SubscriptionStor
           return sameOrRefused(other, { customer, plan, ...wanted })
         }
         await insertPhases(db, tenant, subscription)
+        await insertCursor(db, tenant, subscription)
+        await attachCoupons(db, tenant, subscription)
         announce({ tenant, topic: 'subscriptions', key: customer })
         return subscription
       }),
@@ -201,6 +207,7 @@ export function sqlSubscriptionStore(session: DatabaseSession): SubscriptionStor
           .execute()
         await db.deleteFrom('subscription_phases').where('tenant', '=', tenant).where('subscription', '=', id).execute()
         await insertPhases(db, tenant, decided)
+        await reconsiderCursor(db, tenant, id, session.clock.now())
         announce({ tenant, topic: 'subscriptions', key: decided.customer })
         return decided
       }),

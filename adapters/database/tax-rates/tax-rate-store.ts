@@ -73,7 +73,7 @@ export function sqlTaxRateStore(session: DatabaseSession): TaxRateStore {
   }
 }
 
-function taxRateOf({ key, name, percent, is_inclusive }: Selectable<DatabaseTables['tax_rates']>): TaxRate {
+export function taxRateOf({ key, name, percent, is_inclusive }: Selectable<DatabaseTables['tax_rates']>): TaxRate {
   const percentNano = parseQuantity(percent)
   invariant(percentNano !== null, 'a stored percentage is an exact decimal')
   return { key, name, percentNano, isInclusive: is_inclusive }

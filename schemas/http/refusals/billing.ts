@@ -32,6 +32,38 @@ export const BILLING_REFUSALS = {
     next: 'Create it with `PUT /v1/tax-rates/{key}`.',
     detail: ({ taxRate }: { taxRate: string }) => `tax rate ${taxRate} does not exist; PUT /v1/tax-rates/${taxRate} first.`,
   },
+  unknown_coupon: {
+    status: 404,
+    means: 'No coupon has this key.',
+    next: 'Create it with `PUT /v1/coupons/{key}`.',
+    detail: ({ coupon }: { coupon: string }) => `coupon ${coupon} does not exist; PUT /v1/coupons/${coupon} first.`,
+  },
+  coupon_ended: {
+    status: 409,
+    means: 'The coupon is not given to new subscriptions any more: its time is over, or as many have it as may.',
+    next: 'Leave it out, or change the coupon.',
+    detail: ({ coupon }: { coupon: string }) =>
+      `coupon ${coupon} is over, by its redeemBy or its usesMax; leave it out, or change it with PUT /v1/coupons/${coupon}.`,
+  },
+  unknown_invoice: {
+    status: 404,
+    means: 'No document has this id.',
+    next: 'List them with `GET /v1/invoices`.',
+    detail: ({ invoice }: { invoice: string }) => `There is no invoice ${invoice}; GET /v1/invoices lists them.`,
+  },
+  unknown_billing_run: {
+    status: 404,
+    means: 'No billing run has this id.',
+    next: 'Begin one with `POST /v1/billing-runs`, which answers its id.',
+    detail: ({ run }: { run: string }) => `There is no billing run ${run}; POST /v1/billing-runs begins one and answers its id.`,
+  },
+  line_not_counted: {
+    status: 409,
+    means: 'The line is of a fee or an amount: no events are behind it.',
+    next: 'Ask for lines of kind `usage` and `adjustment`.',
+    detail: ({ line, kind }: { line: string; kind: string }) =>
+      `line ${line} is of kind ${kind} and counts no events; lines of kind usage and adjustment do.`,
+  },
   unknown_line: {
     status: 404,
     means: 'The invoice has no such line, or it is named twice.',

@@ -1,0 +1,33 @@
+import type { TenantKey } from '../../../domain/identity.ts'
+import type { DatabaseSession, Json } from '../database-session.ts'
+
+/** Runs that were asked for, and what came of them. `Run` is what is answered of one. */
+export type BillingRunStore<Run> = {
+  save(tenant: TenantKey, id: string, run: Run): Promise<void>
+  get(tenant: TenantKey, id: string): Promise<Run | null>
+}
+
+declare module '../database-session.ts' {
+  interface DatabaseTables {
+    billing_runs: { tenant: string; id: string; run: Json<unknown>; started_at: Date }
+  }
+}
+
+export function sqlBillingRunStore<Run>(session: DatabaseSession): BillingRunStore<Run> {
+  return {
+    save: (tenant, id, run) =>
+      session.run(async (db) => {
+        const columns = { run: JSON.stringify(run) }
+        await db
+          .insertInto('billing_runs')
+          .values({ tenant, id, ...columns, started_at: new Date(session.clock.now()) })
+          .onConflict((conflict) => conflict.columns(['tenant', 'id']).doUpdateSet(columns))
+          .execute()
+      }),
+    get: (tenant, id) =>
+      session.run(async (db) => {
+        const row = await db.selectFrom('billing_runs').select('run').where('tenant', '=', tenant).where('id', '=', id).executeTakeFirst()
+        return row === undefined ? null : (row.run as Run)
+      }),
+  }
+}

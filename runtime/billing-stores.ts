@@ -1,0 +1,35 @@
+import { sqlBillingCursorStore } from '../adapters/database/billing-cursors/billing-cursor-store.ts'
+import { sqlBillingInputsReader } from '../adapters/database/billing-inputs/billing-inputs-reader.ts'
+import { type BillingRunStore, sqlBillingRunStore } from '../adapters/database/billing-runs/billing-run-store.ts'
+import { sqlBillingSettingsStore } from '../adapters/database/billing-settings/billing-settings-store.ts'
+import { sqlCouponStore } from '../adapters/database/coupons/coupon-store.ts'
+import { sqlCreditStore } from '../adapters/database/credits/credit-store.ts'
+import type { DatabaseSession } from '../adapters/database/database-session.ts'
+import { inTransaction } from '../adapters/database/in-transaction.ts'
+import { sqlInvoiceStore } from '../adapters/database/invoices/invoice-store.ts'
+import { sqlLedgerStore } from '../adapters/database/ledger/ledger-store.ts'
+import { sqlOutboxStore } from '../adapters/database/outbox/outbox-store.ts'
+import type { BillingRun } from '../billing/runs/billing-runs.ts'
+
+/** The book: its stores, and `write`, which has them in one transaction. */
+export function billingStores(session: DatabaseSession) {
+  const runs: BillingRunStore<BillingRun> = sqlBillingRunStore(session)
+  return {
+    ...bookStores(session),
+    runs,
+    inputs: sqlBillingInputsReader(session),
+    settings: sqlBillingSettingsStore(session),
+    write: inTransaction(session, bookStores),
+  }
+}
+
+function bookStores(session: DatabaseSession) {
+  return {
+    cursors: sqlBillingCursorStore(session),
+    credits: sqlCreditStore(session),
+    coupons: sqlCouponStore(session),
+    ledger: sqlLedgerStore(session),
+    invoices: sqlInvoiceStore(session),
+    outbox: sqlOutboxStore(session),
+  }
+}

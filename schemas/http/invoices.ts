@@ -1,0 +1,149 @@
+import { Type } from 'typebox'
+import { DecimalSchema, InstantSchema, KeySchema, ListQuerySchema, PageSchema } from './common.ts'
+
+const Text = Type.String()
+const NullableText = Type.Union([Type.String(), Type.Null()])
+const IdSchema = Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$', description: 'Made by the server' })
+export const INVOICE_STATUSES = ['finalised', 'paid', 'nothingDue', 'uncollectible', 'void'] as const
+const StatusSchema = Type.Enum([...INVOICE_STATUSES])
+
+export const InvoiceParamsSchema = Type.Object({ id: IdSchema })
+export const InvoiceLineParamsSchema = Type.Object({ id: IdSchema, line: Type.String({ pattern: '^[0-9]{1,6}$' }) })
+export const InvoiceQuerySchema = Type.Object({
+  ...ListQuerySchema.properties,
+  customer: Type.Optional(KeySchema),
+  subscription: Type.Optional(IdSchema),
+  status: Type.Optional(StatusSchema),
+  from: Type.Optional({ ...InstantSchema, description: 'Documents that close at this instant or later' }),
+  to: Type.Optional({ ...InstantSchema, description: 'Documents that close before this instant' }),
+})
+
+const TraceSchema = Type.Object(
+  {
+    meter: KeySchema,
+    revision: Type.Integer(),
+    aggregation: Text,
+    filter: Type.Record(Type.String(), Type.Array(Type.String())),
+    from: InstantSchema,
+    to: InstantSchema,
+    stretches: Type.Optional(
+      Type.Array(Type.Object({ from: InstantSchema, to: InstantSchema }), {
+        description: 'What of the time this subscription bills, where another one bills the rest',
+      }),
+    ),
+    partition: Type.Integer(),
+    offsetFrom: Type.Integer(),
+    offsetTo: Type.Integer(),
+  },
+  { description: 'What the line counts: a stretch of event time by a stretch of the log, both half-open' },
+)
+const LineSchema = Type.Object({
+  line: Text,
+  kind: Type.Enum(['base', 'usage', 'trueUp', 'unused', 'adjustment', 'manual', 'topUp']),
+  item: Type.Optional(Text),
+  feature: Type.Optional(Text),
+  plan: Type.Optional(Text),
+  planVersion: Type.Optional(Type.Integer()),
+  from: InstantSchema,
+  to: InstantSchema,
+  quantity: Type.Optional(DecimalSchema),
+  exact: Type.Optional({ ...DecimalSchema, description: 'What the part comes to by now, not rounded' }),
+  amount: DecimalSchema,
+  discount: DecimalSchema,
+  credits: DecimalSchema,
+  net: DecimalSchema,
+  tax: DecimalSchema,
+  taxRates: Type.Optional(Type.Array(Text)),
+  adjusts: Type.Optional(Type.Object({ invoice: Text, line: Text })),
+  billedBy: Type.Optional(Type.Array(Text, { description: 'Other subscriptions that bill what is used in the period or in some of it' })),
+  trace: Type.Optional(TraceSchema),
+})
+const TaxSchema = Type.Object({
+  ...{ key: Text, name: Text, percent: DecimalSchema, inclusive: Type.Boolean(), base: DecimalSchema, amount: DecimalSchema },
+})
+const SellerSchema = Type.Object({
+  name: Text,
+  address: Type.Optional(Text),
+  taxId: Type.Optional(Text),
+  footer: Type.Optional(Text),
+})
+const BillToSchema = Type.Object({
+  ...{ customer: Text, name: NullableText, email: NullableText, taxId: NullableText, address: NullableText, taxExempt: Type.Boolean() },
+})
+
+export const FinalInvoiceSchema = Type.Object({
+  id: Text,
+  document: Type.Enum(['invoice', 'creditNote']),
+  kind: Text,
+  number: NullableText,
+  status: StatusSchema,
+  customer: Text,
+  subscription: NullableText,
+  currency: Text,
+  closesAt: InstantSchema,
+  finalisedAt: InstantSchema,
+  dueAt: InstantSchema,
+  seller: Type.Union([SellerSchema, Type.Null()]),
+  billTo: BillToSchema,
+  lines: Type.Array(LineSchema),
+  subtotal: DecimalSchema,
+  discount: DecimalSchema,
+  credits: DecimalSchema,
+  net: DecimalSchema,
+  taxes: Type.Array(TaxSchema),
+  tax: DecimalSchema,
+  total: { ...DecimalSchema, description: 'Of a credit note what comes back, above zero' },
+  balanceApplied: DecimalSchema,
+  due: { ...DecimalSchema, description: 'What is still due' },
+  paid: DecimalSchema,
+  contentHash: { ...NullableText, description: 'SHA-256 of the hash of the document numbered before, and the canonical JSON of this one' },
+  previousHash: NullableText,
+})
+export const InvoicePageSchema = PageSchema(FinalInvoiceSchema)
+
+export const InvoiceProofSchema = Type.Object({
+  quantity: DecimalSchema,
+  recounted: { ...DecimalSchema, description: 'Counted from the events now' },
+  agrees: Type.Boolean(),
+})
+
+export const InvoiceEventsSchema = Type.Object({
+  data: Type.Array(
+    Type.Object({
+      id: Text,
+      type: Text,
+      time: InstantSchema,
+      offset: Type.Integer(),
+      quantity: { ...DecimalSchema, description: 'What the event adds; of counts 1' },
+    }),
+  ),
+  nextCursor: NullableText,
+})
+
+export const BillingRunInputSchema = Type.Object(
+  {
+    asOf: Type.Optional({ ...InstantSchema, description: 'Makes what can be final by then; not ahead of now' }),
+    customers: Type.Optional(Type.Array(KeySchema, { minItems: 1, maxItems: 1_000 })),
+    dryRun: Type.Optional(Type.Boolean({ description: 'Decides and writes nothing' })),
+  },
+  { additionalProperties: false },
+)
+export const BillingRunSchema = Type.Object({
+  id: Text,
+  status: Type.Enum(['running', 'finished', 'failed']),
+  startedAt: InstantSchema,
+  asOf: InstantSchema,
+  dryRun: Type.Boolean(),
+  cutOffs: Type.Optional(
+    Type.Record(Type.String(), Type.Integer(), { description: 'By partition, the position of the log up to which usage counts' }),
+  ),
+  behind: Type.Optional(Type.Array(Type.Integer(), { description: 'Partitions whose usage is behind; their customers were left out' })),
+  due: Type.Optional(Type.Integer()),
+  finalised: Type.Optional(Type.Integer()),
+  nothingDue: Type.Optional(Type.Integer()),
+  dropped: Type.Optional(Type.Integer({ description: 'Subscriptions that somebody else billed or changed meanwhile' })),
+  setAsideCount: Type.Optional(Type.Integer()),
+  setAside: Type.Optional(Type.Array(Type.Object({ subscription: Text, code: Text, detail: Text }))),
+  tookMs: Type.Optional(Type.Integer()),
+  detail: Type.Optional(Text),
+})
