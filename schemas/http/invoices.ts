@@ -107,19 +107,6 @@ export const InvoiceProofSchema = Type.Object({
   agrees: Type.Boolean(),
 })
 
-export const InvoiceEventsSchema = Type.Object({
-  data: Type.Array(
-    Type.Object({
-      id: Text,
-      type: Text,
-      time: InstantSchema,
-      offset: Type.Integer(),
-      quantity: { ...DecimalSchema, description: 'What the event adds; of counts 1' },
-    }),
-  ),
-  nextCursor: NullableText,
-})
-
 export const BillingRunInputSchema = Type.Object(
   {
     asOf: Type.Optional({ ...InstantSchema, description: 'Makes what can be final by then; not ahead of now' }),

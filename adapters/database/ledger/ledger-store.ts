@@ -45,13 +45,13 @@ export function sqlLedgerStore(session: DatabaseSession): LedgerStore {
             credit: credit ?? null,
           })),
         )
+        // One statement, so that no transaction is ever there without its entries.
         await sql`
-          INSERT INTO ledger_transactions (tenant, source, customer, currency, posted_at)
-          SELECT ${tenant}::text, source, customer, currency, posted_at
-          FROM jsonb_to_recordset(${JSON.stringify(transactions)}::jsonb) AS rows (source text, customer text, currency text, posted_at timestamptz)`.execute(
-          db,
-        )
-        await sql`
+          WITH posted AS (
+            INSERT INTO ledger_transactions (tenant, source, customer, currency, posted_at)
+            SELECT ${tenant}::text, source, customer, currency, posted_at
+            FROM jsonb_to_recordset(${JSON.stringify(transactions)}::jsonb)
+              AS rows (source text, customer text, currency text, posted_at timestamptz))
           INSERT INTO ledger_entries (tenant, source, position, account, amount, credit)
           SELECT ${tenant}::text, source, position, account, amount, credit
           FROM jsonb_to_recordset(${JSON.stringify(entries)}::jsonb)
