@@ -4,7 +4,7 @@ import { Command } from 'commander'
 import { Registry } from 'prom-client'
 import packageJson from '../../package.json' with { type: 'json' }
 import { CommandFailed } from '../command-failed.ts'
-import { DEMO_QUERY, invoiceText, tableText } from '../demo/demo-report.ts'
+import { DEMO_QUERY, finalText, invoiceText, tableText } from '../demo/demo-report.ts'
 import { createDemoView } from '../demo/demo-view.ts'
 import { type DemoApi, type DemoResult, runDemo } from '../demo/run-demo.ts'
 import { createLog } from '../log.ts'
@@ -40,11 +40,14 @@ async function demo({ seconds, dataDir }: DemoFlags): Promise<void> {
   })
   const result = await stream(config, adminKey, durationMs)
   console.log(invoiceText(result))
+  console.log(finalText(result))
   await showQuery(config, result.customer)
   console.log(exploringText(directory, adminKey, result))
   if (result.owed !== result.invoice.total) {
     throw new CommandFailed(`The invoice says ${result.invoice.total}, but the events sent add up to ${result.owed}.`)
   }
+  const disproved = result.final.proofs.filter(({ agrees }) => !agrees).length
+  if (disproved > 0) throw new CommandFailed(`${disproved} lines of the final invoice do not come to the same from their events.`)
 }
 
 async function stream(config: Config, adminKey: string, durationMs: number): Promise<DemoResult> {
@@ -96,14 +99,14 @@ function emptyDirectory(named: string | undefined): string {
   return named
 }
 
-function exploringText(directory: string, adminKey: string, { customer, subscription }: DemoResult): string {
+function exploringText(directory: string, adminKey: string, { customer }: DemoResult): string {
   const curl = (path: string) => `  curl -s "http://127.0.0.1:8080${path}" -H "Authorization: Bearer ${adminKey}"`
   return [
     'Keep exploring what is there:',
     '',
     `  TOLLGATE_DATA_DIR=${directory} npm start`,
     curl(`/v1/customers/${customer}/balances`),
-    curl(`/v1/subscriptions/${subscription}/upcoming-invoice`),
+    curl(`/v1/invoices?customer=${customer}`),
     curl('/v1/meters/tokens/usage?window=minute&groupBy=model'),
     '',
   ].join('\n')

@@ -28,6 +28,24 @@ export function invoiceText({ customer, invoice, owed, events }: DemoResult): st
   ].join('\n')
 }
 
+export function finalText({ customer, invoice, final: { documents, proofs } }: DemoResult): string {
+  return [
+    `${customer} leaves, and a billing run makes its documents final:`,
+    '',
+    tableText(
+      documents.map(({ number, kind, total, contentHash }) => ({
+        number,
+        kind,
+        [invoice.currency]: total,
+        hash: contentHash?.slice(0, 16),
+      })),
+    ),
+    'Each counted line, counted again from its events:',
+    '',
+    tableText(proofs.map(({ document, line, quantity, recounted, agrees }) => ({ document, line, quantity, recounted, agrees }))),
+  ].join('\n')
+}
+
 /** Columns as wide as their widest value; numbers to the right. */
 export function tableText(rows: readonly Readonly<Record<string, unknown>>[]): string {
   const names = Object.keys(rows[0] ?? {})

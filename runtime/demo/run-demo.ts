@@ -34,6 +34,25 @@ export type DemoResult = {
   readonly invoice: DemoInvoice
   readonly owed: string
   readonly events: number
+  /** What closing the subscription made: documents with numbers, and each counted line counted again from its events. */
+  readonly final: { readonly documents: readonly DemoDocument[]; readonly proofs: readonly DemoProof[] }
+}
+
+export type DemoDocument = {
+  readonly id: string
+  readonly number: string | null
+  readonly kind: string
+  readonly total: string
+  readonly contentHash: string | null
+  readonly lines: readonly { readonly line: string; readonly trace?: object }[]
+}
+
+export type DemoProof = {
+  readonly document: string
+  readonly line: string
+  readonly quantity: string
+  readonly recounted: string
+  readonly agrees: boolean
 }
 
 type Progress = { eventsSent: number; repeatsSent: number; runsAllowed: number; runsRefused: number }
@@ -69,7 +88,8 @@ export async function runDemo(options: { api: DemoApi; view: DemoView; durationM
   const subscription = customer && subscriptions.get(customer)
   if (!customer || !subscription) throw new Error('the demo sent no events')
   const invoice = await api<DemoInvoice>('GET', `/v1/subscriptions/${subscription}/upcoming-invoice`)
-  return { customer, subscription, invoice, owed: ledger.owed(customer), events: progress.eventsSent }
+  const owed = ledger.owed(customer)
+  return { customer, subscription, invoice, owed, events: progress.eventsSent, final: await closeAccount(api, customer, subscription, now) }
 }
 
 async function setUp(api: DemoApi): Promise<ReadonlyMap<string, string>> {
@@ -131,6 +151,29 @@ async function snapshot(
   const windows = await api<{ data: unknown[] }>('GET', '/v1/meters/tokens/usage?window=minute&groupBy=customer,model')
   const nearestCaps = caps.sort((a, b) => b.used / b.limit - a.used / a.limit)
   return { ...timing, ...progress, windows: windows.data.length, nearestCaps }
+}
+
+/** The heaviest customer leaves: its subscription ends, and a run without grace makes its documents final. */
+async function closeAccount(api: DemoApi, customer: string, subscription: string, now: () => number): Promise<DemoResult['final']> {
+  await api('PUT', '/v1/billing-settings', { graceMs: 0, seller: { name: 'An AI product' } })
+  await api('POST', `/v1/subscriptions/${subscription}/cancel`, { at: 'now' })
+  const { id } = await api<{ id: string }>('POST', '/v1/billing-runs', { customers: [customer] })
+  const deadlineMs = now() + QUERYABLE_WITHIN_MS
+  while ((await api<{ status: string }>('GET', `/v1/billing-runs/${id}`)).status !== 'finished') {
+    if (now() > deadlineMs) throw new Error(`billing run ${id} did not finish within ${QUERYABLE_WITHIN_MS} ms`)
+    await sleepUntil(now() + 50, now)
+  }
+  const { data: documents } = await api<{ data: DemoDocument[] }>('GET', `/v1/invoices?customer=${customer}`)
+  const counted = documents.flatMap(({ id, number, lines }) =>
+    lines.flatMap(({ line, trace }) => (trace === undefined ? [] : [{ id, document: number ?? id, line }])),
+  )
+  const proofs = await Promise.all(
+    counted.map(async ({ id: of, document, line }) => ({
+      ...{ document, line },
+      ...(await api<Omit<DemoProof, 'document' | 'line'>>('GET', `/v1/invoices/${of}/lines/${line}/proof`)),
+    })),
+  )
+  return { documents, proofs }
 }
 
 async function waitUntilQueryable(api: DemoApi, events: number, now: () => number): Promise<void> {

@@ -85,6 +85,20 @@ describe.each<{ delivery: TraceDelivery; disturb: typeof importTwice }>([
     }
   })
 
+  test('a billing run makes the month final: what the documents ask of the customers is what their requests cost', async () => {
+    const { id } = await tollgate.ok<{ id: string }>('POST', '/v1/billing-runs', { asOf: '2023-12-01T01:00:00Z' })
+    await waitFor(async () => (await tollgate.ok<{ status: string }>('GET', `/v1/billing-runs/${id}`)).status === 'finished')
+    const month = await tollgate.ok<{ data: { customer: string; total: string; number: string }[] }>(
+      'GET',
+      '/v1/invoices?from=2023-12-01T00:00:00Z&to=2023-12-01T00:00:01Z&limit=1000',
+    )
+    const wanted = [...traceInvoices()].map(([customer, { perModel, graduated }]) => [customer, [perModel.total, graduated.total].sort()])
+    const totals = Map.groupBy(month.data, ({ customer }) => customer)
+    expect(Object.fromEntries([...totals].map(([customer, all]) => [customer, all.map(({ total }) => total).sort()]))).toEqual(
+      Object.fromEntries(wanted),
+    )
+  })
+
   test('verify finds no difference', async () => {
     expect(await tollgate.stop()).toBe(0)
     const verify = await runTollgate(['verify'], { TOLLGATE_DATA_DIR: dataDir })
