@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import { eventsIn, type Flush } from '../adapters/usage-store/usage-store.ts'
+import { tellMemory } from '../base/memory-owners.ts'
 import { UNREADABLE_REASONS } from '../domain/metering/compiled-meter.ts'
 import type { FoldTally } from './fold/record-fold.ts'
 
@@ -69,6 +70,8 @@ export function createAggregatorMetrics(registry: Registry): AggregatorMetrics {
     backfilled: (count) => backfills.inc(count),
     letGoOfWindows: () => windowsLetGo.inc(),
     observe(memory) {
+      tellMemory(registry, 'dedupe_filter', () => memory().filterBytes)
+      tellMemory(registry, 'windows', () => memory().windowBytes)
       const gauge = (name: string, help: string, read: () => number) =>
         new Gauge({
           ...{ name: `tollgate_aggregator_${name}`, help, registers },

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { Clock } from '../base/clock.ts'
+import { tellMemory } from '../base/memory-owners.ts'
 import type { InstantMs, TenantKey } from '../domain/identity.ts'
 import type { Meter } from '../domain/metering/meter.ts'
 import { EVENT_AGE_MAX_MS, EVENT_LEAD_MAX_MS } from '../domain/metering/usage-event.ts'
@@ -137,6 +138,8 @@ const BACKFILL_LATEST_MS = Date.UTC(2100, 0, 1) as InstantMs
 
 function createMetrics(registry: Registry, room: Room) {
   const registers = [registry]
+  tellMemory(registry, 'ingest', () => room.bytes.held())
+  tellMemory(registry, 'decoders', () => room.decoders.held())
   new Gauge({
     name: 'tollgate_ingest_held_bytes',
     help: 'Unpacked bytes of requests received and not yet durable',

@@ -5,6 +5,7 @@ import { createSharedWork } from '../base/shared-work.ts'
 import type { HttpApp } from '../schemas/http/common.ts'
 import { type StageHealth, StageHealthSchema } from '../schemas/http/stage.ts'
 import { OPERATORS } from './http/authentication.ts'
+import { memoryState, readMemoryUse } from './memory.ts'
 import type { Role } from './settings/setting.ts'
 import type { RoleStores } from './stores.ts'
 
@@ -36,7 +37,10 @@ export async function readReadiness(of: {
   readonly clock: Clock
 }): Promise<Readiness> {
   const { roles, stages, isDraining, clock } = of
-  const seams: Record<string, SeamState> = { process: isDraining ? { ok: false, detail: 'stopping' } : { ok: true } }
+  const seams: Record<string, SeamState> = {
+    process: isDraining ? { ok: false, detail: 'stopping' } : { ok: true },
+    memory: memoryState(readMemoryUse()),
+  }
   const { database, eventLog, usageStore, counters } = of.stores
   const pinged: Readonly<Record<Seam, { ping(): Promise<void> } | null>> = { catalog: database, eventLog, usageStore, counters }
   await Promise.all(

@@ -11,6 +11,7 @@ import { createHttpApp } from './http/http-app.ts'
 import { createKeyRing } from './http/key-ring.ts'
 import { createKit } from './kit.ts'
 import { createLifeCycle } from './life-cycle.ts'
+import { observeProcessMemory } from './memory.ts'
 import { readinessRoutes, readReadiness } from './readiness.ts'
 import type { Config } from './settings/config.ts'
 import { openStages } from './stages.ts'
@@ -31,6 +32,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { config, clock, log } = options
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
+  observeProcessMemory(registry)
   const stores = await openRoleStores({ config, clock, log, registry, doing: 'serve' }, config.roles)
   const operatorSockets = new WeakSet<Socket>()
   const app = createApp(options, registry, stores, operatorSockets)

@@ -92,7 +92,7 @@ describe.skipIf(stack === null)(`roles apart${missing === null ? '' : ` (not run
     await waitFor(async () => (await aggregator.call('GET', '/readyz')).status === 503)
     const { seams, stages } = (await aggregator.call('GET', '/readyz')).body as ReadinessBody
     const state = stages.aggregator
-    expect(Object.values(seams).map(({ ok }) => ok)).toEqual([true, true, true, true, true])
+    expect(Object.values(seams).map(({ ok }) => ok)).toEqual([true, true, true, true, true, true])
     expect(state.ok).toBe(false)
     expect(state.reasons.join()).toMatch(/wait for the usage store|make new customers/)
     await locking.query('ROLLBACK')

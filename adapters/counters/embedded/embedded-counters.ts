@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { Clock } from '../../../base/clock.ts'
+import { tellMemory } from '../../../base/memory-owners.ts'
 import type { Offset } from '../../../domain/identity.ts'
 import type { OnPanic } from '../../lmdb/lmdb-failure.ts'
 import type { Counters } from '../counters.ts'
@@ -139,7 +140,13 @@ type Metrics = {
   readonly holdsEnded: Counter<'state'>
 }
 
+/** About what one takes: its object, its maps, its keys. */
+const COUNTER_BYTES = 600
+const HOLD_BYTES = 400
+
 function createMetrics(registry: Registry, table: () => CounterTable): Metrics {
+  tellMemory(registry, 'counters', () => table().counterCount * COUNTER_BYTES)
+  tellMemory(registry, 'holds', () => table().holds.liveCount * HOLD_BYTES)
   new Gauge({
     name: 'tollgate_counters_tracked',
     help: 'Counters (customer and feature) that are kept',

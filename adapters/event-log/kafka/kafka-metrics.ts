@@ -1,10 +1,12 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { tellMemory } from '../../../base/memory-owners.ts'
 
 export type KafkaLogMetrics = ReturnType<typeof createKafkaLogMetrics>
 
 /** The same names as the embedded log's, so that one dashboard fits both; `unacknowledgedBytes` is read at every scrape. */
 export function createKafkaLogMetrics(registry: Registry, unacknowledgedBytes: () => number) {
   const registers = [registry]
+  tellMemory(registry, 'log_tail', unacknowledgedBytes)
   new Gauge({
     name: 'tollgate_log_unacknowledged_bytes',
     help: 'Appended and not yet durable',

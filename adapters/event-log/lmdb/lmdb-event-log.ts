@@ -5,6 +5,7 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { Clock } from '../../../base/clock.ts'
 import { Fault } from '../../../base/fault.ts'
 import { invariant } from '../../../base/invariant.ts'
+import { tellMemory } from '../../../base/memory-owners.ts'
 import type { Offset, Partition } from '../../../domain/identity.ts'
 import { lmdbFailure, type OnPanic } from '../../lmdb/lmdb-failure.ts'
 import { type CutOffFile, fillUpFile, findCutOffFile } from '../../lmdb/lmdb-file-length.ts'
@@ -332,6 +333,7 @@ function unavailable(why: string, cause?: unknown): Fault {
 
 function createMetrics(registry: Registry, unacknowledgedBytes: () => number) {
   const registers = [registry]
+  tellMemory(registry, 'log_tail', unacknowledgedBytes)
   new Gauge({
     name: 'tollgate_log_unacknowledged_bytes',
     help: 'Appended and not yet durable',
