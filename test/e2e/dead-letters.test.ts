@@ -29,7 +29,7 @@ test('a record that cannot be decoded goes to the dead-letter topic, is counted,
       )
     ).data.filter(({ value }) => value === '1').length
   await waitFor(async () => (await counted()) === customers.length)
-  const metrics = await (await fetch(`${tollgate.url}/metrics`)).text()
+  const metrics = (await tollgate.call('GET', '/metrics')).text
   expect(metrics).toMatch(new RegExp(`^tollgate_aggregator_records_undecodable_total ${PARTITIONS}$`, 'm'))
   expect(await tollgate.stop()).toBe(0)
 

@@ -125,6 +125,6 @@ async function decide(api: TollgateProcess, feature: string) {
 
 /** How often it asked the catalog. */
 async function entitlementLoads(api: TollgateProcess): Promise<number> {
-  const metrics = await (await fetch(`${api.url}/metrics`)).text()
+  const metrics = (await api.call('GET', '/metrics')).text
   return Number(/^tollgate_entitlement_loads_total\{kind="customer"\} (\d+)$/m.exec(metrics)?.[1] ?? 0)
 }

@@ -122,8 +122,8 @@ describe.skipIf(stack === null)(`roles apart, twice each${missing === null ? '' 
   test('every metric of the dashboard and the alerts is one that the processes have', async () => {
     const running = [...ingests, ...apis, ...aggregators.slice(1)]
     const known = new Set<string>()
-    for (const { url } of running) {
-      const metrics = await (await fetch(`${url}/metrics`)).text()
+    for (const each of running) {
+      const metrics = (await each.call('GET', '/metrics')).text
       for (const [, name = '', type] of metrics.matchAll(/^# TYPE (\S+) (\S+)$/gm)) {
         for (const suffix of type === 'histogram' ? ['_bucket', '_count', '_sum'] : ['']) known.add(`${name}${suffix}`)
       }

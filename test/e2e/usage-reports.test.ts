@@ -13,7 +13,7 @@ type Balance = { used: string; held: string; remaining: string; overage: string 
 
 const DAY_MS = 86_400_000
 /** Not on a whole minute: the period's first minute is read event by event. */
-const SUBSCRIBED_AT_MS = Math.floor(Date.now() / 60_000) * 60_000 - 10 * DAY_MS + 12_345
+const SUBSCRIBED_AT_MS = Math.floor(Date.now() / 60_000) * 60_000 - 10 * DAY_MS + 12_000
 
 describe('direct usage reports', () => {
   let tollgate: TollgateProcess
