@@ -1,6 +1,6 @@
 import type { Bounds } from '../domain/bound.ts'
 
-/** What is bounded of the aggregator's memory. */
+/** Bounds on the aggregator's memory. */
 export const AGGREGATOR_BOUNDS = {
   windows: {
     what: 'usage windows under way; beyond it stored ones are let go of and read again where they change, and up to half as much more is taken on the way',

@@ -32,8 +32,8 @@ export type AggregatorOptions = {
   /** This many events of a partition are encoded ahead of their flush: enough for a block of the engine's to be worth its columns. */
   readonly encodedTogether: number
   /**
-   * Bound on the windows of all partitions together. Beyond it stored ones are let go of, and read again where they change. At most one and
-   * a half times that are taken, and a read batch of each partition on top.
+   * Bound on the windows of all partitions together. Beyond it stored windows are dropped from memory, and read again when they
+   * change. At most one and a half times the bound is taken, and a read batch of each partition on top.
    */
   readonly windowBytesMax: number
   /** Bound on the filters of all partitions together. Beyond it old weeks are forgotten, and more events are looked up in the store. */
@@ -181,7 +181,7 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
         meterBook.tend()
         for (const worker of workers.values()) {
           serveTracking(worker.partition)
-          // One that gets no records holds on to its memory otherwise.
+          // A partition without records would otherwise keep its memory.
           if (windowMemory.isOver(worker.windows)) worker.makeRoom().catch(() => undefined)
         }
         boundFilterMemory([...workers.values()], options.dedupeMemoryBytesMax, log)

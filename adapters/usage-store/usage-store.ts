@@ -36,7 +36,7 @@ export type WindowRow = {
   readonly unique: readonly string[]
 }
 
-/** Names a window of a meter revision; dimension names ascending. */
+/** The key of a window of a meter revision; dimension names ascending. */
 export type WindowKey = Pick<WindowRow, 'tenant' | 'meter' | 'revision' | 'customer' | 'windowStartMs' | 'dimensions'>
 
 export const BACKFILL_CHUNK_BASE = 2 ** 48
@@ -259,7 +259,7 @@ export type UsageStore = {
   events(query: EventQuery): Promise<readonly StoredEvent[]>
   /** Throws the refusals `too_many_rows`, `read_too_slow` and `read_too_large`. */
   usage(query: UsageQuery): Promise<readonly UsageRow[]>
-  /** What one chunk holds of these windows: the row of the highest version of each, none for one that it has not. */
+  /** The rows of one chunk for these windows, each in its highest version; none for a window that the chunk does not have. */
   windowRows(chunk: Pick<WindowRow, 'partition' | 'chunk'>, keys: readonly WindowKey[]): Promise<readonly WindowRow[]>
   /** By customer, period and group; a customer without usage has no row. Null when there are more than `rowsMax`. */
   usageOfCustomers(query: CustomerUsageQuery): Promise<readonly CustomerUsageRow[] | null>

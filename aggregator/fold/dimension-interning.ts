@@ -5,16 +5,16 @@ export type Dimensions = {
   /** In the order of the meter's dimension names. */
   readonly values: readonly string[]
   readonly named: Readonly<Record<string, string>>
-  /** Numbers that the windows in memory give its minutes; and the last one asked for. */
+  /** Numbers that the windows in memory give its minutes, and the last one asked for. */
   readonly buckets: Map<number, number>
   minute: number
   bucket: number
 }
 
-/** What the meters of a fold have given out, and about how much memory it takes. */
+/** Everything interned for the meters of a fold, and about how much memory it takes. */
 export type InternedDimensions = { bytes: number; readonly by: DimensionInterning[] }
 
-/** Gives equal combinations of dimension values the same object, until `forget`: an event then finds its window by numbers. */
+/** Gives equal combinations of dimension values the same object until `forget`, so that an event finds its window by numbers. */
 export type DimensionInterning = {
   /** Reads the dimensions of an event's parsed data. */
   read(data: object, interned: InternedDimensions): Dimensions
@@ -22,7 +22,7 @@ export type DimensionInterning = {
   forget(): void
 }
 
-/** Forgets all that is interned. */
+/** Forgets everything interned. */
 export function forgetDimensions(interned: InternedDimensions): void {
   for (const interning of interned.by) interning.forget()
   interned.by.length = 0
@@ -88,6 +88,6 @@ export function createDimensionInterning({ dimensionReaders, dimensionsOf }: Com
   return interning
 }
 
-/** Measured: a combination with its names and its minutes, and a step on the way to it with a short text. */
+/** Measured: a combination with its names and minutes, and a level on the way to it with a short text. */
 const COMBINATION_BYTES = 600
 const LEVEL_BYTES = 250

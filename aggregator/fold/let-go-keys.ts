@@ -2,9 +2,9 @@ import type { CustomerKey, InstantMs } from '../../domain/identity.ts'
 import { eventHash, hashSeed } from '../../domain/metering/event-hash.ts'
 
 /**
- * Keys of windows that are in the store and no longer in memory: it says "certainly not" or "maybe", and a maybe costs a
- * look-up. A Bloom filter of one size, 1 MiB a partition once it is needed: of a million keys one false maybe in 40, of three
- * million one in three. Windows of different tenants and meters may share a key.
+ * Keys of windows that are in the store and no longer in memory: answers "certainly not" or "maybe", and a maybe costs a look-up.
+ * A Bloom filter of one size, 1 MiB per partition once it is needed: one false maybe in 40 with a million keys, one in three with
+ * three million. Windows of different tenants and meters may share a key.
  */
 export type LetGoKeys = {
   add(customer: CustomerKey, dimensionValues: readonly string[], windowStartMs: InstantMs): void
@@ -17,7 +17,7 @@ export function createLetGoKeys(): LetGoKeys {
   let words: Uint32Array | null = null
   let isEmpty = true
 
-  /** The hash is 53 bits: 32 say where to begin, 21 how far apart the places are. */
+  /** The hash has 53 bits: 32 choose the first place, 21 the distance between places. */
   function* placesFor(customer: CustomerKey, values: readonly string[], windowStartMs: InstantMs): Iterable<number> {
     const hash = eventHash(hashSeed('', customer), values.join('\n'), String(windowStartMs))
     const step = Math.floor(hash / 2 ** 32) | 1

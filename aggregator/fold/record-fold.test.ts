@@ -64,7 +64,7 @@ const emptyStores = (): Stores => ({
 type Life = {
   readonly records: number
   readonly flushEvery: number
-  /** So many records, and all windows are let go of. */
+  /** After this many records all windows are dropped from memory. */
   readonly letGoEvery: number
   readonly crash: 'clean' | 'before' | 'events' | 'windows'
 }

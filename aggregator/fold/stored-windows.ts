@@ -9,14 +9,14 @@ import type { MeterGroup, MeterLookup } from './event-plans.ts'
 import { putInTally } from './tally.ts'
 import { entryAt, hasEntry, type WindowCustomer, type WindowFold } from './window-fold.ts'
 
-/** Windows of the chunk under way that are not in memory, and may be in the store. */
+/** Windows of the present chunk that are not in memory, and may be in the store. */
 export type AwayWindows = {
-  /** Notes those in which an event of the chunk counts. */
+  /** Notes the windows in which an event of the chunk counts. */
   note(event: Pick<UsageEvent, 'type' | 'customer' | 'occurredAtMs' | 'data'>, tenant: TenantKey, customer: WindowCustomer): void
   /** How many were noted. */
   size(): number
   keys(): readonly WindowKey[]
-  /** Takes back into memory what the store has of them; `next` is the first offset not yet folded. */
+  /** Takes the store's rows of them back into memory; `next` is the first offset not yet folded. */
   takeBack(rows: readonly WindowRow[], next: Offset): void
 }
 
@@ -28,9 +28,9 @@ type Away = {
 }
 
 /**
- * A row holds its chunk's total up to its version, whoever wrote it and however often, so that the fold goes on from there as
- * if the window had never left. The version may lie ahead, of an earlier life or of a process that took the partition over:
- * then events up to it are in the row already, and are not counted again.
+ * A row holds its chunk's total up to its version, whoever wrote it and however often, so the fold goes on from there as if the
+ * window had never left. The version may lie ahead, written by an earlier life or by a process that took the partition over: then
+ * events up to it are in the row already, and are not counted again.
  */
 export function createAwayWindows(fold: WindowFold, lookup: MeterLookup): AwayWindows {
   const away = new Map<Dimensions, Map<string, Away>>()
@@ -71,7 +71,7 @@ export function createAwayWindows(fold: WindowFold, lookup: MeterLookup): AwayWi
   }
 }
 
-/** Brings back what an event of these may count in. Does nothing as long as nothing of the chunk was let go of. */
+/** Brings back the windows in which these events may count. Does nothing while nothing of the chunk was dropped from memory. */
 export async function bringBack(
   usageStore: Pick<UsageStore, 'windowRows'>,
   fold: WindowFold,

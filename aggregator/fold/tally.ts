@@ -16,7 +16,7 @@ export type Tallies = {
   /** By place: quantities that are no safe integer. */
   readonly exact: Map<number, bigint>
   readonly unique: Map<number, Set<string>>
-  /** About what the texts of `unique` take. */
+  /** About how much memory the texts of `unique` take. */
   uniqueBytes: number
 }
 
@@ -53,12 +53,12 @@ export function clearTallies(tallies: Tallies): void {
   tallies.uniqueBytes = 0
 }
 
-/** Gives back memory that nothing is in. */
+/** Gives unused memory back. */
 export function shrinkTallies(tallies: Tallies): void {
   if (tallies.used <= NUMBERS_MIN && tallies.numbers.length > NUMBERS_MIN) tallies.numbers = tallies.numbers.slice(0, NUMBERS_MIN)
 }
 
-/** What the array has room for, and about what is kept on the side. */
+/** Bytes of the array, and about how many the values beside it take. */
 export function tallyBytes({ numbers, exact, unique, uniqueBytes }: Tallies): number {
   return numbers.byteLength + exact.size * EXACT_BYTES + unique.size * SET_BYTES + uniqueBytes
 }
@@ -106,7 +106,7 @@ export function addToTally(
   }
 }
 
-/** As when all events of the aggregate had been added. The place has none yet. */
+/** Sets the tally as if all events of the aggregate had been added. The place must be empty. */
 export function putInTally(tallies: Tallies, place: number, aggregation: Aggregation, aggregate: Aggregate): void {
   const { numbers } = tallies
   const { latest } = aggregate
@@ -164,7 +164,7 @@ function addText(tallies: Tallies, place: number, text: string): void {
   tallies.uniqueBytes += TEXT_BYTES + 2 * text.length
 }
 
-/** In the heap, measured: a big integer in a map, an empty set, and what a text of a set takes beside its characters. */
+/** Heap bytes, measured: a big integer in a map, an empty set, and a set's text besides its characters. */
 const EXACT_BYTES = 100
 const SET_BYTES = 250
 const TEXT_BYTES = 60

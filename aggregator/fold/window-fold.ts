@@ -24,7 +24,7 @@ import {
 
 /** A customer as the windows in memory know it. */
 export type WindowCustomer = {
-  /** Its number among them; -1 when it has none. */
+  /** Its number among the windows in memory; -1 when it has none. */
   number: number
 }
 
@@ -47,7 +47,7 @@ export type WindowFold = {
   chunk: number
   readonly table: WindowTable
   readonly interned: InternedDimensions
-  /** Entries changed since the last `takeRows`, and the most rows that they are. */
+  /** Entries changed since the last `takeRows`, and the most rows that they make. */
   changed: number[]
   changedRows: number
   /** Rows of chunks closed since the last `takeRows`. */
@@ -57,9 +57,9 @@ export type WindowFold = {
   readonly customerKeys: CustomerKey[]
   /** By number: minutes and dimensions in which some customer has windows. */
   readonly buckets: Bucket[]
-  /** Windows of this chunk that were let go of. */
+  /** Windows of this chunk that were dropped from memory. */
   readonly letGo: LetGoKeys
-  /** By the place of their tally: totals that came back from the store with events up to this offset, which lies ahead. */
+  /** By the place of their tally: totals that came back from the store and include events up to this offset, which lies ahead. */
   readonly countedTo: Map<number, Offset>
 }
 
@@ -90,7 +90,7 @@ export function enterRecord(fold: WindowFold, offset: Offset): void {
   fold.chunk = chunk
 }
 
-/** Whether the record is of the chunk under way. */
+/** Whether the record belongs to the present chunk. */
 export function isOfChunk({ chunk, chunkRecords }: WindowFold, offset: Offset): boolean {
   return Math.floor(offset / chunkRecords) === chunk
 }
@@ -114,7 +114,7 @@ export function openEntry(
   return entry
 }
 
-/** Made when there is none. */
+/** Created when there is none. */
 export function entryAt(
   fold: WindowFold,
   group: MeterGroup,
@@ -176,7 +176,7 @@ export function closeChunk(fold: WindowFold): void {
   fold.chunk = -1
 }
 
-/** Lets go of all windows of the chunk, each of which is in the store as it is here. */
+/** Drops all windows of the chunk from memory; each is in the store as it is here. */
 export function letGoOfWindows(fold: WindowFold): void {
   invariant(rowsWaiting(fold) === 0, 'windows are let go of once they are stored')
   const { numbers } = fold.table.tallies
@@ -188,13 +188,13 @@ export function letGoOfWindows(fold: WindowFold): void {
   emptyTable(fold.table)
 }
 
-/** About what the windows take in memory. */
+/** About how much memory the windows take. */
 export function windowBytes({ table, interned, customers, buckets, closed, changedRows }: WindowFold): number {
   const rows = closed.length + changedRows
   return tableBytes(table) + interned.bytes + customers.length * CUSTOMER_BYTES + buckets.length * BUCKET_BYTES + rows * ROW_BYTES
 }
 
-/** In the heap, measured: a customer that cannot be forgotten, a bucket with its place in the map of its dimensions, a row. */
+/** Heap bytes, measured: a customer that cannot be forgotten, a bucket with its place in the map of its dimensions, a row. */
 const CUSTOMER_BYTES = 500
 const BUCKET_BYTES = 120
 const ROW_BYTES = 300

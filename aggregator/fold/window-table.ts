@@ -54,7 +54,7 @@ export function* placesOf({ slots }: WindowTable): Iterable<number> {
   for (const place of slots) if (place !== 0) yield place
 }
 
-/** What its arrays have room for, and texts. */
+/** Bytes of its arrays, and of texts. */
 export function tableBytes({ slots, tallies }: WindowTable): number {
   return slots.byteLength + tallyBytes(tallies)
 }
@@ -75,7 +75,7 @@ export function clearTable(table: WindowTable): void {
   allot(table.tallies, 1)
 }
 
-/** And gives its memory back. */
+/** Also gives its memory back. */
 export function emptyTable(table: WindowTable): void {
   clearTable(table)
   table.slots = new Int32Array(SLOTS_MIN)

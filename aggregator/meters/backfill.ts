@@ -53,7 +53,7 @@ export async function backfill(
   return eventsRead
 }
 
-/** Those with windows in memory come on top. */
+/** Customers with windows in memory come on top. */
 const CUSTOMERS_MAX = 20_000
 
 function forgetSome(customers: Map<CustomerKey, FoldCustomer>): void {

@@ -40,7 +40,7 @@ export type PartitionWorker = {
   /** Null until the first record. */
   dedupe(): Deduplicator | null
   fold(records: readonly LogRecord[]): Promise<void>
-  /** Also between records, where others need the memory. */
+  /** Also called between records, when others need the memory. */
   makeRoom(): Promise<void>
   syncMeters(definitions: readonly Meter[]): Promise<void>
   /** Computes the counters of requested customers; requests that come while one is under way are served together. */
@@ -112,18 +112,18 @@ export function createPartitionWorker(
     customers.trim()
   }
 
-  /** Waits for the flush where many rows wait, and lets go of windows where they take too much memory. */
+  /** Waits for the flush when many rows wait, and drops windows when they take too much memory. */
   async function makeRoom(): Promise<void> {
     await flusher.room()
     if (!windowMemory.isOver(state.windows)) return
     await flusher.flush()
-    // Of a partition that was let go of meanwhile nothing is written any more.
+    // Nothing more is written of a partition that was given up meanwhile.
     signal.throwIfAborted()
     letGoOfWindows(state.windows)
     metrics.letGoOfWindows()
   }
 
-  /** The first of these records, once the windows that they count in are in memory. */
+  /** The first of these records whose windows are all in memory. */
   async function withWindows(ready: readonly ReadyRecord[]): Promise<readonly ReadyRecord[]> {
     const { windows } = state
     if (windows.letGo.isEmpty()) return ready
@@ -154,7 +154,10 @@ export function createPartitionWorker(
     return { deduplicator: createDeduplicator(usageStore, filter, () => isComplete), filterRestored }
   }
 
-  /** As many as there is room for, one at least. A bug in the middle of a record leaves it half counted: nothing more is folded or flushed on top of that. */
+  /**
+   * As many records as there is room for, at least one. A bug in the middle of a record leaves it half counted: nothing more is
+   * folded or flushed on top of that.
+   */
   function foldRun(ready: readonly ReadyRecord[], decisions: FoldDecisions): readonly AppliedRecord[] {
     const run: AppliedRecord[] = []
     try {
@@ -238,14 +241,14 @@ export function createPartitionWorker(
   }
 }
 
-/** What was decided about a read batch before it is folded. */
+/** The decisions about a read batch, made before it is folded. */
 type FoldDecisions = {
   readonly deduplicator: Deduplicator
   readonly repeats: ReadonlySet<Candidate['event']>
   readonly sets: SetResolution | null
 }
 
-/** Whose windows are brought back together, and the rest of a record on top. */
+/** Events whose windows are brought back together, and the rest of a record on top. */
 const EVENTS_LOOKED_UP = 2_000
 
 function noteAway(away: AwayWindows, { batch, customers }: ReadyRecord): void {

@@ -7,13 +7,13 @@ import { enterRecord, isOfChunk, letGoOfWindows, takeRows } from '../fold/window
 import type { WindowMemory } from './window-memory.ts'
 
 /**
- * Counts events that the store has already into windows: of a chunk that the log no longer has as a whole, or of a meter that
- * was made after them. Where memory is short, rows are written on the way.
+ * Counts stored events into windows: those of a chunk that the log no longer has as a whole, or of a meter made after them. When
+ * memory is short, rows are written on the way.
  */
 export type StoredFold = {
-  /** Given in the order of the log, in arrays that may end in the middle of a record. */
+  /** Events come in the order of the log, in arrays that may end in the middle of a record. */
   count(events: readonly StoredEvent[]): Promise<void>
-  /** After the last event. */
+  /** To be called after the last event. */
   write(): Promise<void>
 }
 
@@ -53,7 +53,7 @@ export function createStoredFold(deps: {
         const some = events.slice(from, endOfRecord(events, from + EVENTS_AT_ONCE))
         const [first] = some
         if (first === undefined) return
-        // Not in the middle of a record: a row with the record's offset as its version holds all of it.
+        // Not in the middle of a record, as a row with the record's offset as its version holds all of it.
         if (first.offset !== counted) await makeRoom()
         await bringBackFor(some, first.offset)
         for (const event of some) {

@@ -1,13 +1,13 @@
 import { type WindowFold, windowBytes } from '../fold/window-fold.ts'
 
-/** What the windows of all partitions and backfills take together, and who has to let go of some. */
+/** The memory of all windows of partitions and backfills, and which of them must drop some. */
 export type WindowMemory = {
   add(fold: WindowFold): void
   remove(fold: WindowFold): void
   bytes(): number
   /**
-   * Whether this one must let go before it folds on: all together are over the bound, and it has half an equal share or more.
-   * So all stay below one and a half times the bound, and what has little is not asked for it.
+   * Whether this fold must drop windows before it goes on: all together exceed the bound, and it has at least half an equal
+   * share. So all stay below one and a half times the bound, and a small fold is not asked for its windows.
    */
   isOver(fold: WindowFold): boolean
 }

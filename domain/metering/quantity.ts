@@ -8,7 +8,7 @@ export function toNano(quantity: Quantity): bigint {
   return typeof quantity === 'number' ? BigInt(quantity) * NANO : quantity
 }
 
-/** The quantity of so many nano units. */
+/** The quantity from nano units. */
 export function fromNano(nano: bigint): Quantity {
   const units = nano / NANO
   const isWhole = units * NANO === nano && units <= Number.MAX_SAFE_INTEGER && units >= Number.MIN_SAFE_INTEGER

@@ -3,7 +3,7 @@ import { type Refusal, RefusalError, refuse } from '../../domain/refusal.ts'
 import { refusalAnswer } from '../../schemas/http/refusal-answer.ts'
 import type { FieldProblem } from '../../schemas/http/refusals/refusal-row.ts'
 
-/** RFC 9457 problem details, the body of every error answer of the server. A code may have members of its own beside these. */
+/** RFC 9457 problem details, the body of every error answer of the server. A code may have further members of its own. */
 export type Problem = {
   readonly type: string
   readonly title: string

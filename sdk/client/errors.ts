@@ -17,7 +17,7 @@ export class TollgateError extends Error {
   }
 }
 
-/** What was left when a hard limit said no: exact decimal strings. Null where the server did not say. */
+/** What was left when a hard limit refused: exact decimal strings. Null where the server did not say. */
 export type LimitReached = {
   readonly limit: string | null
   readonly used: string | null

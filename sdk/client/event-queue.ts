@@ -47,7 +47,7 @@ type Rejection = { readonly index: number; readonly code: string; readonly detai
 export type EventQueue = {
   /** False when the event was dropped at once. */
   add(event: TrackedEvent): boolean
-  /** Tells of an event that cannot be sent. */
+  /** Reports an event that cannot be sent. */
   refuse(event: TrackedEvent, code: string, detail: string): void
   /** Resolves when every event queued before the call was sent or dropped; rejects while the server is unreachable. */
   flush(options?: { readonly signal?: AbortSignal }): Promise<void>

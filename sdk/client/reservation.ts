@@ -29,8 +29,8 @@ export type Reservation = {
   readonly expiresAt: string
   readonly balance: Balance
   /**
-   * The real usage: less than held, equal or more, or the events that say what happened. May be repeated with the same usage and
-   * is then answered the same. What a hard limit refused of it is in the answer.
+   * The real usage: less than held, equal or more, or the events that describe it. May be repeated with the same usage and is
+   * then answered the same. The answer names what a hard limit refused of it.
    */
   settle(used: Quantity | Used, data?: Readonly<Record<string, unknown>>): Promise<Settlement>
   /** Gives all units back. May be repeated. */
@@ -46,7 +46,7 @@ export type WithReservationOptions = {
   readonly ttlMs?: number
   readonly id?: string
   readonly signal?: AbortSignal
-  /** Told what was settled, and what a hard limit refused of it, when `withReservation` settles. */
+  /** Called with what was settled, and what a hard limit refused, when `withReservation` settles. */
   readonly onSettled?: (settlement: Settlement) => void
 }
 
@@ -57,12 +57,12 @@ export type ReservationCalls = {
    */
   reserve(request: SettledRequest, options?: { readonly signal?: AbortSignal }): Promise<Settlement>
   reserve(request: ReservationRequest, options?: { readonly signal?: AbortSignal }): Promise<Reservation>
-  /** Settles by id, from wherever the work was done: also a reservation of another process, also after its expiry. May be repeated. */
+  /** Settles by id, wherever the work was done: also a reservation of another process, and after its expiry. May be repeated. */
   settle(reservation: string, used: Quantity | Used): Promise<Settlement>
   /**
-   * Holds `estimate`, runs the work, and settles what was last given to `hold.use` (the estimate when it was never called).
-   * When the work throws, what was given to `hold.use` by then is settled; otherwise the hold is released. Throws an
-   * `UnsettledError` with the work's result when only the settling failed.
+   * Holds `estimate`, runs the work, and settles the last usage given to `hold.use` (the estimate when it was never called). When
+   * the work throws, usage given to `hold.use` by then is settled; otherwise the hold is released. Throws an `UnsettledError`
+   * with the work's result when only the settling failed.
    */
   withReservation<Result>(
     customer: string,

@@ -1,7 +1,7 @@
 import type { Balance } from './balance.ts'
 import type { Quantity } from './quantity.ts'
 
-/** What was really used: a quantity of the feature, or the events that say what happened, which every meter reads. */
+/** The real usage: a quantity of the feature, or the events that describe it, which every meter reads. */
 export type Used =
   | {
       readonly quantity: Quantity
@@ -17,7 +17,7 @@ export type UsedEvent = {
   readonly data: Readonly<Record<string, unknown>>
   /** Taken as no earlier than the reservation and no later than now. */
   readonly time?: Date
-  /** Of an event that may also be tracked: under the same id it counts once. */
+  /** Id of an event that may also be tracked: under the same id it counts once. */
   readonly id?: string
 }
 
@@ -25,10 +25,10 @@ export type UsedEvent = {
 export type Settlement = {
   readonly id: string
   readonly status: string
-  /** What counts of the feature that was reserved. */
+  /** The usage of the reserved feature that counts. */
   readonly settled: string
-  /** What was used beyond the hold and finds no room under a hard limit; it counts nowhere. */
+  /** Usage beyond the hold that did not fit under a hard limit; it counts nowhere. */
   readonly refused: string
-  /** With what was settled. Absent while the server cannot say it without a wait. */
+  /** Includes the settled usage. Absent while the server cannot answer it without a wait. */
   readonly balance?: Balance
 }

@@ -96,7 +96,7 @@ export function createTollgateClient(options: TollgateClientOptions): TollgateCl
   return {
     ...createReservations({ call, decideOptions, onError }),
     track(event) {
-      // Whoever has no types may pass anything, also nothing.
+      // Callers without types may pass anything, or nothing.
       const { type, customer, data, id = uuidV7(), source, time } = event ?? {}
       const attributes = { ...(source === undefined ? {} : { source }), ...(data ? { data } : {}) }
       const timeText = timeTextOf(time)
@@ -118,7 +118,7 @@ export function createTollgateClient(options: TollgateClientOptions): TollgateCl
   }
 }
 
-/** Null for what is no time: it cannot be sent, and now would be made up. */
+/** Null for anything but a time: the event cannot be sent, as the present time would be invented. */
 function timeTextOf(time: unknown): string | null {
   if (time === undefined || time === null) return new Date().toISOString()
   if (typeof time === 'string') return time

@@ -11,8 +11,8 @@ import { systemClock } from '../../runtime/system-clock.ts'
 import { encodeUsageEventBatch } from '../../schemas/avro/usage-event-batch.ts'
 
 /**
- * Appends so many records of a thousand events, each with dimensions that no other event has, and aggregates what the log has.
- * Every tenth event has the dimensions of an earlier one. Prints what three meters come to as JSON.
+ * Appends records of a thousand events, each with dimensions that no other event has, and aggregates the log. Every tenth event
+ * has the dimensions of an earlier one. Prints the totals of three meters as JSON.
  */
 const [directory = '', appendedRecords = '0', windowMegabytes = ''] = process.argv.slice(2)
 const tenant = 'default' as TenantKey

@@ -11,7 +11,7 @@ type Answer = {
   readonly letGo: number
 }
 
-/** What the child prints; null when it died of memory. */
+/** The output of the child; null when it ran out of memory. */
 async function aggregate(directory: string, appendedRecords: number, windowMegabytes: number): Promise<Answer | null> {
   const child = new URL('cardinality-child.ts', import.meta.url).pathname
   const args = ['--max-old-space-size=160', child, directory, String(appendedRecords), String(windowMegabytes)]
@@ -27,7 +27,7 @@ async function aggregate(directory: string, appendedRecords: number, windowMegab
 test('three meters whose dimensions differ in every event: windows stay within their memory, also at the next start, and a process that died of them starts again', async () => {
   const directory = await temporaryDirectory()
   try {
-    // Without the bound every start folds the whole chunk into memory, and dies of it.
+    // Without the bound every start folds the whole chunk into memory, and runs out of it.
     expect(await aggregate(directory, RECORDS, 100_000)).toBeNull()
     const first = await aggregate(directory, 0, 16)
     expect(first?.letGo).toBeGreaterThan(5)

@@ -89,7 +89,7 @@ export function createCluster(world: World): Cluster {
           flushIntervalMs: 500,
           flushRowsMax: random.integer(20, 200),
           encodedTogether: random.integer(1, 40),
-          // With next to nothing windows are let go of after every record, and come back from the store.
+          // With next to nothing, windows are dropped from memory after every record, and come back from the store.
           windowBytesMax: random.pick([1, 96 * 1024 * 1024]),
           // With next to nothing, all weeks but the newest are forgotten, and the events they could hold are looked up.
           dedupeMemoryBytesMax: random.pick([1, 256 * 1024 * 1024]),

@@ -56,11 +56,11 @@ export function createWindowQueries(
   }
 }
 
-/** The parameter stays under a few MB. */
+/** Keys in one look-up, so that the parameter stays below a few MB. */
 const KEYS_PER_QUERY_MAX = 10_000
 
 const KEY_COLUMNS = 'tenant, meter, revision, customer, toUnixTimestamp(window_start)'
-/** No value is missing, so that the values alone tell combinations apart. */
+/** No value is missing, so the values alone tell combinations apart. */
 const KEY_VALUES = "arrayStringConcat(mapValues(dimensions), '\\n')"
 const WANTED = `format(TSV, 'tenant String, meter String, revision UInt64, customer String, start UInt32, names String', {keys:String})`
 

@@ -9,7 +9,7 @@ export type RefusalRow<Fields = never> = {
   /** Stands before the first wrong field where an input is refused field by field. */
   readonly opening?: string
   readonly retryAfterSeconds?: number
-  /** What an app shows or goes by, as members of the problem beside `code`. Values as everywhere on the wire. */
+  /** Values that an app shows or decides by, as members of the problem beside `code`; in the formats of the wire. */
   readonly members?: (fields: Fields) => RefusalMembers
 }
 
