@@ -100,6 +100,19 @@ describe('work is bounded before it is done', () => {
   })
 })
 
+test('100,000 verdicts are written in parts: all are there, in their order, and others are served between them', async () => {
+  const answered = send('a:1', zlib.gzipSync(`[${'{},'.repeat(99_999)}${one}]`), { 'content-encoding': 'gzip' })
+  let others = 0
+  for (let isDone = false; !isDone; others++) {
+    isDone = await Promise.race([answered.then(() => true), send('b:1', one).then(() => false)])
+  }
+  const { status, body } = await answered
+  const { accepted, rejected } = body as unknown as { accepted: number; rejected: { index: number; code: string }[] }
+  expect([status, accepted, rejected.length]).toEqual([202, 1, 99_999])
+  expect(rejected.every(({ index, code }, n) => index === n && code === 'missing_id')).toBe(true)
+  expect(others).toBeGreaterThan(5)
+})
+
 describe('a holder at its limit leaves room for others', () => {
   beforeEach(async () => {
     await served.close()

@@ -1,20 +1,20 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'
-import { type Static, Type } from 'typebox'
+import { Type } from 'typebox'
 import { Fault } from '../base/fault.ts'
 import type { TenantKey } from '../domain/identity.ts'
 import type { Principal } from '../domain/principal.ts'
 import { isRefusal, type Outcome, orThrow, RefusalError, refuse, refuseFields } from '../domain/refusal.ts'
 import { type HttpApp, ProblemSchema } from '../schemas/http/common.ts'
-import { refusalDetail } from '../schemas/http/refusal-answer.ts'
 import type { EventPiece } from './core/array-pieces.ts'
 import { createEventPieces, eventsOf, type WholeShape } from './core/event-pieces.ts'
 import { discardRest } from './discard-rest.ts'
 import { type Ingest, tooManyEvents } from './ingest.ts'
-import { causeOf, type IngestMode, type IngestOutcome, type RejectedEvent } from './ingest-request.ts'
+import { causeOf, type IngestMode, type IngestOutcome } from './ingest-request.ts'
 import { type LineRoom, linePieces } from './json-lines.ts'
 import { bodyKindOf, unpackedBody, withoutByteOrderMark } from './request-body.ts'
 import { overloaded, ROOM_WAIT_MS_MAX, type Room, type RoomAccount, roomForDecoder } from './room.ts'
+import { isLongAnswer, longAnswer, rejectedJson } from './verdicts-answer.ts'
 import { WARNING_CODES, WARNING_EXAMPLES_MAX, WARNING_KINDS_MAX } from './warnings/event-warnings.ts'
 
 /** `POST /v1/events`. */
@@ -46,7 +46,14 @@ export function ingestRoutes({ ingest }: { readonly ingest: Ingest }): (app: Htt
           if (outcome.canRetry) reply.header('retry-after', FAULT_RETRY_SECONDS)
           throw outcome
         }
-        const { accepted, rejected, warnings } = orThrow(outcome)
+        const verdicts = orThrow(outcome)
+        // Types know answers as values only.
+        if (isLongAnswer(verdicts))
+          return reply
+            .code(202)
+            .type(JSON_CONTENT_TYPE)
+            .send(longAnswer(verdicts, ingest.clock) as never)
+        const { accepted, rejected, warnings } = verdicts
         return reply
           .code(202)
           .send({ accepted, rejected: rejected.map(rejectedJson), ...(warnings.length === 0 ? {} : { warnings: [...warnings] }) })
@@ -58,10 +65,7 @@ export function ingestRoutes({ ingest }: { readonly ingest: Ingest }): (app: Htt
 /** A sender of events has a queue behind it, so it tries again sooner than other callers. */
 const FAULT_RETRY_SECONDS = 1
 
-function rejectedJson({ index, id, why }: RejectedEvent): Static<typeof RejectedEventSchema> {
-  const detail = why instanceof Fault ? `The event was not kept: ${why.publicText} Send it again.` : refusalDetail(why)
-  return { index, id, code: why.code, detail }
-}
+const JSON_CONTENT_TYPE = 'application/json; charset=utf-8'
 
 type EventsRequest = {
   readonly principal: Principal
