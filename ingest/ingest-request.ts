@@ -90,7 +90,7 @@ export function createIngestRequest(options: {
     rejected.push({ index, id: typeof id === 'string' ? id.slice(0, 256).toWellFormed() : null, why })
   }
 
-  /** An event that can be kept in another form, with a word about it; else why it is refused. */
+  /** The event in a form that can be kept, with a warning; otherwise its refusal. */
   function repaired(
     index: number,
     value: unknown,
@@ -104,7 +104,7 @@ export function createIngestRequest(options: {
     while (isRefusal(event)) {
       const repair = repairOf(event)
       if (repair === null || repairs.some(({ code }) => code === repair.code)) return event
-      // Numbers first: their text is in the source, which is as it was sent.
+      // Numbers first, as their text is in the source, which is unchanged.
       if (repair.code === 'kept_as_text') sent = withDigits()
       if (typeof sent !== 'object' || sent === null) return event
       repairs.push(repair)
@@ -115,7 +115,7 @@ export function createIngestRequest(options: {
     return event
   }
 
-  /** `values` are some of a list that was parsed together; `digitsOf` answers one of them, by its place among them. */
+  /** `values` are some of a list that was parsed together; `digitsOf` answers one of them with all digits, by its place among them. */
   function judge(
     values: readonly unknown[],
     context: ParseContext,
@@ -259,7 +259,7 @@ export function causeOf(error: unknown): NotTaken {
   throw error
 }
 
-/** The event as it was sent, with the data that its bytes held. */
+/** The event as it was sent, with the data decoded from its bytes. */
 function sentWithData(value: Readonly<Record<string, unknown>>, { data }: UsageEvent): Readonly<Record<string, unknown>> {
   return value.data_base64 === undefined ? value : { ...value, data: JSON.parse(data) }
 }

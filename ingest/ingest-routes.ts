@@ -135,7 +135,7 @@ async function receiveWhole(
     if (isRefusal(whole) && !isDataLeftOut) return whole
     const slices = isRefusal(whole) ? [[attributes]] : parsedSlices(whole, shape, attributes)
     const outcome = await ingest.submit(tenant, slices, mode)
-    // An array of nothing says that there is nothing; a body of no lines may have lost them.
+    // An empty array states that there are no events; a body without lines may have lost them.
     return isRefusal(outcome) && outcome.code === 'no_events' ? { accepted: 0, rejected: [], warnings: [] } : outcome
   } catch (error) {
     return causeOf(error)
@@ -144,7 +144,7 @@ async function receiveWhole(
 
 type WholeBody = {
   readonly shape: WholeShape
-  /** Of the one event whose data the body is; null when the body is events. */
+  /** Attributes of the one event whose data the body is; null when the body is events. */
   readonly attributes: Readonly<Record<string, unknown>> | null
   /** As the headers say; 0 when they do not. */
   readonly bytesExpected: number

@@ -15,7 +15,7 @@ export type BodyLimits = { readonly packedBytesMax: number; readonly unpackedByt
 export type BodyKind = {
   readonly shape: BodyShape
   readonly coding: BodyCoding
-  /** Of the one event whose data the body is, as in the binary mode of CloudEvents; null when the body is events. */
+  /** Attributes of the one event whose data the body is, as in the binary mode of CloudEvents; null when the body is events. */
   readonly attributes: Readonly<Record<string, unknown>> | null
 }
 
@@ -55,7 +55,7 @@ export function unpackedBody(
   return unpackedChunks(unpack(wireChunks(body, declaredBytes, limits.packedBytesMax), coding, makeRoom), limits.unpackedBytesMax)
 }
 
-/** RFC 8259, section 8.1, lets a reader pass over a mark at the beginning, and some writers of files put one there. */
+/** RFC 8259, section 8.1, allows a reader to skip a byte order mark at the beginning, which some writers of files put there. */
 export async function* withoutByteOrderMark(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let head: Buffer | null = Buffer.alloc(0)
   for await (const chunk of chunks) {

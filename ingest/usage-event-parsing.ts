@@ -118,7 +118,7 @@ function timeFrom(time: unknown, context: ParseContext): InstantMs | Refusal {
   return occurredAtMs
 }
 
-/** Null is as unset, as it is for every attribute of a CloudEvent. */
+/** Null counts as unset, as for every attribute of a CloudEvent. */
 function dataFrom(plain: unknown, base64: unknown): string | Refusal {
   const value = base64 === undefined || base64 === null ? plain : decodedData(plain, base64)
   if (isRefusal(value)) return value
@@ -127,7 +127,7 @@ function dataFrom(plain: unknown, base64: unknown): string | Refusal {
   return refuse('invalid_data', { value: shown(value) })
 }
 
-/** CloudEvents' JSON format has data that is bytes in `data_base64`; what a meter reads is JSON. */
+/** CloudEvents' JSON format has binary data in `data_base64`; meters read JSON. */
 function decodedData(plain: unknown, base64: unknown): unknown {
   if (plain !== undefined && plain !== null) return refuse('invalid_data', { value: 'sent twice, as data and as data_base64' })
   const isBase64 = typeof base64 === 'string' && /^[A-Za-z0-9+/]*={0,2}$/.test(base64) && base64.length % 4 === 0

@@ -1,6 +1,6 @@
 import type { Bounds } from '../../domain/bound.ts'
 
-/** Bounds on what callers of the api may have the counters keep. */
+/** Bounds on what callers of the api may make the counters keep. */
 export const COUNTER_BOUNDS = {
   holds: {
     what: 'reservations under way, embedded; a tenant with fewer than 1,000 is let in beyond it',
@@ -32,5 +32,5 @@ export const COUNTER_BOUNDS = {
   },
 } as const satisfies Bounds
 
-/** A tenant with fewer reservations has room for another, whatever all the others hold. */
+/** A tenant with fewer reservations can always make another, whatever all the others hold. */
 export const HOLDS_OF_TENANT_MIN = 1_000

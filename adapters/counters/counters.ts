@@ -58,7 +58,7 @@ export type ReserveOutcome =
   | { readonly status: 'exists'; readonly hold: Hold }
   /** The counter is not tracked under this definition and for this period, or `earlier` has changed: read it and try again. */
   | { readonly status: 'untracked' }
-  /** The tenant has as many holds under way as it may (`of: 'tenant'`), or all tenants together have. Nothing is held. */
+  /** Too many holds are under way: of the tenant (`of: 'tenant'`), or of all tenants together. Nothing is held. */
   | { readonly status: 'too_many'; readonly of: 'tenant' | 'process'; readonly holdsMax: number }
 
 export type SettleRequest = {

@@ -92,7 +92,7 @@ const VOID_GRANT = {
   response: { 200: GrantSchema, ...REFUSALS },
 }
 
-/** The sender's now is past when it comes here, and its clock may be behind: so late a grant takes effect on arrival. */
+/** The sender's now is past when it arrives, and its clock may be behind: a grant that is at most this late takes effect on arrival. */
 const ON_ARRIVAL_MS_MAX = MINUTE_MS
 
 type WantedGrant = Omit<Grant, 'id' | 'voidedAtMs'>

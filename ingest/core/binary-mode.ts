@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
 /**
- * The attributes of an event whose body is its data alone: CloudEvents' binary content mode, HTTP binding 1.0.2, section 3.1.
- * Null when the headers are of no event.
+ * The attributes of an event whose body is only its data: CloudEvents' binary content mode, HTTP binding 1.0.2, section 3.1. Null
+ * when the headers name no event.
  */
 export function binaryAttributesOf(headers: IncomingHttpHeaders): Readonly<Record<string, unknown>> | null {
   if (headers['ce-id'] === undefined && headers['ce-type'] === undefined && headers['ce-specversion'] === undefined) return null
@@ -15,7 +15,7 @@ export function binaryAttributesOf(headers: IncomingHttpHeaders): Readonly<Recor
 const PREFIX = 'ce-'
 const OF_BODY: ReadonlySet<string> = new Set([PREFIX, 'ce-data', 'ce-data_base64'])
 
-/** Section 3.1.3.2: what is not ASCII is percent-encoded, and a value may be quoted. */
+/** Section 3.1.3.2: non-ASCII characters are percent-encoded, and a value may be quoted. */
 function textOf(value: string): string {
   const unquoted = /^".*"$/.test(value) ? value.slice(1, -1).replaceAll(/\\(.)/g, '$1') : value
   try {

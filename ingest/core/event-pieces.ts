@@ -57,7 +57,7 @@ const OPEN_BRACKET = 0x5b
 const BLANKS: readonly number[] = [0x20, 0x09, 0x0a, 0x0d]
 
 /**
- * The events of a piece, not judged yet; with `attributes` the body is the data of the one event that has them. Throws a
+ * The events of a piece, not judged yet; with `attributes`, the body is the data of the one event that has them. Throws a
  * RefusalError when a body that was not scanned is no JSON, or has another shape.
  */
 export function eventsOf(

@@ -1,10 +1,10 @@
 /**
- * Parsed events and their text, as long as they are judged: a number beyond what a double holds has lost digits when it is
- * parsed, and only its text still has them.
+ * Parsed events and their text, while they are judged: a number beyond what a double holds has lost digits when it is parsed, and
+ * only its text still has them.
  */
 const sources = new WeakMap<readonly unknown[], () => readonly unknown[]>()
 
-/** `again` parses the same text to the same list of events with another parser. */
+/** `again` parses the same text with another parser, to the same list of events. */
 export function rememberSource<Values extends readonly unknown[]>(
   values: Values,
   again: (parse: JsonParser) => readonly unknown[],
@@ -15,12 +15,12 @@ export function rememberSource<Values extends readonly unknown[]>(
 
 export type JsonParser = (text: string) => unknown
 
-/** The same events with each number that a double does not hold exactly as its text; null when they cannot be read so. */
+/** The same events with each number that a double does not hold exactly as its text; null when they cannot be parsed so. */
 export function eventsWithDigits(values: readonly unknown[]): readonly unknown[] | null {
   try {
     return sources.get(values)?.() ?? null
   } catch (error) {
-    // Nested deeper than the stack, which only a reviver goes down; such an event is refused for that.
+    // Nested too deep for the stack of a reviver; such an event is refused for its depth.
     if (error instanceof RangeError) return null
     throw error
   }

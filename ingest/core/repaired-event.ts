@@ -1,10 +1,10 @@
 import { JSON_DEPTH_MAX } from '../../domain/metering/json-defect.ts'
 import type { Refusal } from '../../domain/refusal.ts'
 
-/** What can be kept of an event in another form. Identity is not repaired: ids, types and names are whole or refused. */
+/** How an event can be kept in another form. Its identity is not repaired: ids, types and names are whole or refused. */
 export type Repair = { readonly code: 'kept_as_text' | 'replaced_characters'; readonly detail: string }
 
-/** What to do about a refused event; null when it stays refused. */
+/** The repair of a refused event; null when it stays refused. */
 export function repairOf(refusal: Refusal): Repair | null {
   if (refusal.code === 'number_out_of_range' && refusal.fields !== null) {
     const { path } = refusal.fields
@@ -23,7 +23,7 @@ export function repairOf(refusal: Refusal): Repair | null {
   return null
 }
 
-/** A copy whose texts are well-formed, names of properties too, in all but what tells the event from others. */
+/** A copy with well-formed texts and property names, except in the attributes that identify the event. */
 export function withWellFormedTexts(event: object): object {
   return Object.fromEntries(Object.entries(event).map(([name, value]) => [name, IDENTITY.has(name) ? value : wellFormed(value, 0)]))
 }
@@ -32,7 +32,7 @@ const IDENTITY: ReadonlySet<string> = new Set(['id', 'source', 'type', 'subject'
 
 function wellFormed(value: unknown, depth: number): unknown {
   if (typeof value === 'string') return value.toWellFormed()
-  // Deeper than what is kept: it is refused for that.
+  // Deeper than what can be kept, and refused for its depth.
   if (typeof value !== 'object' || value === null || depth > JSON_DEPTH_MAX) return value
   if (Array.isArray(value)) return value.map((item) => wellFormed(item, depth + 1))
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name.toWellFormed(), wellFormed(member, depth + 1)]))

@@ -33,7 +33,7 @@ export type EventWarnings = {
   /** `value` is the event as it was sent. */
   look(index: number, event: UsageEvent, value: Readonly<Record<string, unknown>>, readers: TypeReaders): void
   similarCustomer(index: number, event: UsageEvent, similar: string): void
-  /** Something of it is kept in another form than it was sent. */
+  /** Adds a warning that a part of the event is kept in another form than it was sent. */
   repaired(index: number, id: string, code: Repair['code'], detail: string): void
   /** Number of events by code. */
   counts(): ReadonlyMap<WarningCode, number>

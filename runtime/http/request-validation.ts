@@ -13,7 +13,7 @@ export function validateRequests(app: HttpApp): void {
   const forUrl = createValidators({ coerceTypes: 'array' })
   const forBody = createValidators({ coerceTypes: false })
   app.addHook('onRoute', (route) => {
-    // Without a schema of their query, routes would take any; those of operations are asked by tools that add their own.
+    // Without a query schema a route would accept any query; routes of operations do, as tools add parameters of their own.
     if (route.url.startsWith('/v1/')) route.schema = { querystring: {}, ...route.schema }
   })
   app.setValidatorCompiler(({ schema, httpPart }) => {

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 
-/** The trace that a request is part of, for its log lines: W3C Trace Context, section 3.2. Nothing when it names none. */
+/** The trace that a request belongs to, for its log lines: W3C Trace Context, section 3.2. Empty when it names none. */
 export function traceOf(request: FastifyRequest): { readonly traceId?: string; readonly spanId?: string } {
   const { traceparent } = request.headers
   const parts = typeof traceparent === 'string' ? TRACEPARENT.exec(traceparent) : null
@@ -9,5 +9,5 @@ export function traceOf(request: FastifyRequest): { readonly traceId?: string; r
   return isOfVersion && /[^0]/.test(traceId) && /[^0]/.test(spanId) ? { traceId, spanId } : {}
 }
 
-/** Later versions may go on after the flags. */
+/** Later versions may have more fields after the flags. */
 const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}((?:-[^,]{0,200})?)$/

@@ -143,7 +143,7 @@ test('a tenant at its bound of holds is told so, and another goes on; one that e
     await trackRuns(counters, { ...ACME, tenant })
     expect((await reserveRun(counters, 'a', now, { ...ACME, tenant })).status).toBe('held')
   }
-  // All together are at their bound: whoever has its least share waits, and whoever has none is let in.
+  // All tenants together are at the bound: a tenant with its least share waits, and one without holds is let in.
   expect(await reserveRun(counters, 'b', now, { ...ACME, tenant: 'third' as TenantKey })).toEqual({
     status: 'too_many',
     of: 'process',

@@ -111,7 +111,7 @@ describe.skipIf(redis.server === null)(`on Redis${redis.missing === null ? '' : 
       await counters.extendHold(ACME, 'c', 120_000 as InstantMs, EPOCH)
       expect(await reserve(ACME, 'e')).toBe('held')
       expect(await reserve(ACME, 'f')).toBe('too_many')
-      // Of those under way, the one that was extended is not due yet.
+      // The extended one among the holds under way is not due yet.
       const due = 60_000 as InstantMs
       for (const [id, status] of [
         ['g', 'held'],

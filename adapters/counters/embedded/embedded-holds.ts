@@ -6,7 +6,7 @@ import type { CounterTable } from './counter-table.ts'
 import type { CounterWriter } from './counter-writer.ts'
 import { type LiveCounter, usedUnitsIn } from './live-counter.ts'
 
-/** Holds under way, at most: of all tenants, of one, and below which one tenant is let in whatever the others hold. */
+/** The most holds under way: of all tenants, of one tenant, and how many one tenant may always have, whatever the others hold. */
 export type HoldBounds = { readonly all: number; readonly ofTenant: number; readonly ofTenantMin: number }
 
 const HOLD_BOUNDS: HoldBounds = {

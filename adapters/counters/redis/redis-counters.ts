@@ -27,7 +27,7 @@ export type RedisCountersOptions = {
   readonly keyPrefix?: string
   /** Replicas that must have a hold before it is answered. */
   readonly holdReplicas?: number
-  /** In each partition. */
+  /** Bound in each partition. */
   readonly holdsOfTenantMax?: number
 }
 

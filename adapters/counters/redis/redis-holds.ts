@@ -46,7 +46,7 @@ export function createRedisHolds(deps: {
   readonly clock: Clock
   readonly random: () => number
   readonly replicasMin: number
-  /** In each partition. */
+  /** Bound in each partition. */
   readonly holdsOfTenantMax?: number | undefined
 }): RedisHolds {
   const { servers, keys, metrics, clock, random, replicasMin, holdsOfTenantMax = COUNTER_BOUNDS.holdsOfTenant.most } = deps

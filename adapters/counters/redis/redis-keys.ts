@@ -15,7 +15,7 @@ export type RedisKeys = {
   counters(customer: CustomerRef): readonly [string, string]
   /** Rows, expiring, settling, forgetting. */
   holds(customer: CustomerRef): readonly [string, string, string, string]
-  /** A tenant's holds that are held, by when they expire: what its bound counts. */
+  /** A tenant's holds in state `held`, by when they expire, for its bound. */
   heldOfTenant(customer: Pick<CustomerRef, 'tenant' | 'partition'>): string
   id(tenant: TenantKey, id: string): string
   /** Channel on which a request for tracking is announced. */

@@ -1,4 +1,4 @@
--- KEYS: the customer's four keys of holds, what the tenant holds. ARGV: now, id, expiresAt.
+-- KEYS: the customer's four keys of holds, the tenant's holds. ARGV: now, id, expiresAt.
 local now, id, expires, keys = tonumber(ARGV[1]), ARGV[2], ARGV[3], hold_keys(1)
 local expired = come_to(keys, now)
 local row = hold_at(keys, id, now)

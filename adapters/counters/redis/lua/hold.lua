@@ -147,7 +147,7 @@ local function keep_while_needed(keys, now)
   for _, key in ipairs(all) do redis.call('PEXPIRE', key, offset_text(lastMs - now + 2 * MEMORY_MS)) end
 end
 
--- What is held of a tenant in this partition, by when it expires; counts what is not due, and forgets some of what is.
+-- The number of a tenant's holds in this partition that are not due, by their expiry; forgets some of the due ones.
 local function held_of_tenant(key, now)
   local due = redis.call('ZRANGEBYSCORE', key, '-inf', offset_text(now), 'LIMIT', 0, ENDED_AT_ONCE_MAX)
   if #due > 0 then redis.call('ZREM', key, unpack(due)) end
@@ -156,7 +156,7 @@ end
 
 local function enter_held_of_tenant(key, id, row)
   redis.call('ZADD', key, row[EXPIRES], id)
-  -- A hold lasts a day at most; the key stays for another.
+  -- A hold lasts at most a day; the key stays for another.
   redis.call('PEXPIRE', key, offset_text(2 * MEMORY_MS))
 end
 

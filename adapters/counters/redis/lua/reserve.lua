@@ -1,6 +1,6 @@
--- KEYS: partition, counters, the customer's four keys of holds, what the tenant holds in the partition. ARGV: run, now, id, turn of the claim on it, feature, quantity,
--- expiresAt, definition, start of the period, limit ('' for none), earlier periods,
--- most holds of the tenant.
+-- KEYS: partition, counters, the customer's four keys of holds, the tenant's holds in the partition. ARGV: run, now, id, turn of
+-- the claim on it, feature, quantity, expiresAt, definition, start of the period, limit ('' for none), earlier periods, the most
+-- holds of the tenant.
 local run, now, id, turn, feature = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
 local quantity, expires, definition, start, limit = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10]
 local keys = hold_keys(3)

@@ -1,7 +1,6 @@
--- KEYS: partition, its settling holds, counters, the customer's four keys of holds, what the tenant holds.
--- ARGV: run, now, id, name of the customer,
--- quantity, occurredAt, report, and what may be settled beyond the quantity held: 'any', 'none' or 'cap' with definition,
--- start of the period, limit ('' for none) and earlier periods.
+-- KEYS: partition, its settling holds, counters, the customer's four keys of holds, the tenant's holds. ARGV: run, now, id, name
+-- of the customer, quantity, occurredAt, report, and what may be settled beyond the held quantity: 'any', 'none' or 'cap' with
+-- definition, start of the period, limit ('' for none) and earlier periods.
 local run, now, id, customer = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 local quantity, occurred, report, beyond = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local keys = hold_keys(4)
