@@ -9,6 +9,7 @@ import { inTransaction } from '../adapters/database/in-transaction.ts'
 import { sqlInvoiceStore } from '../adapters/database/invoices/invoice-store.ts'
 import { sqlLedgerStore } from '../adapters/database/ledger/ledger-store.ts'
 import { sqlOutboxStore } from '../adapters/database/outbox/outbox-store.ts'
+import { sqlPaymentStore } from '../adapters/database/payments/payment-store.ts'
 import type { BillingRun } from '../billing/runs/billing-runs.ts'
 
 /** The book: its stores, and `write`, which has them in one transaction. */
@@ -31,5 +32,6 @@ function bookStores(session: DatabaseSession) {
     ledger: sqlLedgerStore(session),
     invoices: sqlInvoiceStore(session),
     outbox: sqlOutboxStore(session),
+    payments: sqlPaymentStore(session),
   }
 }

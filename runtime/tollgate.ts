@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { Fault } from '../base/fault.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import { CommandFailed } from './command-failed.ts'
+import { billCommand } from './commands/bill.ts'
 import { configCommand } from './commands/config.ts'
 import { demoCommand } from './commands/demo.ts'
 import { importCommand } from './commands/import.ts'
@@ -26,6 +27,7 @@ const program = new Command('tollgate')
   .addCommand(importCommand())
   .addCommand(verifyCommand())
   .addCommand(replayCommand())
+  .addCommand(billCommand())
   .addCommand(keysCommand())
   .addCommand(configCommand())
   .addCommand(migrateCommand())

@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { DecimalSchema, InstantSchema, KeySchema, ListQuerySchema, PageSchema } from './common.ts'
+import { DecimalInputSchema, DecimalSchema, InstantSchema, KeySchema, ListQuerySchema, PageSchema } from './common.ts'
 
 const Text = Type.String()
 const NullableText = Type.Union([Type.String(), Type.Null()])
@@ -134,3 +134,18 @@ export const BillingRunSchema = Type.Object({
   tookMs: Type.Optional(Type.Integer()),
   detail: Type.Optional(Text),
 })
+
+const ReasonSchema = Type.String({ minLength: 1, maxLength: 1_024 })
+export const ReasonInputSchema = Type.Object({ reason: ReasonSchema }, { additionalProperties: false })
+export const VoidInputSchema = Type.Object(
+  { reason: ReasonSchema, rebill: Type.Optional(Type.Boolean({ description: 'The next run bills the time anew' })) },
+  { additionalProperties: false },
+)
+export const PaymentInputSchema = Type.Object(
+  {
+    amount: { ...DecimalInputSchema, description: 'In the currency of the document, with no more digits than it has' },
+    reference: Type.String({ minLength: 1, maxLength: 128, description: 'Of the payment where it was made; it counts once' }),
+    paidAt: Type.Optional({ ...InstantSchema, description: 'Now when absent' }),
+  },
+  { additionalProperties: false },
+)

@@ -15,7 +15,7 @@ export type InvoiceStore = {
   /** The same; its row stays locked until the transaction ends. */
   lock(tenant: TenantKey, id: string): Promise<StoredInvoice | null>
   list(tenant: TenantKey, filter: InvoiceFilter, page: PageRequest): Promise<Page<StoredInvoice>>
-  /** The one decided last of a subscription, whatever its status. */
+  /** The one decided last of a subscription, of those that were not taken back. */
   newest(tenant: TenantKey, subscription: SubscriptionId): Promise<StoredInvoice | null>
   settle(tenant: TenantKey, id: string, to: Pick<StoredInvoice, 'status' | 'due' | 'paid'>): Promise<void>
   /** The end of a series; its row stays locked until the transaction ends, so it is asked for as late as can be. */
@@ -144,6 +144,7 @@ export function sqlInvoiceStore(session: DatabaseSession): InvoiceStore {
           .where('tenant', '=', tenant)
           .where('subscription', '=', subscription)
           .where('decision', 'is not', null)
+          .where('status', '<>', 'void')
           .orderBy('decision', 'desc')
           .limit(1)
           .executeTakeFirst()

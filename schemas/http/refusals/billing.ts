@@ -51,6 +51,27 @@ export const BILLING_REFUSALS = {
     next: 'List them with `GET /v1/invoices`.',
     detail: ({ invoice }: { invoice: string }) => `There is no invoice ${invoice}; GET /v1/invoices lists them.`,
   },
+  invoice_not_open: {
+    status: 409,
+    means: 'The document is in a state in which this cannot be done: void and written-off ones, or those that are paid.',
+    next: 'Look at its `status`; of a paid document a credit note takes back.',
+    detail: ({ invoice, status, wanted }: { invoice: string; status: string; wanted: string }) =>
+      `to ${wanted} invoice ${invoice} is not possible, as it is ${status}; GET /v1/invoices/${invoice} shows it.`,
+  },
+  not_newest_invoice: {
+    status: 409,
+    means: 'Later documents of the subscription were made from this one, so it cannot be taken back.',
+    next: 'Take the newest back first, or write a credit note.',
+    detail: ({ invoice, newest }: { invoice: string; newest: string }) =>
+      `invoice ${invoice} is not the newest of its subscription, which is ${newest}; take that back first.`,
+  },
+  payment_reference_taken: {
+    status: 409,
+    means: 'Another payment was recorded under this reference: of another document, or of another amount.',
+    next: 'Give each payment a reference of its own.',
+    detail: ({ reference, invoice }: { reference: string; invoice: string }) =>
+      `reference ${reference.slice(0, 40)} stands for another payment, of invoice ${invoice}; give this one its own.`,
+  },
   unknown_billing_run: {
     status: 404,
     means: 'No billing run has this id.',

@@ -1,0 +1,62 @@
+import type { StoredInvoice } from '../../adapters/database/invoices/invoice-store.ts'
+import { invariant } from '../../base/invariant.ts'
+import type { BillingBook } from '../../domain/billing/billing-book.ts'
+import { accountName } from '../../domain/billing/billing-inputs.ts'
+import { zero } from '../../domain/billing/money.ts'
+import { isRefusal, type Outcome, refuse } from '../../domain/refusal.ts'
+import { type Voidable, voidInvoice } from '../invoices/void-invoice.ts'
+import { type DocumentStores, lockIn, type OfDocument } from './pay-invoice.ts'
+
+/** What a document keeps for being taken back. */
+export type Undo = Omit<Voidable, 'document'> & Voidable['document'] & { readonly before: BillingBook }
+
+/**
+ * Takes an unpaid document back: its entries the other way round, credits, coupons and balance as they were before it; it keeps its
+ * number. With `isRebilled` the cursor goes back too, and the next run bills the time anew. Refuses `unknown_invoice`,
+ * `invoice_not_open`, and `not_newest_invoice`, as later documents of the subscription were decided from this one.
+ */
+export async function voidFinalInvoice(
+  stores: DocumentStores,
+  of: OfDocument,
+  { reason, isRebilled }: { readonly reason: string; readonly isRebilled: boolean },
+): Promise<Outcome<StoredInvoice>> {
+  const { tenant, id, nowMs } = of
+  const found = await stores.invoices.get(tenant, id)
+  // The cursor first, as runs lock it first: so that a run and a void never wait for each other in a ring.
+  const version =
+    found === null || found.subscription === null
+      ? undefined
+      : (await stores.cursors.lock(tenant, [found.subscription])).get(found.subscription)
+  const invoice = await lockIn(stores, of, 'void', ['finalised'])
+  if (isRefusal(invoice)) return invoice
+  const { customer, currency, subscription, paid } = invoice
+  if (paid > 0n) return refuse('invoice_not_open', { invoice: id, status: 'paid in part', wanted: 'void' })
+  const newest = subscription === null ? null : await stores.invoices.newest(tenant, subscription)
+  if (newest !== null && newest.id !== id) return refuse('not_newest_invoice', { invoice: id, newest: newest.id })
+  const { document, total, balanceApplied, burns, couponsUsed, transactions, before } = invoice.undo as Undo
+  const account = (await stores.credits.lock(tenant, [{ customer, currency }])).get(accountName(customer, currency))
+  invariant(account !== undefined, 'an account that was locked is there')
+  const made = { document: { document, total, balanceApplied }, burns, couponsUsed, transactions }
+  const voided = voidInvoice(made, { credits: account.credits, balance: account.balance, coupons: [] })
+  await stores.credits.save(tenant, [{ customer, currency, account: { ...account, ...voided.purse } }])
+  await stores.ledger.post(
+    tenant,
+    voided.transactions.map((transaction) => ({ customer, currency, postedAtMs: nowMs, transaction })),
+  )
+  if (subscription !== null) {
+    await stores.coupons.use(
+      tenant,
+      couponsUsed.map((coupon) => ({ coupon, subscription, uses: -1 })),
+    )
+  }
+  if (isRebilled && subscription !== null && version !== undefined) {
+    const to = { ...before, cursor: { ...before.cursor, version: version + 1 } }
+    await stores.cursors.move(tenant, [{ subscription, fromVersion: version, to, nextDueMs: nowMs }])
+  }
+  const settled = { status: 'void' as const, due: zero(), paid }
+  await stores.invoices.settle(tenant, id, settled)
+  await stores.outbox.append(tenant, [
+    { type: 'invoice.voided', object: id, data: { invoice: id, reason, rebill: isRebilled }, createdAtMs: nowMs },
+  ])
+  return { ...invoice, ...settled }
+}
