@@ -4,6 +4,7 @@ import type { Aggregation, MeterDefinition } from './meter.ts'
 import { type Expression, isSyntaxDefect, parseExpression, parseTextExpression } from './meter-expression.ts'
 import { dottedPath, type PropertyPath, textAt } from './property-path.ts'
 import { addQuantities, type Quantity } from './quantity.ts'
+import { uniqueValue } from './unique-value.ts'
 
 /**
  * Why a value is not counted; the event itself is kept. `missing`: a property is absent or null. `not_exact`: it has more digits
@@ -134,7 +135,7 @@ function readText(data: object, parts: readonly (readonly PropertyPath[])[]): Co
   const texts = parts.map((paths) => firstText(data, paths))
   if (texts.every((text) => text === null)) return 'missing'
   const [only] = texts
-  return { text: texts.length === 1 ? (only ?? '') : JSON.stringify(texts) }
+  return { text: uniqueValue(texts.length === 1 ? (only ?? '') : JSON.stringify(texts)) }
 }
 
 function firstText(data: object, paths: readonly PropertyPath[]): string | null {
