@@ -53,6 +53,29 @@ describe('how much of the past matters', () => {
     expect(units(burnDown(history, opening, cut.segments, at('2024-04-01'), () => 0n).remaining)).toBe(2)
   })
 
+  test.each(['2005-01-01', '2016-01-01', '2023-10-01'])(
+    'hours that roll over since %s are followed back some months, not to their start',
+    (from) => {
+      const schedule = { interval: 'hour', fromMs: at(from), anchorMs: at(from) } as const
+      const told = historyOf({ limit: 1, rollover: { percent: '100' }, schedule, usage: [] })
+      const history = { ...told, allowances: told.allowances.map((allowance) => ({ ...allowance, fromMs: at(from) })) }
+      const now = at('2024-04-01')
+      let opening: LedgerSnapshot | null = null
+      let segments = 0
+      let cut = cutSegments(history, opening, now)
+      const firstMs = cut.segments[0]?.startMs ?? 0
+      for (; cut.mustFold; cut = cutSegments(history, opening, now)) {
+        segments += cut.segments.length
+        opening = openingAfter(history, opening, cut.segments, now, () => 0n)
+      }
+      expect((now - firstMs) / 3_600_000).toBeGreaterThanOrEqual(2_500)
+      expect(segments + cut.segments.length).toBeLessThanOrEqual(5_001)
+      expect(units(burnDown(history, opening, cut.segments, now, () => 0n).remaining)).toBe(2)
+      // A minute later it is the same beginning.
+      expect(cutSegments(history, null, (now + 60_000) as typeof now).segments[0]?.startMs).toBe(firstMs)
+    },
+  )
+
   test('a period that never ends is folded up in its middle', () => {
     const grants = Object.fromEntries(Array.from({ length: 6 }, (_, index) => [`g${index}`, { amount: 10, from: `2024-02-0${index + 1}` }]))
     const history = historyOf({ limit: 3, schedule: { interval: 'never' }, grants, usage: [] })

@@ -1,6 +1,7 @@
 import { invariant } from '../../base/invariant.ts'
-import type { InstantMs, Period } from '../identity.ts'
-import { nextPeriod, periodAt, previousPeriod } from '../time/calendar.ts'
+import { END_OF_TIME_MS, type InstantMs, type Period } from '../identity.ts'
+import { createPeriodCursor, type PeriodCursor, periodAt } from '../time/calendar.ts'
+import { DAY_MS, HOUR_MS } from '../time/durations.ts'
 import type { ResetSchedule } from '../time/reset-schedule.ts'
 import { type Grant, grantEndMs } from './grant.ts'
 import { allowanceIn, type PlanAllowance } from './plan-allowance.ts'
@@ -53,7 +54,7 @@ export function cutSegments(
   invariant(nowMs >= history.schedule.fromMs, 'a balance is asked for once its schedule has begun')
   const startMs = earliestStartMs(history, from, nowMs)
   const boundariesMs = boundariesFrom(history, startMs)
-  const segments = segmentsBetween(history, boundariesMs, startMs, nowMs)
+  const segments = segmentsBetween(history, boundariesMs, { fromMs: startMs, nowMs, countMax: bounds.segmentsMax + bounds.segmentsKept })
   if (segments.length <= bounds.segmentsMax) return { segments, boundariesMs, mustFold: false }
   const foldedSegments = Math.min(segments.length - bounds.segmentsKept, bounds.segmentsMax)
   return { segments: segments.slice(0, foldedSegments), boundariesMs, mustFold: true }
@@ -81,14 +82,44 @@ export function grantsSince({ grants }: AllowanceHistory, from: CutFrom | null):
  */
 function earliestStartMs(history: AllowanceHistory, from: CutFrom | null, nowMs: InstantMs): InstantMs {
   const floorMs = from?.atMs ?? history.schedule.fromMs
+  const rolloverFloorMs = earliestRolloverMs(history.schedule, nowMs)
+  const periods = createPeriodCursor(history.schedule)
   const grants = grantsSince(history, from)
   let startMs = lastResetMs(history, nowMs)
   for (;;) {
     if (startMs <= floorMs) return floorMs
-    const neededMs = Math.min(neededByGrants(history, grants, startMs, nowMs), neededByRollover(history, startMs, nowMs))
+    const ofRolloverMs = startMs > rolloverFloorMs ? neededByRollover(history, periods, startMs, nowMs) : startMs
+    const neededMs = Math.min(neededByGrants(history, grants, startMs, nowMs), ofRolloverMs)
     if (neededMs >= startMs) return startMs
     startMs = neededMs as InstantMs
   }
+}
+
+/**
+ * Rolled units are followed back through 2,500 to 5,000 periods, whenever the subscription began: a period without usage forgets
+ * all that rolled over before it, and one with usage forgets most of it. The instant stays the same for 2,500 periods, so that
+ * processes agree; a customer who is there for longer goes on from an opening, which followed all of them.
+ */
+function earliestRolloverMs(schedule: ResetSchedule, nowMs: InstantMs): InstantMs {
+  if (schedule.interval === 'never') return schedule.fromMs
+  const blockMs = ROLLOVER_PERIODS * LENGTH_MS[schedule.interval]
+  const earliestMs = ((Math.floor(nowMs / blockMs) - 1) * blockMs) as InstantMs
+  return earliestMs <= schedule.fromMs ? schedule.fromMs : periodAt(schedule, earliestMs).startMs
+}
+
+const ROLLOVER_PERIODS = 2_500
+
+/** The length of a usual period. */
+const LENGTH_MS: Readonly<Record<Exclude<ResetSchedule['interval'], 'never'>, number>> = {
+  hour: HOUR_MS,
+  day: DAY_MS,
+  week: 7 * DAY_MS,
+  '28days': 28 * DAY_MS,
+  month: 30 * DAY_MS,
+  quarter: 91 * DAY_MS,
+  '3months': 91 * DAY_MS,
+  '6months': 182 * DAY_MS,
+  year: 365 * DAY_MS,
 }
 
 function neededByGrants(history: AllowanceHistory, grants: readonly Grant[], startMs: InstantMs, nowMs: InstantMs): number {
@@ -100,9 +131,11 @@ function neededByGrants(history: AllowanceHistory, grants: readonly Grant[], sta
   return neededMs
 }
 
-function neededByRollover({ schedule, allowances }: AllowanceHistory, startMs: InstantMs, nowMs: InstantMs): number {
-  const before = previousPeriod(schedule, periodAt(schedule, startMs))
-  return before !== null && allowanceIn(allowances, before, nowMs).rollover !== null ? before.startMs : startMs
+function neededByRollover({ schedule, allowances }: AllowanceHistory, periods: PeriodCursor, startMs: InstantMs, nowMs: InstantMs): number {
+  const current = periods.at(startMs)
+  if (current.startMs <= schedule.fromMs) return startMs
+  const before = periods.at((current.startMs - 1) as InstantMs)
+  return allowanceIn(allowances, before, nowMs).rollover === null ? startMs : before.startMs
 }
 
 function lastResetMs({ schedule, manualResetsMs }: AllowanceHistory, atMs: number): InstantMs {
@@ -125,19 +158,19 @@ function boundariesFrom({ schedule, grants, manualResetsMs }: AllowanceHistory, 
 function segmentsBetween(
   { schedule, manualResetsMs }: AllowanceHistory,
   boundariesMs: readonly InstantMs[],
-  fromMs: InstantMs,
-  nowMs: InstantMs,
+  { fromMs, nowMs, countMax }: { readonly fromMs: InstantMs; readonly nowMs: InstantMs; readonly countMax: number },
 ): AllowanceSegment[] {
   const manual = new Set(manualResetsMs)
   const segments: AllowanceSegment[] = []
-  let schedulePeriod = periodAt(schedule, fromMs)
+  const periods = createPeriodCursor(schedule)
+  let schedulePeriod = periods.at(fromMs)
   let startMs = fromMs
   let next = 0
-  while (startMs <= nowMs) {
+  // More than these are folded before any after them is looked at.
+  while (startMs <= nowMs && segments.length < countMax) {
     if (startMs >= schedulePeriod.endMs) {
-      const following = nextPeriod(schedule, schedulePeriod)
-      if (following === null) break
-      schedulePeriod = following
+      if (schedulePeriod.endMs >= END_OF_TIME_MS) break
+      schedulePeriod = periods.at(schedulePeriod.endMs)
     }
     while ((boundariesMs[next] ?? Number.POSITIVE_INFINITY) <= startMs) next++
     const endMs = Math.min(schedulePeriod.endMs, boundariesMs[next] ?? schedulePeriod.endMs) as InstantMs
