@@ -1,3 +1,4 @@
+import { openCursor, sealCursor } from '../../base/sealed-cursor.ts'
 import { RefusalError, refuse } from '../../domain/refusal.ts'
 
 export type Page<Value> = { readonly data: readonly Value[]; readonly nextCursor: string | null }
@@ -13,15 +14,16 @@ export function pageOf<Row, Value>(
   const shown = rows.slice(0, page.limit)
   const last = shown.at(-1)
   const hasNext = rows.length > page.limit && last !== undefined
-  return { data: shown.map(toValue), nextCursor: hasNext ? Buffer.from(keyOf(last)).toString('base64url') : null }
+  return { data: shown.map(toValue), nextCursor: hasNext ? sealCursor(LIST, keyOf(last)) : null }
 }
 
 /** The key to read on from; '' for the first page, as it sorts before every key. */
 export function keyAfter(page: PageRequest): string {
   if (page.cursor === undefined) return ''
-  const key = Buffer.from(page.cursor, 'base64url').toString('utf8')
-  if (key === '' || key.includes('\0') || Buffer.from(key).toString('base64url') !== page.cursor) {
-    throw new RefusalError(refuse('invalid_cursor', {}))
-  }
+  const key = openCursor(LIST, page.cursor)
+  if (key === null) throw new RefusalError(refuse('invalid_cursor', {}))
   return key
 }
+
+/** All lists of tables go on from a key. */
+const LIST = 'keys'

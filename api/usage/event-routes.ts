@@ -1,8 +1,9 @@
 import { Type } from 'typebox'
 import type { MeterStore } from '../../adapters/database/meters/meter-store.ts'
 import type { EventPosition, EventQuery, StoredEvent, UsageStore } from '../../adapters/usage-store/usage-store.ts'
+import { openCursor, sealCursor } from '../../base/sealed-cursor.ts'
 import { formatQuantity } from '../../domain/decimal.ts'
-import type { CustomerKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
+import type { CustomerKey, InstantMs, TenantKey } from '../../domain/identity.ts'
 import { UNREADABLE_REASONS, type Unreadable } from '../../domain/metering/compiled-meter.ts'
 import { contentBytes } from '../../domain/metering/content-bytes.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
@@ -33,7 +34,8 @@ export function eventRoutes({ meters: store, usageStore }: EventRoutesDeps): (ap
     app.get('/v1/events', { config: { scope: 'read', isHeavyRead: true }, schema: LIST_SCHEMA }, async (request) => {
       const { tenant } = request.principal
       const { limit = LIMIT_DEFAULT, cursor } = request.query
-      const after = cursor === undefined ? undefined : orThrow(parseCursor(cursor))
+      const list = listOf(tenant, request.query)
+      const after = cursor === undefined ? undefined : orThrow(parseCursor(list, cursor))
       // One more than the page shows whether there is a next one.
       const events = await usageStore.events({
         ...filterOf(tenant, request.query),
@@ -47,7 +49,7 @@ export function eventRoutes({ meters: store, usageStore }: EventRoutesDeps): (ap
       const meters = await metersByType(store, tenant)
       return {
         data: page.map((event) => eventJson(event, meters)),
-        nextCursor: isMore && last !== undefined ? cursorOf(last) : null,
+        nextCursor: isMore && last !== undefined ? cursorOf(list, last) : null,
       }
     })
     app.get('/v1/events/:id', { config: { scope: 'read', isHeavyRead: true }, schema: GET_SCHEMA }, async (request) => {
@@ -163,15 +165,18 @@ function eventJson(event: StoredEvent, metersByType: ReadonlyMap<string, readonl
 
 type Cursor = { readonly occurredAtMs: InstantMs } & EventPosition
 
-function cursorOf({ occurredAtMs, partition, offset, index }: Cursor): string {
-  return Buffer.from([occurredAtMs, partition, offset, index].join(':')).toString('base64url')
+/** A cursor goes on in the list that it came from: of the tenant, with the same filter. */
+function listOf(tenant: TenantKey, { customer, type, from, to }: EventFilter): string {
+  return JSON.stringify(['events', tenant, customer, type, from, to])
 }
 
-function parseCursor(cursor: string): Outcome<Cursor> {
-  const parts = /^(-?\d{1,15}):(\d{1,10}):(\d{1,16}):(\d{1,10})$/.exec(Buffer.from(cursor, 'base64url').toString('latin1'))
-  const [occurredAtMs, partition, offset, index] = (parts ?? []).slice(1).map(Number)
-  if (occurredAtMs === undefined || partition === undefined || offset === undefined || index === undefined) {
-    return refuse('invalid_cursor', {})
-  }
-  return { occurredAtMs: occurredAtMs as InstantMs, partition: partition as Partition, offset: offset as Offset, index }
+function cursorOf(list: string, { occurredAtMs, partition, offset, index }: Cursor): string {
+  return sealCursor(list, [occurredAtMs, partition, offset, index].join(':'))
+}
+
+function parseCursor(list: string, cursor: string): Outcome<Cursor> {
+  const place = openCursor(list, cursor)
+  if (place === null) return refuse('invalid_cursor', {})
+  const [occurredAtMs, partition, offset, index] = place.split(':').map(Number)
+  return { occurredAtMs, partition, offset, index } as Cursor
 }

@@ -302,11 +302,38 @@ describe('usage and events over HTTP', () => {
 
   test.each([
     { url: '/v1/events?cursor=abc', status: 400, code: 'invalid_cursor' },
+    // Numbers that no column of the engine holds.
+    { url: `/v1/events?cursor=${Buffer.from('1:9999999999:1:9999999999').toString('base64url')}`, status: 400, code: 'invalid_cursor' },
+    { url: '/v1/events?from=2026-03-02T00:00:00Z&to=2026-03-01T00:00:00Z', status: 400, code: 'invalid_request' },
+    { url: '/v1/events?from=2026-03-02&to=2026-03-02', status: 400, code: 'invalid_request' },
+    { url: '/v1/events?from=2016-12-31T12:00:60Z', status: 400, code: 'invalid_request' },
+    { url: '/v1/events?search=x', status: 400, code: 'invalid_request' },
+    { url: '/v1/events/a1?customer=acme&sources=x', status: 400, code: 'invalid_request' },
     { url: '/v1/events?limit=1001', status: 400, code: 'invalid_request' },
     { url: '/v1/events/a1', status: 400, code: 'invalid_request' },
     { url: '/v1/events/a1?customer=globex', status: 404, code: 'unknown_event' },
   ])('$url is $status $code', async ({ url, status, code }) => {
     expect(await get(url)).toMatchObject({ status, body: { code } })
+  })
+
+  test('times that no event can be of are asked for without a fault, a leap second too', async () => {
+    for (const range of [
+      'from=0001-01-01T00:00:00Z&to=9999-12-31T23:59:59.999Z',
+      'from=2016-12-31T23:59:60Z',
+      'from=0000-01-01',
+      'to=9999-12-31',
+    ]) {
+      expect((await get(`/v1/events?${range}`)).status).toBe(200)
+    }
+  })
+
+  test('a cursor goes on in its own list alone', async () => {
+    const { nextCursor } = (await get('/v1/events?limit=1')).body
+    expect((await get(`/v1/events?limit=1&cursor=${nextCursor}`)).status).toBe(200)
+    expect(await get(`/v1/events?limit=1&customer=acme&cursor=${nextCursor}`)).toMatchObject({
+      status: 400,
+      body: { code: 'invalid_cursor' },
+    })
   })
 
   describe('windows where the engine and the process have, or had, other clocks', () => {
