@@ -7,6 +7,7 @@ import type { DimensionFilter } from '../../domain/metering/dimension-filter.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
 import { aggregateValue, mergeAggregates } from '../../domain/metering/metering.ts'
 import { type Outcome, refuse } from '../../domain/refusal.ts'
+import { parseInstantText } from '../../domain/time/instant-text.ts'
 import { readEventUsage } from '../../usage/event-usage.ts'
 import { invoiceJson } from './invoice-json.ts'
 
@@ -61,5 +62,7 @@ async function countEvents(
 }
 
 function msOf(instant: string): InstantMs {
-  return Date.parse(instant) as InstantMs
+  const ms = parseInstantText(instant)
+  invariant(ms !== undefined, `a document holds instants, and ${instant} is none`)
+  return ms
 }
