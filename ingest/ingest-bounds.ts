@@ -59,11 +59,4 @@ export const INGEST_BOUNDS = {
     code: 'overloaded',
   },
   waitingTime: { what: 'waiting for room', most: 10, unit: 'seconds', per: 'request', code: 'overloaded' },
-  subjects: {
-    what: 'subjects remembered with their customer; the older half goes',
-    most: 200_000,
-    unit: 'subjects',
-    per: 'process',
-    code: null,
-  },
 } as const satisfies Bounds

@@ -2,16 +2,18 @@ import type { Logger } from 'pino'
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import type { MaybePromise } from '../base/maybe-promise.ts'
+import { customerNamed } from '../domain/catalog/customer-name.ts'
 import type { CustomerKey, TenantKey } from '../domain/identity.ts'
 import { customerHash } from '../domain/metering/partitioning.ts'
 import type { UsageEvent } from '../domain/metering/usage-event.ts'
 import { isRefusal, type Outcome, type Refusal, RefusalError, refuse } from '../domain/refusal.ts'
 import { sayKept } from '../schemas/http/refusal-answer.ts'
+import type { CustomerNames, NameHistories } from '../usage/customer-names.ts'
 import { eventsWithDigits } from './core/json-source.ts'
 import { type Repair, repairOf, withWellFormedTexts } from './core/repaired-event.ts'
+import type { FindFormerCustomers, MovedEvent } from './former-customers.ts'
 import type { IndexedEvent, RecordWriter, WriteFailure } from './record-writer.ts'
-import type { SubjectCache } from './subject-cache.ts'
-import { type ParseContext, parseUsageEvent, SUBJECT_CHARS_MAX } from './usage-event-parsing.ts'
+import { type ParseContext, parseUsageEvent } from './usage-event-parsing.ts'
 import { createEventWarnings, type EventWarning, type WarningCode } from './warnings/event-warnings.ts'
 import type { FamiliarCustomers } from './warnings/familiar-customers.ts'
 import type { TypeReaders } from './warnings/type-reader.ts'
@@ -65,7 +67,8 @@ export function createIngestRequest(options: {
   readonly isAtomic: boolean
   readonly eventsMax: number
   readonly times: Omit<ParseContext, 'customerOf'>
-  readonly subjects: SubjectCache
+  readonly names: Pick<CustomerNames, 'load'>
+  readonly findFormerCustomers: FindFormerCustomers | null
   readonly writer: RecordWriter
   /** Null while the meters are not known: then there are no warnings about them. */
   readonly readersOf: () => MaybePromise<TypeReaders | null>
@@ -148,6 +151,22 @@ export function createIngestRequest(options: {
     return accepted
   }
 
+  /** Whose a name is at an instant; of events without a time whose name has moved, whose they were when they were first sent. */
+  async function customersOf(slice: readonly unknown[], histories: NameHistories): Promise<ParseContext['customerOf']> {
+    if (histories.size === 0) return ofKeys
+    const byTime: ParseContext['customerOf'] = (name, atMs) => customerNamed(name, histories.get(name) ?? null, atMs)
+    const moved = options.findFormerCustomers === null ? [] : movedEvents(slice, histories)
+    if (options.findFormerCustomers === null || moved.length === 0) return byTime
+    const former = new Map<string, CustomerKey>()
+    for (const [{ name, source, id }, customer] of await options.findFormerCustomers(tenant, moved)) {
+      former.set(JSON.stringify([name, source, id]), customer)
+    }
+    return (name, atMs, event) => {
+      const customer = hasNoTime(event) ? former.get(JSON.stringify([name, sourceOf(event), event.id])) : undefined
+      return customer ?? byTime(name, atMs, event)
+    }
+  }
+
   /** After the others in one go, so that the look-ups wait for memory together. */
   function meetUnfamiliar(accepted: readonly IndexedEvent[]): void {
     let unfamiliar: Map<CustomerKey, IndexedEvent> | null = null
@@ -224,10 +243,10 @@ export function createIngestRequest(options: {
         }
         if (from > 0) await options.clock.turn()
         const slice = values.slice(from, from + SLICE_EVENTS)
-        const customers = await options.subjects.load(tenant, subjectsOf(slice))
+        const histories = await options.names.load(tenant, namesOf(slice))
         const known = options.readersOf()
         const readers = known instanceof Promise ? await known : known
-        const accepted = judge(slice, { ...options.times, customerOf: (subject) => customers.get(subject) ?? null }, readers, withDigits)
+        const accepted = judge(slice, { ...options.times, customerOf: await customersOf(slice, histories) }, readers, withDigits)
         if (isAtomic) staged.push(...accepted)
         else if (accepted.length > 0) write(accepted)
         while (writes.size >= WRITES_UNDER_WAY_MAX) await Promise.race(writes)
@@ -264,17 +283,46 @@ function sentWithData(value: Readonly<Record<string, unknown>>, { data }: UsageE
   return value.data_base64 === undefined ? value : { ...value, data: JSON.parse(data) }
 }
 
-/** Subjects to resolve. An event that names its customer needs none; one that is too long is refused anyway. */
-function subjectsOf(values: readonly unknown[]): ReadonlySet<string> {
-  const subjects = new Set<string>()
+/** What events call their customers. Events that follow each other mostly name the same. */
+function namesOf(values: readonly unknown[]): readonly string[] {
+  const names: string[] = []
+  let last: unknown
   for (const value of values) {
-    if (typeof value !== 'object' || value === null) continue
-    const { customer, subject } = value as Readonly<Record<string, unknown>>
-    if (typeof subject !== 'string' || (customer !== undefined && customer !== null)) continue
-    if (subject.length > 0 && subject.length <= SUBJECT_CHARS_MAX && subject.isWellFormed() && !subject.includes('\0'))
-      subjects.add(subject)
+    const name = nameIn(value)
+    if (name === last) continue
+    last = name
+    if (typeof name === 'string') names.push(name)
   }
-  return subjects
+  return names
+}
+
+/** No name of a slice is a subject: most slices. */
+const ofKeys: ParseContext['customerOf'] = (name) => name as CustomerKey
+
+type RawEvent = Readonly<Record<string, unknown>>
+
+function nameIn(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return undefined
+  const { customer, subject } = value as RawEvent
+  return customer ?? subject
+}
+
+const hasNoTime = ({ time }: RawEvent): boolean => time === undefined || time === null
+const sourceOf = ({ source }: RawEvent): unknown => source ?? 'default'
+
+function movedEvents(values: readonly unknown[], histories: NameHistories): readonly MovedEvent[] {
+  const moved = [...histories].filter(([, history]) => history.some(({ untilMs }) => untilMs !== null))
+  if (moved.length === 0) return []
+  const movedNames = new Map(moved)
+  return values.flatMap((value) => {
+    const name = nameIn(value)
+    const history = typeof name === 'string' ? movedNames.get(name) : undefined
+    if (history === undefined || typeof name !== 'string') return []
+    const event = value as RawEvent
+    const source = sourceOf(event)
+    const { id } = event
+    return hasNoTime(event) && typeof source === 'string' && typeof id === 'string' ? [{ name, history, source, id }] : []
+  })
 }
 
 function firstFault(failures: readonly WriteFailure[]): unknown {

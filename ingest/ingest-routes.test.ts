@@ -9,6 +9,7 @@ import { Registry } from 'prom-client'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { EventLog } from '../adapters/event-log/event-log.ts'
 import { createLmdbEventLog } from '../adapters/event-log/lmdb/lmdb-event-log.ts'
+import type { NameAssignment } from '../domain/catalog/customer-name.ts'
 import type { CustomerKey, InstantMs, MeterKey, Offset, Partition, TenantKey } from '../domain/identity.ts'
 import type { Meter } from '../domain/metering/meter.ts'
 import type { UsageEvent } from '../domain/metering/usage-event.ts'
@@ -17,6 +18,7 @@ import { createHttpApp } from '../runtime/http/http-app.ts'
 import { systemClock } from '../runtime/system-clock.ts'
 import { decodeUsageEventBatch } from '../schemas/avro/usage-event-batch.ts'
 import type { HttpApp } from '../schemas/http/common.ts'
+import { createCustomerNames } from '../usage/customer-names.ts'
 import { createIngest, type Ingest, type IngestLimits } from './ingest.ts'
 import { ingestRoutes } from './ingest-routes.ts'
 import { createRecordWriter } from './record-writer.ts'
@@ -44,7 +46,10 @@ let eventLog: EventLog
 let ingest: Ingest
 let app: HttpApp
 let registry: Registry
-let seats: Map<string, CustomerKey>
+let seats: Map<string, readonly NameAssignment[]>
+/** Of an event without a time whose name has moved: the customer that has it, by id. */
+let firstSent = new Map<string, CustomerKey>()
+const ALWAYS = { fromMs: 0 as InstantMs, untilMs: null }
 let meters: Meter[]
 let customers: CustomerKey[]
 const METER: Meter = {
@@ -57,13 +62,19 @@ const METER: Meter = {
   dimensions: {},
 }
 
+const names = createCustomerNames({
+  nameHistories: async (_tenant, asked) => new Map(asked.flatMap((name) => (seats.has(name) ? [[name, seats.get(name) ?? []]] : []))),
+  entriesMax: 100,
+})
+
 async function open(limits: Partial<IngestLimits> = {}, storedBytesMax = 1e9): Promise<void> {
   eventLog = await createLmdbEventLog({ clock: systemClock, path, partitions: 3, log, registry: new Registry(), storedBytesMax })
   registry = new Registry()
   ingest = createIngest({
     writer: createRecordWriter({ eventLog, clock, registry }),
-    resolveSubjects: async (_tenant, subjects) =>
-      new Map(subjects.flatMap((subject) => (seats.has(subject) ? [[subject, seats.get(subject) as CustomerKey]] : []))),
+    names,
+    findFormerCustomers: async (_tenant, events) =>
+      new Map(events.flatMap((event) => (firstSent.has(event.id) ? [[event, firstSent.get(event.id) as CustomerKey]] : []))),
     metersOf: async () => meters,
     findSimilarCustomers: async (_tenant, keys) => ({
       existing: new Set(keys.filter((key) => customers.includes(key))),
@@ -102,7 +113,8 @@ async function close(): Promise<void> {
 
 beforeEach(async () => {
   path = await mkdtemp(join(tmpdir(), 'tollgate-ingest-'))
-  seats = new Map([['seat-7', 'acme' as CustomerKey]])
+  seats = new Map([['seat-7', [{ ...ALWAYS, customer: 'acme' as CustomerKey }]]])
+  names.invalidateAll()
   meters = [METER]
   customers = ['acme' as CustomerKey]
   await open()
@@ -417,7 +429,7 @@ describe('POST /v1/events', () => {
       '{"id":"e-0","type":"t","customer":"c"}',
       '{"id":"e-1","type":"t"',
       'NaN',
-      '{"id":"e-3","type":"t","customer":"c d"}',
+      '{"id":"e-3","type":"t","customer":" c"}',
       '{"id":"e-4","type":"t","customer":"c"}',
     ]
     const body = Buffer.concat([
@@ -463,9 +475,9 @@ describe('POST /v1/events', () => {
   test('resolves a subject when the event is received, and anew after its customer has changed', async () => {
     const seat = (n: number) => ({ id: `e-${n}`, type: 't', subject: 'seat-7' })
     await post(seat(0))
-    seats.set('seat-7', 'globex' as CustomerKey)
+    seats.set('seat-7', [{ ...ALWAYS, customer: 'globex' as CustomerKey }])
     await post(seat(1))
-    ingest.invalidateSubjects('default' as TenantKey)
+    names.invalidate('default' as TenantKey)
     await post(seat(2))
     const kept = (await keptEvents()).sort((a, b) => (a.id < b.id ? -1 : 1))
     expect(kept.map(({ customer, subject }) => [customer, subject])).toEqual([
@@ -473,6 +485,27 @@ describe('POST /v1/events', () => {
       ['acme', 'seat-7'],
       ['globex', 'seat-7'],
     ])
+  })
+
+  test('a name is whose it was at the time of the event; a repeat without a time is whose it was first', async () => {
+    const changedMs = clock.now() - 60_000
+    seats.set('seat-7', [
+      { customer: 'acme' as CustomerKey, fromMs: 0 as InstantMs, untilMs: changedMs as InstantMs },
+      { customer: 'globex' as CustomerKey, fromMs: changedMs as InstantMs, untilMs: null },
+    ])
+    names.invalidateAll()
+    firstSent = new Map([['e-3', 'acme' as CustomerKey]])
+    const before = new Date(changedMs - 1).toISOString()
+    const sent = [
+      { time: before, subject: 'seat-7' },
+      { time: before, customer: 'seat-7' },
+      { customer: 'seat-7' },
+      { subject: 'seat-7' },
+      { time: new Date(changedMs).toISOString(), customer: 'seat-7' },
+    ]
+    await post(sent.map((more, n) => ({ id: `e-${n}`, type: 't', ...more })))
+    const kept = (await keptEvents()).sort((a, b) => (a.id < b.id ? -1 : 1))
+    expect(kept.map(({ customer }) => customer)).toEqual(['acme', 'acme', 'globex', 'acme', 'globex'])
   })
 
   test('a body over the limit is 413, packed or not', async () => {

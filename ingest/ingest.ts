@@ -6,11 +6,12 @@ import type { InstantMs, TenantKey } from '../domain/identity.ts'
 import type { Meter } from '../domain/metering/meter.ts'
 import { EVENT_AGE_MAX_MS, EVENT_LEAD_MAX_MS } from '../domain/metering/usage-event.ts'
 import { type Refusal, refuse } from '../domain/refusal.ts'
+import type { CustomerNames } from '../usage/customer-names.ts'
+import type { FindFormerCustomers } from './former-customers.ts'
 import { INGEST_BOUNDS } from './ingest-bounds.ts'
 import { causeOf, createIngestRequest, type IngestMode, type IngestOutcome, type IngestRequest, type NotTaken } from './ingest-request.ts'
 import type { RecordWriter } from './record-writer.ts'
 import { createRoom, type Room } from './room.ts'
-import { createSubjectCache, type ResolveSubjects } from './subject-cache.ts'
 import { createFamiliarCustomers, type FindSimilarCustomers } from './warnings/familiar-customers.ts'
 import { createMeterCopies } from './warnings/meter-copies.ts'
 
@@ -21,7 +22,6 @@ export type IngestLimits = {
   readonly unpackedBytesMax: number
   /** Unpacked bytes that all requests together hold until they are durable. One connection may hold a quarter of them. */
   readonly bytesInFlightMax: number
-  readonly subjectEntriesMax: number
 }
 
 export const INGEST_LIMITS: IngestLimits = {
@@ -29,14 +29,15 @@ export const INGEST_LIMITS: IngestLimits = {
   packedBytesMax: INGEST_BOUNDS.packedBody.most,
   unpackedBytesMax: INGEST_BOUNDS.body.most,
   bytesInFlightMax: INGEST_BOUNDS.bytes.most,
-  subjectEntriesMax: INGEST_BOUNDS.subjects.most,
 }
 /** How long the answer waits for meters that have changed; after that it has no warnings about them. */
 const METERS_WAIT_MS_MAX = 250
 
 export type IngestOptions = {
   readonly writer: RecordWriter
-  readonly resolveSubjects: ResolveSubjects
+  readonly names: Pick<CustomerNames, 'load'>
+  /** Null where the usage store is not at hand: then a repeat without a time is of whoever has its name by now. */
+  readonly findFormerCustomers: FindFormerCustomers | null
   /** All meters of a tenant. */
   readonly metersOf: (tenant: TenantKey) => Promise<readonly Meter[]>
   readonly findSimilarCustomers: FindSimilarCustomers
@@ -54,8 +55,6 @@ export type Ingest = {
   begin(tenant: TenantKey, mode: IngestMode): IngestRequest
   /** Takes all events of one request, slice by slice; answers when they are durable. */
   submit(tenant: TenantKey, slices: Iterable<readonly unknown[]>, mode: IngestMode): Promise<IngestOutcome>
-  /** To be called when a customer of the tenant has changed: its subjects are resolved anew. */
-  invalidateSubjects(tenant: TenantKey): void
   /** To be called when a meter of the tenant has changed. */
   invalidateMeters(tenant: TenantKey): void
   /** Changes may have gone unheard. */
@@ -73,7 +72,6 @@ export function createIngest(options: IngestOptions): Ingest {
   const metrics = createMetrics(options.registry, room)
   const meters = createMeterCopies({ metersOf: options.metersOf, clock, waitMsMax: METERS_WAIT_MS_MAX })
   const familiar = createFamiliarCustomers(options.findSimilarCustomers)
-  const subjects = createSubjectCache({ resolveSubjects: options.resolveSubjects, entriesMax: limits.subjectEntriesMax })
 
   function begin(tenant: TenantKey, mode: IngestMode): IngestRequest {
     const receivedAtMs = clock.now()
@@ -86,7 +84,8 @@ export function createIngest(options: IngestOptions): Ingest {
         earliestMs: mode.isBackfill ? BACKFILL_EARLIEST_MS : ((receivedAtMs - EVENT_AGE_MAX_MS) as InstantMs),
         latestMs: mode.isBackfill ? BACKFILL_LATEST_MS : ((receivedAtMs + EVENT_LEAD_MAX_MS) as InstantMs),
       },
-      subjects,
+      names: options.names,
+      findFormerCustomers: options.findFormerCustomers,
       writer,
       clock,
       readersOf: () => meters.of(tenant),
@@ -116,10 +115,8 @@ export function createIngest(options: IngestOptions): Ingest {
         return request.abandon(causeOf(error))
       }
     },
-    invalidateSubjects: (tenant) => subjects.invalidate(tenant),
     invalidateMeters: (tenant) => meters.forget(tenant),
     invalidateAll() {
-      subjects.invalidateAll()
       meters.forgetAll()
     },
     countRefusal: ({ code }) => metrics.refused.inc({ reason: code }),

@@ -5,6 +5,8 @@ import type { CustomerStore } from '../adapters/database/customers/customer-stor
 import type { MeterStore } from '../adapters/database/meters/meter-store.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Stage } from '../schemas/http/stage.ts'
+import type { CustomerNames } from '../usage/customer-names.ts'
+import { createFindFormerCustomers, type FormerCustomersDeps } from './former-customers.ts'
 import { createIngest } from './ingest.ts'
 import { ingestRoutes } from './ingest-routes.ts'
 import type { RecordWriter } from './record-writer.ts'
@@ -20,19 +22,23 @@ export type IngestKit = {
     readonly pendingBytesMax: number
   }
   readonly stores: {
-    readonly customers: Pick<CustomerStore, 'resolveSubjects' | 'similar'>
+    readonly customers: Pick<CustomerStore, 'similar'>
     readonly meters: Pick<MeterStore, 'ofTenant'>
     readonly changes: Pick<ChangeFeed, 'subscribe'>
   }
   readonly recordWriter: RecordWriter
+  readonly customerNames: CustomerNames
+  /** Null in a process that has no usage store. */
+  readonly keptEvents: Pick<FormerCustomersDeps, 'usageStore' | 'completeUntil'> | null
 }
 
 /** The stage between HTTP and the event log. */
-export function openIngest({ clock, log, registry, config, stores, recordWriter }: IngestKit): Stage {
+export function openIngest({ clock, log, registry, config, stores, recordWriter, customerNames, keptEvents }: IngestKit): Stage {
   const { customers, meters, changes } = stores
   const ingest = createIngest({
     writer: recordWriter,
-    resolveSubjects: customers.resolveSubjects,
+    names: customerNames,
+    findFormerCustomers: keptEvents === null ? null : createFindFormerCustomers({ ...keptEvents, clock }),
     metersOf: meters.ofTenant,
     findSimilarCustomers: customers.similar,
     clock,
@@ -46,8 +52,8 @@ export function openIngest({ clock, log, registry, config, stores, recordWriter 
     },
   })
   changes.subscribe({
-    topics: ['customers', 'meters'],
-    changed: ({ tenant, topic }) => (topic === 'meters' ? ingest.invalidateMeters(tenant) : ingest.invalidateSubjects(tenant)),
+    topics: ['meters'],
+    changed: ({ tenant }) => ingest.invalidateMeters(tenant),
     missed: ingest.invalidateAll,
   })
   return { name: 'ingest', routes: ingestRoutes({ ingest }), drain: ingest.drain }

@@ -10,7 +10,7 @@ const context: ParseContext = {
   receivedAtMs: RECEIVED as InstantMs,
   earliestMs: (RECEIVED - 35 * 86_400_000) as InstantMs,
   latestMs: (RECEIVED + 3_600_000) as InstantMs,
-  customerOf: (subject) => (subject === 'seat 7' ? ('acme' as CustomerKey) : null),
+  customerOf: (name) => (name === 'seat 7' ? 'acme' : name) as CustomerKey,
 }
 const event = (more: Record<string, unknown> = {}) => ({ id: 'e-1', type: 'llm.request', customer: 'acme', ...more })
 /** As it comes over the wire, where `__proto__` is a key like others and a number may be anything. */
@@ -34,6 +34,9 @@ describe('parseUsageEvent', () => {
   test.each([
     { given: { subject: 'seat 7', customer: undefined }, kept: { customer: 'acme', subject: 'seat 7' } },
     { given: { subject: 'seat 7', customer: null }, kept: { customer: 'acme', subject: 'seat 7' } },
+    { given: { customer: 'seat 7' }, kept: { customer: 'acme', subject: 'seat 7' } },
+    { given: { customer: 'auth0|5f7c' }, kept: { customer: 'auth0|5f7c', subject: null } },
+    { given: { subject: 'nobody has this', customer: undefined }, kept: { customer: 'nobody has this', subject: null } },
     { given: { subject: 'globex', customer: undefined }, kept: { customer: 'globex', subject: null } },
     { given: { subject: 'acme' }, kept: { customer: 'acme', subject: null } },
     { given: { time: '2026-07-01T13:00:00.99999+01:00' }, kept: { occurredAtMs: RECEIVED + 999 } },
@@ -71,10 +74,11 @@ describe('parseUsageEvent', () => {
     { given: { customer: undefined }, code: 'missing_subject' },
     { given: { customer: undefined, subject: '' }, code: 'missing_subject' },
     { given: { customer: undefined, subject: 's'.repeat(257) }, code: 'subject_too_long' },
-    { given: { customer: undefined, subject: 'nobody has this' }, code: 'unknown_subject' },
+    { given: { customer: undefined, subject: '..' }, code: 'invalid_subject' },
+    { given: { customer: undefined, subject: ' seat' }, code: 'invalid_subject' },
     { given: { customer: undefined, subject: ['acme'] }, code: 'invalid_subject' },
-    { given: { customer: 'c'.repeat(129) }, code: 'invalid_customer' },
-    { given: { customer: 'a b' }, code: 'invalid_customer' },
+    { given: { customer: 'c'.repeat(256) }, code: 'invalid_customer' },
+    { given: { customer: 'a\n' }, code: 'invalid_customer' },
     { given: { customer: '' }, code: 'invalid_customer' },
     { given: { subject: 'globex' }, code: 'subject_and_customer' },
     { given: { specversion: '0.3' }, code: 'unsupported_specversion' },

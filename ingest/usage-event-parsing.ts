@@ -1,3 +1,4 @@
+import { CUSTOMER_NAME_CHARS_MAX, isCustomerName } from '../domain/catalog/customer-name.ts'
 import type { CustomerKey, InstantMs } from '../domain/identity.ts'
 import { findJsonDefect, holdsLoneSurrogate } from '../domain/metering/json-defect.ts'
 import { EVENT_TYPE_CHARS_MAX, type UsageEvent } from '../domain/metering/usage-event.ts'
@@ -10,13 +11,12 @@ export type ParseContext = {
   readonly receivedAtMs: InstantMs
   readonly earliestMs: InstantMs
   readonly latestMs: InstantMs
-  /** The customer that has this subject; null when none has it, and then it is the key of a customer itself. */
-  readonly customerOf: (subject: string) => CustomerKey | null
+  /** The customer that an event with this name belongs to. */
+  readonly customerOf: (name: string, occurredAtMs: InstantMs, event: Readonly<Record<string, unknown>>) => CustomerKey
 }
 
 export const ID_CHARS_MAX = 256
 export const SOURCE_CHARS_MAX = 256
-export const SUBJECT_CHARS_MAX = 256
 export const DATA_BYTES_MAX = 64 * 1024
 export const ATTRIBUTES_BYTES_MAX = 16 * 1024
 
@@ -42,17 +42,18 @@ export function parseUsageEvent(input: unknown, context: ParseContext): Outcome<
   if (specversion !== undefined && specversion !== null && specversion !== '1.0') {
     return refuse('unsupported_specversion', { value: shown(specversion) })
   }
-  const customer = customerFrom(event.customer ?? undefined, event.subject ?? undefined, context)
-  if (typeof customer === 'object') return customer
+  const name = nameFrom(event.customer ?? undefined, event.subject ?? undefined)
+  if (typeof name === 'object') return name
   const occurredAtMs = timeFrom(event.time ?? undefined, context)
   if (typeof occurredAtMs === 'object') return occurredAtMs
+  const customer = context.customerOf(name, occurredAtMs, event)
   const data = dataFrom(event.data, event.data_base64)
   if (typeof data === 'object') return data
   const unknown = unknownAttributes(event)
   if (isRefusal(unknown)) return unknown
   const attributes = unknown === null ? null : keptJson('attributes', unknown, ATTRIBUTES_BYTES_MAX)
   if (attributes !== null && typeof attributes === 'object') return attributes
-  const subject = typeof event.subject === 'string' && event.subject !== customer ? event.subject : null
+  const subject = name === (customer as string) ? null : name
   return { id: id as string, source: source as string, type: type as string, customer, subject, occurredAtMs, data, attributes }
 }
 
@@ -64,8 +65,6 @@ export function shown(value: unknown): string {
   if (typeof value === 'object' && value !== null) return 'an object'
   return value === undefined ? 'missing' : `${value}`
 }
-
-const KEY = /^[A-Za-z0-9._:@/+-]{1,128}$/
 
 /** The codes of a text that is missing (null: it may be), is not a text, or is too long. */
 const TEXT_CODES = {
@@ -88,23 +87,19 @@ function wrongString(field: keyof typeof TEXT_CODES, value: unknown, charactersM
   return refuse('lone_surrogate', { field, value: shown(value) })
 }
 
-function customerFrom(customer: unknown, subject: unknown, context: ParseContext): CustomerKey | Refusal {
-  if (customer === undefined && subject === undefined) {
-    return refuse('missing_subject', { neither: true })
+function nameFrom(customer: unknown, subject: unknown): string | Refusal {
+  const name = customer ?? subject
+  if (name === undefined) return refuse('missing_subject', { neither: true })
+  if (customer !== undefined && subject !== undefined && subject !== customer) {
+    return refuse('subject_and_customer', { customer: shown(customer), subject: shown(subject) })
   }
-  if (customer !== undefined) {
-    if (typeof customer !== 'string' || !KEY.test(customer)) return refuse('invalid_customer', { value: shown(customer) })
-    if (subject !== undefined && subject !== customer) {
-      return refuse('subject_and_customer', { customer: shown(customer), subject: shown(subject) })
-    }
-    return customer as CustomerKey
-  }
-  const wrong = wrongString('subject', subject, SUBJECT_CHARS_MAX)
-  if (wrong !== undefined) return wrong
-  const found = context.customerOf(subject as string)
-  if (found !== null) return found
-  if (!KEY.test(subject as string)) return refuse('unknown_subject', { value: shown(subject) })
-  return subject as CustomerKey
+  if (typeof name === 'string' && isCustomerName(name)) return name
+  if (customer !== undefined) return refuse('invalid_customer', { value: shown(name) })
+  return wrongString('subject', name, CUSTOMER_NAME_CHARS_MAX) ?? invalidSubject(name)
+}
+
+function invalidSubject(name: unknown): Refusal {
+  return refuse('invalid_subject', { field: 'subject', value: shown(name), charactersMax: CUSTOMER_NAME_CHARS_MAX })
 }
 
 function timeFrom(time: unknown, context: ParseContext): InstantMs | Refusal {

@@ -1,4 +1,5 @@
 import { sqlAllowanceOpeningStore } from '../adapters/database/allowance-openings/allowance-opening-store.ts'
+import { sqlAdoptionStore } from '../adapters/database/customers/adoption-store.ts'
 import { sqlCustomerStore } from '../adapters/database/customers/customer-store.ts'
 import type { DatabaseSession } from '../adapters/database/database-session.ts'
 import { sqlEntitlementInputsReader } from '../adapters/database/entitlements/entitlement-inputs-reader.ts'
@@ -27,6 +28,7 @@ export function databaseStores(session: DatabaseSession) {
     products: sqlProductStore(session),
     plans: sqlPlanStore(session),
     customers: sqlCustomerStore(session),
+    adoptions: sqlAdoptionStore(session),
     subscriptions: sqlSubscriptionStore(session),
     overrides: sqlOverrideStore(session),
     grants: sqlGrantStore(session),

@@ -1,12 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
+import type { UsageStore } from '../adapters/usage-store/usage-store.ts'
+import { type CustomerAdoptions, createCustomerAdoptions } from '../api/adoptions/customer-adoptions.ts'
 import type { Clock } from '../base/clock.ts'
 import { invariant } from '../base/invariant.ts'
 import { createEntitlements, type Entitlements } from '../entitlements/entitlements.ts'
 import type { ReportUsage } from '../entitlements/settlement-writer.ts'
 import { appendEvents } from '../ingest/append-events.ts'
 import { createRecordWriter, type RecordWriter } from '../ingest/record-writer.ts'
+import { type AdoptedCustomers, openAdoptedCustomers } from '../usage/adopted-customers.ts'
+import { type CustomerNames, openCustomerNames } from '../usage/customer-names.ts'
 import { createUsage, type Usage } from '../usage/usage.ts'
 import { createSecret } from './first-key.ts'
 import { hashSecret } from './http/key-ring.ts'
@@ -26,6 +30,11 @@ export type Kit = {
   readonly stores: Omit<Stores, 'stop'>
   readonly usage: Usage
   readonly entitlements: Entitlements
+  readonly customerNames: CustomerNames
+  readonly adoptedCustomers: AdoptedCustomers
+  readonly adoptions: CustomerAdoptions
+  /** Null in a process whose roles need no usage store. */
+  readonly keptEvents: { readonly usageStore: UsageStore; readonly completeUntil: Usage['completeUntil'] } | null
   /** All records of this process are appended through this writer, so that they share requests to the log. */
   readonly recordWriter: RecordWriter
   /** Appends usage events that this system makes itself; resolves when they are durable, rejects with the log's fault. */
@@ -49,7 +58,16 @@ export function createKit(environment: Pick<Kit, 'clock' | 'log' | 'registry' | 
   }
   const usage = once(() => createUsage({ ...stores, clock }))
   const entitlements = once(() => createEntitlements({ ...stores, clock, log, registry }))
+  const customerNames = once(() => openCustomerNames(stores.customers, stores.changes))
+  const adoptedCustomers = once(() => openAdoptedCustomers(stores.adoptions, stores.changes))
   const recordWriter = once(() => createRecordWriter({ eventLog, clock, registry }))
+  const submit: ReportUsage = (tenant, events) => appendEvents(recordWriter(), tenant, events)
+  const adoptions = once(() =>
+    createCustomerAdoptions({
+      ...{ adoptions: stores.adoptions, usageStore: stores.usageStore, submit },
+      ...{ completeUntil: usage().completeUntil, clock, log: log.child({ stage: 'adoptions' }) },
+    }),
+  )
   return {
     clock,
     log,
@@ -65,7 +83,19 @@ export function createKit(environment: Pick<Kit, 'clock' | 'log' | 'registry' | 
     get recordWriter() {
       return recordWriter()
     },
-    submit: (tenant, events) => appendEvents(recordWriter(), tenant, events),
+    get adoptedCustomers() {
+      return adoptedCustomers()
+    },
+    get adoptions() {
+      return adoptions()
+    },
+    get customerNames() {
+      return customerNames()
+    },
+    get keptEvents() {
+      return usageStore === null ? null : { usageStore, completeUntil: usage().completeUntil }
+    },
+    submit,
     createId: randomUUID,
     secrets: { create: createSecret, hash: hashSecret },
   }

@@ -9,13 +9,13 @@ import type { Stage } from '../schemas/http/stage.ts'
 import { ensureAdminKey } from './first-key.ts'
 import { createHttpApp } from './http/http-app.ts'
 import { createKeyRing } from './http/key-ring.ts'
-import { createKit } from './kit.ts'
+import { createKit, type Kit } from './kit.ts'
 import { createLifeCycle } from './life-cycle.ts'
 import { observeProcessMemory } from './memory.ts'
 import { readinessRoutes, readReadiness } from './readiness.ts'
 import type { Config } from './settings/config.ts'
 import { openStages } from './stages.ts'
-import { openRoleStores, type RoleStores } from './stores.ts'
+import { openRoleStores } from './stores.ts'
 
 export type Server = {
   readonly url: string
@@ -35,8 +35,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   observeProcessMemory(registry)
   const stores = await openRoleStores({ config, clock, log, registry, doing: 'serve' }, config.roles)
   const operatorSockets = new WeakSet<Socket>()
-  const app = createApp(options, registry, stores, operatorSockets)
-  const stages = openStages(createKit({ clock, log, registry, config, stores }), config.roles)
+  const kit = createKit({ clock, log, registry, config, stores })
+  const app = createApp(options, kit, operatorSockets)
+  const stages = openStages(kit, config.roles)
   // The stores stop last; the server listens last and is the first to refuse new work.
   const lifeCycle = createLifeCycle(
     [{ name: 'stores', stop: stores.stop }, ...stages, httpStage(app, config), ...opsStages(app, operatorSockets, config)],
@@ -68,13 +69,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
 function createApp(
   { config, clock, log, version }: ServerOptions,
-  registry: Registry,
-  { keys, changes, idempotency }: RoleStores,
+  { registry, customerNames, stores: { keys, changes, idempotency } }: Kit,
   operatorSockets: WeakSet<Socket>,
 ): HttpApp {
   return createHttpApp({
     findPrincipal: createKeyRing({ keys, feed: changes, clock, wrongKeysMax: config.wrongKeysMax }),
     idempotency,
+    customerNames,
     clock,
     log,
     registry,

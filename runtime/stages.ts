@@ -1,4 +1,5 @@
 import { openAggregator } from '../aggregator/open-aggregator.ts'
+import { openAdoptions } from '../api/adoptions/open-adoptions.ts'
 import { openBalances } from '../api/balances/open-balances.ts'
 import { openCatalog } from '../api/catalog/open-catalog.ts'
 import { openDecisions } from '../api/decisions/open-decisions.ts'
@@ -25,7 +26,7 @@ type OpenStage = (kit: Kit) => Stage
 const STAGES = {
   aggregator: [openAggregator],
   ingest: [openIngest],
-  api: [openDecisions, openBalances, openReservations, openUsage, openCatalog, openKeys],
+  api: [openDecisions, openBalances, openReservations, openUsage, openCatalog, openAdoptions, openKeys],
   billing: [
     openInvoices,
     openDocuments,

@@ -13,6 +13,7 @@ import { createUsageTally } from './usage-tally.ts'
 export type CalendarUsageRequest = {
   /** Any of these customers; all when undefined. */
   readonly customers?: readonly CustomerKey[]
+  readonly exceptCustomers?: readonly CustomerKey[]
   readonly fromMs: InstantMs
   readonly toMs: InstantMs
   /** Undefined: one row per group. */
@@ -60,13 +61,14 @@ export async function readCalendarUsage(
 
 function windowQuery(
   meter: Meter,
-  { customers, groupBy, filter, rowsMax }: CalendarUsageRequest,
+  { customers, exceptCustomers, groupBy, filter, rowsMax }: CalendarUsageRequest,
   windows: readonly WindowRun[] | undefined,
   fromMs: number,
   toMs: number,
 ): UsageQuery {
   return {
     ...(customers === undefined ? {} : { customers }),
+    ...(exceptCustomers === undefined ? {} : { exceptCustomers }),
     ...(windows === undefined ? {} : { windows }),
     ...{ groupBy, filter, rowsMax },
     tenant: meter.tenant,
@@ -81,14 +83,14 @@ function windowQuery(
 async function tallyEdges(
   usageStore: Pick<UsageStore, 'scanEvents'>,
   meter: Meter,
-  { customers, groupBy, filter, rowsMax }: CalendarUsageRequest,
+  { customers, exceptCustomers, groupBy, filter, rowsMax }: CalendarUsageRequest,
   windows: readonly WindowRun[] | undefined,
   edges: readonly Period[],
 ): Promise<readonly UsageRow[]> {
   const windowStartOf = windows === undefined ? undefined : (instantMs: InstantMs) => windowStartIn(windows, instantMs)
   const tally = createUsageTally(meter, { groupBy, windowStartOf, rowsMax })
   const isWithin = (instantMs: InstantMs) => edges.some(({ startMs, endMs }) => instantMs >= startMs && instantMs < endMs)
-  for (const scan of edgeScans(edges, customers)) {
+  for (const scan of edgeScans(edges, customers, exceptCustomers)) {
     for await (const counted of countedEvents(usageStore, { meter, filter }, scan)) {
       if (isWithin(counted.event.occurredAtMs)) tally.add(counted)
     }
@@ -97,8 +99,13 @@ async function tallyEdges(
 }
 
 /** Minutes of known customers are one look-up by key, however many they are; otherwise each edge is a scan by time. */
-function edgeScans(edges: readonly Period[], customers: readonly CustomerKey[] | undefined): readonly EventScan[] {
-  if (customers === undefined) return edges.map(({ startMs, endMs }) => ({ fromMs: startMs, toMs: endMs }))
+function edgeScans(
+  edges: readonly Period[],
+  customers: readonly CustomerKey[] | undefined,
+  exceptCustomers: readonly CustomerKey[] | undefined,
+): readonly EventScan[] {
+  const except = exceptCustomers === undefined ? {} : { exceptCustomers }
+  if (customers === undefined) return edges.map(({ startMs, endMs }) => ({ fromMs: startMs, toMs: endMs, ...except }))
   if (edges.length === 0) return []
   const starts = new Set(edges.map(({ startMs }) => minuteOf(startMs)))
   return [{ minutes: customers.flatMap((customer) => [...starts].map((startMs) => ({ customer, startMs }))) }]

@@ -83,7 +83,10 @@ export type MeterActivation = {
 }
 
 /** `fromMs` and `toMs` are whole minutes; half-open. */
-export type UsageQuery = {
+/** Customers to leave out, such as adopted ones, whose events stand under their adopter too. */
+type ExceptCustomers = { readonly exceptCustomers?: readonly CustomerKey[] }
+
+export type UsageQuery = ExceptCustomers & {
   readonly tenant: TenantKey
   readonly meter: MeterKey
   readonly revision: number
@@ -168,7 +171,7 @@ export type CustomerUsageRow = UsageRow & {
 /** A window of the chunk that a cut-off lies in, folded beyond the cut-off. `isBackfilled` comes from its chunk. */
 export type WindowBeyond = Pick<WindowRow, 'windowStartMs' | 'dimensions' | 'partition'> & { readonly isBackfilled: boolean }
 
-export type EventQuery = {
+export type EventQuery = ExceptCustomers & {
   readonly tenant: TenantKey
   readonly customer?: CustomerKey
   readonly type?: string
@@ -182,7 +185,7 @@ export type EventQuery = {
   readonly after?: { readonly occurredAtMs: InstantMs } & EventPosition
 }
 
-export type EventScan = {
+export type EventScan = ExceptCustomers & {
   readonly tenant?: TenantKey
   /** Any of these types; all when undefined. */
   readonly types?: readonly string[]

@@ -7,7 +7,7 @@ import type { BalanceReader } from '../../entitlements/balance-reader.ts'
 import type { EntitlementCache } from '../../entitlements/entitlement-cache.ts'
 import { entitlementsOfKnown } from '../../entitlements/entitlements-of-known.ts'
 import { type Balance, BalanceSchema, BalancesSchema } from '../../schemas/http/balance.ts'
-import { type HttpApp, KeySchema, ProblemSchema } from '../../schemas/http/common.ts'
+import { CustomerNameSchema, type HttpApp, KeySchema, ProblemSchema } from '../../schemas/http/common.ts'
 import { itemizedBalance, missingBalance, unmeteredBalance } from './balance-json.ts'
 
 export type BalanceRoutesDeps = {
@@ -32,7 +32,7 @@ export function balanceRoutes(deps: BalanceRoutesDeps): (app: HttpApp) => Promis
           tags: ['balances'],
           summary: 'Balances of every feature that the customer is entitled to',
           operationId: 'listBalances',
-          params: Type.Object({ key: KeySchema }),
+          params: Type.Object({ key: CustomerNameSchema }),
           response: { 200: BalancesSchema, 404: ProblemSchema, 503: ProblemSchema },
         },
       },
@@ -64,7 +64,7 @@ export function balanceRoutes(deps: BalanceRoutesDeps): (app: HttpApp) => Promis
           tags: ['balances'],
           summary: 'Balance of one feature',
           operationId: 'getBalance',
-          params: Type.Object({ key: KeySchema, feature: KeySchema }),
+          params: Type.Object({ key: CustomerNameSchema, feature: KeySchema }),
           response: { 200: BalanceSchema, 404: ProblemSchema, 503: ProblemSchema },
         },
       },

@@ -11,7 +11,7 @@ import { isAdditive } from '../../domain/metering/meter.ts'
 import { isRefusal, type Outcome, orThrow, type Refusal, refuse } from '../../domain/refusal.ts'
 import { MINUTE_MS } from '../../domain/time/durations.ts'
 import { GrantInputSchema, GrantParamsSchema, GrantQuerySchema, GrantSchema } from '../../schemas/http/allowance.ts'
-import { KeyParamsSchema, REFUSALS } from '../../schemas/http/catalog.ts'
+import { CustomerParamsSchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
 import { instantJson, parseInstant } from '../../schemas/http/instants.ts'
 import { createErrorList, type ErrorList } from '../error-list.ts'
@@ -71,7 +71,7 @@ const CREATE_GRANT = {
   operationId: 'createGrant',
   summary: 'Give a customer extra units of a metered feature',
   description: 'They count beside an entitlement to the feature, for usage from `effectiveAt` until `expiresAt`, and burn once.',
-  params: KeyParamsSchema,
+  params: CustomerParamsSchema,
   body: GrantInputSchema,
   response: { 201: GrantSchema, ...REFUSALS },
 }
@@ -79,7 +79,7 @@ const LIST_GRANTS = {
   ...TAGS,
   operationId: 'listGrants',
   summary: "A customer's grants, oldest first; what is left of each is in its balance",
-  params: KeyParamsSchema,
+  params: CustomerParamsSchema,
   querystring: GrantQuerySchema,
   response: { 200: PageSchema(GrantSchema), ...REFUSALS },
 }

@@ -57,6 +57,7 @@ describe('the catalog over HTTP', () => {
       catalogRoutes({
         ...stores,
         clock,
+        onSubjectsPut: async () => undefined,
         isMeterReady: (meter) => isMeterReady(meter),
         meterReadyWaitMaxMs: 30,
         onEntitlementsChanged,
@@ -631,7 +632,7 @@ describe('the catalog over HTTP', () => {
 
     test('a plan in another currency is refused: the currency of a subscription is fixed', async () => {
       await ok('PUT', '/v1/plans/dollars', { ...plan(), currency: 'USD' })
-      const { id } = await ok('POST', '/v1/subscriptions', { customer: 'acme', plan: 'pro' })
+      const { id } = await ok('POST', '/v1/subscriptions', { customer: 'acme', plan: 'pro', allowSeveral: true })
       const change = await call('POST', `/v1/subscriptions/${id}/change`, { plan: 'dollars', at: 'periodEnd' })
       expect(change).toMatchObject({ status: 409, body: { code: 'currency_mismatch' } })
     })

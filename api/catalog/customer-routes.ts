@@ -2,17 +2,21 @@ import type { Static } from 'typebox'
 import type { CustomerStore } from '../../adapters/database/customers/customer-store.ts'
 import { currencyOf } from '../../domain/billing/money.ts'
 import type { Customer } from '../../domain/catalog/customer.ts'
-import type { CustomerKey } from '../../domain/identity.ts'
+import type { CustomerKey, TenantKey } from '../../domain/identity.ts'
 import { isRefusal, type Outcome, orThrow, RefusalError, refuse, refuseField } from '../../domain/refusal.ts'
-import { CustomerInputSchema, CustomerSchema, KeyParamsSchema, PageQuerySchema, REFUSALS } from '../../schemas/http/catalog.ts'
+import { CustomerInputSchema, CustomerParamsSchema, CustomerSchema, PageQuerySchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
 
-export type CustomerRoutesDeps = { readonly customers: Pick<CustomerStore, 'put' | 'get' | 'list'> }
+export type CustomerRoutesDeps = {
+  readonly customers: Pick<CustomerStore, 'put' | 'get' | 'list'>
+  /** Awaited when a customer has new subjects, which may have adopted others. */
+  readonly onSubjectsPut: (tenant: TenantKey, customer: CustomerKey) => Promise<void>
+}
 
 /** As JSON text. */
 const METADATA_CHARACTERS_MAX = 16_384
 
-export function customerRoutes({ customers }: CustomerRoutesDeps): (app: HttpApp) => Promise<void> {
+export function customerRoutes({ customers, onSubjectsPut }: CustomerRoutesDeps): (app: HttpApp) => Promise<void> {
   return async (app) => {
     app.put('/v1/customers/:key', { config: { scope: 'manage' }, schema: PUT_CUSTOMER }, async (request, reply) => {
       const { name = null, email = null, subjects = [], metadata = {}, ...billing } = request.body
@@ -24,6 +28,7 @@ export function customerRoutes({ customers }: CustomerRoutesDeps): (app: HttpApp
       if (billing.currency !== undefined) orThrow(inField('currency', currencyOf(billing.currency)))
       const customer = { key: request.params.key as CustomerKey, name, email, subjects: [...new Set(subjects)], metadata, ...billing }
       const { value, result } = orThrow(await customers.put(request.principal.tenant, customer))
+      if (subjects.length > 0 && result !== 'same') await onSubjectsPut(request.principal.tenant, customer.key)
       return reply.code(result === 'created' ? 201 : 200).send(customerJson(value))
     })
     app.get('/v1/customers/:key', { config: { scope: 'read' }, schema: GET_CUSTOMER }, async (request) => {
@@ -50,8 +55,10 @@ const PUT_CUSTOMER = {
   ...TAGS,
   operationId: 'putCustomer',
   summary: 'Make or change a customer',
-  description: 'Absent fields are emptied. A subject counts from the next event on; events resolved before keep their customer.',
-  params: KeyParamsSchema,
+  description:
+    'Absent fields are emptied. An event belongs to whoever had its name at the time of the event: a subject is the customer’s from when another lost it, otherwise from the beginning. ' +
+    'A subject that is the key of a customer which has only appeared by itself adopts it.',
+  params: CustomerParamsSchema,
   body: CustomerInputSchema,
   response: { 200: CustomerSchema, 201: CustomerSchema, ...REFUSALS },
 }
@@ -59,7 +66,7 @@ const GET_CUSTOMER = {
   ...TAGS,
   operationId: 'getCustomer',
   summary: 'A customer',
-  params: KeyParamsSchema,
+  params: CustomerParamsSchema,
   response: { 200: CustomerSchema, ...REFUSALS },
 }
 const LIST_CUSTOMERS = {
@@ -70,7 +77,7 @@ const LIST_CUSTOMERS = {
   response: { 200: PageSchema(CustomerSchema), ...REFUSALS },
 }
 
-function customerJson({ subjects, metadata, taxRates, ...customer }: Customer): Static<typeof CustomerSchema> {
+export function customerJson({ subjects, metadata, taxRates, ...customer }: Customer): Static<typeof CustomerSchema> {
   const rates = taxRates === undefined ? {} : { taxRates: [...taxRates] }
   return { ...customer, ...rates, subjects: [...subjects], metadata: { ...metadata } }
 }

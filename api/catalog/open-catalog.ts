@@ -2,20 +2,22 @@ import type { Clock } from '../../base/clock.ts'
 import type { Entitlements } from '../../entitlements/entitlements.ts'
 import type { Stage } from '../../schemas/http/stage.ts'
 import type { Usage } from '../../usage/usage.ts'
+import type { CustomerAdoptions } from '../adoptions/customer-adoptions.ts'
 import { type CatalogRoutesDeps, catalogRoutes } from './catalog-routes.ts'
 import { rateRoutes } from './rate-routes.ts'
 
 export type CatalogKit = {
   readonly clock: Clock
-  readonly stores: Omit<CatalogRoutesDeps, 'clock' | 'isMeterReady' | 'onEntitlementsChanged'>
+  readonly stores: Omit<CatalogRoutesDeps, 'clock' | 'isMeterReady' | 'onEntitlementsChanged' | 'onSubjectsPut'>
   readonly usage: Pick<Usage, 'reader'>
   readonly entitlements: Pick<Entitlements, 'balances'>
+  readonly adoptions: Pick<CustomerAdoptions, 'moveNow'>
 }
 
 /** What the business sells and to whom. */
-export function openCatalog({ clock, stores, usage, entitlements: { balances } }: CatalogKit): Stage {
+export function openCatalog({ clock, stores, usage, entitlements: { balances }, adoptions }: CatalogKit): Stage {
   const { meters, features, products, plans, customers, subscriptions } = stores
-  const own = { meters, features, products, plans, customers, subscriptions, clock }
+  const own = { meters, features, products, plans, customers, subscriptions, clock, onSubjectsPut: adoptions.moveNow }
   return {
     name: 'catalog',
     async routes(app) {

@@ -11,25 +11,27 @@ import { readMeterValue } from '../../domain/metering/metering.ts'
 import { type Outcome, orThrow, RefusalError, refuse } from '../../domain/refusal.ts'
 import { timeZone } from '../../domain/time/time-zone.ts'
 import {
+  CustomerNameSchema,
   DecimalSchema,
   type HttpApp,
   InstantSchema,
-  KeySchema,
   ListQuerySchema,
   PageSchema,
   ProblemSchema,
 } from '../../schemas/http/common.ts'
 import { BoundSchema } from '../../schemas/http/instants.ts'
+import { type AdoptedCustomers, exceptAdopted } from '../../usage/adopted-customers.ts'
 import { parseTimeRange } from './time-range.ts'
 import { USAGE_BOUNDS } from './usage-bounds.ts'
 
 export type EventRoutesDeps = {
   readonly meters: Pick<MeterStore, 'ofTenant'>
   readonly usageStore: Pick<UsageStore, 'events'>
+  readonly adoptedCustomers: AdoptedCustomers
 }
 
 /** Accepted events as they were sent, each with the meters of its type that could not count it. */
-export function eventRoutes({ meters: store, usageStore }: EventRoutesDeps): (app: HttpApp) => Promise<void> {
+export function eventRoutes({ meters: store, usageStore, adoptedCustomers }: EventRoutesDeps): (app: HttpApp) => Promise<void> {
   return async (app) => {
     app.get('/v1/events', { config: { scope: 'read', isHeavyRead: true }, schema: LIST_SCHEMA }, async (request) => {
       const { tenant } = request.principal
@@ -39,6 +41,7 @@ export function eventRoutes({ meters: store, usageStore }: EventRoutesDeps): (ap
       // One more than the page shows whether there is a next one.
       const events = await usageStore.events({
         ...filterOf(tenant, request.query),
+        ...(request.query.customer === undefined ? await exceptAdopted(adoptedCustomers, tenant, undefined) : {}),
         limit: limit + 1,
         bytesMax,
         ...(after === undefined ? {} : { after }),
@@ -99,7 +102,7 @@ const LIST_SCHEMA = {
   description: `A page ends at \`limit\` events, or earlier with the event whose content fills ${bytesMax / 2 ** 20} MiB; \`nextCursor\` goes on behind it.`,
   operationId: 'listEvents',
   querystring: Type.Object({
-    customer: Type.Optional(KeySchema),
+    customer: Type.Optional(CustomerNameSchema),
     type: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
     from: Type.Optional(BoundSchema('Event time, inclusive; a date is its start in UTC')),
     to: Type.Optional(BoundSchema('Event time, exclusive; a date is its start in UTC')),
@@ -114,7 +117,7 @@ const GET_SCHEMA = {
   operationId: 'getEvent',
   params: Type.Object({ id: Type.String({ minLength: 1, maxLength: 256 }) }),
   querystring: Type.Object({
-    customer: KeySchema,
+    customer: CustomerNameSchema,
     source: Type.Optional(Type.String({ maxLength: 256, description: 'Needed only when several sources used the id; else the newest' })),
   }),
   response: { 200: EventSchema, 400: ProblemSchema, 404: ProblemSchema, 503: ProblemSchema },

@@ -7,8 +7,9 @@ import { UNREADABLE_REASONS } from '../../domain/metering/compiled-meter.ts'
 import { EVENT_AGE_MAX_MS, EVENT_LEAD_MAX_MS } from '../../domain/metering/usage-event.ts'
 import { orThrow } from '../../domain/refusal.ts'
 import { timeZone } from '../../domain/time/time-zone.ts'
-import { type HttpApp, InstantSchema, KeySchema, ProblemSchema } from '../../schemas/http/common.ts'
+import { CustomerNameSchema, type HttpApp, InstantSchema, ProblemSchema } from '../../schemas/http/common.ts'
 import { BoundSchema, instantJson, parseBound } from '../../schemas/http/instants.ts'
+import { type AdoptedCustomers, exceptAdopted } from '../../usage/adopted-customers.ts'
 import { parseTimeRange } from './time-range.ts'
 import { createUncountedEvents, UNCOUNTED_SAMPLES_MAX } from './uncounted-events.ts'
 
@@ -16,10 +17,11 @@ export type UncountedRoutesDeps = {
   readonly meters: Pick<MeterStore, 'ofTenant'>
   readonly usageStore: Pick<UsageStore, 'scanEvents'>
   readonly clock: Pick<Clock, 'now'>
+  readonly adoptedCustomers: AdoptedCustomers
 }
 
 /** `GET /v1/events/uncounted`: events that were kept and count for nothing. */
-export function uncountedRoutes({ meters, usageStore, clock }: UncountedRoutesDeps): (app: HttpApp) => Promise<void> {
+export function uncountedRoutes({ meters, usageStore, clock, adoptedCustomers }: UncountedRoutesDeps): (app: HttpApp) => Promise<void> {
   return async (app) => {
     app.get('/v1/events/uncounted', { config: { scope: 'read', isHeavyRead: true }, schema: SCHEMA }, async (request) => {
       const { tenant } = request.principal
@@ -30,7 +32,8 @@ export function uncountedRoutes({ meters, usageStore, clock }: UncountedRoutesDe
       const earliestMs = (endMs - EVENT_AGE_MAX_MS - EVENT_LEAD_MAX_MS) as InstantMs
       const range = orThrow(parseTimeRange(request.query, utc, { fromMs: earliestMs, toMs: latestMs }))
       const uncounted = createUncountedEvents(await meters.ofTenant(tenant))
-      const customers = customer === undefined ? {} : { customers: [customer as CustomerKey] }
+      const customers =
+        customer === undefined ? await exceptAdopted(adoptedCustomers, tenant, undefined) : { customers: [customer as CustomerKey] }
       let eventsRead = 0
       for await (const events of usageStore.scanEvents({ tenant, ...customers, ...range })) {
         for (const event of events.slice(0, EVENTS_READ_MAX - eventsRead)) uncounted.add(event)
@@ -56,7 +59,7 @@ const SCHEMA = {
   description: `Under the meters as they are now; the most frequent first. Up to ${EVENTS_READ_MAX.toLocaleString('en')} events are looked at, in the order of their receipt: when there are more in the range, complete is false; ask for a shorter one, or for one customer.`,
   operationId: 'listUncountedEvents',
   querystring: Type.Object({
-    customer: Type.Optional(KeySchema),
+    customer: Type.Optional(CustomerNameSchema),
     from: Type.Optional(BoundSchema('Event time, inclusive; a date is its start in UTC; by default 35 days before to')),
     to: Type.Optional(BoundSchema('Event time, exclusive; a date is its start in UTC; by default an hour ahead')),
   }),

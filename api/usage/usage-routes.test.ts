@@ -79,8 +79,16 @@ describe('usage and events over HTTP', () => {
       registry,
       bodyBytesMax: 1_000_000,
     })
-    app.register(usageRoutes({ ...stores, usageReader, asOf: createCompleteUntil({ eventLog, usageStore, clock }), clock }))
-    app.register(eventRoutes({ ...stores, usageStore }))
+    app.register(
+      usageRoutes({
+        adoptedCustomers: async () => [],
+        ...stores,
+        usageReader,
+        asOf: createCompleteUntil({ eventLog, usageStore, clock }),
+        clock,
+      }),
+    )
+    app.register(eventRoutes({ adoptedCustomers: async () => [], ...stores, usageStore }))
     for (const aggregation of AGGREGATIONS) await makeMeter(`tokens_${aggregation}`, aggregation)
     await makeMeter('new', 'sum', 'other', false)
     await count(EVENTS)

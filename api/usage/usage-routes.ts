@@ -9,8 +9,9 @@ import { aggregateValue } from '../../domain/metering/metering.ts'
 import { type FieldError, isRefusal, type Outcome, orThrow, RefusalError, refuse, refuseFields } from '../../domain/refusal.ts'
 import { CALENDAR_WINDOWS, type CalendarWindow, calendarWindowAt } from '../../domain/time/calendar-windows.ts'
 import { findTimeZone, type TimeZone, timeZone } from '../../domain/time/time-zone.ts'
-import { DecimalSchema, type HttpApp, InstantSchema, KeySchema, ProblemSchema } from '../../schemas/http/common.ts'
+import { CustomerNameSchema, DecimalSchema, type HttpApp, InstantSchema, KeySchema, ProblemSchema } from '../../schemas/http/common.ts'
 import { BoundSchema, instantJson } from '../../schemas/http/instants.ts'
+import { type AdoptedCustomers, exceptAdopted } from '../../usage/adopted-customers.ts'
 import type { CalendarUsageRequest } from '../../usage/calendar-usage.ts'
 import type { UsageReader } from '../../usage/usage-reader.ts'
 import { parseTimeRange, type TimeRange } from './time-range.ts'
@@ -22,6 +23,7 @@ export type UsageRoutesDeps = {
   /** The instant up to which usage is complete. */
   readonly asOf: () => Promise<InstantMs>
   readonly clock: Clock
+  readonly adoptedCustomers: AdoptedCustomers
 }
 
 const USAGE_ROWS_MAX = USAGE_BOUNDS.usageRows.most
@@ -29,7 +31,7 @@ const CUSTOMERS_MAX = USAGE_BOUNDS.usageCustomers.most
 const FILTER_VALUES_MAX = USAGE_BOUNDS.filterValues.most
 
 /** What a meter counted, by window, customer and dimension. */
-export function usageRoutes({ meters, usageReader, asOf, clock }: UsageRoutesDeps): (app: HttpApp) => Promise<void> {
+export function usageRoutes({ meters, usageReader, asOf, clock, adoptedCustomers }: UsageRoutesDeps): (app: HttpApp) => Promise<void> {
   return async (app) => {
     app.get('/v1/meters/:key/usage', { config: { scope: 'read', isHeavyRead: true }, schema: USAGE_SCHEMA }, async (request) => {
       const { tenant } = request.principal
@@ -38,7 +40,7 @@ export function usageRoutes({ meters, usageReader, asOf, clock }: UsageRoutesDep
       if (meter === null) throw new RefusalError(refuse('unknown_meter', { meter: key }))
       const usage = orThrow(parseUsageQuery(request.query, meter, clock.now()))
       const asOfMs = await asOf()
-      const rows = await usageReader.calendar(meter, usage)
+      const rows = await usageReader.calendar(meter, { ...usage, ...(await exceptAdopted(adoptedCustomers, tenant, usage.customers)) })
       return { data: withTotal(rows, usage).map((row) => usageJson(row, meter, usage)), asOf: instantJson(asOfMs) }
     })
   }
@@ -46,7 +48,9 @@ export function usageRoutes({ meters, usageReader, asOf, clock }: UsageRoutesDep
 
 const UsageQuerySchema = Type.Object(
   {
-    customer: Type.Optional(Type.Array(KeySchema, { maxItems: CUSTOMERS_MAX, description: 'Only this customer; may be repeated' })),
+    customer: Type.Optional(
+      Type.Array(CustomerNameSchema, { maxItems: CUSTOMERS_MAX, description: 'Only this customer; may be repeated' }),
+    ),
     from: Type.Optional(BoundSchema('Start, inclusive; a date is its start in `timezone`; by default the start of the current month')),
     to: Type.Optional(BoundSchema('End, exclusive; a date is its start in `timezone`; by default the end of the current month')),
     window: Type.Optional(Type.Enum([...CALENDAR_WINDOWS], { description: 'Weeks begin on Monday' })),

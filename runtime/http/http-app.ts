@@ -10,10 +10,12 @@ import type { IdempotencyStore } from '../../adapters/database/idempotency/idemp
 import type { Clock } from '../../base/clock.ts'
 import { type Refusal, RefusalError, refuse } from '../../domain/refusal.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
+import type { CustomerNames } from '../../usage/customer-names.ts'
 import { serializeAnswers } from './answer-serialization.ts'
 import { sendAnswersTogether } from './answers-together.ts'
 import { authenticateRequests, type FindPrincipal, OPERATORS } from './authentication.ts'
 import { boundConnections, CONNECTION_BOUNDS, type ConnectionBounds } from './connections.ts'
+import { resolveCustomerNames } from './customer-names.ts'
 import { takeTurnsAtHeavyReads } from './heavy-reads.ts'
 import { HTTP_BOUNDS } from './http-bounds.ts'
 import { honourIdempotencyKeys } from './idempotency.ts'
@@ -28,6 +30,8 @@ import { traceOf } from './trace-context.ts'
 export type HttpAppOptions = {
   readonly findPrincipal: FindPrincipal
   readonly idempotency: IdempotencyStore
+  /** Without it every name is a key. */
+  readonly customerNames?: Pick<CustomerNames, 'resolve'>
   readonly clock: Clock
   readonly log: Logger
   readonly registry: Registry
@@ -47,8 +51,8 @@ const REQUEST_TIMEOUT_MS = HTTP_BOUNDS.requestTime.most * 1_000
 const KEEP_ALIVE_TIMEOUT_MS = HTTP_BOUNDS.idleTime.most * 1_000
 /** How late the first two may be noticed. */
 const TIMEOUTS_CHECK_MS = 5_000
-/** A key of 128 characters, each percent-encoded. */
-const PARAM_CHARACTERS_MAX = 384
+/** A customer's name of 255 characters, each of four bytes and percent-encoded. */
+const PARAM_CHARACTERS_MAX = 3_060
 
 /** The HTTP server without routes of its own but /healthz, /metrics, /openapi.json and /docs; stages register theirs. */
 export function createHttpApp(options: HttpAppOptions): HttpApp {
@@ -93,6 +97,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   sendAnswersTogether(app)
   authenticateRequests(app, options.findPrincipal, options.operatorSockets ?? new WeakSet())
   takeTurnsAtHeavyReads(app)
+  if (options.customerNames !== undefined) resolveCustomerNames(app, options.customerNames, options.clock)
   honourIdempotencyKeys(app, options.idempotency, options.clock, log)
   answerErrors(app, log, paths)
   describeApi(app, options.version ?? '0.0.0', options.docsReaders ?? 'everybody')

@@ -1,14 +1,14 @@
 import { Type } from 'typebox'
 import { GRANT_PRIORITY_DEFAULT, GRANT_PRIORITY_MAX, PLAN_PRIORITY } from '../../domain/allowance/grant.ts'
 import { ENTITLEMENT_TERMS } from './catalog.ts'
-import { DecimalInputSchema, DecimalSchema, InstantSchema, KeySchema, ListQuerySchema } from './common.ts'
+import { CustomerNameSchema, DecimalInputSchema, DecimalSchema, InstantSchema, KeySchema, ListQuerySchema } from './common.ts'
 
 const CLOSED = { additionalProperties: false }
 const REASON_CHARACTERS_MAX = 512
 /** The handler checks the bounds and names field and bound. */
 const ResetIntervalSchema = Type.Enum(['hour', 'day', 'week', '28days', 'month', 'quarter', 'year', 'never'])
 
-export const CustomerFeatureParamsSchema = Type.Object({ key: KeySchema, feature: KeySchema })
+export const CustomerFeatureParamsSchema = Type.Object({ key: CustomerNameSchema, feature: KeySchema })
 
 export const OverrideInputSchema = Type.Object(
   {
@@ -21,7 +21,7 @@ export const OverrideInputSchema = Type.Object(
   { ...CLOSED, description: 'Everything that the customer has of this feature; limit null or absent is unlimited' },
 )
 export const OverrideSchema = Type.Object({
-  customer: KeySchema,
+  customer: CustomerNameSchema,
   feature: KeySchema,
   limit: Type.Optional(Type.Union([DecimalSchema, Type.Null()])),
   limitType: Type.Optional(Type.Enum(['hard', 'soft'])),
@@ -52,7 +52,7 @@ export const GrantInputSchema = Type.Object(
 )
 export const GrantSchema = Type.Object({
   id: Type.String(),
-  customer: KeySchema,
+  customer: CustomerNameSchema,
   feature: KeySchema,
   amount: DecimalSchema,
   priority: Type.Integer(),
@@ -77,7 +77,7 @@ const FiguresSchema = Type.Object({
 })
 export const ResetSchema = Type.Object({
   id: Type.String(),
-  customer: KeySchema,
+  customer: CustomerNameSchema,
   feature: KeySchema,
   at: InstantSchema,
   by: Type.String({ description: 'Id of the API key' }),

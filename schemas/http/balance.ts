@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { DECISION_CODES } from '../../domain/entitlements/decision.ts'
-import { DecimalInputSchema, DecimalSchema, InstantSchema, KeySchema } from './common.ts'
+import { CustomerNameSchema, DecimalInputSchema, DecimalSchema, InstantSchema, KeySchema } from './common.ts'
 
 const BalanceSourceSchema = Type.Object({
   source: Type.Enum(['plan', 'rollover', 'grant', 'correction'], {
@@ -52,7 +52,7 @@ export const BalancesSchema = Type.Object({ data: Type.Array(BalanceSchema), nex
 
 export const DecisionRequestSchema = Type.Object(
   {
-    customer: KeySchema,
+    customer: CustomerNameSchema,
     feature: KeySchema,
     quantity: Type.Optional(DecimalInputSchema),
   },

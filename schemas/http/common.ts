@@ -1,6 +1,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyBaseLogger, FastifyInstance, RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerDefault } from 'fastify'
 import { type TSchema, Type } from 'typebox'
+import { CUSTOMER_NAME_PATTERN } from '../../domain/catalog/customer-name.ts'
 import type { Principal, Scope } from '../../domain/principal.ts'
 
 declare module 'fastify' {
@@ -35,6 +36,12 @@ export type HttpApp = FastifyInstance<
 
 export const KEY_PATTERN = '^[A-Za-z0-9._:@/+-]{1,128}$'
 export const KeySchema = Type.String({ pattern: KEY_PATTERN, description: 'Chosen by the caller: 1 to 128 of A-Z a-z 0-9 . _ : @ / + -' })
+/** A customer's key or one of its subjects. Every route takes either where it takes a customer. */
+export const CustomerNameSchema = Type.String({
+  pattern: CUSTOMER_NAME_PATTERN,
+  description: 'Chosen by the caller: 1 to 255 characters without control characters or blanks at its ends, and not `.` or `..`',
+  examples: ['auth0|5f7c'],
+})
 export const InstantSchema = Type.String({ format: 'date-time', description: 'ISO 8601, UTC' })
 export const DecimalSchema = Type.String({ description: 'Exact decimal', examples: ['12.5'] })
 /** Input: a string or a JSON number. The handler checks the exact rules and names the field. */

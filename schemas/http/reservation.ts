@@ -6,7 +6,7 @@ import {
   SETTLE_DATA_BYTES_MAX,
 } from '../../domain/reservations/reservation.ts'
 import { BalanceSchema } from './balance.ts'
-import { DecimalInputSchema, InstantSchema, KeySchema } from './common.ts'
+import { CustomerNameSchema, DecimalInputSchema, InstantSchema, KeySchema } from './common.ts'
 
 const closed = { additionalProperties: false }
 /** The handler checks the bounds and names them. */
@@ -17,7 +17,7 @@ export const ReservationParamsSchema = Type.Object({ id: KeySchema })
 
 export const ReservationInputSchema = Type.Object(
   {
-    customer: KeySchema,
+    customer: CustomerNameSchema,
     feature: KeySchema,
     quantity: DecimalInputSchema,
     ttlMs: Type.Optional({ ...ttlMs('How long the units stay held'), default: RESERVATION_TTL_MS_DEFAULT }),
@@ -50,7 +50,7 @@ export const ExtendInputSchema = Type.Object({ ttlMs: ttlMs('How long from now t
 
 export const ReservationSchema = Type.Object({
   id: KeySchema,
-  customer: KeySchema,
+  customer: CustomerNameSchema,
   feature: KeySchema,
   status: Type.Enum(['held', 'settled', 'released', 'expired']),
   quantity: Type.String({ description: 'The held quantity' }),

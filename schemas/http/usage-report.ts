@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { DecimalInputSchema, DecimalSchema, InstantSchema, KeySchema } from './common.ts'
+import { CustomerNameSchema, DecimalInputSchema, DecimalSchema, InstantSchema, KeySchema } from './common.ts'
 
 const BehaviourSchema = Type.Enum(['delta', 'set'], {
   description:
@@ -8,7 +8,7 @@ const BehaviourSchema = Type.Enum(['delta', 'set'], {
 
 export const UsageReportInputSchema = Type.Object(
   {
-    customer: KeySchema,
+    customer: CustomerNameSchema,
     feature: KeySchema,
     quantity: Type.Union(DecimalInputSchema.anyOf, { description: 'Exact decimal, at most 9 fractional digits; not below 0 for a `set`' }),
     behaviour: BehaviourSchema,
@@ -23,7 +23,7 @@ export const UsageReportInputSchema = Type.Object(
 
 export const UsageReportSchema = Type.Object({
   id: Type.String({ description: 'Id of the event that the report became: read it with GET /v1/events/{id}' }),
-  customer: KeySchema,
+  customer: CustomerNameSchema,
   feature: KeySchema,
   quantity: DecimalSchema,
   behaviour: BehaviourSchema,

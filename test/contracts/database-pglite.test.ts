@@ -91,11 +91,11 @@ describe('the database on pglite', () => {
     const acknowledged = [...(await writeAndKill('first', 300)), ...(await writeAndKill('second', 300))]
     const database = await openDatabase(path)
     await database.migrate()
-    const owners = await sqlCustomerStore(database.session).resolveSubjects(
+    const owners = await sqlCustomerStore(database.session).nameHistories(
       TENANT,
       acknowledged.map((key) => `subject-${key}`),
     )
-    expect([...owners.values()].sort()).toEqual([...acknowledged].sort())
+    expect([...owners.values()].flatMap((history) => history.map(({ customer }) => customer)).sort()).toEqual([...acknowledged].sort())
     await database.stop()
   })
 

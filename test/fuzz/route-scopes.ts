@@ -188,6 +188,13 @@ export const ROUTE_SCOPES: readonly RouteRow[] = [
     ofOther: 201,
   },
   {
+    route: 'POST /v1/customers/{key}/adopt',
+    scope: 'manage',
+    request: at('/v1/customers/acme/adopt', { customer: 'acme' }),
+    own: 200,
+    ofOther: 404,
+  },
+  {
     route: 'POST /v1/subscriptions',
     scope: 'manage',
     request: at('/v1/subscriptions', { customer: 'acme', plan: 'pro', allowSeveral: true }),

@@ -25,7 +25,8 @@ export async function openIngestApp(limits: Partial<IngestLimits>, more: Partial
   const eventLog = await createLmdbEventLog({ clock, path, partitions: 2, log, registry: new Registry(), storedBytesMax: 1e9 })
   const ingest = createIngest({
     writer: createRecordWriter({ eventLog, clock, registry }),
-    resolveSubjects: async () => new Map(),
+    names: { load: async () => new Map() },
+    findFormerCustomers: null,
     metersOf: async () => [],
     findSimilarCustomers: async () => ({ existing: new Set(), similar: new Map() }),
     clock,

@@ -182,6 +182,7 @@ export function scanConditions(scan: EventScan): Conditions {
     ['tenant = {tenant:String}', 'tenant', scan.tenant],
     ['type IN {types:Array(String)}', 'types', scan.types],
     ['customer IN {customers:Array(String)}', 'customers', scan.customers],
+    ['customer NOT IN {exceptCustomers:Array(String)}', 'exceptCustomers', scan.exceptCustomers],
     ['customer > {afterCustomer:String}', 'afterCustomer', scan.afterCustomer],
     ['customer <= {toCustomer:String}', 'toCustomer', scan.toCustomer],
     // The index takes a set of key prefixes; separate conditions would each be tried on every mark.
@@ -276,6 +277,7 @@ async function newestEvents(select: BoundedSelect, query: EventQuery): Promise<r
     const where = conditions([
       ['tenant = {tenant:String}', 'tenant', query.tenant],
       ['customer = {customer:String}', 'customer', query.customer],
+      ['customer NOT IN {exceptCustomers:Array(String)}', 'exceptCustomers', query.exceptCustomers],
       ['type = {type:String}', 'type', query.type],
       ['id = {id:String}', 'id', query.id],
       ["occurred_at >= fromUnixTimestamp64Milli({fromMs:Int64}, 'UTC')", 'fromMs', optionalStoredMs(query.fromMs)],

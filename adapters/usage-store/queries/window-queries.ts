@@ -93,6 +93,10 @@ function usageStatement(query: UsageQuery): { sql: string; params: Record<string
     where.push('customer IN {customers:Array(String)}')
     params.customers = query.customers
   }
+  if (query.exceptCustomers !== undefined) {
+    where.push('customer NOT IN {exceptCustomers:Array(String)}')
+    params.exceptCustomers = query.exceptCustomers
+  }
   const filter = filterConditions(query.filter)
   const groups = usageGroups(query.groupBy)
   const keys = ['window', ...groups.names]

@@ -32,6 +32,20 @@ export const CATALOG_REFUSALS = {
     next: 'Create it with `PUT /v1/customers/{key}`.',
     detail: ({ customer }: { customer: string }) => sayUnknown('customer', customer),
   },
+  customer_adopted: {
+    status: 409,
+    means: 'The key is that of a customer which another one has adopted.',
+    next: 'Use another key; events with this one are its adopter’s.',
+    detail: ({ customer, adopter }: { customer: string; adopter: string }) =>
+      `customer ${customer} was adopted by ${adopter}, whose usage its events are; use another key.`,
+  },
+  not_adoptable: {
+    status: 409,
+    means: 'Only a customer of which nothing but usage is known can be adopted: no name, subjects, subscriptions, entitlements or grants.',
+    next: 'Adopt a customer that has appeared by itself.',
+    detail: ({ customer }: { customer: string }) =>
+      `customer ${customer} is more than its usage (it has details, subjects, subscriptions, entitlements or grants); only one that has appeared by itself can be adopted.`,
+  },
   meter_in_use: {
     status: 409,
     means: 'A feature reads the meter, so it cannot be deleted.',

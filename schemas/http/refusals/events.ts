@@ -23,18 +23,17 @@ const EVENT_REFUSALS_OF_ONE = {
     ...event('The source of an event is not a string, or is empty.', 'Send a string, or leave it out.'),
     detail: sayInvalid,
   },
-  invalid_subject: { ...event('The subject of an event is not a string.', 'Send a string.'), detail: sayInvalid },
+  invalid_subject: {
+    ...event('The subject of an event can be no name.', 'Send a subject of a customer, or its key.'),
+    detail: ({ value }: { field: string; value: string; charactersMax: number }) => `subject is ${value}: it can be no name. ${NAME_RULE}`,
+  },
   id_too_long: { ...event('The id of an event is too long.', 'Send a shorter one.'), detail: sayTooLong },
   type_too_long: { ...event('The type of an event is too long.', 'Send a shorter one.'), detail: sayTooLong },
   source_too_long: { ...event('The source of an event is too long.', 'Send a shorter one.'), detail: sayTooLong },
   subject_too_long: { ...event('The subject of an event is too long.', 'Send a shorter one.'), detail: sayTooLong },
   invalid_customer: {
-    ...event('The customer of an event is not a key.', 'Send a key, or the subject of a customer.'),
-    detail: ({ value }: { value: string }) => `customer is ${value}: it is not a key. ${KEY_RULE}`,
-  },
-  unknown_subject: {
-    ...event('No customer has the subject, and it cannot be the key of a new one.', 'Give the subject to a customer first.'),
-    detail: ({ value }: { value: string }) => `subject is ${value}: no customer has it, and it cannot be the key of a new one. ${KEY_RULE}`,
+    ...event('The customer of an event can be no name.', 'Send a key, or the subject of a customer.'),
+    detail: ({ value }: { value: string }) => `customer is ${value}: it can be no name. ${NAME_RULE}`,
   },
   subject_and_customer: {
     ...event('An event names a customer and another subject.', 'Send one of them.'),
@@ -179,7 +178,7 @@ type Overloaded = {
 }
 type InvalidEvents = { readonly events: number; readonly rejected: number; readonly firstIndex: number; readonly isAtomic: boolean }
 
-const KEY_RULE = 'A key has 1 to 128 of A-Z a-z 0-9 . _ : @ / + -'
+const NAME_RULE = 'A name is 1 to 255 characters without control characters or blanks at its ends, and not . or ..; send such a one.'
 
 function event(means: string, next: string) {
   return { status: 400, means, next } as const

@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { CustomerKey, TenantKey } from '../../../domain/identity.ts'
 import { isRefusal, orThrow } from '../../../domain/refusal.ts'
-import type { DatabaseUnderTest } from '../database-under-test.ts'
+import { type DatabaseUnderTest, START } from '../database-under-test.ts'
 import { catalogFixture } from './catalog-fixture.ts'
 
-export function describeStore({ stores, freshTenant, heardOf }: DatabaseUnderTest): void {
+export function describeStore({ stores, time, freshTenant, heardOf }: DatabaseUnderTest): void {
   describe('customers', () => {
     let tenant: TenantKey
     const heard = heardOf('customers')
@@ -18,16 +18,100 @@ export function describeStore({ stores, freshTenant, heardOf }: DatabaseUnderTes
       expect(await putCustomer('acme', acme)).toMatchObject({ result: 'created' })
       expect(await putCustomer('acme', acme)).toMatchObject({ result: 'same' })
       expect(await stores.customers.get(tenant, 'acme' as CustomerKey)).toEqual({ key: 'acme', ...acme })
-      expect(await stores.customers.resolveSubjects(tenant, ['u1', 'u2', 'acme', 'u3'])).toEqual(
+      const always = { customer: 'acme', fromMs: 0, untilMs: null }
+      expect(await stores.customers.nameHistories(tenant, ['u1', 'u2', 'acme', 'u3'])).toEqual(
         new Map([
-          ['u1', 'acme'],
-          ['u2', 'acme'],
+          ['u1', [always]],
+          ['u2', [always]],
         ]),
       )
+      time.nowMs = START + 5
       expect(await putCustomer('acme', { ...acme, subjects: ['u3'] })).toMatchObject({ result: 'changed' })
-      expect(await stores.customers.resolveSubjects(tenant, ['u1', 'u3'])).toEqual(new Map([['u3', 'acme']]))
-      expect(await stores.customers.resolveSubjects('other' as TenantKey, ['u3'])).toEqual(new Map())
+      expect(await stores.customers.nameHistories(tenant, ['u1', 'u3'])).toEqual(
+        new Map([
+          ['u1', [{ ...always, untilMs: START + 5 }]],
+          ['u3', [always]],
+        ]),
+      )
+      expect(await stores.customers.nameHistories('other' as TenantKey, ['u3'])).toEqual(new Map())
     })
+
+    test('a subject that moves is the one’s until then and the other’s from then on, without a gap', async () => {
+      const moves = ['a', null, 'b', 'a', 'b'] as const
+      for (const [index, owner] of moves.entries()) {
+        time.nowMs = START + (index + 1) * 10
+        const others = (['a', 'b'] as const).filter((key) => key !== owner)
+        for (const key of others) orThrow(await putCustomer(key, { subjects: [] }))
+        if (owner !== null) orThrow(await putCustomer(owner, { subjects: ['seat', `own-${owner}`] }))
+      }
+      expect((await stores.customers.nameHistories(tenant, ['seat'])).get('seat')).toEqual([
+        { customer: 'a', fromMs: 0, untilMs: START + 20 },
+        { customer: 'b', fromMs: START + 20, untilMs: START + 40 },
+        { customer: 'a', fromMs: START + 40, untilMs: START + 50 },
+        { customer: 'b', fromMs: START + 50, untilMs: null },
+      ])
+    })
+
+    test('a customer that has only appeared is adopted by whoever has its key as a subject, and is no customer any more', async () => {
+      const seen = (key: string) => stores.customers.ensure([{ tenant, key: key as CustomerKey }])
+      await seen('user-7')
+      orThrow(await putCustomer('acme', { subjects: ['user-7'] }))
+      expect(await stores.customers.get(tenant, 'user-7' as CustomerKey)).toBeNull()
+      expect((await stores.customers.list(tenant, { limit: 10 })).data.map(({ key }) => key)).toEqual(['acme'])
+      expect(await stores.adoptions.adopted(tenant)).toEqual(['user-7'])
+      const pending = (await stores.adoptions.pending()).filter((each) => each.tenant === tenant)
+      expect(pending).toMatchObject([{ customer: 'user-7', adopter: 'acme' }])
+      for (const adoption of pending) await stores.adoptions.settle(adoption)
+      expect((await stores.adoptions.pending()).filter((each) => each.tenant === tenant)).toEqual([])
+      // An event that was on its way does not make it again, and its name stays its adopter's until another takes it.
+      await seen('user-7')
+      expect(await putCustomer('user-7')).toMatchObject({ code: 'subject_taken' })
+      orThrow(await putCustomer('acme', { subjects: [] }))
+      expect(await putCustomer('user-7')).toMatchObject({ code: 'customer_adopted' })
+      time.nowMs = START + 50
+      orThrow(await putCustomer('globex', { subjects: ['user-7'] }))
+      expect((await stores.customers.nameHistories(tenant, ['user-7'])).get('user-7')).toEqual([
+        { customer: 'acme', fromMs: 0, untilMs: START + 50 },
+        { customer: 'globex', fromMs: START + 50, untilMs: null },
+      ])
+    })
+
+    test('who appears by a name that is a customer’s by then is adopted at once', async () => {
+      orThrow(await putCustomer('acme', { subjects: ['late'] }))
+      await stores.customers.ensure([{ tenant, key: 'late' as CustomerKey }])
+      expect(await stores.adoptions.adopted(tenant)).toEqual(['late'])
+      expect((await putCustomer('acme', { subjects: ['late'], name: 'A' })) as object).toMatchObject({ result: 'changed' })
+    })
+
+    test.each([
+      { title: 'with a name', make: () => putCustomer('other', { name: 'Other' }) },
+      { title: 'with subjects', make: () => putCustomer('other', { subjects: ['x'] }) },
+    ])('a customer $title is not adopted', async ({ make }) => {
+      orThrow(await putCustomer('acme', { name: 'Acme' }))
+      orThrow(await make())
+      const adopt = (key: string, other: string) => stores.customers.adopt(tenant, key as CustomerKey, other as CustomerKey)
+      expect(await adopt('acme', 'other')).toMatchObject({ code: 'not_adoptable' })
+      expect(await adopt('acme', 'nobody')).toMatchObject({ code: 'unknown_customer' })
+      expect(await adopt('nobody', 'acme')).toMatchObject({ code: 'unknown_customer' })
+      expect(await adopt('acme', 'acme')).toMatchObject({ key: 'acme' })
+    })
+
+    test('a customer that was put, with nothing but a key, is adopted when asked for and not by a subject', async () => {
+      orThrow(await putCustomer('acme'))
+      orThrow(await putCustomer('bare'))
+      expect(await putCustomer('acme', { subjects: ['bare'] })).toMatchObject({ code: 'subject_taken' })
+      expect(await stores.customers.adopt(tenant, 'acme' as CustomerKey, 'bare' as CustomerKey)).toMatchObject({ subjects: ['bare'] })
+    })
+
+    test.each(['auth0|5f7c', 'USER#1', 'a/b', '山田 太郎', "x'; --", '{p1}', '👩‍💻'.repeat(30)])(
+      '%s is a key and a subject',
+      async (name) => {
+        orThrow(await putCustomer(name))
+        expect((await stores.customers.get(tenant, name as CustomerKey))?.key).toBe(name)
+        orThrow(await putCustomer('acme', { subjects: [`${name}2`] }))
+        expect([...(await stores.customers.nameHistories(tenant, [`${name}2`])).keys()]).toEqual([`${name}2`])
+      },
+    )
 
     test('customers that differ in case alone are found, and whether one exists itself', async () => {
       orThrow(await putCustomer('acme'))
