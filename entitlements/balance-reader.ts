@@ -25,6 +25,8 @@ export type BalanceReader = {
    * promise where nothing is waited for; it then throws where others reject.
    */
   spent(tenant: TenantKey, customer: CustomerKey, entitlements: readonly MeteredEntitlement[]): MaybePromise<readonly MeteredSpent[]>
+  /** The same for one entitlement where it can be said without a wait; null where it cannot, also while the counters are unavailable. */
+  spentNow(tenant: TenantKey, customer: CustomerKey, entitlement: MeteredEntitlement): Promise<MeteredSpent | null>
   /** How far the counters may let usage and holds go now, after a reading where one is needed, and how to read their answer. Faults as `spent`. */
   cap(tenant: TenantKey, customer: CustomerKey, entitlement: MeteredEntitlement): Promise<CounterCap>
   /** The entitlement's period that holds the instant: between resets, manual ones too. */
@@ -159,8 +161,7 @@ export function createBalanceReader(deps: {
   function read(tenant: TenantKey, customer: CustomerKey, entitlements: readonly MeteredEntitlement[]): MaybePromise<readonly Read[]> {
     if (entitlements.length === 0) return []
     const ref = { tenant, customer, partition: partitionOf(tenant, customer, partitions) }
-    const isHard = entitlements.some(({ limit, limitType }) => limit !== null && limitType === 'hard')
-    const catchingUp = isHard ? catchUp.wait(ref.partition) : null
+    const catchingUp = entitlements.some(isHard) ? catchUp.wait(ref.partition) : null
     const found = catchingUp === null ? tryRead(ref, entitlements) : catchingUp.then(() => tryRead(ref, entitlements))
     return whenKnown(found, (known) => known ?? readOnceTracked(ref, entitlements))
   }
@@ -174,6 +175,21 @@ export function createBalanceReader(deps: {
 
   return {
     spent: read,
+    async spentNow(tenant, customer, entitlement) {
+      const ref = { tenant, customer, partition: partitionOf(tenant, customer, partitions) }
+      const catchingUp = isHard(entitlement) ? catchUp.wait(ref.partition) : null
+      if (catchingUp !== null) {
+        // How the wait ends is for those who wait.
+        catchingUp.catch(() => undefined)
+        return null
+      }
+      try {
+        return (await tryRead(ref, [entitlement]))?.[0] ?? null
+      } catch (error) {
+        if (error instanceof Fault) return null
+        throw error
+      }
+    },
     periodAt: counted.balancePeriodAt,
     async cap(tenant, customer, entitlement) {
       if (entitlement.account === null) {
@@ -217,6 +233,8 @@ function isComplete(readings: readonly CounterReading[], definition: string, [fi
   const [reading] = readings
   return reading !== undefined && first !== undefined && reading.definition === definition && reading.trackedFromMs <= first.startMs
 }
+
+const isHard = ({ limit, limitType }: MeteredEntitlement): boolean => limit !== null && limitType === 'hard'
 
 function endOf(periods: readonly Period[]): InstantMs {
   return periods.at(-1)?.endMs ?? END_OF_TIME_MS

@@ -6,10 +6,10 @@ import { Fault } from '../base/fault.ts'
 import type { Partition, TenantKey } from '../domain/identity.ts'
 import type { UsageEvent } from '../domain/metering/usage-event.ts'
 import type { Hold } from '../domain/reservations/hold.ts'
-import { settledUsageEvent } from '../domain/reservations/reservation.ts'
+import { settledUsageEvents } from '../domain/reservations/reservation.ts'
 import type { CountersCatchUp } from './counters-catch-up.ts'
 
-/** Resolves when the events are durable in the log; rejects with its fault. */
+/** Appends events of one customer, all of them in one record of the log. Resolves when they are durable; rejects with its fault. */
 export type ReportUsage = (tenant: TenantKey, events: readonly UsageEvent[]) => Promise<void>
 
 export type SettlementWriter = {
@@ -45,21 +45,23 @@ export function createSettlementWriter(deps: {
   const stopping = new AbortController()
   let retrying: Promise<void> | null = null
 
+  /** Each hold by itself, in the order given; rejects when one failed, once all have been tried. */
   async function append(holds: readonly Hold[], result: 'appended' | 'appended_again'): Promise<void> {
-    for (const [tenant, ofTenant] of Map.groupBy(holds, (hold) => hold.tenant)) {
-      try {
-        await reportUsage(tenant, ofTenant.map(settledUsageEvent))
-        for (const hold of ofTenant) failed.delete(nameOf(hold))
-        reports.inc({ result }, ofTenant.length)
-      } catch (error) {
-        for (const hold of ofTenant) failed.set(nameOf(hold), hold)
-        reports.inc({ result: 'failed' }, ofTenant.length)
-        retrying ??= retry().finally(() => {
-          retrying = null
-        })
-        throw error
-      }
+    const outcomes = await Promise.allSettled(holds.map((hold) => reportUsage(hold.tenant, settledUsageEvents(hold))))
+    let failure: { readonly reason: unknown } | null = null
+    for (const [index, hold] of holds.entries()) {
+      const outcome = outcomes[index]
+      if (outcome?.status === 'rejected') {
+        failure = outcome
+        failed.set(nameOf(hold), hold)
+      } else failed.delete(nameOf(hold))
+      reports.inc({ result: outcome?.status === 'rejected' ? 'failed' : result })
     }
+    if (failure === null) return
+    retrying ??= retry().finally(() => {
+      retrying = null
+    })
+    throw failure.reason
   }
 
   async function retry(): Promise<void> {

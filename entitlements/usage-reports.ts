@@ -2,9 +2,9 @@ import type { MeterStore } from '../adapters/database/meters/meter-store.ts'
 import { invariant } from '../base/invariant.ts'
 import { formatQuantity } from '../domain/decimal.ts'
 import type { MeteredEntitlement } from '../domain/entitlements/entitlements.ts'
-import type { CustomerKey, FeatureKey, InstantMs, MeterKey, Period, TenantKey } from '../domain/identity.ts'
+import type { CustomerKey, FeatureKey, InstantMs, Period, TenantKey } from '../domain/identity.ts'
 import type { DimensionFilter } from '../domain/metering/dimension-filter.ts'
-import { isAdditive, type MeterDefinition } from '../domain/metering/meter.ts'
+import { isAdditive, type Meter } from '../domain/metering/meter.ts'
 import type { UsageEvent } from '../domain/metering/usage-event.ts'
 import { dimensionsWithin, USAGE_REPORT_SOURCE, USAGE_REPORT_TYPE, type UsageReport } from '../domain/metering/usage-report.ts'
 import { isRefusal, type Outcome, refuse } from '../domain/refusal.ts'
@@ -22,6 +22,8 @@ export type ReportedQuantity = {
   /** Unique per customer of the tenant: a repeat counts once. */
   readonly id: string
   readonly occurredAtMs: InstantMs
+  /** What the dimensions of the meter read. */
+  readonly properties: object | null
 }
 
 export type Reported = { readonly event: UsageEvent; readonly period: Period | null }
@@ -43,11 +45,11 @@ export function createUsageReports(deps: {
     const feature = await entitlements.feature(tenant, key)
     if (feature === null) return refuse('unknown_feature', { feature: key })
     if (feature.type !== 'metered' || feature.meter === null) return refuse('feature_not_metered', { feature: key, wanted: 'report' })
-    const meter: MeterDefinition | null = await meters.get(tenant, feature.meter)
+    const meter = await meters.get(tenant, feature.meter)
     invariant(meter !== null, `meter ${feature.meter} is kept as a feature reads it`)
     const { aggregation } = meter
     if (!isAdditive(aggregation)) return refuse('feature_not_additive', { feature: key, aggregation, wanted: 'report' })
-    return { meter: feature.meter, filter: feature.filter }
+    return { meter, filter: feature.filter }
   }
 
   async function entitlementOf(tenant: TenantKey, { customer, feature }: ReportedQuantity): Promise<MeteredEntitlement | null> {
@@ -65,25 +67,33 @@ export function createUsageReports(deps: {
         if (entitlement === null) return refuse('no_entitlement', { customer: reported.customer, feature: reported.feature, wanted: 'set' })
         period = balances.periodAt(entitlement, reported.occurredAtMs)
       }
-      const event = usageReportEvent(reported, target, period)
+      const dimensions = dimensionsWithin(target.filter, target.meter, reported.properties)
+      if (isRefusal(dimensions)) return dimensions
+      const event = usageReportEvent(reported, target, dimensions, period)
       await reportUsage(tenant, [event])
       return { event, period }
     },
   }
 }
 
-type Target = { readonly meter: MeterKey; readonly filter: DimensionFilter }
+type Target = { readonly meter: Meter; readonly filter: DimensionFilter }
 
-function usageReportEvent(reported: ReportedQuantity, { meter, filter }: Target, period: Period | null): UsageEvent {
-  const { customer, feature, quantity, behaviour, id, occurredAtMs } = reported
+function usageReportEvent(
+  reported: ReportedQuantity,
+  { meter, filter }: Target,
+  dimensions: UsageReport['dimensions'],
+  period: Period | null,
+): UsageEvent {
+  const { customer, feature, quantity, behaviour, id, occurredAtMs, properties } = reported
   const ofSet =
     period === null ? {} : { filter, periodStart: new Date(period.startMs).toISOString(), periodEnd: new Date(period.endMs).toISOString() }
   const data: UsageReport = {
     feature,
-    meter,
+    meter: meter.key,
     quantity: formatQuantity(quantity),
     behaviour,
-    dimensions: dimensionsWithin(filter),
+    dimensions,
+    ...(properties === null ? {} : { properties }),
     ...ofSet,
   }
   return {

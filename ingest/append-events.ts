@@ -10,6 +10,6 @@ import type { RecordWriter } from './record-writer.ts'
  */
 export async function appendEvents(writer: RecordWriter, tenant: TenantKey, events: readonly UsageEvent[]): Promise<void> {
   const indexed = events.map((event, index) => ({ index, event, customerHash: customerHash(tenant, event.customer) }))
-  const [failure] = await writer.write(tenant, indexed)
+  const [failure] = await writer.write(tenant, indexed, { together: true })
   if (failure !== undefined) throw failure.fault
 }

@@ -1,6 +1,7 @@
 import { Counter, type Registry } from 'prom-client'
 import type { EventLog } from '../adapters/event-log/event-log.ts'
 import type { Clock } from '../base/clock.ts'
+import { invariant } from '../base/invariant.ts'
 import type { Partition, TenantKey } from '../domain/identity.ts'
 import { partitionOfHash } from '../domain/metering/partitioning.ts'
 import type { UsageEvent } from '../domain/metering/usage-event.ts'
@@ -14,7 +15,7 @@ export type WriteFailure = { readonly events: readonly IndexedEvent[]; readonly 
 
 export type RecordWriter = {
   /** Resolves when every record that holds one of these events is acknowledged or has failed; never rejects. */
-  write(tenant: TenantKey, events: readonly IndexedEvent[]): Promise<readonly WriteFailure[]>
+  write(tenant: TenantKey, events: readonly IndexedEvent[], how?: { readonly together: boolean }): Promise<readonly WriteFailure[]>
   /** Resolves when nothing is under way. */
   drain(): Promise<void>
 }
@@ -55,6 +56,17 @@ export function createRecordWriter(options: {
       lanes[partition] = lane
     }
     return lane
+  }
+
+  /** Closes the open record when it has no room for all of them, which one record has. */
+  function makeRoom(tenant: TenantKey, events: readonly IndexedEvent[]): void {
+    const [first] = events
+    if (first === undefined) return
+    const lane = laneOf(tenant, partitionOfHash(first.customerHash, eventLog.partitions))
+    const bytes = events.reduce((sum, { event }) => sum + encodedBytesMax(event), 0)
+    invariant(events.length <= RECORD_EVENTS_MAX && bytes <= RECORD_FILL_BYTES_MAX, 'events that belong together fit into one record')
+    if (lane.open === null) return
+    if (lane.open.events.length + events.length > RECORD_EVENTS_MAX || lane.open.bytes + bytes > RECORD_FILL_BYTES_MAX) appendOpen(lane)
   }
 
   /** Requests that are handled in the same turn of the event loop share the records of idle lanes. */
@@ -113,10 +125,11 @@ export function createRecordWriter(options: {
   }
 
   return {
-    write(tenant, events) {
+    write(tenant, events, { together } = { together: false }) {
       if (events.length === 0) return Promise.resolve([])
       return new Promise((resolve) => {
         const ticket: Ticket = { records: 0, failures: [], resolve }
+        if (together) makeRoom(tenant, events)
         for (const indexed of events) {
           const lane = laneOf(tenant, partitionOfHash(indexed.customerHash, eventLog.partitions))
           const bytes = encodedBytesMax(indexed.event)

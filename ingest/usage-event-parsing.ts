@@ -1,7 +1,7 @@
 import { CUSTOMER_NAME_CHARS_MAX, isCustomerName } from '../domain/catalog/customer-name.ts'
 import type { CustomerKey, InstantMs } from '../domain/identity.ts'
 import { findJsonDefect, holdsLoneSurrogate } from '../domain/metering/json-defect.ts'
-import { EVENT_TYPE_CHARS_MAX, type UsageEvent } from '../domain/metering/usage-event.ts'
+import { EVENT_SOURCE_DEFAULT, EVENT_TYPE_CHARS_MAX, type UsageEvent } from '../domain/metering/usage-event.ts'
 import { RESERVED_TYPE_PREFIX, USAGE_REPORT_SOURCE } from '../domain/metering/usage-report.ts'
 import { isRefusal, type Outcome, type Refusal, refuse } from '../domain/refusal.ts'
 import { parseInstantText } from '../domain/time/instant-text.ts'
@@ -30,7 +30,7 @@ export function parseUsageEvent(input: unknown, context: ParseContext): Outcome<
   }
   const event = input as Readonly<Record<string, unknown>>
   const { id, type, specversion } = event
-  const source = event.source ?? 'default'
+  const source = event.source ?? EVENT_SOURCE_DEFAULT
   const wrongText =
     wrongString('id', id, ID_CHARS_MAX) ??
     wrongString('type', type, EVENT_TYPE_CHARS_MAX) ??

@@ -49,7 +49,11 @@ export type Cap = {
   readonly earlier?: readonly { readonly periodStartMs: InstantMs; readonly usedUnits: bigint }[]
 }
 
-export type HoldRequest = Pick<Hold, 'id' | 'feature' | 'quantity' | 'expiresAtMs'> & { readonly cap: Cap }
+export type HoldRequest = Pick<Hold, 'id' | 'feature' | 'quantity' | 'expiresAtMs'> & {
+  readonly cap: Cap
+  /** Present: the hold begins as `settling` with its whole quantity, used now. */
+  readonly settles?: Pick<SettleRequest, 'report'>
+}
 
 /** Used and held units are as of the same moment; the new hold is included. */
 export type ReserveOutcome =
@@ -65,6 +69,8 @@ export type SettleRequest = {
   readonly quantity: bigint
   readonly occurredAtMs: InstantMs
   readonly report: string
+  /** As `Settlement.eventsHash`. Events count for other features too, so they are reported also when they are no units of this one. */
+  readonly eventsHash: string | null
   /** What may be settled beyond the held quantity: anything, as much as the cap leaves, or nothing. */
   readonly beyond: 'any' | 'none' | Cap
 }

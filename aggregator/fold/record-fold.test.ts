@@ -8,6 +8,7 @@ import { eventHash, hashSeed } from '../../domain/metering/event-hash.ts'
 import { AGGREGATIONS, type Meter } from '../../domain/metering/meter.ts'
 import { type Aggregate, emptyAggregate, mergeAggregates } from '../../domain/metering/metering.ts'
 import type { UsageEvent } from '../../domain/metering/usage-event.ts'
+import { SETTLEMENT_TYPE } from '../../domain/metering/usage-report.ts'
 import { inLongRun } from '../../test/support/long-run.ts'
 import { createDedupeFilter } from '../dedupe/dedupe-filter.ts'
 import { createDeduplicator, type Deduplicator } from '../dedupe/deduplicator.ts'
@@ -43,6 +44,8 @@ meters.push(
 /** Revision 3 was made while the log went on. */
 const countings = meters.map((meter) => ({ meter, fromOffset: (meter.revision === 3 ? 4 : 0) as Offset, toOffset: LIVE_TO_OFFSET }))
 const schedule = { interval: 'hour', anchor: 'calendar', anchorMs: 0 as InstantMs, fromMs: 0 as InstantMs, timezone: 'UTC' } as const
+
+const at = (offset: number) => offset as Offset
 
 /** Rows in the stores by what identifies them, in their highest version. */
 type Stores = {
@@ -253,6 +256,40 @@ test('Flushed anywhere, let go of anywhere, crashed anywhere and begun anew, the
     }),
     { numRuns: inLongRun(500, 125) },
   )
+})
+
+test('A settlement: what its events count and the hold that they end come out of one record, and a repeat ends the hold too', () => {
+  const state = createFoldState(createWindowFold({ partition, chunkRecords: CHUNK_RECORDS, chunkBase: 0 }), at(0), at(0), at(0))
+  const plans = createEventPlans()
+  plans.count(countings)
+  const customers = new Map<CustomerKey, FoldCustomer>()
+  const seen = new Set<string>()
+  const customer = 'a' as CustomerKey
+  const base = { customer, source: 'tollgate', subject: null, occurredAtMs: 1_000 as InstantMs, attributes: null }
+  const events: UsageEvent[] = [
+    { ...base, id: 'r:0', type: 'call', data: '{"n":3,"model":"x"}' },
+    { ...base, id: 'r:1', type: 'call', data: '{"n":4,"model":"y"}' },
+    { ...base, id: 'r', type: SETTLEMENT_TYPE, data: '{"reservation":"r","feature":"f","events":2}' },
+  ]
+  const fold = (offset: number) =>
+    foldRecord(
+      state,
+      { tenant, events, offset: at(offset), receivedAtMs: 1_000 as InstantMs },
+      {
+        ...plans,
+        sets: null,
+        customerAt: () => customerOf(customers, customer),
+        isRepeat: (_index, { id }) => seen.has(id),
+        accepted: (_index, { id }) => seen.add(id),
+      },
+    )
+  const settles = [{ tenant, customer, id: 'r' }]
+  const first = fold(0)
+  expect(first.settles).toEqual(settles)
+  expect(first.deltas.find(({ feature }) => feature === 'sum')?.update).toEqual({ kind: 'add', amount: 7_000_000_000n })
+  expect(fold(1)).toEqual({ deltas: [], settles })
+  expect(state.tally).toMatchObject({ accepted: 3, repeated: 3 })
+  expect(takeRows(state.windows).every(({ events: counted }) => counted <= 2)).toBe(true)
 })
 
 test('Sent twice, in another order and other batches, the same events make the same totals', () => {

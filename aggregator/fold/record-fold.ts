@@ -1,11 +1,11 @@
 import type { CounterDelta, SettledHold } from '../../adapters/counters/counters.ts'
 import type { StoredEvent } from '../../adapters/usage-store/usage-store.ts'
-import type { InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
+import type { InstantMs, Offset, Partition } from '../../domain/identity.ts'
 import { type CompiledMeter, isNoted, type Unreadable } from '../../domain/metering/compiled-meter.ts'
 import { NO_DATA, parsedData } from '../../domain/metering/event-data.ts'
 import { isAdditive } from '../../domain/metering/meter.ts'
 import type { UsageEvent, UsageEventBatch } from '../../domain/metering/usage-event.ts'
-import { dimensionOfReport, readUsageReport, USAGE_REPORT_TYPE } from '../../domain/metering/usage-report.ts'
+import { dimensionsOfReport, readUsageReport, settledReservationIn, USAGE_REPORT_TYPE } from '../../domain/metering/usage-report.ts'
 import { countInFeature, createPendingDeltas, type FeatureCounter, type PendingDeltas, takeDeltas } from './counter-fold.ts'
 import type { EventPlan, MeterLookup } from './event-plans.ts'
 import { countInEntry, enterRecord, openEntry, type WindowCustomer, type WindowFold } from './window-fold.ts'
@@ -91,7 +91,9 @@ export function foldRecord(state: FoldState, record: FoldRecord, context: FoldCo
     const event = events[index]
     if (event === undefined) continue
     const isReport = event.type === USAGE_REPORT_TYPE
-    if (isReport) settles = withHold(settles, tenant, event)
+    const reservation = settledReservationIn(event)
+    // A repeat ends its hold too: the first was counted, perhaps into counters that have been computed anew since.
+    if (reservation !== null) settles = [...(settles ?? []), { tenant, customer: event.customer, id: reservation }]
     if (context.isRepeat(index, event)) {
       state.tally.repeated++
       continue
@@ -110,13 +112,6 @@ export function foldRecord(state: FoldState, record: FoldRecord, context: FoldCo
 }
 
 const NOTHING_FOLDED: FoldedRecord = { deltas: [], settles: [] }
-
-/** A repeat ends its hold too: the first event was counted, perhaps into counters that have been computed anew since. */
-function withHold(settles: SettledHold[] | null, tenant: TenantKey, event: UsageEvent): SettledHold[] | null {
-  const reservation = readUsageReport(parsedData(event.data))?.reservation ?? null
-  if (reservation === null) return settles
-  return [...(settles ?? []), { tenant, customer: event.customer, id: reservation }]
-}
 
 /** Counts one accepted event wherever it counts; a backfill counts stored events with it too. */
 export function countEvent(state: FoldState, event: StoredEvent, lookup: MeterLookup, customer: FoldCustomer): void {
@@ -176,7 +171,7 @@ function countReport(state: FoldState, event: StoredEvent, lookup: MeterLookup, 
   if (report === null || report.quantity === null) return
   const { quantity } = report
   const { offset, index, occurredAtMs } = event
-  const valuesFor = ({ dimensionNames }: CompiledMeter) => dimensionNames.map((name) => dimensionOfReport(report, name))
+  const valuesFor = (compiled: CompiledMeter) => dimensionsOfReport(report, compiled)
   const foldMeter = lookup.meterNamed(event.tenant, report.meter)
   if (foldMeter !== undefined && offset >= foldMeter.fromOffset && offset < foldMeter.toOffset && isAdditive(foldMeter.meter.aggregation)) {
     const { group, compiled } = foldMeter

@@ -2,7 +2,7 @@ import type { UsageStore, WindowKey, WindowRow } from '../../adapters/usage-stor
 import type { CustomerKey, InstantMs, Offset, TenantKey } from '../../domain/identity.ts'
 import { parsedData } from '../../domain/metering/event-data.ts'
 import type { UsageEvent } from '../../domain/metering/usage-event.ts'
-import { dimensionOfReport, readUsageReport, USAGE_REPORT_TYPE } from '../../domain/metering/usage-report.ts'
+import { dimensionsOfReport, readUsageReport, USAGE_REPORT_TYPE } from '../../domain/metering/usage-report.ts'
 import { MINUTE_MS } from '../../domain/time/durations.ts'
 import type { Dimensions } from './dimension-interning.ts'
 import type { MeterGroup, MeterLookup } from './event-plans.ts'
@@ -54,7 +54,7 @@ export function createAwayWindows(fold: WindowFold, lookup: MeterLookup): AwayWi
         const report = readUsageReport(parsedData(event.data))
         const named = report === null ? undefined : lookup.meterNamed(tenant, report.meter)
         if (report === null || named === undefined) return
-        const values = named.compiled.dimensionNames.map((name) => dimensionOfReport(report, name))
+        const values = dimensionsOfReport(report, named.compiled)
         noteIn(named.group, customer, event, named.group.dimensions.of(values, fold.interned))
         return
       }

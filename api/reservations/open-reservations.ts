@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import type { Counters } from '../../adapters/counters/counters.ts'
+import type { MeterStore } from '../../adapters/database/meters/meter-store.ts'
 import type { EventLog } from '../../adapters/event-log/event-log.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Entitlements } from '../../entitlements/entitlements.ts'
@@ -13,20 +14,20 @@ export type ReservationKit = {
   readonly clock: Clock
   readonly log: Logger
   readonly registry: Registry
-  readonly stores: { readonly counters: Counters; readonly eventLog: EventLog }
+  readonly stores: { readonly counters: Counters; readonly eventLog: EventLog; readonly meters: Pick<MeterStore, 'get'> }
   readonly entitlements: Entitlements
   readonly submit: ReportUsage
   readonly createId: () => string
 }
 
 export function openReservations({ clock, log, registry, stores, entitlements, submit, createId }: ReservationKit): Stage {
-  const { counters } = stores
+  const { counters, meters } = stores
   const { partitions } = stores.eventLog
   const { cache, balances, catchUp } = entitlements
   const ofStage = log.child({ stage: 'reservations' })
   const reporter = createSettlementWriter({ counters, catchUp, partitions, reportUsage: submit, clock, log: ofStage, registry })
   const reservations = createReservations({
-    ...{ entitlements: cache, balances, counters, catchUp, reporter, clock, partitions },
+    ...{ entitlements: cache, meters, balances, counters, catchUp, reporter, clock, partitions },
     // Sorted by time, so that holds made together are written together: with random ids each changed a page of its own, 165 KB per hold.
     createId: () => `res_${clock.now().toString(36).padStart(9, '0')}${createId()}`,
   })

@@ -4,17 +4,18 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Counters } from '../../adapters/counters/counters.ts'
+import type { CounterDelta, Counters } from '../../adapters/counters/counters.ts'
 import { createEmbeddedCounters } from '../../adapters/counters/embedded/embedded-counters.ts'
 import { createChangeListeners } from '../../adapters/database/engine/change-listeners.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Entitlement } from '../../domain/catalog/plan.ts'
-import { parseQuantity } from '../../domain/decimal.ts'
 import { type EntitlementInputs, NO_ENTITLEMENT_INPUTS } from '../../domain/entitlements/entitlement-inputs.ts'
 import { trackedFeatures } from '../../domain/entitlements/entitlements.ts'
 import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
+import { readEvent } from '../../domain/metering/event-reading.ts'
+import { matchesFilter } from '../../domain/metering/metering.ts'
 import type { UsageEvent } from '../../domain/metering/usage-event.ts'
-import type { UsageReport } from '../../domain/metering/usage-report.ts'
+import { settledReservationIn } from '../../domain/metering/usage-report.ts'
 import { createBalanceReader } from '../../entitlements/balance-reader.ts'
 import { createCountersCatchUp } from '../../entitlements/counters-catch-up.ts'
 import { createEntitlementCache } from '../../entitlements/entitlement-cache.ts'
@@ -66,6 +67,127 @@ describe('reservations over HTTP', () => {
     expect(answers.filter(({ status }) => status === 201)).toHaveLength(6)
     expect(answers.filter(({ status, body }) => status === 409 && body.code === 'hard_limit_reached')).toHaveLength(14)
     expect(await spent()).toEqual(['0', '450', '50'])
+  })
+
+  describe('settled by events', () => {
+    const events = [
+      { type: 'run', data: { n: 30, tier: 'a' } },
+      { type: 'run', data: { n: '40.5', tier: 'c' }, time: new Date(NOW - 86_400_000).toISOString(), id: 'mine' },
+      { type: 'other', data: { n: 1_000 } },
+    ]
+
+    test('all of them are in the log as they are, and the hold ends as they count', async () => {
+      await reserve({ id: 'r' })
+      server.pauseAggregator()
+      const settled = { id: 'r', status: 'settled', settled: '70.5', refused: '0' }
+      const balance = { used: '0', held: '70.5', remaining: '429.5' }
+      expect(await act('r', 'settle', { events })).toMatchObject({ status: 200, body: { ...settled, balance } })
+      expect(await spent()).toEqual(['0', '70.5', '429.5'])
+      await server.resumeAggregator()
+      expect(await spent()).toEqual(['70.5', '0', '429.5'])
+      expect(await spent('soft')).toEqual(['30', '0', '470'])
+      expect(server.events.map(({ type, source, id, occurredAtMs, data }) => [type, source, id, occurredAtMs, JSON.parse(data)])).toEqual([
+        ['run', 'tollgate', `reservation:r:${NOW}:0`, NOW, events[0]?.data],
+        ['run', 'default', 'mine', NOW, events[1]?.data],
+        ['other', 'tollgate', `reservation:r:${NOW}:2`, NOW, events[2]?.data],
+        ['tollgate.settlement', 'tollgate', `reservation:r:${NOW}`, NOW, { reservation: 'r', feature: 'runs', events: 3 }],
+      ])
+      expect(await act('r', 'settle', { events })).toMatchObject({ status: 200, body: settled })
+      expect(await act('r', 'settle', { events: events.slice(1) })).toMatchObject({ status: 409, body: { code: 'already_settled' } })
+      expect(await act('r', 'settle', { quantity: '70.5' })).toMatchObject({ status: 409, body: { code: 'already_settled' } })
+      expect(await spent()).toEqual(['70.5', '0', '429.5'])
+    })
+
+    test('they are facts: they count whole beyond the hold and a hard limit', async () => {
+      await reserve({ id: 'r' })
+      const many = [{ type: 'run', data: { n: 600 } }]
+      expect(await act('r', 'settle', { events: many })).toMatchObject({ status: 200, body: { settled: '600', refused: '0' } })
+      expect(await spent()).toEqual(['600', '0', '0'])
+    })
+
+    test('events that are nothing of the feature free the hold, and are in the log also when the process ends before', async () => {
+      await reserve({ id: 'r' })
+      server.breakLog()
+      const others = [{ type: 'other', data: {} }]
+      expect((await act('r', 'settle', { events: others })).status).toBe(503)
+      expect(await spent()).toEqual(['0', '0', '500'])
+      await server.restart()
+      await server.reporter().resumeSettles()
+      expect(server.events.map(({ type }) => type)).toEqual(['other', 'tollgate.settlement'])
+      expect(await act('r', 'settle', { events: others })).toMatchObject({ status: 200, body: { status: 'settled', settled: '0' } })
+    })
+
+    test.each<[string, object, string]>([
+      ['neither events nor a quantity', {}, 'invalid_request'],
+      ['events and a quantity', { quantity: 1, events }, 'invalid_request'],
+      ['events and data', { data: {}, events }, 'invalid_request'],
+      ['no events', { events: [] }, 'invalid_request'],
+      ['too many events', { events: Array(101).fill(events[0]) }, 'invalid_request'],
+      ['an event without a type', { events: [{ data: {} }] }, 'invalid_request'],
+      ['an unknown field', { events: [{ type: 'run', customer: 'acme' }] }, 'invalid_request'],
+      ['a type of our own', { events: [{ type: 'tollgate.usage', data: {} }] }, 'reserved_type'],
+      ['half a character', { events: [{ type: 'run', data: { a: '\ud800' } }] }, 'lone_surrogate'],
+      ['a time that is none', { events: [{ type: 'run', time: 'yesterday' }] }, 'invalid_request'],
+    ])('%s is refused, and the hold stays', async (_why, body, code) => {
+      await reserve({ id: 'r' })
+      expect(await act('r', 'settle', body)).toMatchObject({ status: 400, body: { code } })
+      expect(await spent()).toEqual(['0', '75', '425'])
+      expect(server.events).toEqual([])
+    })
+  })
+
+  test('the properties of a settled quantity are its dimensions', async () => {
+    await reserve({ id: 'r', feature: 'soft' })
+    await act('r', 'settle', { quantity: '5', data: { tier: 'b', model: 'm' } })
+    expect(JSON.parse(server.events[0]?.data ?? '')).toMatchObject({ dimensions: {}, properties: { tier: 'b', model: 'm' } })
+    expect(await spent('soft')).toEqual(['5', '0', '495'])
+    await reserve({ id: 's', feature: 'soft' })
+    expect(await act('s', 'settle', { quantity: '5', data: { tier: 'c' } })).toMatchObject({
+      status: 400,
+      body: { code: 'outside_feature' },
+    })
+    expect(await spent('soft')).toEqual(['5', '75', '420'])
+    expect((await act('s', 'settle', { quantity: '6', data: { model: 'm' } })).status).toBe(200)
+    expect(await spent('soft')).toEqual(['11', '0', '489'])
+  })
+
+  describe('settled as it is reserved', () => {
+    test('the quantity is decided, held and used in one step, and a repeat is answered the same', async () => {
+      server.pauseAggregator()
+      const first = await reserve({ id: 'r', settle: true, data: { tier: 'a' } })
+      const settled = { id: 'r', status: 'settled', quantity: '75', settled: '75', refused: '0' }
+      expect(first).toMatchObject({ status: 201, body: { ...settled, balance: { used: '0', held: '75', remaining: '425' } } })
+      expect(await reserve({ id: 'r', settle: true })).toMatchObject({ status: 200, body: settled })
+      await server.resumeAggregator()
+      expect(await spent()).toEqual(['75', '0', '425'])
+      expect(await reserve({ id: 'r', settle: true })).toMatchObject({ status: 200, body: settled })
+      expect(await act('r', 'release')).toMatchObject({ status: 409, body: { code: 'already_settled' } })
+      expect(await spent()).toEqual(['75', '0', '425'])
+      expect(await spent('soft')).toEqual(['75', '0', '425'])
+    })
+
+    test('20 of 75 at once under a limit of 500: exactly 6', async () => {
+      const answers = await Promise.all(Array.from({ length: 20 }, () => reserve({ settle: true })))
+      expect(answers.map(({ status }) => status).sort()).toEqual([...Array(6).fill(201), ...Array(14).fill(409)])
+      expect(await spent()).toEqual(['450', '0', '50'])
+    })
+
+    test('what was only held is no answer to it, and data without it is refused', async () => {
+      await reserve({ id: 'r' })
+      expect(await reserve({ id: 'r', settle: true })).toMatchObject({ status: 409, body: { code: 'reservation_id_reused' } })
+      expect(await reserve({ data: {} })).toMatchObject({ status: 400, body: { code: 'invalid_request' } })
+      expect(await reserve({ feature: 'soft', settle: true, data: { tier: 'c' } })).toMatchObject({ status: 400 })
+      expect(await spent()).toEqual(['0', '75', '425'])
+    })
+
+    test('usage whose answer was lost with the log is appended at the repeat', async () => {
+      server.breakLog()
+      expect((await reserve({ id: 'r', settle: true })).status).toBe(503)
+      expect(await spent()).toEqual(['0', '75', '425'])
+      server.mendLog()
+      expect(await reserve({ id: 'r', settle: true })).toMatchObject({ status: 200, body: { settled: '75' } })
+      expect(await spent()).toEqual(['75', '0', '425'])
+    })
   })
 
   test('a 409 carries what is left and when there is more as members', async () => {
@@ -197,7 +319,9 @@ describe('reservations over HTTP', () => {
     expect((await act('r', 'settle', { quantity })).body).toEqual(answer.body)
     await server.resumeAggregator()
     expect(await spent()).toEqual(left)
-    expect((await act('r', 'settle', { quantity })).body).toEqual(answer.body)
+    const [used, held, remaining] = left
+    const balance = { ...answer.body.balance, used, held, remaining, hasAccess: remaining !== '0' }
+    expect((await act('r', 'settle', { quantity })).body).toEqual({ ...answer.body, balance })
     expect(await spent()).toEqual(left)
   })
 
@@ -254,7 +378,7 @@ describe('reservations over HTTP', () => {
       behaviour: 'delta',
       dimensions: { tier: 'a' },
       reservation: 'r',
-      data: { model: 'large' },
+      properties: { model: 'large' },
     })
   })
 
@@ -331,7 +455,17 @@ async function openServer() {
     const balances = createBalanceReader({ ...catalog, entitlements, counters, catchUp, clock, partitions: 1, log, registry })
     const reporter = createSettlementWriter({ clock: systemClock, counters, catchUp, partitions: 1, reportUsage, log, registry })
     const createId = () => `res_${nextId++}`
-    const reservations = createReservations({ entitlements, balances, counters, catchUp, reporter, clock, partitions: 1, createId })
+    const reservations = createReservations({
+      entitlements,
+      meters: catalog.meters,
+      balances,
+      counters,
+      catchUp,
+      reporter,
+      clock,
+      partitions: 1,
+      createId,
+    })
     const app = createHttpApp({
       findPrincipal: (secret) => ({ keyId: 'k', tenant: TENANT, scopes: secret === 'reader' ? ['read'] : ['decide'] }),
       idempotency: { claim: async () => null, save: async () => {}, release: async () => {} },
@@ -349,7 +483,7 @@ async function openServer() {
   async function reportUsage(_tenant: TenantKey, reported: readonly UsageEvent[]): Promise<void> {
     if (isLogBroken) throw new Fault('log_unavailable', 'broken by the test', { canRetry: true, publicText: 'No log.' })
     events.push(...reported)
-    for (const event of reported) await running.aggregator.take(event)
+    await running.aggregator.take(reported)
   }
 
   async function stop() {
@@ -393,7 +527,8 @@ async function openServer() {
 /** Tracks requested customers, and counts reported usage once each. */
 function createAggregator(counters: Counters, inputs: (customer: CustomerKey) => EntitlementInputs, clock: { now(): InstantMs }) {
   const seen = new Set<string>()
-  let waiting: UsageEvent[] | null = null
+  let turn: Promise<void> = Promise.resolve()
+  let waiting: (readonly UsageEvent[])[] | null = null
   counters.onTrackingRequest(async () => {
     for (const customer of await counters.takeTrackingRequests(P0)) {
       const tracked = trackedFeatures(inputs(customer.customer), clock.now())
@@ -402,19 +537,36 @@ function createAggregator(counters: Counters, inputs: (customer: CustomerKey) =>
     }
   })
 
-  async function take(event: UsageEvent): Promise<void> {
+  /** The events of one record: what they count and the holds that they end are one step. */
+  async function take(record: readonly UsageEvent[]): Promise<void> {
     if (waiting !== null) {
-      waiting.push(event)
+      waiting.push(record)
       return
     }
-    if (seen.has(event.id)) return
-    seen.add(event.id)
-    const { feature, quantity, reservation = '' } = JSON.parse(event.data) as UsageReport
+    const settles = record.flatMap((event) => {
+      const id = settledReservationIn(event)
+      return id === null ? [] : [{ tenant: TENANT, customer: event.customer, id }]
+    })
+    const deltas = record.flatMap((event) => {
+      const name = JSON.stringify([event.customer, event.source, event.id])
+      if (seen.has(name)) return []
+      seen.add(name)
+      return deltasOf(event)
+    })
+    turn = turn.then(async () => {
+      await counters.apply(P0, [{ offset: await counters.position(P0), deltas, settles }])
+    })
+    await turn
+  }
+
+  function deltasOf(event: UsageEvent): CounterDelta[] {
     const customer = { tenant: TENANT, customer: event.customer, partition: P0 }
-    const definition = (await counters.tracked(customer)).get(feature) ?? 'untracked'
-    const update = { kind: 'add', amount: parseQuantity(quantity) ?? 0n } as const
-    const delta = { ...customer, feature, definition, periodStartMs: PERIOD_START, update }
-    await counters.apply(P0, [{ offset: await counters.position(P0), deltas: [delta], settles: [{ ...customer, id: reservation }] }])
+    return trackedFeatures(inputs(event.customer), clock.now()).flatMap(({ feature, definition, meter, filter }) => {
+      const read = readEvent(meter, event, JSON.parse(event.data) as object)
+      if (read === null || 'unreadable' in read.reading || !matchesFilter(filter, read.dimensions)) return []
+      const update = { kind: 'add', amount: read.reading.value } as const
+      return [{ ...customer, feature, definition, periodStartMs: PERIOD_START, update }]
+    })
   }
 
   return {
@@ -425,7 +577,7 @@ function createAggregator(counters: Counters, inputs: (customer: CustomerKey) =>
     async resume() {
       const held = waiting ?? []
       waiting = null
-      for (const event of held) await take(event)
+      for (const record of held) await take(record)
     },
   }
 }
@@ -441,6 +593,7 @@ function createCatalog() {
       read: async (_tenant: TenantKey, customers: readonly CustomerKey[]) =>
         new Map(customers.map((customer) => [customer, inputs(customer)])),
     },
+    meters: { get: async () => all.meters[0] ?? null },
     features: { get: async (_tenant: TenantKey, key: FeatureKey) => all.features.find((feature) => feature.key === key) ?? null },
     changes: { subscribe: listeners.subscribe, heardUpToMs: () => Number.MAX_SAFE_INTEGER as InstantMs },
     allowanceOpenings: { save: async () => {} },
@@ -467,8 +620,8 @@ function catalogInputs(): EntitlementInputs {
       ...['sso', 'audit'].map((key) => ({ key, type: 'boolean', meter: null, filter: {} })),
     ],
     meters: [
-      { key: 'm', revision: 1, aggregation: 'sum' },
-      { key: 'peak', revision: 2, aggregation: 'max' },
+      { key: 'm', revision: 1, eventType: 'run', aggregation: 'sum', value: ['n'], dimensions: { tier: 'tier' } },
+      { key: 'peak', revision: 2, eventType: 'run', aggregation: 'max', value: ['n'], dimensions: {} },
     ],
     overrides: [],
     grants: [],

@@ -15,11 +15,16 @@ import { type EntitlementInputs, NO_ENTITLEMENT_INPUTS } from '../../domain/enti
 import { trackedFeatures } from '../../domain/entitlements/entitlements.ts'
 import { createPeriodLookup, keptPeriods, type TrackedFeature } from '../../domain/entitlements/tracked-feature.ts'
 import type { CustomerKey, FeatureKey, GrantId, InstantMs, MeterKey, Partition, PlanKey, TenantKey } from '../../domain/identity.ts'
+import { readEvent } from '../../domain/metering/event-reading.ts'
+import type { Meter } from '../../domain/metering/meter.ts'
+import { settledReservationIn } from '../../domain/metering/usage-report.ts'
 import { isRefusal } from '../../domain/refusal.ts'
-import { settledUsageEvent } from '../../domain/reservations/reservation.ts'
+import type { Hold } from '../../domain/reservations/hold.ts'
+import { settledUsageEvents } from '../../domain/reservations/reservation.ts'
 import { createBalanceReader } from '../../entitlements/balance-reader.ts'
 import { createEntitlementCache } from '../../entitlements/entitlement-cache.ts'
 import { createReservations, type Reservations } from '../../entitlements/reservations.ts'
+import type { SettledUsage } from '../../entitlements/settle-reservation.ts'
 import { systemClock } from '../../runtime/system-clock.ts'
 import { actOutAllowances, type ModelEvent } from '../../test/support/allowance-model.ts'
 import { at } from '../../test/support/burn-down-story.ts'
@@ -54,8 +59,9 @@ afterAll(async () => {
 })
 
 type Action =
-  | { readonly kind: 'reserve'; readonly units: number; readonly atOnce: number }
+  | { readonly kind: 'reserve' | 'reserve and settle'; readonly units: number; readonly atOnce: number }
   | { readonly kind: 'settle'; readonly which: number; readonly units: number; readonly hoursAgo: number }
+  | { readonly kind: 'settle events'; readonly which: number; readonly units: readonly number[]; readonly hoursAgo: number }
   | { readonly kind: 'release' | 'apply' | 'reset'; readonly which: number }
   | { readonly kind: 'wait'; readonly hours: number }
   | {
@@ -69,7 +75,11 @@ type Action =
 const actionArbitrary = fc.oneof(
   {
     weight: 6,
-    arbitrary: fc.record({ kind: fc.constant('reserve'), units: fc.integer({ min: 1, max: 9 }), atOnce: fc.integer({ min: 1, max: 4 }) }),
+    arbitrary: fc.record({
+      kind: fc.constantFrom('reserve', 'reserve', 'reserve and settle'),
+      units: fc.integer({ min: 1, max: 9 }),
+      atOnce: fc.integer({ min: 1, max: 4 }),
+    }),
   },
   {
     weight: 5,
@@ -77,6 +87,15 @@ const actionArbitrary = fc.oneof(
       kind: fc.constant('settle'),
       which: fc.nat(9),
       units: fc.integer({ min: 0, max: 15 }),
+      hoursAgo: fc.constantFrom(0, 0, 1, 30),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('settle events'),
+      which: fc.nat(9),
+      units: fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 1, maxLength: 3 }),
       hoursAgo: fc.constantFrom(0, 0, 1, 30),
     }),
   },
@@ -120,7 +139,8 @@ function createWorld(customer: CustomerKey, plan: PlanKey) {
     listeners.tell([{ tenant: TENANT, topic: 'overrides', key: customer }])
   }
   const applied: ModelEvent[] = []
-  const settling: (ModelEvent & { readonly id: string })[] = []
+  /** Records of the log that the counters have not applied: what each counts, and the hold that it ends. */
+  const settling: { readonly id: string; readonly events: readonly ModelEvent[] }[] = []
   const held = new Map<string, bigint>()
   let followed: TrackedFeature | null = null
   trackers.set(customer, async () => {
@@ -137,29 +157,36 @@ function createWorld(customer: CustomerKey, plan: PlanKey) {
   async function apply(): Promise<void> {
     const next = settling.shift()
     if (next === undefined) return
-    const { id, ...event } = next
-    applied.push(event)
-    const deltas = followed === null ? [] : [deltaOf(ref, followed, event)]
+    const { id, events } = next
+    applied.push(...events)
+    const tracked = followed
+    const deltas = tracked === null ? [] : events.map((event) => deltaOf(ref, tracked, event))
     await counters.apply(P0, [{ offset: await counters.position(P0), deltas, settles: [{ tenant: TENANT, customer, id }] }])
   }
 
   const reservations = openReservations(
     { read: async (_, [customer]) => new Map(customer === undefined ? [] : [[customer, inputs]]) },
     listeners,
-    (id, units, atMs) => settling.push({ id, units, atMs }),
+    (id, events) => settling.push({ id, events }),
   )
   /** By the rules: settled units are used, wherever their event is. */
   const roomUnits = () => {
-    const state = actOutAllowances(inputs, [...applied, ...settling], clockMs)
+    const state = actOutAllowances(inputs, [...applied, ...settling.flatMap(({ events }) => events)], clockMs)
     return (state?.remaining ?? 0n) - [...held.values()].reduce((sum, units) => sum + units, 0n)
   }
 
-  async function reserve(units: bigint, atOnce: number): Promise<void> {
+  async function reserve(units: bigint, atOnce: number, settles: boolean): Promise<void> {
     const room = roomUnits()
     const isDelayed = settling.length > 0
     const outcomes = await Promise.all(
       Array.from({ length: atOnce }, () =>
-        reservations.reserve(TENANT, null, { customer, feature: TOKENS, quantity: units, ttlMs: DAY_MS }),
+        reservations.reserve(TENANT, null, {
+          customer,
+          feature: TOKENS,
+          quantity: units,
+          ttlMs: DAY_MS,
+          settles: settles ? { properties: null } : null,
+        }),
       ),
     )
     let left = room
@@ -170,7 +197,8 @@ function createWorld(customer: CustomerKey, plan: PlanKey) {
       }
       expect(left).toBeGreaterThanOrEqual(units)
       left -= units
-      held.set(outcome.hold.id, units)
+      expect(outcome.hold.state.kind).toBe(settles ? 'settling' : 'held')
+      if (!settles) held.set(outcome.hold.id, units)
     }
     // While usage is on its way to the counters, less may be allowed, for as long as that takes.
     if (!isDelayed && outcomes.some(isRefusal)) expect(left).toBeLessThan(units)
@@ -182,12 +210,32 @@ function createWorld(customer: CustomerKey, plan: PlanKey) {
     const own = held.get(id) ?? 0n
     const room = roomUnits()
     const occurredAtMs = (clockMs - hoursAgo * HOUR_MS) as InstantMs
-    const hold = await reservations.settle(TENANT, id, { quantity: units, occurredAtMs, data: null })
-    held.delete(id)
-    if (isRefusal(hold) || !('settlement' in hold.state)) throw new Error('a hold can be settled')
-    const settled = hold.state.settlement.settledUnits
+    const settled = await settledUnits(id, { quantity: units, occurredAtMs, properties: null })
     expect(settled).toBeGreaterThanOrEqual(units < own ? units : own)
     expect(settled - own).toBeLessThanOrEqual(room > 0n ? room : 0n)
+  }
+
+  /** Events count whole, whatever the hold and the limit; each at its time, from the reservation on. */
+  async function settleEvents(which: number, units: readonly number[], hoursAgo: number): Promise<void> {
+    const id = [...held.keys()][which % Math.max(1, held.size)]
+    if (id === undefined) return
+    const events = units.map((each, index) => ({
+      ...{ id: null, type: 'e', data: { v: `0.00000000${each}` } },
+      occurredAtMs: index === 0 ? ((clockMs - hoursAgo * HOUR_MS) as InstantMs) : null,
+    }))
+    const records = settling.length
+    const sum = units.reduce((total, each) => total + each, 0)
+    expect(await settledUnits(id, { events })).toBe(BigInt(sum))
+    expect(settling.length).toBe(records + 1)
+    expect(await settledUnits(id, { events })).toBe(BigInt(sum))
+    settling.splice(records + 1)
+  }
+
+  async function settledUnits(id: string, usage: SettledUsage): Promise<bigint> {
+    const settled = await reservations.settle(TENANT, id, usage)
+    held.delete(id)
+    if (isRefusal(settled) || !('settlement' in settled.hold.state)) throw new Error('a hold can be settled')
+    return settled.hold.state.settlement.settledUnits
   }
 
   return {
@@ -195,7 +243,10 @@ function createWorld(customer: CustomerKey, plan: PlanKey) {
       for (const [id] of held) if ((await counters.hold(TENANT, id, clock.now()))?.state.kind !== 'held') held.delete(id)
       switch (action.kind) {
         case 'reserve':
-          return await reserve(BigInt(action.units), action.atOnce)
+        case 'reserve and settle':
+          return await reserve(BigInt(action.units), action.atOnce, action.kind === 'reserve and settle')
+        case 'settle events':
+          return await settleEvents(action.which, action.units, action.hoursAgo)
         case 'settle':
           return await settle(action.which, BigInt(action.units), action.hoursAgo)
         case 'release': {
@@ -227,7 +278,7 @@ function createWorld(customer: CustomerKey, plan: PlanKey) {
 function openReservations(
   entitlementInputs: EntitlementInputsReader,
   { subscribe }: Pick<ChangeListeners, 'subscribe'>,
-  onSettled: (id: string, units: bigint, atMs: number) => void,
+  onSettled: (id: string, events: readonly ModelEvent[]) => void,
 ): Reservations {
   const registry = new Registry()
   const features = { get: async () => FEATURE }
@@ -237,16 +288,30 @@ function openReservations(
   const allowanceOpenings = { save: async () => {} }
   const balances = createBalanceReader({ allowanceOpenings, entitlements, counters, catchUp, clock, partitions: 1, log, registry })
   const reporter = {
-    async report(hold: Parameters<typeof settledUsageEvent>[0]) {
-      if (!('settlement' in hold.state)) return
-      const { occurredAtMs } = settledUsageEvent(hold)
-      onSettled(hold.id, hold.state.settlement.settledUnits, occurredAtMs)
+    async report(hold: Hold) {
+      const record = settledUsageEvents(hold)
+      expect(record.map(settledReservationIn).filter((id) => id !== null)).toEqual([hold.id])
+      const events = record.flatMap((event) => {
+        const read = readEvent(METER, event, JSON.parse(event.data) as object)
+        return read === null || 'unreadable' in read.reading ? [] : [{ units: read.reading.value, atMs: event.occurredAtMs }]
+      })
+      onSettled(hold.id, events)
     },
     resumeSettles: async () => {},
     stop: async () => {},
   }
   const createId = () => `r${nextId++}`
-  return createReservations({ entitlements, balances, counters, catchUp, reporter, clock, partitions: 1, createId })
+  return createReservations({
+    entitlements,
+    meters: { get: async () => METER },
+    balances,
+    counters,
+    catchUp,
+    reporter,
+    clock,
+    partitions: 1,
+    createId,
+  })
 }
 let nextId = 0
 
@@ -265,6 +330,10 @@ function deltaOf(ref: CustomerRef, tracked: TrackedFeature, { atMs, units }: Mod
   return { ...ref, feature, definition, periodStartMs, update: { kind: 'add' as const, amount: units } }
 }
 
+const METER: Meter = {
+  ...{ tenant: TENANT, key: 'm' as MeterKey, revision: 1, eventType: 'e' },
+  ...{ aggregation: 'sum', value: ['v'], dimensions: {} },
+}
 const FEATURE: Feature = { key: TOKENS, name: 'Tokens', type: 'metered', meter: 'm' as MeterKey, filter: {}, unit: null }
 
 function inputsOf(customer: CustomerKey, plan: PlanKey): EntitlementInputs {
@@ -281,14 +350,5 @@ function inputsOf(customer: CustomerKey, plan: PlanKey): EntitlementInputs {
   const version = { plan, version: 1, interval: 'month', entitlements: [terms] } as unknown as PlanVersion
   const phase = { plan, planVersion: 1, startMs: START, endMs: null }
   const subscription = { id: 's', customer, startMs: START, anchorMs: START, endMs: null, phases: [phase] } as unknown as Subscription
-  const meter = {
-    tenant: TENANT,
-    key: 'm' as MeterKey,
-    revision: 1,
-    eventType: 'e',
-    aggregation: 'sum',
-    value: ['v'],
-    dimensions: {},
-  } as const
-  return { ...NO_ENTITLEMENT_INPUTS, subscriptions: [subscription], planVersions: [version], features: [FEATURE], meters: [meter] }
+  return { ...NO_ENTITLEMENT_INPUTS, subscriptions: [subscription], planVersions: [version], features: [FEATURE], meters: [METER] }
 }

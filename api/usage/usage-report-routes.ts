@@ -5,6 +5,7 @@ import type { CustomerKey, FeatureKey, InstantMs } from '../../domain/identity.t
 import { EVENT_AGE_MAX_MS, EVENT_LEAD_MAX_MS } from '../../domain/metering/usage-event.ts'
 import { hasScope, type Principal } from '../../domain/principal.ts'
 import { isRefusal, type Outcome, orThrow, refuse, refuseField, refuseFields } from '../../domain/refusal.ts'
+import { parseSettleData } from '../../domain/reservations/reservation.ts'
 import type { UsageReports } from '../../entitlements/usage-reports.ts'
 import { type HttpApp, ProblemSchema } from '../../schemas/http/common.ts'
 import { instantJson, parseInstant, periodJson } from '../../schemas/http/instants.ts'
@@ -28,7 +29,7 @@ export function usageReportRoutes({ usageReports, clock, registry, createId }: U
   })
   return async (app) => {
     app.post('/v1/usage', { config: { scope: ['ingest', 'manage'], isIdempotent: true }, schema: REPORT_USAGE }, async (request, reply) => {
-      const { customer, feature, behaviour, id = createId(), time } = request.body
+      const { customer, feature, behaviour, id = createId(), time, data } = request.body
       const nowMs = clock.now()
       const quantity = orThrow(parseReported(request.body.quantity, behaviour))
       orThrow(mayReport(request.principal, behaviour, quantity))
@@ -39,6 +40,7 @@ export function usageReportRoutes({ usageReports, clock, registry, createId }: U
         behaviour,
         id,
         occurredAtMs: time === undefined ? nowMs : orThrow(parseTime(time, nowMs)),
+        properties: data === undefined ? null : orThrow(parseSettleData(data)),
       })
       reports.inc({ result: isRefusal(outcome) ? outcome.code : behaviour })
       const { event, period } = orThrow(outcome)
@@ -61,7 +63,7 @@ const REPORT_USAGE = {
   summary: 'Report usage of a metered feature directly',
   description:
     'Answers once the report is durable; it counts in windows, balances and invoices like an event, in the order of arrival. `set`, and a negative quantity, take usage away and need scope `manage`. ' +
-    'The feature must be metered by sum or count. With a filter on dimensions the report counts under the first value of each.',
+    'The feature must be metered by sum or count. The properties of `data` are its dimensions; one that the feature filters by and `data` does not give is the first value of the filter.',
   body: UsageReportInputSchema,
   response: { 202: UsageReportSchema, 400: ProblemSchema, 404: ProblemSchema, 409: ProblemSchema, 503: ProblemSchema },
 }

@@ -1,7 +1,7 @@
 import { compiledMeter, type MeterReading } from './compiled-meter.ts'
 import { isAdditive, type Meter } from './meter.ts'
 import { readMeterValue } from './metering.ts'
-import { dimensionOfReport, type ReportedUsage, readUsageReport, USAGE_REPORT_TYPE } from './usage-report.ts'
+import { dimensionsOfReport, type ReportedUsage, readUsageReport, USAGE_REPORT_TYPE } from './usage-report.ts'
 
 /** What one event adds to a meter, and under which dimensions (names ascending). */
 export type EventReading = { readonly reading: MeterReading; readonly dimensions: Readonly<Record<string, string>> }
@@ -25,9 +25,9 @@ export function eventTypesOf({ aggregation, eventType }: Meter): readonly string
 
 function readReport(meter: Meter, report: ReportedUsage | null): EventReading | null {
   if (report === null || report.meter !== meter.key || report.quantity === null || !isAdditive(meter.aggregation)) return null
-  const { dimensionNames, dimensionsOf } = compiledMeter(meter)
+  const compiled = compiledMeter(meter)
   return {
     reading: { value: report.quantity, text: null },
-    dimensions: dimensionsOf(dimensionNames.map((name) => dimensionOfReport(report, name))),
+    dimensions: compiled.dimensionsOf(dimensionsOfReport(report, compiled)),
   }
 }

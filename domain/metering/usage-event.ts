@@ -22,6 +22,8 @@ export type UsageEventBatch = {
   readonly events: readonly UsageEvent[]
 }
 
+/** The source of an event that names none. */
+export const EVENT_SOURCE_DEFAULT = 'default'
 /** Also the bound on a meter's event type, as one with a longer type would never count. */
 export const EVENT_TYPE_CHARS_MAX = 128
 export const EVENT_AGE_MAX_MS = 35 * 86_400_000

@@ -25,6 +25,8 @@ export type Settlement = {
   readonly settledUnits: bigint
   /** Event time: decides the period that the usage counts in. */
   readonly occurredAtMs: InstantMs
-  /** The rest of the usage event, so that it can be made again; the counters do not look inside. Empty once settled. */
+  /** The rest of the usage events, so that they can be made again; the counters do not look inside. Empty once settled. */
   readonly report: string
+  /** Tells the events that were settled from others; null where a quantity was. */
+  readonly eventsHash: string | null
 }

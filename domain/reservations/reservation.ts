@@ -1,14 +1,22 @@
 import { invariant, unreachable } from '../../base/invariant.ts'
 import { formatQuantity, parseQuantity } from '../decimal.ts'
 import type { EffectiveEntitlement, MeteredEntitlement } from '../entitlements/entitlements.ts'
-import type { CustomerKey, FeatureKey, InstantMs, MeterKey } from '../identity.ts'
+import type { CustomerKey, FeatureKey, InstantMs } from '../identity.ts'
 import type { DimensionFilter } from '../metering/dimension-filter.ts'
 import { findJsonDefect, holdsLoneSurrogate } from '../metering/json-defect.ts'
-import { isAdditive } from '../metering/meter.ts'
-import type { UsageEvent } from '../metering/usage-event.ts'
-import { dimensionsWithin, USAGE_REPORT_SOURCE, USAGE_REPORT_TYPE, type UsageReport } from '../metering/usage-report.ts'
-import { type Outcome, type Refusal, refuse, refuseField } from '../refusal.ts'
-import type { Hold } from './hold.ts'
+import { isAdditive, type Meter } from '../metering/meter.ts'
+import { EVENT_SOURCE_DEFAULT, type UsageEvent } from '../metering/usage-event.ts'
+import {
+  dimensionsWithin,
+  SETTLEMENT_TYPE,
+  type SettlementNotice,
+  USAGE_REPORT_SOURCE,
+  USAGE_REPORT_TYPE,
+  type UsageReport,
+} from '../metering/usage-report.ts'
+import { isRefusal, type Outcome, type Refusal, refuse, refuseField } from '../refusal.ts'
+import type { Hold, Settlement } from './hold.ts'
+import type { SettledEvent } from './settled-events.ts'
 
 /** What a caller asks to have held. */
 export type ReservationRequest = {
@@ -16,6 +24,8 @@ export type ReservationRequest = {
   readonly feature: FeatureKey
   readonly quantity: bigint
   readonly ttlMs: number
+  /** Settles in the same step: the quantity is used, with these properties. */
+  readonly settles: { readonly properties: object | null } | null
 }
 
 export const RESERVATION_TTL_MS_MIN = 1_000
@@ -78,6 +88,8 @@ export function repeatedReservation(hold: Hold, request: ReservationRequest): Ou
     case 'released':
       return alreadyReleased(hold)
     case 'held':
+      // The caller of the repeat goes by it that its usage counts.
+      return request.settles === null ? hold : refuse('reservation_id_reused', { reservation: hold.id })
     case 'settling':
     case 'settled':
       return hold
@@ -87,12 +99,15 @@ export function repeatedReservation(hold: Hold, request: ReservationRequest): Ou
 }
 
 /** The answer to a settle that left the hold in this state: the first settlement stands, and repeats get the same answer. */
-export function settledReservation(hold: Hold, quantity: bigint): Outcome<Hold> {
+export function settledReservation(hold: Hold, asked: { readonly quantity: bigint; readonly eventsHash: string | null }): Outcome<Hold> {
   if (!('settlement' in hold.state)) {
     invariant(hold.state.kind === 'released', 'a settle leaves a hold settled, unless it was released')
     return alreadyReleased(hold)
   }
-  return hold.state.settlement.requestedUnits === quantity ? hold : alreadySettled(hold)
+  const { requestedUnits, eventsHash } = hold.state.settlement
+  // What the same events come to changes with the meter.
+  const isSame = eventsHash === asked.eventsHash && (eventsHash !== null || requestedUnits === asked.quantity)
+  return isSame ? hold : alreadySettled(hold)
 }
 
 export function releasedReservation(hold: Hold): Outcome<Hold> {
@@ -122,36 +137,63 @@ export function settledAtMs(hold: Hold, givenMs: InstantMs | null, nowMs: Instan
   return givenMs < hold.createdAtMs ? hold.createdAtMs : givenMs
 }
 
-/** The part of the usage event that is known before the settled quantity is decided. Kept with the hold, as text. */
-export function settleReport(feature: FeatureKey, meter: MeterKey, filter: DimensionFilter, data: object | null): string {
-  const report: SettleReport = { feature, meter, dimensions: dimensionsWithin(filter), ...(data === null ? {} : { data }) }
+/** The part of a quantity's usage event that is known before the settled quantity is decided. Kept with the hold, as text. */
+export function settleReport(feature: FeatureKey, meter: Meter, filter: DimensionFilter, properties: object | null): Outcome<string> {
+  const dimensions = dimensionsWithin(filter, meter, properties)
+  if (isRefusal(dimensions)) return dimensions
+  const report: QuantityReport = { feature, meter: meter.key, dimensions, ...(properties === null ? {} : { properties }) }
   return JSON.stringify(report)
 }
 
-/** The usage event of a hold that is settling: always the same event, so that it counts once however often it is appended. */
-export function settledUsageEvent(hold: Hold): UsageEvent {
+/** The events of a settlement, their times settled; kept with the hold, as text. */
+export function eventsReport(hold: Hold, events: readonly SettledEvent[], nowMs: InstantMs): { report: string; occurredAtMs: InstantMs } {
+  const placed = events.map((event) => ({ ...event, occurredAtMs: settledAtMs(hold, event.occurredAtMs, nowMs) }))
+  const report: EventsReport = { events: placed }
+  // The latest: until they are counted all of them are held, in the period of this instant and in those before.
+  return { report: JSON.stringify(report), occurredAtMs: Math.max(...placed.map(({ occurredAtMs }) => occurredAtMs)) as InstantMs }
+}
+
+/**
+ * The usage events of a hold that is settling: always the same ones, so that they count once however often they are appended. They
+ * are to stand in one record of the log: the hold ends with the last of them, in the step that counts all.
+ */
+export function settledUsageEvents(hold: Hold): readonly UsageEvent[] {
   invariant(hold.state.kind === 'settling', 'only a settling hold has usage to report')
-  const { settledUnits, occurredAtMs, report } = hold.state.settlement
-  const data: UsageReport = {
-    ...(JSON.parse(report) as SettleReport),
-    quantity: formatQuantity(settledUnits),
-    behaviour: 'delta',
-    reservation: hold.id,
-  }
+  const { settlement } = hold.state
+  const report = JSON.parse(settlement.report) as QuantityReport | EventsReport
+  return 'events' in report ? eventsOf(hold, settlement, report) : [quantityEvent(hold, settlement, report)]
+}
+
+type QuantityReport = Pick<UsageReport, 'feature' | 'meter' | 'dimensions' | 'properties' | 'data'>
+type EventsReport = { readonly events: readonly (SettledEvent & { readonly occurredAtMs: InstantMs })[] }
+
+function quantityEvent(hold: Hold, { settledUnits, occurredAtMs }: Settlement, report: QuantityReport): UsageEvent {
+  const data: UsageReport = { ...report, quantity: formatQuantity(settledUnits), behaviour: 'delta', reservation: hold.id }
+  return { ...ownEvent(hold, occurredAtMs, ''), type: USAGE_REPORT_TYPE, data: JSON.stringify(data) }
+}
+
+function eventsOf(hold: Hold, { occurredAtMs }: Settlement, { events }: EventsReport): readonly UsageEvent[] {
+  const used = events.map((event, index): UsageEvent => {
+    const own = ownEvent(hold, event.occurredAtMs, `:${index}`)
+    // Under an id of the caller it is the same event as one that is sent by itself.
+    const name = event.id === null ? { id: own.id, source: own.source } : { id: event.id, source: EVENT_SOURCE_DEFAULT }
+    return { ...own, ...name, type: event.type, data: JSON.stringify(event.data) }
+  })
+  const notice: SettlementNotice = { reservation: hold.id, feature: hold.feature, events: events.length }
+  return [...used, { ...ownEvent(hold, occurredAtMs, ''), type: SETTLEMENT_TYPE, data: JSON.stringify(notice) }]
+}
+
+function ownEvent(hold: Hold, occurredAtMs: InstantMs, suffix: string): Omit<UsageEvent, 'type' | 'data'> {
   return {
     // An id may be used again once its hold is forgotten, which is long before the log forgets the event.
-    id: `reservation:${hold.id}:${hold.createdAtMs}`,
+    id: `reservation:${hold.id}:${hold.createdAtMs}${suffix}`,
     source: USAGE_REPORT_SOURCE,
-    type: USAGE_REPORT_TYPE,
     customer: hold.customer,
     subject: null,
     occurredAtMs,
-    data: JSON.stringify(data),
     attributes: null,
   }
 }
-
-type SettleReport = Pick<UsageReport, 'feature' | 'meter' | 'dimensions' | 'data'>
 
 function alreadySettled({ id, state }: Hold): Refusal {
   const settledUnits = 'settlement' in state ? state.settlement.requestedUnits : null

@@ -13,6 +13,15 @@ export const UsageReportInputSchema = Type.Object(
     quantity: Type.Union(DecimalInputSchema.anyOf, { description: 'Exact decimal, at most 9 fractional digits; not below 0 for a `set`' }),
     behaviour: BehaviourSchema,
     id: Type.Optional({ ...KeySchema, description: 'Your own id: a retry under it counts once, within 35 days' }),
+    data: Type.Optional(
+      Type.Object(
+        {},
+        {
+          additionalProperties: true,
+          description: "Properties that the dimensions of the feature's meter read; at most 4,096 bytes as JSON",
+        },
+      ),
+    ),
     time: Type.Optional({
       ...InstantSchema,
       description: 'When it was used: decides window and period. At most 35 days ago and 1 hour ahead. Default: now',

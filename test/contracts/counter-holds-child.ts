@@ -33,7 +33,7 @@ async function call(caller: number): Promise<void> {
       await counters.releaseHold(customer, id, now)
       process.stdout.write(`released ${id}\n`)
     } else if (turn % 4 >= 2) {
-      await counters.settleHold(customer, id, { quantity: 7n, occurredAtMs: now, report: '{}', beyond: 'none' }, now)
+      await counters.settleHold(customer, id, { quantity: 7n, occurredAtMs: now, report: '{}', eventsHash: null, beyond: 'none' }, now)
       process.stdout.write(`settling ${id}\n`)
       if (turn % 4 === 2) {
         const update = { kind: 'add', amount: 7n } as const

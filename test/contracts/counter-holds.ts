@@ -47,7 +47,12 @@ export function describeHolds(name: string, makePlace: () => Promise<CountersPla
     const reserve = (id: string, quantity: bigint, change: Partial<HoldRequest> = {}) =>
       counters.reserve(ACME, { id, feature: RUNS, quantity, expiresAtMs: (nowMs + MINUTE) as InstantMs, cap: CAP, ...change }, now())
     const settle = (id: string, quantity: bigint, change: Partial<SettleRequest> = {}) =>
-      counters.settleHold(ACME, id, { quantity, occurredAtMs: now(), report: `{"of":"${id}"}`, beyond: CAP, ...change }, now())
+      counters.settleHold(
+        ACME,
+        id,
+        { quantity, occurredAtMs: now(), report: `{"of":"${id}"}`, eventsHash: null, beyond: CAP, ...change },
+        now(),
+      )
     const apply = async (record: Omit<AppliedRecord, 'offset'>) => {
       await counters.apply(P0, [{ ...record, offset: next as Offset }])
       next++
@@ -226,6 +231,41 @@ export function describeHolds(name: string, makePlace: () => Promise<CountersPla
       expect(await settle('r', 75n)).toMatchObject({ status: 'done', hold: { state: { kind: 'settling' } } })
     })
 
+    test('events that are nothing of the feature wait for their record all the same', async () => {
+      await reserve('r', 75n)
+      const outcome = await settle('r', 0n, { eventsHash: 'h', beyond: 'any' })
+      const settlement = { settledUnits: 0n, eventsHash: 'h', report: '{"of":"r"}' }
+      expect(outcome).toMatchObject({ status: 'done', hold: { state: { kind: 'settling', settlement } } })
+      await reopen()
+      expect([await spent(), await settlingIds(counters)]).toEqual([[0n, 0n], ['r']])
+      expect(await settle('r', 5n)).toMatchObject({ hold: { state: { kind: 'settling', settlement } } })
+      await use(0n, 'r')
+      expect(await settlingIds(counters)).toEqual([])
+      await reopen()
+      const settled = { kind: 'settled', settlement: { ...settlement, report: '' } }
+      expect(await counters.hold(TENANT, 'r', now())).toMatchObject({ state: settled })
+    })
+
+    test('a reservation that settles at once is decided like one that holds, and waits for its record', async () => {
+      await use(100n)
+      const settles = { settles: { report: '{}' } }
+      const outcomes = await Promise.all(Array.from({ length: 10 }, (_, index) => reserve(`r${index}`, 75n, settles)))
+      expect(outcomes.map(({ status }) => status).sort()).toEqual([...Array(5).fill('held'), ...Array(5).fill('refused')])
+      const settlement = { requestedUnits: 75n, settledUnits: 75n, occurredAtMs: nowMs, report: '{}', eventsHash: null }
+      const held = outcomes.flatMap((outcome) => (outcome.status === 'held' ? [outcome.hold] : []))
+      for (const { state } of held) expect(state).toEqual({ kind: 'settling', settlement })
+      const ids = held.map(({ id }) => id)
+      const [first = ''] = ids
+      expect(await reserve(first, 75n, settles)).toMatchObject({ status: 'exists', hold: { state: { kind: 'settling', settlement } } })
+      expect(await counters.releaseHold(ACME, first, now())).toMatchObject({ hold: { state: { kind: 'settling' } } })
+      nowMs += MINUTE
+      await reopen()
+      expect(await spent()).toEqual([100n, 375n])
+      expect(await settlingIds(counters)).toEqual(ids)
+      await use(75n, first)
+      expect([await spent(), await stateOf(first)]).toEqual([[175n, 300n], 'settled'])
+    })
+
     test('nothing used: the hold is settled at once, and there is no event to wait for', async () => {
       await reserve('r', 75n)
       expect(await settle('r', 0n)).toMatchObject({ hold: { state: { kind: 'settled', settlement: { settledUnits: 0n, report: '' } } } })
@@ -367,6 +407,9 @@ export function describeHolds(name: string, makePlace: () => Promise<CountersPla
       nowMs += afterMs
       const quantity = units === 0n ? 1n : units
       switch (kind) {
+        case 'reserve and settle':
+          expect((await reserve(id, quantity, { settles: { report: '{}' } })).status).toBe(model.settleAtOnce(id, quantity, nowMs))
+          break
         case 'reserve':
           expect((await reserve(id, quantity)).status).toBe(model.reserve(id, quantity, nowMs, nowMs + MINUTE))
           break
@@ -408,7 +451,7 @@ export function describeHolds(name: string, makePlace: () => Promise<CountersPla
 const STEPS = [
   'reserve',
   'reserve',
-  'reserve',
+  'reserve and settle',
   'settle',
   'settle',
   'release',

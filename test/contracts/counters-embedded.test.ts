@@ -92,7 +92,7 @@ test('ended holds are forgotten when their day is over, and their ids are free a
   for (const id of ['released', 'expired', 'late']) expect((await reserveRun(counters, id, clock.now())).status).toBe('held')
   await counters.releaseHold(ACME, 'released', clock.now())
   clock.nowMs = HOLD_MEMORY_MS
-  const settle = { quantity: 1n, occurredAtMs: clock.now(), report: '', beyond: 'none' } as const
+  const settle = { quantity: 1n, occurredAtMs: clock.now(), report: '', eventsHash: null, beyond: 'none' } as const
   expect(await counters.settleHold(ACME, 'late', settle, clock.now())).toMatchObject({ hold: { state: { kind: 'settled' } } })
   const isKnown = async (id: string) => (await counters.hold(ACME.tenant, id, clock.now())) !== null
   clock.nowMs = HOLD_MEMORY_MS + HOLD_TTL_MS

@@ -105,7 +105,7 @@ describe.skipIf(redis.server === null)(`on Redis${redis.missing === null ? '' : 
       })
       expect(await reserve(ACME, 'a')).toBe('exists')
       expect(await reserve(other, 'd')).toBe('held')
-      await counters.settleHold(ACME, 'a', { quantity: 1n, occurredAtMs: EPOCH, report: '', beyond: 'none' }, EPOCH)
+      await counters.settleHold(ACME, 'a', { quantity: 1n, occurredAtMs: EPOCH, report: '', eventsHash: null, beyond: 'none' }, EPOCH)
       expect(await reserve(ACME, 'd')).toBe('held')
       await counters.releaseHold(ACME, 'b', EPOCH)
       await counters.extendHold(ACME, 'c', 120_000 as InstantMs, EPOCH)
@@ -147,7 +147,7 @@ describe.skipIf(redis.server === null)(`on Redis${redis.missing === null ? '' : 
       // Its own turn to be ended has not come yet.
       const extended = await counters.extendHold(ACME, 'r349', 90_000 as InstantMs, due)
       expect(extended).toMatchObject({ status: 'done', hold: { state: { kind: 'expired' } } })
-      const settlement = { quantity, occurredAtMs: EPOCH, report: '', beyond: 'none' } as const
+      const settlement = { quantity, occurredAtMs: EPOCH, report: '', eventsHash: null, beyond: 'none' } as const
       const settled = await counters.settleHold(ACME, 'r348', settlement, due)
       expect(settled).toMatchObject({ status: 'done', hold: { state: { kind: 'settled', settlement: { settledUnits: 0n } } } })
       expect(await counters.reserve(ACME, { ...reservation('r347', 1n), cap }, due)).toMatchObject({

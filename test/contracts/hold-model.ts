@@ -1,6 +1,7 @@
 /** Holds of one feature, in the slow and obvious way: every sum is added up anew from a list, every expiry checked each time. */
 export type HoldModel = {
   reserve(id: string, quantity: bigint, nowMs: number, expiresAtMs: number): 'held' | 'refused' | 'exists'
+  settleAtOnce(id: string, quantity: bigint, nowMs: number): 'held' | 'refused' | 'exists'
   /** The units settled afterwards, or null when there are none. */
   settle(id: string, quantity: bigint, nowMs: number): bigint | null
   release(id: string, nowMs: number): void
@@ -30,6 +31,12 @@ export function createHoldModel(limit: bigint): HoldModel {
       if (holds.has(id)) return 'exists'
       if (usedUnits + heldUnits(nowMs) + quantity > limit) return 'refused'
       holds.set(id, { quantity, expiresAtMs, end: null, settled: 0n })
+      return 'held'
+    },
+    settleAtOnce(id, quantity, nowMs) {
+      if (holds.has(id)) return 'exists'
+      if (usedUnits + heldUnits(nowMs) + quantity > limit) return 'refused'
+      holds.set(id, { quantity, expiresAtMs: nowMs, end: 'settling', settled: quantity })
       return 'held'
     },
     settle(id, quantity, nowMs) {

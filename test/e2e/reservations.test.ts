@@ -56,6 +56,67 @@ describe('a hard limit is never passed', () => {
     expect(await balanceOf(tollgate, 'mixed')).toMatchObject({ used: '500', held: '0', remaining: '0' })
   })
 
+  test('what is settled is usage like any other: priced by its properties, counted by every meter, once', async () => {
+    await tollgate.ok('PUT', '/v1/meters/tokens', {
+      ...{ eventType: 'llm.request', aggregation: 'sum', value: 'tokens', dimensions: { model: 'model', kind: 'kind' } },
+    })
+    await tollgate.ok('PUT', '/v1/meters/requests', { eventType: 'llm.request', aggregation: 'count', dimensions: { model: 'model' } })
+    await tollgate.ok('PUT', '/v1/features/tokens', { type: 'metered', meter: 'tokens' })
+    const flat = (key: string, unitAmount: string) => ({
+      ...{ key, feature: 'tokens', filter: { model: [key] }, price: { model: 'flat', unitAmount } },
+    })
+    await tollgate.ok('PUT', '/v1/plans/llm', {
+      ...{ product: 'agents', name: 'LLM', currency: 'EUR', interval: 'month', charges: [flat('large', '0.01'), flat('small', '0.001')] },
+      entitlements: [{ feature: 'tokens', limit: '100000', limitType: 'hard', reset: 'month' }],
+    })
+    await tollgate.ok('PUT', '/v1/customers/llm', {})
+    const subscription = await tollgate.ok<{ id: string }>('POST', '/v1/subscriptions', { customer: 'llm', plan: 'llm' })
+    const reserve = (id: string, more: object = {}) =>
+      tollgate.ok<Reservation>('POST', '/v1/reservations', { id, customer: 'llm', feature: 'tokens', quantity: '4000', ...more })
+
+    await reserve('by-quantity')
+    const settled = await tollgate.ok<Reservation>('POST', '/v1/reservations/by-quantity/settle', {
+      quantity: 2306,
+      data: { model: 'large' },
+    })
+    expect(settled).toMatchObject({ settled: '2306', refused: '0', balance: { limit: '100000', remaining: '97694' } })
+    await reserve('at-once', { quantity: '1000', settle: true, data: { model: 'small', kind: 'input' } })
+    await reserve('by-events')
+    const event = (kind: string, tokens: number) => ({ type: 'llm.request', data: { model: 'large', kind, tokens } })
+    const events = [event('input', 500), event('output', 200), { ...event('cached', 100), id: 'sent-too' }]
+    expect(await tollgate.ok('POST', '/v1/reservations/by-events/settle', { events })).toMatchObject({ settled: '800', refused: '0' })
+    expect(await tollgate.ok('POST', '/v1/reservations/by-events/settle', { events })).toMatchObject({ settled: '800', refused: '0' })
+    await tollgate.ok('POST', '/v1/events', [{ ...event('cached', 100), id: 'sent-too', customer: 'llm' }])
+    await tollgate.ok('POST', '/v1/usage', {
+      ...{ customer: 'llm', feature: 'tokens', quantity: 4, behaviour: 'delta' },
+      data: { model: 'small' },
+    })
+
+    await waitFor(async () => (await balanceOf(tollgate, 'llm', 'tokens')).used === '4110')
+    expect(await balanceOf(tollgate, 'llm', 'tokens')).toMatchObject({ used: '4110', held: '0' })
+    const usage = (meter: string, groupBy: string) =>
+      tollgate.ok<{ data: { value: string; dimensions: object }[] }>(
+        ...(['GET', `/v1/meters/${meter}/usage?customer=llm&groupBy=${groupBy}&from=${FROM}&to=${TO}`] as const),
+      )
+    await waitFor(async () => (await usage('requests', 'model')).data[0]?.value === '3')
+    const byKind = (await usage('tokens', 'model,kind')).data.map(({ value, dimensions }) => [...Object.values(dimensions), value])
+    expect(byKind.sort()).toEqual([
+      ['large', '', '2306'],
+      ['large', 'cached', '100'],
+      ['large', 'input', '500'],
+      ['large', 'output', '200'],
+      ['small', '', '4'],
+      ['small', 'input', '1000'],
+    ])
+    const { lines } = await tollgate.ok<{ lines: { charge?: string; quantity: string; amount: string }[] }>(
+      ...(['GET', `/v1/subscriptions/${subscription.id}/upcoming-invoice`] as const),
+    )
+    expect(lines.map(({ charge, quantity, amount }) => [charge, quantity, amount])).toEqual([
+      ['large', '3106', '31.06'],
+      ['small', '1004', '1.00'],
+    ])
+  })
+
   test(`${UNITS} units and twice as many who want one from 50 connections: exactly ${UNITS}; then used + held stays exact`, async () => {
     const customer = 'many'
     await subscribe(tollgate, customer, `p${UNITS}`)
@@ -105,6 +166,10 @@ describe('a hard limit is never passed', () => {
   })
 })
 
+const DAY_MS = 86_400_000
+const FROM = new Date(Date.now() - DAY_MS).toISOString()
+const TO = new Date(Date.now() + DAY_MS).toISOString()
+
 const LIMIT = 2_000
 const CLIENTS = 12
 const KILLS = 3
@@ -144,13 +209,18 @@ describe('through kill -9 at random points', () => {
     for (let turn = 0; !isDone; turn++) {
       const id = `c${number}-${turn}`
       const quantity = random.between(1, 30)
-      const held = await persistently('/v1/reservations', { id, customer: 'acme', feature: 'runs', quantity, ttlMs: 3_600_000 })
+      const settle = random.below(100) < 5
+      const held = await persistently('/v1/reservations', { id, customer: 'acme', feature: 'runs', quantity, ttlMs: 3_600_000, settle })
       if (codeOf(held) === 'hard_limit_reached') continue
       expect([200, 201]).toContain(held.status)
       answered.set(id, held.body as Reservation)
+      if (settle) continue
       const path = `/v1/reservations/${id}`
       const fate = random.below(100)
-      if (fate < 15) answered.set(id, (await persistently(`${path}/settle`, { quantity: Math.ceil(quantity / 2) })).body as Reservation)
+      const events = Array.from({ length: Math.ceil(quantity / 2) }, () => ({ type: 'agent.run', data: {} }))
+      if (fate < 8) answered.set(id, (await persistently(`${path}/settle`, { events })).body as Reservation)
+      else if (fate < 15)
+        answered.set(id, (await persistently(`${path}/settle`, { quantity: Math.ceil(quantity / 2) })).body as Reservation)
       else if (fate < 85) answered.set(id, (await persistently(`${path}/release`, {})).body as Reservation)
     }
   }

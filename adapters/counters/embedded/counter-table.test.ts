@@ -69,7 +69,7 @@ function take(table: CounterTable, disk: Map<string, RowValue>, next: Step, inde
     case 'settle':
     case 'release': {
       const hold = table.holds.find(holdName(next)) ?? newHold(next, index)
-      const settlement = { requestedUnits: 2n, settledUnits: 1n, occurredAtMs: index as InstantMs, report: '{}' }
+      const settlement = { requestedUnits: 2n, settledUnits: 1n, occurredAtMs: index as InstantMs, eventsHash: null, report: '{}' }
       if (hold.state.kind === 'settling') return
       if (next.do === 'hold') table.holds.set({ ...hold, state: { kind: 'held' } }, index as InstantMs)
       else if (next.do === 'settle') table.holds.set({ ...hold, state: { kind: 'settling', settlement } }, index as InstantMs)

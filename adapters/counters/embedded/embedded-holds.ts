@@ -1,7 +1,7 @@
 import type { InstantMs } from '../../../domain/identity.ts'
 import type { Hold, HoldState } from '../../../domain/reservations/hold.ts'
 import { COUNTER_BOUNDS, HOLDS_OF_TENANT_MIN } from '../counter-bounds.ts'
-import type { Cap, Counters, CustomerRef, HoldOutcome, SettleRequest } from '../counters.ts'
+import type { Cap, Counters, CustomerRef, HoldOutcome, HoldRequest, SettleRequest } from '../counters.ts'
 import type { CounterTable } from './counter-table.ts'
 import type { CounterWriter } from './counter-writer.ts'
 import { type LiveCounter, usedUnitsIn } from './live-counter.ts'
@@ -50,7 +50,7 @@ export function createEmbeddedHolds(table: CounterTable, writer: CounterWriter, 
   }
 
   return {
-    async reserve(customer, { cap, ...request }, nowMs) {
+    async reserve(customer, { cap, settles, ...request }, nowMs) {
       comeTo(nowMs)
       const known = holds.find({ tenant: customer.tenant, id: request.id })
       if (known !== undefined) {
@@ -62,7 +62,14 @@ export function createEmbeddedHolds(table: CounterTable, writer: CounterWriter, 
       const usedUnits = usedUnitsIn(counter.periods.get(cap.periodStartMs))
       const heldUnits = holds.heldUnits(customer, request.feature, firstStartMs(cap))
       const { tenant, partition, customer: key } = customer
-      const hold: Hold = { ...request, tenant, partition, customer: key, createdAtMs: nowMs, state: { kind: 'held' } }
+      const hold: Hold = {
+        ...request,
+        tenant,
+        partition,
+        customer: key,
+        createdAtMs: nowMs,
+        state: firstState(request.quantity, settles, nowMs),
+      }
       if (cap.hardLimit !== null && usedUnits + heldUnits + hold.quantity > cap.hardLimit) {
         return { status: 'refused', hold, usedUnits, heldUnits }
       }
@@ -131,10 +138,15 @@ function settledUnitsOf(table: CounterTable, hold: Hold, { quantity, beyond }: S
   return quantity < most ? quantity : most
 }
 
-/** A settled quantity of 0 has no usage event to wait for. */
-function stateAfter({ quantity, occurredAtMs, report }: SettleRequest, settledUnits: bigint): HoldState {
-  const settlement = { requestedUnits: quantity, settledUnits, occurredAtMs }
-  return settledUnits === 0n
+function firstState(quantity: bigint, settles: HoldRequest['settles'], nowMs: InstantMs): HoldState {
+  if (settles === undefined) return { kind: 'held' }
+  return stateAfter({ quantity, occurredAtMs: nowMs, eventsHash: null, ...settles }, quantity)
+}
+
+/** A settled quantity of 0 has no usage event to wait for, unless events were settled. */
+function stateAfter({ quantity, occurredAtMs, report, eventsHash }: Omit<SettleRequest, 'beyond'>, settledUnits: bigint): HoldState {
+  const settlement = { requestedUnits: quantity, settledUnits, occurredAtMs, eventsHash }
+  return settledUnits === 0n && eventsHash === null
     ? { kind: 'settled', settlement: { ...settlement, report: '' } }
     : { kind: 'settling', settlement: { ...settlement, report } }
 }

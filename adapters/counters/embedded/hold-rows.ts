@@ -21,8 +21,9 @@ export function readForgetKey([, forgetAtMs, tenant, id]: RowKey): ForgetRow {
 export function encodeHold({ partition, customer, feature, quantity, createdAtMs, expiresAtMs, state }: Hold): RowValue {
   const row = [partition, customer, feature, quantity.toString(), createdAtMs, expiresAtMs, state.kind]
   if (!('settlement' in state)) return row
-  const { requestedUnits, settledUnits, occurredAtMs, report } = state.settlement
-  return [...row, requestedUnits.toString(), settledUnits.toString(), occurredAtMs, report]
+  const { requestedUnits, settledUnits, occurredAtMs, report, eventsHash } = state.settlement
+  const settled = [...row, requestedUnits.toString(), settledUnits.toString(), occurredAtMs, report]
+  return eventsHash === null ? settled : [...settled, eventsHash]
 }
 
 export function decodeHold({ tenant, id }: HoldName, value: RowValue): Hold {
@@ -40,13 +41,14 @@ export function decodeHold({ tenant, id }: HoldName, value: RowValue): Hold {
   }
 }
 
-function decodeState(kind: HoldState['kind'], [requested, settled, occurredAtMs, report]: RowValue): HoldState {
+function decodeState(kind: HoldState['kind'], [requested, settled, occurredAtMs, report, eventsHash = null]: RowValue): HoldState {
   if (kind !== 'settling' && kind !== 'settled') return { kind }
   const settlement = {
     requestedUnits: BigInt(requested as string),
     settledUnits: BigInt(settled as string),
     occurredAtMs: occurredAtMs as InstantMs,
     report: report as string,
+    eventsHash: eventsHash as string | null,
   }
   return { kind, settlement }
 }

@@ -14,6 +14,8 @@ export type RedisHoldRow = readonly [
   settledUnits: string,
   occurredAtMs: string,
   report: string,
+  /** '' for none; absent from rows of before there were any. */
+  eventsHash?: string,
 ]
 
 export function parseHoldRow(text: unknown): RedisHoldRow {
@@ -21,7 +23,7 @@ export function parseHoldRow(text: unknown): RedisHoldRow {
 }
 
 export function holdOfRow({ tenant, customer, partition }: CustomerRef, id: string, row: RedisHoldRow): Hold {
-  const [feature, quantity, createdAtMs, expiresAtMs, kind, , requested, settled, occurredAtMs, report] = row
+  const [feature, quantity, createdAtMs, expiresAtMs, kind, , requested, settled, occurredAtMs, report, eventsHash = ''] = row
   const hold = {
     id,
     tenant,
@@ -38,6 +40,7 @@ export function holdOfRow({ tenant, customer, partition }: CustomerRef, id: stri
       settledUnits: BigInt(settled),
       occurredAtMs: Number(occurredAtMs) as InstantMs,
       report,
+      eventsHash: eventsHash === '' ? null : eventsHash,
     }
     return { ...hold, state: { kind, settlement } }
   }

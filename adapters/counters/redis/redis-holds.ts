@@ -1,7 +1,7 @@
 import type { Clock } from '../../../base/clock.ts'
 import { Fault } from '../../../base/fault.ts'
 import type { CustomerKey, InstantMs, Partition } from '../../../domain/identity.ts'
-import type { Hold } from '../../../domain/reservations/hold.ts'
+import type { Hold, HoldState } from '../../../domain/reservations/hold.ts'
 import { COUNTER_BOUNDS } from '../counter-bounds.ts'
 import {
   type Cap,
@@ -90,12 +90,19 @@ export function createRedisHolds(deps: {
     request: HoldRequest,
     nowMs: InstantMs,
   ): Promise<ReserveOutcome | { readonly fencedTurn: number }> {
-    const { id, feature, quantity, expiresAtMs, cap } = request
-    const names = [keys.partition(customer.partition), keys.counters(customer)[0], ...keys.holds(customer), keys.heldOfTenant(customer)]
+    const { id, feature, quantity, expiresAtMs, cap, settles } = request
+    const names = [
+      keys.partition(customer.partition),
+      keys.counters(customer)[0],
+      ...keys.holds(customer),
+      keys.heldOfTenant(customer),
+      keys.settling(customer.partition),
+    ]
     const { status, rest } = await change(REDIS_SCRIPTS.reserve, names, (run) => [
       ...[run, String(nowMs), id, String(turn), feature, String(quantity), String(expiresAtMs)],
       ...encodeCap(cap),
       String(holdsOfTenantMax),
+      ...(settles === undefined ? ['', ''] : [nameOfCustomer(customer), settles.report.toWellFormed()]),
     ])
     if (status === 'too_many') return { status, of: 'tenant', holdsMax: holdsOfTenantMax }
     if (status === 'fenced') return { fencedTurn: Number(rest[0]) }
@@ -106,9 +113,19 @@ export function createRedisHolds(deps: {
     }
     const spent = { usedUnits: BigInt(String(rest[0])), heldUnits: BigInt(String(rest[1])) }
     const { tenant, customer: key, partition } = customer
-    const hold: Hold = { id, tenant, customer: key, partition, feature, quantity, createdAtMs: nowMs, expiresAtMs, state: { kind: 'held' } }
+    const hold: Hold = {
+      id,
+      tenant,
+      customer: key,
+      partition,
+      feature,
+      quantity,
+      createdAtMs: nowMs,
+      expiresAtMs,
+      state: firstState(quantity, settles, nowMs),
+    }
     if (status === 'refused') return { status, hold, ...spent }
-    expiry.watch(customer, expiresAtMs)
+    if (settles === undefined) expiry.watch(customer, expiresAtMs)
     await replicated(names[2] ?? '')
     return { status: 'held', hold, ...spent }
   }
@@ -148,7 +165,7 @@ export function createRedisHolds(deps: {
       const row = await servers.send(['HGET', keys.holds(owner)[0], `h:${id}`])
       return row === null ? null : holdAt(owner, id, parseHoldRow(row), nowMs)
     },
-    async settleHold(customer, id, { quantity, occurredAtMs, report, beyond }, nowMs) {
+    async settleHold(customer, id, { quantity, occurredAtMs, report, eventsHash, beyond }, nowMs) {
       const { partition } = customer
       const names = [
         keys.partition(partition),
@@ -159,7 +176,16 @@ export function createRedisHolds(deps: {
       ]
       const cap = typeof beyond === 'string' ? [beyond] : ['cap', ...encodeCap(beyond)]
       const changed = await change(REDIS_SCRIPTS.settle, names, (run) => [
-        ...[run, String(nowMs), id, nameOfCustomer(customer), String(quantity), String(occurredAtMs), report.toWellFormed()],
+        ...[
+          run,
+          String(nowMs),
+          id,
+          nameOfCustomer(customer),
+          String(quantity),
+          String(occurredAtMs),
+          report.toWellFormed(),
+          eventsHash ?? '',
+        ],
         ...cap,
       ])
       metrics.ended('settled', Number(changed.rest[1] ?? 0))
@@ -195,6 +221,12 @@ export function createRedisHolds(deps: {
     endSoon: expiry.watch,
     stop: expiry.stop,
   }
+}
+
+function firstState(quantity: bigint, settles: HoldRequest['settles'], nowMs: InstantMs): HoldState {
+  if (settles === undefined) return { kind: 'held' }
+  const settlement = { requestedUnits: quantity, settledUnits: quantity, occurredAtMs: nowMs, report: settles.report, eventsHash: null }
+  return { kind: 'settling', settlement }
 }
 
 /** Definition, start of the period, limit ('' for none), and start and used units of each earlier period. */

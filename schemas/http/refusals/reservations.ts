@@ -63,6 +63,13 @@ export const RESERVATION_REFUSALS = {
     detail: ({ reservation, expiresAtMs }: { reservation: string; expiresAtMs: number }) =>
       `Reservation ${reservation} expired at ${new Date(expiresAtMs).toISOString()} and holds nothing; make a new one under a new id, or settle what was used.`,
   },
+  settlement_too_large: {
+    status: 400,
+    means: 'The events of a settlement are too large together.',
+    next: 'Send what is metered, and a link to the rest; or settle a part and send the rest with `POST /v1/events`.',
+    detail: ({ bytes, bytesMax }: { bytes: number; bytesMax: number }) =>
+      `The events of a settlement may have ${bytesMax} bytes together as JSON, these have ${bytes}. Send what is metered, and a link to the rest.`,
+  },
   invalid_ttl: {
     status: 400,
     means: 'A reservation would be held for too short or too long.',

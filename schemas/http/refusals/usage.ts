@@ -11,6 +11,16 @@ export const USAGE_REFUSALS = {
     detail: ({ quantity, range }: { quantity: string | number; range: 'any' | 'from 0' | 'above 0' }) =>
       `quantity must be an exact decimal ${range === 'any' ? '' : `${range} `}with at most 20 digits before the point and 9 fractional digits, was ${JSON.stringify(quantity)}.`,
   },
+  outside_feature: {
+    status: 400,
+    means: 'The properties of a report are not those of the feature that it names.',
+    next: 'Name the feature that they belong to, or leave the property out.',
+    detail: ({ dimension, value, values }: { dimension: string; value: string; values: readonly string[] }) =>
+      `data gives the dimension ${dimension} the value ${JSON.stringify(value.slice(0, 100))}, which the feature does not count; it counts ${values
+        .slice(0, 10)
+        .map((each) => JSON.stringify(each))
+        .join(', ')}. Name the feature that it belongs to, or leave the property out.`,
+  },
   unknown_timezone: wrongField('The time zone is not a name of the IANA database.', 'Use a name such as `Europe/Berlin`.'),
   empty_range: wrongField('`from` is not before `to`.'),
   too_many_values: wrongField('A filter has too many values.'),

@@ -5,7 +5,7 @@
 -- some, as Redis answers nobody else meanwhile. Its row says 'held' before and after it is due: `expiring` says whether it still
 -- is.
 
-local FEATURE, QUANTITY, CREATED, EXPIRES, STATE, FORGET, REQUESTED, SETTLED, OCCURRED, REPORT = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+local FEATURE, QUANTITY, CREATED, EXPIRES, STATE, FORGET, REQUESTED, SETTLED, OCCURRED, REPORT, EVENTS = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 
 local MEMORY_MS = 86400000
 local ENDED_AT_ONCE_MAX = 100
@@ -162,4 +162,19 @@ end
 
 local function settling_member(id, customer)
   return id .. ' ' .. customer
+end
+
+-- Begins the settlement that the row says, EVENTS included, in the partition's sorted set `settling`. A settled quantity of 0 has
+-- no usage event to wait for, unless events were settled. Returns how many holds have ended by it.
+local function settle_row(keys, settling, id, customer, row, report, now)
+  redis.call('ZREM', keys.forgetting, id)
+  if row[SETTLED] == '0' and row[EVENTS] == '' then
+    remember(keys, id, row, 'settled', now)
+    return 1
+  end
+  row[STATE], row[FORGET], row[REPORT] = 'settling', '0', report
+  put_row(keys, id, row)
+  enter_settling(keys, id, row)
+  redis.call('ZADD', settling, 0, settling_member(id, customer))
+  return 0
 end

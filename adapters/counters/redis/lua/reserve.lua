@@ -1,6 +1,6 @@
--- KEYS: partition, counters, the customer's four keys of holds, the tenant's holds in the partition. ARGV: run, now, id, turn of
--- the claim on it, feature, quantity, expiresAt, definition, start of the period, limit ('' for none), earlier periods, the most
--- holds of the tenant.
+-- KEYS: partition, counters, the customer's four keys of holds, the tenant's holds in the partition, the partition's settling
+-- holds. ARGV: run, now, id, turn of the claim on it, feature, quantity, expiresAt, definition, start of the period, limit ('' for
+-- none), earlier periods, the most holds of the tenant; to settle at once, name of the customer and report, else '' for both.
 local run, now, id, turn, feature = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
 local quantity, expires, definition, start, limit = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10]
 local keys = hold_keys(3)
@@ -18,10 +18,15 @@ local held = held_units(keys, feature, first, now)
 if limit ~= '' and compare(add(add(used, held), quantity), limit) > 0 then return { 'refused', expired, used, held } end
 
 if held_of_tenant(KEYS[7], now) >= tonumber(ARGV[12]) then return { 'too_many', expired } end
-local row = { feature, quantity, ARGV[2], expires, 'held', '0', '0', '0', '0', '' }
-put_row(keys, id, row)
-redis.call('ZREM', keys.forgetting, id)
-enter_held(keys, id, row)
-enter_held_of_tenant(KEYS[7], id, row)
+local row = { feature, quantity, ARGV[2], expires, 'held', '0', '0', '0', '0', '', '' }
+if ARGV[13] == '' then
+  put_row(keys, id, row)
+  redis.call('ZREM', keys.forgetting, id)
+  enter_held(keys, id, row)
+  enter_held_of_tenant(KEYS[7], id, row)
+else
+  row[REQUESTED], row[SETTLED], row[OCCURRED] = quantity, quantity, ARGV[2]
+  settle_row(keys, KEYS[8], id, ARGV[13], row, ARGV[14], now)
+end
 keep_while_needed(keys, now)
 return { 'held', expired, used, add(held, quantity) }

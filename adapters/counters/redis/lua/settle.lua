@@ -1,8 +1,8 @@
 -- KEYS: partition, its settling holds, counters, the customer's four keys of holds, the tenant's holds. ARGV: run, now, id, name
--- of the customer, quantity, occurredAt, report, and what may be settled beyond the held quantity: 'any', 'none' or 'cap' with
--- definition, start of the period, limit ('' for none) and earlier periods.
+-- of the customer, quantity, occurredAt, report, hash of the events ('' for a quantity), and what may be settled beyond the held
+-- quantity: 'any', 'none' or 'cap' with definition, start of the period, limit ('' for none) and earlier periods.
 local run, now, id, customer = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
-local quantity, occurred, report, beyond = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local quantity, occurred, report, beyond, limit = ARGV[5], ARGV[6], ARGV[7], ARGV[9], ARGV[12]
 local keys = hold_keys(4)
 local expired = come_to(keys, now)
 local row = hold_at(keys, id, now)
@@ -18,12 +18,12 @@ if compare(quantity, own) > 0 and beyond ~= 'any' then
     local partition = partition_at(KEYS[1])
     if partition.next and partition.run ~= run then return { 'unconfirmed', expired } end
     if not partition.next then return { 'untracked', expired } end
-    local used, first = used_under(KEYS[3], partition.generation, row[FEATURE], ARGV[9], ARGV[10], ARGV[12])
+    local used, first = used_under(KEYS[3], partition.generation, row[FEATURE], ARGV[10], ARGV[11], ARGV[13])
     if not used then return { 'untracked', expired } end
     local most = quantity
-    if ARGV[11] ~= '' then
+    if limit ~= '' then
       local others = subtract(held_units(keys, row[FEATURE], first, now), own)
-      local left = subtract(subtract(ARGV[11], used), others)
+      local left = subtract(subtract(limit, used), others)
       most = compare(left, own) > 0 and left or own
     end
     settled = compare(quantity, most) < 0 and quantity or most
@@ -32,16 +32,7 @@ end
 
 leave_held(keys, id, row)
 redis.call('ZREM', KEYS[8], id)
-redis.call('ZREM', keys.forgetting, id)
-row[REQUESTED], row[SETTLED], row[OCCURRED] = quantity, settled, occurred
-if settled == '0' then
-  -- A settled quantity of 0 has no usage event to wait for.
-  remember(keys, id, row, 'settled', now)
-else
-  row[STATE], row[FORGET], row[REPORT] = 'settling', '0', report
-  put_row(keys, id, row)
-  enter_settling(keys, id, row)
-  redis.call('ZADD', KEYS[2], 0, settling_member(id, customer))
-end
+row[REQUESTED], row[SETTLED], row[OCCURRED], row[EVENTS] = quantity, settled, occurred, ARGV[8]
+local ended = settle_row(keys, KEYS[2], id, customer, row, report, now)
 keep_while_needed(keys, now)
-return { 'done', expired, cjson.encode(row), settled == '0' and 1 or 0 }
+return { 'done', expired, cjson.encode(row), ended }
