@@ -89,7 +89,11 @@ export function createPartitionWorker(
     const ready = await intake.decode(fresh)
     if (eventsIn(ready) > UNFILTERED_EVENTS_MAX) await filterRestored
     tracking.want(await intake.loadCustomers(ready))
-    if (tracking.isWanted()) await tracking.serve()
+    if (tracking.isWanted()) {
+      await tracking.serve()
+      // Where the counters gave no answer it is not known what they track.
+      tracking.want(await intake.loadCustomers(ready))
+    }
     const repeats = await intake.storedRepeats(ready, deduplicator)
     const sets = await retry.do(
       'resolve set reports',

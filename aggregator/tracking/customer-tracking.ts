@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { Counters, CustomerRef } from '../../adapters/counters/counters.ts'
+import type { Counters, CustomerRef, TrackedCounter } from '../../adapters/counters/counters.ts'
 import type { EntitlementInputsReader } from '../../adapters/database/entitlements/entitlement-inputs-reader.ts'
 import type { UsageStore } from '../../adapters/usage-store/usage-store.ts'
 import type { Clock } from '../../base/clock.ts'
@@ -37,7 +37,10 @@ export type TrackingDeps = {
   readonly signal: AbortSignal
 }
 
-/** `trackableFrom`: below it the store may hold windows of an earlier life that reach beyond what is folded now. */
+/**
+ * `trackableFrom`: below it the store may hold windows of an earlier life that reach beyond what is folded now. Usage as of the
+ * fold leaves these out too: one of the two would do.
+ */
 export function createCustomerTracking(
   deps: TrackingDeps,
   fold: {
@@ -83,7 +86,7 @@ export function createCustomerTracking(
       const tracked = computed.get(customer) ?? []
       // The new owner of the partition would not know that it must follow this customer.
       signal.throwIfAborted()
-      if (await counters.track(customer, tracked, state.next)) {
+      if (await trackOne(customer, tracked)) {
         customers.follow(
           customer,
           features.map((feature, index) => createFeatureCounter(feature, tracked[index]?.trackedFromMs ?? nowMs)),
@@ -91,6 +94,16 @@ export function createCustomerTracking(
       } else log.warn({ partition, next: state.next }, 'counters have moved on: another process folds this partition')
     }
     metrics.tracked(work.length)
+  }
+
+  /** Without an answer it may have happened: what is tracked is read again before the customer's next event is folded. */
+  async function trackOne(customer: CustomerRef, tracked: readonly TrackedCounter[]): Promise<boolean> {
+    try {
+      return await counters.track(customer, tracked, state.next)
+    } catch (error) {
+      customers.loadAgain(customer)
+      throw error
+    }
   }
 
   /** A customer whose entitlements cannot be resolved is tracked in nothing, so that it does not keep all others waiting. */

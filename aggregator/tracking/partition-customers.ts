@@ -24,6 +24,8 @@ export type PartitionCustomers = {
   load(customers: readonly KnownCustomer[], nowMs: InstantMs): Promise<readonly CustomerRef[]>
   /** From now on exactly these counters follow the customer. */
   follow(customer: CustomerRef, counters: readonly FeatureCounter[]): void
+  /** What the counters track of the customer is not known any more, and is asked for before its next event is folded. */
+  loadAgain(customer: CustomerRef): void
   /** Customers seen for the first time since the last call. */
   takeNew(): readonly { readonly tenant: TenantKey; readonly key: CustomerKey }[]
   /** Forgets customers without open windows when there are too many. */
@@ -113,6 +115,10 @@ export function createPartitionCustomers(
       if (customer === undefined) return
       customer.counters = byEventType(counters)
       customer.isLoaded = true
+    },
+    loadAgain(ref) {
+      const customer = byTenant.get(ref.tenant)?.get(ref.customer)
+      if (customer !== undefined) customer.isLoaded = false
     },
     takeNew() {
       const taken = fresh
