@@ -70,8 +70,9 @@ async function* ndjsonRows(plain: Readable): AsyncGenerator<ImportRow> {
     lines.close()
   })
   let line = 0
-  for await (const text of lines) {
+  for await (const read of lines) {
     line += 1
+    const text = line === 1 ? read.replace(/^\ufeff/, '') : read
     if (text.trim() === '') continue
     yield ndjsonRow(line, text)
   }
