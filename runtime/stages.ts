@@ -7,6 +7,7 @@ import { openKeys } from '../api/keys/open-keys.ts'
 import { openReservations } from '../api/reservations/open-reservations.ts'
 import { openUsage } from '../api/usage/open-usage.ts'
 import { openCoupons } from '../billing/coupons/open-coupons.ts'
+import { openCredits } from '../billing/credits/open-credits.ts'
 import { openDocuments } from '../billing/documents/open-documents.ts'
 import { openInvoices } from '../billing/invoices/open-invoices.ts'
 import { openBillingRuns } from '../billing/runs/open-billing-runs.ts'
@@ -31,6 +32,7 @@ const STAGES = {
     openInvoices,
     openDocuments,
     openBillingRuns,
+    openCredits,
     ({ stores }) => openCoupons(stores.billing.coupons),
     ({ stores }) => openTaxRates(stores.taxRates),
     ({ stores }) => openBillingSettings({ settings: stores.billing.settings, taxRates: stores.taxRates }),

@@ -5,6 +5,7 @@ const Text = Type.String()
 const NullableText = Type.Union([Type.String(), Type.Null()])
 const IdSchema = Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$', description: 'Made by the server' })
 export const INVOICE_STATUSES = ['finalised', 'paid', 'nothingDue', 'uncollectible', 'void'] as const
+export const INVOICE_LINE_KINDS = ['base', 'usage', 'trueUp', 'unused', 'adjustment', 'manual', 'topUp'] as const
 const StatusSchema = Type.Enum([...INVOICE_STATUSES])
 
 export const InvoiceParamsSchema = Type.Object({ id: IdSchema })
@@ -39,7 +40,7 @@ const TraceSchema = Type.Object(
 )
 const LineSchema = Type.Object({
   line: Text,
-  kind: Type.Enum(['base', 'usage', 'trueUp', 'unused', 'adjustment', 'manual', 'topUp']),
+  kind: Type.Enum([...INVOICE_LINE_KINDS]),
   item: Type.Optional(Text),
   feature: Type.Optional(Text),
   plan: Type.Optional(Text),

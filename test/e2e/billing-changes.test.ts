@@ -86,6 +86,35 @@ describe('documents over HTTP', () => {
     expect((await post(`/v1/invoices/${invoice?.id}/payments`, { amount: '36', reference: 'l1' })).body).toMatchObject({ status: 'paid' })
   })
 
+  test('a credit pays usage before tax and is the same one when it is asked for again', async () => {
+    server.set(instant(START))
+    await server.ok('PUT', '/v1/meters/calls', { eventType: 'call', aggregation: 'count' })
+    await server.ok('PUT', '/v1/features/calls', { type: 'metered', meter: 'calls' })
+    const charges = [{ key: 'calls', feature: 'calls', price: { model: 'flat', unitAmount: '4' } }]
+    await server.ok('PUT', '/v1/plans/metered', { product: 'p', name: 'Metered', currency: 'EUR', interval: 'month', charges })
+    await server.ok('PUT', '/v1/customers/prepaid', { currency: 'EUR' })
+    await server.ok('POST', '/v1/subscriptions', { customer: 'prepaid', plan: 'metered', startAt: START })
+    const credit = { id: 'c1', amount: '5', paid: '4' }
+    expect(await post('/v1/customers/prepaid/credits', credit)).toMatchObject({ status: 201, body: { left: '5.00', currency: 'EUR' } })
+    expect(await post('/v1/customers/prepaid/credits', credit)).toMatchObject({ status: 200, body: { left: '5.00' } })
+    expect(await post('/v1/customers/prepaid/credits', { ...credit, amount: '6' })).toMatchObject({
+      status: 409,
+      body: { code: 'credit_id_taken' },
+    })
+    for (const bad of [{ amount: '0' }, { amount: '-1' }, { amount: '1', expiresAt: '2025-01-01T00:00:00Z' }]) {
+      expect(await post('/v1/customers/prepaid/credits', bad)).toMatchObject({ status: 400, body: { code: 'invalid_amount' } })
+    }
+    const event = { specversion: '1.0', source: 's', type: 'call', subject: 'prepaid', time: START }
+    await server.ok('POST', '/v1/events', [
+      { ...event, id: '1' },
+      { ...event, id: '2' },
+    ])
+    server.set(instant('2026-02-01T02:00:00Z'))
+    await server.bill({ customers: ['prepaid'] })
+    expect((await documents('prepaid')).at(-1)).toMatchObject({ credits: '5.00', net: '3.00', tax: '0.60', due: '3.60' })
+    expect(await server.ok('GET', '/v1/customers/prepaid/credits')).toMatchObject({ data: [{ id: 'c1', left: '0.00', paid: '4.00' }] })
+  })
+
   test('a run ahead of now and an unknown document are refused', async () => {
     expect(await post('/v1/billing-runs', { asOf: '2099-01-01T00:00:00Z' })).toMatchObject({ status: 400, body: { code: 'invalid_time' } })
     expect(await server.call('GET', '/v1/invoices/inv_none')).toMatchObject({ status: 404, body: { code: 'unknown_invoice' } })

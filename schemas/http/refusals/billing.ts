@@ -38,6 +38,13 @@ export const BILLING_REFUSALS = {
     next: 'Create it with `PUT /v1/coupons/{key}`.',
     detail: ({ coupon }: { coupon: string }) => `coupon ${coupon} does not exist; PUT /v1/coupons/${coupon} first.`,
   },
+  credit_id_taken: {
+    status: 409,
+    means: 'The customer has a credit of this id with another amount, price or end.',
+    next: 'Give the new credit an id of its own.',
+    detail: ({ credit, customer }: { credit: string; customer: string }) =>
+      `customer ${customer} has a credit ${credit} with other terms; give this one an id of its own.`,
+  },
   coupon_ended: {
     status: 409,
     means: 'The coupon is not given to new subscriptions any more: its time is over, or as many have it as may.',

@@ -1,0 +1,127 @@
+import type { Static } from 'typebox'
+import type { CreditStore } from '../../adapters/database/credits/credit-store.ts'
+import type { CustomerStore } from '../../adapters/database/customers/customer-store.ts'
+import type { InTransaction } from '../../adapters/database/in-transaction.ts'
+import type { Clock } from '../../base/clock.ts'
+import { CREDIT_PRIORITY_DEFAULT, type Credit, leftOf } from '../../domain/billing/credit.ts'
+import { type Currency, currencyOf, type Money, moneyText, parseMoney, zero } from '../../domain/billing/money.ts'
+import type { Customer } from '../../domain/catalog/customer.ts'
+import type { CustomerKey, FeatureKey, InstantMs, TenantKey } from '../../domain/identity.ts'
+import { isRefusal, type Outcome, orThrow, refuse, refuseField, refuseFields } from '../../domain/refusal.ts'
+import { KeyParamsSchema, REFUSALS } from '../../schemas/http/catalog.ts'
+import type { HttpApp } from '../../schemas/http/common.ts'
+import { CreditInputSchema, CreditListSchema, CreditQuerySchema, CreditSchema } from '../../schemas/http/credits.ts'
+import { instantJson, parseInstant } from '../../schemas/http/instants.ts'
+import type { BookStores } from '../runs/book-page.ts'
+import { grantCredit } from './grant-credit.ts'
+
+export type CreditRoutesDeps = {
+  readonly customers: Pick<CustomerStore, 'get'>
+  readonly credits: Pick<CreditStore, 'get'>
+  readonly write: InTransaction<BookStores>
+  readonly clock: Clock
+  readonly createId: () => string
+}
+
+export function creditRoutes({ customers, credits, write, clock, createId }: CreditRoutesDeps): (app: HttpApp) => Promise<void> {
+  const found = async (tenant: TenantKey, key: string): Promise<Customer> =>
+    orThrow((await customers.get(tenant, key as CustomerKey)) ?? refuse('unknown_customer', { customer: key }))
+  return async (app) => {
+    app.post(
+      '/v1/customers/:key/credits',
+      { config: { scope: 'billing', isIdempotent: true }, schema: GRANT_CREDIT },
+      async (request, reply) => {
+        const { tenant } = request.principal
+        const customer = await found(tenant, request.params.key)
+        const nowMs = clock.now()
+        const currency = orThrow(readCurrency(request.body.currency, customer))
+        const credit = orThrow(readCredit(request.body, currency, nowMs, createId))
+        const of = { tenant, customer: customer.key, currency: currency.code, nowMs }
+        const granted = orThrow(await write((stores) => grantCredit(stores, of, credit)))
+        return reply.code(granted.isNew ? 201 : 200).send(creditJson(customer.key, currency, granted.credit))
+      },
+    )
+    app.get('/v1/customers/:key/credits', { config: { scope: 'read' }, schema: LIST_CREDITS }, async (request) => {
+      const { tenant } = request.principal
+      const customer = await found(tenant, request.params.key)
+      const currency = orThrow(readCurrency(request.query.currency, customer))
+      const account = await credits.get(tenant, { customer: customer.key, currency: currency.code })
+      return { data: (account?.credits ?? []).map((credit) => creditJson(customer.key, currency, credit)) }
+    })
+  }
+}
+
+function readCurrency(given: string | undefined, { key, currency }: Customer): Outcome<Currency> {
+  const code = given ?? currency
+  if (code === undefined) return wrong('currency', `currency must be given, as customer ${key} has none of its own`)
+  const known = currencyOf(code)
+  return isRefusal(known) ? refuseField('currency', known) : known
+}
+
+function readCredit(
+  input: Static<typeof CreditInputSchema>,
+  currency: Currency,
+  nowMs: InstantMs,
+  createId: () => string,
+): Outcome<Credit> {
+  const amount = readAmount('amount', input.amount, currency)
+  if (isRefusal(amount)) return amount
+  if (amount === 0n) return wrong('amount', 'amount must be above 0, was 0')
+  const paid = readAmount('paid', input.paid ?? '0', currency)
+  if (isRefusal(paid)) return paid
+  const effectiveAtMs = input.effectiveAt === undefined ? nowMs : parseInstant(input.effectiveAt, 'effectiveAt')
+  if (isRefusal(effectiveAtMs)) return effectiveAtMs
+  const expiresAtMs = input.expiresAt === undefined ? null : parseInstant(input.expiresAt, 'expiresAt')
+  if (isRefusal(expiresAtMs)) return expiresAtMs
+  if (expiresAtMs !== null && expiresAtMs <= effectiveAtMs) {
+    return wrong('expiresAt', `expiresAt must be after effectiveAt, which is ${instantJson(effectiveAtMs)}; was ${input.expiresAt}`)
+  }
+  const { kinds = null, features = null } = input.appliesTo ?? {}
+  return {
+    ...{ id: input.id ?? createId(), amount, paid, priority: input.priority ?? CREDIT_PRIORITY_DEFAULT },
+    ...{ effectiveAtMs, expiresAtMs, createdAtMs: nowMs, appliesTo: { kinds, features: features as FeatureKey[] | null } },
+    ...{ burned: zero(), expired: zero(), voided: zero() },
+  }
+}
+
+function readAmount(field: string, given: string | number, currency: Currency): Outcome<Money> {
+  const amount = parseMoney(currency, given)
+  if (isRefusal(amount)) return refuseField(field, amount)
+  return amount < 0n ? wrong(field, `${field} must not be below 0, was ${given}`) : amount
+}
+
+function wrong(field: string, detail: string) {
+  return refuseFields('invalid_amount', [{ field, code: 'invalid_amount', detail }])
+}
+
+function creditJson(customer: CustomerKey, currency: Currency, credit: Credit): Static<typeof CreditSchema> {
+  const { id, amount, paid, priority, effectiveAtMs, expiresAtMs, appliesTo } = credit
+  const text = (money: Money) => moneyText(currency, money)
+  return {
+    ...{ id, customer, currency: currency.code, amount: text(amount), paid: text(paid), left: text(leftOf(credit)), priority },
+    ...{ effectiveAt: instantJson(effectiveAtMs), expiresAt: expiresAtMs === null ? null : instantJson(expiresAtMs) },
+    appliesTo: {
+      ...(appliesTo.kinds !== null && { kinds: [...appliesTo.kinds] }),
+      ...(appliesTo.features !== null && { features: [...appliesTo.features] }),
+    },
+  }
+}
+
+const TAGS = { tags: ['credits'] }
+
+const GRANT_CREDIT = {
+  ...TAGS,
+  operationId: 'grantCredit',
+  summary: 'Give a customer prepaid or given money, which pays for usage before tax',
+  params: KeyParamsSchema,
+  body: CreditInputSchema,
+  response: { 200: CreditSchema, 201: CreditSchema, ...REFUSALS },
+}
+const LIST_CREDITS = {
+  ...TAGS,
+  operationId: 'listCredits',
+  summary: 'A customer’s credits in a currency, and what is left of each',
+  params: KeyParamsSchema,
+  querystring: CreditQuerySchema,
+  response: { 200: CreditListSchema, ...REFUSALS },
+}

@@ -1,0 +1,18 @@
+import type { Stage } from '../../schemas/http/stage.ts'
+import { refuseUnstorableBodies } from '../../schemas/http/storable-text.ts'
+import { type CreditRoutesDeps, creditRoutes } from './credit-routes.ts'
+
+export type CreditsKit = Pick<CreditRoutesDeps, 'clock' | 'createId'> & {
+  readonly stores: { readonly customers: CreditRoutesDeps['customers']; readonly billing: Pick<CreditRoutesDeps, 'credits' | 'write'> }
+}
+
+/** Prepaid and given money. */
+export function openCredits({ clock, createId, stores: { customers, billing } }: CreditsKit): Stage {
+  return {
+    name: 'credits',
+    async routes(app) {
+      refuseUnstorableBodies(app)
+      await creditRoutes({ customers, credits: billing.credits, write: billing.write, clock, createId })(app)
+    },
+  }
+}
