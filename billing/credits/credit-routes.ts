@@ -8,7 +8,7 @@ import { type Currency, currencyOf, type Money, moneyText, parseMoney, zero } fr
 import type { Customer } from '../../domain/catalog/customer.ts'
 import type { CustomerKey, FeatureKey, InstantMs, TenantKey } from '../../domain/identity.ts'
 import { isRefusal, type Outcome, orThrow, refuse, refuseField, refuseFields } from '../../domain/refusal.ts'
-import { KeyParamsSchema, REFUSALS } from '../../schemas/http/catalog.ts'
+import { CustomerParamsSchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { CreditInputSchema, CreditListSchema, CreditQuerySchema, CreditSchema } from '../../schemas/http/credits.ts'
 import { instantJson, parseInstant } from '../../schemas/http/instants.ts'
@@ -113,7 +113,7 @@ const GRANT_CREDIT = {
   ...TAGS,
   operationId: 'grantCredit',
   summary: 'Give a customer prepaid or given money, which pays for usage before tax',
-  params: KeyParamsSchema,
+  params: CustomerParamsSchema,
   body: CreditInputSchema,
   response: { 200: CreditSchema, 201: CreditSchema, ...REFUSALS },
 }
@@ -121,7 +121,7 @@ const LIST_CREDITS = {
   ...TAGS,
   operationId: 'listCredits',
   summary: 'A customer’s credits in a currency, and what is left of each',
-  params: KeyParamsSchema,
+  params: CustomerParamsSchema,
   querystring: CreditQuerySchema,
   response: { 200: CreditListSchema, ...REFUSALS },
 }

@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { DecimalInputSchema, DecimalSchema, InstantSchema, KeySchema, ListQuerySchema, PageSchema } from './common.ts'
+import { CustomerNameSchema, DecimalInputSchema, DecimalSchema, InstantSchema, KeySchema, ListQuerySchema, PageSchema } from './common.ts'
 
 const Text = Type.String()
 const NullableText = Type.Union([Type.String(), Type.Null()])
@@ -12,7 +12,7 @@ export const InvoiceParamsSchema = Type.Object({ id: IdSchema })
 export const InvoiceLineParamsSchema = Type.Object({ id: IdSchema, line: Type.String({ pattern: '^[0-9]{1,6}$' }) })
 export const InvoiceQuerySchema = Type.Object({
   ...ListQuerySchema.properties,
-  customer: Type.Optional(KeySchema),
+  customer: Type.Optional(CustomerNameSchema),
   subscription: Type.Optional(IdSchema),
   status: Type.Optional(StatusSchema),
   from: Type.Optional({ ...InstantSchema, description: 'Documents that close at this instant or later' }),
@@ -111,7 +111,7 @@ export const InvoiceProofSchema = Type.Object({
 export const BillingRunInputSchema = Type.Object(
   {
     asOf: Type.Optional({ ...InstantSchema, description: 'Makes what can be final by then; not ahead of now' }),
-    customers: Type.Optional(Type.Array(KeySchema, { minItems: 1, maxItems: 1_000 })),
+    customers: Type.Optional(Type.Array(CustomerNameSchema, { minItems: 1, maxItems: 1_000 })),
     dryRun: Type.Optional(Type.Boolean({ description: 'Decides and writes nothing' })),
   },
   { additionalProperties: false },

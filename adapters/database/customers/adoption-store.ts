@@ -65,7 +65,7 @@ export async function selectAdoptable(
   needs?: 'appeared',
 ): Promise<ReadonlySet<string>> {
   if (names.length === 0) return new Set()
-  const unsold = ['customer_subjects', 'subscriptions', 'entitlement_overrides', 'grants', 'balance_resets'].map(
+  const unsold = ['customer_subjects', 'subscriptions', 'entitlement_overrides', 'grants', 'balance_resets', 'billing_accounts'].map(
     (table) =>
       sql`NOT EXISTS (SELECT FROM ${sql.table(table)} AS held WHERE held.tenant = customers.tenant AND held.customer = customers.key)`,
   )
