@@ -150,3 +150,20 @@ export async function reconsiderCursor(
     .where('subscription', '=', id)
     .execute()
 }
+
+/** A customer whose grace changed is looked at by the next run: its documents may be final at another instant now. */
+export async function reconsiderCustomer(
+  db: Transaction<DatabaseTables>,
+  tenant: TenantKey,
+  customer: CustomerKey,
+  nowMs: InstantMs,
+): Promise<void> {
+  const now = new Date(nowMs)
+  await db
+    .updateTable('billing_cursors')
+    .set({ next_due_at: now })
+    .where('tenant', '=', tenant)
+    .where('customer', '=', customer)
+    .where('next_due_at', '>', now)
+    .execute()
+}

@@ -3,6 +3,7 @@ import type { Customer, CustomerBilling } from '../../../domain/catalog/customer
 import type { NameAssignment } from '../../../domain/catalog/customer-name.ts'
 import type { CustomerKey, TenantKey } from '../../../domain/identity.ts'
 import { type Outcome, type Refusal, refuse, refuseField, refuseFields } from '../../../domain/refusal.ts'
+import { reconsiderCustomer } from '../billing-cursors/billing-cursor-store.ts'
 import type { DatabaseSession, DatabaseTables, Json } from '../database-session.ts'
 import { keyAfter, type Page, type PageRequest, pageOf } from '../page.ts'
 import type { PutResult } from '../put-result.ts'
@@ -87,6 +88,7 @@ export function sqlCustomerStore(session: DatabaseSession): CustomerStore {
         await releaseNames(db, tenant, key, { names: released, nowMs: session.clock.now() })
         await assignNames(db, tenant, key, { names: assigned, nowMs: session.clock.now() })
         await markAdopted(db, tenant, key, { keys: [...adoptable], nowMs: session.clock.now() })
+        if (stored?.graceMs !== customer.graceMs) await reconsiderCustomer(db, tenant, key, session.clock.now())
         if (released.length + assigned.length > 0) announce({ tenant, topic: 'customerNames', key })
         announce({ tenant, topic: 'customers', key })
         return { value: customer, result: stored === undefined ? 'created' : 'changed' }

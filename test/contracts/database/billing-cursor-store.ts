@@ -50,6 +50,14 @@ export function describeStore({ stores, time, freshTenant }: DatabaseUnderTest):
       expect(await write(({ cursors }) => cursors.lock(tenant, [id]))).toEqual(new Map([[id, 1]]))
     })
 
+    test('a customer whose grace changed is looked at by the next run', async () => {
+      const { id } = await withSubscription()
+      await moveTo(id, 0)
+      expect(await dueIds(START)).toEqual([])
+      orThrow(await putCustomer('acme', { graceMs: 0 }))
+      expect(await dueIds(START)).toEqual([id])
+    })
+
     test('a change of the subscription is looked at by the next run, and by none that has read it before', async () => {
       const { id } = await withSubscription()
       await moveTo(id, 0)
