@@ -629,13 +629,6 @@ describe('the catalog over HTTP', () => {
       const answer = await call('POST', '/v1/subscriptions', { customer: 'acme', plan: 'pro', ...terms })
       expect(answer).toMatchObject({ status: 400, body: { code, errors: [{ field }] } })
     })
-
-    test('a plan in another currency is refused: the currency of a subscription is fixed', async () => {
-      await ok('PUT', '/v1/plans/dollars', { ...plan(), currency: 'USD' })
-      const { id } = await ok('POST', '/v1/subscriptions', { customer: 'acme', plan: 'pro', allowSeveral: true })
-      const change = await call('POST', `/v1/subscriptions/${id}/change`, { plan: 'dollars', at: 'periodEnd' })
-      expect(change).toMatchObject({ status: 409, body: { code: 'currency_mismatch' } })
-    })
   })
 
   describe('keys', () => {
