@@ -9,7 +9,7 @@ import { TaxRateInputSchema, TaxRateSchema } from '../../schemas/http/tax-rates.
 
 export function taxRateRoutes({ taxRates }: { readonly taxRates: TaxRateStore }): (app: HttpApp) => Promise<void> {
   return async (app) => {
-    app.put('/v1/tax-rates/:key', { config: { scope: 'billing' }, schema: PUT_TAX_RATE }, async (request, reply) => {
+    app.put('/v1/tax-rates/:key', { config: { scope: 'admin' }, schema: PUT_TAX_RATE }, async (request, reply) => {
       const rate = orThrow(validateTaxRate(request.params.key, request.body))
       const { value, result } = await taxRates.put(request.principal.tenant, rate)
       return reply.code(result === 'created' ? 201 : 200).send(taxRateJson(value))

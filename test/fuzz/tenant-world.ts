@@ -1,5 +1,5 @@
 import { fillFromPrepared } from '../support/prepared-directory.ts'
-import { runTollgate, type TollgateProcess, temporaryDirectory } from '../support/tollgate-process.ts'
+import { runTollgate, type TollgateProcess, temporaryDirectory, waitFor } from '../support/tollgate-process.ts'
 
 /** The data of a tenant. Every tenant has the same keys; `marker` is in every text that it alone may read. */
 export type TenantWorld = {
@@ -7,6 +7,9 @@ export type TenantWorld = {
   readonly marker: string
   readonly subscription: string
   readonly grant: string
+  readonly billingRun: string
+  /** The opening document of the subscription, final. */
+  readonly invoice: string
 }
 
 export type CallAs = <Body = unknown>(method: string, path: string, body?: unknown) => Promise<Body>
@@ -35,6 +38,7 @@ export async function fillTenant(call: CallAs, adminKey: string, marker: string,
   await call('PUT', '/v1/features/region', { name: `Region ${marker}`, type: 'config' })
   await call('PUT', '/v1/products/assistant', { name: `Assistant ${marker}`, description: marker })
   await call('PUT', '/v1/plans/pro', planOf(marker))
+  await call('PUT', '/v1/coupons/welcome', { percent: '10', duration: 'once' })
   await call('PUT', '/v1/tax-rates/vat', { name: `VAT ${marker}`, percent: '20' })
   await call('PUT', '/v1/customers/acme', {
     name: `Acme ${marker}`,
@@ -57,7 +61,19 @@ export async function fillTenant(call: CallAs, adminKey: string, marker: string,
   }
   await call('POST', '/v1/customers/acme/balances/tokens/reset', { reason: marker })
   await call('POST', '/v1/keys', { name: `reader of ${marker}`, scopes: ['read'] })
-  return { adminKey, marker, subscription, grant }
+  const { billingRun, invoice } = await openingInvoice(call)
+  return { adminKey, marker, subscription, grant, billingRun, invoice }
+}
+
+async function openingInvoice(call: CallAs): Promise<Pick<TenantWorld, 'billingRun' | 'invoice'>> {
+  const { id: billingRun } = await call<{ id: string }>('POST', '/v1/billing-runs', {})
+  let invoice: string | undefined
+  await waitFor(async () => {
+    const { data } = await call<{ data: readonly { id: string }[] }>('GET', '/v1/invoices?customer=acme')
+    invoice = data[0]?.id
+    return invoice !== undefined
+  })
+  return { billingRun, invoice: invoice ?? '' }
 }
 
 function planOf(marker: string) {
@@ -88,6 +104,10 @@ export async function readTenant(call: CallAs, { subscription }: TenantWorld): P
     '/v1/customers/acme/balances',
     '/v1/subscriptions',
     `/v1/subscriptions/${subscription}/upcoming-invoice`,
+    '/v1/invoices',
+    '/v1/coupons',
+    '/v1/billing-settings',
+    '/v1/customers/acme/credits?currency=USD',
     '/v1/reservations/hold-1',
     '/v1/reservations/hold-2',
     '/v1/keys',
