@@ -11,6 +11,8 @@ import {
 } from '../support/tollgate-process.ts'
 
 const dataDir = await temporaryDirectory()
+// A directory that is not empty is not copied from a prepared one: what this test looks at is what a first start makes.
+mkdirSync(join(dataDir, 'of-the-test'), { mode: 0o700 })
 let tollgate: TollgateProcess | undefined
 afterAll(async () => {
   await tollgate?.kill()
