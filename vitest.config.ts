@@ -27,8 +27,6 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'unit',
-          // Half of the cost of these files is loading their imports, which they share here: none mocks a module.
-          isolate: false,
           include: [
             '{base,domain,adapters,ingest,aggregator,usage,entitlements,rating,billing,alerts,api,runtime,schemas,sdk,bench,deploy}/**/*.test.ts',
           ],
