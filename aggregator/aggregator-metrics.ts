@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import { eventsIn, type Flush } from '../adapters/usage-store/usage-store.ts'
-import { tellMemory } from '../base/memory-owners.ts'
-import { UNREADABLE_REASONS } from '../domain/metering/compiled-meter.ts'
+import { tellMemory } from '../base/bounds/memory-owners.ts'
+import { UNREADABLE_REASONS } from '../domain/metering/expressions/compiled-meter.ts'
 import type { FoldTally } from './fold/record-fold.ts'
 
 export type AggregatorMetrics = {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { InstantMs } from '../domain/identity.ts'
 import { RefusalError, refuse } from '../domain/refusal.ts'
-import { systemClock } from '../runtime/system-clock.ts'
+import { systemClock } from '../runtime/process/system-clock.ts'
 import { createBatchedReads } from './batched-reads.ts'
 import { Fault } from './fault.ts'
 

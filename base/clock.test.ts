@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { systemClock } from '../runtime/system-clock.ts'
+import { systemClock } from '../runtime/process/system-clock.ts'
 import { createVirtualClock, type VirtualClock } from '../test/support/virtual-clock.ts'
 
 /** Resolves when all work under way has gone as far as it can without the clock. */

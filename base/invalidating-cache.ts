@@ -1,4 +1,4 @@
-import { createBoundedMap } from './bounded-map.ts'
+import { createBoundedMap } from './bounds/bounded-map.ts'
 
 /** Copies of changeable values, by group (a tenant) and key. */
 export type InvalidatingCache<Group extends string, Value> = {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { systemClock } from '../runtime/system-clock.ts'
+import { systemClock } from '../runtime/process/system-clock.ts'
 import { createVirtualClock } from '../test/support/virtual-clock.ts'
 import { backoffMs } from './backoff.ts'
 import { ABORTED, untilDone } from './until-done.ts'

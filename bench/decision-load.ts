@@ -1,4 +1,4 @@
-import type { TollgateProcess } from '../test/support/tollgate-process.ts'
+import type { TollgateProcess } from '../test/support/servers/tollgate-process.ts'
 import { median } from './distribution.ts'
 import { type LoadResult, type RequestSpec, runLoad } from './load.ts'
 import { createBenchCatalog, portOf, subscribeCustomers } from './measured-server.ts'

@@ -6,7 +6,7 @@ import { Registry } from 'prom-client'
 import { openChdbUsageStore } from '../adapters/usage-store/engine/chdb-usage-store.ts'
 import { ENGINE_SETTINGS } from '../adapters/usage-store/engine/engine-settings.ts'
 import { encodeEvents, encodeWindows } from '../adapters/usage-store/native/native-rows.ts'
-import { systemClock } from '../runtime/system-clock.ts'
+import { systemClock } from '../runtime/process/system-clock.ts'
 import { whenSettled } from './process-usage.ts'
 
 /** Takes rows out of a server's usage store, or inserts them into an empty one with nothing but the engine running. */

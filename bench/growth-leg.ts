@@ -1,4 +1,4 @@
-import type { TollgateProcess } from '../test/support/tollgate-process.ts'
+import type { TollgateProcess } from '../test/support/servers/tollgate-process.ts'
 import { type Leg, measureLeg } from './ingest-leg.ts'
 import { withinMsOf } from './load.ts'
 import type { Figure } from './part.ts'

@@ -1,4 +1,4 @@
-import type { TollgateProcess } from '../test/support/tollgate-process.ts'
+import type { TollgateProcess } from '../test/support/servers/tollgate-process.ts'
 import { type LoadResult, runLoad } from './load.ts'
 import { countQueryable, metricOf, portOf, whenQueryable } from './measured-server.ts'
 import type { Figure } from './part.ts'

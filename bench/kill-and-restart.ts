@@ -1,4 +1,4 @@
-import { startTollgate, type TollgateProcess } from '../test/support/tollgate-process.ts'
+import { startTollgate, type TollgateProcess } from '../test/support/servers/tollgate-process.ts'
 import { runLoad } from './load.ts'
 import { metricOf, portOf, whenQueryable } from './measured-server.ts'
 import type { Figure } from './part.ts'

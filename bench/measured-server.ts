@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
-import { removeDirectory, startTollgate, type TollgateProcess } from '../test/support/tollgate-process.ts'
+import { removeDirectory, startTollgate, type TollgateProcess } from '../test/support/servers/tollgate-process.ts'
 import type { BenchContext } from './part.ts'
 import { customerKey, EVENT_TYPE } from './usage-workload.ts'
 

@@ -1,4 +1,4 @@
-import type { TollgateProcess } from '../test/support/tollgate-process.ts'
+import type { TollgateProcess } from '../test/support/servers/tollgate-process.ts'
 import { runLoad, withinMsOf } from './load.ts'
 import { portOf, whenQueryable } from './measured-server.ts'
 import type { BenchContext } from './part.ts'

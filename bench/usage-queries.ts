@@ -1,4 +1,4 @@
-import type { TollgateProcess } from '../test/support/tollgate-process.ts'
+import type { TollgateProcess } from '../test/support/servers/tollgate-process.ts'
 import { percentile } from './distribution.ts'
 import { wholeMinute } from './measured-server.ts'
 import type { BenchContext, Figure } from './part.ts'

@@ -5,7 +5,7 @@ import { createChangeListeners } from '../adapters/database/engine/change-listen
 import type { Feature } from '../domain/catalog/plan.ts'
 import { type EntitlementInputs, NO_ENTITLEMENT_INPUTS } from '../domain/entitlements/entitlement-inputs.ts'
 import type { CustomerKey, FeatureKey, InstantMs, TenantKey } from '../domain/identity.ts'
-import { systemClock } from '../runtime/system-clock.ts'
+import { systemClock } from '../runtime/process/system-clock.ts'
 import { createEntitlementCache } from './entitlement-cache.ts'
 
 const TENANT = 'default' as TenantKey

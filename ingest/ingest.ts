@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { Counter, Gauge, type Registry } from 'prom-client'
+import { tellMemory } from '../base/bounds/memory-owners.ts'
 import type { Clock } from '../base/clock.ts'
-import { tellMemory } from '../base/memory-owners.ts'
 import type { InstantMs, TenantKey } from '../domain/identity.ts'
 import type { Meter } from '../domain/metering/meter.ts'
 import { EVENT_AGE_MAX_MS, EVENT_LEAD_MAX_MS } from '../domain/metering/usage-event.ts'

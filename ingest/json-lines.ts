@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { createGrowingBytes } from '../base/growing-bytes.ts'
+import { createGrowingBytes } from '../base/bounds/growing-bytes.ts'
 import { refuse } from '../domain/refusal.ts'
 import { type JsonParser, rememberSource } from './core/json-source.ts'
 import { EVENT_BYTES_MAX, PIECE_BYTES } from './core/piece-bounds.ts'

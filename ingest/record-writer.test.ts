@@ -9,7 +9,7 @@ import { createLmdbEventLog } from '../adapters/event-log/lmdb/lmdb-event-log.ts
 import type { CustomerKey, InstantMs, Offset, Partition, TenantKey } from '../domain/identity.ts'
 import { customerHash } from '../domain/metering/partitioning.ts'
 import type { UsageEvent } from '../domain/metering/usage-event.ts'
-import { systemClock } from '../runtime/system-clock.ts'
+import { systemClock } from '../runtime/process/system-clock.ts'
 import { decodeUsageEventBatch } from '../schemas/avro/usage-event-batch.ts'
 import { createRecordWriter, type IndexedEvent, RECORD_EVENTS_MAX } from './record-writer.ts'
 

@@ -1,5 +1,5 @@
+import { type BudgetAccount, createSharedBudget, type SharedBudget, type Shortage } from '../base/bounds/shared-budget.ts'
 import type { Clock } from '../base/clock.ts'
-import { type BudgetAccount, createSharedBudget, type SharedBudget, type Shortage } from '../base/shared-budget.ts'
 import { type Refusal, RefusalError, refuse } from '../domain/refusal.ts'
 import { INGEST_BOUNDS } from './ingest-bounds.ts'
 

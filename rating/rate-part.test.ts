@@ -5,7 +5,7 @@ import type { Price } from '../domain/catalog/price.ts'
 import { parseQuantity } from '../domain/decimal.ts'
 import { parseAmount } from '../domain/money.ts'
 import { formatRational, rational, roundHalfUp } from '../domain/rational.ts'
-import { casesOf, moneyOf, periodOf } from '../test/support/billing-vectors.ts'
+import { casesOf, moneyOf, periodOf } from '../test/support/billing/billing-vectors.ts'
 import { trueUp } from './minimum.ts'
 import { ratePart } from './rate-part.ts'
 

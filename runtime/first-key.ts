@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { ApiKeyStore } from '../adapters/database/keys/api-key-store.ts'
 import type { TenantKey } from '../domain/identity.ts'
-import { hashSecret } from './http/key-ring.ts'
-import { KEY_CHANCE_BYTES, keyText } from './http/key-text.ts'
+import { hashSecret } from './http/keys/key-ring.ts'
+import { KEY_CHANCE_BYTES, keyText } from './http/keys/key-text.ts'
 
 export const DEFAULT_TENANT = 'default' as TenantKey
 

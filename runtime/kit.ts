@@ -13,7 +13,7 @@ import { type AdoptedCustomers, openAdoptedCustomers } from '../usage/adopted-cu
 import { type CustomerNames, openCustomerNames } from '../usage/customer-names.ts'
 import { createUsage, type Usage } from '../usage/usage.ts'
 import { createSecret } from './first-key.ts'
-import { hashSecret } from './http/key-ring.ts'
+import { hashSecret } from './http/keys/key-ring.ts'
 import type { Config } from './settings/config.ts'
 import type { RoleStores, Stores } from './stores.ts'
 

@@ -2,7 +2,7 @@ import { pino } from 'pino'
 import { describe, expect, test } from 'vitest'
 import type { Stage } from '../schemas/http/stage.ts'
 import { createLifeCycle } from './life-cycle.ts'
-import { systemClock } from './system-clock.ts'
+import { systemClock } from './process/system-clock.ts'
 
 const options = { drainMsMax: 1_000, clock: systemClock, log: pino({ level: 'silent' }) }
 

@@ -11,10 +11,10 @@ import type { KafkaEventLogOptions } from '../adapters/event-log/kafka/kafka-eve
 import type { UsageStore } from '../adapters/usage-store/usage-store.ts'
 import type { Clock } from '../base/clock.ts'
 import { invariant } from '../base/invariant.ts'
-import { type DataDirectoryLock, lockDataDirectory } from './data-directory-lock.ts'
 import { type DatabaseStores, databaseStores } from './database-stores.ts'
-import { endOnPanic } from './end-on-panic.ts'
 import { openPatiently } from './open-patiently.ts'
+import { type DataDirectoryLock, lockDataDirectory } from './process/data-directory-lock.ts'
+import { endOnPanic } from './process/end-on-panic.ts'
 import type { Config } from './settings/config.ts'
 import { ROLES, type Role } from './settings/setting.ts'
 

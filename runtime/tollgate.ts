@@ -2,7 +2,6 @@
 import { Command } from 'commander'
 import { Fault } from '../base/fault.ts'
 import packageJson from '../package.json' with { type: 'json' }
-import { CommandFailed } from './command-failed.ts'
 import { billCommand } from './commands/bill.ts'
 import { configCommand } from './commands/config.ts'
 import { demoCommand } from './commands/demo.ts'
@@ -12,7 +11,8 @@ import { migrateCommand } from './commands/migrate.ts'
 import { replayCommand } from './commands/replay.ts'
 import { serveCommand } from './commands/serve.ts'
 import { verifyCommand } from './commands/verify.ts'
-import { DataDirectoryInUse, DataDirectoryNotWritable, DataDirectoryOpenToOthers } from './data-directory-lock.ts'
+import { CommandFailed } from './process/command-failed.ts'
+import { DataDirectoryInUse, DataDirectoryNotWritable, DataDirectoryOpenToOthers } from './process/data-directory-lock.ts'
 import { configTableText } from './settings/config-table.ts'
 
 // All files that this process or an engine in it writes belong to this user alone, from the first byte.

@@ -16,7 +16,7 @@ import { NANO } from '../domain/decimal.ts'
 import type { CustomerKey, InstantMs, MeterKey, Offset, Partition, Period, TenantKey } from '../domain/identity.ts'
 import { AGGREGATIONS, type Aggregation, type Meter } from '../domain/metering/meter.ts'
 import { aggregateValue } from '../domain/metering/metering.ts'
-import { systemClock } from '../runtime/system-clock.ts'
+import { systemClock } from '../runtime/process/system-clock.ts'
 import { inLongRun } from '../test/support/long-run.ts'
 import { type CustomerPeriod, readPeriodUsage } from './period-usage.ts'
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { EventKey, EventPosition, UsageStore } from '../../adapters/usage-store/usage-store.ts'
 import type { CustomerKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
-import { systemClock } from '../../runtime/system-clock.ts'
+import { systemClock } from '../../runtime/process/system-clock.ts'
 import { shareLookUps } from './shared-look-ups.ts'
 
 const MONDAY = 1_000_000 as InstantMs

@@ -1,4 +1,4 @@
-import type { CompiledMeter } from '../../domain/metering/compiled-meter.ts'
+import type { CompiledMeter } from '../../domain/metering/expressions/compiled-meter.ts'
 
 /** One combination of dimension values, kept once for all windows in memory that have it. */
 export type Dimensions = {

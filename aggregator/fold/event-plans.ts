@@ -1,6 +1,6 @@
 import { invariant } from '../../base/invariant.ts'
 import type { MeterKey, Offset, TenantKey } from '../../domain/identity.ts'
-import { type CompiledMeter, compiledMeter } from '../../domain/metering/compiled-meter.ts'
+import { type CompiledMeter, compiledMeter } from '../../domain/metering/expressions/compiled-meter.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
 import { createDimensionInterning, type DimensionInterning } from './dimension-interning.ts'
 import { tallyNumbers } from './tally.ts'

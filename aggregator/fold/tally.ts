@@ -1,6 +1,6 @@
 import { unreachable } from '../../base/invariant.ts'
 import type { InstantMs, Offset } from '../../domain/identity.ts'
-import type { Reading } from '../../domain/metering/compiled-meter.ts'
+import type { Reading } from '../../domain/metering/expressions/compiled-meter.ts'
 import type { Aggregation } from '../../domain/metering/meter.ts'
 import { type Aggregate, aggregateOf, aggregateValue } from '../../domain/metering/metering.ts'
 import { addQuantities, fromNano, isLess, type Quantity, toNano } from '../../domain/metering/quantity.ts'

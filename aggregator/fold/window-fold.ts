@@ -1,7 +1,7 @@
 import type { WindowRow } from '../../adapters/usage-store/usage-store.ts'
 import { invariant } from '../../base/invariant.ts'
 import type { CustomerKey, InstantMs, Offset, Partition } from '../../domain/identity.ts'
-import type { Reading } from '../../domain/metering/compiled-meter.ts'
+import type { Reading } from '../../domain/metering/expressions/compiled-meter.ts'
 import { MINUTE_MS } from '../../domain/time/durations.ts'
 import { type Dimensions, forgetDimensions, type InternedDimensions } from './dimension-interning.ts'
 import type { FoldMeter, MeterGroup } from './event-plans.ts'

@@ -4,7 +4,7 @@ import type { LimitType } from '../../domain/catalog/plan.ts'
 import type { Price } from '../../domain/catalog/price.ts'
 import { parseQuantity } from '../../domain/decimal.ts'
 import { formatRational } from '../../domain/rational.ts'
-import { casesOf, moneyOf } from '../../test/support/billing-vectors.ts'
+import { casesOf, moneyOf } from '../../test/support/billing/billing-vectors.ts'
 import { alertsReached, decideSpend, spendOf } from './spend.ts'
 
 type Input = {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { casesOf } from '../../test/support/billing-vectors.ts'
+import { casesOf } from '../../test/support/billing/billing-vectors.ts'
 import { webhookSignature } from './signature.ts'
 
 type Input = {

@@ -3,7 +3,7 @@ import { Registry } from 'prom-client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { InstantMs, TenantKey } from '../../domain/identity.ts'
 import { createHttpApp } from '../../runtime/http/http-app.ts'
-import { systemClock } from '../../runtime/system-clock.ts'
+import { systemClock } from '../../runtime/process/system-clock.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { rateRoutes } from './rate-routes.ts'
 

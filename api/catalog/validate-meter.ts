@@ -1,12 +1,12 @@
 import type { Static } from 'typebox'
-import type { MeterDefinition } from '../../domain/metering/meter.ts'
 import {
   isSyntaxDefect,
   parseExpression,
   parsePath,
   parseTextExpression,
   type SyntaxDefect,
-} from '../../domain/metering/meter-expression.ts'
+} from '../../domain/metering/expressions/meter-expression.ts'
+import type { MeterDefinition } from '../../domain/metering/meter.ts'
 import { RESERVED_TYPE_PREFIX } from '../../domain/metering/usage-report.ts'
 import type { FieldError, Outcome } from '../../domain/refusal.ts'
 import type { MeterInputSchema } from '../../schemas/http/catalog.ts'

@@ -18,7 +18,7 @@ import { type BalanceReader, createBalanceReader } from '../../entitlements/bala
 import { createCountersCatchUp } from '../../entitlements/counters-catch-up.ts'
 import { createEntitlementCache } from '../../entitlements/entitlement-cache.ts'
 import { createHttpApp } from '../../runtime/http/http-app.ts'
-import { systemClock } from '../../runtime/system-clock.ts'
+import { systemClock } from '../../runtime/process/system-clock.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { balanceRoutes } from '../balances/balance-routes.ts'
 import { decisionRoutes } from './decision-routes.ts'

@@ -22,7 +22,7 @@ import { createEntitlementCache } from '../../entitlements/entitlement-cache.ts'
 import { createReservations } from '../../entitlements/reservations.ts'
 import { createSettlementWriter } from '../../entitlements/settlement-writer.ts'
 import { createHttpApp } from '../../runtime/http/http-app.ts'
-import { systemClock } from '../../runtime/system-clock.ts'
+import { systemClock } from '../../runtime/process/system-clock.ts'
 import { decisionRoutes } from '../decisions/decision-routes.ts'
 import { reservationRoutes } from './reservation-routes.ts'
 

@@ -25,10 +25,10 @@ import { createBalanceReader } from '../../entitlements/balance-reader.ts'
 import { createEntitlementCache } from '../../entitlements/entitlement-cache.ts'
 import { createReservations, type Reservations } from '../../entitlements/reservations.ts'
 import type { SettledUsage } from '../../entitlements/settle-reservation.ts'
-import { systemClock } from '../../runtime/system-clock.ts'
-import { actOutAllowances, type ModelEvent } from '../../test/support/allowance-model.ts'
-import { at } from '../../test/support/burn-down-story.ts'
+import { systemClock } from '../../runtime/process/system-clock.ts'
 import { inLongRun } from '../../test/support/long-run.ts'
+import { actOutAllowances, type ModelEvent } from '../../test/support/models/allowance-model.ts'
+import { at } from '../../test/support/models/burn-down-story.ts'
 
 /** Sequences per run; a failure prints its seed and the shortest one that fails. */
 const RUNS = Number(process.env.TOLLGATE_RESERVATION_RUNS ?? inLongRun(120, 40))

@@ -1,6 +1,6 @@
 import type { StoredEvent } from '../../adapters/usage-store/usage-store.ts'
 import type { InstantMs, MeterKey } from '../../domain/identity.ts'
-import type { Unreadable } from '../../domain/metering/compiled-meter.ts'
+import type { Unreadable } from '../../domain/metering/expressions/compiled-meter.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
 import { readMeterValue } from '../../domain/metering/metering.ts'
 import { RESERVED_TYPE_PREFIX } from '../../domain/metering/usage-report.ts'

@@ -1,4 +1,4 @@
-import type { TollgateProcess } from '../../test/support/tollgate-process.ts'
+import type { TollgateProcess } from '../../test/support/servers/tollgate-process.ts'
 import { growthFigure, growthLeg } from '../growth-leg.ts'
 import { createBenchCatalog, metricOf, withServer } from '../measured-server.ts'
 import type { BenchContext, BenchPart, Figure } from '../part.ts'

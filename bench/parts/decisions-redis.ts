@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
-import { startClickHouseFront } from '../../test/support/clickhouse-front.ts'
-import { removeDirectory, startTollgate, type TollgateProcess } from '../../test/support/tollgate-process.ts'
+import { startClickHouseFront } from '../../test/support/servers/clickhouse-front.ts'
+import { removeDirectory, startTollgate, type TollgateProcess } from '../../test/support/servers/tollgate-process.ts'
 import { measureDecisions } from '../decision-load.ts'
 import { serverEnvironment } from '../measured-server.ts'
 import type { BenchContext, BenchPart, Figure } from '../part.ts'

@@ -1,4 +1,4 @@
-import { removeDirectory, startTollgate } from '../../test/support/tollgate-process.ts'
+import { removeDirectory, startTollgate } from '../../test/support/servers/tollgate-process.ts'
 import { legFigures, measureLeg, QUERYABLE_WITHIN_MS, sendEvents } from '../ingest-leg.ts'
 import { createBenchCatalog, serverEnvironment, subscribeCustomers, whenQueryable } from '../measured-server.ts'
 import type { BenchContext, BenchPart, Figure } from '../part.ts'

@@ -1,4 +1,4 @@
-import type { TollgateProcess } from '../../test/support/tollgate-process.ts'
+import type { TollgateProcess } from '../../test/support/servers/tollgate-process.ts'
 import { percentile } from '../distribution.ts'
 import { runLoad } from '../load.ts'
 import { createBenchCatalog, portOf, subscribeCustomers, wholeMinute, withServer } from '../measured-server.ts'

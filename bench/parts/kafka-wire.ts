@@ -6,7 +6,7 @@ import { createKafkaJsWire } from '../../adapters/event-log/kafka/wire/kafkajs-w
 import { encodeRecordBatch } from '../../adapters/event-log/kafka/wire/record-batch.ts'
 import { bestCompression } from '../../adapters/event-log/kafka/wire/record-compression.ts'
 import type { InstantMs, Offset, Partition } from '../../domain/identity.ts'
-import { systemClock } from '../../runtime/system-clock.ts'
+import { systemClock } from '../../runtime/process/system-clock.ts'
 import { median } from '../distribution.ts'
 import { encodedRecords } from '../encoded-records.ts'
 import type { BenchContext, BenchPart, Figure } from '../part.ts'

@@ -1,5 +1,5 @@
 import type { CustomerKey } from '../../domain/identity.ts'
-import { compileMeter } from '../../domain/metering/compiled-meter.ts'
+import { compileMeter } from '../../domain/metering/expressions/compiled-meter.ts'
 import type { MeterDefinition } from '../../domain/metering/meter.ts'
 import { customerHash } from '../../domain/metering/partitioning.ts'
 import { isRefusal } from '../../domain/refusal.ts'

@@ -1,7 +1,7 @@
 import type { Price } from '../../domain/catalog/price.ts'
 import { NANO } from '../../domain/decimal.ts'
 import { rate } from '../../rating/rate.ts'
-import { removeDirectory, startTollgate, type TollgateProcess } from '../../test/support/tollgate-process.ts'
+import { removeDirectory, startTollgate, type TollgateProcess } from '../../test/support/servers/tollgate-process.ts'
 import { runLoad } from '../load.ts'
 import { createBenchCatalog, portOf, serverEnvironment } from '../measured-server.ts'
 import type { BenchContext, BenchPart, Figure } from '../part.ts'

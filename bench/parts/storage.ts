@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { createChdbConnection } from 'chdb/connection'
-import { removeDirectory, runTollgate, startTollgate, type TollgateProcess } from '../../test/support/tollgate-process.ts'
+import { removeDirectory, runTollgate, startTollgate, type TollgateProcess } from '../../test/support/servers/tollgate-process.ts'
 import { TRACE_REQUESTS } from '../../test/support/trace/real-trace.ts'
 import { TRACE_IMPORT_OPTIONS, writeTraceFile } from '../../test/support/trace/trace-delivery.ts'
 import { serverEnvironment, storedBytes, whenQueryable } from '../measured-server.ts'

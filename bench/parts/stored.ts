@@ -1,4 +1,4 @@
-import { removeDirectory, runTollgate, startTollgate, type TollgateProcess } from '../../test/support/tollgate-process.ts'
+import { removeDirectory, runTollgate, startTollgate, type TollgateProcess } from '../../test/support/servers/tollgate-process.ts'
 import { growthFigure, growthLeg } from '../growth-leg.ts'
 import { killUnderLoad, restartAtRest } from '../kill-and-restart.ts'
 import { createBenchCatalog, serverEnvironment, storedBytes } from '../measured-server.ts'

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest'
 import { type Money, minus, plus, sum, zero } from '../../domain/billing/money.ts'
 import { parseQuantity } from '../../domain/decimal.ts'
 import { isRefusal } from '../../domain/refusal.ts'
-import { casesOf, moneyOf } from '../../test/support/billing-vectors.ts'
-import { applyTaxes } from '../invoices/apply-taxes.ts'
+import { casesOf, moneyOf } from '../../test/support/billing/billing-vectors.ts'
+import { applyTaxes } from '../steps/apply-taxes.ts'
 import { decideCreditNote } from './credit-note.ts'
 
 type Input = {

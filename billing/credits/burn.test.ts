@@ -5,7 +5,7 @@ import type { Price } from '../../domain/catalog/price.ts'
 import { parseQuantity } from '../../domain/decimal.ts'
 import type { FeatureKey } from '../../domain/identity.ts'
 import { rate } from '../../rating/rate.ts'
-import { casesOf, instant, moneyOf, periodOf } from '../../test/support/billing-vectors.ts'
+import { casesOf, instant, moneyOf, periodOf } from '../../test/support/billing/billing-vectors.ts'
 import { burn, segmentsOf } from './burn.ts'
 import { expire } from './expiry.ts'
 

@@ -2,10 +2,10 @@ import { CREDIT_PRIORITY_DEFAULT, type Credit } from '../../domain/billing/credi
 import { creditPosted } from '../../domain/billing/ledger-transaction.ts'
 import { zero } from '../../domain/billing/money.ts'
 import type { InstantMs } from '../../domain/identity.ts'
-import { moneyOfPlan } from '../invoices/base-fees.ts'
-import type { BillingState } from '../invoices/billing-state.ts'
-import type { Closing } from '../invoices/due.ts'
-import { serviceParts } from '../invoices/service-parts.ts'
+import { moneyOfPlan } from '../steps/base-fees.ts'
+import type { BillingState } from '../steps/billing-state.ts'
+import type { Closing } from '../steps/due.ts'
+import { serviceParts } from '../steps/service-parts.ts'
 import type { Expired } from './expiry.ts'
 
 /** The credits that the plan grants at the start of the period that a document opens: once per period, however often it is run. */

@@ -27,7 +27,7 @@ import type {
 import { isRefusal, orThrow } from '../../domain/refusal.ts'
 import { type DatabaseStores, databaseStores } from '../../runtime/database-stores.ts'
 import { createHttpApp } from '../../runtime/http/http-app.ts'
-import { systemClock } from '../../runtime/system-clock.ts'
+import { systemClock } from '../../runtime/process/system-clock.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { createUsageReader } from '../../usage/usage-reader.ts'
 import { invoiceRoutes } from './invoice-routes.ts'

@@ -4,9 +4,9 @@ import { creditPosted, type LedgerTransaction } from '../../domain/billing/ledge
 import { type Currency, roundMoney } from '../../domain/billing/money.ts'
 import type { CustomerKey, InstantMs } from '../../domain/identity.ts'
 import { rate } from '../../rating/rate.ts'
-import { type Taxes, taxRatesOf } from './apply-taxes.ts'
-import { transactionsOf } from './post.ts'
-import { type PricedLine, type Purse, settle } from './settle.ts'
+import { type Taxes, taxRatesOf } from '../steps/apply-taxes.ts'
+import { transactionsOf } from '../steps/post.ts'
+import { type PricedLine, type Purse, settle } from '../steps/settle.ts'
 
 /**
  * A document without a subscription: lines by hand, or the sale of a credit. Coupons and credits are for usage and subscriptions,

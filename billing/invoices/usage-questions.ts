@@ -1,9 +1,9 @@
 import type { CutOff } from '../../domain/billing/billed.ts'
 import type { Charge } from '../../domain/catalog/plan.ts'
 import type { InstantMs, Period } from '../../domain/identity.ts'
-import type { BillingState } from './billing-state.ts'
-import { partsDue } from './plan-parts.ts'
-import { countedOf } from './price-parts.ts'
+import type { BillingState } from '../steps/billing-state.ts'
+import { partsDue } from '../steps/plan-parts.ts'
+import { countedOf } from '../steps/price-parts.ts'
 
 /**
  * All usage that the next decision needs, before it is made, so that a run reads it for a whole page of subscriptions at once. No

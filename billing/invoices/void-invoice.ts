@@ -2,7 +2,7 @@ import type { Burn } from '../../domain/billing/billed.ts'
 import type { InvoiceDocument } from '../../domain/billing/invoice.ts'
 import { type LedgerTransaction, mirrored } from '../../domain/billing/ledger-transaction.ts'
 import { minus, plus } from '../../domain/billing/money.ts'
-import type { Purse } from './settle.ts'
+import type { Purse } from '../steps/settle.ts'
 
 /**
  * Takes an unpaid document back as if it had never been made: every entry of its transactions with the opposite sign, credits and

@@ -10,9 +10,9 @@ import { parseQuantity } from '../../domain/decimal.ts'
 import { END_OF_TIME_MS, type InstantMs, type SubscriptionId } from '../../domain/identity.ts'
 import { isRefusal, type Outcome } from '../../domain/refusal.ts'
 import { DAY_MS } from '../../domain/time/durations.ts'
-import type { BillingSettings, BillingState } from '../invoices/billing-state.ts'
-import type { Sibling } from '../invoices/own-stretches.ts'
-import { planOf } from '../invoices/service-parts.ts'
+import type { BillingSettings, BillingState } from '../steps/billing-state.ts'
+import type { Sibling } from '../steps/own-stretches.ts'
+import { planOf } from '../steps/service-parts.ts'
 
 export const NO_ACCOUNT: BillingAccount = { balance: zero(), credits: [], version: 0 }
 

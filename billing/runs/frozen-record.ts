@@ -3,10 +3,10 @@ import type { InvoiceDocument, InvoiceLine } from '../../domain/billing/invoice.
 import type { Charge } from '../../domain/catalog/plan.ts'
 import type { CustomerKey } from '../../domain/identity.ts'
 import type { DimensionFilter } from '../../domain/metering/dimension-filter.ts'
-import type { BillingState } from '../invoices/billing-state.ts'
 import type { Json } from '../invoices/content-hash.ts'
 import { type InvoiceRecord, invoiceRecord } from '../invoices/invoice-record.ts'
-import { ownStretches } from '../invoices/own-stretches.ts'
+import type { BillingState } from '../steps/billing-state.ts'
+import { ownStretches } from '../steps/own-stretches.ts'
 
 type RecordInputs = Pick<BillingInputs, 'settings' | 'customers' | 'features' | 'meters'>
 

@@ -5,8 +5,8 @@ import type { Charge } from '../../domain/catalog/plan.ts'
 import type { CustomerKey, Period, SubscriptionId } from '../../domain/identity.ts'
 import type { UsageReader } from '../../usage/usage-reader.ts'
 import { type BillablePart, readBillableUsage } from '../invoices/billable-usage.ts'
-import type { BillingState, UsageOf } from '../invoices/billing-state.ts'
 import type { UsageQuestion } from '../invoices/usage-questions.ts'
+import type { BillingState, UsageOf } from '../steps/billing-state.ts'
 
 /** What a subscription's next decision asks for. */
 export type AskedOf = { readonly state: BillingState; readonly questions: readonly UsageQuestion[] }

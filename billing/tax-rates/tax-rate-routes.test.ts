@@ -6,7 +6,7 @@ import type { TaxRate } from '../../domain/billing/tax-rate.ts'
 import type { TenantKey } from '../../domain/identity.ts'
 import type { Scope } from '../../domain/principal.ts'
 import { createHttpApp } from '../../runtime/http/http-app.ts'
-import { systemClock } from '../../runtime/system-clock.ts'
+import { systemClock } from '../../runtime/process/system-clock.ts'
 import { openTaxRates } from './open-tax-rates.ts'
 
 test.each([

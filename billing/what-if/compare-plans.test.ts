@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { type Money, plus } from '../../domain/billing/money.ts'
 import type { PlanVersion } from '../../domain/catalog/plan.ts'
 import { parseQuantity } from '../../domain/decimal.ts'
-import { casesOf, moneyOf } from '../../test/support/billing-vectors.ts'
+import { casesOf, moneyOf } from '../../test/support/billing/billing-vectors.ts'
 import { comparePlans } from './compare-plans.ts'
 
 type Input = {

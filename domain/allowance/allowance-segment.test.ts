@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { at, historyOf, type Story, units, usedIn } from '../../test/support/burn-down-story.ts'
+import { at, historyOf, type Story, units, usedIn } from '../../test/support/models/burn-down-story.ts'
 import { NANO } from '../decimal.ts'
 import { END_OF_TIME_MS } from '../identity.ts'
 import type { LedgerSnapshot } from './allowance-ledger.ts'

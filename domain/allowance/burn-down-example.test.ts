@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { at, type Story, tell } from '../../test/support/burn-down-story.ts'
+import { at, type Story, tell } from '../../test/support/models/burn-down-story.ts'
 
 /** The story of the table in docs/limits.md, whose rows are the expected results. */
 const STORY: Story = {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { at, type GrantSpec, historyOf, START, type Story, stateAt, tell } from '../../test/support/burn-down-story.ts'
+import { at, type GrantSpec, historyOf, START, type Story, stateAt, tell } from '../../test/support/models/burn-down-story.ts'
 
 describe('the plan alone', () => {
   const usage: Story['usage'] = [

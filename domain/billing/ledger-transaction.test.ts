@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { casesOf, moneyOf } from '../../test/support/billing-vectors.ts'
+import { casesOf, moneyOf } from '../../test/support/billing/billing-vectors.ts'
 import type { InstantMs } from '../identity.ts'
 import { type Credit, leftOf } from './credit.ts'
 import {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { casesOf, instant, moneyOf, periodOf } from '../../test/support/billing-vectors.ts'
+import { casesOf, instant, moneyOf, periodOf } from '../../test/support/billing/billing-vectors.ts'
 import type { InstantMs, Period } from '../identity.ts'
 import { add, formatRational, type Rational, rational, ZERO } from '../rational.ts'
 import { billingCellAt } from '../time/calendar.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { casesOf } from '../../test/support/billing-vectors.ts'
+import { casesOf } from '../../test/support/billing/billing-vectors.ts'
 import { parseDecimal } from '../decimal.ts'
 import { formatMoney } from '../money.ts'
 import { type Money, sum } from './money.ts'

@@ -1,4 +1,4 @@
-import { compiledMeter, type MeterReading } from './compiled-meter.ts'
+import { compiledMeter, type MeterReading } from './expressions/compiled-meter.ts'
 import { isAdditive, type Meter } from './meter.ts'
 import { readMeterValue } from './metering.ts'
 import { dimensionsOfReport, type ReportedUsage, readUsageReport, USAGE_REPORT_TYPE } from './usage-report.ts'

@@ -1,5 +1,5 @@
-import { isSyntaxDefect, parsePath } from './meter-expression.ts'
-import { dottedPath, type PropertyPath, textAt, valueAt } from './property-path.ts'
+import { isSyntaxDefect, parsePath } from './expressions/meter-expression.ts'
+import { dottedPath, type PropertyPath, textAt, valueAt } from './expressions/property-path.ts'
 
 /** Compared as dimensions are: numbers and booleans as their text, so that 200 equals '200'. */
 export type Comparable = string | number | boolean

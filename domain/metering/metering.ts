@@ -1,9 +1,9 @@
 import { unreachable } from '../../base/invariant.ts'
 import { NANO } from '../decimal.ts'
 import type { InstantMs, Offset } from '../identity.ts'
-import { compiledMeter, type MeterReading } from './compiled-meter.ts'
 import { type CounterState, usedQuantity } from './counter-state.ts'
 import type { DimensionFilter } from './dimension-filter.ts'
+import { compiledMeter, type MeterReading } from './expressions/compiled-meter.ts'
 import type { Aggregation, MeterDefinition } from './meter.ts'
 import { toNano } from './quantity.ts'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { compileMeter } from './compiled-meter.ts'
+import { compileMeter } from './expressions/compiled-meter.ts'
 import { KEPT_BYTES_MAX, uniqueValue } from './unique-value.ts'
 
 test.each([

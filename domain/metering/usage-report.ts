@@ -2,9 +2,9 @@ import { parseDecimal, QUANTITY_FRACTION_DIGITS_MAX } from '../decimal.ts'
 import type { FeatureKey, MeterKey, Period } from '../identity.ts'
 import { type Outcome, refuse, refuseField } from '../refusal.ts'
 import { parseInstantText } from '../time/instant-text.ts'
-import { type CompiledMeter, compiledMeter } from './compiled-meter.ts'
 import type { DimensionFilter } from './dimension-filter.ts'
 import { parsedData } from './event-data.ts'
+import { type CompiledMeter, compiledMeter } from './expressions/compiled-meter.ts'
 import type { MeterDefinition } from './meter.ts'
 
 /**

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { casesOf, instant } from '../../test/support/billing-vectors.ts'
+import { casesOf, instant } from '../../test/support/billing/billing-vectors.ts'
 import type { InstantMs, Period } from '../identity.ts'
 import { billingPeriodAt } from './calendar.ts'
 import type { PlanInterval } from './intervals.ts'

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { createGrowingBytes } from '../../base/growing-bytes.ts'
+import { createGrowingBytes } from '../../base/bounds/growing-bytes.ts'
 import { unreachable } from '../../base/invariant.ts'
 import { createJsonScan, type JsonScanDefect } from '../../base/json-scan.ts'
 import { type Outcome, type Refusal, refuse } from '../../domain/refusal.ts'

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { createGrowingBytes } from '../../base/growing-bytes.ts'
+import { createGrowingBytes } from '../../base/bounds/growing-bytes.ts'
 import { type Refusal, RefusalError, refuse } from '../../domain/refusal.ts'
 import { UnreadableEvent } from '../ingest-request.ts'
 import type { BodyShape } from '../request-body.ts'

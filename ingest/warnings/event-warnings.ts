@@ -1,4 +1,4 @@
-import type { Unreadable } from '../../domain/metering/compiled-meter.ts'
+import type { Unreadable } from '../../domain/metering/expressions/compiled-meter.ts'
 import type { UsageEvent } from '../../domain/metering/usage-event.ts'
 import type { Repair } from '../core/repaired-event.ts'
 import { meantField } from './stray-field.ts'

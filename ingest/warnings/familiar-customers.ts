@@ -1,4 +1,4 @@
-import { createBoundedMap } from '../../base/bounded-map.ts'
+import { createBoundedMap } from '../../base/bounds/bounded-map.ts'
 import type { CustomerKey, TenantKey } from '../../domain/identity.ts'
 import { customerHash } from '../../domain/metering/partitioning.ts'
 import { createHashSet } from './hash-set.ts'

@@ -4,9 +4,9 @@ import {
   parsedValue,
   UNREADABLE_REASONS,
   type Unreadable,
-} from '../../domain/metering/compiled-meter.ts'
+} from '../../domain/metering/expressions/compiled-meter.ts'
+import { propertyNames } from '../../domain/metering/expressions/property-names.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
-import { propertyNames } from '../../domain/metering/property-names.ts'
 
 /** How the meters of one event type read an event's data. */
 export type TypeReader = {

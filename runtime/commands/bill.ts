@@ -1,7 +1,7 @@
 import { Command } from 'commander'
-import { CommandFailed } from '../command-failed.ts'
+import { CommandFailed } from '../process/command-failed.ts'
+import { systemClock } from '../process/system-clock.ts'
 import { commandConfig } from '../settings/command-config.ts'
-import { systemClock } from '../system-clock.ts'
 
 type RunFlags = {
   readonly asOf?: string

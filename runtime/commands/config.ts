@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { CommandFailed } from '../command-failed.ts'
+import { CommandFailed } from '../process/command-failed.ts'
 import { commandConfig, problemsText } from '../settings/command-config.ts'
 import { readConfig } from '../settings/config.ts'
 import { configTableMarkdown, configTableText } from '../settings/config-table.ts'

@@ -3,16 +3,16 @@ import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { Command } from 'commander'
 import { Registry } from 'prom-client'
 import packageJson from '../../package.json' with { type: 'json' }
-import { CommandFailed } from '../command-failed.ts'
 import { DEMO_QUERY, finalText, invoiceText, tableText } from '../demo/demo-report.ts'
 import { createDemoView } from '../demo/demo-view.ts'
 import { type DemoApi, type DemoResult, runDemo } from '../demo/run-demo.ts'
 import { createLog } from '../log.ts'
+import { CommandFailed } from '../process/command-failed.ts'
+import { systemClock } from '../process/system-clock.ts'
 import { startServer } from '../server.ts'
 import { commandConfig } from '../settings/command-config.ts'
 import type { Config } from '../settings/config.ts'
 import { openStores } from '../stores.ts'
-import { systemClock } from '../system-clock.ts'
 
 const DEMO_DIRECTORY = './.tollgate-demo'
 

@@ -1,12 +1,12 @@
 import { access } from 'node:fs/promises'
 import { Command } from 'commander'
-import { CommandFailed } from '../command-failed.ts'
 import { type EventMapping, parseDataColumns } from '../import/event-mapping.ts'
 import { createEventSender, ImportFailed } from '../import/event-sender.ts'
 import { type ImportProgress, type ImportResult, importFile } from '../import/import-file.ts'
 import { showProgress } from '../import/show-progress.ts'
+import { CommandFailed } from '../process/command-failed.ts'
+import { systemClock } from '../process/system-clock.ts'
 import { commandConfig } from '../settings/command-config.ts'
-import { systemClock } from '../system-clock.ts'
 
 type ImportFlags = {
   readonly type?: string

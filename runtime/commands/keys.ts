@@ -3,13 +3,13 @@ import { Registry } from 'prom-client'
 import { sqlApiKeyStore } from '../../adapters/database/keys/api-key-store.ts'
 import { readTenantKey, type TenantKey } from '../../domain/identity.ts'
 import { SCOPES, type Scope } from '../../domain/principal.ts'
-import { CommandFailed } from '../command-failed.ts'
 import { createSecret, DEFAULT_TENANT } from '../first-key.ts'
-import { hashSecret } from '../http/key-ring.ts'
+import { hashSecret } from '../http/keys/key-ring.ts'
 import { createLog } from '../log.ts'
+import { CommandFailed } from '../process/command-failed.ts'
+import { systemClock } from '../process/system-clock.ts'
 import { commandConfig } from '../settings/command-config.ts'
 import { openDatabaseAlone } from '../stores.ts'
-import { systemClock } from '../system-clock.ts'
 
 const tenantOption = () => new Option('--tenant <key>', 'whose keys').default(DEFAULT_TENANT).argParser(parseTenant)
 

@@ -1,9 +1,9 @@
 import { Command } from 'commander'
 import { Registry } from 'prom-client'
 import { createLog } from '../log.ts'
+import { systemClock } from '../process/system-clock.ts'
 import { commandConfig } from '../settings/command-config.ts'
 import { openStores } from '../stores.ts'
-import { systemClock } from '../system-clock.ts'
 
 export function migrateCommand(): Command {
   return new Command('migrate').description('make or migrate the schemas of all stores, then end (serve does it too)').action(async () => {

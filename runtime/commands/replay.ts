@@ -8,11 +8,11 @@ import { verify } from '../../aggregator/verify/verify.ts'
 import type { Offset, Partition } from '../../domain/identity.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
 import { decodeUsageEventBatch } from '../../schemas/avro/usage-event-batch.ts'
-import { CommandFailed } from '../command-failed.ts'
 import { createLog } from '../log.ts'
+import { CommandFailed } from '../process/command-failed.ts'
+import { systemClock } from '../process/system-clock.ts'
 import { commandConfig } from '../settings/command-config.ts'
 import { openStores, type Stores } from '../stores.ts'
-import { systemClock } from '../system-clock.ts'
 import { checkedText, count, differenceText } from './verify.ts'
 
 export function replayCommand(): Command {

@@ -1,13 +1,13 @@
 import { Command } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
-import { CommandFailed } from '../command-failed.ts'
 import { createLog } from '../log.ts'
+import { CommandFailed } from '../process/command-failed.ts'
+import { systemClock } from '../process/system-clock.ts'
+import { startWatchdog } from '../process/watchdog.ts'
 import { type Server, startServer } from '../server.ts'
 import { commandConfig } from '../settings/command-config.ts'
 import type { Config } from '../settings/config.ts'
 import { ROLES } from '../settings/setting.ts'
-import { systemClock } from '../system-clock.ts'
-import { startWatchdog } from '../watchdog.ts'
 
 type ServeFlags = { readonly roles?: string; readonly host?: string; readonly port?: string; readonly dataDir?: string }
 

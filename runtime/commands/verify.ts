@@ -4,11 +4,11 @@ import { Registry } from 'prom-client'
 import type { Difference } from '../../aggregator/verify/difference.ts'
 import { type VerifyReport, verify } from '../../aggregator/verify/verify.ts'
 import { decodeUsageEventBatch } from '../../schemas/avro/usage-event-batch.ts'
-import { CommandFailed } from '../command-failed.ts'
 import { createLog } from '../log.ts'
+import { CommandFailed } from '../process/command-failed.ts'
+import { systemClock } from '../process/system-clock.ts'
 import { commandConfig } from '../settings/command-config.ts'
 import { isAllElsewhere, openStores } from '../stores.ts'
-import { systemClock } from '../system-clock.ts'
 
 export function verifyCommand(): Command {
   return new Command('verify')

@@ -4,8 +4,8 @@ import { Counter, Gauge, type Registry } from 'prom-client'
 import type { Clock } from '../../base/clock.ts'
 import { refuse } from '../../domain/refusal.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
+import { endWithProblem } from './bodies/raw-answer.ts'
 import { HTTP_BOUNDS } from './http-bounds.ts'
-import { endWithProblem } from './raw-answer.ts'
 
 export type ConnectionBounds = {
   /** One address may have half of them. */

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { TenantKey } from '../../domain/identity.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { PriceSchema } from '../../schemas/http/price.ts'
-import { systemClock } from '../system-clock.ts'
+import { systemClock } from '../process/system-clock.ts'
 import { createHttpApp } from './http-app.ts'
 
 let app: HttpApp

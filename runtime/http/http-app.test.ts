@@ -11,7 +11,7 @@ import type { InstantMs, TenantKey } from '../../domain/identity.ts'
 import type { Principal } from '../../domain/principal.ts'
 import { RefusalError, refuse } from '../../domain/refusal.ts'
 import { DecimalInputSchema, type HttpApp, ProblemSchema } from '../../schemas/http/common.ts'
-import { systemClock } from '../system-clock.ts'
+import { systemClock } from '../process/system-clock.ts'
 import { createHttpApp, type HttpAppOptions } from './http-app.ts'
 
 const principals = new Map<string, Principal>([

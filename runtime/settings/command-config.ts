@@ -1,4 +1,4 @@
-import { CommandFailed } from '../command-failed.ts'
+import { CommandFailed } from '../process/command-failed.ts'
 import { type Config, readConfig } from './config.ts'
 
 /** Command line options override the environment; all problems end the command at once. */

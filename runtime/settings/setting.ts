@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { isBrokenKeyText } from '../http/key-text.ts'
+import { isBrokenKeyText } from '../http/keys/key-text.ts'
 
 /** The roles of a process; `runtime/stages.ts` has the stages of each. */
 export const ROLES = ['ingest', 'aggregator', 'api', 'billing'] as const

@@ -1,7 +1,7 @@
 import { type TSchema, Type } from 'typebox'
 import { SUBSCRIPTION_STATUSES } from '../../domain/catalog/subscription.ts'
+import { EXPRESSION_CHARS_MAX } from '../../domain/metering/expressions/meter-expression.ts'
 import { AGGREGATIONS } from '../../domain/metering/meter.ts'
-import { EXPRESSION_CHARS_MAX } from '../../domain/metering/meter-expression.ts'
 import { EVENT_TYPE_CHARS_MAX } from '../../domain/metering/usage-event.ts'
 import { SCOPES } from '../../domain/principal.ts'
 import { PLAN_INTERVALS, RESET_INTERVALS } from '../../domain/time/intervals.ts'

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type FaultyServer, startFaultyServer } from '../../test/support/faulty-server.ts'
+import { type FaultyServer, startFaultyServer } from '../../test/support/servers/faulty-server.ts'
 import { LimitReachedError, type TollgateError, UnsettledError } from './errors.ts'
 import { createHttpCaller } from './http-caller.ts'
 import type { Settlement } from './settlement.ts'

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { type Behaviour, type FaultyServer, startFaultyServer } from '../../test/support/faulty-server.ts'
+import { type Behaviour, type FaultyServer, startFaultyServer } from '../../test/support/servers/faulty-server.ts'
 import { createEventQueue, type TrackedEvent } from './event-queue.ts'
 import type { CallOptions } from './http-caller.ts'
 import { createTollgateClient } from './tollgate-client.ts'

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { type FaultyServer, startFaultyServer } from '../../test/support/faulty-server.ts'
+import { type FaultyServer, startFaultyServer } from '../../test/support/servers/faulty-server.ts'
 import { type TollgateError, UnavailableError } from './errors.ts'
 import { createEventQueue, type DroppedEvents, type EventWarning } from './event-queue.ts'
 import { createTollgateClient, type TollgateClient, type TollgateClientOptions } from './tollgate-client.ts'

@@ -4,10 +4,10 @@ import { Registry } from 'prom-client'
 import { Wait } from 'testcontainers'
 import { afterAll, describe } from 'vitest'
 import { openRedisCounters } from '../../adapters/counters/redis/redis-counters.ts'
-import { systemClock } from '../../runtime/system-clock.ts'
+import { systemClock } from '../../runtime/process/system-clock.ts'
 import { describeHolds } from '../contracts/counter-holds.ts'
 import { type CountersPlace, describeCounters } from '../contracts/counters.ts'
-import { composeImage, containerForTest } from '../support/container.ts'
+import { composeImage, containerForTest } from '../support/servers/container.ts'
 
 const PORT = 6379
 const VALKEY_IMAGE = 'valkey/valkey:8.1-alpine'

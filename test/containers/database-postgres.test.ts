@@ -4,9 +4,9 @@ import { pino } from 'pino'
 import { Wait } from 'testcontainers'
 import { afterAll, describe } from 'vitest'
 import { openPostgresDatabase } from '../../adapters/database/engine/postgres-database.ts'
-import { systemClock } from '../../runtime/system-clock.ts'
+import { systemClock } from '../../runtime/process/system-clock.ts'
 import { type DatabasePlace, describeDatabase } from '../contracts/database-under-test.ts'
-import { composeImage, containerForTest } from '../support/container.ts'
+import { composeImage, containerForTest } from '../support/servers/container.ts'
 
 const PORT = 5432
 const [USER, PASSWORD] = ['tollgate', 'tollgate-test']

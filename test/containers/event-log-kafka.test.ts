@@ -5,10 +5,10 @@ import { Wait } from 'testcontainers'
 import { afterAll, describe } from 'vitest'
 import { createKafkaEventLog } from '../../adapters/event-log/kafka/kafka-event-log.ts'
 import { freePort } from '../../deploy/dev/server-process.ts'
-import { systemClock } from '../../runtime/system-clock.ts'
+import { systemClock } from '../../runtime/process/system-clock.ts'
 import { describeEventLog } from '../contracts/event-log.ts'
-import { composeImage, containerForTest } from '../support/container.ts'
 import { readDeadLetters } from '../support/kafka-records.ts'
+import { composeImage, containerForTest } from '../support/servers/container.ts'
 
 // A broker tells clients its address, so the port must be known before it starts.
 const port = await freePort()

@@ -7,10 +7,10 @@ import { Wait } from 'testcontainers'
 import { afterAll, describe, expect, test } from 'vitest'
 import { openClickHouseUsageStore } from '../../adapters/usage-store/engine/clickhouse-server-usage-store.ts'
 import { statementsOf } from '../../adapters/usage-store/engine/migrate-usage-store.ts'
-import { systemClock } from '../../runtime/system-clock.ts'
+import { systemClock } from '../../runtime/process/system-clock.ts'
 import { describeUsageStore } from '../contracts/usage-store.ts'
 import { flushOf, offset, partition, storedEvent, tenant } from '../contracts/usage-store-builders.ts'
-import { composeImage, containerForTest } from '../support/container.ts'
+import { composeImage, containerForTest } from '../support/servers/container.ts'
 
 const PORT = 8123
 const [USER, PASSWORD] = ['tollgate', 'tollgate-test']

@@ -6,7 +6,7 @@ import { Registry } from 'prom-client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openChdbUsageStore } from '../../adapters/usage-store/engine/chdb-usage-store.ts'
 import type { UsageStore } from '../../adapters/usage-store/usage-store.ts'
-import { systemClock } from '../../runtime/system-clock.ts'
+import { systemClock } from '../../runtime/process/system-clock.ts'
 import { customer, flushOf, instant, offset, partition, storedEvent, windowRow } from './usage-store-builders.ts'
 
 const text = await readFile(new URL('../../docs/analyst-queries.md', import.meta.url), 'utf8')

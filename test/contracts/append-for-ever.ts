@@ -2,7 +2,7 @@ import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { createLmdbEventLog } from '../../adapters/event-log/lmdb/lmdb-event-log.ts'
 import type { InstantMs, Partition } from '../../domain/identity.ts'
-import { systemClock } from '../../runtime/system-clock.ts'
+import { systemClock } from '../../runtime/process/system-clock.ts'
 
 // Runs as its own process, to be killed: appends without end and prints every acknowledged offset.
 const log = await createLmdbEventLog({

@@ -2,7 +2,7 @@ import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { createEmbeddedCounters } from '../../adapters/counters/embedded/embedded-counters.ts'
 import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
-import { systemClock } from '../../runtime/system-clock.ts'
+import { systemClock } from '../../runtime/process/system-clock.ts'
 
 /**
  * Ten callers reserve, settle and release without end until the process is killed. Prints each answered step: `held id`,

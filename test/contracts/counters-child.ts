@@ -2,7 +2,7 @@ import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { createEmbeddedCounters } from '../../adapters/counters/embedded/embedded-counters.ts'
 import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
-import { systemClock } from '../../runtime/system-clock.ts'
+import { systemClock } from '../../runtime/process/system-clock.ts'
 
 /** Counts until it is killed: record n adds 1 to `a`, 2 to `b` and a new value to `c`. Prints the position each time that it has become durable. */
 const [path = ''] = process.argv.slice(2)

@@ -11,7 +11,7 @@ import { type Counters, type CustomerRef, HOLD_MEMORY_MS } from '../../adapters/
 import { createEmbeddedCounters } from '../../adapters/counters/embedded/embedded-counters.ts'
 import { NANO } from '../../domain/decimal.ts'
 import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
-import { systemClock } from '../../runtime/system-clock.ts'
+import { systemClock } from '../../runtime/process/system-clock.ts'
 import { describeHolds } from './counter-holds.ts'
 import { type CountersPlace, describeCounters } from './counters.ts'
 

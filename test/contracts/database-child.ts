@@ -3,7 +3,7 @@ import { pino } from 'pino'
 import { sqlCustomerStore } from '../../adapters/database/customers/customer-store.ts'
 import { openPGliteDatabase } from '../../adapters/database/engine/pglite-database.ts'
 import type { CustomerKey, InstantMs, TenantKey } from '../../domain/identity.ts'
-import { systemClock } from '../../runtime/system-clock.ts'
+import { systemClock } from '../../runtime/process/system-clock.ts'
 
 // Runs as its own process, to be killed: puts customers without end and prints every acknowledged one to stderr, as V8 traces to
 // stdout and the two would cut each other's lines.

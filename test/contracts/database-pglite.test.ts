@@ -11,7 +11,7 @@ import { sqlCustomerStore } from '../../adapters/database/customers/customer-sto
 import { openPGliteDatabase } from '../../adapters/database/engine/pglite-database.ts'
 import { sqlMeterStore } from '../../adapters/database/meters/meter-store.ts'
 import type { CustomerKey, InstantMs, MeterKey, TenantKey } from '../../domain/identity.ts'
-import { systemClock } from '../../runtime/system-clock.ts'
+import { systemClock } from '../../runtime/process/system-clock.ts'
 import { reportEmbedded } from '../support/implementations.ts'
 import { copyPreparedCatalog } from '../support/prepared-directory.ts'
 import { type DatabasePlace, describeDatabase } from './database-under-test.ts'

@@ -8,8 +8,8 @@ import type { DatabaseSession } from '../../adapters/database/database-session.t
 import { openPostgresDatabase } from '../../adapters/database/engine/postgres-database.ts'
 import { sqlProductStore } from '../../adapters/database/products/product-store.ts'
 import type { InstantMs, ProductKey, TenantKey } from '../../domain/identity.ts'
-import { systemClock } from '../../runtime/system-clock.ts'
-import { devServerForTest } from '../support/dev-servers.ts'
+import { systemClock } from '../../runtime/process/system-clock.ts'
+import { devServerForTest } from '../support/servers/dev-servers.ts'
 import { describeDatabase } from './database-under-test.ts'
 
 const postgres = await devServerForTest('postgres')

@@ -9,9 +9,9 @@ import { createKafkaEventLog, type KafkaEventLogOptions } from '../../adapters/e
 import { DEV_SASL } from '../../deploy/dev/kafka.ts'
 import { startDevServers } from '../../deploy/dev/servers.ts'
 import type { InstantMs, Offset, Partition } from '../../domain/identity.ts'
-import { systemClock } from '../../runtime/system-clock.ts'
-import { devServerForTest } from '../support/dev-servers.ts'
+import { systemClock } from '../../runtime/process/system-clock.ts'
 import { readDeadLetters } from '../support/kafka-records.ts'
+import { devServerForTest } from '../support/servers/dev-servers.ts'
 import { describeEventLog } from './event-log.ts'
 
 const kafka = await devServerForTest('kafka')

@@ -9,7 +9,7 @@ import { Registry } from 'prom-client'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createLmdbEventLog, type LmdbEventLogOptions } from '../../adapters/event-log/lmdb/lmdb-event-log.ts'
 import type { InstantMs, Offset, Partition } from '../../domain/identity.ts'
-import { systemClock } from '../../runtime/system-clock.ts'
+import { systemClock } from '../../runtime/process/system-clock.ts'
 import { reportEmbedded } from '../support/implementations.ts'
 import { describeEventLog, type SetAsideRecord } from './event-log.ts'
 

@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { openChdbUsageStore } from '../../adapters/usage-store/engine/chdb-usage-store.ts'
-import { systemClock } from '../../runtime/system-clock.ts'
+import { systemClock } from '../../runtime/process/system-clock.ts'
 import { flushOf, offset, partition, storedEvent, windowRow } from './usage-store-builders.ts'
 
 /** Writes one flush after another until it is killed: flush n holds ten events and their window. Prints each position once written. */

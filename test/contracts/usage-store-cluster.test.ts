@@ -6,7 +6,7 @@ import { ENGINE_SETTINGS } from '../../adapters/usage-store/engine/engine-settin
 import { statementsOf } from '../../adapters/usage-store/engine/migrate-usage-store.ts'
 import { createEventQueries } from '../../adapters/usage-store/queries/event-queries.ts'
 import { createWindowQueries } from '../../adapters/usage-store/queries/window-queries.ts'
-import { startClickHouseFront } from '../support/clickhouse-front.ts'
+import { startClickHouseFront } from '../support/servers/clickhouse-front.ts'
 import { customer, instant, meter, NOON, offset, partition, tenant } from './usage-store-builders.ts'
 
 /**

@@ -14,8 +14,8 @@ import { type CustomerKey, END_OF_TIME_MS, type TenantKey } from '../../domain/i
 import { eventHash, eventPrint, hashSeed } from '../../domain/metering/event-hash.ts'
 import { type Aggregate, emptyAggregate, mergeAggregates } from '../../domain/metering/metering.ts'
 import { type CalendarWindow, windowRuns } from '../../domain/time/calendar-windows.ts'
-import { customerUsageOf } from '../support/customer-usage-model.ts'
 import { inLongRun } from '../support/long-run.ts'
+import { customerUsageOf } from '../support/models/customer-usage-model.ts'
 import { customer, flushOf, instant, meter, NOON, offset, partition, storedEvent, tenant, windowRow } from './usage-store-builders.ts'
 
 export type UsageStorePlace = {

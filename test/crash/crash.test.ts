@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, test } from 'vitest'
 import { inLongRun } from '../support/long-run.ts'
-import { removeDirectory, temporaryDirectory } from '../support/tollgate-process.ts'
+import { removeDirectory, temporaryDirectory } from '../support/servers/tollgate-process.ts'
 import { crashSeed } from './crash-seed.ts'
 import { createTemplate } from './template.ts'
 

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { openDevServers } from '../support/distributed-stack.ts'
+import { openDevServers } from '../support/servers/distributed-stack.ts'
 import { type CrashedRun, type CrashSeedOptions, crashSeed } from './crash-seed.ts'
 import { createTemplate } from './template.ts'
 

@@ -1,6 +1,6 @@
 import { afterAll, describe, test } from 'vitest'
-import { openDevServers } from '../support/distributed-stack.ts'
-import { removeDirectory, temporaryDirectory } from '../support/tollgate-process.ts'
+import { openDevServers } from '../support/servers/distributed-stack.ts'
+import { removeDirectory, temporaryDirectory } from '../support/servers/tollgate-process.ts'
 import { crashSeed } from './crash-seed.ts'
 
 /** For more of them: `npm run test:crash -- --distributed --runs 20`. */

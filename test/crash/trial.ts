@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { SeededRandom } from '../support/seeded-random.ts'
-import type { CommandResult } from '../support/tollgate-process.ts'
+import type { CommandResult } from '../support/servers/tollgate-process.ts'
 import { type Compared, compare } from './comparison.ts'
 import { Difference } from './difference.ts'
 import { createHoldRecords } from './hold-record.ts'

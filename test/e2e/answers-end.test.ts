@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { HTTP_BOUNDS } from '../../runtime/http/http-bounds.ts'
-import { removeDirectory, startTollgate, type TollgateProcess, waitFor } from '../support/tollgate-process.ts'
+import { removeDirectory, startTollgate, type TollgateProcess, waitFor } from '../support/servers/tollgate-process.ts'
 
 const EVENTS = 150
 const MIB = 2 ** 20

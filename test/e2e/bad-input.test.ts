@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openDistributedStack } from '../support/distributed-stack.ts'
-import { type Answer, removeDirectory, startTollgate, type TollgateProcess, waitFor } from '../support/tollgate-process.ts'
+import { openDistributedStack } from '../support/servers/distributed-stack.ts'
+import { type Answer, removeDirectory, startTollgate, type TollgateProcess, waitFor } from '../support/servers/tollgate-process.ts'
 
 type Problem = { code: string; detail: string; status: number; title: string; type: string; errors?: { code: string; detail: string }[] }
 

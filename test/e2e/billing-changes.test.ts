@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { FinalInvoice } from '../support/billing-life.ts'
-import { type BillingServer, startBillingServer } from '../support/billing-server.ts'
-import { instant } from '../support/billing-vectors.ts'
+import type { FinalInvoice } from '../support/billing/billing-life.ts'
+import { type BillingServer, startBillingServer } from '../support/billing/billing-server.ts'
+import { instant } from '../support/billing/billing-vectors.ts'
 
 const START = '2026-01-01T00:00:00Z'
 

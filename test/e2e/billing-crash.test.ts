@@ -3,7 +3,7 @@ import { brokenLink, type Json } from '../../billing/invoices/content-hash.ts'
 import { DAY_MS } from '../../domain/time/durations.ts'
 import { inLongRun } from '../support/long-run.ts'
 import { createSeededRandom } from '../support/seeded-random.ts'
-import { removeDirectory, startTollgate, type TollgateProcess, temporaryDirectory, waitFor } from '../support/tollgate-process.ts'
+import { removeDirectory, startTollgate, type TollgateProcess, temporaryDirectory, waitFor } from '../support/servers/tollgate-process.ts'
 
 const SEED = 20_260_301
 const CUSTOMERS = 40

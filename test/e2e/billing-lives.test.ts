@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { FinalInvoice } from '../support/billing-life.ts'
-import { type BillingLife, createBillingLife, type LifeInput } from '../support/billing-life.ts'
-import { type BillingServer, startBillingServer } from '../support/billing-server.ts'
-import { casesOf, instant } from '../support/billing-vectors.ts'
+import type { FinalInvoice } from '../support/billing/billing-life.ts'
+import { type BillingLife, createBillingLife, type LifeInput } from '../support/billing/billing-life.ts'
+import { type BillingServer, startBillingServer } from '../support/billing/billing-server.ts'
+import { casesOf, instant } from '../support/billing/billing-vectors.ts'
 
 type Expected = { readonly documents: readonly object[] }
 

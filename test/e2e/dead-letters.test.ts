@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, expect, test } from 'vitest'
-import { devServerForTest } from '../support/dev-servers.ts'
 import { produceToEachPartition, readKafkaRecords } from '../support/kafka-records.ts'
-import { removeDirectory, startTollgate, temporaryDirectory, waitFor } from '../support/tollgate-process.ts'
+import { devServerForTest } from '../support/servers/dev-servers.ts'
+import { removeDirectory, startTollgate, temporaryDirectory, waitFor } from '../support/servers/tollgate-process.ts'
 
 const kafka = await devServerForTest('kafka')
 afterAll(() => kafka.discard())

@@ -1,7 +1,7 @@
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { openDistributedStack } from '../support/distributed-stack.ts'
-import { type TollgateProcess, waitFor } from '../support/tollgate-process.ts'
+import { openDistributedStack } from '../support/servers/distributed-stack.ts'
+import { type TollgateProcess, waitFor } from '../support/servers/tollgate-process.ts'
 
 const { stack, missing } = await openDistributedStack({ isOwn: true, env: { TOLLGATE_STALLED_AFTER_MS: '2000' } })
 afterAll(() => stack?.discard())

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { removeDirectory, runTollgate, startTollgate, type TollgateProcess, waitFor } from '../support/tollgate-process.ts'
+import { removeDirectory, runTollgate, startTollgate, type TollgateProcess, waitFor } from '../support/servers/tollgate-process.ts'
 
 type Source = { source: string; id?: string; priority?: number; amount: string | null; remaining: string | null; expiresAt?: string }
 type Balance = {

@@ -8,7 +8,7 @@ import {
   type TollgateProcess,
   temporaryDirectory,
   waitFor,
-} from '../support/tollgate-process.ts'
+} from '../support/servers/tollgate-process.ts'
 
 const dataDir = await temporaryDirectory()
 // A directory that is not empty is not copied from a prepared one: what this test looks at is what a first start makes.

@@ -9,7 +9,7 @@ import {
   type TollgateProcess,
   temporaryDirectory,
   waitFor,
-} from '../support/tollgate-process.ts'
+} from '../support/servers/tollgate-process.ts'
 
 const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
 

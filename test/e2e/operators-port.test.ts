@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { freePort } from '../crash/free-port.ts'
-import { removeDirectory, startTollgate, type TollgateProcess } from '../support/tollgate-process.ts'
+import { removeDirectory, startTollgate, type TollgateProcess } from '../support/servers/tollgate-process.ts'
 
 let tollgate: TollgateProcess
 let opsUrl: string

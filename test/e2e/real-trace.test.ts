@@ -7,7 +7,7 @@ import {
   type TollgateProcess,
   temporaryDirectory,
   waitFor,
-} from '../support/tollgate-process.ts'
+} from '../support/servers/tollgate-process.ts'
 import { TRACE_CUSTOMERS, TRACE_REQUESTS, type TraceRequest } from '../support/trace/real-trace.ts'
 import { createTraceCatalog, subscribeTraceCustomers, TRACE_INVOICES_AT } from '../support/trace/trace-catalog.ts'
 import { TRACE_IMPORT_OPTIONS, type TraceDelivery, writeTraceFile } from '../support/trace/trace-delivery.ts'

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { createClient } from '@clickhouse/client'
 import { createChdbConnection } from 'chdb/connection'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type CommandResult, removeDirectory, runTollgate, startTollgate, temporaryDirectory } from '../support/tollgate-process.ts'
+import { type CommandResult, removeDirectory, runTollgate, startTollgate, temporaryDirectory } from '../support/servers/tollgate-process.ts'
 
 const CUSTOMERS = ['c0', 'c1', 'c2']
 const EVENTS = 600

@@ -9,7 +9,7 @@ import {
   type TollgateProcess,
   temporaryDirectory,
   waitFor,
-} from '../support/tollgate-process.ts'
+} from '../support/servers/tollgate-process.ts'
 
 type Balance = { used: string; held: string; remaining: string; limit: string }
 type Reservation = { id: string; status: string; quantity: string; settled?: string; refused?: string; balance: Balance }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { DroppedEvents } from '../../sdk/client/event-queue.ts'
 import { createTollgateClient, type TollgateClient } from '../../sdk/client/tollgate-client.ts'
-import { removeDirectory, startTollgate, type TollgateProcess, waitFor } from '../support/tollgate-process.ts'
+import { removeDirectory, startTollgate, type TollgateProcess, waitFor } from '../support/servers/tollgate-process.ts'
 
 describe('the SDK against the real server', () => {
   let tollgate: TollgateProcess

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { removeDirectory, startTollgate, type TollgateProcess, waitFor } from '../support/tollgate-process.ts'
+import { removeDirectory, startTollgate, type TollgateProcess, waitFor } from '../support/servers/tollgate-process.ts'
 
 type Balance = { used: string; remaining: string | null; hasAccess: boolean; overage: string; period: { start: string; end: string } }
 type Decision = { allowed: boolean; code: string; balance: Balance }

@@ -7,7 +7,7 @@ import {
   type TollgateProcess,
   temporaryDirectory,
   waitFor,
-} from '../support/tollgate-process.ts'
+} from '../support/servers/tollgate-process.ts'
 
 type Balance = { used: string; held: string; remaining: string; overage: string }
 

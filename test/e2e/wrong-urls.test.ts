@@ -2,12 +2,12 @@ import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { afterAll, describe, expect, test } from 'vitest'
 import { Fault } from '../../base/fault.ts'
+import { systemClock } from '../../runtime/process/system-clock.ts'
 import { readConfig } from '../../runtime/settings/config.ts'
 import { openStores } from '../../runtime/stores.ts'
-import { systemClock } from '../../runtime/system-clock.ts'
-import { type ClickHouseFront, startClickHouseFront } from '../support/clickhouse-front.ts'
-import { devServerForTest } from '../support/dev-servers.ts'
-import { removeDirectory, runTollgate, startTollgate, temporaryDirectory, waitFor } from '../support/tollgate-process.ts'
+import { type ClickHouseFront, startClickHouseFront } from '../support/servers/clickhouse-front.ts'
+import { devServerForTest } from '../support/servers/dev-servers.ts'
+import { removeDirectory, runTollgate, startTollgate, temporaryDirectory, waitFor } from '../support/servers/tollgate-process.ts'
 
 const kafka = await devServerForTest('kafka')
 const postgres = await devServerForTest('postgres')

@@ -7,7 +7,7 @@ import { createAggregator } from '../../aggregator/aggregator.ts'
 import { NO_ENTITLEMENT_INPUTS } from '../../domain/entitlements/entitlement-inputs.ts'
 import type { CustomerKey, InstantMs, MeterKey, Partition, TenantKey } from '../../domain/identity.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
-import { systemClock } from '../../runtime/system-clock.ts'
+import { systemClock } from '../../runtime/process/system-clock.ts'
 import { encodeUsageEventBatch } from '../../schemas/avro/usage-event-batch.ts'
 
 /**

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
-import { removeDirectory, temporaryDirectory } from '../support/tollgate-process.ts'
+import { removeDirectory, temporaryDirectory } from '../support/servers/tollgate-process.ts'
 
 const RECORDS = 80
 

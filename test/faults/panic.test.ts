@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { diskFaultsMissing, injectDiskFault } from '../support/disk-fault.ts'
-import { removeDirectory, startTollgate, temporaryDirectory, waitFor } from '../support/tollgate-process.ts'
+import { removeDirectory, startTollgate, temporaryDirectory, waitFor } from '../support/servers/tollgate-process.ts'
 
 const missing = await diskFaultsMissing()
 

@@ -1,4 +1,4 @@
-import { removeDirectory, startTollgate, type TollgateProcess, waitFor } from '../support/tollgate-process.ts'
+import { removeDirectory, startTollgate, type TollgateProcess, waitFor } from '../support/servers/tollgate-process.ts'
 import { gatherCrowd } from './crowd.ts'
 import { createHostileRequests, type HostileRequest } from './hostile-request.ts'
 import { wrongWith } from './judge.ts'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { SCOPES, type Scope } from '../../domain/principal.ts'
-import { type Answer, removeDirectory, startTollgate, type TollgateProcess, waitFor } from '../support/tollgate-process.ts'
+import { type Answer, removeDirectory, startTollgate, type TollgateProcess, waitFor } from '../support/servers/tollgate-process.ts'
 import { ROUTE_SCOPES, type RouteRow } from './route-scopes.ts'
 import { callerOf, directoryOfTwoTenants, fillTenant, readTenant, type TenantWorld } from './tenant-world.ts'
 

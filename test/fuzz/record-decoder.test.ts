@@ -10,7 +10,7 @@ import { createPartitionCustomers } from '../../aggregator/tracking/partition-cu
 import { Fault } from '../../base/fault.ts'
 import type { InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
 import type { UsageEventBatch } from '../../domain/metering/usage-event.ts'
-import { systemClock } from '../../runtime/system-clock.ts'
+import { systemClock } from '../../runtime/process/system-clock.ts'
 import { decodeUsageEventBatch, encodeUsageEventBatch } from '../../schemas/avro/usage-event-batch.ts'
 import { inLongRun } from '../support/long-run.ts'
 import { usageEventBatches } from '../support/usage-event-batches.ts'

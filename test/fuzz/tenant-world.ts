@@ -1,5 +1,5 @@
 import { fillFromPrepared } from '../support/prepared-directory.ts'
-import { runTollgate, type TollgateProcess, temporaryDirectory, waitFor } from '../support/tollgate-process.ts'
+import { runTollgate, type TollgateProcess, temporaryDirectory, waitFor } from '../support/servers/tollgate-process.ts'
 
 /** The data of a tenant. Every tenant has the same keys; `marker` is in every text that it alone may read. */
 export type TenantWorld = {

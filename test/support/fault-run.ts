@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { createRetryingClient, type RetryingClient } from '../crash/retrying-client.ts'
-import type { DistributedStack, StackRole } from './distributed-stack.ts'
-import { type TollgateProcess, waitFor } from './tollgate-process.ts'
+import type { DistributedStack, StackRole } from './servers/distributed-stack.ts'
+import { type TollgateProcess, waitFor } from './servers/tollgate-process.ts'
 
 /** Figures of one fault. Times are of a machine that runs all servers, processes and senders at once. */
 export type FaultFigures = {

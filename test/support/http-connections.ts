@@ -1,5 +1,5 @@
 import { Agent, request } from 'node:http'
-import type { TollgateProcess } from './tollgate-process.ts'
+import type { TollgateProcess } from './servers/tollgate-process.ts'
 
 export type ConnectionsAnswer = { readonly status: number; readonly body: Record<string, unknown> }
 

@@ -11,7 +11,7 @@ import { createIngest, type Ingest, type IngestLimits } from '../../ingest/inges
 import { ingestRoutes } from '../../ingest/ingest-routes.ts'
 import { createRecordWriter } from '../../ingest/record-writer.ts'
 import { createHttpApp, type HttpAppOptions } from '../../runtime/http/http-app.ts'
-import { systemClock } from '../../runtime/system-clock.ts'
+import { systemClock } from '../../runtime/process/system-clock.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 
 export type IngestApp = { readonly app: HttpApp; readonly ingest: Ingest; readonly port: number; close(): Promise<void> }

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { Counter, Gauge, type Registry } from 'prom-client'
+import { tellMemory } from '../../../base/bounds/memory-owners.ts'
 import type { Clock } from '../../../base/clock.ts'
-import { tellMemory } from '../../../base/memory-owners.ts'
 import type { Offset } from '../../../domain/identity.ts'
 import type { OnPanic } from '../../lmdb/lmdb-failure.ts'
 import type { Counters } from '../counters.ts'

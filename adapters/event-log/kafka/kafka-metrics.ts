@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import { tellMemory } from '../../../base/memory-owners.ts'
+import { tellMemory } from '../../../base/bounds/memory-owners.ts'
 
 export type KafkaLogMetrics = ReturnType<typeof createKafkaLogMetrics>
 

@@ -1,4 +1,4 @@
-import type { TollgateProcess } from '../tollgate-process.ts'
+import type { TollgateProcess } from '../servers/tollgate-process.ts'
 
 /** Each model's tokens have their own price, per million. */
 export const PER_MODEL_CHARGES = [

@@ -1,0 +1,73 @@
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
+import ajvFormats from 'ajv-formats'
+import type { FastifySchemaValidationError } from 'fastify'
+import { RefusalError, refuseFields } from '../../../domain/refusal.ts'
+import { parseDateText, parseInstantText } from '../../../domain/time/instant-text.ts'
+import type { HttpApp } from '../../../schemas/http/common.ts'
+import { fieldErrors } from './validation-errors.ts'
+
+/** Checks requests against their route's schemas; a request that does not fit is refused as `invalid_request` with every wrong field named. */
+export function validateRequests(app: HttpApp): void {
+  // Text from the URL is converted to the type that its schema names; a JSON body has types already, and turning a number into a
+  // string could lose digits.
+  const forUrl = createValidators({ coerceTypes: 'array' })
+  const forBody = createValidators({ coerceTypes: false })
+  app.addHook('onRoute', (route) => {
+    // Without a query schema a route would accept any query; routes of operations do, as tools add parameters of their own.
+    if (route.url.startsWith('/v1/')) route.schema = { querystring: {}, ...route.schema }
+  })
+  app.setValidatorCompiler(({ schema, httpPart }) => {
+    if (httpPart === 'body') return compiledWhenUsed(forBody, schema as object)
+    return compiledWhenUsed(
+      forUrl,
+      httpPart === 'querystring' ? { type: 'object', additionalProperties: false, ...(schema as object) } : (schema as object),
+    )
+  })
+  app.setSchemaErrorFormatter((errors, httpPart) => {
+    return new RefusalError(refuseFields('invalid_request', fieldErrors(errors as unknown as ErrorObject[], httpPart)))
+  })
+}
+
+type Validators = { readonly everyError: Ajv; readonly firstError: Ajv }
+
+/** Every wrong field of a body with more values than this is not looked for: each has an error for each branch of its schema. */
+const EVERY_ERROR_VALUES_MAX = 500
+
+/** Compiled by the first request that needs it, as compiling all of them would be a tenth of a start's processor time. */
+function compiledWhenUsed({ everyError, firstError }: Validators, schema: object) {
+  const compiled = new Map<Ajv, ValidateFunction>()
+  const check = (value: unknown): boolean => {
+    const ajv = valuesLeft(value, EVERY_ERROR_VALUES_MAX) < 0 ? firstError : everyError
+    const validate = compiled.get(ajv) ?? ajv.compile(schema)
+    compiled.set(ajv, validate)
+    const isValid = validate(value) === true
+    check.errors = validate.errors as FastifySchemaValidationError[] | null
+    return isValid
+  }
+  check.errors = null as FastifySchemaValidationError[] | null
+  return check
+}
+
+/** What is left of so many values; it stops to count below zero. Depth is bounded before. */
+function valuesLeft(value: unknown, values: number): number {
+  let left = values - 1
+  if (typeof value !== 'object' || value === null) return left
+  for (const key in value) {
+    if (left < 0) return left
+    left = valuesLeft((value as Readonly<Record<string, unknown>>)[key], left)
+  }
+  return left
+}
+
+function createValidators(options: { coerceTypes: 'array' | false }): Validators {
+  return { everyError: createAjv({ ...options, allErrors: true }), firstError: createAjv({ ...options, allErrors: false }) }
+}
+
+function createAjv(options: { coerceTypes: 'array' | false; allErrors: boolean }): Ajv {
+  const ajv = new Ajv({ ...options, useDefaults: true, verbose: true, strict: false, removeAdditional: false })
+  ajvFormats.default(ajv)
+  // The handler can read every text that the schema accepts.
+  ajv.addFormat('date-time', (text) => parseInstantText(text) !== undefined)
+  ajv.addFormat('date', (text) => parseDateText(text) !== undefined)
+  return ajv
+}

@@ -1,0 +1,84 @@
+import { hash } from 'node:crypto'
+import type { ChangeFeed } from '../../../adapters/database/changes.ts'
+import type { ApiKeyStore } from '../../../adapters/database/keys/api-key-store.ts'
+import { createBoundedMap } from '../../../base/bounds/bounded-map.ts'
+import type { Clock } from '../../../base/clock.ts'
+import { createSharedWork } from '../../../base/shared-work.ts'
+import type { Principal } from '../../../domain/principal.ts'
+import { RefusalError, refuse } from '../../../domain/refusal.ts'
+import { HTTP_BOUNDS } from '../http-bounds.ts'
+import type { FindPrincipal } from './authentication.ts'
+import { isBrokenKeyText } from './key-text.ts'
+import { createWrongKeys } from './wrong-keys.ts'
+
+/** How long a text that was no key counts as none, unless a change of keys is announced. */
+const UNKNOWN_FOR_MS = 5_000
+
+export type KeyRingDeps = {
+  readonly keys: Pick<ApiKeyStore, 'find'>
+  readonly feed: Pick<ChangeFeed, 'subscribe'>
+  readonly clock: Clock
+  /** Wrong keys from one address within a minute. */
+  readonly wrongKeysMax: number
+}
+
+/**
+ * Finds the owner of a secret, and remembers it until a change of keys is announced. Known keys are remembered apart from wrong
+ * ones, so that a flood of wrong keys cannot push the right ones out. An address that sent too many wrong keys can still use
+ * known ones, but none is looked up for it.
+ */
+export function createKeyRing({ keys, feed, clock, wrongKeysMax }: KeyRingDeps): FindPrincipal {
+  const principals = createBoundedMap<string, Principal>(HTTP_BOUNDS.cachedKeys.most)
+  const unknown = createBoundedMap<string, number>(HTTP_BOUNDS.unknownKeys.most)
+  const wrong = createWrongKeys(clock, wrongKeysMax)
+  const lookups = createSharedWork<string, Principal | null>()
+  let lookupsUnderWay = 0
+  let changes = 0
+  const forgetAll = () => {
+    changes += 1
+    principals.clear()
+    unknown.clear()
+  }
+  feed.subscribe({ topics: ['keys'], changed: forgetAll, missed: forgetAll })
+
+  async function look(secret: string): Promise<Principal | null> {
+    const lookupsMax = HTTP_BOUNDS.keyLookups.most
+    if (lookupsUnderWay >= lookupsMax) throw new RefusalError(refuse('too_many_key_lookups', { lookupsMax }))
+    const changesBefore = changes
+    lookupsUnderWay++
+    try {
+      const principal = await keys.find(hashSecret(secret))
+      // An answer from before a change must not outlive the change.
+      if (changes === changesBefore) {
+        if (principal === null) unknown.set(secret, clock.now())
+        else principals.set(secret, principal)
+      }
+      return principal
+    } finally {
+      lookupsUnderWay--
+    }
+  }
+
+  // By the secret itself, which every request brings into memory anyway: hashing it each time costs more than everything else here.
+  return (secret, request) => {
+    const known = principals.get(secret)
+    if (known !== undefined) return known
+    const address = request.ip
+    const waitMs = wrong.waitMs(address)
+    if (waitMs > 0) throw new RefusalError(refuse('too_many_wrong_keys', { wrongKeysMax, retryAfterSeconds: Math.ceil(waitMs / 1_000) }))
+    const refusedAtMs = unknown.get(secret)
+    if (isBrokenKeyText(secret) || (refusedAtMs !== undefined && clock.now() - refusedAtMs < UNKNOWN_FOR_MS)) {
+      wrong.count(address)
+      return null
+    }
+    return lookups(secret, () => look(secret)).then((principal) => {
+      if (principal === null) wrong.count(address)
+      return principal
+    })
+  }
+}
+
+/** The stored form of keys: the secrets are 256 random bits, so a plain hash cannot be reversed by guessing. */
+export function hashSecret(secret: string): string {
+  return hash('sha256', secret)
+}
