@@ -14,12 +14,14 @@ process.env.TOLLGATE_TEST_IMPLEMENTATIONS ??= join(tmpdir(), `tollgate-implement
 
 // Forks, not threads: one process may hold one chDB directory, and the engine must not outlive a worker thread. The time-outs end
 // a test that hangs; a busy machine does not reach them.
-const shared = { pool: 'forks', testTimeout: 600_000, hookTimeout: 600_000 } as const
+const shared = { pool: 'forks', testTimeout: 300_000, hookTimeout: 300_000 } as const
 const LONG = '**/*.long.test.ts'
 
 export default defineConfig({
   test: {
     maxWorkers: 2,
+    // What one fault makes hang in test after test ends before the machine's patience does.
+    bail: process.env.CI === undefined ? 0 : 12,
     reporters: ['default', './test/support/suites-reporter.ts', ...(process.env.CI === undefined ? [] : (['json'] as const))],
     outputFile: { json: 'test-results.json' },
     projects: [

@@ -31,8 +31,8 @@ export type DatabaseSession = {
   /**
    * All or nothing: a refusal rolls back too. Announced changes are heard once they are committed. `work` may run again after a
    * deadlock. Within a transaction it joins that transaction: a refusal takes back only the changes of this `work`, and the
-   * caller decides whether the rest goes on; one call at a time. `work` uses stores on the session that it is given, as a store
-   * on another session would wait for it to end.
+   * caller decides whether the rest goes on; one call at a time. `work` uses stores on the session that it is given; a store on
+   * the outer session would wait for this transaction to end, and is an error.
    */
   write<Value>(work: (session: DatabaseTransaction) => Promise<Value>): Promise<Value>
 }

@@ -1,6 +1,8 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { type Kysely, sql, type Transaction } from 'kysely'
 import type { Clock } from '../../../base/clock.ts'
 import { Fault } from '../../../base/fault.ts'
+import { invariant } from '../../../base/invariant.ts'
 import { isRefusal, type Refusal } from '../../../domain/refusal.ts'
 import type { Change } from '../changes.ts'
 import type { DatabaseSession, DatabaseTables, DatabaseTransaction, RandomBytes } from '../database-session.ts'
@@ -21,23 +23,44 @@ const WRITE_ATTEMPTS_MAX = 4
 
 /** The one place where transactions, faults and announcements are handled. */
 export function createKyselySession({ db, clock, randomBytes, listeners, announceToOthers }: KyselySessionOptions): DatabaseSession {
+  const underWay = new AsyncLocalStorage<{ isOpen: boolean }>()
+
+  /** Waits for a connection; the embedded engine has one, so that a call from inside a transaction would wait for itself. */
+  async function outside<Value>(work: () => Promise<Value>): Promise<Value> {
+    invariant(underWay.getStore()?.isOpen !== true, 'inside a transaction, stores are made on the transaction and not on the session')
+    return await orFault(work)
+  }
+
+  function inTransaction<Value>(work: () => Promise<Value>): Promise<Value> {
+    const transaction = { isOpen: true }
+    return underWay.run(transaction, work).finally(() => {
+      transaction.isOpen = false
+    })
+  }
+
   return {
     clock,
     randomBytes,
-    run: (work) => orFault(() => work(db)),
-    snapshot: (work) => orFault(() => db.transaction().setIsolationLevel('repeatable read').execute(work)),
+    run: (work) => outside(() => work(db)),
+    snapshot: (work) =>
+      outside(() =>
+        db
+          .transaction()
+          .setIsolationLevel('repeatable read')
+          .execute((trx) => inTransaction(() => work(trx))),
+      ),
     async write(work) {
       const changes: Change[] = []
       const transact = () =>
         db.transaction().execute(async (trx) => {
           changes.length = 0
-          const value = await work(createTransaction({ trx, clock, randomBytes, changes }))
+          const value = await inTransaction(async () => await work(createTransaction({ trx, clock, randomBytes, changes })))
           if (isRefusal(value)) throw new Refused(value)
           if (changes.length > 0) await announceToOthers?.(trx, changes)
           return value
         })
       try {
-        const value = await orFault(() => retryDeadlocks(transact))
+        const value = await outside(() => retryDeadlocks(transact))
         listeners.tell(changes)
         return value
       } catch (error) {

@@ -76,6 +76,22 @@ export function describeStore({ session, stores, database, freshTenant, heardOf 
       expect(heard).toEqual([])
     })
 
+    test('a store on the session is an error within a transaction, as it would wait for its end; afterwards it works', async () => {
+      let later = Promise.resolve<unknown>(null)
+      let ended = () => {}
+      const end = new Promise<void>((resolve) => {
+        ended = resolve
+      })
+      const misuse = session.write(async (trx) => {
+        later = end.then(() => stores.customers.get(tenant, 'acme' as CustomerKey))
+        await putBoth(trx)
+        await stores.customers.get(tenant, 'acme' as CustomerKey)
+      })
+      await expect(misuse).rejects.toThrow(/inside a transaction/)
+      ended()
+      expect(await later).toBeNull()
+    })
+
     test('a refusal of one store takes back what that one wrote, and the caller goes on', async () => {
       await putCustomer('globex', { subjects: ['seat'] })
       heard.length = 0
