@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { installPackage } from './apt.ts'
-import { findCommand, freePort, isPortOpen, isRunning, startServerProcess, waitUntilUp } from './server-process.ts'
+import { findOrInstall } from './apt.ts'
+import { freePort, isPortOpen, isRunning, startServerProcess, waitUntilUp } from './server-process.ts'
 import type { DevServer } from './servers.ts'
 
 const run = promisify(execFile)
@@ -13,7 +13,7 @@ const PASSWORD = 'tollgate-dev'
 
 /** Starts a Redis (or Valkey) with an append-only file in `dir`, so that a restart keeps what was acknowledged up to a second ago. */
 export async function startRedis(dir: string, before: DevServer | undefined): Promise<DevServer> {
-  const command = await redisCommand()
+  const command = await findOrInstall(['redis-server', 'valkey-server'], 'redis-server')
   const home = join(dir, 'redis')
   await mkdir(home, { recursive: true })
   const portFile = join(home, 'port')
@@ -45,14 +45,4 @@ export async function startRedis(dir: string, before: DevServer | undefined): Pr
   const version = /v=(\S+)/.exec(stdout)?.[1] ?? 'of unknown version'
   const product = command.includes('valkey') ? 'Valkey' : 'Redis'
   return { name: 'redis', url: `redis://:${PASSWORD}@127.0.0.1:${port}`, version: `${product} ${version}`, processes: [process] }
-}
-
-async function redisCommand(): Promise<string> {
-  const names = ['redis-server', 'valkey-server']
-  const found = await findCommand(...names)
-  if (found !== undefined) return found
-  await installPackage('redis-server')
-  const installed = await findCommand(...names)
-  if (installed === undefined) throw new Error('not available: the package `redis-server` has no `redis-server`')
-  return installed
 }

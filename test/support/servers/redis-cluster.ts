@@ -1,16 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createClient } from '@redis/client'
 import { findCommand, freePort } from '../../../deploy/dev/server-process.ts'
+import { spawnOwned } from './owned-process.ts'
 import { waitFor } from './tollgate-process.ts'
 
 export type RedisClusterForTest = { readonly url: string; readonly urls: readonly string[]; discard(): Promise<void> }
 
 const SLOTS = 16_384
-/** Runs a command until it is stopped, or the process that owns it is gone, however that ended. */
-const WHILE_OWNED = `owner=$1; shift; "$@" & node=$!; trap 'kill -9 $node' TERM; while kill -0 $owner && kill -0 $node; do sleep 1; done; kill -9 $node`
 const READY_WITHIN_MS = 30_000
 
 /** Redis Cluster of two primaries, each with half of the slots; null where there is no Redis to start. */
@@ -52,7 +51,7 @@ async function startNode(command: string, dir: string, port: number, busPort: nu
     dir,
   }
   const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)])
-  const node = spawn('sh', ['-c', WHILE_OWNED, 'redis-node', String(process.pid), command, ...args], { stdio: 'ignore' })
+  const node = spawnOwned(command, args)
   await waitFor(async () => (await ask(`redis://127.0.0.1:${port}`, ['PING']).catch(() => null)) === 'PONG', READY_WITHIN_MS)
   return node
 }
