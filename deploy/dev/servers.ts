@@ -4,12 +4,13 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { startClickHouse } from './clickhouse.ts'
 import { type KafkaSize, startKafka } from './kafka.ts'
 import { startPostgres } from './postgres.ts'
 import { startRedis } from './redis.ts'
 import { isRunning, type ServerProcess, stopServerProcess } from './server-process.ts'
 
-export const DEV_SERVER_NAMES = ['kafka', 'postgres', 'redis'] as const
+export const DEV_SERVER_NAMES = ['kafka', 'clickhouse', 'postgres', 'redis'] as const
 export type DevServerName = (typeof DEV_SERVER_NAMES)[number]
 
 export type DevServer = {
@@ -32,7 +33,7 @@ export type DevServers = {
 export const DEV_SERVERS_DIR = join(tmpdir(), 'tollgate-dev-servers')
 
 /** How long a server may take to stop before it is killed; a broker of three that stops last waits in vain for the others. */
-const STOP_LIMIT_MS = { kafka: 8_000, postgres: 10_000, redis: 5_000 } as const
+const STOP_LIMIT_MS = { kafka: 8_000, clickhouse: 5_000, postgres: 10_000, redis: 5_000 } as const
 
 /**
  * Starts those of `names` that do not run in `dir` yet, on free ports of 127.0.0.1 that they keep over restarts. With
@@ -104,6 +105,8 @@ function startServer(name: DevServerName, dir: string, kafka: KafkaSize, before:
   switch (name) {
     case 'kafka':
       return startKafka(dir, kafka, before)
+    case 'clickhouse':
+      return startClickHouse(dir, before)
     case 'postgres':
       return startPostgres(dir, before)
     case 'redis':
@@ -125,22 +128,25 @@ function stopWhenGone(ownerPid: number, dir: string): void {
   }).unref()
 }
 
-const HELP = `node deploy/dev/servers.ts start|stop|status|discard [kafka|postgres|redis ...] [--brokers 1|3] [--dir DIR]
+const HELP = `node deploy/dev/servers.ts start|status|env|stop|discard [kafka|clickhouse|postgres|redis ...] [--brokers 1|3] [--dir DIR]
 
-start    starts real servers (all when none is named) and prints the URLs that tollgate takes, as JSON
-stop     stops them; their data stays
+start    starts real servers (all when none is named) and prints the settings that put tollgate on them, as JSON
 status   prints the same JSON for what runs
+env      prints these settings for a shell: eval "$(npm run -s dev:servers env)" && npm start
+stop     stops them; their data stays
 discard  kills all of them and removes their data
 --dir    where they keep data, logs and servers.json (${DEV_SERVERS_DIR})
 `
 
-/** Environment variables that point Tollgate at these servers. */
-async function urls(servers: DevServers['servers']): Promise<Readonly<Record<string, string>>> {
-  const variables = { kafka: 'KAFKA_BROKERS', postgres: 'DATABASE_URL', redis: 'REDIS_URL' } as const
+/** Environment variables that put Tollgate on those of these servers that run. */
+async function settings(servers: DevServers['servers']): Promise<Readonly<Record<string, string>>> {
+  const variables = { kafka: 'KAFKA_BROKERS', clickhouse: 'CLICKHOUSE_URL', postgres: 'DATABASE_URL', redis: 'REDIS_URL' } as const
   const found: Record<string, string> = {}
   for (const name of DEV_SERVER_NAMES) {
     const server = servers[name]
-    if (server !== undefined && (await isDevServerRunning(server))) found[variables[name]] = server.url
+    if (server === undefined || !(await isDevServerRunning(server))) continue
+    found[variables[name]] = server.url
+    if (name === 'kafka') found.KAFKA_REPLICATION = String(Math.min(3, server.processes.length))
   }
   return found
 }
@@ -158,7 +164,7 @@ async function main(args: readonly string[]): Promise<number> {
   const names = DEV_SERVER_NAMES.filter((name) => named.length === 0 || named.includes(name))
   const unknown = named.filter((name) => !DEV_SERVER_NAMES.some((known) => known === name))
   const isUsable =
-    ['start', 'stop', 'status', 'discard'].includes(command ?? '') && ['1', '3'].includes(values.brokers) && unknown.length === 0
+    ['start', 'status', 'env', 'stop', 'discard'].includes(command ?? '') && ['1', '3'].includes(values.brokers) && unknown.length === 0
   if (!isUsable) {
     process.stderr.write(HELP)
     return 2
@@ -171,8 +177,13 @@ async function main(args: readonly string[]): Promise<number> {
     command === 'start'
       ? await startDevServers({ dir: values.dir, names, brokers: Number(values.brokers) })
       : { servers: await readDevServers(values.dir), missing: {} }
+  if (command === 'env') {
+    const lines = Object.entries(await settings(servers)).map(([name, value]) => `export ${name}='${value}'\n`)
+    process.stdout.write(lines.join(''))
+    return lines.length > 0 ? 0 : 1
+  }
   const versions = Object.fromEntries(Object.entries(servers).map(([name, server]) => [name, server.version]))
-  process.stdout.write(`${JSON.stringify({ urls: await urls(servers), versions, missing, dir: resolve(values.dir) }, null, 2)}\n`)
+  process.stdout.write(`${JSON.stringify({ urls: await settings(servers), versions, missing, dir: resolve(values.dir) }, null, 2)}\n`)
   return Object.keys(missing).length === 0 ? 0 : 1
 }
 

@@ -1,6 +1,18 @@
 import { INGEST_BOUNDS } from '../../ingest/ingest-bounds.ts'
 import { HTTP_BOUNDS } from '../http/http-bounds.ts'
-import { addresses, oneOf, optionalPort, optionalText, ROLES, roles, type Setting, secret, text, url, wholeNumber } from './setting.ts'
+import {
+  addresses,
+  oneOf,
+  optionalText,
+  optionalWholeNumber,
+  ROLES,
+  roles,
+  type Setting,
+  secret,
+  text,
+  url,
+  wholeNumber,
+} from './setting.ts'
 
 /**
  * Every setting of the process, once: environment variable, parser, default, one line of meaning. The README's table,
@@ -9,8 +21,9 @@ import { addresses, oneOf, optionalPort, optionalText, ROLES, roles, type Settin
 export const SETTINGS = {
   host: text('TOLLGATE_HOST', '127.0.0.1', 'Address to listen on; `0.0.0.0` for all'),
   port: wholeNumber('TOLLGATE_PORT', 8080, { min: 0, max: 65_535 }, 'Port to listen on; 0 takes a free one'),
-  opsPort: optionalPort(
+  opsPort: optionalWholeNumber(
     'TOLLGATE_OPS_PORT',
+    { min: 1, max: 65_535 },
     'Port of the operators: `/metrics`, `/readyz` with all it knows, `/docs`, without a key; never to be published. Elsewhere these need an admin key',
   ),
   docsReaders: oneOf('TOLLGATE_DOCS', ['everybody', 'operators'], 'everybody', 'Who may read `/docs` and `/openapi.json` without a key'),
@@ -119,7 +132,11 @@ export const SETTINGS = {
     'KAFKA_DEAD_LETTER_TOPIC',
     'Topic for records that cannot be decoded; by default the name of the other and `-dead-letters`',
   ),
-  kafkaReplication: wholeNumber('KAFKA_REPLICATION', 3, { min: 1, max: 9 }, 'Copies of each partition of a topic that is made'),
+  kafkaReplication: optionalWholeNumber(
+    'KAFKA_REPLICATION',
+    { min: 1, max: 9 },
+    'Copies of each partition of a topic that is made; by default 3, or 1 where `KAFKA_BROKERS` names the only broker there is',
+  ),
   kafkaTls: oneOf('KAFKA_TLS', ['off', 'on'], 'off', 'Whether the brokers speak TLS'),
   kafkaCaFile: optionalText('KAFKA_CA_FILE', 'Certificate authority of the brokers, PEM; by default those of the system'),
   kafkaSaslMechanism: oneOf(

@@ -39,8 +39,8 @@ export function optionalText(
   }
 }
 
-export function optionalPort(name: string, meaning: string): Setting<number | null> {
-  const { parse } = wholeNumber(name, 1, { min: 1, max: 65_535 }, meaning)
+export function optionalWholeNumber(name: string, bounds: { min: number; max: number }, meaning: string): Setting<number | null> {
+  const { parse } = wholeNumber(name, bounds.min, bounds, meaning)
   return { name, default: null, meaning, isSecret: false, parse, show: (value) => value?.toString() ?? '' }
 }
 

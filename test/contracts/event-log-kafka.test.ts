@@ -156,6 +156,11 @@ if (kafka.server === null) {
       expect(JSON.stringify([String(fault), fault])).not.toContain('wrong-and-secret')
     })
 
+    test('a topic that is made has as many copies by default as a cluster of this size can hold', async () => {
+      const events = await openLog(newTopic(), { replication: null })
+      await events.stop()
+    })
+
     test.each([
       { wrong: 'no server', brokers: () => freeAddress(), more: {}, says: /ECONNREFUSED.*KAFKA_BROKERS/ },
       { wrong: 'TLS against plain', brokers: () => kafka.server?.url ?? '', more: { ssl: true }, says: /TLS/ },

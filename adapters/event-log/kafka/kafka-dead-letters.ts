@@ -10,7 +10,7 @@ export type KafkaDeadLettersOptions = {
   /** The address of the log that the records are from. */
   readonly address: KafkaAddress
   readonly topic: string
-  readonly replication: number
+  readonly replication: number | null
   readonly retentionMs: number
   readonly clock: Clock
   readonly log: Logger

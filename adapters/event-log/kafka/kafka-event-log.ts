@@ -21,8 +21,8 @@ export type KafkaEventLogOptions = KafkaWireOptions & {
   readonly partitions: number
   /** Topic for records that cannot be decoded; by default `<topic>-dead-letters`. */
   readonly deadLetterTopic?: string
-  /** Copies of each partition when the topic is created here. */
-  readonly replication: number
+  /** Copies of each partition when the topic is created here, as `KafkaTopicOptions`. */
+  readonly replication: number | null
   readonly registry: Registry
   /** How long records stay in a topic created here; longer than the dedupe horizon, so that views can be rebuilt. */
   readonly retentionMs?: number

@@ -6,8 +6,8 @@ import type { KafkaTopics, KafkaWire } from './kafka-wire.ts'
 export type KafkaTopicOptions = {
   readonly topic: string
   readonly partitions: number
-  /** Copies of each partition; 3 where there are three brokers. */
-  readonly replication: number
+  /** Copies of each partition. Null for three, or one on the only broker there is (`copiesByDefault`). */
+  readonly replication: number | null
   /** How long records stay, by their time of receipt. */
   readonly retentionMs: number
 }
@@ -24,7 +24,7 @@ export async function ensureKafkaTopic(
     const held = await topics.partitionsOf(topic)
     if (held !== null && held !== partitions) throw partitionsDifferFault(address, held, partitions)
     if (held !== null) return 'found'
-    const { isCreated, partitions: made } = await createTopic(topics, options, clock)
+    const { isCreated, partitions: made } = await createTopic(topics, options, address, clock)
     // Another process may have created it in between, with other settings.
     if (made !== partitions) throw partitionsDifferFault(address, made, partitions)
     return isCreated ? 'created' : 'found'
@@ -41,7 +41,7 @@ export async function ensureDeadLetterTopic(
   clock: Clock,
 ): Promise<void> {
   await withTopics(wire, async (topics) => {
-    if ((await topics.partitionsOf(options.topic)) === null) await createTopic(topics, { ...options, partitions: 1 }, clock)
+    if ((await topics.partitionsOf(options.topic)) === null) await createTopic(topics, { ...options, partitions: 1 }, address, clock)
   }).catch((error: unknown) => {
     throw kafkaFault(address, 'be made for dead letters', error)
   })
@@ -60,12 +60,14 @@ async function withTopics<Result>(wire: KafkaWire, work: (topics: KafkaTopics) =
 async function createTopic(
   topics: KafkaTopics,
   { topic, partitions, replication, retentionMs }: KafkaTopicOptions,
+  address: KafkaAddress,
   clock: Clock,
 ): Promise<{ readonly isCreated: boolean; readonly partitions: number }> {
+  const copies = replication ?? (await copiesByDefault(topics, address))
   const isCreated = await topics.create({
     name: topic,
     partitions,
-    replication,
+    replication: copies,
     msMax: CREATE_MS_MAX,
     settings: {
       // The time that we hand in is the record's time, which retention goes by.
@@ -74,12 +76,22 @@ async function createTopic(
       'retention.ms': String(retentionMs),
       'max.message.bytes': String(2 * RECORD_BYTES_MAX),
       // With one copy lost, two must still agree before an append is answered.
-      'min.insync.replicas': String(replication > 2 ? 2 : 1),
+      'min.insync.replicas': String(copies > 2 ? 2 : 1),
       'unclean.leader.election.enable': 'false',
     },
   })
   return { isCreated, partitions: await partitionsOnceServed(topics, topic, clock) }
 }
+
+/**
+ * A cluster of one broker, as on a developer's machine, can hold one copy only. The address must name one broker as well, so that
+ * a cluster of which a single broker is up so far is not taken for it.
+ */
+async function copiesByDefault(topics: KafkaTopics, { brokers }: KafkaAddress): Promise<number> {
+  return brokers.length === 1 && (await topics.brokerCount()) === 1 ? 1 : COPIES_BY_DEFAULT
+}
+
+const COPIES_BY_DEFAULT = 3
 
 /** Brokers hear of a new topic one after the other, and its leaders are chosen after that. */
 async function partitionsOnceServed(topics: KafkaTopics, topic: string, clock: Clock): Promise<number> {

@@ -104,6 +104,8 @@ export type JoinedGroup = {
 }
 
 export type KafkaTopics = {
+  /** The brokers that are up. */
+  brokerCount(): Promise<number>
   /** Null when there is no such topic. */
   partitionsOf(topic: string): Promise<number | null>
   /** False when the topic exists already. */

@@ -31,7 +31,7 @@ export async function startClickHouseFront(config?: string): Promise<ClickHouseF
   let child: ChildProcess | null = null
 
   async function start(): Promise<void> {
-    const script = join(import.meta.dirname, 'clickhouse-front-server.ts')
+    const script = join(import.meta.dirname, '../../../deploy/dev/clickhouse-front.ts')
     const started = spawn(process.execPath, [script, dir, String(port), PASSWORD, ...(config === undefined ? [] : [configFile])], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })

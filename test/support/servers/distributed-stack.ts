@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { Client } from 'pg'
-import { DEV_SERVER_NAMES, type DevServerName, startDevServers, stopDevServers } from '../../../deploy/dev/servers.ts'
+import { startDevServers, stopDevServers } from '../../../deploy/dev/servers.ts'
 import { type ClickHouseFront, startClickHouseFront } from './clickhouse-front.ts'
 import { type DevServerForTest, devServerForTest } from './dev-servers.ts'
 import { removeDirectory, startTollgate, type TollgateProcess, temporaryDirectory } from './tollgate-process.ts'
@@ -23,20 +23,24 @@ export function rolesOf(role: StackRole): string {
   return role === 'api' ? 'api,billing' : role
 }
 
+/** The stack has ClickHouse by itself, as `clickhouse`. */
+const STACK_SERVER_NAMES = ['kafka', 'postgres', 'redis'] as const
+type StackServerName = (typeof STACK_SERVER_NAMES)[number]
+
 export type DistributedServers = {
-  readonly urls: Readonly<Record<DevServerName, string>>
+  readonly urls: Readonly<Record<StackServerName, string>>
   /** SIGKILL; of several processes the one at `index`. Its data stay. */
-  kill(name: DevServerName, index?: number): void
+  kill(name: StackServerName, index?: number): void
   /** Stops all its processes as an operator does. */
-  stop(name: DevServerName): Promise<void>
+  stop(name: StackServerName): Promise<void>
   /** Starts its processes that do not run, on their ports and data. */
-  start(name: DevServerName): Promise<void>
+  start(name: StackServerName): Promise<void>
 }
 
 /** Kafka, PostgreSQL and Redis, in this order. */
 export async function openDevServers(options: { readonly isOwn?: boolean; readonly brokers?: number } = {}): Promise<DevServerForTest[]> {
   const servers: DevServerForTest[] = []
-  for (const name of ['kafka', 'postgres', 'redis'] as const) servers.push(await devServerForTest(name, options))
+  for (const name of STACK_SERVER_NAMES) servers.push(await devServerForTest(name, options))
   return servers
 }
 
@@ -106,15 +110,15 @@ export async function openDistributedStack(
   }
 }
 
-function serversOf(servers: Readonly<Record<DevServerName, DevServerForTest | undefined>>, isOwn: boolean): DistributedServers {
-  const own = (name: DevServerName) => {
+function serversOf(servers: Readonly<Record<StackServerName, DevServerForTest | undefined>>, isOwn: boolean): DistributedServers {
+  const own = (name: StackServerName) => {
     const found = servers[name]
     if (!isOwn || !found || found.server === null) throw new Error(`this stack has no ${name} of its own`)
     return found
   }
-  const urlOf = (name: DevServerName) => servers[name]?.server?.url ?? ''
+  const urlOf = (name: StackServerName) => servers[name]?.server?.url ?? ''
   /** Known since the last start; the first processes come with the server. */
-  const running = new Map(DEV_SERVER_NAMES.map((name) => [name, servers[name]?.server?.processes ?? []]))
+  const running = new Map(STACK_SERVER_NAMES.map((name) => [name, servers[name]?.server?.processes ?? []]))
   return {
     urls: { kafka: urlOf('kafka'), postgres: urlOf('postgres'), redis: urlOf('redis') },
     kill(name, index = 0) {

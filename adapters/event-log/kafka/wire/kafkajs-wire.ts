@@ -24,6 +24,9 @@ async function openTopics(client: Kafka): Promise<KafkaTopics> {
     throw error
   }
   return {
+    async brokerCount() {
+      return (await told(admin.describeCluster())).brokers.length
+    },
     async partitionsOf(topic) {
       try {
         const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })

@@ -6,7 +6,7 @@ import { Session } from 'chdb'
 
 /**
  * The ClickHouse engine behind the part of ClickHouse's HTTP interface that @clickhouse/client speaks: statements in body, URL or
- * multipart; `param_`s, settings, database, basic authentication, error codes. Run as: clickhouse-front-server DIR PORT PASSWORD
+ * multipart; `param_`s, settings, database, basic authentication, error codes. Run as: clickhouse-front DIR PORT PASSWORD
  * [CONFIG]; prints `ready`. Parameters arrive as text and are passed to the engine as that text, as the real server does.
  */
 const [dir = '', port = '', password = '', configFile] = process.argv.slice(2)
