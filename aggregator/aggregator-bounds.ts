@@ -9,6 +9,7 @@ export const AGGREGATOR_BOUNDS = {
     per: 'process',
     code: null,
     setting: 'TOLLGATE_WINDOW_BYTES_MAX',
+    test: 'test/faults/cardinality.test.ts > windows stay within their memory',
   },
   flushRows: {
     what: 'rows that begin a flush; as many more may gather while it is written, then the log waits',
@@ -16,5 +17,6 @@ export const AGGREGATOR_BOUNDS = {
     unit: 'rows',
     per: 'process',
     code: null,
+    test: 'test/faults/cardinality.test.ts > windows stay within their memory',
   },
 } as const satisfies Bounds

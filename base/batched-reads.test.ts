@@ -130,4 +130,22 @@ describe('batched reads', () => {
     ;(await nth(2)).end()
     expect(await Promise.all([first, ...waiting, accepted])).toEqual(['a!', 'b!', 'c!', 'd!'])
   })
+
+  test('an owner has half of the bound at most, is told so, and another is let in', async () => {
+    const { reads, nth } = heldReads({ waitingMax: 8, itemsMax: 4 })
+    const first = reads.read('hog', 'first', 'hog')
+    const underWay = await nth(0)
+    const waiting = ['a', 'b', 'c', 'd'].map((item) => reads.read('hog', item, 'hog'))
+    await expect(reads.read('hog 2', 'e', 'hog')).rejects.toMatchObject({
+      code: 'too_many_reads',
+      publicText: expect.stringContaining('4 reads of this tenant wait'),
+    })
+    const others = [1, 2].map((n) => reads.read(`other ${n}`, 'x', `other ${n}`))
+    underWay.end()
+    for (const n of [1, 2, 3]) (await nth(n)).end()
+    expect(await Promise.all([first, ...waiting, ...others])).toHaveLength(7)
+    const again = reads.read('hog', 'f', 'hog')
+    ;(await nth(4)).end()
+    expect(await again).toBe('f!')
+  })
 })

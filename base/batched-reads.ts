@@ -7,8 +7,12 @@ import { invariant } from './invariant.ts'
  * of a group is under way, items of that group gather for the next read.
  */
 export type BatchedReads<Item, Value> = {
-  /** Items of one group may share a read. Rejects with what its read failed with. */
-  read(group: string, item: Item): Promise<Value>
+  /**
+   * Items of one group may share a read. Rejects with what its read failed with. With an owner the places to wait are shared: an
+   * item is let in while all that wait and those of its owner, added up, are fewer than may. So one owner gets half of them at
+   * most, and owners at their limit still leave room for another.
+   */
+  read(group: string, item: Item, owner?: string): Promise<Value>
 }
 
 export type BatchedReadsOptions<Item, Value> = {
@@ -30,6 +34,7 @@ const GATHER_SHARE = 0.5
 
 type Waiting<Item, Value> = {
   readonly item: Item
+  readonly owner: string | undefined
   readonly resolve: (value: Value) => void
   readonly reject: (error: unknown) => void
 }
@@ -40,13 +45,22 @@ export function createBatchedReads<Item, Value>(options: BatchedReadsOptions<Ite
   const { read, itemsMax, waitingMax, clock } = options
   const groups = new Map<string, Group<Item, Value>>()
   let waitingCount = 0
+  const waitingOf = new Map<string, number>()
+
+  function countWaiting(owner: string | undefined, more: 1 | -1): void {
+    waitingCount += more
+    if (owner === undefined) return
+    const ofOwner = (waitingOf.get(owner) ?? 0) + more
+    if (ofOwner === 0) waitingOf.delete(owner)
+    else waitingOf.set(owner, ofOwner)
+  }
 
   async function serve(name: string, group: Group<Item, Value>): Promise<void> {
     // Items that are asked for in one turn of the event loop share the first read already.
     await clock.turn()
     while (group.waiting.length > 0) {
       const some = group.waiting.splice(0, itemsMax)
-      waitingCount -= some.length
+      for (const { owner } of some) countWaiting(owner, -1)
       const startedMs = clock.now()
       await answer(some)
       group.expected = Math.min(some.length + group.waiting.length, itemsMax)
@@ -70,13 +84,14 @@ export function createBatchedReads<Item, Value>(options: BatchedReadsOptions<Ite
   }
 
   return {
-    read: (name, item) =>
+    read: (name, item, owner) =>
       new Promise((resolve, reject) => {
-        if (waitingCount >= waitingMax) return reject(tooManyWaiting(waitingMax))
-        waitingCount++
+        const ofOwner = owner === undefined ? 0 : (waitingOf.get(owner) ?? 0)
+        if (waitingCount + ofOwner >= waitingMax) return reject(tooManyWaiting(waitingCount, ofOwner, waitingMax))
+        countWaiting(owner, 1)
         const known = groups.get(name)
         const group = known ?? { waiting: [], onGathered: null, expected: 1 }
-        group.waiting.push({ item, resolve, reject })
+        group.waiting.push({ item, owner, resolve, reject })
         if (group.waiting.length >= group.expected) group.onGathered?.()
         if (known !== undefined) return
         groups.set(name, group)
@@ -94,9 +109,11 @@ async function gathered<Item, Value>(group: Group<Item, Value>, withinMs: number
   group.onGathered = null
 }
 
-function tooManyWaiting(waitingMax: number): Fault {
-  return new Fault('too_many_reads', `${waitingMax} reads wait already, which is the limit`, {
-    canRetry: true,
-    publicText: 'Too many requests of this kind are waiting. Try again shortly.',
-  })
+/** Says whose places are used up: the owner's, where most of those that wait are its own. */
+function tooManyWaiting(waiting: number, ofOwner: number, waitingMax: number): Fault {
+  const text =
+    2 * ofOwner >= waiting && ofOwner > 0
+      ? `${ofOwner} reads of this tenant wait, as many as may while ${waiting} of all tenants do; at most ${waitingMax} may wait.`
+      : `${waiting} reads wait, and at most ${waitingMax} may.`
+  return new Fault('too_many_reads', text, { canRetry: true, publicText: `${text} Try again after Retry-After.` })
 }

@@ -10,6 +10,8 @@ export type Bound = {
   readonly code: string | null
   /** The setting that changes it. */
   readonly setting?: string
+  /** The test that reaches it: its file, ` > `, and words of its title. */
+  readonly test: `${string} > ${string}`
 }
 
 export type Bounds = Readonly<Record<string, Bound>>

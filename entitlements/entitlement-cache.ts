@@ -9,6 +9,7 @@ import type { Feature } from '../domain/catalog/plan.ts'
 import { NO_ENTITLEMENT_INPUTS } from '../domain/entitlements/entitlement-inputs.ts'
 import { type EffectiveEntitlement, entitlementsValidUntilMs, resolveEntitlements } from '../domain/entitlements/entitlements.ts'
 import type { CustomerKey, FeatureKey, InstantMs, TenantKey } from '../domain/identity.ts'
+import { ENTITLEMENT_BOUNDS } from './entitlement-bounds.ts'
 
 /** What a customer is entitled to, from now until `validUntilMs` unless the catalog changes. */
 export type CustomerEntitlements = {
@@ -35,8 +36,6 @@ export type EntitlementCache = {
   feature(tenant: TenantKey, key: FeatureKey): MaybePromise<Feature | null>
 }
 
-export const CUSTOMERS_CACHED_MAX = 100_000
-export const FEATURES_CACHED_MAX = 10_000
 /** The bound on how long a change by another process may go unnoticed here. Usually it takes milliseconds. */
 export const ENTITLEMENT_AGE_MS_MAX = 10_000
 
@@ -48,7 +47,7 @@ export function createEntitlementCache(deps: {
   readonly registry: Registry
   readonly customersMax?: number
 }): EntitlementCache {
-  const { entitlementInputs, changes, clock, registry, customersMax = CUSTOMERS_CACHED_MAX } = deps
+  const { entitlementInputs, changes, clock, registry, customersMax = ENTITLEMENT_BOUNDS.customers.most } = deps
   const loads = new Counter({
     name: 'tollgate_entitlement_loads_total',
     help: 'Reads of the catalog because entitlements or a feature were not cached, by what was read',
@@ -65,7 +64,7 @@ export function createEntitlementCache(deps: {
     const isKnown = inputs.subscriptions.length > 0 || inputs.overrides.length > 0
     return { entitlements, isKnown, asOfMs, validUntilMs: entitlementsValidUntilMs(inputs, entitlements, nowMs) }
   })
-  const features = createInvalidatingCache(FEATURES_CACHED_MAX, (tenant: TenantKey, key) => {
+  const features = createInvalidatingCache(ENTITLEMENT_BOUNDS.features.most, (tenant: TenantKey, key) => {
     loads.inc({ kind: 'feature' })
     return deps.features.get(tenant, key as FeatureKey)
   })

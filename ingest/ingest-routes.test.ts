@@ -401,6 +401,14 @@ describe('POST /v1/events', () => {
     },
     { name: 'what is no gzip', body: 'hello', sent: { encoding: 'gzip' }, status: 400, code: 'invalid_content_encoding' },
     {
+      name: 'a zstd window beyond 8 MiB',
+      // The header of a frame: no content size, a window of 2^24 bytes; then an empty last block.
+      body: Buffer.from('28b52ffd0070010000', 'hex'),
+      sent: { encoding: 'zstd', type: NDJSON },
+      status: 400,
+      code: 'invalid_content_encoding',
+    },
+    {
       name: 'a second zstd frame',
       body: Buffer.concat([zlib.zstdCompressSync(linesOf([event(0)])), zlib.zstdCompressSync(linesOf([event(1)]))]),
       sent: { encoding: 'zstd' },

@@ -2,6 +2,7 @@ import type { ChangeFeed } from '../adapters/database/changes.ts'
 import type { AdoptionStore } from '../adapters/database/customers/adoption-store.ts'
 import { createInvalidatingCache } from '../base/invalidating-cache.ts'
 import type { CustomerKey, TenantKey } from '../domain/identity.ts'
+import { USAGE_READER_BOUNDS } from './usage-reader-bounds.ts'
 
 /**
  * Customers of a tenant that others have adopted. Their events stand in the log and the store under the old key and, moved, under
@@ -10,7 +11,9 @@ import type { CustomerKey, TenantKey } from '../domain/identity.ts'
 export type AdoptedCustomers = (tenant: TenantKey) => Promise<readonly CustomerKey[]>
 
 export function openAdoptedCustomers(adoptions: Pick<AdoptionStore, 'adopted'>, changes: Pick<ChangeFeed, 'subscribe'>): AdoptedCustomers {
-  const cache = createInvalidatingCache<TenantKey, readonly CustomerKey[]>(TENANTS_MAX, (tenant) => adoptions.adopted(tenant))
+  const cache = createInvalidatingCache<TenantKey, readonly CustomerKey[]>(USAGE_READER_BOUNDS.tenants.most, (tenant) =>
+    adoptions.adopted(tenant),
+  )
   changes.subscribe({ topics: ['customerNames'], changed: ({ tenant }) => cache.forgetGroup(tenant), missed: cache.forgetAll })
   return async (tenant) => cache.get(tenant, '') ?? (await cache.load(tenant, ''))
 }
@@ -25,5 +28,3 @@ export async function exceptAdopted(
   const exceptCustomers = await adopted(tenant)
   return exceptCustomers.length === 0 ? {} : { exceptCustomers }
 }
-
-const TENANTS_MAX = 10_000

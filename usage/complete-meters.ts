@@ -1,6 +1,8 @@
 import type { UsageStore } from '../adapters/usage-store/usage-store.ts'
+import { createBoundedMap } from '../base/bounds/bounded-map.ts'
 import type { Meter } from '../domain/metering/meter.ts'
 import { RefusalError, refuse } from '../domain/refusal.ts'
+import { USAGE_READER_BOUNDS } from './usage-reader-bounds.ts'
 
 /** Which meters are complete: a revision answers once every partition has counted the events from before it. */
 export type CompleteMeters = {
@@ -15,23 +17,20 @@ export type CompleteMetersOptions = {
   readonly partitions: number
 }
 
-/** Complete revisions stay complete, so those seen are remembered, up to this many. */
-const KNOWN_COMPLETE_MAX = 10_000
-
 export function createCompleteMeters({ usageStore, partitions }: CompleteMetersOptions): CompleteMeters {
-  const known = new Set<string>()
+  /** Complete revisions stay complete. */
+  const known = createBoundedMap<string, true>(USAGE_READER_BOUNDS.completeMeters.most)
 
   async function isComplete({ tenant, key, revision }: Meter): Promise<boolean> {
     const name = JSON.stringify([tenant, key, revision])
-    if (known.has(name)) return true
+    if (known.get(name)) return true
     const complete = new Set<number>()
     for (const activation of await usageStore.activations()) {
       const isOfMeter = activation.tenant === tenant && activation.meter === key && activation.revision === revision
       if (isOfMeter && activation.backfilled) complete.add(activation.partition)
     }
     if (complete.size < partitions) return false
-    if (known.size >= KNOWN_COMPLETE_MAX) known.clear()
-    known.add(name)
+    known.set(name, true)
     return true
   }
 

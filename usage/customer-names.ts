@@ -28,7 +28,14 @@ export function openCustomerNames(customers: Pick<CustomerStore, 'nameHistories'
 }
 
 export const NAME_BOUNDS = {
-  names: { what: 'names remembered with their customer; the older half goes', most: 200_000, unit: 'names', per: 'process', code: null },
+  names: {
+    what: 'names remembered with their customer; the older half goes',
+    most: 200_000,
+    unit: 'names',
+    per: 'process',
+    code: null,
+    test: 'usage/customer-names.test.ts > answers in full even when it can remember only a few',
+  },
 } as const satisfies Bounds
 
 /**

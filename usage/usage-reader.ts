@@ -6,6 +6,7 @@ import type { Meter } from '../domain/metering/meter.ts'
 import { type CalendarUsageRequest, readCalendarUsage } from './calendar-usage.ts'
 import { type CompleteMeters, createCompleteMeters } from './complete-meters.ts'
 import { type CustomerPeriod, readPeriodUsage, type UsageShape } from './period-usage.ts'
+import { USAGE_READER_BOUNDS } from './usage-reader-bounds.ts'
 
 /**
  * What meters counted, exact to the millisecond. A group without usage has no row. Every read throws the refusals
@@ -30,10 +31,8 @@ export type UsageReaderOptions = {
   readonly clock: Clock
 }
 
-/** Rows of one query, which is also the most that one customer may have. */
-const ROWS_MAX = 50_000
+const ROWS_MAX = USAGE_READER_BOUNDS.rows.most
 const PERIODS_SHARED_MAX = 200
-const WAITING_MAX = 10_000
 
 type Asked = CustomerPeriod & { readonly shape: UsageShape }
 
@@ -45,7 +44,7 @@ export function createUsageReader({ usageStore, partitions, clock }: UsageReader
       return first === undefined ? [] : await readDistinct(first.shape, asked)
     },
     itemsMax: PERIODS_SHARED_MAX,
-    waitingMax: WAITING_MAX,
+    waitingMax: USAGE_READER_BOUNDS.waiting.most,
     clock,
   })
 
@@ -67,7 +66,7 @@ export function createUsageReader({ usageStore, partitions, clock }: UsageReader
       await meters.requireComplete(shape.meter)
       const { tenant, key, revision } = shape.meter
       const name = JSON.stringify([tenant, key, revision, shape.groupBy, Object.entries(shape.filter)])
-      return await reads.read(name, { shape, customer, period })
+      return await reads.read(name, { shape, customer, period }, tenant)
     },
     async periods(shape, asked, cutOffs) {
       await meters.requireComplete(shape.meter)

@@ -8,6 +8,7 @@ export const COUNTER_BOUNDS = {
     unit: 'reservations of some 0.4 KB',
     per: 'process',
     code: 'too_many_holds',
+    test: 'api/reservations/reservation-routes.test.ts > as many as may be',
   },
   holdsOfTenant: {
     what: 'reservations under way; with Redis in each partition',
@@ -15,20 +16,23 @@ export const COUNTER_BOUNDS = {
     unit: 'reservations',
     per: 'tenant',
     code: 'too_many_holds',
+    test: 'api/reservations/reservation-routes.test.ts > as many as may be',
   },
   trackingRequests: {
     what: 'customers that wait for their counters to be computed',
     most: 100_000,
     unit: 'customers',
     per: 'process, with Redis each partition',
-    code: 'counters_unavailable',
+    code: 'too_many_first_balances',
+    test: 'test/contracts/counters.ts > more customers than may wait',
   },
   trackingRequestsOfTenant: {
-    what: 'customers that wait for their counters to be computed, embedded',
+    what: 'customers that wait for their counters to be computed',
     most: 20_000,
     unit: 'customers',
-    per: 'tenant',
-    code: 'counters_unavailable',
+    per: 'tenant, with Redis in each partition',
+    code: 'too_many_first_balances',
+    test: 'test/contracts/counters.ts > more customers than may wait',
   },
 } as const satisfies Bounds
 

@@ -93,8 +93,8 @@ export const HOLD_MEMORY_MS = 24 * 3_600_000
 
 /**
  * The state that decisions need. A view of the log: the deltas of records and the position they reach are one atomic write, per
- * partition. Errors are `Fault`s: `counters_unavailable` (canRetry), and `counters_rebuilding` (canRetry) while a partition may
- * have lost deltas and was neither confirmed nor reset since.
+ * partition. Errors are `Fault`s that can be tried again: `counters_unavailable`, `too_many_first_balances`, and
+ * `counters_rebuilding` while a partition may have lost deltas and was neither confirmed nor reset since.
  */
 export type Counters = {
   /** Next offset not yet applied; 0 for a partition never seen. */

@@ -10,10 +10,15 @@ export type TrackingRequests = {
   onPlaced(listener: (partition: Partition) => void): void
 }
 
-export const TRACKING_REQUESTS_MAX = COUNTER_BOUNDS.trackingRequests.most
-const OF_TENANT_MAX = COUNTER_BOUNDS.trackingRequestsOfTenant.most
+/** The most requests that may wait, of all tenants and of one: in the process, or with Redis in each partition. */
+export type TrackingRequestBounds = { readonly all: number; readonly ofTenant: number }
 
-export function createTrackingRequests(): TrackingRequests {
+export const TRACKING_REQUEST_BOUNDS: TrackingRequestBounds = {
+  all: COUNTER_BOUNDS.trackingRequests.most,
+  ofTenant: COUNTER_BOUNDS.trackingRequestsOfTenant.most,
+}
+
+export function createTrackingRequests(bounds: TrackingRequestBounds = TRACKING_REQUEST_BOUNDS): TrackingRequests {
   const byPartition = new Map<Partition, Map<string, CustomerRef>>()
   const listeners: ((partition: Partition) => void)[] = []
   const placedOf = new Map<TenantKey, number>()
@@ -25,8 +30,8 @@ export function createTrackingRequests(): TrackingRequests {
       const key = `${customer.tenant}\0${customer.customer}`
       if (!waiting.has(key)) {
         const ofTenant = placedOf.get(customer.tenant) ?? 0
-        if (ofTenant >= OF_TENANT_MAX) throw tooMany(OF_TENANT_MAX, ` of tenant ${customer.tenant}`)
-        if (placed >= TRACKING_REQUESTS_MAX) throw tooMany(TRACKING_REQUESTS_MAX, '')
+        if (ofTenant >= bounds.ofTenant) throw tooManyTrackingRequests('tenant', bounds)
+        if (placed >= bounds.all) throw tooManyTrackingRequests('server', bounds)
         placed++
         placedOf.set(customer.tenant, ofTenant + 1)
         waiting.set(key, customer)
@@ -51,9 +56,10 @@ export function createTrackingRequests(): TrackingRequests {
   }
 }
 
-function tooMany(most: number, whose: string): Fault {
-  return new Fault('counters_unavailable', `${most} customers${whose} wait to be tracked, the most that may`, {
-    canRetry: true,
-    publicText: 'Too many customers wait for their first balance; try again.',
-  })
+export function tooManyTrackingRequests(per: 'tenant' | 'server', { all, ofTenant }: TrackingRequestBounds): Fault {
+  const text =
+    per === 'tenant'
+      ? `${ofTenant} customers of this tenant wait for their first balance, the most that may.`
+      : `${all} customers of all tenants wait for their first balance, the most that may.`
+  return new Fault('too_many_first_balances', text, { canRetry: true, publicText: `${text} Try again after Retry-After.` })
 }

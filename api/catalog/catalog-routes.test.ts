@@ -199,6 +199,30 @@ describe('the catalog over HTTP', () => {
         says: /value/,
       },
       {
+        title: 'an expression of 1,001 characters',
+        body: { aggregation: 'sum', value: `a${' '.repeat(999)}b` },
+        code: 'invalid_request',
+        says: /value/,
+      },
+      {
+        title: 'an expression of 21 levels',
+        body: { aggregation: 'sum', value: `${'('.repeat(21)}a${')'.repeat(21)}` },
+        code: 'invalid_meter',
+        says: /value at column 22: .*20 deep/,
+      },
+      {
+        title: 'five factors',
+        body: { aggregation: 'sum', value: 'a * b * c * d * e' },
+        code: 'invalid_meter',
+        says: /value at column \d+: .*more than 4/,
+      },
+      {
+        title: '11 conditions',
+        body: { aggregation: 'count', where: Object.fromEntries(Array.from({ length: 11 }, (_, n) => [`w${n}`, { exists: true }])) },
+        code: 'invalid_request',
+        says: /where.*10/,
+      },
+      {
         title: 'a bad dimension name',
         body: { aggregation: 'count', dimensions: { 'a,b': 'x' } },
         code: 'invalid_meter',
@@ -320,6 +344,18 @@ describe('the catalog over HTTP', () => {
     test.each([
       { title: 'an unknown product', change: { product: 'none' }, code: 'unknown_product', says: /product none/ },
       { title: 'an unknown currency', change: { currency: 'EURO' }, code: 'unknown_currency', says: /EURO/ },
+      {
+        title: '201 charges',
+        change: { charges: Array.from({ length: 201 }, (_, n) => charge({ key: `c${n}` })) },
+        code: 'invalid_request',
+        says: /charges.*200/,
+      },
+      {
+        title: '501 entitlements',
+        change: { entitlements: Array.from({ length: 501 }, (_, n) => ({ feature: `f${n}` })) },
+        code: 'invalid_request',
+        says: /entitlements.*500/,
+      },
       { title: 'an unknown interval', change: { interval: 'fortnight' }, code: 'invalid_request', says: /interval/ },
       { title: 'a negative base fee', change: { baseFee: '-1' }, code: 'invalid_base_fee', says: /baseFee.*-1/ },
       {
@@ -440,6 +476,21 @@ describe('the catalog over HTTP', () => {
       expect(await ok('PUT', '/v1/customers/globex', {})).toEqual({ key: 'globex', name: null, email: null, subjects: [], metadata: {} })
       expect(await call('GET', '/v1/customers/none')).toMatchObject({ status: 404, body: { code: 'unknown_customer' } })
       await expectRefused('PUT', '/v1/customers/globex', { metadata: { a: 'x'.repeat(20_000) } }, 'metadata_too_large', /16384/)
+    })
+
+    test.each([
+      { title: '1,001 subjects', body: { subjects: Array.from({ length: 1_001 }, (_, n) => `u${n}`) }, says: /subjects.*1000/ },
+      {
+        title: '51 properties of metadata',
+        body: { metadata: Object.fromEntries(Array.from({ length: 51 }, (_, n) => [`p${n}`, n])) },
+        says: /metadata.*50/,
+      },
+    ])('$title are refused', async ({ body, says }) => {
+      await expectRefused('PUT', '/v1/customers/globex', body, 'invalid_request', says)
+    })
+
+    test('a page of 1,001 is refused', async () => {
+      expect(await call('GET', '/v1/customers?limit=1001')).toMatchObject({ status: 400, body: { code: 'invalid_request' } })
     })
   })
 

@@ -1,6 +1,7 @@
 import type { Static } from 'typebox'
 import type { CustomerStore } from '../../adapters/database/customers/customer-store.ts'
 import { currencyOf } from '../../domain/billing/money.ts'
+import { CATALOG_BOUNDS } from '../../domain/catalog/catalog-bounds.ts'
 import type { Customer } from '../../domain/catalog/customer.ts'
 import type { CustomerKey, TenantKey } from '../../domain/identity.ts'
 import { isRefusal, type Outcome, orThrow, RefusalError, refuse, refuseField } from '../../domain/refusal.ts'
@@ -14,7 +15,7 @@ export type CustomerRoutesDeps = {
 }
 
 /** As JSON text. */
-const METADATA_CHARACTERS_MAX = 16_384
+const METADATA_CHARACTERS_MAX = CATALOG_BOUNDS.metadata.most
 
 export function customerRoutes({ customers, onSubjectsPut }: CustomerRoutesDeps): (app: HttpApp) => Promise<void> {
   return async (app) => {

@@ -30,6 +30,7 @@ const TENANT = 'default' as TenantKey
 const P0 = 0 as Partition
 const NOW = Date.UTC(2024, 2, 15) as InstantMs
 const PERIOD_START = Date.UTC(2024, 2, 1) as InstantMs
+const HOLDS = { all: 40, ofTenant: 30, ofTenantMin: 10 }
 const log = pino({ level: 'silent' })
 
 describe('reservations over HTTP', () => {
@@ -54,6 +55,15 @@ describe('reservations over HTTP', () => {
     expect(body.balance).toMatchObject({ used: '0', held: '75', remaining: '425', limit: '500', limitType: 'hard' })
     const { balance, ...reservation } = body
     expect((await server.get('/v1/reservations/job%2F1')).body).toEqual(reservation)
+  })
+
+  test('as many as may be are held at once; one more is told whose bound it is, and a retry of one of them is answered', async () => {
+    for (let n = 0; n < HOLDS.ofTenant; n++) expect((await reserve({ id: `r${n}`, feature: 'soft', quantity: 1 })).status).toBe(201)
+    const refused = await reserve({ id: 'more', feature: 'soft', quantity: 1 })
+    expect(refused).toMatchObject({ status: 429, body: { code: 'too_many_holds', detail: expect.stringMatching(/tenant.* 30/) } })
+    expect((await reserve({ id: 'r7', feature: 'soft', quantity: 1 })).status).toBe(200)
+    await act('r7', 'release')
+    expect((await reserve({ id: 'more', feature: 'soft', quantity: 1 })).status).toBe(201)
   })
 
   test('without an own id the server makes one, and the default is a minute', async () => {
@@ -123,6 +133,7 @@ describe('reservations over HTTP', () => {
       ['events and data', { data: {}, events }, 'invalid_request'],
       ['no events', { events: [] }, 'invalid_request'],
       ['too many events', { events: Array(101).fill(events[0]) }, 'invalid_request'],
+      ['too much of events', { events: [{ type: 'run', data: { a: 'x'.repeat(65_536) } }] }, 'settlement_too_large'],
       ['an event without a type', { events: [{ data: {} }] }, 'invalid_request'],
       ['an unknown field', { events: [{ type: 'run', customer: 'acme' }] }, 'invalid_request'],
       ['a type of our own', { events: [{ type: 'tollgate.usage', data: {} }] }, 'reserved_type'],
@@ -447,7 +458,7 @@ async function openServer() {
 
   async function start(logNext = 0) {
     const registry = new Registry()
-    const counters = await createEmbeddedCounters({ path, clock, log, registry })
+    const counters = await createEmbeddedCounters({ path, clock, log, registry, holdBounds: HOLDS })
     const aggregator = createAggregator(counters, catalog.inputs, clock)
     const entitlements = createEntitlementCache({ ...catalog, clock, registry })
     const eventLog = { range: async () => ({ start: 0 as Offset, next: logNext as Offset }) }
@@ -472,7 +483,7 @@ async function openServer() {
       clock,
       log,
       registry,
-      bodyBytesMax: 10_000,
+      bodyBytesMax: 100_000,
     })
     app.register(decisionRoutes({ entitlements, balances, registry }))
     app.register(reservationRoutes({ reservations, registry }))

@@ -8,6 +8,7 @@ export const USAGE_BOUNDS = {
     unit: 'bytes',
     per: 'answer',
     code: null,
+    test: 'test/e2e/answers-end.test.ts > a page of large events ends by its bytes',
   },
   usageRows: {
     what: "rows of one answer: a month of one customer's minutes fits",
@@ -15,6 +16,7 @@ export const USAGE_BOUNDS = {
     unit: 'rows',
     per: 'answer',
     code: 'too_many_rows',
+    test: 'test/contracts/usage-store.ts > one row too many is refused',
   },
   usageCustomers: {
     what: 'customers that usage is asked for by name',
@@ -22,6 +24,14 @@ export const USAGE_BOUNDS = {
     unit: 'customers',
     per: 'request',
     code: 'invalid_request',
+    test: 'api/usage/usage-routes.test.ts > beyond a bound',
   },
-  filterValues: { what: 'values of one dimension in a filter', most: 100, unit: 'values', per: 'request', code: 'invalid_request' },
+  filterValues: {
+    what: 'values of one dimension in a filter',
+    most: 100,
+    unit: 'values',
+    per: 'request',
+    code: 'invalid_request',
+    test: 'api/usage/usage-routes.test.ts > beyond a bound',
+  },
 } as const satisfies Bounds

@@ -167,7 +167,9 @@ describe('usage and events over HTTP', () => {
     { query: 'groupBy=model,color', field: 'groupBy', code: 'unknown_dimension' },
     { query: 'filter[color]=red', field: 'filter[color]', code: 'unknown_dimension' },
     { query: 'groupby=model', field: 'groupby', code: 'unknown_parameter' },
-  ])('$query is refused, naming $field', async ({ query, field, code }) => {
+    { query: 'customer=a&'.repeat(1_001), field: 'customer' },
+    { query: 'filter[model]=a&'.repeat(101), field: 'filter[model]' },
+  ])('$query is refused, naming $field: what is no range, zone or dimension, or is beyond a bound', async ({ query, field, code }) => {
     const { status, body } = await usage('tokens_sum', query)
     expect(status).toBe(400)
     expect(body.code).toBe('invalid_request')

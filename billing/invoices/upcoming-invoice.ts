@@ -9,6 +9,7 @@ import type { InstantMs, SubscriptionId, TenantKey } from '../../domain/identity
 import { isRefusal, type Outcome, refuse } from '../../domain/refusal.ts'
 import { type RatedInvoice, rateInvoice } from '../../rating/invoice.ts'
 import type { UsageReader } from '../../usage/usage-reader.ts'
+import { BILLING_BOUNDS } from '../billing-bounds.ts'
 import { readBillableUsage } from './billable-usage.ts'
 
 export type UpcomingInvoice = RatedInvoice & { readonly planVersion: Pick<PlanVersion, 'plan' | 'version'> }
@@ -29,18 +30,17 @@ export type UpcomingInvoicesDeps = {
 }
 
 const SUBSCRIPTIONS_PER_READ_MAX = 200
-const WAITING_MAX = 10_000
 
 export function createUpcomingInvoices({ invoiceInputs, usageReader, clock }: UpcomingInvoicesDeps): UpcomingInvoices {
   const inputsOf = createBatchedReads<{ readonly tenant: TenantKey; readonly id: SubscriptionId }, InvoiceInputs>({
     read: (asked) => readInputs(invoiceInputs, asked),
     itemsMax: SUBSCRIPTIONS_PER_READ_MAX,
-    waitingMax: WAITING_MAX,
+    waitingMax: BILLING_BOUNDS.invoiceReads.most,
     clock,
   })
   return {
     async of(tenant, id, atMs) {
-      const inputs = await inputsOf.read(tenant, { tenant, id })
+      const inputs = await inputsOf.read(tenant, { tenant, id }, tenant)
       const subscription = inputs.subscriptions.get(id) ?? refuse('unknown_subscription', { subscription: id })
       if (isRefusal(subscription)) return subscription
       const { plan, planVersion: version } = phaseAt(subscription, atMs)

@@ -1,3 +1,5 @@
+import { CATALOG_BOUNDS } from './catalog-bounds.ts'
+
 /**
  * Prices as the contract gives them. Amounts are decimal strings in the currency's major unit, quantities decimal
  * strings in the feature's unit. `per` is the block that a unit amount buys: '2.50' per '1000000' tokens; default '1'.
@@ -25,4 +27,4 @@ export type Price =
 export type PriceTier = { readonly upTo: string | null; readonly unitAmount?: string; readonly flatAmount?: string }
 
 export const PRICE_MODELS = ['flat', 'package', 'tiered', 'volume', 'stairstep'] as const satisfies readonly Price['model'][]
-export const PRICE_TIERS_MAX = 100
+export const PRICE_TIERS_MAX = CATALOG_BOUNDS.tiers.most

@@ -3,6 +3,7 @@ import { type CustomerKey, END_OF_TIME_MS, type InstantMs, type Period, type Pla
 import { type Outcome, refuse } from '../refusal.ts'
 import { billingPeriodAt } from '../time/calendar.ts'
 import type { PlanInterval } from '../time/intervals.ts'
+import { CATALOG_BOUNDS } from './catalog-bounds.ts'
 import type { Counted } from './plan.ts'
 
 /** A stretch of a subscription on one plan version; a change of plan ends one phase and begins the next. */
@@ -112,7 +113,7 @@ export function uncancelSubscription(subscription: Subscription, nowMs: InstantM
 }
 
 /** More changes of plan than this are a misuse of subscriptions. */
-export const PHASES_MAX = 1_000
+export const PHASES_MAX = CATALOG_BOUNDS.changes.most
 
 /**
  * Changes to another plan version from `atMs` on. Changes planned for later are replaced; choosing the present version again

@@ -16,6 +16,7 @@ import {
 } from '../metering/usage-report.ts'
 import { isRefusal, type Outcome, type Refusal, refuse, refuseField } from '../refusal.ts'
 import type { Hold, Settlement } from './hold.ts'
+import { RESERVATION_BOUNDS } from './reservation-bounds.ts'
 import type { SettledEvent } from './settled-events.ts'
 
 /** What a caller asks to have held. */
@@ -29,10 +30,10 @@ export type ReservationRequest = {
 }
 
 export const RESERVATION_TTL_MS_MIN = 1_000
-export const RESERVATION_TTL_MS_MAX = 86_400_000
+export const RESERVATION_TTL_MS_MAX = RESERVATION_BOUNDS.time.most
 export const RESERVATION_TTL_MS_DEFAULT = 60_000
 /** Bound on the caller's own data in a settlement, as JSON: it stays in memory until the usage is counted. */
-export const SETTLE_DATA_BYTES_MAX = 4_096
+export const SETTLE_DATA_BYTES_MAX = RESERVATION_BOUNDS.data.most
 
 export function parseReservedQuantity(quantity: string | number): Outcome<bigint> {
   const units = parseQuantity(quantity)

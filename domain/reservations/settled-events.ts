@@ -6,6 +6,7 @@ import type { Meter } from '../metering/meter.ts'
 import { matchesFilter } from '../metering/metering.ts'
 import { RESERVED_TYPE_PREFIX } from '../metering/usage-report.ts'
 import { type Outcome, refuse, refuseField } from '../refusal.ts'
+import { RESERVATION_BOUNDS } from './reservation-bounds.ts'
 
 /** An event that says what was done under a reservation. Without a time it happened when it was settled. */
 export type SettledEvent = {
@@ -15,9 +16,9 @@ export type SettledEvent = {
   readonly data: object
 }
 
-export const SETTLED_EVENTS_MAX = 100
+export const SETTLED_EVENTS_MAX = RESERVATION_BOUNDS.events.most
 /** All of one settlement as JSON: it stays in memory until it is counted, and fits into one record of the log. */
-export const SETTLED_EVENTS_BYTES_MAX = 65_536
+export const SETTLED_EVENTS_BYTES_MAX = RESERVATION_BOUNDS.eventBytes.most
 
 /** Events of a settlement that can be kept: as an event by itself is, and within the bounds of all together. */
 export function parseSettledEvents(events: readonly SettledEvent[]): Outcome<readonly SettledEvent[]> {

@@ -101,7 +101,7 @@ type Kind = {
 const NO_DATA = {}
 
 function unreadType(type: string): string {
-  return `No meter reads type '${type}': the event is kept and counts for nothing. Mend the type, or make a meter of it with PUT /v1/meters.`
+  return `No meter reads type '${type}': the event is kept and counts for nothing. Correct the type, or make a meter that reads it with PUT /v1/meters.`
 }
 
 function unreadableValue({ meter, reason }: UnreadValue): string {

@@ -13,12 +13,21 @@ export type ConnectionBounds = {
   /** What a body must bring in each span that we wait for its sender. */
   readonly bodyBytesPerSecondMin: number
   readonly bodyCheckMs: number
+  readonly headersMs: number
+  readonly requestMs: number
+  readonly idleMs: number
+  /** How late the last three may be noticed. */
+  readonly timeoutsCheckMs: number
 }
 
 export const CONNECTION_BOUNDS: ConnectionBounds = {
   connectionsMax: HTTP_BOUNDS.connections.most,
   bodyBytesPerSecondMin: HTTP_BOUNDS.bodyRate.most,
   bodyCheckMs: 5_000,
+  headersMs: HTTP_BOUNDS.headersTime.most * 1_000,
+  requestMs: HTTP_BOUNDS.requestTime.most * 1_000,
+  idleMs: HTTP_BOUNDS.idleTime.most * 1_000,
+  timeoutsCheckMs: 5_000,
 }
 /** Slow spans in a row until the body is given up. The span that it began in is not counted. */
 const SLOW_CHECKS_MAX = 2

@@ -8,19 +8,27 @@ import type { TenantKey } from '../../domain/identity.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { PriceSchema } from '../../schemas/http/price.ts'
 import { systemClock } from '../process/system-clock.ts'
+import type { ConnectionBounds } from './connections.ts'
 import { createHttpApp } from './http-app.ts'
+import { HTTP_BOUNDS } from './http-bounds.ts'
+
+const MiB = 1_048_576
 
 let app: HttpApp
 let sockets: Socket[] = []
-beforeEach(async () => {
+beforeEach(() => start({ connectionsMax: 8, bodyCheckMs: 100, bodyBytesPerSecondMin: 10_000 }))
+afterEach(stop)
+
+async function start(connections: Partial<ConnectionBounds>): Promise<void> {
   app = createHttpApp({
-    findPrincipal: (secret) => (secret === 'good' ? { keyId: 'k', tenant: 'default' as TenantKey, scopes: ['admin'] } : null),
+    findPrincipal: (secret) =>
+      secret === 'good' || secret === 'other' ? { keyId: secret, tenant: secret as TenantKey, scopes: ['admin'] } : null,
     idempotency: { claim: async () => null, save: async () => undefined, release: async () => undefined },
     clock: systemClock,
     log: pino({ level: 'silent' }),
     registry: new Registry(),
     bodyBytesMax: 1_048_576,
-    connections: { connectionsMax: 8, bodyCheckMs: 100, bodyBytesPerSecondMin: 10_000 },
+    connections,
   })
   app.register(async (routes) => {
     const body = Type.Object({
@@ -33,13 +41,14 @@ beforeEach(async () => {
     routes.get('/v1/things/:key', { config: { scope: 'admin' }, schema: { querystring } }, async () => ({ ok: true }))
   })
   await app.listen({ port: 0, host: '127.0.0.1' })
-})
-afterEach(async () => {
+}
+
+async function stop(): Promise<void> {
   for (const socket of sockets) socket.destroy()
   sockets = []
   app.server.closeAllConnections()
   await app.close()
-})
+}
 
 function open(): Socket {
   const socket = connect({ port: (app.server.address() as AddressInfo).port, host: '127.0.0.1' })
@@ -47,8 +56,8 @@ function open(): Socket {
   sockets.push(socket)
   return socket
 }
-const headOf = (contentLength: number) =>
-  `POST /v1/things HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer good\r\nContent-Type: application/json\r\nContent-Length: ${contentLength}\r\n\r\n`
+const headOf = (contentLength: number, key = 'good') =>
+  `POST /v1/things HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${key}\r\nContent-Type: application/json\r\nContent-Length: ${contentLength}\r\n\r\n`
 /** All that comes until the server ends the connection, and be it in the middle of what we send. */
 async function textOf(socket: Socket): Promise<string> {
   let text = ''
@@ -101,8 +110,62 @@ test('one address has half of the connections; one more is told so, and one that
   })
 })
 
+describe('time is bounded', () => {
+  test.each([
+    { name: 'headers that do not come', bounds: { headersMs: 100 }, sent: 'GET /healthz HTTP/1.1\r\nHost: a\r\n' },
+    { name: 'a body that does not come', bounds: { headersMs: 50, requestMs: 100 }, sent: headOf(100) },
+  ])('$name: 408', async ({ bounds, sent }) => {
+    await stop()
+    await start({ ...bounds, timeoutsCheckMs: 50 })
+    const socket = open()
+    socket.write(sent)
+    const text = await textOf(socket)
+    expect(text).toMatch(/^HTTP\/1.1 408 /)
+    expect(text).toContain('"code":"request_timeout"')
+  })
+
+  test('a connection between requests is ended', async () => {
+    await stop()
+    await start({ idleMs: 100 })
+    const socket = open()
+    socket.write('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n')
+    expect(await textOf(socket)).toMatch(/^HTTP\/1.1 200 /)
+  })
+})
+
+test('bodies held at once are shared: a key at its third is told so, and another tenant is taken', async () => {
+  await stop()
+  await start({ connectionsMax: 128 })
+  const bytes = MiB - 1
+  const most = Math.floor(HTTP_BOUNDS.bodyBytes.most / 3 / bytes)
+  const body = Buffer.alloc(bytes - 1, ' ')
+  const held: Socket[] = []
+  const received: Socket[] = []
+  app.server.on('connection', (socket) => received.push(socket))
+  for (let n = 0; n < most; n++) {
+    const socket = open()
+    socket.write(headOf(bytes))
+    socket.write(body)
+    held.push(socket)
+  }
+  const answers = held.map((socket) => new Promise<string>((resolve) => socket.once('data', (chunk) => resolve(String(chunk)))))
+  await vi.waitFor(() => expect(received.reduce((sum, { bytesRead }) => sum + bytesRead, 0)).toBeGreaterThan(most * body.length), 10_000)
+  const next = open()
+  next.write(headOf(bytes))
+  next.write(body)
+  const refused = String(await once(next, 'data'))
+  expect(refused).toContain('"code":"overloaded"')
+  expect(refused).toContain('of this key hold')
+  const more = open()
+  more.write(headOf(bytes, 'other'))
+  more.write(body)
+  more.write('{')
+  expect(String(await once(more, 'data'))).toMatch(/^HTTP\/1.1 400 /)
+  for (const socket of held) socket.write('{')
+  for (const answer of await Promise.all(answers)) expect(answer).toMatch(/^HTTP\/1.1 400 /)
+})
+
 const KEYS = Array.from({ length: 40_000 }, (_, n) => `"k${n}":1`)
-const MiB = 1_048_576
 const post = (payload: string, more: Record<string, string> = {}) => ({
   method: 'POST' as const,
   url: '/v1/things',

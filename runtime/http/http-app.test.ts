@@ -228,6 +228,12 @@ describe('what Node would answer without a body is a problem too', () => {
   test.each([
     { name: 'no host', head: 'GET /healthz HTTP/1.1\r\n\r\n', status: 400, code: 'missing_host' },
     { name: 'an expectation', head: 'GET /healthz HTTP/1.1\r\nHost: a\r\nExpect: more\r\n\r\n', status: 417, code: 'unmet_expectation' },
+    {
+      name: 'headers beyond 16 KiB',
+      head: `GET /healthz HTTP/1.1\r\nHost: a\r\nA: ${'a'.repeat(16_384)}\r\n\r\n`,
+      status: 431,
+      code: 'headers_too_large',
+    },
     { name: 'no HTTP', head: 'hello\r\n\r\n', status: 400, code: 'bad_request' },
   ])('$name', async ({ head, status, code }) => {
     if (!app.server.listening) await app.listen({ port: 0, host: '127.0.0.1' })

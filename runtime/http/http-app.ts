@@ -46,30 +46,26 @@ export type HttpAppOptions = {
   readonly version?: string
 }
 
-const HEADERS_TIMEOUT_MS = HTTP_BOUNDS.headersTime.most * 1_000
-const REQUEST_TIMEOUT_MS = HTTP_BOUNDS.requestTime.most * 1_000
-const KEEP_ALIVE_TIMEOUT_MS = HTTP_BOUNDS.idleTime.most * 1_000
-/** How late the first two may be noticed. */
-const TIMEOUTS_CHECK_MS = 5_000
 /** A customer's name of 255 characters, each of four bytes and percent-encoded. */
 const PARAM_CHARACTERS_MAX = 3_060
 
 /** The HTTP server without routes of its own but /healthz, /metrics, /openapi.json and /docs; stages register theirs. */
 export function createHttpApp(options: HttpAppOptions): HttpApp {
   const { log, registry } = options
+  const connections = { ...CONNECTION_BOUNDS, ...options.connections }
   const createRequestId = createRequestIds()
   const app: HttpApp = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyBytesMax,
     trustProxy: options.trustedProxies === undefined || options.trustedProxies.length === 0 ? false : [...options.trustedProxies],
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    requestTimeout: connections.requestMs,
+    keepAliveTimeout: connections.idleMs,
     // Node's own refusal of a request without Host has no body; ours is a problem like any other.
     http: {
       maxHeaderSize: HTTP_BOUNDS.headers.most,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      connectionsCheckingInterval: TIMEOUTS_CHECK_MS,
+      headersTimeout: connections.headersMs,
+      connectionsCheckingInterval: connections.timeoutsCheckMs,
       requireHostHeader: false,
     },
     routerOptions: { maxParamLength: PARAM_CHARACTERS_MAX },
@@ -89,7 +85,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   )
   nameRequests(app)
   requireHost(app)
-  boundConnections(app, { ...CONNECTION_BOUNDS, ...options.connections }, { ...options, createRequestId })
+  boundConnections(app, connections, { ...options, createRequestId })
   readJsonBodies(app, options.bodyBytesMax, options.clock)
   validateRequests(app)
   serializeAnswers(app)

@@ -1,6 +1,7 @@
 import { type TSchema, Type } from 'typebox'
+import { CATALOG_BOUNDS } from '../../domain/catalog/catalog-bounds.ts'
 import { SUBSCRIPTION_STATUSES } from '../../domain/catalog/subscription.ts'
-import { EXPRESSION_CHARS_MAX } from '../../domain/metering/expressions/meter-expression.ts'
+import { EXPRESSION_BOUNDS } from '../../domain/metering/expressions/expression-bounds.ts'
 import { AGGREGATIONS } from '../../domain/metering/meter.ts'
 import { EVENT_TYPE_CHARS_MAX } from '../../domain/metering/usage-event.ts'
 import { SCOPES } from '../../domain/principal.ts'
@@ -40,18 +41,16 @@ export const REFUSALS = {
   503: ProblemSchema,
 }
 
-export const VALUE_PATHS_MAX = 10
-export const DIMENSIONS_MAX = 10
-export const CONDITIONS_MAX = 10
+const DIMENSIONS_MAX = EXPRESSION_BOUNDS.dimensions.most
 const ValueSchema = Type.String({
   minLength: 1,
-  maxLength: EXPRESSION_CHARS_MAX,
+  maxLength: EXPRESSION_BOUNDS.characters.most,
   description:
     'A property of `data`, nested with dots and quoted in brackets where its name has other characters; or an expression of several',
 })
 const PathSchema = Type.String({
   minLength: 1,
-  maxLength: EXPRESSION_CHARS_MAX,
+  maxLength: EXPRESSION_BOUNDS.characters.most,
   description: 'A property of `data`, or coalesce of several',
 })
 const ComparableSchema = Type.Union([Type.String({ maxLength: 1_024 }), Type.Number(), Type.Boolean()])
@@ -63,7 +62,7 @@ const WhereSchema = Type.Record(
     Type.Object({ exists: Type.Boolean() }, CLOSED),
   ]),
   {
-    maxProperties: CONDITIONS_MAX,
+    maxProperties: EXPRESSION_BOUNDS.conditions.most,
     description: 'Property to what it must be; events count when all conditions hold. Numbers and booleans are compared as their text',
     examples: [{ status: { equals: 'ok' }, error: { exists: false } }],
   },
@@ -83,7 +82,7 @@ export const MeterInputSchema = Type.Object(
     eventType: Type.String({ minLength: 1, maxLength: EVENT_TYPE_CHARS_MAX }),
     aggregation: OneOf(AGGREGATIONS),
     value: Type.Optional(
-      Type.Union([ValueSchema, Type.Array(ValueSchema, { minItems: 1, maxItems: VALUE_PATHS_MAX })], {
+      Type.Union([ValueSchema, Type.Array(ValueSchema, { minItems: 1, maxItems: EXPRESSION_BOUNDS.values.most })], {
         description: 'Several are read one by one and added per event. For all but count',
         examples: ['tokens', 'usage.prompt_tokens - coalesce(usage.prompt_tokens_details.cached_tokens, 0)'],
       }),
@@ -140,9 +139,6 @@ export const FeatureSchema = Type.Object({
 export const ProductInputSchema = Type.Object({ name: NameSchema, description: Type.Optional(Nullable(TextSchema)) }, CLOSED)
 export const ProductSchema = Type.Object({ key: KeySchema, name: Type.String(), description: Nullable(Type.String()) })
 
-export const CHARGES_MAX = 200
-export const ENTITLEMENTS_MAX = 500
-
 /** Without the feature, and without its reset schedule. */
 export const ENTITLEMENT_TERMS = {
   limit: Type.Optional(Nullable(DecimalInputSchema)),
@@ -183,11 +179,11 @@ export const PlanInputSchema = Type.Object(
           CLOSED,
         ),
         {
-          maxItems: CHARGES_MAX,
+          maxItems: CATALOG_BOUNDS.charges.most,
         },
       ),
     ),
-    entitlements: Type.Optional(Type.Array(EntitlementInputSchema, { maxItems: ENTITLEMENTS_MAX })),
+    entitlements: Type.Optional(Type.Array(EntitlementInputSchema, { maxItems: CATALOG_BOUNDS.entitlements.most })),
   },
   CLOSED,
 )
@@ -220,20 +216,17 @@ export const PlanQuerySchema = Type.Object({
   version: Type.Optional(Type.Integer({ minimum: 1, maximum: PLAN_VERSION_MAX, description: 'The latest when absent' })),
 })
 
-export const SUBJECTS_MAX = 1_000
-const METADATA_PROPERTIES_MAX = 50
-
 export const CustomerInputSchema = Type.Object(
   {
     name: Type.Optional(Nullable(NameSchema)),
     email: Type.Optional(Nullable(Type.String({ minLength: 1, maxLength: 320 }))),
     subjects: Type.Optional(
       Type.Array(CustomerNameSchema, {
-        maxItems: SUBJECTS_MAX,
+        maxItems: CATALOG_BOUNDS.subjects.most,
         description: 'Whatever events call this customer beside its key',
       }),
     ),
-    metadata: Type.Optional(Type.Record(Type.String(), Type.Unknown(), { maxProperties: METADATA_PROPERTIES_MAX })),
+    metadata: Type.Optional(Type.Record(Type.String(), Type.Unknown(), { maxProperties: CATALOG_BOUNDS.metadataProperties.most })),
     ...CUSTOMER_BILLING,
   },
   CLOSED,

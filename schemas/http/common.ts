@@ -1,6 +1,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyBaseLogger, FastifyInstance, RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerDefault } from 'fastify'
 import { type TSchema, Type } from 'typebox'
+import { CATALOG_BOUNDS } from '../../domain/catalog/catalog-bounds.ts'
 import { CUSTOMER_NAME_PATTERN } from '../../domain/catalog/customer-name.ts'
 import type { Principal, Scope } from '../../domain/principal.ts'
 
@@ -49,7 +50,7 @@ export const DecimalInputSchema = Type.Union([Type.String({ maxLength: 64 }), Ty
   description: 'Exact decimal: a string, or a JSON number',
 })
 export const ListQuerySchema = Type.Object({
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: CATALOG_BOUNDS.listPage.most, default: 100 })),
   cursor: Type.Optional(Type.String({ maxLength: 512 })),
 })
 export const PageSchema = <Item extends TSchema>(item: Item) =>

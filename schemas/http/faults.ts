@@ -16,6 +16,11 @@ export const FAULTS: Readonly<Record<string, FaultRow>> = {
   catalog_unavailable: { status: 503, means: 'The catalog cannot be reached. Nothing was changed.', next: TRY_AGAIN },
   usage_store_unavailable: { status: 503, means: 'The usage store cannot be reached.', next: TRY_AGAIN },
   counters_unavailable: { status: 503, means: 'The counters cannot be used. Nothing was held.', next: TRY_AGAIN },
+  too_many_first_balances: {
+    status: 503,
+    means: 'As many customers wait for their first balance as may, of all tenants or of this one.',
+    next: TRY_AGAIN,
+  },
   counters_rebuilding: { status: 503, means: 'The counters are catching up, and balances cannot be trusted yet.', next: TRY_AGAIN },
   balance_unavailable: { status: 503, means: 'The balance is still being counted.', next: TRY_AGAIN },
   too_many_reads: { status: 503, means: 'As many reads wait as may.', next: TRY_AGAIN },

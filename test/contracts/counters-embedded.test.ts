@@ -13,14 +13,21 @@ import { NANO } from '../../domain/decimal.ts'
 import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
 import { systemClock } from '../../runtime/process/system-clock.ts'
 import { describeHolds } from './counter-holds.ts'
-import { type CountersPlace, describeCounters } from './counters.ts'
+import { type CountersPlace, describeCounters, TRACKING_REQUESTS } from './counters.ts'
 
 const log = pino({ level: 'silent' })
 
 async function makePlace(): Promise<CountersPlace> {
   const path = await mkdtemp(join(tmpdir(), 'tollgate-counters-'))
   return {
-    open: (now) => createEmbeddedCounters({ path, clock: { ...systemClock, now }, log, registry: new Registry() }),
+    open: (now) =>
+      createEmbeddedCounters({
+        path,
+        clock: { ...systemClock, now },
+        log,
+        registry: new Registry(),
+        trackingRequests: TRACKING_REQUESTS,
+      }),
     remove: () => rm(path, { recursive: true, force: true }),
   }
 }

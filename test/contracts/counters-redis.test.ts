@@ -17,7 +17,7 @@ import { inLongRun } from '../support/long-run.ts'
 import { type DevServerForTest, devServerForTest } from '../support/servers/dev-servers.ts'
 import { startRedisCluster } from '../support/servers/redis-cluster.ts'
 import { describeHolds } from './counter-holds.ts'
-import { type CountersPlace, describeCounters } from './counters.ts'
+import { type CountersPlace, describeCounters, TRACKING_REQUESTS } from './counters.ts'
 
 const redis = await devServerForTest('redis')
 const cluster = await startRedisCluster()
@@ -33,6 +33,7 @@ function open(url: string, keyPrefix: string, options: Partial<RedisCountersOpti
     log,
     registry: new Registry(),
     random: Math.random,
+    trackingRequests: TRACKING_REQUESTS,
     ...options,
   })
 }

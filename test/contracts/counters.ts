@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { CounterDelta, Counters, CustomerRef, TrackedCounter } from '../../adapters/counters/counters.ts'
+import type { TrackingRequestBounds } from '../../adapters/counters/tracking-requests.ts'
 import { NANO } from '../../domain/decimal.ts'
 import type { CustomerKey, FeatureKey, InstantMs, Offset, Partition, TenantKey } from '../../domain/identity.ts'
 import { type CounterState, mergeCounterStates } from '../../domain/metering/counter-state.ts'
@@ -12,6 +13,9 @@ export type CountersPlace = {
   open(now: () => InstantMs): Promise<Counters>
   remove(): Promise<void>
 }
+
+/** Bounds that every place is opened with. */
+export const TRACKING_REQUESTS: TrackingRequestBounds = { all: 5, ofTenant: 3 }
 
 /** What every implementation must do. */
 export function describeCounters(name: string, makePlace: () => Promise<CountersPlace>): void {
@@ -215,6 +219,24 @@ export function describeCounters(name: string, makePlace: () => Promise<Counters
       expect(await counters.takeTrackingRequests(P0)).toEqual([ACME])
       expect(await counters.takeTrackingRequests(P0)).toEqual([])
       expect(await counters.takeTrackingRequests(1 as Partition)).toHaveLength(1)
+    })
+
+    test('more customers than may wait are refused, and told whose bound it is; one that waits already is none more', async () => {
+      const ask = (tenant: string, n: number) =>
+        counters.requestTracking({ tenant: tenant as TenantKey, customer: `c ${n}` as CustomerKey, partition: P0 })
+      const code = 'too_many_first_balances'
+      for (const n of [1, 2, 3, 3]) await ask('hog', n)
+      await expect(ask('hog', 4)).rejects.toMatchObject({
+        code,
+        canRetry: true,
+        publicText: expect.stringContaining('3 customers of this tenant'),
+      })
+      await ask('other', 1)
+      await ask('third', 1)
+      await expect(ask('fourth', 1)).rejects.toMatchObject({ code, publicText: expect.stringContaining('5 customers of all tenants') })
+      expect(await counters.takeTrackingRequests(P0)).toHaveLength(5)
+      for (const n of [4, 5, 6]) await ask('hog', n)
+      await expect(ask('hog', 7)).rejects.toMatchObject({ code })
     })
 
     test('a scan gives every counter of its partition, as it stood when its turn came', async () => {

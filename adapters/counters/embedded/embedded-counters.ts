@@ -7,7 +7,7 @@ import type { OnPanic } from '../../lmdb/lmdb-failure.ts'
 import type { Counters } from '../counters.ts'
 import type { DropReason } from '../drop-reason.ts'
 import { sweepHolds } from '../sweep-holds.ts'
-import { createTrackingRequests } from '../tracking-requests.ts'
+import { createTrackingRequests, type TrackingRequestBounds } from '../tracking-requests.ts'
 import { type CounterFile, openCounterFile } from './counter-file.ts'
 import { CounterTable } from './counter-table.ts'
 import { createCounterWriter } from './counter-writer.ts'
@@ -26,6 +26,7 @@ export type EmbeddedCountersOptions = {
   /** The longest time from applying a change until it is on disk. */
   readonly flushIntervalMs?: number
   readonly holdBounds?: HoldBounds
+  readonly trackingRequests?: TrackingRequestBounds
 }
 
 /**
@@ -45,7 +46,7 @@ export function createCountersIn(file: CounterFile, options: Omit<EmbeddedCounte
   )
   const table = new CounterTable(holds)
   for (const row of file.rows()) table.load(row)
-  const requests = createTrackingRequests()
+  const requests = createTrackingRequests(options.trackingRequests)
   const writer = createCounterWriter({
     file,
     table,

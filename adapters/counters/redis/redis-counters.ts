@@ -1,10 +1,9 @@
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import type { Clock } from '../../../base/clock.ts'
-import { Fault } from '../../../base/fault.ts'
 import type { FeatureKey, InstantMs, Offset, Partition } from '../../../domain/identity.ts'
 import { type AppliedRecord, type Counters, type CustomerRef, PERIODS_KEPT, type TrackedCounter } from '../counters.ts'
-import { TRACKING_REQUESTS_MAX } from '../tracking-requests.ts'
+import { TRACKING_REQUEST_BOUNDS, type TrackingRequestBounds, tooManyTrackingRequests } from '../tracking-requests.ts'
 import { cutRecords, encodeRecords } from './redis-applied-records.ts'
 import { decodeCounterState, encodeCounterState } from './redis-counter-state.ts'
 import { createRedisCountersMetrics } from './redis-counters-metrics.ts'
@@ -29,6 +28,8 @@ export type RedisCountersOptions = {
   readonly holdReplicas?: number
   /** Bound in each partition. */
   readonly holdsOfTenantMax?: number
+  /** Bounds in each partition. */
+  readonly trackingRequests?: TrackingRequestBounds
 }
 
 const CUSTOMERS_PER_PAGE = 200
@@ -38,7 +39,7 @@ const CUSTOMERS_PER_PAGE = 200
  * partition. Rejects when the server cannot be reached.
  */
 export async function openRedisCounters(options: RedisCountersOptions): Promise<Counters> {
-  const { clock, log } = options
+  const { clock, log, trackingRequests: requestBounds = TRACKING_REQUEST_BOUNDS } = options
   const url = new URL(options.url)
   const keys = createRedisKeys(options.keyPrefix ?? 'tollgate')
   const metrics = createRedisCountersMetrics(options.registry)
@@ -141,13 +142,20 @@ export async function openRedisCounters(options: RedisCountersOptions): Promise<
       })
     },
     async requestTracking(customer) {
-      const names = [keys.requests(customer.partition)]
-      const args = [nameOfCustomer(customer), String(TRACKING_REQUESTS_MAX), keys.channel, String(customer.partition)]
-      if ((await servers.run(REDIS_SCRIPTS.requestTracking, names, () => args)) !== 1) throw tooManyRequests()
+      const args = [
+        nameOfCustomer(customer),
+        customer.tenant,
+        String(requestBounds.all),
+        String(requestBounds.ofTenant),
+        keys.channel,
+        String(customer.partition),
+      ]
+      const placed = await servers.run(REDIS_SCRIPTS.requestTracking, keys.requests(customer.partition), () => args)
+      if (placed !== 'placed') throw tooManyTrackingRequests(placed === 'tenant' ? 'tenant' : 'server', requestBounds)
       channel.announceHere(customer.partition)
     },
     async takeTrackingRequests(partition) {
-      const names = [keys.partition(partition), keys.requests(partition)]
+      const names = [keys.partition(partition), ...keys.requests(partition)]
       const [status, customers = []] = (await servers.run(REDIS_SCRIPTS.takeRequests, names, (run) => [run])) as [string, string[]?]
       if (status === 'unconfirmed') throw unconfirmed()
       return customers.map((name) => customerOfName(name, partition))
@@ -211,11 +219,4 @@ async function warnOfSettings(servers: ReturnType<typeof createRedisServers>, lo
     log.warn({ evictionPolicy }, 'redis may drop reservations under memory pressure: set its maxmemory-policy to noeviction')
   }
   if (!isAppending) log.warn('redis keeps no append-only file: a restart loses reservations, and counters are counted again')
-}
-
-function tooManyRequests(): Fault {
-  return new Fault('counters_unavailable', `${TRACKING_REQUESTS_MAX} customers of a partition wait to be tracked, the most that may`, {
-    canRetry: true,
-    publicText: 'Too many customers wait for their first balance; try again.',
-  })
 }

@@ -9,7 +9,8 @@ import type { CustomerRef } from '../counters.ts'
 export type RedisKeys = {
   partition(partition: Partition): string
   customers(partition: Partition): string
-  requests(partition: Partition): string
+  /** Customers that wait to be tracked, and how many of them each tenant has. */
+  requests(partition: Partition): readonly [string, string]
   settling(partition: Partition): string
   /** Counters and unique values. */
   counters(customer: CustomerRef): readonly [string, string]
@@ -27,7 +28,7 @@ export function createRedisKeys(prefix: string): RedisKeys {
   return {
     partition: tag,
     customers: (partition) => `${tag(partition)}:customers`,
-    requests: (partition) => `${tag(partition)}:requests`,
+    requests: (partition) => [`${tag(partition)}:requests`, `${tag(partition)}:requests-of-tenants`],
     settling: (partition) => `${tag(partition)}:settling`,
     counters(customer) {
       const [base, name] = [tag(customer.partition), nameOfCustomer(customer)]

@@ -1,6 +1,7 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
 import { invariant } from '../../../base/invariant.ts'
 import type { Grant } from '../../../domain/allowance/grant.ts'
+import { CATALOG_BOUNDS } from '../../../domain/catalog/catalog-bounds.ts'
 import { formatQuantity, parseQuantity } from '../../../domain/decimal.ts'
 import type { CustomerKey, FeatureKey, GrantId, InstantMs, TenantKey } from '../../../domain/identity.ts'
 import { type Outcome, refuse } from '../../../domain/refusal.ts'
@@ -43,7 +44,7 @@ declare module '../changes.ts' {
 }
 
 /** Grants of one customer and feature, including ended ones: each of them affects what is left now. */
-export const GRANTS_MAX = 10_000
+const GRANTS_MAX = CATALOG_BOUNDS.grants.most
 
 export function sqlGrantStore(session: DatabaseSession): GrantStore {
   return {

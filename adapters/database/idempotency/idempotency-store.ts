@@ -1,13 +1,17 @@
-import { sql } from 'kysely'
+import { type Kysely, sql } from 'kysely'
+import { createBoundedMap } from '../../../base/bounds/bounded-map.ts'
+import { createSharedWork } from '../../../base/shared-work.ts'
 import type { InstantMs, TenantKey } from '../../../domain/identity.ts'
 import { type Outcome, refuse } from '../../../domain/refusal.ts'
-import type { DatabaseSession } from '../database-session.ts'
+import type { DatabaseSession, DatabaseTables } from '../database-session.ts'
+import { IDEMPOTENCY_BOUNDS } from './idempotency-bounds.ts'
 
 /** Requests with an `Idempotency-Key`: POSTs that create something. */
 export type IdempotencyStore = {
   /**
    * Null when the key is new; the stored answer when the same request was answered before; refuses `idempotency_key_reused` (422)
-   * for another body, `idempotency_key_in_use` (409) while the first request is under way.
+   * for another body, `idempotency_key_in_use` (409) while the first request is under way, and a new key with
+   * `too_many_idempotency_keys` (429) while its tenant has as many as are kept.
    */
   claim(tenant: TenantKey, key: string, requestHash: string, nowMs: InstantMs): Promise<Outcome<IdempotentAnswer | null>>
   save(tenant: TenantKey, key: string, answer: IdempotentAnswer): Promise<void>
@@ -36,11 +40,45 @@ const IDEMPOTENCY_KEY_TTL_MS = 24 * 3_600_000
 const CLAIM_LEASE_MS = 60_000
 /** A claim adds at most one row and removes up to this many expired ones, so the table holds no more than a day of requests. */
 const EXPIRED_PER_CLAIM_MAX = 10
+const EXPIRED_PER_COUNT_MAX = 5_000
+/** How long a tenant with all its keys is refused until they are counted again, which reads each of them. */
+const COUNT_EVERY_MS = 60_000
+/** Tenants whose number of keys is remembered; one that is pushed out is counted again. */
+const TENANTS_COUNTED_MAX = 10_000
 
-export function sqlIdempotencyStore(session: DatabaseSession): IdempotencyStore {
+export function sqlIdempotencyStore(session: DatabaseSession, keysOfTenantMax: number = IDEMPOTENCY_BOUNDS.keys.most): IdempotencyStore {
+  const counting = createSharedWork<TenantKey, KeyCount>()
+  const counts = createBoundedMap<TenantKey, KeyCount>(TENANTS_COUNTED_MAX)
+
+  /**
+   * Keys of the tenant: counted when this process first sees it and when it may be at its bound; in between what this process
+   * claims is added. So processes that share the database go beyond the bound by what they claim between two counts.
+   */
+  async function countOf(tenant: TenantKey, nowMs: InstantMs): Promise<KeyCount> {
+    const known = counts.get(tenant)
+    if (known !== undefined && (known.keys < keysOfTenantMax || nowMs - known.countedAtMs < COUNT_EVERY_MS)) return known
+    return await counting(tenant, () => count(tenant, nowMs))
+  }
+
+  async function count(tenant: TenantKey, nowMs: InstantMs): Promise<KeyCount> {
+    const keys = await session.run(async (db) => {
+      await deleteExpired(db, nowMs, EXPIRED_PER_COUNT_MAX)
+      const { rows } = await sql<{ readonly keys: string | number }>`
+        SELECT count(*) AS keys FROM (SELECT FROM idempotency_keys WHERE tenant = ${tenant} LIMIT ${keysOfTenantMax}) AS kept`.execute(db)
+      return Number(rows[0]?.keys)
+    })
+    const counted = { keys, countedAtMs: nowMs }
+    counts.set(tenant, counted)
+    return counted
+  }
+
   return {
-    claim: (tenant, key, requestHash, nowMs) =>
-      session.write(async ({ db }) => {
+    claim: async (tenant, key, requestHash, nowMs) => {
+      const kept = await countOf(tenant, nowMs)
+      return await session.write(async ({ db }) => {
+        if (kept.keys >= keysOfTenantMax && (await find(db, tenant, key)) === undefined) {
+          return refuse('too_many_idempotency_keys', { keysMax: keysOfTenantMax })
+        }
         const now = new Date(nowMs)
         const claim = {
           request_hash: requestHash,
@@ -71,18 +109,11 @@ export function sqlIdempotencyStore(session: DatabaseSession): IdempotencyStore 
           .returning('key')
           .executeTakeFirst()
         if (claimed !== undefined) {
-          await sql`
-            DELETE FROM idempotency_keys WHERE (tenant, key) IN (
-              SELECT tenant, key FROM idempotency_keys WHERE expires_at <= ${now} ORDER BY expires_at LIMIT ${EXPIRED_PER_CLAIM_MAX} FOR UPDATE SKIP LOCKED
-            )`.execute(db)
+          kept.keys++
+          await deleteExpired(db, nowMs, EXPIRED_PER_CLAIM_MAX)
           return null
         }
-        const first = await db
-          .selectFrom('idempotency_keys')
-          .selectAll()
-          .where('tenant', '=', tenant)
-          .where('key', '=', key)
-          .executeTakeFirst()
+        const first = await find(db, tenant, key)
         if (first !== undefined && first.request_hash !== requestHash) {
           return refuse('idempotency_key_reused', {})
         }
@@ -90,7 +121,8 @@ export function sqlIdempotencyStore(session: DatabaseSession): IdempotencyStore 
           return refuse('idempotency_key_in_use', {})
         }
         return { status: first.status, body: first.body }
-      }),
+      })
+    },
 
     save: (tenant, key, { status, body }) =>
       session.run(async (db) => {
@@ -102,4 +134,17 @@ export function sqlIdempotencyStore(session: DatabaseSession): IdempotencyStore 
         await db.deleteFrom('idempotency_keys').where('tenant', '=', tenant).where('key', '=', key).where('status', 'is', null).execute()
       }),
   }
+}
+
+type KeyCount = { keys: number; readonly countedAtMs: InstantMs }
+
+function find(db: Kysely<DatabaseTables>, tenant: TenantKey, key: string) {
+  return db.selectFrom('idempotency_keys').selectAll().where('tenant', '=', tenant).where('key', '=', key).executeTakeFirst()
+}
+
+async function deleteExpired(db: Kysely<DatabaseTables>, nowMs: InstantMs, rowsMax: number): Promise<void> {
+  await sql`
+    DELETE FROM idempotency_keys WHERE (tenant, key) IN (
+      SELECT tenant, key FROM idempotency_keys WHERE expires_at <= ${new Date(nowMs)} ORDER BY expires_at LIMIT ${rowsMax} FOR UPDATE SKIP LOCKED
+    )`.execute(db)
 }

@@ -1,4 +1,5 @@
 import type { Kysely, Selectable } from 'kysely'
+import { CATALOG_BOUNDS } from '../../../domain/catalog/catalog-bounds.ts'
 import type { ManualReset, ResetFigures } from '../../../domain/entitlements/manual-reset.ts'
 import type { CustomerKey, FeatureKey, InstantMs, TenantKey } from '../../../domain/identity.ts'
 import { type Outcome, refuse } from '../../../domain/refusal.ts'
@@ -38,7 +39,7 @@ declare module '../changes.ts' {
 }
 
 /** Resets of one customer and feature: each stays on record and cuts the feature's history. */
-export const RESETS_MAX = 10_000
+const RESETS_MAX = CATALOG_BOUNDS.resets.most
 
 export function sqlResetStore(session: DatabaseSession): ResetStore {
   return {

@@ -1,5 +1,6 @@
 import { type ColumnType, type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import { invariant } from '../../../base/invariant.ts'
+import { CATALOG_BOUNDS } from '../../../domain/catalog/catalog-bounds.ts'
 import type { PlanVersion } from '../../../domain/catalog/plan.ts'
 import { addedStretches, productStretches } from '../../../domain/catalog/product-stretches.ts'
 import { type Subscription, startOfSecond } from '../../../domain/catalog/subscription.ts'
@@ -80,7 +81,7 @@ declare module '../changes.ts' {
 }
 
 /** Subscriptions of one customer that are not over: a balance adds them all up. */
-export const OPEN_SUBSCRIPTIONS_MAX = 100
+const OPEN_SUBSCRIPTIONS_MAX = CATALOG_BOUNDS.openSubscriptions.most
 
 export function sqlSubscriptionStore(session: DatabaseSession): SubscriptionStore {
   return {

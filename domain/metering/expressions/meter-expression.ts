@@ -1,4 +1,5 @@
 import { type ExactNumber, readNumber } from '../number-text.ts'
+import { EXPRESSION_BOUNDS } from './expression-bounds.ts'
 import type { PropertyPath } from './property-path.ts'
 
 /** What a meter reads from an event: properties of its data, decimal constants, and the arithmetic on them. */
@@ -15,10 +16,10 @@ export type FunctionName = (typeof FUNCTION_NAMES)[number]
 /** Why a text is no expression; `column` counts characters from 1. */
 export type SyntaxDefect = { readonly column: number; readonly problem: string }
 
-export const EXPRESSION_CHARS_MAX = 1_000
-export const EXPRESSION_DEPTH_MAX = 20
+export const EXPRESSION_CHARS_MAX = EXPRESSION_BOUNDS.characters.most
+export const EXPRESSION_DEPTH_MAX = EXPRESSION_BOUNDS.depth.most
 /** The most properties and constants multiplied with each other, so that the digits of a product are bounded. */
-export const FACTORS_MAX = 4
+export const FACTORS_MAX = EXPRESSION_BOUNDS.factors.most
 
 /**
  * Parses `usage.prompt_tokens - coalesce(usage.prompt_tokens_details.cached_tokens, 0)` and the like:

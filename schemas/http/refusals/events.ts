@@ -153,7 +153,7 @@ const EVENT_REFUSALS_OF_REQUEST = {
   overloaded: {
     status: 503,
     means:
-      'Requests under way hold as much memory as they may, all together or those of the tenant, the key or the connection. Nothing of this one was kept.',
+      'Requests under way hold as much as they may, all together or those of the tenant, the key or the connection. Nothing of this one was kept.',
     next: 'Send it again after `Retry-After`.',
     retryAfterSeconds: 1,
     detail: sayOverloaded,
@@ -171,7 +171,7 @@ type InvalidText = { readonly field: string; readonly value: string; readonly ch
 type LongText = InvalidText & { readonly characters: number }
 type OutOfTime = { readonly time: string; readonly limitMs: number }
 type Overloaded = {
-  readonly bound: 'bytes' | 'decoder_bytes'
+  readonly bound: keyof typeof HELD
   readonly per: 'server' | 'tenant' | 'key' | 'connection'
   readonly held: number
   readonly limit: number
@@ -207,10 +207,16 @@ function sayOutOfTime(side: string, { time, limitMs }: OutOfTime): string {
   return `time ${time} is ${side} ${new Date(limitMs).toISOString()}, the limit now. Correct it, or send it with ?backfill=true and an admin key.`
 }
 
+/** What requests under way hold, by the bound that a request met. */
+const HELD = {
+  bytes: 'bytes',
+  decoder_bytes: 'bytes for unpacking',
+  idempotency_keys: 'Idempotency-Keys',
+} as const
+
 function sayOverloaded({ bound, per, held, limit }: Overloaded): string {
   const whose = per === 'server' ? 'Requests under way' : `Requests under way of this ${per}`
-  const what = bound === 'bytes' ? 'bytes' : 'bytes for unpacking'
-  return `${whose} hold ${held} ${what}, and may hold ${limit} as long as others hold theirs. Nothing of this request was kept; send it again after Retry-After.`
+  return `${whose} hold ${held} ${HELD[bound]}, and may hold ${limit} as long as others hold theirs. Nothing of this request was kept; send it again after Retry-After.`
 }
 
 function sayInvalidEvents({ events, rejected, firstIndex, isAtomic }: InvalidEvents, shown: readonly FieldProblem[]): string {

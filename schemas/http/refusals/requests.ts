@@ -200,6 +200,14 @@ export const REQUEST_REFUSALS = {
     retryAfterSeconds: 1,
     detail: () => 'The first request with this Idempotency-Key is still under way; try again in a moment.',
   },
+  too_many_idempotency_keys: {
+    status: 429,
+    means: 'The tenant has as many `Idempotency-Key`s within 24 hours as are kept. Nothing was done.',
+    next: 'Give what is created an `id` of your own where the route takes one, or try again after `Retry-After`.',
+    retryAfterSeconds: 60,
+    detail: ({ keysMax }: { keysMax: number }) =>
+      `This tenant has ${keysMax} Idempotency-Keys within 24 hours, the most that are kept. Nothing was done. Give what is created an id of your own where the route takes one, or try again in 60 s.`,
+  },
   missing: wrongField('A field that is needed is not there.'),
   unknown_field: wrongField('A field is not one of this request.', 'Leave it out, or correct its name.'),
   unknown_parameter: wrongField('A query parameter is not one of this route.', 'Leave it out, or correct its name.'),

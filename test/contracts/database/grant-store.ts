@@ -1,12 +1,14 @@
+import { sql } from 'kysely'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Grant } from '../../../domain/allowance/grant.ts'
+import { CATALOG_BOUNDS } from '../../../domain/catalog/catalog-bounds.ts'
 import { NO_ENTITLEMENT_INPUTS } from '../../../domain/entitlements/entitlement-inputs.ts'
 import type { CustomerKey, FeatureKey, GrantId, InstantMs, TenantKey } from '../../../domain/identity.ts'
 import { orThrow } from '../../../domain/refusal.ts'
 import { type DatabaseUnderTest, START } from '../database-under-test.ts'
 import { ACME, GRANT, putAllowanceCatalog, REGION, TERMS, TOKENS } from './allowance-fixture.ts'
 
-export function describeStore({ stores, time, freshTenant, heardOf }: DatabaseUnderTest): void {
+export function describeStore({ stores, session, time, freshTenant, heardOf }: DatabaseUnderTest): void {
   describe('grants', () => {
     let tenant: TenantKey
     const heard = heardOf('grants')
@@ -36,6 +38,17 @@ export function describeStore({ stores, time, freshTenant, heardOf }: DatabaseUn
       expect((await inputs()).grants).toEqual([])
       orThrow(await stores.overrides.put(tenant, ACME, TERMS))
       expect((await inputs()).grants).toEqual([voided, second])
+    })
+
+    test('one more than may be is refused', async () => {
+      orThrow(await grant())
+      await session.run(async (db) => {
+        await sql`
+          INSERT INTO grants SELECT (g2).* FROM (
+            SELECT jsonb_populate_record(grants, jsonb_build_object('id', 'grant_' || n)) AS g2
+            FROM grants, generate_series(2, ${CATALOG_BOUNDS.grants.most}) AS n WHERE tenant = ${tenant}) AS more`.execute(db)
+      })
+      expect(await grant()).toMatchObject({ code: 'too_many_grants', fields: { grantsMax: 10_000 } })
     })
 
     test('pages hold those of one feature, or of all, once', async () => {

@@ -1,9 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { sqlIdempotencyStore } from '../../../adapters/database/idempotency/idempotency-store.ts'
 import type { InstantMs, TenantKey } from '../../../domain/identity.ts'
 import { isRefusal } from '../../../domain/refusal.ts'
 import type { DatabaseUnderTest } from '../database-under-test.ts'
 
-export function describeStore({ stores, time, freshTenant }: DatabaseUnderTest): void {
+export function describeStore({ stores, session, time, freshTenant }: DatabaseUnderTest): void {
   describe('idempotency keys', () => {
     let tenant: TenantKey
     beforeEach(() => {
@@ -21,6 +22,21 @@ export function describeStore({ stores, time, freshTenant }: DatabaseUnderTest):
       expect(await claim()).toEqual(answer)
       expect(await claim('hash-2')).toMatchObject({ code: 'idempotency_key_reused' })
       expect(await stores.idempotency.claim('other' as TenantKey, 'k', 'hash-1', at(time.nowMs))).toBeNull()
+    })
+
+    test('a tenant keeps as many as may be: a new key is refused by name, a known one is answered, another tenant goes on', async () => {
+      // Two processes that share the database.
+      const [bounded, other] = [sqlIdempotencyStore(session, 3), sqlIdempotencyStore(session, 3)]
+      const claimOf = (key: string, store = bounded, of = tenant) => store.claim(of, key, 'hash', at(time.nowMs))
+      expect(await claimOf('a')).toBeNull()
+      for (const key of ['b', 'c']) expect(await claimOf(key, other)).toBeNull()
+      await other.save(tenant, 'c', { status: 201, body: '{}' })
+      expect(await claimOf('d', other)).toMatchObject({ code: 'too_many_idempotency_keys', fields: { keysMax: 3 } })
+      expect(await claimOf('c', other)).toEqual({ status: 201, body: '{}' })
+      expect(await claimOf('d', sqlIdempotencyStore(session, 3))).toMatchObject({ code: 'too_many_idempotency_keys' })
+      expect(await claimOf('d', other, freshTenant())).toBeNull()
+      time.nowMs += 86_400_000
+      expect(await claimOf('d', other)).toBeNull()
     })
 
     test('of 50 claims at once one wins', async () => {
