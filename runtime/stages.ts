@@ -10,6 +10,7 @@ import { openCoupons } from '../billing/coupons/open-coupons.ts'
 import { openCredits } from '../billing/credits/open-credits.ts'
 import { openDocuments } from '../billing/documents/open-documents.ts'
 import { openInvoices } from '../billing/invoices/open-invoices.ts'
+import { openPreviews } from '../billing/previews/open-previews.ts'
 import { openBillingRuns } from '../billing/runs/open-billing-runs.ts'
 import { openBillingSettings } from '../billing/settings/open-billing-settings.ts'
 import { openTaxRates } from '../billing/tax-rates/open-tax-rates.ts'
@@ -31,6 +32,7 @@ const STAGES = {
   billing: [
     openInvoices,
     openDocuments,
+    openPreviews,
     openBillingRuns,
     openCredits,
     ({ stores }) => openCoupons(stores.billing.coupons),
