@@ -103,7 +103,7 @@ type Counted = {
 }
 
 /** Usage never makes a part cost less than zero, and a maximum caps it, scaled down when the tiers are. */
-function chargeTarget<C extends string>(currency: Currency<C>, part: ServicePart, charge: Charge, quantityNano: bigint) {
+export function chargeTarget<C extends string>(currency: Currency<C>, part: ServicePart, charge: Charge, quantityNano: bigint) {
   const { tiers: table } = part.plan.proration ?? PRORATION_DEFAULT
   const fraction = fractionOf(part)
   const { exact, lines } = ratePart(charge.price, quantityNano, fraction, table)

@@ -143,6 +143,8 @@ export const ROUTE_SCOPES: readonly RouteRow[] = [
     own: 200,
     ofOther: 404,
   },
+  { route: 'GET /v1/billing/months/{month}', scope: 'read', request: at('/v1/billing/months/2026-01'), own: 200, ofOther: 200 },
+  { route: 'GET /v1/exports/{kind}', scope: 'read', request: at('/v1/exports/invoices?format=ndjson'), own: 200, ofOther: 200 },
   { route: 'GET /v1/invoices', scope: 'read', request: at('/v1/invoices'), own: 200, ofOther: 200 },
   {
     route: 'GET /v1/invoices/{id}',
