@@ -22,8 +22,8 @@ async function load(): Promise<PdfParts> {
   return { Document: pdfkit.default, regular, bold }
 }
 
-async function readFont(name: string): Promise<Buffer> {
-  return withoutLayout(await readFile(new URL(import.meta.resolve(`dejavu-fonts-ttf/ttf/${name}.ttf`))))
+async function readFont(url: string): Promise<Buffer> {
+  return withoutLayout(await readFile(new URL(url)))
 }
 
 const HEADER_BYTES = 12
