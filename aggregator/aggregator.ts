@@ -4,7 +4,7 @@ import type { Counters } from '../adapters/counters/counters.ts'
 import type { ChangeFeed } from '../adapters/database/changes.ts'
 import type { CustomerStore } from '../adapters/database/customers/customer-store.ts'
 import type { EntitlementInputsReader } from '../adapters/database/entitlements/entitlement-inputs-reader.ts'
-import type { MeterStore } from '../adapters/database/meters/meter-store.ts'
+import type { MeterReader, MeterStore } from '../adapters/database/meters/meter-store.ts'
 import type { EventLog, LogRecord, LogSubscription } from '../adapters/event-log/event-log.ts'
 import type { UsageStore } from '../adapters/usage-store/usage-store.ts'
 import type { Clock } from '../base/clock.ts'
@@ -85,7 +85,7 @@ export type AggregatorDeps = {
   readonly usageStore: UsageStore
   readonly counters: Counters
   readonly changes: Pick<ChangeFeed, 'subscribe'>
-  readonly meters: Pick<MeterStore, 'all' | 'get'>
+  readonly meters: Pick<MeterStore, 'all'> & MeterReader
   readonly customers: Pick<CustomerStore, 'ensure'>
   readonly entitlementInputs: EntitlementInputsReader
   readonly clock: Clock

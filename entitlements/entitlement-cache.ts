@@ -1,7 +1,7 @@
 import { Counter, type Registry } from 'prom-client'
 import type { ChangeFeed } from '../adapters/database/changes.ts'
 import type { EntitlementInputsReader } from '../adapters/database/entitlements/entitlement-inputs-reader.ts'
-import type { FeatureStore } from '../adapters/database/features/feature-store.ts'
+import type { FeatureReader } from '../adapters/database/features/feature-store.ts'
 import type { Clock } from '../base/clock.ts'
 import { createInvalidatingCache } from '../base/invalidating-cache.ts'
 import type { MaybePromise } from '../base/maybe-promise.ts'
@@ -41,7 +41,7 @@ export const ENTITLEMENT_AGE_MS_MAX = 10_000
 
 export function createEntitlementCache(deps: {
   readonly entitlementInputs: EntitlementInputsReader
-  readonly features: Pick<FeatureStore, 'get'>
+  readonly features: FeatureReader
   readonly changes: ChangeFeed
   readonly clock: Clock
   readonly registry: Registry

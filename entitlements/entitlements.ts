@@ -4,7 +4,7 @@ import type { Counters } from '../adapters/counters/counters.ts'
 import type { AllowanceOpeningStore } from '../adapters/database/allowance-openings/allowance-opening-store.ts'
 import type { ChangeFeed } from '../adapters/database/changes.ts'
 import type { EntitlementInputsReader } from '../adapters/database/entitlements/entitlement-inputs-reader.ts'
-import type { FeatureStore } from '../adapters/database/features/feature-store.ts'
+import type { FeatureReader } from '../adapters/database/features/feature-store.ts'
 import type { EventLog } from '../adapters/event-log/event-log.ts'
 import type { Clock } from '../base/clock.ts'
 import { type BalanceReader, createBalanceReader } from './balance-reader.ts'
@@ -20,7 +20,7 @@ export type Entitlements = {
 
 export function createEntitlements(deps: {
   readonly entitlementInputs: EntitlementInputsReader
-  readonly features: Pick<FeatureStore, 'get'>
+  readonly features: FeatureReader
   readonly allowanceOpenings: AllowanceOpeningStore
   readonly changes: ChangeFeed
   readonly counters: Counters

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Cap, Counters, HoldOutcome, SettleRequest } from '../adapters/counters/counters.ts'
-import type { MeterStore } from '../adapters/database/meters/meter-store.ts'
+import type { MeterReader } from '../adapters/database/meters/meter-store.ts'
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { unreachable } from '../base/invariant.ts'
@@ -28,7 +28,7 @@ export type Settled = { readonly hold: Hold; readonly metered: MeteredSpent | nu
 
 export type SettleDeps = {
   readonly entitlements: EntitlementCache
-  readonly meters: Pick<MeterStore, 'get'>
+  readonly meters: MeterReader
   readonly balances: BalanceReader
   readonly counters: Counters
   readonly catchUp: CountersCatchUp

@@ -1,4 +1,4 @@
-import type { MeterStore } from '../adapters/database/meters/meter-store.ts'
+import type { MeterReader } from '../adapters/database/meters/meter-store.ts'
 import { invariant } from '../base/invariant.ts'
 import { formatQuantity } from '../domain/decimal.ts'
 import type { MeteredEntitlement } from '../domain/entitlements/entitlements.ts'
@@ -35,7 +35,7 @@ export type UsageReports = {
 
 export function createUsageReports(deps: {
   readonly entitlements: EntitlementCache
-  readonly meters: Pick<MeterStore, 'get'>
+  readonly meters: MeterReader
   readonly balances: Pick<BalanceReader, 'periodAt'>
   readonly reportUsage: ReportUsage
 }): UsageReports {

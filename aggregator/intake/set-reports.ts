@@ -1,4 +1,4 @@
-import type { MeterStore } from '../../adapters/database/meters/meter-store.ts'
+import type { MeterReader } from '../../adapters/database/meters/meter-store.ts'
 import type { StoredEvent, UsageStore } from '../../adapters/usage-store/usage-store.ts'
 import { formatQuantity } from '../../domain/decimal.ts'
 import type { CustomerKey, Offset, Partition, Period, TenantKey } from '../../domain/identity.ts'
@@ -16,7 +16,7 @@ import type { ReadyRecord } from './record-intake.ts'
 
 export type SetReportDeps = {
   readonly usageStore: UsageStore
-  readonly meters: Pick<MeterStore, 'get'>
+  readonly meters: MeterReader
   readonly flusher: Flusher
 }
 

@@ -1,5 +1,5 @@
 import type { AppliedRecord, Counters } from '../../adapters/counters/counters.ts'
-import type { MeterStore } from '../../adapters/database/meters/meter-store.ts'
+import type { MeterReader } from '../../adapters/database/meters/meter-store.ts'
 import type { LogRecord } from '../../adapters/event-log/event-log.ts'
 import type { UsageStore } from '../../adapters/usage-store/usage-store.ts'
 import type { Offset, Partition } from '../../domain/identity.ts'
@@ -21,7 +21,7 @@ export type PartitionDeps = RecordIntakeDeps &
   TrackingDeps & {
     readonly usageStore: UsageStore
     readonly counters: Counters
-    readonly meters: Pick<MeterStore, 'get'>
+    readonly meters: MeterReader
     readonly flusher: Flusher
     readonly windowMemory: WindowMemory
     /** Number of events, see `AggregatorOptions`. */

@@ -1,8 +1,8 @@
 import type { Static } from 'typebox'
 import type { CustomerStore } from '../../adapters/database/customers/customer-store.ts'
-import type { FeatureStore } from '../../adapters/database/features/feature-store.ts'
+import type { FeatureReader } from '../../adapters/database/features/feature-store.ts'
 import type { GrantStore } from '../../adapters/database/grants/grant-store.ts'
-import type { MeterStore } from '../../adapters/database/meters/meter-store.ts'
+import type { MeterReader } from '../../adapters/database/meters/meter-store.ts'
 import type { Clock } from '../../base/clock.ts'
 import { GRANT_PRIORITY_DEFAULT, type Grant } from '../../domain/allowance/grant.ts'
 import { formatQuantity, parseQuantity } from '../../domain/decimal.ts'
@@ -20,8 +20,8 @@ import { refuseWrongFields } from '../wrong-fields.ts'
 export type GrantRoutesDeps = {
   readonly grants: GrantStore
   readonly customers: Pick<CustomerStore, 'get'>
-  readonly features: Pick<FeatureStore, 'get'>
-  readonly meters: Pick<MeterStore, 'get'>
+  readonly features: FeatureReader
+  readonly meters: MeterReader
   readonly clock: Clock
   /** Awaited after each change, so that the next decision follows it already. */
   readonly onEntitlementsChanged: (tenant: TenantKey, customer: CustomerKey) => Promise<void>

@@ -1,7 +1,7 @@
 import type { CustomerStore } from '../../adapters/database/customers/customer-store.ts'
-import type { FeatureStore } from '../../adapters/database/features/feature-store.ts'
+import type { FeatureReader } from '../../adapters/database/features/feature-store.ts'
 import type { GrantStore } from '../../adapters/database/grants/grant-store.ts'
-import type { MeterStore } from '../../adapters/database/meters/meter-store.ts'
+import type { MeterReader } from '../../adapters/database/meters/meter-store.ts'
 import type { OverrideStore } from '../../adapters/database/overrides/override-store.ts'
 import type { ResetStore } from '../../adapters/database/resets/reset-store.ts'
 import type { Clock } from '../../base/clock.ts'
@@ -20,8 +20,8 @@ export type BalanceKit = {
     readonly overrides: OverrideStore
     readonly resets: ResetStore
     readonly customers: Pick<CustomerStore, 'get'>
-    readonly features: Pick<FeatureStore, 'get'>
-    readonly meters: Pick<MeterStore, 'get'>
+    readonly features: FeatureReader
+    readonly meters: MeterReader
   }
   readonly entitlements: Pick<Entitlements, 'cache' | 'balances'>
 }

@@ -1,6 +1,6 @@
 import type { Static } from 'typebox'
 import { Type } from 'typebox'
-import type { FeatureStore } from '../../adapters/database/features/feature-store.ts'
+import type { FeatureReader } from '../../adapters/database/features/feature-store.ts'
 import type { OverrideStore } from '../../adapters/database/overrides/override-store.ts'
 import type { EntitlementOverride } from '../../domain/entitlements/entitlement-override.ts'
 import type { CustomerKey, FeatureKey, TenantKey } from '../../domain/identity.ts'
@@ -13,7 +13,7 @@ import { validateOverride } from '../catalog/validate-entitlement.ts'
 
 export type OverrideRoutesDeps = {
   readonly overrides: OverrideStore
-  readonly features: Pick<FeatureStore, 'get'>
+  readonly features: FeatureReader
   /** Awaited after each change, so that the next decision follows it already. */
   readonly onEntitlementsChanged: (tenant: TenantKey, customer: CustomerKey) => Promise<void>
 }

@@ -117,9 +117,9 @@ describe('the catalog over HTTP', () => {
   describe('meters', () => {
     test('are made, the same, changed, shown as they were put, and deleted', async () => {
       const meter = { eventType: 'run', aggregation: 'max', value: 'depth', dimensions: { kind: 'kind' } }
-      expect(await call('PUT', '/v1/meters/a%2Fb', meter)).toEqual({ status: 201, body: { key: 'a/b', ...meter, status: 'ready' } })
+      expect(await call('PUT', '/v1/meters/a%2Fb', meter)).toMatchObject({ status: 201, body: { key: 'a/b', ...meter, status: 'ready' } })
       expect(await call('PUT', '/v1/meters/a%2Fb', meter)).toMatchObject({ status: 200 })
-      expect(await call('PUT', '/v1/meters/a%2Fb', { eventType: 'run', aggregation: 'count' })).toEqual({
+      expect(await call('PUT', '/v1/meters/a%2Fb', { eventType: 'run', aggregation: 'count' })).toMatchObject({
         status: 200,
         body: { key: 'a/b', eventType: 'run', aggregation: 'count', dimensions: {}, status: 'ready' },
       })
@@ -142,8 +142,8 @@ describe('the catalog over HTTP', () => {
         onInexact: 'refuse',
         allowNegative: true,
       }
-      expect(await call('PUT', '/v1/meters/rules', meter)).toEqual({ status: 201, body: { key: 'rules', ...meter, status: 'ready' } })
-      expect(await ok('GET', '/v1/meters/rules')).toEqual({ key: 'rules', ...meter, status: 'ready' })
+      expect(await call('PUT', '/v1/meters/rules', meter)).toMatchObject({ status: 201, body: { key: 'rules', ...meter, status: 'ready' } })
+      expect(await ok('GET', '/v1/meters/rules')).toMatchObject({ key: 'rules', ...meter, status: 'ready' })
       const revisionOf = async () => (await stores.meters.get(TENANT, 'rules' as MeterKey))?.revision
       const plain = { eventType: 'run', aggregation: 'sum', value: 'n' }
       await ok('PUT', '/v1/meters/rules', plain)
@@ -267,12 +267,19 @@ describe('the catalog over HTTP', () => {
 
   describe('features and products', () => {
     test('are shown with their defaults', async () => {
-      expect(await ok('GET', '/v1/features/sso')).toEqual({ key: 'sso', name: 'sso', type: 'boolean', meter: null, filter: {}, unit: null })
+      expect(await ok('GET', '/v1/features/sso')).toMatchObject({
+        key: 'sso',
+        name: 'sso',
+        type: 'boolean',
+        meter: null,
+        filter: {},
+        unit: null,
+      })
       expect(await ok('GET', '/v1/features?limit=2')).toMatchObject({
         data: [{ key: 'region' }, { key: 'sso' }],
         nextCursor: expect.any(String),
       })
-      expect(await ok('GET', '/v1/products')).toEqual({ data: [{ key: 'ai', name: 'AI', description: null }], nextCursor: null })
+      expect(await ok('GET', '/v1/products')).toMatchObject({ data: [{ key: 'ai', name: 'AI', description: null }], nextCursor: null })
       expect(await call('GET', '/v1/features/none')).toMatchObject({ status: 404, body: { code: 'unknown_feature' } })
       expect(await call('GET', '/v1/products?cursor=%21')).toMatchObject({ status: 400, body: { code: 'invalid_cursor' } })
     })
@@ -302,7 +309,7 @@ describe('the catalog over HTTP', () => {
   describe('plans', () => {
     test('are shown normalised, and what is shown can be put again', async () => {
       const shown = await ok('GET', '/v1/plans/pro')
-      expect(shown).toEqual({
+      expect(shown).toMatchObject({
         key: 'pro',
         version: 1,
         product: 'ai',
@@ -317,7 +324,7 @@ describe('the catalog over HTTP', () => {
           { feature: 'region', value: { allowed: ['eu', 'us'] } },
         ],
       })
-      const { key, version, ...again } = shown
+      const { key, version, createdAt: _made, updatedAt: _changed, archivedAt: _archived, ...again } = shown
       expect(await call('PUT', `/v1/plans/${key}`, again)).toEqual({ status: 200, body: { ...shown, version } })
     })
 
@@ -330,7 +337,7 @@ describe('the catalog over HTTP', () => {
       const put = await call('PUT', '/v1/plans/sure', body)
       expect(put).toMatchObject({ status: 201, body: { entitlements: [policies[0], { ...policies[1], value: true }] } })
       const shown = await ok('GET', '/v1/plans/sure')
-      const { key: _, version, ...again } = shown
+      const { key: _, version, createdAt: _made, updatedAt: _changed, archivedAt: _archived, ...again } = shown
       expect(await call('PUT', '/v1/plans/sure', again)).toEqual({ status: 200, body: { ...shown, version } })
       await expectRefused(
         'PUT',
@@ -466,14 +473,20 @@ describe('the catalog over HTTP', () => {
     test('are put whole, with subjects and metadata', async () => {
       const body = { name: 'Globex', email: 'x@globex.test', subjects: ['u/1', 'u/1', 'ü 2'], metadata: { a: { b: [1] } } }
       const shown = { key: 'globex', ...body, subjects: ['u/1', 'ü 2'] }
-      expect(await call('PUT', '/v1/customers/globex', body)).toEqual({ status: 201, body: shown })
-      expect(await call('PUT', '/v1/customers/globex', body)).toEqual({ status: 200, body: shown })
-      expect(await ok('GET', '/v1/customers/globex')).toEqual(shown)
+      expect(await call('PUT', '/v1/customers/globex', body)).toMatchObject({ status: 201, body: shown })
+      expect(await call('PUT', '/v1/customers/globex', body)).toMatchObject({ status: 200, body: shown })
+      expect(await ok('GET', '/v1/customers/globex')).toMatchObject(shown)
       expect(await call('PUT', '/v1/customers/other', { subjects: ['u/1'] })).toMatchObject({
         status: 409,
         body: { code: 'subject_taken' },
       })
-      expect(await ok('PUT', '/v1/customers/globex', {})).toEqual({ key: 'globex', name: null, email: null, subjects: [], metadata: {} })
+      expect(await ok('PUT', '/v1/customers/globex', {})).toMatchObject({
+        key: 'globex',
+        name: null,
+        email: null,
+        subjects: [],
+        metadata: {},
+      })
       expect(await call('GET', '/v1/customers/none')).toMatchObject({ status: 404, body: { code: 'unknown_customer' } })
       await expectRefused('PUT', '/v1/customers/globex', { metadata: { a: 'x'.repeat(20_000) } }, 'metadata_too_large', /16384/)
     })
@@ -489,8 +502,97 @@ describe('the catalog over HTTP', () => {
       await expectRefused('PUT', '/v1/customers/globex', body, 'invalid_request', says)
     })
 
+    test('are found by what people know of them, counted, and a cursor of another filter is refused', async () => {
+      await ok('PUT', '/v1/customers/hooli-1', { name: 'Hooli', email: 'gavin@hooli.test', metadata: { tier: 'gold' } })
+      await ok('PUT', '/v1/customers/hooli-2', { metadata: { tier: 'gold', level: 3 } })
+      const keysOf = async (query: string) => ((await ok('GET', `/v1/customers?${query}`)).data as { key: string }[]).map(({ key }) => key)
+      expect(await keysOf('search=GAVIN')).toEqual(['hooli-1'])
+      expect(await keysOf('search=hooli&sort=key')).toEqual(['hooli-1', 'hooli-2'])
+      expect(await keysOf('email=gavin@hooli.test')).toEqual(['hooli-1'])
+      expect(await keysOf('metadata[tier]=gold&metadata[level]=3')).toEqual(['hooli-2'])
+      const first = await ok('GET', '/v1/customers?metadata[tier]=gold&limit=1&count=true')
+      expect(first).toMatchObject({ data: [{ createdAt: expect.any(String), archivedAt: null }], count: 2 })
+      const next = `cursor=${first.nextCursor}&limit=1`
+      expect(await keysOf(`metadata[tier]=gold&${next}`)).toHaveLength(1)
+      for (const other of [`customers?metadata[tier]=silver&${next}`, `customers?${next}`, `products?${next}`, `subscriptions?${next}`]) {
+        expect(await call('GET', `/v1/${other}`)).toMatchObject({ status: 400, body: { code: 'invalid_cursor' } })
+      }
+      expect(await call('GET', '/v1/customers?metadata=gold')).toMatchObject({ status: 400 })
+    })
+
+    test('a zone is the one of subscriptions that begin later, and keeps those that have begun', async () => {
+      expect(await call('PUT', '/v1/customers/tokyo', { timezone: 'Asia/Edo' })).toMatchObject({
+        status: 400,
+        body: { code: 'unknown_timezone' },
+      })
+      await ok('PUT', '/v1/customers/tokyo', { timezone: 'Asia/Tokyo' })
+      const subscription = await ok('POST', '/v1/subscriptions', { customer: 'tokyo', plan: 'pro' })
+      expect(subscription).toMatchObject({ timezone: 'Asia/Tokyo' })
+      expect(await ok('PUT', '/v1/customers/tokyo', { timezone: 'Europe/Berlin' })).toMatchObject({ timezone: 'Europe/Berlin' })
+      expect(await ok('GET', `/v1/subscriptions/${subscription.id}`)).toMatchObject({ timezone: 'Asia/Tokyo' })
+    })
+
     test('a page of 1,001 is refused', async () => {
       expect(await call('GET', '/v1/customers?limit=1001')).toMatchObject({ status: 400, body: { code: 'invalid_request' } })
+    })
+  })
+
+  describe('archived', () => {
+    const archived = { status: 409, body: { code: 'archived' } }
+    beforeAll(async () => {
+      await ok('PUT', '/v1/products/old', { name: 'Old' })
+      await ok('PUT', '/v1/features/old', { type: 'boolean' })
+      await ok('PUT', '/v1/plans/old', { ...plan(), product: 'old', entitlements: [{ feature: 'old' }], charges: [] })
+      await ok('PUT', '/v1/plans/current', { ...plan(), charges: [] })
+      for (const key of ['veteran', 'newcomer']) await ok('PUT', `/v1/customers/${key}`, {})
+    })
+
+    test.each([
+      { path: 'customers/retired', missing: 'customers/nobody' },
+      { path: 'plans/retired', missing: 'plans/nothing' },
+      { path: 'products/retired', missing: 'products/nothing' },
+      { path: 'features/retired', missing: 'features/nothing' },
+    ])('$path is out of the list and back again, as often as asked', async ({ path, missing }) => {
+      const [collection, key] = path.split('/')
+      const bodies = { customers: {}, plans: { ...plan(), charges: [] }, products: { name: 'R' }, features: { type: 'boolean' } }
+      await ok('PUT', `/v1/${path}`, bodies[collection as keyof typeof bodies])
+      const isListed = async (query: string) =>
+        ((await ok('GET', `/v1/${collection}?limit=1000${query}`)).data as { key: string }[]).some((each) => each.key === key)
+      for (const repeat of [1, 2]) {
+        expect([repeat, await ok('POST', `/v1/${path}/archive`)]).toMatchObject([repeat, { key, archivedAt: expect.any(String) }])
+        expect([await isListed(''), await isListed('&archived=true'), await isListed('&archived=any')]).toEqual([false, true, true])
+      }
+      expect(await ok('GET', `/v1/${path}`)).toMatchObject({ archivedAt: expect.any(String) })
+      expect(await ok('POST', `/v1/${path}/unarchive`)).toMatchObject({ key, archivedAt: null })
+      expect(await isListed('')).toBe(true)
+      expect(await call('POST', `/v1/${missing}/archive`)).toMatchObject({ status: 404 })
+    })
+
+    test('a plan, its product and its features are not sold anew; what is on them goes on and can change', async () => {
+      const { id } = await ok('POST', '/v1/subscriptions', { customer: 'veteran', plan: 'old' })
+      for (const path of ['plans/old', 'products/old']) {
+        await ok('POST', `/v1/${path}/archive`)
+        expect(await call('POST', '/v1/subscriptions', { customer: 'newcomer', plan: 'old' })).toMatchObject(archived)
+        await ok('POST', `/v1/${path}/unarchive`)
+      }
+      const other = await ok('POST', '/v1/subscriptions', { customer: 'newcomer', plan: 'current' })
+      await ok('POST', '/v1/plans/old/archive')
+      expect(await call('POST', `/v1/subscriptions/${other.id}/change`, { plan: 'old', at: 'now' })).toMatchObject(archived)
+      expect(await ok('GET', `/v1/subscriptions/${id}`)).toMatchObject({ status: 'active', plan: 'old' })
+      await ok('POST', `/v1/subscriptions/${id}/change`, { plan: 'current', at: 'periodEnd' })
+      expect(await ok('POST', `/v1/subscriptions/${id}/change`, { plan: 'old', at: 'periodEnd' })).toMatchObject({
+        phases: [{ plan: 'old' }],
+      })
+      await ok('POST', '/v1/features/old/archive')
+      await ok('POST', '/v1/products/old/archive')
+      const named = { ...plan(), name: 'Named anew', charges: [] }
+      expect(await call('PUT', '/v1/plans/newer', { ...named, entitlements: [{ feature: 'old' }] })).toMatchObject(archived)
+      expect(await call('PUT', '/v1/plans/newer', { ...named, product: 'old', entitlements: [] })).toMatchObject(archived)
+      expect(await call('PUT', '/v1/customers/newcomer/entitlements/old', { value: true })).toMatchObject(archived)
+      // A plan that has named them may still be changed.
+      expect(await ok('PUT', '/v1/plans/old', { ...named, product: 'old', entitlements: [{ feature: 'old' }] })).toMatchObject({
+        version: 2,
+      })
     })
   })
 

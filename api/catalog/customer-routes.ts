@@ -2,14 +2,24 @@ import type { Static } from 'typebox'
 import type { CustomerStore } from '../../adapters/database/customers/customer-store.ts'
 import { currencyOf } from '../../domain/billing/money.ts'
 import { CATALOG_BOUNDS } from '../../domain/catalog/catalog-bounds.ts'
-import type { Customer } from '../../domain/catalog/customer.ts'
+import type { CustomerRecord } from '../../domain/catalog/customer.ts'
 import type { CustomerKey, TenantKey } from '../../domain/identity.ts'
 import { isRefusal, type Outcome, orThrow, RefusalError, refuse, refuseField } from '../../domain/refusal.ts'
-import { CustomerInputSchema, CustomerParamsSchema, CustomerSchema, PageQuerySchema, REFUSALS } from '../../schemas/http/catalog.ts'
+import {
+  CustomerInputSchema,
+  CustomerParamsSchema,
+  CustomerQuerySchema,
+  CustomerSchema,
+  METADATA_FILTER,
+  REFUSALS,
+} from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
+import { archivableTimesJson } from '../../schemas/http/record-times.ts'
+import { archiveRoutes } from './archive-routes.ts'
+import { knownZone } from './subscription-terms.ts'
 
 export type CustomerRoutesDeps = {
-  readonly customers: Pick<CustomerStore, 'put' | 'get' | 'list'>
+  readonly customers: Pick<CustomerStore, 'put' | 'get' | 'list' | 'archive'>
   /** Awaited when a customer has new subjects, which may have adopted others. */
   readonly onSubjectsPut: (tenant: TenantKey, customer: CustomerKey) => Promise<void>
 }
@@ -27,6 +37,7 @@ export function customerRoutes({ customers, onSubjectsPut }: CustomerRoutesDeps)
         throw new RefusalError(refuseField('metadata', tooLarge))
       }
       if (billing.currency !== undefined) orThrow(inField('currency', currencyOf(billing.currency)))
+      if (billing.timezone !== undefined) orThrow(knownZone(billing.timezone))
       const customer = { key: request.params.key as CustomerKey, name, email, subjects: [...new Set(subjects)], metadata, ...billing }
       const { value, result } = orThrow(await customers.put(request.principal.tenant, customer))
       if (subjects.length > 0 && result !== 'same') await onSubjectsPut(request.principal.tenant, customer.key)
@@ -34,14 +45,34 @@ export function customerRoutes({ customers, onSubjectsPut }: CustomerRoutesDeps)
     })
     app.get('/v1/customers/:key', { config: { scope: 'read' }, schema: GET_CUSTOMER }, async (request) => {
       const key = request.params.key as CustomerKey
-      return customerJson(orThrow((await customers.get(request.principal.tenant, key)) ?? refuse('unknown_customer', { customer: key })))
+      return customerJson(orThrow((await customers.get(request.principal.tenant, key)) ?? unknownCustomer(key)))
     })
     app.get('/v1/customers', { config: { scope: 'read' }, schema: LIST_CUSTOMERS }, async (request) => {
-      const { limit = LIMIT_DEFAULT, ...rest } = request.query
-      const { data, nextCursor } = await customers.list(request.principal.tenant, { limit, ...rest })
-      return { data: data.map(customerJson), nextCursor }
+      const { limit = LIMIT_DEFAULT, cursor, count, archived = 'false', search, name, email, sort, ...rest } = request.query
+      const page = { limit, ...(cursor !== undefined && { cursor }), ...(count !== undefined && { count }) }
+      const filter = { archived, search, name, email, sort, metadata: metadataFilter(rest) }
+      const { data, ...found } = await customers.list(request.principal.tenant, page, filter)
+      return { ...found, data: data.map(customerJson) }
+    })
+    archiveRoutes(app, {
+      ...{ collection: 'customers', name: 'Customer', scope: 'manage', params: CustomerParamsSchema, answer: CustomerSchema },
+      ...{ store: customers, json: customerJson, unknown: unknownCustomer },
     })
   }
+}
+
+function unknownCustomer(key: string) {
+  return refuse('unknown_customer', { customer: key })
+}
+
+/** `metadata[plan]=pro`, as the schema lets through. */
+function metadataFilter(query: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(query).flatMap(([parameter, value]) => {
+      const property = METADATA_FILTER.exec(parameter)?.[1]
+      return property === undefined ? [] : [[property, String(value)]]
+    }),
+  )
 }
 
 const LIMIT_DEFAULT = 100
@@ -73,12 +104,19 @@ const GET_CUSTOMER = {
 const LIST_CUSTOMERS = {
   ...TAGS,
   operationId: 'listCustomers',
-  summary: 'Customers in the order of their keys',
-  querystring: PageQuerySchema,
+  summary: 'Customers, newest first',
+  querystring: CustomerQuerySchema,
   response: { 200: PageSchema(CustomerSchema), ...REFUSALS },
 }
 
-export function customerJson({ subjects, metadata, taxRates, ...customer }: Customer): Static<typeof CustomerSchema> {
+export function customerJson(record: CustomerRecord): Static<typeof CustomerSchema> {
+  const { subjects, metadata, taxRates, createdMs, updatedMs, archivedMs, ...customer } = record
   const rates = taxRates === undefined ? {} : { taxRates: [...taxRates] }
-  return { ...customer, ...rates, subjects: [...subjects], metadata: { ...metadata } }
+  return {
+    ...customer,
+    ...rates,
+    subjects: [...subjects],
+    metadata: { ...metadata },
+    ...archivableTimesJson({ createdMs, updatedMs, archivedMs }),
+  }
 }

@@ -1,16 +1,18 @@
 import type { Static } from 'typebox'
-import type { FeatureStore } from '../../adapters/database/features/feature-store.ts'
-import type { MeterStore } from '../../adapters/database/meters/meter-store.ts'
+import type { FeatureRecord, FeatureStore } from '../../adapters/database/features/feature-store.ts'
+import type { MeterReader } from '../../adapters/database/meters/meter-store.ts'
 import type { Feature } from '../../domain/catalog/plan.ts'
 import type { FeatureKey, MeterKey, TenantKey } from '../../domain/identity.ts'
 import type { DimensionFilter } from '../../domain/metering/dimension-filter.ts'
 import { type FieldError, type Outcome, orThrow, refuse } from '../../domain/refusal.ts'
-import { FeatureInputSchema, FeatureSchema, KeyParamsSchema, PageQuerySchema, REFUSALS } from '../../schemas/http/catalog.ts'
+import { FeatureInputSchema, FeatureSchema, KeyParamsSchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
+import { ArchivableQuerySchema, archivableTimesJson } from '../../schemas/http/record-times.ts'
 import { refuseWrongFields } from '../wrong-fields.ts'
+import { archiveRoutes } from './archive-routes.ts'
 import { filterErrors } from './filter-errors.ts'
 
-export type FeatureRoutesDeps = { readonly features: FeatureStore; readonly meters: Pick<MeterStore, 'get'> }
+export type FeatureRoutesDeps = { readonly features: FeatureStore; readonly meters: MeterReader }
 
 export function featureRoutes({ features, meters }: FeatureRoutesDeps): (app: HttpApp) => Promise<void> {
   return async (app) => {
@@ -22,14 +24,22 @@ export function featureRoutes({ features, meters }: FeatureRoutesDeps): (app: Ht
     })
     app.get('/v1/features/:key', { config: { scope: 'read' }, schema: GET_FEATURE }, async (request) => {
       const key = request.params.key as FeatureKey
-      return featureJson(orThrow((await features.get(request.principal.tenant, key)) ?? refuse('unknown_feature', { feature: key })))
+      return featureJson(orThrow((await features.get(request.principal.tenant, key)) ?? unknownFeature(key)))
     })
     app.get('/v1/features', { config: { scope: 'read' }, schema: LIST_FEATURES }, async (request) => {
-      const { limit = LIMIT_DEFAULT, ...rest } = request.query
-      const { data, nextCursor } = await features.list(request.principal.tenant, { limit, ...rest })
-      return { data: data.map(featureJson), nextCursor }
+      const { limit = LIMIT_DEFAULT, archived = 'false', ...rest } = request.query
+      const { data, ...page } = await features.list(request.principal.tenant, { limit, ...rest }, { archived })
+      return { ...page, data: data.map(featureJson) }
+    })
+    archiveRoutes(app, {
+      ...{ collection: 'features', name: 'Feature', scope: 'admin', params: KeyParamsSchema, answer: FeatureSchema },
+      ...{ store: features, json: featureJson, unknown: unknownFeature },
     })
   }
+}
+
+function unknownFeature(key: string) {
+  return refuse('unknown_feature', { feature: key })
 }
 
 const LIMIT_DEFAULT = 100
@@ -55,12 +65,12 @@ const LIST_FEATURES = {
   ...TAGS,
   operationId: 'listFeatures',
   summary: 'Features in the order of their keys',
-  querystring: PageQuerySchema,
+  querystring: ArchivableQuerySchema,
   response: { 200: PageSchema(FeatureSchema), ...REFUSALS },
 }
 
 async function featureOf(
-  meters: Pick<MeterStore, 'get'>,
+  meters: MeterReader,
   tenant: TenantKey,
   key: FeatureKey,
   body: Static<typeof FeatureInputSchema>,
@@ -84,8 +94,8 @@ async function featureOf(
   return refuseWrongFields(errors, 'invalid_feature') ?? { key, name, type, meter: meterKey, filter, unit }
 }
 
-function featureJson({ filter, ...feature }: Feature): Static<typeof FeatureSchema> {
-  return { ...feature, filter: filterJson(filter) }
+function featureJson({ filter, createdMs, updatedMs, archivedMs, ...feature }: FeatureRecord): Static<typeof FeatureSchema> {
+  return { ...feature, filter: filterJson(filter), ...archivableTimesJson({ createdMs, updatedMs, archivedMs }) }
 }
 
 export function filterJson(filter: DimensionFilter): Record<string, string[]> {

@@ -1,13 +1,14 @@
 import { type Static, Type } from 'typebox'
-import type { MeterStore } from '../../adapters/database/meters/meter-store.ts'
+import type { MeterRecord, MeterStore } from '../../adapters/database/meters/meter-store.ts'
 import { backoffMs } from '../../base/backoff.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { MeterKey } from '../../domain/identity.ts'
 import type { EventSelection } from '../../domain/metering/event-selection.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
 import { orThrow, refuse } from '../../domain/refusal.ts'
-import { KeyParamsSchema, MeterInputSchema, MeterSchema, PageQuerySchema, REFUSALS } from '../../schemas/http/catalog.ts'
+import { KeyParamsSchema, MeterInputSchema, MeterSchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
+import { CountedQuerySchema, recordTimesJson } from '../../schemas/http/record-times.ts'
 import { validateMeter } from './validate-meter.ts'
 
 export type MeterRoutesDeps = {
@@ -35,10 +36,10 @@ export function meterRoutes(deps: MeterRoutesDeps): (app: HttpApp) => Promise<vo
     })
     app.get('/v1/meters', { config: { scope: 'read' }, schema: LIST_METERS }, async (request) => {
       const { limit = LIMIT_DEFAULT, ...rest } = request.query
-      const { data, nextCursor } = await meters.list(request.principal.tenant, { limit, ...rest })
+      const { data, ...page } = await meters.list(request.principal.tenant, { limit, ...rest })
       const shown = []
       for (const meter of data) shown.push(meterJson(meter, await isMeterReady(meter)))
-      return { data: shown, nextCursor }
+      return { ...page, data: shown }
     })
     app.delete('/v1/meters/:key', { config: { scope: 'admin' }, schema: DELETE_METER }, async (request, reply) => {
       const key = request.params.key as MeterKey
@@ -74,7 +75,7 @@ const LIST_METERS = {
   ...TAGS,
   operationId: 'listMeters',
   summary: 'Meters in the order of their keys',
-  querystring: PageQuerySchema,
+  querystring: CountedQuerySchema,
   response: { 200: PageSchema(MeterSchema), ...REFUSALS },
 }
 const DELETE_METER = {
@@ -98,7 +99,7 @@ async function untilTrue(isTrue: () => Promise<boolean>, waitMaxMs: number, cloc
   return true
 }
 
-function meterJson(meter: Meter, isReady: boolean): Static<typeof MeterSchema> {
+function meterJson(meter: MeterRecord, isReady: boolean): Static<typeof MeterSchema> {
   const { key, eventType, aggregation, value, dimensions, where, onInexact, allowNegative } = meter
   const [only] = value
   const shownValue = only === undefined ? {} : { value: value.length === 1 ? only : [...value] }
@@ -107,7 +108,16 @@ function meterJson(meter: Meter, isReady: boolean): Static<typeof MeterSchema> {
     ...(onInexact && { onInexact }),
     ...(allowNegative && { allowNegative }),
   }
-  return { key, eventType, aggregation, ...shownValue, dimensions: { ...dimensions }, ...rules, status: isReady ? 'ready' : 'backfilling' }
+  return {
+    key,
+    eventType,
+    aggregation,
+    ...shownValue,
+    dimensions: { ...dimensions },
+    ...rules,
+    status: isReady ? 'ready' : 'backfilling',
+    ...recordTimesJson(meter),
+  }
 }
 
 function shownWhere(where: EventSelection): NonNullable<Static<typeof MeterSchema>['where']> {

@@ -1,11 +1,13 @@
 import type { Static } from 'typebox'
-import type { PlanStore } from '../../adapters/database/plans/plan-store.ts'
-import type { Entitlement, PlanVersion } from '../../domain/catalog/plan.ts'
+import type { PlanRecord, PlanStore } from '../../adapters/database/plans/plan-store.ts'
+import type { Entitlement } from '../../domain/catalog/plan.ts'
 import type { Price } from '../../domain/catalog/price.ts'
 import type { PlanKey } from '../../domain/identity.ts'
 import { orThrow, refuse } from '../../domain/refusal.ts'
-import { KeyParamsSchema, PageQuerySchema, PlanInputSchema, PlanQuerySchema, PlanSchema, REFUSALS } from '../../schemas/http/catalog.ts'
+import { KeyParamsSchema, PlanInputSchema, PlanQuerySchema, PlanSchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
+import { ArchivableQuerySchema, archivableTimesJson } from '../../schemas/http/record-times.ts'
+import { archiveRoutes } from './archive-routes.ts'
 import { filterJson } from './feature-routes.ts'
 import { type PlanReferences, validatePlan } from './validate-plan.ts'
 
@@ -22,16 +24,22 @@ export function planRoutes(deps: PlanRoutesDeps): (app: HttpApp) => Promise<void
     })
     app.get('/v1/plans/:key', { config: { scope: 'read' }, schema: GET_PLAN }, async (request) => {
       const key = request.params.key as PlanKey
-      return planJson(
-        orThrow((await plans.get(request.principal.tenant, key, request.query.version)) ?? refuse('unknown_plan', { plan: key })),
-      )
+      return planJson(orThrow((await plans.get(request.principal.tenant, key, request.query.version)) ?? unknownPlan(key)))
     })
     app.get('/v1/plans', { config: { scope: 'read' }, schema: LIST_PLANS }, async (request) => {
-      const { limit = LIMIT_DEFAULT, ...rest } = request.query
-      const { data, nextCursor } = await plans.list(request.principal.tenant, { limit, ...rest })
-      return { data: data.map(planJson), nextCursor }
+      const { limit = LIMIT_DEFAULT, archived = 'false', ...rest } = request.query
+      const { data, ...page } = await plans.list(request.principal.tenant, { limit, ...rest }, { archived })
+      return { ...page, data: data.map(planJson) }
+    })
+    archiveRoutes(app, {
+      ...{ collection: 'plans', name: 'Plan', scope: 'admin', params: KeyParamsSchema, answer: PlanSchema },
+      ...{ store: plans, json: planJson, unknown: unknownPlan },
     })
   }
+}
+
+function unknownPlan(key: string) {
+  return refuse('unknown_plan', { plan: key })
 }
 
 const LIMIT_DEFAULT = 100
@@ -58,11 +66,12 @@ const LIST_PLANS = {
   ...TAGS,
   operationId: 'listPlans',
   summary: 'Latest versions of all plans in the order of their keys',
-  querystring: PageQuerySchema,
+  querystring: ArchivableQuerySchema,
   response: { 200: PageSchema(PlanSchema), ...REFUSALS },
 }
 
-function planJson({ plan, charges, entitlements, minimum, credits, ...version }: PlanVersion): Static<typeof PlanSchema> {
+function planJson(record: PlanRecord): Static<typeof PlanSchema> {
+  const { plan, charges, entitlements, minimum, credits, createdMs, updatedMs, archivedMs, ...version } = record
   return {
     key: plan,
     ...version,
@@ -73,6 +82,7 @@ function planJson({ plan, charges, entitlements, minimum, credits, ...version }:
       ...(taxRates !== undefined && { taxRates: [...taxRates] }),
     })),
     entitlements: entitlements.map(entitlementJson),
+    ...archivableTimesJson({ createdMs, updatedMs, archivedMs }),
   }
 }
 

@@ -15,10 +15,8 @@ export function readSubscriptionTerms(
   { timezone, commitment, coupons }: SubscriptionInput,
   plan: Pick<PlanVersion, 'currency'>,
 ): Outcome<SubscriptionTerms> {
-  if (timezone !== undefined && findTimeZone(timezone) === null) {
-    const detail = `timezone must be a name of the IANA database such as Europe/Berlin, was ${timezone}`
-    return refuseFields('unknown_timezone', [{ field: 'timezone', code: 'unknown_timezone', detail }])
-  }
+  const zone = timezone === undefined ? null : knownZone(timezone)
+  if (isRefusal(zone)) return zone
   const committed = commitment === undefined ? null : readCommitment(commitment, plan)
   if (isRefusal(committed)) return committed
   return {
@@ -26,6 +24,13 @@ export function readSubscriptionTerms(
     ...(committed !== null && { commitment: committed }),
     ...(coupons !== undefined && coupons.length > 0 && { coupons: [...new Set(coupons)] }),
   }
+}
+
+/** The name itself when the process knows the zone. */
+export function knownZone(timezone: string): Outcome<string> {
+  if (findTimeZone(timezone) !== null) return timezone
+  const detail = `timezone must be a name of the IANA database such as Europe/Berlin, was ${timezone}`
+  return refuseFields('unknown_timezone', [{ field: 'timezone', code: 'unknown_timezone', detail }])
 }
 
 function readCommitment(

@@ -1,6 +1,6 @@
 import type { Static } from 'typebox'
-import type { FeatureStore } from '../../adapters/database/features/feature-store.ts'
-import type { MeterStore } from '../../adapters/database/meters/meter-store.ts'
+import type { FeatureReader } from '../../adapters/database/features/feature-store.ts'
+import type { MeterReader } from '../../adapters/database/meters/meter-store.ts'
 import type { ProductStore } from '../../adapters/database/products/product-store.ts'
 import { type Currency, currencyOf } from '../../domain/billing/money.ts'
 import type { Charge, Entitlement, Feature, PlanVersion } from '../../domain/catalog/plan.ts'
@@ -24,8 +24,8 @@ type Plan = Omit<PlanVersion, 'version'>
 /** Stores with the things that a plan names. */
 export type PlanReferences = {
   readonly products: Pick<ProductStore, 'get'>
-  readonly features: Pick<FeatureStore, 'get'>
-  readonly meters: Pick<MeterStore, 'get'>
+  readonly features: FeatureReader
+  readonly meters: MeterReader
 }
 
 /** The plan with every number in its shortest decimal form, or one refusal that names each wrong field. */

@@ -305,7 +305,9 @@ function createCatalogOf(acme: EntitlementInputs, clock: { now(): InstantMs }) {
     features: { get: async (_tenant: TenantKey, key: FeatureKey) => acme.features.find((feature) => feature.key === key) ?? null },
     customers: {
       get: async (_tenant: TenantKey, key: CustomerKey) =>
-        key === 'nobody' ? null : { key, name: null, email: null, subjects: [], metadata: {} },
+        key === 'nobody'
+          ? null
+          : { key, name: null, email: null, subjects: [], metadata: {}, createdMs: NOW, updatedMs: NOW, archivedMs: null },
     },
     changes: { subscribe: listeners.subscribe, heardUpToMs: () => lostAtMs ?? clock.now() },
     allowanceOpenings: { save: async () => {} },

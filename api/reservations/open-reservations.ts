@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import type { Counters } from '../../adapters/counters/counters.ts'
-import type { MeterStore } from '../../adapters/database/meters/meter-store.ts'
+import type { MeterReader } from '../../adapters/database/meters/meter-store.ts'
 import type { EventLog } from '../../adapters/event-log/event-log.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Entitlements } from '../../entitlements/entitlements.ts'
@@ -14,7 +14,7 @@ export type ReservationKit = {
   readonly clock: Clock
   readonly log: Logger
   readonly registry: Registry
-  readonly stores: { readonly counters: Counters; readonly eventLog: EventLog; readonly meters: Pick<MeterStore, 'get'> }
+  readonly stores: { readonly counters: Counters; readonly eventLog: EventLog; readonly meters: MeterReader }
   readonly entitlements: Entitlements
   readonly submit: ReportUsage
   readonly createId: () => string

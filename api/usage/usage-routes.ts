@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import type { MeterStore } from '../../adapters/database/meters/meter-store.ts'
+import type { MeterReader } from '../../adapters/database/meters/meter-store.ts'
 import type { UsageRow } from '../../adapters/usage-store/usage-store.ts'
 import type { Clock } from '../../base/clock.ts'
 import { formatQuantity } from '../../domain/decimal.ts'
@@ -18,7 +18,7 @@ import { parseTimeRange, type TimeRange } from './time-range.ts'
 import { USAGE_BOUNDS } from './usage-bounds.ts'
 
 export type UsageRoutesDeps = {
-  readonly meters: Pick<MeterStore, 'get'>
+  readonly meters: MeterReader
   readonly usageReader: Pick<UsageReader, 'calendar'>
   /** The instant up to which usage is complete. */
   readonly asOf: () => Promise<InstantMs>

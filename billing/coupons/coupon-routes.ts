@@ -1,14 +1,15 @@
 import type { Static } from 'typebox'
-import type { CouponStore } from '../../adapters/database/coupons/coupon-store.ts'
+import type { CouponRecord, CouponStore } from '../../adapters/database/coupons/coupon-store.ts'
 import type { CouponDefinition } from '../../domain/billing/coupon-definition.ts'
 import { currencyOf, parseMoney } from '../../domain/billing/money.ts'
 import { formatQuantity, NANO, parseQuantity } from '../../domain/decimal.ts'
 import type { FeatureKey } from '../../domain/identity.ts'
 import { isRefusal, type Outcome, orThrow, refuse, refuseField, refuseFields } from '../../domain/refusal.ts'
 import { CouponInputSchema, CouponSchema } from '../../schemas/http/billing-settings.ts'
-import { KeyParamsSchema, PageQuerySchema, REFUSALS } from '../../schemas/http/catalog.ts'
+import { KeyParamsSchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
 import { instantJson, parseInstant } from '../../schemas/http/instants.ts'
+import { CountedQuerySchema, recordTimesJson } from '../../schemas/http/record-times.ts'
 
 export function couponRoutes({
   coupons,
@@ -27,8 +28,8 @@ export function couponRoutes({
     })
     app.get('/v1/coupons', { config: { scope: 'read' }, schema: LIST_COUPONS }, async (request) => {
       const { limit = LIMIT_DEFAULT, ...rest } = request.query
-      const { data, nextCursor } = await coupons.list(request.principal.tenant, { limit, ...rest })
-      return { data: data.map(couponJson), nextCursor }
+      const { data, ...page } = await coupons.list(request.principal.tenant, { limit, ...rest })
+      return { ...page, data: data.map(couponJson) }
     })
   }
 }
@@ -75,7 +76,7 @@ function wrong(field: string, detail: string) {
   return refuseFields('invalid_amount', [{ field, code: 'invalid_amount', detail }])
 }
 
-function couponJson({ key, off, features, invoices, redeemByMs, usesMax }: CouponDefinition): Static<typeof CouponSchema> {
+function couponJson({ key, off, features, invoices, redeemByMs, usesMax, ...times }: CouponRecord): Static<typeof CouponSchema> {
   return {
     key,
     ...off,
@@ -83,6 +84,7 @@ function couponJson({ key, off, features, invoices, redeemByMs, usesMax }: Coupo
     duration: invoices === null ? 'forever' : invoices === 1 ? 'once' : { invoices },
     ...(redeemByMs !== null && { redeemBy: instantJson(redeemByMs) }),
     ...(usesMax !== null && { usesMax }),
+    ...recordTimesJson(times),
   }
 }
 
@@ -107,6 +109,6 @@ const LIST_COUPONS = {
   ...TAGS,
   operationId: 'listCoupons',
   summary: 'Coupons in the order of their keys',
-  querystring: PageQuerySchema,
+  querystring: CountedQuerySchema,
   response: { 200: PageSchema(CouponSchema), ...REFUSALS },
 }

@@ -30,8 +30,6 @@ export type Page = {
   readonly due: readonly DueSubscription[]
   readonly cutOffs: CutOffs
   readonly nowMs: InstantMs
-  /** The most documents of a subscription; 60 when absent. */
-  readonly documentsMax?: number
 }
 
 export type DecidedPage = {
@@ -68,7 +66,7 @@ type Life = { state: BillingState; readonly fromVersion: number; readonly made: 
  * reads it at once and decides. The subscriptions of one customer go one after the other, as they pay from the same credits.
  */
 export async function decidePage(deps: DecidePageDeps, page: Page): Promise<DecidedPage> {
-  const { tenant, due, nowMs, cutOffs, documentsMax = DOCUMENTS_PER_RUN_MAX } = page
+  const { tenant, due, nowMs, cutOffs } = page
   const inputs = await deps.inputs.read(tenant, [...new Set(due.map(({ customer }) => customer))])
   const counting = await metersCounting(deps, inputs)
   const books = new Map(inputs.books)
@@ -124,7 +122,7 @@ export async function decidePage(deps: DecidePageDeps, page: Page): Promise<Deci
       return
     }
     life.made.push({ state, decision })
-    life.isDone = life.made.length >= documentsMax
+    life.isDone = life.made.length >= DOCUMENTS_PER_RUN_MAX
     life.state = evolve(state, decision)
     const { cursor, baseFees, parts, committed, purse } = decision
     books.set(state.subscription.id, { cursor, baseFees, parts, committed })

@@ -15,10 +15,8 @@ export function frozenRecord(inputs: RecordInputs, state: BillingState, document
   const record = invoiceRecord(state.currency, document)
   const lines = (record.lines as readonly InvoiceRecord[]).map((line, at) => {
     const counted = document.lines[at]
-    if (counted === undefined) return line
-    const trace = traceOf(inputs, state, counted)
-    const unit = inputs.features.find(({ key }) => key === counted.feature)?.unit ?? null
-    return { ...line, ...(unit !== null && counted.quantityNano !== null && { unit }), ...(trace !== null && { trace }) }
+    const trace = counted === undefined ? null : traceOf(inputs, state, counted)
+    return trace === null ? line : { ...line, trace }
   })
   return { ...record, ...partiesOf(inputs, document.customer), lines }
 }

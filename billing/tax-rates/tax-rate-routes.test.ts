@@ -1,9 +1,8 @@
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { expect, test } from 'vitest'
-import type { TaxRateStore } from '../../adapters/database/tax-rates/tax-rate-store.ts'
-import type { TaxRate } from '../../domain/billing/tax-rate.ts'
-import type { TenantKey } from '../../domain/identity.ts'
+import type { TaxRateRecord, TaxRateStore } from '../../adapters/database/tax-rates/tax-rate-store.ts'
+import type { InstantMs, TenantKey } from '../../domain/identity.ts'
 import type { Scope } from '../../domain/principal.ts'
 import { createHttpApp } from '../../runtime/http/http-app.ts'
 import { systemClock } from '../../runtime/process/system-clock.ts'
@@ -59,9 +58,10 @@ async function openApp(scopes: readonly Scope[] = ['admin']) {
 
 /** The store's contract covers storage; this covers what HTTP makes of it. */
 function createMemoryTaxRates(): TaxRateStore {
-  const rates = new Map<string, TaxRate>()
+  const rates = new Map<string, TaxRateRecord>()
   return {
-    async put(_tenant, value) {
+    async put(_tenant, rate) {
+      const value = { ...rate, createdMs: 0 as InstantMs, updatedMs: 0 as InstantMs }
       rates.set(value.key, value)
       return { value, result: 'created' }
     },

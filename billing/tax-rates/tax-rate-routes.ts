@@ -1,10 +1,11 @@
 import type { Static } from 'typebox'
-import type { TaxRateStore } from '../../adapters/database/tax-rates/tax-rate-store.ts'
+import type { TaxRateRecord, TaxRateStore } from '../../adapters/database/tax-rates/tax-rate-store.ts'
 import type { TaxRate } from '../../domain/billing/tax-rate.ts'
 import { formatQuantity, NANO, parseQuantity } from '../../domain/decimal.ts'
 import { type Outcome, orThrow, refuse, refuseFields } from '../../domain/refusal.ts'
-import { KeyParamsSchema, PageQuerySchema, REFUSALS } from '../../schemas/http/catalog.ts'
+import { KeyParamsSchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
+import { CountedQuerySchema, recordTimesJson } from '../../schemas/http/record-times.ts'
 import { TaxRateInputSchema, TaxRateSchema } from '../../schemas/http/tax-rates.ts'
 
 export function taxRateRoutes({ taxRates }: { readonly taxRates: TaxRateStore }): (app: HttpApp) => Promise<void> {
@@ -20,8 +21,8 @@ export function taxRateRoutes({ taxRates }: { readonly taxRates: TaxRateStore })
     })
     app.get('/v1/tax-rates', { config: { scope: 'read' }, schema: LIST_TAX_RATES }, async (request) => {
       const { limit = LIMIT_DEFAULT, ...rest } = request.query
-      const { data, nextCursor } = await taxRates.list(request.principal.tenant, { limit, ...rest })
-      return { data: data.map(taxRateJson), nextCursor }
+      const { data, ...page } = await taxRates.list(request.principal.tenant, { limit, ...rest })
+      return { ...page, data: data.map(taxRateJson) }
     })
   }
 }
@@ -38,8 +39,8 @@ function validateTaxRate(key: string, { name, percent, inclusive = false }: Stat
   return { key, name, percentNano, isInclusive: inclusive }
 }
 
-function taxRateJson({ key, name, percentNano, isInclusive }: TaxRate): Static<typeof TaxRateSchema> {
-  return { key, name, percent: formatQuantity(percentNano), inclusive: isInclusive }
+function taxRateJson({ key, name, percentNano, isInclusive, ...times }: TaxRateRecord): Static<typeof TaxRateSchema> {
+  return { key, name, percent: formatQuantity(percentNano), inclusive: isInclusive, ...recordTimesJson(times) }
 }
 
 const TAGS = { tags: ['tax rates'] }
@@ -63,6 +64,6 @@ const LIST_TAX_RATES = {
   ...TAGS,
   operationId: 'listTaxRates',
   summary: 'Tax rates in the order of their keys',
-  querystring: PageQuerySchema,
+  querystring: CountedQuerySchema,
   response: { 200: PageSchema(TaxRateSchema), ...REFUSALS },
 }

@@ -1,4 +1,5 @@
 import type { CustomerKey } from '../identity.ts'
+import type { ArchivableTimes } from './record-times.ts'
 
 export type Customer = {
   readonly key: CustomerKey
@@ -7,6 +8,8 @@ export type Customer = {
   readonly subjects: readonly string[]
   readonly metadata: Readonly<Record<string, unknown>>
 } & CustomerBilling
+
+export type CustomerRecord = Customer & ArchivableTimes
 
 /** How the customer is billed where it differs from the tenant's settings. Absent fields follow the settings. */
 export type CustomerBilling = {
@@ -19,4 +22,6 @@ export type CustomerBilling = {
   readonly address?: string
   readonly graceMs?: number
   readonly dueDays?: number
+  /** IANA name. Subscriptions and overrides that begin later count their calendar periods in it. Absent: UTC. */
+  readonly timezone?: string
 }

@@ -12,10 +12,14 @@ export type EntitlementOverride = OverrideTerms & {
   readonly fromMs: InstantMs
   /** Null while it is in force. */
   readonly untilMs: InstantMs | null
+  /** The customer's zone at `beganMs`, for the calendar where no plan gives one. Absent: UTC. */
+  readonly timezone?: string
+  /** The reset without one of its own and without a plan. Absent: never, so that what was given once is not given again each month. */
+  readonly unplannedReset?: OverrideReset
 }
 
 export type OverrideTerms = Omit<Entitlement, 'reset' | 'anchor'> & {
-  /** Null: the schedule of the plan that gives the feature; monthly from `beganMs` on where no plan does. */
+  /** Null: the schedule of the plan that gives the feature; none where no plan does. */
   readonly reset: OverrideReset | null
   readonly anchor: EntitlementAnchor | null
 }

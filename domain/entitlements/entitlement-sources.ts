@@ -134,7 +134,7 @@ function scheduleOf({ subscription, plan, entitlement }: PlanSource): ResetSched
     anchor: entitlement.anchor,
     anchorMs: subscription.anchorMs,
     fromMs: subscription.startMs,
-    timezone: 'UTC',
+    timezone: subscription.timezone ?? 'UTC',
   }
 }
 
@@ -143,8 +143,9 @@ function intervalOf(entitlement: Entitlement, plan: PlanVersion): ResetSchedule[
   return plan.interval === 'once' ? 'never' : plan.interval
 }
 
-function overriddenSchedule({ reset, anchor, beganMs }: EntitlementOverride, ofPlan: ResetSchedule | null): ResetSchedule {
-  const base = ofPlan ?? { interval: 'month', anchor: 'subscription', anchorMs: beganMs, fromMs: beganMs, timezone: 'UTC' }
+function overriddenSchedule(override: EntitlementOverride, ofPlan: ResetSchedule | null): ResetSchedule {
+  const { reset, anchor, beganMs, timezone = 'UTC', unplannedReset = 'never' } = override
+  const base = ofPlan ?? { interval: unplannedReset, anchor: 'subscription', anchorMs: beganMs, fromMs: beganMs, timezone }
   return { ...base, interval: reset ?? base.interval, anchor: anchor ?? base.anchor }
 }
 

@@ -87,9 +87,31 @@ describe('an override', () => {
 
   test('without any subscription counts its periods from when overrides began', () => {
     const effective = withOverrides([override({ fromMs: 950 as InstantMs })], []).get(TOKENS)
-    expect(effective).toMatchObject({ limit: 7n * NANO, tracked: { schedule: { interval: 'month', fromMs: 900, anchorMs: 900 } } })
+    expect(effective).toMatchObject({ limit: 7n * NANO, tracked: { schedule: { interval: 'never', fromMs: 900, anchorMs: 900 } } })
     const lone = { ...inputs([], []), overrides: [override()] }
     expect(trackedFeatures(lone, NOW)).toEqual([effective?.type === 'metered' ? effective.tracked : undefined])
+  })
+
+  test.each([
+    {
+      title: 'from before, which refilled monthly',
+      change: { unplannedReset: 'month' as const },
+      schedule: { interval: 'month', timezone: 'UTC' },
+    },
+    {
+      title: 'of a customer with a zone',
+      change: { reset: 'day', anchor: 'calendar', timezone: 'Asia/Tokyo' } as const,
+      schedule: { interval: 'day', timezone: 'Asia/Tokyo' },
+    },
+  ])('without a plan, $title', ({ change, schedule }) => {
+    expect(withOverrides([override(change)], []).get(TOKENS)).toMatchObject({ tracked: { schedule } })
+  })
+
+  test('resets in the zone of the subscription that gives the feature, also by an override with another zone', () => {
+    const inTokyo = { ...subscription({ plan: 'p' }), timezone: 'Asia/Tokyo' }
+    const schedule = { interval: 'day', timezone: 'Asia/Tokyo' }
+    expect(withOverrides([], [inTokyo]).get(TOKENS)).toMatchObject({ tracked: { schedule } })
+    expect(withOverrides([override({ timezone: 'Europe/Berlin' })], [inTokyo]).get(TOKENS)).toMatchObject({ tracked: { schedule } })
   })
 
   test('turns a boolean on or off and gives a config its value', () => {

@@ -15,7 +15,7 @@ export const OverrideInputSchema = Type.Object(
     ...ENTITLEMENT_TERMS,
     reset: Type.Optional({
       ...ResetIntervalSchema,
-      description: "The plan's when absent, like anchor; without a plan monthly, counted from the first override",
+      description: "The plan's when absent, like anchor; without a plan never; periods count from the first override",
     }),
   },
   { ...CLOSED, description: 'Everything that the customer has of this feature; limit null or absent is unlimited' },

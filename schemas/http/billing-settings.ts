@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import { DueDaysSchema, GraceSchema, TaxRatesSchema } from './billing-terms.ts'
 import { DecimalInputSchema, InstantSchema, KeySchema } from './common.ts'
+import { RECORD_TIMES } from './record-times.ts'
 
 const CLOSED = { additionalProperties: false }
 const PrefixSchema = Type.String({ pattern: '^[A-Za-z0-9/_-]{0,16}$', description: 'Stands before the number' })
@@ -42,4 +43,4 @@ const COUPON = {
   usesMax: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Subscriptions that may have it' })),
 }
 export const CouponInputSchema = Type.Object(COUPON, CLOSED)
-export const CouponSchema = Type.Object({ key: KeySchema, ...COUPON })
+export const CouponSchema = Type.Object({ key: KeySchema, ...COUPON, ...RECORD_TIMES })

@@ -49,12 +49,22 @@ export const CUSTOMER_BILLING = {
   address: Type.Optional(Type.String({ minLength: 1, maxLength: 1_024 })),
   graceMs: Type.Optional(GraceSchema),
   dueDays: Type.Optional(DueDaysSchema),
+  timezone: Type.Optional(
+    Type.String({
+      maxLength: 64,
+      description: 'IANA name. What begins from now on counts its periods and resets in it; what has begun keeps its own. UTC when absent',
+      examples: ['Europe/Berlin'],
+    }),
+  ),
 }
 
 const COUPONS_MAX = 10
 export const SUBSCRIPTION_BILLING = {
   timezone: Type.Optional(
-    Type.String({ maxLength: 64, description: 'IANA name in which billing periods are counted, UTC when absent; it never changes' }),
+    Type.String({
+      maxLength: 64,
+      description: 'IANA name in which periods and resets are counted; it never changes. The customer’s when absent, else UTC',
+    }),
   ),
   commitment: Type.Optional(
     Type.Object({ amount: AmountSchema, from: InstantSchema, to: InstantSchema, counts: Type.Optional(CountsSchema) }, CLOSED),

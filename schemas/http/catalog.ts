@@ -1,5 +1,6 @@
 import { type TSchema, Type } from 'typebox'
 import { CATALOG_BOUNDS } from '../../domain/catalog/catalog-bounds.ts'
+import { CUSTOMER_SORTS } from '../../domain/catalog/customer-search.ts'
 import { SUBSCRIPTION_STATUSES } from '../../domain/catalog/subscription.ts'
 import { EXPRESSION_BOUNDS } from '../../domain/metering/expressions/expression-bounds.ts'
 import { AGGREGATIONS } from '../../domain/metering/meter.ts'
@@ -17,6 +18,7 @@ import {
   ProblemSchema,
 } from './common.ts'
 import { PriceInputSchema, PriceSchema, RatedLineSchema } from './price.ts'
+import { ARCHIVABLE_TIMES, ArchivableQuerySchema, RECORD_TIMES } from './record-times.ts'
 
 const CLOSED = { additionalProperties: false }
 const NAME_CHARACTERS_MAX = 256
@@ -108,6 +110,7 @@ export const MeterSchema = Type.Object({
   status: Type.Union([Type.Literal('ready'), Type.Literal('backfilling')], {
     description: 'backfilling: events from before the meter was made or changed are still being counted',
   }),
+  ...RECORD_TIMES,
 })
 
 const FilterSchema = Type.Record(Type.String(), Type.Array(Type.String({ maxLength: 1_024 }), { minItems: 1, maxItems: 100 }), {
@@ -134,10 +137,11 @@ export const FeatureSchema = Type.Object({
   meter: Nullable(KeySchema),
   filter: FilterSchema,
   unit: Nullable(Type.String()),
+  ...ARCHIVABLE_TIMES,
 })
 
 export const ProductInputSchema = Type.Object({ name: NameSchema, description: Type.Optional(Nullable(TextSchema)) }, CLOSED)
-export const ProductSchema = Type.Object({ key: KeySchema, name: Type.String(), description: Nullable(Type.String()) })
+export const ProductSchema = Type.Object({ key: KeySchema, name: Type.String(), description: Nullable(Type.String()), ...ARCHIVABLE_TIMES })
 
 /** Without the feature, and without its reset schedule. */
 export const ENTITLEMENT_TERMS = {
@@ -209,12 +213,16 @@ export const PlanSchema = Type.Object({
       value: Type.Optional(Type.Unknown()),
     }),
   ),
+  ...ARCHIVABLE_TIMES,
 })
 /** The largest `integer` of PostgreSQL. */
 const PLAN_VERSION_MAX = 2_147_483_647
 export const PlanQuerySchema = Type.Object({
   version: Type.Optional(Type.Integer({ minimum: 1, maximum: PLAN_VERSION_MAX, description: 'The latest when absent' })),
 })
+
+/** A parameter of the list of customers: the property stands in brackets. */
+export const METADATA_FILTER = /^metadata\[(.{1,256})\]$/
 
 export const CustomerInputSchema = Type.Object(
   {
@@ -238,7 +246,22 @@ export const CustomerSchema = Type.Object({
   subjects: Type.Array(Type.String()),
   metadata: Type.Record(Type.String(), Type.Unknown()),
   ...CUSTOMER_BILLING,
+  ...ARCHIVABLE_TIMES,
 })
+const SearchSchema = (description: string) => Type.Optional(Type.String({ minLength: 1, maxLength: 320, description }))
+export const CustomerQuerySchema = Type.Object(
+  {
+    ...ArchivableQuerySchema.properties,
+    search: SearchSchema('Part of the key, the name, the e-mail or a value of the metadata, in any case; or a whole subject'),
+    name: SearchSchema('The whole name, in any case'),
+    email: SearchSchema('The whole e-mail address, in any case'),
+    sort: Type.Optional(Type.Enum([...CUSTOMER_SORTS], { default: '-createdAt', description: 'Newest first (default), or by key' })),
+  },
+  {
+    patternProperties: { [METADATA_FILTER.source]: { type: 'string', maxLength: 1_024 } },
+    description: '`metadata[property]=value` takes only customers with this value',
+  },
+)
 
 export const SubscriptionInputSchema = Type.Object(
   {
@@ -252,7 +275,8 @@ export const SubscriptionInputSchema = Type.Object(
   },
   CLOSED,
 )
-const MomentSchema = Type.String({
+const MomentSchema = OneOf(['now', 'periodEnd'])
+const EndSchema = Type.String({
   pattern: '^(now|periodEnd|[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt].{1,40})$',
   description: '`now`, `periodEnd`, or an ISO 8601 instant to come',
   examples: ['periodEnd'],
@@ -260,7 +284,7 @@ const MomentSchema = Type.String({
 const InvoiceMomentSchema = Type.Enum(['next', 'now'], {
   description: 'When fees of the change are billed: with the next document (default), or by one of their own',
 })
-export const CancelInputSchema = Type.Object({ at: MomentSchema, invoice: Type.Optional(InvoiceMomentSchema) }, CLOSED)
+export const CancelInputSchema = Type.Object({ at: EndSchema, invoice: Type.Optional(InvoiceMomentSchema) }, CLOSED)
 export const ChangeInputSchema = Type.Object(
   {
     plan: KeySchema,
@@ -315,14 +339,13 @@ export const InvoiceSchema = Type.Object({
   period: PeriodSchema,
   lines: Type.Array(
     Type.Object({
-      kind: OneOf(['base', 'usage', 'trueUp']),
+      kind: OneOf(['base', 'usage']),
       charge: Type.Optional(Type.String()),
       feature: Type.Optional(Type.String()),
       quantity: DecimalSchema,
       amount: { ...DecimalSchema, description: 'exact, rounded half up to the minor unit of the currency' },
       exact: DecimalSchema,
       tiers: Type.Optional(Type.Array(RatedLineSchema)),
-      billedBy: Type.Optional(Type.Array(Type.String(), { description: 'Other subscriptions that bill usage of the feature' })),
     }),
   ),
   total: { ...DecimalSchema, description: 'Sum of the rounded lines' },

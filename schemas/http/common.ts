@@ -54,7 +54,11 @@ export const ListQuerySchema = Type.Object({
   cursor: Type.Optional(Type.String({ maxLength: 512 })),
 })
 export const PageSchema = <Item extends TSchema>(item: Item) =>
-  Type.Object({ data: Type.Array(item), nextCursor: Type.Union([Type.String(), Type.Null()]) })
+  Type.Object({
+    data: Type.Array(item),
+    nextCursor: Type.Union([Type.String(), Type.Null()]),
+    count: Type.Optional(Type.Integer({ description: 'Records of the whole list, where `count=true` asked for them' })),
+  })
 
 export const ProblemSchema = Type.Object(
   {

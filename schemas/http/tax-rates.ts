@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { DecimalInputSchema, DecimalSchema, KeySchema } from './common.ts'
+import { RECORD_TIMES } from './record-times.ts'
 
 export const TaxRateInputSchema = Type.Object(
   {
@@ -10,4 +11,10 @@ export const TaxRateInputSchema = Type.Object(
   { additionalProperties: false },
 )
 
-export const TaxRateSchema = Type.Object({ key: KeySchema, name: Type.String(), percent: DecimalSchema, inclusive: Type.Boolean() })
+export const TaxRateSchema = Type.Object({
+  key: KeySchema,
+  name: Type.String(),
+  percent: DecimalSchema,
+  inclusive: Type.Boolean(),
+  ...RECORD_TIMES,
+})

@@ -1,75 +1,56 @@
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, type Selectable, sql } from 'kysely'
 import { couponUseName } from '../../../domain/billing/billing-inputs.ts'
 import type { CouponDefinition } from '../../../domain/billing/coupon-definition.ts'
+import type { RecordTimes } from '../../../domain/catalog/record-times.ts'
 import type { Subscription } from '../../../domain/catalog/subscription.ts'
 import type { InstantMs, SubscriptionId, TenantKey } from '../../../domain/identity.ts'
 import { type Refusal, refuse, refuseField } from '../../../domain/refusal.ts'
 import type { DatabaseSession, DatabaseTables, Json } from '../database-session.ts'
-import { keyAfter, type Page, type PageRequest, pageOf } from '../page.ts'
+import { type KeyedRows, keyedRows, recordTimesOf, type TimeColumns } from '../keyed-rows.ts'
 import type { PutResult } from '../put-result.ts'
 import { hasSameContent } from '../same-content.ts'
 
-export type CouponStore = {
-  put(tenant: TenantKey, coupon: CouponDefinition): Promise<PutResult<CouponDefinition>>
-  get(tenant: TenantKey, key: string): Promise<CouponDefinition | null>
-  list(tenant: TenantKey, page: PageRequest): Promise<Page<CouponDefinition>>
+export type CouponStore = KeyedRows<string, CouponRecord> & {
+  put(tenant: TenantKey, coupon: CouponDefinition): Promise<PutResult<CouponRecord>>
   /** Adds documents on which coupons gave something; below zero takes uses back. */
   use(tenant: TenantKey, uses: readonly CouponUse[]): Promise<void>
 }
+
+export type CouponRecord = CouponDefinition & RecordTimes
 
 export type CouponUse = { readonly coupon: string; readonly subscription: SubscriptionId; readonly uses: number }
 
 declare module '../database-session.ts' {
   interface DatabaseTables {
-    coupons: { tenant: string; key: string; coupon: Json<CouponDefinition> }
+    coupons: TimeColumns & { tenant: string; key: string; coupon: Json<CouponDefinition> }
     coupon_uses: { tenant: string; coupon: string; subscription: string; uses: number }
   }
 }
 
 export function sqlCouponStore(session: DatabaseSession): CouponStore {
   return {
+    ...keyedRows(session, 'coupons', couponRecordOf),
+
     put: (tenant, coupon) =>
       session.write(async ({ db }) => {
         const { key } = coupon
         const stored = await db
           .selectFrom('coupons')
-          .select('coupon')
+          .selectAll()
           .where('tenant', '=', tenant)
           .where('key', '=', key)
           .forUpdate()
           .executeTakeFirst()
-        if (stored !== undefined && hasSameContent(stored.coupon, coupon)) return { value: stored.coupon, result: 'same' }
-        const columns = { coupon: JSON.stringify(coupon) }
-        await db
+        if (stored !== undefined && hasSameContent(stored.coupon, coupon)) return { value: couponRecordOf(stored), result: 'same' }
+        const now = new Date(session.clock.now())
+        const columns = { coupon: JSON.stringify(coupon), updated_at: now }
+        const put = await db
           .insertInto('coupons')
-          .values({ tenant, key, ...columns })
+          .values({ tenant, key, ...columns, created_at: now })
           .onConflict((conflict) => conflict.columns(['tenant', 'key']).doUpdateSet(columns))
-          .execute()
-        return { value: coupon, result: stored === undefined ? 'created' : 'changed' }
-      }),
-
-    get: (tenant, key) =>
-      session.run(async (db) => {
-        const row = await db.selectFrom('coupons').select('coupon').where('tenant', '=', tenant).where('key', '=', key).executeTakeFirst()
-        return row?.coupon ?? null
-      }),
-
-    list: (tenant, page) =>
-      session.run(async (db) => {
-        const rows = await db
-          .selectFrom('coupons')
-          .selectAll()
-          .where('tenant', '=', tenant)
-          .where('key', '>', keyAfter(page))
-          .orderBy('key')
-          .limit(page.limit + 1)
-          .execute()
-        return pageOf(
-          rows,
-          page,
-          ({ key }) => key,
-          ({ coupon }) => coupon,
-        )
+          .returningAll()
+          .executeTakeFirstOrThrow()
+        return { value: couponRecordOf(put), result: stored === undefined ? 'created' : 'changed' }
       }),
 
     use: (tenant, uses) =>
@@ -114,6 +95,10 @@ export async function couponUsesOf(
     .where('subscription', '=', sql<string>`ANY(${[...subscriptions]})`)
     .execute()
   return new Map(rows.map(({ coupon, subscription, uses }) => [couponUseName(subscription as SubscriptionId, coupon), uses]))
+}
+
+function couponRecordOf(row: Selectable<DatabaseTables['coupons']>): CouponRecord {
+  return { ...row.coupon, ...recordTimesOf(row) }
 }
 
 /** Whether a new subscription may have these coupons. Their rows stay locked, so that no more have one than may. */

@@ -37,43 +37,51 @@ export async function selectNameHistories(
   return histories
 }
 
-/** The customer has these names from now on, or from when another lost them; no event is in between. What still had one by adoption has it until now. */
+export type NameOwner = { readonly name: string; readonly customer: CustomerKey }
+
+/** Customers have these names from now on, or from when another lost them; no event is in between. What still had one by adoption has it until now. */
 export async function assignNames(
   db: Transaction<DatabaseTables>,
   tenant: TenantKey,
-  customer: CustomerKey,
-  { names, nowMs }: { readonly names: readonly string[]; readonly nowMs: InstantMs },
+  wanted: readonly NameOwner[],
+  nowMs: InstantMs,
 ): Promise<void> {
-  if (names.length === 0) return
-  await endAssignments(db, tenant, sql`customer <> ${customer}`, { names, nowMs })
+  if (wanted.length === 0) return
+  await endAssignments(db, tenant, sql`customer_names.customer <> wanted.customer`, wanted, nowMs)
   await sql`
     INSERT INTO customer_names (tenant, name, customer, from_at)
-    SELECT ${tenant}, wanted, ${customer}, coalesce(
-      (SELECT max(until_at) FROM customer_names AS before WHERE before.tenant = ${tenant} AND before.name = wanted), to_timestamp(0))
-    FROM unnest(${[...names]}::text[]) AS wanted
+    SELECT ${tenant}, wanted.name, wanted.customer, coalesce(
+      (SELECT max(until_at) FROM customer_names AS before WHERE before.tenant = ${tenant} AND before.name = wanted.name), to_timestamp(0))
+    FROM ${rowsOf(wanted)}
     ON CONFLICT (tenant, name) WHERE until_at IS NULL DO NOTHING`.execute(db)
 }
 
-/** The customer has these names until now. An adopted customer's key stays its adopter's until another customer takes it. */
+/** Customers have these names until now. An adopted customer's key stays its adopter's until another customer takes it. */
 export async function releaseNames(
   db: Transaction<DatabaseTables>,
   tenant: TenantKey,
-  customer: CustomerKey,
-  released: { readonly names: readonly string[]; readonly nowMs: InstantMs },
+  released: readonly NameOwner[],
+  nowMs: InstantMs,
 ): Promise<void> {
   const isKept = sql`EXISTS (SELECT FROM customers WHERE customers.tenant = ${tenant} AND key = customer_names.name AND adopted_by IS NOT NULL)`
-  await endAssignments(db, tenant, sql`customer = ${customer} AND NOT ${isKept}`, released)
+  await endAssignments(db, tenant, sql`customer_names.customer = wanted.customer AND NOT ${isKept}`, released, nowMs)
 }
 
 async function endAssignments(
   db: Transaction<DatabaseTables>,
   tenant: TenantKey,
   which: RawBuilder<unknown>,
-  { names, nowMs }: { readonly names: readonly string[]; readonly nowMs: InstantMs },
+  names: readonly NameOwner[],
+  nowMs: InstantMs,
 ): Promise<void> {
   if (names.length === 0) return
   // A clock that was set back ends no assignment before it began.
   await sql`
     UPDATE customer_names SET until_at = greatest(${new Date(nowMs)}::timestamptz, from_at + interval '1 millisecond')
-    WHERE tenant = ${tenant} AND until_at IS NULL AND name = ANY(${[...names]}) AND ${which}`.execute(db)
+    FROM ${rowsOf(names)}
+    WHERE customer_names.tenant = ${tenant} AND until_at IS NULL AND customer_names.name = wanted.name AND ${which}`.execute(db)
+}
+
+function rowsOf(owners: readonly NameOwner[]): RawBuilder<unknown> {
+  return sql`unnest(${owners.map(({ name }) => name)}::text[], ${owners.map(({ customer }) => customer)}::text[]) AS wanted (name, customer)`
 }

@@ -1,27 +1,33 @@
 import type { Selectable } from 'kysely'
 import type { Feature, FeatureType } from '../../../domain/catalog/plan.ts'
+import type { ArchivableTimes } from '../../../domain/catalog/record-times.ts'
 import type { FeatureKey, MeterKey, TenantKey } from '../../../domain/identity.ts'
 import type { DimensionFilter } from '../../../domain/metering/dimension-filter.ts'
 import { type Outcome, refuse, refuseField } from '../../../domain/refusal.ts'
+import { type Archiver, archiver } from '../archiver.ts'
 import type { DatabaseSession, DatabaseTables, Json } from '../database-session.ts'
+import { type ArchivableColumns, archivableTimesOf, type KeyedRows, keyedRows, type Lookup } from '../keyed-rows.ts'
 import { refuseMissingDimensions } from '../meters/dimensions-in-use.ts'
-import { keyAfter, type Page, type PageRequest, pageOf } from '../page.ts'
 import type { PutResult } from '../put-result.ts'
 import { hasSameContent } from '../same-content.ts'
 
-export type FeatureStore = {
-  /**
-   * Refuses `unknown_meter`; `feature_type_fixed` for another type than before; `dimension_in_use` when a charge filters on a
-   * dimension that the new meter lacks.
-   */
-  put(tenant: TenantKey, feature: Feature): Promise<Outcome<PutResult<Feature>>>
-  get(tenant: TenantKey, key: FeatureKey): Promise<Feature | null>
-  list(tenant: TenantKey, page: PageRequest): Promise<Page<Feature>>
-}
+export type FeatureStore = KeyedRows<FeatureKey, FeatureRecord> &
+  Archiver<FeatureKey, FeatureRecord> & {
+    /**
+     * Refuses `unknown_meter`; `feature_type_fixed` for another type than before; `dimension_in_use` when a charge filters on a
+     * dimension that the new meter lacks.
+     */
+    put(tenant: TenantKey, feature: Feature): Promise<Outcome<PutResult<FeatureRecord>>>
+  }
+
+export type FeatureRecord = Feature & ArchivableTimes
+
+/** For those who need no more than what it says now. */
+export type FeatureReader = Lookup<FeatureKey, Feature>
 
 declare module '../database-session.ts' {
   interface DatabaseTables {
-    features: {
+    features: ArchivableColumns & {
       tenant: string
       key: string
       name: string
@@ -40,11 +46,16 @@ declare module '../changes.ts' {
 }
 
 export function sqlFeatureStore(session: DatabaseSession): FeatureStore {
+  const rows = keyedRows(session, 'features', featureRecordOf)
   return {
+    ...rows,
+    archive: archiver(session, 'features', rows.get),
+
     put: (tenant, feature) =>
       session.write(async ({ db, announce }) => {
         const { key, name, type, meter, unit } = feature
         const columns = { name, type, meter, unit, filter: JSON.stringify(feature.filter) }
+        const now = new Date(session.clock.now())
         const read =
           meter === null
             ? null
@@ -58,13 +69,13 @@ export function sqlFeatureStore(session: DatabaseSession): FeatureStore {
         if (meter !== null && read === undefined) return refuseField('meter', refuse('unknown_meter', { meter }))
         const created = await db
           .insertInto('features')
-          .values({ tenant, key, ...columns })
+          .values({ tenant, key, ...columns, created_at: now, updated_at: now })
           .onConflict((conflict) => conflict.doNothing())
-          .returning('key')
+          .returningAll()
           .executeTakeFirst()
         if (created !== undefined) {
           announce({ tenant, topic: 'features', key })
-          return { value: feature, result: 'created' }
+          return { value: featureRecordOf(created), result: 'created' }
         }
         const row = await db
           .selectFrom('features')
@@ -74,39 +85,32 @@ export function sqlFeatureStore(session: DatabaseSession): FeatureStore {
           .forUpdate()
           .executeTakeFirstOrThrow()
         const stored = featureOf(row)
-        if (hasSameContent(stored, feature)) return { value: stored, result: 'same' }
+        if (hasSameContent(stored, feature)) return { value: featureRecordOf(row), result: 'same' }
         if (stored.type !== type) {
           return refuse('feature_type_fixed', { feature: key, type: stored.type, wanted: type })
         }
         const refusal = read == null ? null : await refuseMissingDimensions(db, tenant, [feature], read)
         if (refusal !== null) return refusal
-        await db.updateTable('features').set(columns).where('tenant', '=', tenant).where('key', '=', key).execute()
-        announce({ tenant, topic: 'features', key })
-        return { value: feature, result: 'changed' }
-      }),
-
-    get: (tenant, key) =>
-      session.run(async (db) => {
-        const row = await db.selectFrom('features').selectAll().where('tenant', '=', tenant).where('key', '=', key).executeTakeFirst()
-        return row === undefined ? null : featureOf(row)
-      }),
-
-    list: (tenant, page) =>
-      session.run(async (db) => {
-        const rows = await db
-          .selectFrom('features')
-          .selectAll()
+        const changed = await db
+          .updateTable('features')
+          .set({ ...columns, updated_at: now })
           .where('tenant', '=', tenant)
-          .where('key', '>', keyAfter(page))
-          .orderBy('key')
-          .limit(page.limit + 1)
-          .execute()
-        return pageOf(rows, page, ({ key }) => key, featureOf)
+          .where('key', '=', key)
+          .returningAll()
+          .executeTakeFirstOrThrow()
+        announce({ tenant, topic: 'features', key })
+        return { value: featureRecordOf(changed), result: 'changed' }
       }),
   }
 }
 
-export function featureOf(row: Selectable<DatabaseTables['features']>): Feature {
+type FeatureRow = Selectable<DatabaseTables['features']>
+
+function featureRecordOf(row: FeatureRow): FeatureRecord {
+  return { ...featureOf(row), ...archivableTimesOf(row) }
+}
+
+export function featureOf(row: FeatureRow): Feature {
   return {
     key: row.key as FeatureKey,
     name: row.name,

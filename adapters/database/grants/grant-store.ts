@@ -8,7 +8,7 @@ import { type Outcome, refuse } from '../../../domain/refusal.ts'
 import type { DatabaseSession, DatabaseTables } from '../database-session.ts'
 import { lockAllowances } from '../entitlements/lock-allowances.ts'
 import { byCustomer, rowsOfCustomers } from '../entitlements/rows-of-customers.ts'
-import { keyAfter, type Page, type PageRequest, pageOf } from '../page.ts'
+import { keyAfter, listName, type Page, type PageRequest, pageOf } from '../page.ts'
 import { createRecordId } from '../record-id.ts'
 
 export type GrantStore = {
@@ -72,12 +72,13 @@ export function sqlGrantStore(session: DatabaseSession): GrantStore {
 
     list: (tenant, { customer, feature }, page) =>
       session.run(async (db) => {
-        const ofCustomer = selectGrants(db, tenant, customer).where('id', '>', keyAfter(page))
+        const list = listName('grants', { customer, feature })
+        const ofCustomer = selectGrants(db, tenant, customer).where('id', '>', keyAfter(list, page))
         const rows = await (feature === undefined ? ofCustomer : ofCustomer.where('feature', '=', feature))
           .orderBy('id')
           .limit(page.limit + 1)
           .execute()
-        return pageOf(rows, page, ({ id }) => id, grantOf)
+        return pageOf(list, rows, page, ({ id }) => id, grantOf)
       }),
 
     void: (tenant, id) =>

@@ -4,7 +4,7 @@ import type { CustomerKey, InstantMs, SubscriptionId, TenantKey } from '../../..
 import type { Meter } from '../../../domain/metering/meter.ts'
 import type { DatabaseSession, DatabaseTables, Json } from '../database-session.ts'
 import { exactJson, fromExactJson } from '../exact-json.ts'
-import { keyAfter, type Page, type PageRequest, pageOf } from '../page.ts'
+import { keyAfter, listName, type Page, type PageRequest, pageOf } from '../page.ts'
 
 /** Documents that were made final. */
 export type InvoiceStore = {
@@ -123,7 +123,8 @@ export function sqlInvoiceStore(session: DatabaseSession): InvoiceStore {
 
     list: (tenant, { customer, subscription, status, fromMs, toMs }, page) =>
       session.run(async (db) => {
-        let query = db.selectFrom('invoices').selectAll().where('tenant', '=', tenant).where('id', '>', keyAfter(page))
+        const list = listName('invoices', { customer, subscription, status, fromMs, toMs })
+        let query = db.selectFrom('invoices').selectAll().where('tenant', '=', tenant).where('id', '>', keyAfter(list, page))
         if (customer !== undefined) query = query.where('customer', '=', customer)
         if (subscription !== undefined) query = query.where('subscription', '=', subscription)
         if (status !== undefined) query = query.where('status', '=', status)
@@ -133,7 +134,7 @@ export function sqlInvoiceStore(session: DatabaseSession): InvoiceStore {
           .orderBy('id')
           .limit(page.limit + 1)
           .execute()
-        return pageOf(rows, page, ({ id }) => id, invoiceOf)
+        return pageOf(list, rows, page, ({ id }) => id, invoiceOf)
       }),
 
     newest: (tenant, subscription) =>

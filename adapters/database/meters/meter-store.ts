@@ -1,19 +1,18 @@
 import { type ColumnType, type Selectable, sql } from 'kysely'
+import type { RecordTimes } from '../../../domain/catalog/record-times.ts'
 import type { MeterKey, TenantKey } from '../../../domain/identity.ts'
 import type { EventSelection } from '../../../domain/metering/event-selection.ts'
 import type { Aggregation, Meter, MeterDefinition } from '../../../domain/metering/meter.ts'
 import { type Outcome, refuse } from '../../../domain/refusal.ts'
 import type { DatabaseSession, DatabaseTables, Json } from '../database-session.ts'
-import { keyAfter, type Page, type PageRequest, pageOf } from '../page.ts'
+import { type KeyedRows, keyedRows, type Lookup, recordTimesOf, type TimeColumns } from '../keyed-rows.ts'
 import type { PutResult } from '../put-result.ts'
 import { hasSameContent } from '../same-content.ts'
 import { refuseMissingDimensions } from './dimensions-in-use.ts'
 
-export type MeterStore = {
+export type MeterStore = KeyedRows<MeterKey, MeterRecord> & {
   /** Refuses `dimension_in_use` when a feature or charge filters on a dimension that would be gone. */
-  put(tenant: TenantKey, key: MeterKey, definition: MeterDefinition): Promise<Outcome<PutResult<Meter>>>
-  get(tenant: TenantKey, key: MeterKey): Promise<Meter | null>
-  list(tenant: TenantKey, page: PageRequest): Promise<Page<Meter>>
+  put(tenant: TenantKey, key: MeterKey, definition: MeterDefinition): Promise<Outcome<PutResult<MeterRecord>>>
   /** All meters of one tenant. */
   ofTenant(tenant: TenantKey): Promise<readonly Meter[]>
   /** The meters of every tenant, for the fold. */
@@ -26,9 +25,14 @@ export type MeterStore = {
   delete(tenant: TenantKey, key: MeterKey): Promise<Outcome<Meter | null>>
 }
 
+export type MeterRecord = Meter & RecordTimes
+
+/** For those who need no more than what it says now. */
+export type MeterReader = Lookup<MeterKey, Meter>
+
 declare module '../database-session.ts' {
   interface DatabaseTables {
-    meters: {
+    meters: TimeColumns & {
       tenant: string
       key: string
       event_type: string
@@ -51,19 +55,22 @@ declare module '../changes.ts' {
 
 export function sqlMeterStore(session: DatabaseSession): MeterStore {
   return {
+    ...keyedRows(session, 'meters', meterRecordOf),
+
     put: (tenant, key, definition) =>
       session.write(async ({ db, announce }) => {
         const columns = columnsOf(definition)
+        const now = new Date(session.clock.now())
         const nextRevision = sql<number>`nextval('meter_revisions')::integer`
         const created = await db
           .insertInto('meters')
-          .values({ tenant, key, ...columns, revision: nextRevision })
+          .values({ tenant, key, ...columns, revision: nextRevision, created_at: now, updated_at: now })
           .onConflict((conflict) => conflict.doNothing())
           .returningAll()
           .executeTakeFirst()
         if (created !== undefined) {
           announce({ tenant, topic: 'meters', key })
-          return { value: meterOf(created), result: 'created' }
+          return { value: meterRecordOf(created), result: 'created' }
         }
         const stored = await db
           .selectFrom('meters')
@@ -72,7 +79,7 @@ export function sqlMeterStore(session: DatabaseSession): MeterStore {
           .where('key', '=', key)
           .forUpdate()
           .executeTakeFirstOrThrow()
-        if (hasSameContent(definitionOf(stored), definition)) return { value: meterOf(stored), result: 'same' }
+        if (hasSameContent(definitionOf(stored), definition)) return { value: meterRecordOf(stored), result: 'same' }
         const features = await db
           .selectFrom('features')
           .select(['key', 'filter'])
@@ -83,32 +90,13 @@ export function sqlMeterStore(session: DatabaseSession): MeterStore {
         if (refusal !== null) return refusal
         const changed = await db
           .updateTable('meters')
-          .set({ ...columns, revision: nextRevision })
+          .set({ ...columns, revision: nextRevision, updated_at: now })
           .where('tenant', '=', tenant)
           .where('key', '=', key)
           .returningAll()
           .executeTakeFirstOrThrow()
         announce({ tenant, topic: 'meters', key })
-        return { value: meterOf(changed), result: 'changed' }
-      }),
-
-    get: (tenant, key) =>
-      session.run(async (db) => {
-        const row = await db.selectFrom('meters').selectAll().where('tenant', '=', tenant).where('key', '=', key).executeTakeFirst()
-        return row === undefined ? null : meterOf(row)
-      }),
-
-    list: (tenant, page) =>
-      session.run(async (db) => {
-        const rows = await db
-          .selectFrom('meters')
-          .selectAll()
-          .where('tenant', '=', tenant)
-          .where('key', '>', keyAfter(page))
-          .orderBy('key')
-          .limit(page.limit + 1)
-          .execute()
-        return pageOf(rows, page, ({ key }) => key, meterOf)
+        return { value: meterRecordOf(changed), result: 'changed' }
       }),
 
     ofTenant: (tenant) =>
@@ -195,6 +183,10 @@ function definitionOf(row: MeterRow): MeterDefinition {
     ...(row.on_inexact === null ? {} : { onInexact: row.on_inexact }),
     ...(row.allow_negative ? { allowNegative: true } : {}),
   }
+}
+
+function meterRecordOf(row: MeterRow): MeterRecord {
+  return { ...meterOf(row), ...recordTimesOf(row) }
 }
 
 export function meterOf(row: MeterRow): Meter {

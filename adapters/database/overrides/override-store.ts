@@ -2,7 +2,8 @@ import { type ColumnType, type Kysely, type Selectable, sql } from 'kysely'
 import type { Entitlement, EntitlementAnchor, LimitType, OnUncertain } from '../../../domain/catalog/plan.ts'
 import type { EntitlementOverride, OverrideReset, OverrideTerms } from '../../../domain/entitlements/entitlement-override.ts'
 import type { CustomerKey, FeatureKey, InstantMs, TenantKey } from '../../../domain/identity.ts'
-import type { Outcome } from '../../../domain/refusal.ts'
+import { isRefusal, type Outcome } from '../../../domain/refusal.ts'
+import { refuseArchived } from '../archiver.ts'
 import type { DatabaseSession, DatabaseTables } from '../database-session.ts'
 import { lockAllowances } from '../entitlements/lock-allowances.ts'
 import { byCustomer, rowsOfCustomers } from '../entitlements/rows-of-customers.ts'
@@ -10,7 +11,7 @@ import type { PutResult } from '../put-result.ts'
 import { hasSameContent } from '../same-content.ts'
 
 export type OverrideStore = {
-  /** Replaces what plans say from now on, until deleted. Refuses `unknown_customer`, `unknown_feature`. */
+  /** Replaces what plans say from now on, until deleted. Refuses `unknown_customer`, `unknown_feature`, `archived`. */
   put(tenant: TenantKey, customer: CustomerKey, terms: OverrideTerms): Promise<Outcome<PutResult<EntitlementOverride>>>
   /** The override in force; null when there is none. */
   get(tenant: TenantKey, customer: CustomerKey, feature: FeatureKey): Promise<EntitlementOverride | null>
@@ -34,6 +35,8 @@ declare module '../database-session.ts' {
       rollover: ColumnType<Entitlement['rollover'], string | null, string | null>
       on_uncertain: OnUncertain | null
       value: ColumnType<unknown, string | null, string | null>
+      timezone: string | null
+      unplanned_reset: OverrideReset | null
     }
   }
 }
@@ -57,11 +60,16 @@ export function sqlOverrideStore(session: DatabaseSession): OverrideStore {
         if (refusal !== null) return refusal
         const before = await selectCurrent(db, tenant, customer, feature)
         if (before !== null && isSame(before, terms)) return { value: before, result: 'same' }
+        const begun = before ?? (await beginOverride(db, tenant, customer, feature))
+        if (isRefusal(begun)) return begun
         const nowMs = session.clock.now()
         if (before !== null) await end(db, tenant, customer, before, nowMs)
         // Even when the clock was set back no two overrides are in force at once.
         const fromMs = Math.max(nowMs, before?.fromMs ?? nowMs) as InstantMs
-        const override: EntitlementOverride = { ...terms, beganMs: before?.beganMs ?? fromMs, fromMs, untilMs: null }
+        const override: EntitlementOverride = {
+          ...{ ...terms, beganMs: before?.beganMs ?? fromMs, fromMs, untilMs: null },
+          ...(begun.timezone !== undefined && { timezone: begun.timezone }),
+        }
         await db
           .insertInto('entitlement_overrides')
           .values(columnsOf(tenant, customer, override))
@@ -97,6 +105,24 @@ function selectOverrides(db: Kysely<DatabaseTables>, tenant: TenantKey, customer
 async function selectCurrent(db: Kysely<DatabaseTables>, tenant: TenantKey, customer: CustomerKey, feature: FeatureKey) {
   const row = await selectOverrides(db, tenant, customer).where('feature', '=', feature).where('until_at', 'is', null).executeTakeFirst()
   return row === undefined ? null : overrideOf(row)
+}
+
+/** The zone of an unbroken row of overrides, unless none may begin any more. */
+async function beginOverride(
+  db: Kysely<DatabaseTables>,
+  tenant: TenantKey,
+  customer: CustomerKey,
+  feature: FeatureKey,
+): Promise<Outcome<{ readonly timezone?: string }>> {
+  const { archived_at, billing } = await db
+    .selectFrom('features')
+    .innerJoin('customers', 'customers.tenant', 'features.tenant')
+    .select(['features.archived_at', 'customers.billing'])
+    .where('features.tenant', '=', tenant)
+    .where('features.key', '=', feature)
+    .where('customers.key', '=', customer)
+    .executeTakeFirstOrThrow()
+  return refuseArchived('feature', feature, archived_at) ?? (billing.timezone === undefined ? {} : { timezone: billing.timezone })
 }
 
 /** An override that ends at the instant it began leaves no trace. */
@@ -137,7 +163,7 @@ function isSame(before: EntitlementOverride, { onUncertain, ...terms }: Override
 }
 
 function columnsOf(tenant: TenantKey, customer: CustomerKey, override: EntitlementOverride) {
-  const { feature, limit, limitType, reset, anchor, rollover, onUncertain = null, value, beganMs, fromMs } = override
+  const { feature, limit, limitType, reset, anchor, rollover, onUncertain = null, value, beganMs, fromMs, timezone = null } = override
   return {
     tenant,
     customer,
@@ -152,6 +178,8 @@ function columnsOf(tenant: TenantKey, customer: CustomerKey, override: Entitleme
     rollover: rollover === null ? null : JSON.stringify(rollover),
     on_uncertain: onUncertain,
     value: value === null || value === undefined ? null : JSON.stringify(value),
+    timezone,
+    unplanned_reset: null,
   }
 }
 
@@ -165,6 +193,8 @@ function overrideOf(row: Selectable<DatabaseTables['entitlement_overrides']>): E
     rollover: row.rollover,
     ...(row.on_uncertain === null ? {} : { onUncertain: row.on_uncertain }),
     value: row.value,
+    ...(row.timezone === null ? {} : { timezone: row.timezone }),
+    ...(row.unplanned_reset === null ? {} : { unplannedReset: row.unplanned_reset }),
     beganMs: row.began_at.getTime() as InstantMs,
     fromMs: row.from_at.getTime() as InstantMs,
     untilMs: row.until_at === null ? null : (row.until_at.getTime() as InstantMs),

@@ -6,7 +6,7 @@ import { type Outcome, refuse } from '../../../domain/refusal.ts'
 import type { DatabaseSession, DatabaseTables, Json } from '../database-session.ts'
 import { lockAllowances } from '../entitlements/lock-allowances.ts'
 import { byCustomer, rowsOfCustomers } from '../entitlements/rows-of-customers.ts'
-import { keyAfter, type Page, type PageRequest, pageOf } from '../page.ts'
+import { keyAfter, listName, type Page, type PageRequest, pageOf } from '../page.ts'
 import { createRecordId } from '../record-id.ts'
 
 export type ResetStore = {
@@ -70,17 +70,18 @@ export function sqlResetStore(session: DatabaseSession): ResetStore {
 
     list: (tenant, { customer, feature }, page) =>
       session.run(async (db) => {
+        const list = listName('resets', { customer, feature })
         const rows = await db
           .selectFrom('balance_resets')
           .selectAll()
           .where('tenant', '=', tenant)
           .where('customer', '=', customer)
           .where('feature', '=', feature)
-          .where('id', '>', keyAfter(page))
+          .where('id', '>', keyAfter(list, page))
           .orderBy('id')
           .limit(page.limit + 1)
           .execute()
-        return pageOf(rows, page, ({ id }) => id, resetOf)
+        return pageOf(list, rows, page, ({ id }) => id, resetOf)
       }),
   }
 }

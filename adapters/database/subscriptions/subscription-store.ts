@@ -3,13 +3,14 @@ import { invariant } from '../../../base/invariant.ts'
 import { CATALOG_BOUNDS } from '../../../domain/catalog/catalog-bounds.ts'
 import type { PlanVersion } from '../../../domain/catalog/plan.ts'
 import { addedStretches, productStretches } from '../../../domain/catalog/product-stretches.ts'
-import { type Subscription, type SubscriptionPhase, startOfSecond } from '../../../domain/catalog/subscription.ts'
+import { type Subscription, startOfSecond } from '../../../domain/catalog/subscription.ts'
 import type { CustomerKey, InstantMs, PlanKey, ProductKey, SubscriptionId, TenantKey } from '../../../domain/identity.ts'
 import { isRefusal, type Outcome, type Refusal, refuse, refuseField } from '../../../domain/refusal.ts'
+import { refuseArchived } from '../archiver.ts'
 import { insertCursor, reconsiderCursor } from '../billing-cursors/billing-cursor-store.ts'
 import { attachCoupons, takeCoupons } from '../coupons/coupon-store.ts'
 import type { DatabaseSession, DatabaseTables, Json } from '../database-session.ts'
-import { keyAfter, type Page, type PageRequest, pageOf } from '../page.ts'
+import { keyAfter, listName, type Page, type PageRequest, pageOf } from '../page.ts'
 import { planVersionOf } from '../plans/plan-store.ts'
 import { createRecordId } from '../record-id.ts'
 import { refuseSecondToProduct, startAfterOthers } from './one-per-product.ts'
@@ -87,10 +88,9 @@ export function sqlSubscriptionStore(session: DatabaseSession): SubscriptionStor
   return {
     create: (tenant, { id, customer, plan, allowsSeveral, ...wanted }) =>
       session.write(async ({ db, announce }) => {
-        const { startMs: givenStartMs, anchorMs: givenAnchorMs, ...billing } = wanted
         const owner = await db
           .selectFrom('customers')
-          .select('key')
+          .select(['archived_at', 'billing'])
           .where('tenant', '=', tenant)
           .where('key', '=', customer)
           .forNoKeyUpdate()
@@ -98,6 +98,11 @@ export function sqlSubscriptionStore(session: DatabaseSession): SubscriptionStor
         if (owner === undefined) return refuseField('customer', refuse('unknown_customer', { customer }))
         const existing = id === undefined ? null : await selectSubscription(db, tenant, id)
         if (existing !== null) return sameOrRefused(existing, { customer, plan, ...wanted })
+        const { startMs: givenStartMs, anchorMs: givenAnchorMs, timezone = owner.billing.timezone, ...terms } = wanted
+        // The subscription keeps the customer's zone of now, so that no later change of the customer moves its periods.
+        const billing = { ...terms, ...(timezone !== undefined && { timezone }) }
+        const archivedOwner = refuseArchived('customer', customer, owner.archived_at)
+        if (archivedOwner !== null) return refuseField('customer', archivedOwner)
         const version = await db
           .selectFrom('plans')
           .innerJoin('plan_versions', (join) =>
@@ -106,11 +111,17 @@ export function sqlSubscriptionStore(session: DatabaseSession): SubscriptionStor
               .onRef('plan_versions.plan', '=', 'plans.key')
               .onRef('plan_versions.version', '=', 'plans.latest_version'),
           )
-          .select(['plan_versions.version', 'plan_versions.product'])
+          .innerJoin('products', (join) =>
+            join.onRef('products.tenant', '=', 'plans.tenant').onRef('products.key', '=', 'plan_versions.product'),
+          )
+          .select(['plan_versions.version', 'plan_versions.product', 'plans.archived_at', 'products.archived_at as product_archived_at'])
           .where('plans.tenant', '=', tenant)
           .where('plans.key', '=', plan)
           .executeTakeFirst()
         if (version === undefined) return refuseField('plan', refuse('unknown_plan', { plan }))
+        const archivedPlan =
+          refuseArchived('plan', plan, version.archived_at) ?? refuseArchived('product', version.product, version.product_archived_at)
+        if (archivedPlan !== null) return refuseField('plan', archivedPlan)
         const nowMs = session.clock.now()
         const { open } = await db
           .selectFrom('subscriptions')
@@ -169,13 +180,15 @@ export function sqlSubscriptionStore(session: DatabaseSession): SubscriptionStor
 
     list: (tenant, filter, page) =>
       session.snapshot(async (db) => {
-        let query = db.selectFrom('subscriptions').selectAll().where('tenant', '=', tenant).where('id', '>', keyAfter(page))
+        const list = listName('subscriptions', filter)
+        let query = db.selectFrom('subscriptions').selectAll().where('tenant', '=', tenant).where('id', '>', keyAfter(list, page))
         if (filter.customer !== undefined) query = query.where('customer', '=', filter.customer)
         const rows = await query
           .orderBy('id')
           .limit(page.limit + 1)
           .execute()
         return pageOf(
+          list,
           await withPhases(db, tenant, rows),
           page,
           ({ id }) => id,
@@ -289,20 +302,10 @@ export async function planVersionsOf(
   tenant: TenantKey,
   subscriptions: readonly Subscription[],
 ): Promise<readonly PlanVersion[]> {
-  return await planVersionsNamed(
-    db,
-    tenant,
-    subscriptions.flatMap(({ phases }) => phases),
-  )
-}
-
-export async function planVersionsNamed(
-  db: Kysely<DatabaseTables>,
-  tenant: TenantKey,
-  named: readonly Pick<SubscriptionPhase, 'plan' | 'planVersion'>[],
-): Promise<readonly PlanVersion[]> {
   // Many subscriptions share few versions.
-  const phases = [...new Map(named.map((each) => [`${each.planVersion} ${each.plan}`, each])).values()]
+  const phases = [
+    ...new Map(subscriptions.flatMap(({ phases }) => phases.map((phase) => [`${phase.planVersion} ${phase.plan}`, phase]))).values(),
+  ]
   const rows = await db
     .selectFrom('plan_versions')
     .selectAll('plan_versions')

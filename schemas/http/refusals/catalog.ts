@@ -46,6 +46,13 @@ export const CATALOG_REFUSALS = {
     detail: ({ customer }: { customer: string }) =>
       `customer ${customer} is more than its usage (it has details, subjects, subscriptions, entitlements or grants); only one that has appeared by itself can be adopted.`,
   },
+  archived: {
+    status: 409,
+    means: 'What is archived is not sold or attached anew; what exists goes on.',
+    next: 'Take another one, or unarchive it with `POST /v1/{customers|features|products|plans}/{key}/unarchive`.',
+    detail: ({ kind, key, archivedMs }: Archived) =>
+      `${kind} ${key} is archived since ${new Date(archivedMs).toISOString()}; take another one, or unarchive it with POST /v1/${kind}s/${encodeURIComponent(key)}/unarchive.`,
+  },
   meter_in_use: {
     status: 409,
     means: 'A feature reads the meter, so it cannot be deleted.',
@@ -109,6 +116,8 @@ export const CATALOG_REFUSALS = {
 declare module '../../../domain/refusal.ts' {
   interface RefusalFields extends FieldsOf<typeof CATALOG_REFUSALS> {}
 }
+
+type Archived = { readonly kind: 'customer' | 'feature' | 'product' | 'plan'; readonly key: string; readonly archivedMs: number }
 
 type DimensionInUse = {
   readonly user: { readonly feature: string } | { readonly plan: string; readonly charge: string }

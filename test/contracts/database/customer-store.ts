@@ -1,8 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import type { CustomerFilter } from '../../../adapters/database/customers/list-customers.ts'
+import type { Customer } from '../../../domain/catalog/customer.ts'
 import type { CustomerKey, TenantKey } from '../../../domain/identity.ts'
 import { isRefusal, orThrow } from '../../../domain/refusal.ts'
 import { type DatabaseUnderTest, START } from '../database-under-test.ts'
 import { catalogFixture } from './catalog-fixture.ts'
+import { everyPage } from './every-page.ts'
 
 export function describeStore({ stores, time, freshTenant, heardOf }: DatabaseUnderTest): void {
   describe('customers', () => {
@@ -17,7 +20,7 @@ export function describeStore({ stores, time, freshTenant, heardOf }: DatabaseUn
       const acme = { name: 'Acme', email: 'a@acme.test', subjects: ['u2', 'u1'], metadata: { tier: { level: 3 } } }
       expect(await putCustomer('acme', acme)).toMatchObject({ result: 'created' })
       expect(await putCustomer('acme', acme)).toMatchObject({ result: 'same' })
-      expect(await stores.customers.get(tenant, 'acme' as CustomerKey)).toEqual({ key: 'acme', ...acme })
+      expect(await stores.customers.get(tenant, 'acme' as CustomerKey)).toEqual({ key: 'acme', ...acme, ...MADE })
       const always = { customer: 'acme', fromMs: 0, untilMs: null }
       expect(await stores.customers.nameHistories(tenant, ['u1', 'u2', 'acme', 'u3'])).toEqual(
         new Map([
@@ -149,11 +152,93 @@ export function describeStore({ stores, time, freshTenant, heardOf }: DatabaseUn
         email: null,
         subjects: [],
         metadata: {},
+        ...MADE,
       })
       expect(heard.map(({ key }) => key).sort()).toEqual(['new-1', 'new-2'])
       expect(await putCustomer('new-1', { subjects: ['s'] })).toMatchObject({ result: 'changed' })
-      const page = await stores.customers.list(tenant, { limit: 2 })
+      const page = await stores.customers.list(tenant, { limit: 2 }, { sort: 'key' })
       expect(page).toMatchObject({ data: [{ key: 'acme' }, { key: 'new-1', subjects: ['s'] }], nextCursor: expect.any(String) })
+    })
+
+    describe('lists', () => {
+      const keysOf = (filter: CustomerFilter = {}, limit = 2) => everyPage((page) => stores.customers.list(tenant, page, filter), limit)
+      beforeEach(async () => {
+        const put = async (key: string, change: Partial<Customer>) => {
+          time.nowMs += 1_000
+          orThrow(await putCustomer(key, change))
+        }
+        await put('cus_1', { name: 'Acme Robotics', email: 'billing@acme.test', metadata: { plan: 'pro', seats: 12 } })
+        await put('cus_2', { name: 'Ärzte ohne Grenzen', subjects: ['auth0|5f7c'] })
+        await put('cus_3', { email: 'BILLING@globex.test', metadata: { plan: 'free', trial: true } })
+        await stores.customers.ensure([{ tenant, key: 'ACME-by-event' as CustomerKey }])
+      })
+
+      test.each([
+        { title: 'no filter', filter: {}, keys: ['cus_3', 'ACME-by-event', 'cus_2', 'cus_1'] },
+        { title: 'the order of keys', filter: { sort: 'key' }, keys: ['ACME-by-event', 'cus_1', 'cus_2', 'cus_3'] },
+        { title: 'part of a key or a name', filter: { search: 'acme' }, keys: ['ACME-by-event', 'cus_1'] },
+        { title: 'the middle of a word', filter: { search: 'BOTIC' }, keys: ['cus_1'] },
+        { title: 'letters of other scripts', filter: { search: 'ÄRZTE' }, keys: ['cus_2'] },
+        { title: 'a value of the metadata', filter: { search: 'free' }, keys: ['cus_3'] },
+        { title: 'a whole subject', filter: { search: 'auth0|5f7c' }, keys: ['cus_2'] },
+        { title: 'characters of patterns', filter: { search: '%' }, keys: [] },
+        { title: 'an e-mail', filter: { email: 'billing@GLOBEX.test' }, keys: ['cus_3'] },
+        { title: 'a name', filter: { name: 'acme robotics' }, keys: ['cus_1'] },
+        { title: 'metadata as text', filter: { metadata: { plan: 'pro' } }, keys: ['cus_1'] },
+        { title: 'metadata as number', filter: { metadata: { seats: '12' } }, keys: ['cus_1'] },
+        { title: 'metadata as boolean', filter: { metadata: { trial: 'true' } }, keys: ['cus_3'] },
+        { title: 'several filters', filter: { metadata: { plan: 'pro' }, search: 'globex' }, keys: [] },
+        { title: 'archived ones', filter: { archived: 'true' }, keys: [] },
+      ] as const)('$title', async ({ filter, keys }) => {
+        const newestFirst = keys[0] === 'cus_3' && keys.length === 4
+        const found = await keysOf(filter)
+        // What an event has made and what was put last share an instant; keys decide.
+        expect(newestFirst ? [...found].sort() : found).toEqual(newestFirst ? [...keys].sort() : keys)
+        expect(await stores.customers.list(tenant, { limit: 1, count: true }, filter)).toMatchObject({ count: keys.length })
+      })
+
+      test('newest first, and those of one instant in one order, so that pages hold each once', async () => {
+        await stores.customers.ensure(Array.from({ length: 20 }, (_, n) => ({ tenant, key: `e${n}` as CustomerKey })))
+        const found = await keysOf({}, 3)
+        expect(found).toHaveLength(24)
+        expect(new Set(found).size).toBe(24)
+        expect(found.at(-1)).toBe('cus_1')
+      })
+
+      test('an archived customer leaves the list, has no new subscription, and what it has goes on', async () => {
+        const catalog = catalogFixture(stores, () => tenant)
+        await catalog.withPlan()
+        const running = await catalog.subscribe('cus_1')
+        expect(await stores.customers.archive(tenant, 'cus_1' as CustomerKey, true)).toMatchObject({ key: 'cus_1', archivedMs: time.nowMs })
+        expect(await keysOf({ archived: 'false' })).not.toContain('cus_1')
+        expect(await keysOf({ archived: 'true' })).toEqual(['cus_1'])
+        await expect(catalog.subscribe('cus_1')).rejects.toMatchObject({ refusal: { code: 'archived' } })
+        expect(await stores.subscriptions.get(tenant, running.id)).toMatchObject({ endMs: null })
+        await stores.customers.archive(tenant, 'cus_1' as CustomerKey, false)
+        await catalog.subscribe('cus_1')
+      })
+    })
+
+    test('customers put together have each its own outcome, also those that name the same', async () => {
+      orThrow(await putCustomer('old', { name: 'Old', subjects: ['taken'] }))
+      const customer = (key: string, change: Partial<Customer> = {}): Customer => ({
+        ...{ key: key as CustomerKey, name: null, email: null, subjects: [], metadata: {} },
+        ...change,
+      })
+      const puts = await stores.customers.putAll(tenant, [
+        customer('a', { subjects: ['s1'] }),
+        customer('b', { subjects: ['taken'] }),
+        customer('old', { name: 'Old', subjects: ['taken'] }),
+        customer('a', { subjects: [] }),
+        customer('c', { subjects: ['s1'] }),
+        customer('d', { subjects: ['c'] }),
+      ])
+      expect(puts.map((put) => ('result' in put ? put.result : put.code))).toEqual([
+        ...['created', 'subject_taken', 'same', 'changed', 'created', 'subject_taken'],
+      ])
+      expect((await everyPage((page) => stores.customers.list(tenant, page), 10)).sort()).toEqual(['a', 'c', 'old'])
     })
   })
 }
+
+const MADE = { createdMs: START, updatedMs: START, archivedMs: null }

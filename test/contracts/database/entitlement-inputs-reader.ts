@@ -5,7 +5,7 @@ import type { CustomerKey, TenantKey } from '../../../domain/identity.ts'
 import { orThrow } from '../../../domain/refusal.ts'
 import type { DatabaseUnderTest } from '../database-under-test.ts'
 import { ACME, GRANT, putAllowanceCatalog, TERMS } from './allowance-fixture.ts'
-import { catalogFixture, TOKENS, TOKENS_FEATURE } from './catalog-fixture.ts'
+import { catalogFixture, TOKENS, TOKENS_FEATURE, TOKENS_METER } from './catalog-fixture.ts'
 
 export function describeStore(under: DatabaseUnderTest): void {
   describeSubscribed(under)
@@ -30,7 +30,7 @@ function describeSubscribed({ stores, freshTenant }: DatabaseUnderTest): void {
       expect(inputs.subscriptions).toHaveLength(2)
       expect(inputs.planVersions.map(({ version }) => version).sort()).toEqual([1, 2])
       expect(inputs.features).toEqual([TOKENS_FEATURE])
-      expect(inputs.meters).toEqual([await stores.meters.get(tenant, TOKENS)])
+      expect(inputs.meters).toMatchObject([{ key: TOKENS, ...TOKENS_METER }])
       expect(await stores.entitlementInputs.read(tenant, [nobody])).toEqual(new Map())
 
       orThrow(await putCustomer('other'))

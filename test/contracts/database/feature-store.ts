@@ -17,14 +17,14 @@ export function describeStore({ stores, freshTenant }: DatabaseUnderTest): void 
       expect(await putFeature()).toMatchObject({ code: 'unknown_meter', errors: [{ field: 'meter' }] })
       expect(await stores.features.get(tenant, TOKENS_FEATURE.key)).toBeNull()
       await putMeter(TOKENS)
-      expect(await putFeature()).toEqual({ result: 'created', value: TOKENS_FEATURE })
+      expect(await putFeature()).toMatchObject({ result: 'created', value: { ...TOKENS_FEATURE, archivedMs: null } })
       expect(await putFeature()).toMatchObject({ result: 'same' })
       expect(await putFeature({ name: 'All tokens' })).toMatchObject({ result: 'changed' })
       expect(await putFeature({ type: 'boolean', meter: null, filter: {} })).toMatchObject({
         code: 'feature_type_fixed',
         fields: { wanted: 'boolean' },
       })
-      expect(await stores.features.get(tenant, TOKENS_FEATURE.key)).toEqual({ ...TOKENS_FEATURE, name: 'All tokens' })
+      expect(await stores.features.get(tenant, TOKENS_FEATURE.key)).toMatchObject({ ...TOKENS_FEATURE, name: 'All tokens' })
       orThrow(await putFeature({ key: 'sso' as FeatureKey, type: 'boolean', meter: null, filter: {}, unit: null }))
       expect(await everyPage((page) => stores.features.list(tenant, page), 1)).toEqual(['sso', 'tokens'])
     })

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { MeterKey, TenantKey } from '../../../domain/identity.ts'
 import { orThrow } from '../../../domain/refusal.ts'
-import type { DatabaseUnderTest } from '../database-under-test.ts'
+import { type DatabaseUnderTest, START } from '../database-under-test.ts'
 import { catalogFixture, TOKENS, TOKENS_METER } from './catalog-fixture.ts'
 import { everyPage } from './every-page.ts'
 
@@ -16,7 +16,7 @@ export function describeStore({ stores, reopen, freshTenant, heardOf }: Database
 
     test('a put is created, same or changed, and only a change makes a new revision', async () => {
       const created = await putMeter(TOKENS)
-      expect(created).toEqual({ result: 'created', value: { tenant, key: TOKENS, revision: expect.any(Number), ...TOKENS_METER } })
+      expect(created).toEqual({ result: 'created', value: { tenant, key: TOKENS, revision: expect.any(Number), ...TOKENS_METER, ...MADE } })
       expect(await putMeter(TOKENS, { dimensions: { region: 'region', model: 'model' } })).toEqual({ ...created, result: 'same' })
       const changed = await putMeter(TOKENS, { aggregation: 'max' })
       expect(changed).toMatchObject({ result: 'changed', value: { aggregation: 'max' } })
@@ -29,7 +29,7 @@ export function describeStore({ stores, reopen, freshTenant, heardOf }: Database
       const rules = { where: { status: { in: ['ok', 2] }, error: { exists: false } }, onInexact: 'refuse', allowNegative: true } as const
       const value = ['a["b.c"] - coalesce(d, 0)']
       const ruled = await putMeter(TOKENS, { ...rules, value })
-      expect(ruled.value).toEqual({ tenant, key: TOKENS, revision: expect.any(Number), ...TOKENS_METER, ...rules, value })
+      expect(ruled.value).toEqual({ tenant, key: TOKENS, revision: expect.any(Number), ...TOKENS_METER, ...MADE, ...rules, value })
       expect(await stores.meters.get(tenant, TOKENS)).toEqual(ruled.value)
       expect(await putMeter(TOKENS, { ...rules, value })).toEqual({ ...ruled, result: 'same' })
       expect(await putMeter(TOKENS, { value })).toMatchObject({ result: 'changed' })
@@ -37,7 +37,7 @@ export function describeStore({ stores, reopen, freshTenant, heardOf }: Database
 
     test('a revision never comes back, over deletion and restart', async () => {
       const first = await putMeter(TOKENS)
-      expect(await stores.meters.delete(tenant, TOKENS)).toEqual(first.value)
+      expect({ ...(await stores.meters.delete(tenant, TOKENS)), ...MADE }).toEqual(first.value)
       expect(await stores.meters.delete(tenant, TOKENS)).toBeNull()
       await reopen()
       const second = await putMeter(TOKENS)
@@ -105,3 +105,5 @@ export function describeStore({ stores, reopen, freshTenant, heardOf }: Database
     })
   })
 }
+
+const MADE = { createdMs: START, updatedMs: START }

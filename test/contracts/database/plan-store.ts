@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { PlanKey, TenantKey } from '../../../domain/identity.ts'
 import { orThrow } from '../../../domain/refusal.ts'
-import type { DatabaseUnderTest } from '../database-under-test.ts'
+import { type DatabaseUnderTest, START } from '../database-under-test.ts'
 import { catalogFixture, PRO, PRODUCT } from './catalog-fixture.ts'
 
 export function describeStore({ stores, freshTenant }: DatabaseUnderTest): void {
@@ -23,11 +23,11 @@ export function describeStore({ stores, freshTenant }: DatabaseUnderTest): void 
     })
 
     test('a change makes the next version and older ones stay', async () => {
-      expect(await withPlan()).toEqual({ result: 'created', value: { ...PRO, version: 1 } })
-      expect(await putPlan()).toEqual({ result: 'same', value: { ...PRO, version: 1 } })
+      expect(await withPlan()).toEqual({ result: 'created', value: { ...PRO, version: 1, ...MADE } })
+      expect(await putPlan()).toEqual({ result: 'same', value: { ...PRO, version: 1, ...MADE } })
       expect(await putPlan({ baseFee: '30' })).toMatchObject({ result: 'changed', value: { version: 2 } })
       expect(await stores.plans.get(tenant, PRO.plan)).toMatchObject({ version: 2, baseFee: '30' })
-      expect(await stores.plans.get(tenant, PRO.plan, 1)).toEqual({ ...PRO, version: 1 })
+      expect(await stores.plans.get(tenant, PRO.plan, 1)).toMatchObject({ ...PRO, version: 1 })
       expect(await stores.plans.get(tenant, PRO.plan, 3)).toBeNull()
       orThrow(await putPlan({ plan: 'free' as PlanKey }))
       const page = await stores.plans.list(tenant, { limit: 10 })
@@ -44,3 +44,5 @@ export function describeStore({ stores, freshTenant }: DatabaseUnderTest): void 
     })
   })
 }
+
+const MADE = { createdMs: START, updatedMs: START, archivedMs: null }

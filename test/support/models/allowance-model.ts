@@ -77,7 +77,7 @@ function termsAt({ subscriptions, planVersions, overrides }: EntitlementInputs, 
   if (override !== undefined) {
     const { beganMs, reset, anchor, limit, rollover } = override
     const base: ResetSchedule = ofPlan ?? {
-      interval: 'month',
+      interval: 'never',
       anchor: 'subscription',
       anchorMs: beganMs,
       fromMs: beganMs,
