@@ -1,4 +1,5 @@
 import { invariant, unreachable } from '../base/invariant.ts'
+import type { RatedLine } from '../domain/billing/rated-line.ts'
 import type { Price, PriceTier } from '../domain/catalog/price.ts'
 import { formatQuantity, NANO, parseQuantity, powerOfTen } from '../domain/decimal.ts'
 import { AMOUNT_FRACTION_DIGITS_MAX, parseAmount } from '../domain/money.ts'
@@ -20,19 +21,6 @@ export function rateExact(price: Price, quantityNano: Rational): RatedCharge {
 
 /** What a quantity costs, not yet rounded: the sum of its lines. */
 export type RatedCharge = { readonly exact: Rational; readonly lines: readonly RatedLine[] }
-
-/**
- * One step of the calculation: quantity x unitAmount / per + flatAmount = exact, all decimal strings. `tier` counts from
- * 1; under a package price the quantity is packages. `exact` has every digit when the decimal ends, else 30 fractional
- * digits rounded half up.
- */
-export type RatedLine = {
-  readonly tier?: number
-  readonly quantity: string
-  readonly unitAmount?: string
-  readonly flatAmount?: string
-  readonly exact: string
-}
 
 type Step = { readonly exact: Rational; readonly line: RatedLine }
 

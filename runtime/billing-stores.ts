@@ -2,6 +2,9 @@ import { sqlBillingCursorStore } from '../adapters/database/billing-cursors/bill
 import { sqlBillingInputsReader } from '../adapters/database/billing-inputs/billing-inputs-reader.ts'
 import { type BillingRunStore, sqlBillingRunStore } from '../adapters/database/billing-runs/billing-run-store.ts'
 import { sqlBillingSettingsStore } from '../adapters/database/billing-settings/billing-settings-store.ts'
+import { sqlBookAuditReader } from '../adapters/database/book-audit/book-audit-reader.ts'
+import { sqlBookExportReader } from '../adapters/database/book-exports/book-export-reader.ts'
+import { sqlBookMonthReader } from '../adapters/database/book-months/book-month-reader.ts'
 import { sqlCouponStore } from '../adapters/database/coupons/coupon-store.ts'
 import { sqlCreditStore } from '../adapters/database/credits/credit-store.ts'
 import type { DatabaseSession } from '../adapters/database/database-session.ts'
@@ -20,6 +23,9 @@ export function billingStores(session: DatabaseSession) {
     runs,
     inputs: sqlBillingInputsReader(session),
     settings: sqlBillingSettingsStore(session),
+    audit: sqlBookAuditReader(session),
+    exports: sqlBookExportReader(session),
+    months: sqlBookMonthReader(session),
     write: inTransaction(session, bookStores),
   }
 }

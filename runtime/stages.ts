@@ -9,7 +9,10 @@ import { openUsage } from '../api/usage/open-usage.ts'
 import { openCoupons } from '../billing/coupons/open-coupons.ts'
 import { openCredits } from '../billing/credits/open-credits.ts'
 import { openDocuments } from '../billing/documents/open-documents.ts'
+import { openExports } from '../billing/exports/open-exports.ts'
 import { openInvoices } from '../billing/invoices/open-invoices.ts'
+import { openMonths } from '../billing/months/open-months.ts'
+import { openPreviews } from '../billing/previews/open-previews.ts'
 import { openBillingRuns } from '../billing/runs/open-billing-runs.ts'
 import { openBillingSettings } from '../billing/settings/open-billing-settings.ts'
 import { openTaxRates } from '../billing/tax-rates/open-tax-rates.ts'
@@ -31,8 +34,11 @@ const STAGES = {
   billing: [
     openInvoices,
     openDocuments,
+    openPreviews,
     openBillingRuns,
     openCredits,
+    ({ stores }) => openExports(stores.billing.exports),
+    ({ stores }) => openMonths(stores.billing),
     ({ stores }) => openCoupons(stores.billing.coupons),
     ({ stores }) => openTaxRates(stores.taxRates),
     ({ stores }) => openBillingSettings({ settings: stores.billing.settings, taxRates: stores.taxRates }),

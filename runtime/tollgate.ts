@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import { Fault } from '../base/fault.ts'
 import packageJson from '../package.json' with { type: 'json' }
-import { billCommand } from './commands/bill.ts'
+import { billCommand } from './commands/bill/bill.ts'
 import { configCommand } from './commands/config.ts'
 import { demoCommand } from './commands/demo.ts'
 import { importCommand } from './commands/import.ts'

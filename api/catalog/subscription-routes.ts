@@ -3,12 +3,10 @@ import type { PlanRecord, PlanStore } from '../../adapters/database/plans/plan-s
 import type { SubscriptionStore } from '../../adapters/database/subscriptions/subscription-store.ts'
 import type { Clock } from '../../base/clock.ts'
 import { invariant } from '../../base/invariant.ts'
-import type { PlanVersion } from '../../domain/catalog/plan.ts'
+import { decidePlanChange, intervalAt, type PlanChange } from '../../domain/catalog/plan-change.ts'
 import {
-  type ChangeMoment,
   cancelSubscription,
   changeInstant,
-  changePlan,
   phaseAt,
   type Subscription,
   subscriptionPeriodAt,
@@ -28,7 +26,7 @@ import {
   SubscriptionSchema,
 } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
-import { instantJson, parseInstant, periodJson } from '../../schemas/http/instants.ts'
+import { instantJson, parseInstant, periodJson, readMoment } from '../../schemas/http/instants.ts'
 import { readSubscriptionTerms, subscriptionTermsJson } from './subscription-terms.ts'
 
 export type SubscriptionRoutesDeps = {
@@ -92,9 +90,9 @@ export function subscriptionRoutes(deps: SubscriptionRoutesDeps): (app: HttpApp)
       const { tenant } = request.principal
       const id = request.params.id as SubscriptionId
       const nowMs = clock.now()
-      const end = orThrow(readEnd(request.body.at))
+      const end = orThrow(readMoment(request.body.at))
       const canceled = await subscriptions.update(tenant, id, (subscription, planVersions) => {
-        const interval = intervalIn(planVersions, subscription, nowMs)
+        const interval = intervalAt(subscription, planVersions, nowMs)
         const atMs = typeof end === 'number' ? endInstant(subscription, end, nowMs) : changeInstant(subscription, interval, end, nowMs)
         if (isRefusal(atMs)) return atMs
         const ended = cancelSubscription(subscription, atMs)
@@ -113,14 +111,16 @@ export function subscriptionRoutes(deps: SubscriptionRoutesDeps): (app: HttpApp)
       const id = request.params.id as SubscriptionId
       const to = orThrow((await plans.get(tenant, request.body.plan as PlanKey)) ?? unknownPlan(request.body.plan))
       const nowMs = clock.now()
+      const { invoice, resetAnchor = false } = request.body
+      const change: PlanChange = {
+        to,
+        at: orThrow(readMoment(request.body.at)),
+        isInvoicedNow: invoice === 'now',
+        resetsAnchor: resetAnchor,
+      }
       const moved = await subscriptions.update(tenant, id, (subscription, planVersions): Outcome<Subscription> => {
-        const atMs = changeInstant(subscription, intervalIn(planVersions, subscription, nowMs), request.body.at, nowMs)
-        if (isRefusal(atMs)) return atMs
-        const refusal = refuseOtherCurrency(id, planVersions, to) ?? refuseArchivedPlan(subscription, to, nowMs)
-        if (refusal !== null) return refusal
-        const { invoice, resetAnchor } = request.body
-        const phase = { plan: to.plan, planVersion: to.version, ...(invoice === 'now' && { invoiceNow: true }) }
-        return changePlan(subscription, resetAnchor ? { ...phase, anchorMs: atMs } : phase, atMs)
+        const decided = refuseArchivedPlan(subscription, to, nowMs) ?? decidePlanChange(subscription, planVersions, change, nowMs)
+        return isRefusal(decided) ? decided : decided.subscription
       })
       return await changed(tenant, orThrow(orThrow(moved) ?? refuse('unknown_subscription', { subscription: id })))
     })
@@ -173,7 +173,7 @@ const UNCANCEL_SUBSCRIPTION = {
 const CHANGE_SUBSCRIPTION = {
   ...TAGS,
   operationId: 'changeSubscription',
-  summary: 'Move a subscription to the latest version of a plan, now or when its billing period ends',
+  summary: 'Move a subscription to the latest version of a plan: now, when its billing period ends, or at an instant to come',
   description: 'Replaces a change that has not begun yet; the plan in force again calls such a change off. Usage so far is kept.',
   params: SubscriptionParamsSchema,
   body: ChangeInputSchema,
@@ -188,21 +188,9 @@ async function intervalOf(plans: Pick<PlanStore, 'get'>, tenant: TenantKey, { pl
   return version.interval
 }
 
-/** `now`, `periodEnd`, or an instant. */
-function readEnd(at: string): Outcome<ChangeMoment | InstantMs> {
-  return at === 'now' || at === 'periodEnd' ? at : parseInstant(at, 'at')
-}
-
 /** An end in the past would take back time that may have been billed. */
 function endInstant({ id }: Subscription, atMs: InstantMs, nowMs: InstantMs): Outcome<InstantMs> {
   return atMs < nowMs ? refuse('end_in_past', { subscription: id, atMs, nowMs }) : atMs
-}
-
-function intervalIn(planVersions: readonly PlanVersion[], subscription: Subscription, atMs: InstantMs): PlanInterval {
-  const { plan, planVersion } = phaseAt(subscription, atMs)
-  const found = planVersions.find((version) => version.plan === plan && version.version === planVersion)
-  invariant(found !== undefined, `version ${planVersion} of plan ${plan} comes with the subscription`)
-  return found.interval
 }
 
 async function subscriptionJson(
@@ -230,12 +218,6 @@ async function subscriptionJson(
       endAt: span.endMs === null ? null : instantJson(span.endMs),
     })),
   }
-}
-
-/** The currency of a subscription is that of its plans, and fixed. */
-function refuseOtherCurrency(subscription: SubscriptionId, planVersions: readonly PlanVersion[], to: PlanVersion) {
-  const currency = planVersions[0]?.currency ?? to.currency
-  return currency === to.currency ? null : refuse('currency_mismatch', { subscription, currency, plan: to.plan, planCurrency: to.currency })
 }
 
 /** Choosing the plan in force calls a change off, which sells nothing. */

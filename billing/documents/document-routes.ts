@@ -15,6 +15,7 @@ import {
 } from '../../schemas/http/invoices.ts'
 import { invoiceHtml } from './invoice-html.ts'
 import { invoiceJson } from './invoice-json.ts'
+import { invoicePdf, issuedDocument } from './invoice-pdf.ts'
 import { proveLine } from './prove-line.ts'
 
 export type DocumentRoutesDeps = {
@@ -37,10 +38,20 @@ export function documentRoutes({ invoices, usageStore }: DocumentRoutesDeps): (a
       return { data: page.data.map(invoiceJson), nextCursor: page.nextCursor }
     })
     app.get('/v1/invoices/:id', { config: { scope: 'read' }, schema: GET_INVOICE }, async (request, reply) => {
-      const invoice = invoiceJson(await found(request.principal.tenant, request.params.id))
-      if (!wantsHtml(request.headers.accept)) return invoice
-      reply.type('text/html; charset=utf-8').header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
-      return reply.send(invoiceHtml(invoice) as never)
+      const stored = await found(request.principal.tenant, request.params.id)
+      switch (wantedType(request.headers.accept)) {
+        case 'text/html':
+          reply.type('text/html; charset=utf-8').header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
+          return reply.send(invoiceHtml(invoiceJson(stored)) as never)
+        case 'application/pdf': {
+          const issued = issuedDocument(stored)
+          const name = (issued.number ?? issued.id).replaceAll('/', '-')
+          reply.type('application/pdf').header('content-disposition', `inline; filename="${name}.pdf"`)
+          return reply.send((await invoicePdf(issued)) as never)
+        }
+        default:
+          return invoiceJson(stored)
+      }
     })
     app.get('/v1/invoices/:id/lines/:line/proof', { config: { scope: 'read' }, schema: PROVE_LINE }, async (request) => {
       const { tenant } = request.principal
@@ -52,12 +63,13 @@ export function documentRoutes({ invoices, usageStore }: DocumentRoutesDeps): (a
 
 const LIMIT_DEFAULT = 100
 
-/** A browser names HTML first; whoever takes anything gets JSON. */
-function wantsHtml(accept = ''): boolean {
-  const types = accept.split(',').map((type) => type.split(';', 1)[0]?.trim())
-  const html = types.indexOf('text/html')
-  const json = types.indexOf('application/json')
-  return html >= 0 && (json < 0 || html < json)
+const TYPES = ['application/json', 'text/html', 'application/pdf'] as const
+
+/** The first that is named, as a browser names HTML first; whoever takes anything gets JSON. */
+function wantedType(accept = ''): (typeof TYPES)[number] {
+  const named = accept.split(',').map((type) => type.split(';', 1)[0]?.trim())
+  const known = named.flatMap((name) => TYPES.find((type) => type === name) ?? [])
+  return known[0] ?? 'application/json'
 }
 
 const TAGS = { tags: ['invoices'] }
@@ -73,7 +85,8 @@ const GET_INVOICE = {
   ...TAGS,
   operationId: 'getInvoice',
   summary: 'A document that was made final',
-  description: 'As `text/html` by `Accept`: a page to read and to print.',
+  description:
+    'By `Accept`: as `text/html`, a page to read and to print; as `application/pdf`, the document as it was issued, the same bytes each time.',
   params: InvoiceParamsSchema,
   response: { 200: FinalInvoiceSchema, ...REFUSALS },
 }

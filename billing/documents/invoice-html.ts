@@ -1,59 +1,33 @@
+import { customerLines, day, lineName, lineTime, sellerLines, sumsOf, titleOf } from './document-text.ts'
 import type { InvoiceJson } from './invoice-json.ts'
 
 /** The document as a page to read and to print. Its dates are the record's, so it is the same bytes each time. */
 export function invoiceHtml(invoice: InvoiceJson): string {
-  const { number, document, seller, billTo, currency } = invoice
-  const title = `${document === 'creditNote' ? 'Credit note' : 'Invoice'} ${number ?? '(nothing due)'}`
+  const { seller, currency } = invoice
+  const title = titleOf(invoice)
   const rows = invoice.lines.map(
     (line) =>
-      `<tr><td>${escaped(nameOf(line))}<br><small>${day(line.from)} – ${day(line.to)}${line.adjusts === undefined ? '' : `, adjusts ${escaped(line.adjusts.invoice)} line ${escaped(line.adjusts.line)}`}</small></td>` +
+      `<tr><td>${escaped(lineName(line))}<br><small>${escaped(lineTime(line))}</small></td>` +
       `<td>${escaped(line.quantity ?? '')}</td><td>${line.amount}</td><td>${line.discount}</td><td>${line.credits}</td><td>${line.net}</td></tr>`,
   )
-  const sums = [
-    ['Subtotal', invoice.subtotal],
-    ['Discount', invoice.discount],
-    ['Credits', invoice.credits],
-    ...invoice.taxes.map(
-      ({ name, percent, inclusive, amount }) => [`${name} ${percent} %${inclusive ? ' (included)' : ''}`, amount] as const,
-    ),
-    ['Total', invoice.total],
-    ['Paid by balance', invoice.balanceApplied],
-    ['Due', invoice.due],
-  ] as const
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>${escaped(title)}</title><style>${STYLE}</style></head><body>
 <header><h1>${escaped(title)}</h1><p>${escaped(invoice.status)}</p></header>
-<section class="parties"><div><h2>From</h2><p>${linesOf([seller?.name, seller?.address, seller?.taxId])}</p></div>
-<div><h2>To</h2><p>${linesOf([billTo.name ?? billTo.customer, billTo.address, billTo.taxId, billTo.email])}</p></div>
+<section class="parties"><div><h2>From</h2><p>${linesOf(sellerLines(invoice))}</p></div>
+<div><h2>To</h2><p>${linesOf(customerLines(invoice))}</p></div>
 <div><h2>Dates</h2><p>Issued ${day(invoice.finalisedAt)}<br>Due ${day(invoice.dueAt)}</p></div></section>
 <table><thead><tr><th>What</th><th>Quantity</th><th>Amount</th><th>Discount</th><th>Credits</th><th>Net ${escaped(currency)}</th></tr></thead>
 <tbody>${rows.join('\n')}</tbody></table>
-<table class="sums">${sums.map(([name, amount]) => `<tr><th>${escaped(name)}</th><td>${escaped(amount)} ${escaped(currency)}</td></tr>`).join('\n')}</table>
+<table class="sums">${sumsOf(invoice)
+    .map(([name, amount]) => `<tr><th>${escaped(name)}</th><td>${escaped(amount)} ${escaped(currency)}</td></tr>`)
+    .join('\n')}</table>
 <footer><p>${escaped(seller?.footer ?? '')}</p><p><small>${escaped(invoice.id)} ${escaped(invoice.contentHash ?? '')}</small></p></footer>
 </body></html>
 `
 }
 
-function nameOf({ kind, item, plan }: InvoiceJson['lines'][number]): string {
-  return [NAMES[kind], item, plan === undefined ? undefined : `(${plan})`].filter((part) => part !== undefined).join(' ')
-}
-
-const NAMES: Readonly<Record<InvoiceJson['lines'][number]['kind'], string>> = {
-  base: 'Base fee',
-  usage: 'Usage',
-  trueUp: 'Minimum',
-  unused: 'Unused time',
-  adjustment: 'Adjustment',
-  manual: '',
-  topUp: 'Credit',
-}
-
-function day(instant: string): string {
-  return escaped(instant.slice(0, 10))
-}
-
-function linesOf(parts: readonly (string | null | undefined)[]): string {
-  return parts.flatMap((part) => (part === null || part === undefined ? [] : escaped(part).replaceAll('\n', '<br>'))).join('<br>')
+function linesOf(parts: readonly string[]): string {
+  return parts.map((part) => escaped(part).replaceAll('\n', '<br>')).join('<br>')
 }
 
 function escaped(text: string): string {

@@ -1,10 +1,12 @@
 import type { Static } from 'typebox'
 import type { StoredInvoice } from '../../adapters/database/invoices/invoice-store.ts'
-import { currencyOf, type Money, moneyText } from '../../domain/billing/money.ts'
+import { currencyOf, type Money, moneyText, zero } from '../../domain/billing/money.ts'
 import { orThrow } from '../../domain/refusal.ts'
-import type { FinalInvoiceSchema } from '../../schemas/http/invoices.ts'
+import type { DraftInvoiceSchema, FinalInvoiceSchema } from '../../schemas/http/invoices.ts'
+import type { InvoiceRecord } from '../invoices/invoice-record.ts'
 
 export type InvoiceJson = Static<typeof FinalInvoiceSchema>
+export type DraftJson = Static<typeof DraftInvoiceSchema>
 
 /** The frozen record, with what has become of it since. */
 export function invoiceJson({ record, status, currency: code, due, paid, numbered }: StoredInvoice): InvoiceJson {
@@ -13,4 +15,11 @@ export function invoiceJson({ record, status, currency: code, due, paid, numbere
   const { contentHash = null, previousHash = null } = numbered ?? {}
   // What was written as a record is read as one.
   return { ...(record as unknown as InvoiceJson), status, due: text(due), paid: text(paid), contentHash, previousHash }
+}
+
+/** The record as it would be, without what only a final document has. */
+export function draftJson(record: InvoiceRecord): DraftJson {
+  const currency = orThrow(currencyOf(String(record.currency)))
+  const open = { number: null, status: 'draft', finalisedAt: null, dueAt: null, contentHash: null, previousHash: null } as const
+  return { ...(record as unknown as DraftJson), ...open, paid: moneyText(currency, zero()) }
 }

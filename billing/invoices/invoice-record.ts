@@ -35,7 +35,7 @@ export function invoiceRecord<C extends string>(currency: Currency<C>, document:
 export type InvoiceRecord = { readonly [field: string]: Json }
 
 function lineRecord<C extends string>(line: InvoiceLine<C>, text: (amount: Money<C>) => string): InvoiceRecord {
-  const { item, feature, plan, planVersion, quantityNano, exact, adjusts, billedBy } = line
+  const { item, feature, plan, planVersion, quantityNano, exact, tiers, adjusts, billedBy } = line
   return {
     ...{ line: line.line, kind: line.kind },
     ...(item !== null && { item }),
@@ -44,6 +44,7 @@ function lineRecord<C extends string>(line: InvoiceLine<C>, text: (amount: Money
     ...{ from: iso(line.period.startMs), to: iso(line.period.endMs) },
     ...(quantityNano !== null && { quantity: formatQuantity(quantityNano) }),
     ...(exact !== null && { exact: formatRational(exact) }),
+    ...(tiers !== null && { tiers }),
     ...{ amount: text(line.amount), discount: text(line.discount), credits: text(line.credits), net: text(line.net), tax: text(line.tax) },
     ...(line.taxRates.length > 0 && { taxRates: line.taxRates.map(({ key }) => key) }),
     ...(adjusts !== null && { adjusts }),

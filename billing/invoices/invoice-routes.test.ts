@@ -129,10 +129,14 @@ describe('the upcoming invoice', () => {
         unit: null,
       }),
     )
+  /** The only subscription that runs: another one on the same feature would bill its usage. */
   const subscribe = async (plan: string, charges: readonly Charge[], change: { baseFee?: string } = {}) => {
     const entitlements: Entitlement[] = []
     const version = { plan: plan as PlanKey, product: 'ai' as ProductKey, name: plan, currency: 'USD', interval: 'month' as const }
     orThrow(await stores.plans.put(TENANT, { ...version, baseFee: change.baseFee ?? null, charges, entitlements }))
+    for (const { id } of (await stores.subscriptions.list(TENANT, { customer: ACME }, { limit: 100 })).data) {
+      await stores.subscriptions.update(TENANT, id, (subscription) => cancelSubscription(subscription, subscription.startMs))
+    }
     return orThrow(
       await stores.subscriptions.create(TENANT, { customer: ACME, plan: plan as PlanKey, startMs: START, allowsSeveral: true }),
     ).id
@@ -211,8 +215,8 @@ describe('the upcoming invoice', () => {
   })
 
   test('a change of plan bills the period under the plan in force at `at`; an end clips it', async () => {
-    const cheap = await subscribe('cheap', [charge('all', 'tokens', {}, '0.01')])
     await subscribe('dear', [charge('all', 'tokens', {}, '1')])
+    const cheap = await subscribe('cheap', [charge('all', 'tokens', {}, '0.01')])
     const dear = { plan: 'dear' as PlanKey, planVersion: 1 }
     await stores.subscriptions.update(TENANT, cheap, (subscription) => changePlan(subscription, dear, at('2026-02-05T00:00:00Z')))
     expect((await invoice(cheap, '?at=2026-02-04T00:00:00Z')).body).toMatchObject({ plan: 'cheap', total: '1.12' })
@@ -225,6 +229,42 @@ describe('the upcoming invoice', () => {
       plan: 'cheap',
       period: { end: '2026-02-01T00:01:00.000Z' },
       lines: [{ quantity: '1' }],
+    })
+  })
+
+  test('usage of a feature that another subscription charges for is billed by that one', async () => {
+    const first = await subscribe('first', [charge('all', 'tokens', {})])
+    const second = await stores.subscriptions.create(TENANT, {
+      customer: ACME,
+      plan: 'first' as PlanKey,
+      startMs: at('2026-02-01T00:00:00Z'),
+      allowsSeveral: true,
+    })
+    const id = orThrow(second).id
+    expect((await invoice(first)).body).toMatchObject({ lines: [{ quantity: '111.5' }] })
+    expect((await invoice(id)).body).toMatchObject({ lines: [{ quantity: '0', billedBy: [first] }], total: '0.00' })
+  })
+
+  test('a change to another interval ends the period: the time before it is not billed again', async () => {
+    const id = await subscribe('monthly', [charge('all', 'tokens', {})], { baseFee: '20' })
+    const year = {
+      plan: 'yearly' as PlanKey,
+      product: 'ai' as ProductKey,
+      name: 'yearly',
+      currency: 'USD',
+      interval: 'year' as const,
+      baseFee: '365',
+    }
+    orThrow(await stores.plans.put(TENANT, { ...year, charges: [charge('all', 'tokens', {})], entitlements: [] }))
+    const yearly = { plan: year.plan, planVersion: 1 }
+    await stores.subscriptions.update(TENANT, id, (subscription) => changePlan(subscription, yearly, at('2026-02-02T10:00:00Z')))
+    expect((await invoice(id, '?at=2026-02-02T09:59:59Z')).body.period).toEqual({
+      start: '2026-01-31T10:00:00.000Z',
+      end: '2026-02-02T10:00:00.000Z',
+    })
+    expect((await invoice(id)).body).toMatchObject({
+      period: { start: '2026-02-02T10:00:00.000Z', end: '2027-01-31T10:00:00.000Z' },
+      lines: [{ kind: 'base', amount: '363.00' }, { quantity: '1100' }],
     })
   })
 

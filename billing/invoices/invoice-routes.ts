@@ -2,11 +2,11 @@ import { Type } from 'typebox'
 import type { Clock } from '../../base/clock.ts'
 import type { SubscriptionId } from '../../domain/identity.ts'
 import { orThrow } from '../../domain/refusal.ts'
-import type { InvoiceLine } from '../../rating/invoice.ts'
 import { InvoiceSchema, REFUSALS, SubscriptionParamsSchema } from '../../schemas/http/catalog.ts'
 import { type HttpApp, InstantSchema } from '../../schemas/http/common.ts'
 import { parseInstant, periodJson } from '../../schemas/http/instants.ts'
 import type { UpcomingInvoices } from './upcoming-invoice.ts'
+import type { UpcomingLine } from './upcoming-lines.ts'
 
 export type InvoiceRoutesDeps = { readonly upcomingInvoices: UpcomingInvoices; readonly clock: Clock }
 
@@ -29,14 +29,12 @@ const UPCOMING_INVOICE = {
   operationId: 'getUpcomingInvoice',
   summary: 'The invoice of a billing period so far',
   description:
-    'Usage of the whole period is rated under the plan version in force at `at`; a period in which the plan changed is not split.',
+    'The whole period is priced under the plan version in force at `at`, before coupons, credits and taxes; a period in which the plan changed is not split. What will be billed: `/invoice-preview`.',
   params: SubscriptionParamsSchema,
   querystring: Type.Object({ at: Type.Optional({ ...InstantSchema, description: 'An instant of the billing period; now when absent' }) }),
   response: { 200: InvoiceSchema, ...REFUSALS },
 }
 
-function lineJson(line: InvoiceLine) {
-  if (line.kind === 'base') return line
-  const { tiers, ...rest } = line
-  return { ...rest, ...(tiers === undefined ? {} : { tiers: [...tiers] }) }
+function lineJson({ tiers, billedBy, ...line }: UpcomingLine) {
+  return { ...line, ...(tiers !== undefined && { tiers: [...tiers] }), ...(billedBy !== undefined && { billedBy: [...billedBy] }) }
 }

@@ -20,7 +20,7 @@ export function decideOneOff<C extends string>(asked: OneOff<C>, nowMs: InstantM
     const amount = roundMoney(currency, exact)
     return {
       ...{ kind, amount, exact, item: line.description, quantityNano: line.quantityNano, feature: null, plan: null, planVersion: null },
-      ...{ period: { startMs: nowMs, endMs: nowMs }, taxRates: taxRatesOf(taxes, line.taxRates), adjusts: null, billedBy: [] },
+      ...{ period: { startMs: nowMs, endMs: nowMs }, taxRates: taxRatesOf(taxes, line.taxRates), adjusts: null, billedBy: [], tiers: null },
       ...{ before: null, costs: [{ atMs: nowMs, amount }], isShown: true },
     }
   })

@@ -4,20 +4,26 @@ import type { Clock } from '../../base/clock.ts'
 import { invariant } from '../../base/invariant.ts'
 import type { InvoiceInputs } from '../../domain/billing/invoice-inputs.ts'
 import type { PlanVersion } from '../../domain/catalog/plan.ts'
-import { phaseAt, subscriptionPeriodAt } from '../../domain/catalog/subscription.ts'
-import type { InstantMs, SubscriptionId, TenantKey } from '../../domain/identity.ts'
+import type { InstantMs, Period, SubscriptionId, TenantKey } from '../../domain/identity.ts'
 import { isRefusal, type Outcome, refuse } from '../../domain/refusal.ts'
-import { type RatedInvoice, rateInvoice } from '../../rating/invoice.ts'
 import type { UsageReader } from '../../usage/usage-reader.ts'
 import { BILLING_BOUNDS } from '../billing-bounds.ts'
-import { readBillableUsage } from './billable-usage.ts'
+import { readPageUsage } from '../runs/page-usage.ts'
+import { periodAt } from '../steps/service-parts.ts'
+import { stateOfPeriod, type UpcomingLines, upcomingLines } from './upcoming-lines.ts'
+import { questionsOf } from './usage-questions.ts'
 
-export type UpcomingInvoice = RatedInvoice & { readonly planVersion: Pick<PlanVersion, 'plan' | 'version'> }
+export type UpcomingInvoice = UpcomingLines & {
+  readonly planVersion: Pick<PlanVersion, 'plan' | 'version'>
+  readonly currency: string
+  readonly period: Period
+}
 
 export type UpcomingInvoices = {
   /**
-   * The invoice so far of the subscription's billing period at an instant. The whole period is billed under the plan version in
-   * force then; a period in which the plan changed is not split. Invoices asked for together are read together, from catalog and
+   * The invoice so far of the subscription's billing period at an instant. The whole period is priced under the plan version in
+   * force then; a period in which the plan changed is not split, and one that a change to another interval closed ends there. Usage
+   * that another subscription of the customer bills is not on it. Invoices asked for together are read together, from catalog and
    * usage store. Refuses `unknown_subscription`; throws `meter_backfilling`.
    */
   of(tenant: TenantKey, id: SubscriptionId, atMs: InstantMs): Promise<Outcome<UpcomingInvoice>>
@@ -43,13 +49,12 @@ export function createUpcomingInvoices({ invoiceInputs, usageReader, clock }: Up
       const inputs = await inputsOf.read(tenant, { tenant, id }, tenant)
       const subscription = inputs.subscriptions.get(id) ?? refuse('unknown_subscription', { subscription: id })
       if (isRefusal(subscription)) return subscription
-      const { plan, planVersion: version } = phaseAt(subscription, atMs)
-      const planVersion = inputs.planVersions.find((each) => each.plan === plan && each.version === version)
-      invariant(planVersion !== undefined, `version ${version} of plan ${plan} is kept as a subscription is on it`)
-      const period = subscriptionPeriodAt(subscription, planVersion.interval, atMs)
-      const [usage] = await readBillableUsage(usageReader, inputs, [{ customer: subscription.customer, planVersion, stretches: [period] }])
-      invariant(usage !== undefined, 'every part has its usage')
-      return { ...rateInvoice({ planVersion, period, usage }), planVersion }
+      const state = stateOfPeriod(inputs, subscription)
+      if (isRefusal(state)) return state
+      const { plan, cell, period } = periodAt(state, atMs)
+      const part = { plan, cell, period, before: null, shown: period }
+      const usageOf = await readPageUsage(usageReader, inputs, [{ state, questions: questionsOf(state, [part]) }])
+      return { ...upcomingLines(state, part, usageOf(id)), planVersion: plan, currency: plan.currency, period }
     },
   }
 }

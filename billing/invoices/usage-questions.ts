@@ -2,7 +2,7 @@ import type { CutOff } from '../../domain/billing/billed.ts'
 import type { Charge } from '../../domain/catalog/plan.ts'
 import type { InstantMs, Period } from '../../domain/identity.ts'
 import type { BillingState } from '../steps/billing-state.ts'
-import { partsDue } from '../steps/plan-parts.ts'
+import { type CountedPart, partsDue } from '../steps/plan-parts.ts'
 import { countedOf } from '../steps/price-parts.ts'
 
 /**
@@ -10,7 +10,11 @@ import { countedOf } from '../steps/price-parts.ts'
  * question depends on an answer.
  */
 export function usageQuestions<C extends string>(state: BillingState<C>, nowMs: InstantMs): readonly UsageQuestion[] {
-  return partsDue(state, nowMs).flatMap((part) =>
+  return questionsOf(state, partsDue(state, nowMs))
+}
+
+export function questionsOf<C extends string>(state: BillingState<C>, parts: readonly CountedPart<C>[]): readonly UsageQuestion[] {
+  return parts.flatMap((part) =>
     part.plan.charges.flatMap((charge) => {
       const { segments, stretchesUpTo } = countedOf(state, part, charge)
       const asked = segments.map(({ endMs }) => stretchesUpTo(endMs)).filter((stretches) => stretches.length > 0)

@@ -1,8 +1,10 @@
 import { invariant } from '../../base/invariant.ts'
 import type { CutOff } from '../../domain/billing/billed.ts'
+import type { BillingBook } from '../../domain/billing/billing-book.ts'
 import { accountName, type BillingAccount, type BillingInputs, couponUseName } from '../../domain/billing/billing-inputs.ts'
 import type { Coupon, Reduction } from '../../domain/billing/coupon.ts'
 import type { CouponDefinition } from '../../domain/billing/coupon-definition.ts'
+import type { InvoiceInputs } from '../../domain/billing/invoice-inputs.ts'
 import { type Currency, currencyOf, parseMoney, zero } from '../../domain/billing/money.ts'
 import type { PlanVersion } from '../../domain/catalog/plan.ts'
 import type { Subscription } from '../../domain/catalog/subscription.ts'
@@ -23,7 +25,8 @@ export function billingStateOf(inputs: BillingInputs, id: SubscriptionId, cutOff
   invariant(subscription !== undefined && book !== undefined, `subscription ${id} is kept with its cursor`)
   const [first] = subscription.phases
   invariant(first !== undefined, 'a subscription has a phase')
-  const { planVersions, settings, taxRates } = inputs
+  const { settings, taxRates } = inputs
+  const planVersions = versionsOf(inputs.planVersions, subscription, book)
   const currency = currencyOf(planOf({ subscription, planVersions }, first).currency)
   if (isRefusal(currency)) return currency
   const customer = inputs.customers.get(subscription.customer)
@@ -35,11 +38,21 @@ export function billingStateOf(inputs: BillingInputs, id: SubscriptionId, cutOff
   return {
     ...book,
     ...{ subscription, planVersions, currency, cutOff, settings: own },
-    siblings: others.map((each) => siblingOf(each, planVersions)),
+    siblings: siblingsOf(subscription, inputs),
     taxes: { rates: taxRates, defaults: customer?.taxRates ?? settings.taxRates, isExempt: customer?.taxExempt ?? false },
     purse: { balance, credits, coupons: (subscription.coupons ?? []).flatMap((key) => couponOf(inputs, id, currency, key)) },
     othersBilledToMs: billedTo(inputs, others, currency),
   }
+}
+
+/** Those that its phases name, and those that it was billed on: a change may have replaced a phase that began at the very same instant. */
+function versionsOf(
+  planVersions: readonly PlanVersion[],
+  { phases }: Subscription,
+  { baseFees, parts }: BillingBook,
+): readonly PlanVersion[] {
+  const named = [...phases, ...baseFees, ...parts]
+  return planVersions.filter(({ plan, version }) => named.some((each) => each.plan === plan && each.planVersion === version))
 }
 
 /** Where the usage of all of these is billed that are in the currency: one that ended and is closed holds nothing up. */
@@ -61,6 +74,14 @@ export function billedTo(
     return subscription.endMs !== null && usageBilledToMs >= subscription.endMs ? [] : [usageBilledToMs]
   })
   return Math.min(END_OF_TIME_MS, ...instants) as InstantMs
+}
+
+export function siblingsOf(
+  subscription: Subscription,
+  { subscriptions, planVersions }: Pick<InvoiceInputs, 'subscriptions' | 'planVersions'>,
+): readonly Sibling[] {
+  const others = [...subscriptions.values()].filter(({ id, customer }) => customer === subscription.customer && id !== subscription.id)
+  return others.map((each) => siblingOf(each, planVersions))
 }
 
 function siblingOf(subscription: Subscription, planVersions: readonly PlanVersion[]): Sibling {

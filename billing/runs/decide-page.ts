@@ -30,6 +30,8 @@ export type Page = {
   readonly due: readonly DueSubscription[]
   readonly cutOffs: CutOffs
   readonly nowMs: InstantMs
+  /** The most documents of a subscription; 60 when absent. */
+  readonly documentsMax?: number
 }
 
 export type DecidedPage = {
@@ -66,7 +68,7 @@ type Life = { state: BillingState; readonly fromVersion: number; readonly made: 
  * reads it at once and decides. The subscriptions of one customer go one after the other, as they pay from the same credits.
  */
 export async function decidePage(deps: DecidePageDeps, page: Page): Promise<DecidedPage> {
-  const { tenant, due, nowMs, cutOffs } = page
+  const { tenant, due, nowMs, cutOffs, documentsMax = DOCUMENTS_PER_RUN_MAX } = page
   const inputs = await deps.inputs.read(tenant, [...new Set(due.map(({ customer }) => customer))])
   const counting = await metersCounting(deps, inputs)
   const books = new Map(inputs.books)
@@ -122,7 +124,7 @@ export async function decidePage(deps: DecidePageDeps, page: Page): Promise<Deci
       return
     }
     life.made.push({ state, decision })
-    life.isDone = life.made.length >= DOCUMENTS_PER_RUN_MAX
+    life.isDone = life.made.length >= documentsMax
     life.state = evolve(state, decision)
     const { cursor, baseFees, parts, committed, purse } = decision
     books.set(state.subscription.id, { cursor, baseFees, parts, committed })

@@ -15,8 +15,10 @@ export function frozenRecord(inputs: RecordInputs, state: BillingState, document
   const record = invoiceRecord(state.currency, document)
   const lines = (record.lines as readonly InvoiceRecord[]).map((line, at) => {
     const counted = document.lines[at]
-    const trace = counted === undefined ? null : traceOf(inputs, state, counted)
-    return trace === null ? line : { ...line, trace }
+    if (counted === undefined) return line
+    const trace = traceOf(inputs, state, counted)
+    const unit = inputs.features.find(({ key }) => key === counted.feature)?.unit ?? null
+    return { ...line, ...(unit !== null && counted.quantityNano !== null && { unit }), ...(trace !== null && { trace }) }
   })
   return { ...record, ...partiesOf(inputs, document.customer), lines }
 }

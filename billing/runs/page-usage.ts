@@ -11,12 +11,12 @@ import type { BillingState, UsageOf } from '../steps/billing-state.ts'
 /** What a subscription's next decision asks for. */
 export type AskedOf = { readonly state: BillingState; readonly questions: readonly UsageQuestion[] }
 
-/** All usage that some decisions ask for, as of the cut-offs: one query per meter and shape for all of them. */
+/** All usage that some decisions ask for, as of the cut-offs or as of now: one query per meter and shape for all of them. */
 export async function readPageUsage(
   usageReader: Pick<UsageReader, 'period' | 'periods'>,
   inputs: Pick<InvoiceInputs, 'features' | 'meters'>,
   asked: readonly AskedOf[],
-  cutOffs: CutOffs,
+  cutOffs?: CutOffs,
 ): Promise<(id: SubscriptionId) => UsageOf> {
   const parts = asked.flatMap(({ state, questions }) => partsOf(state.subscription.id, state.subscription.customer, questions))
   const usage = await readBillableUsage(usageReader, inputs, parts, cutOffs)

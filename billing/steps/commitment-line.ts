@@ -33,7 +33,7 @@ export function commitmentLine<C extends string>(
     {
       line: {
         ...{ kind: 'trueUp', item: 'commitment', feature: null, plan: null, planVersion: null, period, amount, taxRates, before },
-        ...{ quantityNano: null, exact: null, adjusts: before?.line ?? null, billedBy: [], isShown: amount !== 0n },
+        ...{ quantityNano: null, exact: null, tiers: null, adjusts: before?.line ?? null, billedBy: [], isShown: amount !== 0n },
         costs: [{ atMs: before === null ? ((period.endMs - 1) as InstantMs) : nowMs, amount }],
       },
       of: { kind: 'commitment' },

@@ -35,6 +35,6 @@ export function headOf<C extends string>(
 ): Omit<PricedLine<C>, 'before' | 'costs' | 'taxRates'> {
   return {
     ...{ kind, item, amount, feature: null, plan: plan.plan, planVersion: plan.version, period: shown },
-    ...{ quantityNano: null, exact: null, adjusts: null, billedBy: [], isShown: amount !== 0n },
+    ...{ quantityNano: null, exact: null, tiers: null, adjusts: null, billedBy: [], isShown: amount !== 0n },
   }
 }

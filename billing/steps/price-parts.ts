@@ -64,7 +64,7 @@ function priceCharge<C extends string>(
     const quantityNano = counted.length === 0 ? 0n : usage(charge, counted, cutOff)
     return { quantityNano, ...chargeTarget(currency, part, charge, quantityNano) }
   }
-  const { quantityNano, exact, target } = priceUpTo(part.period.endMs)
+  const { quantityNano, exact, tiers, target } = priceUpTo(part.period.endMs)
   const amount = minus(target, billed?.billed.amount ?? zero())
   const newNano = quantityNano - (billed?.quantityNano ?? 0n)
   const isAgain = billed !== undefined
@@ -72,6 +72,7 @@ function priceCharge<C extends string>(
   const line: PricedLine<C> = {
     ...headOf(part, charge.key, isAgain ? 'adjustment' : 'usage', amount),
     ...{ feature: charge.feature, quantityNano: newNano, exact, taxRates, billedBy },
+    tiers: isAgain ? null : tiers,
     adjusts: billed?.billed.line ?? null,
     before: billed?.billed ?? null,
     costs: isAgain ? [{ atMs: nowMs, amount }] : costsOver(segments, (endMs) => priceUpTo(endMs).target, target),
@@ -102,13 +103,16 @@ type Counted = {
 }
 
 /** Usage never makes a part cost less than zero, and a maximum caps it, scaled down when the tiers are. */
-function chargeTarget<C extends string>(currency: Currency<C>, part: ServicePart, charge: Charge, quantityNano: bigint) {
-  const { tiers } = part.plan.proration ?? PRORATION_DEFAULT
-  const { exact } = ratePart(charge.price, quantityNano, fractionOf(part), tiers)
+export function chargeTarget<C extends string>(currency: Currency<C>, part: ServicePart, charge: Charge, quantityNano: bigint) {
+  const { tiers: table } = part.plan.proration ?? PRORATION_DEFAULT
+  const fraction = fractionOf(part)
+  const { exact, lines } = ratePart(charge.price, quantityNano, fraction, table)
+  const isScaled = table === 'scaled' && fraction.numerator !== fraction.denominator
   const rounded = roundMoney(currency, exact)
-  if (charge.maximum === undefined) return { exact, target: rounded }
-  const maximum = tiers === 'scaled' ? shareOf(currency, charge.maximum, part) : moneyOfPlan(currency, charge.maximum)
-  return { exact, target: lesser(rounded, maximum) }
+  const priced = { exact, tiers: 'tiers' in charge.price && !isScaled ? lines : null }
+  if (charge.maximum === undefined) return { ...priced, target: rounded }
+  const maximum = table === 'scaled' ? shareOf(currency, charge.maximum, part) : moneyOfPlan(currency, charge.maximum)
+  return { ...priced, target: lesser(rounded, maximum) }
 }
 
 /** A segment costs the increase of the part's rounded cost, so that segments add up to the line. */

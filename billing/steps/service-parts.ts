@@ -1,6 +1,6 @@
 import { invariant } from '../../base/invariant.ts'
 import type { PlanVersion } from '../../domain/catalog/plan.ts'
-import { anchorAt, type Subscription, type SubscriptionPhase } from '../../domain/catalog/subscription.ts'
+import { anchorAt, phaseAt, type Subscription, type SubscriptionPhase } from '../../domain/catalog/subscription.ts'
 import { END_OF_TIME_MS, type InstantMs, type Period } from '../../domain/identity.ts'
 import { billingCellAt } from '../../domain/time/calendar.ts'
 import type { Life } from './billing-state.ts'
@@ -45,6 +45,23 @@ export function nextBoundary(life: Life, afterMs: InstantMs): InstantMs {
     atMs = phaseEndMs
   }
   return lastMs
+}
+
+/**
+ * The billing period that holds an instant, whole, under the plan in force then: periods tile the served time, as a change to another
+ * grid closes the one under way. Instants outside of the subscription give the first or last one.
+ */
+export function periodAt(life: Life, atMs: InstantMs): ServicePart {
+  const { startMs, endMs, phases } = life.subscription
+  const insideMs = Math.max(startMs, Math.min(atMs, (endMs ?? END_OF_TIME_MS) - 1)) as InstantMs
+  const phase = phaseAt(life.subscription, insideMs)
+  const plan = planOf(life, phase)
+  const grid = gridOf(life, phase)
+  const before = phases.slice(0, phases.indexOf(phase))
+  const closing = before.findLastIndex((each) => gridOf(life, each) !== grid)
+  const sinceMs = (before[closing + 1] ?? phase).startMs
+  const cell = cellAt(life, phase, plan, insideMs)
+  return { plan, cell, period: { startMs: Math.max(cell.startMs, sinceMs) as InstantMs, endMs: nextBoundary(life, insideMs) } }
 }
 
 export function planOf({ planVersions }: Life, { plan, planVersion }: Pick<SubscriptionPhase, 'plan' | 'planVersion'>): PlanVersion {

@@ -31,7 +31,16 @@ const nothing = 0n as Money
 function line(kind: LineKind, amount: Money, feature: FeatureKey | null, taxRates: readonly TaxRate[]): PricedLine {
   return {
     ...{ kind, feature, amount, taxRates, item: null, plan: null, planVersion: null, period: { startMs: NOW, endMs: NOW } },
-    ...{ quantityNano: null, exact: null, adjusts: null, billedBy: [], before: null, costs: [{ atMs: NOW, amount }], isShown: true },
+    ...{
+      quantityNano: null,
+      exact: null,
+      tiers: null,
+      adjusts: null,
+      billedBy: [],
+      before: null,
+      costs: [{ atMs: NOW, amount }],
+      isShown: true,
+    },
   }
 }
 

@@ -5,7 +5,7 @@ import type { Meter } from '../metering/meter.ts'
 
 /** Everything that decides which usage is counted and priced for some subscriptions, read from the catalog at one moment. */
 export type InvoiceInputs = {
-  /** The subscriptions asked for, without those that do not exist. */
+  /** The subscriptions asked for, without those that do not exist, and the others of their customers. */
   readonly subscriptions: ReadonlyMap<SubscriptionId, Subscription>
   /** Every plan version that a phase of these subscriptions names. */
   readonly planVersions: readonly PlanVersion[]

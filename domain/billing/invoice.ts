@@ -1,6 +1,7 @@
 import type { CustomerKey, FeatureKey, InstantMs, Period, PlanKey, SubscriptionId } from '../identity.ts'
 import type { Rational } from '../rational.ts'
 import type { Money } from './money.ts'
+import type { RatedLine } from './rated-line.ts'
 import type { TaxRate } from './tax-rate.ts'
 
 /**
@@ -27,6 +28,8 @@ export type LineHead<C extends string = string> = {
   readonly quantityNano: bigint | null
   /** What the part comes to by now, not rounded. */
   readonly exact: Rational | null
+  /** The steps of a price that has tiers, which add up to `exact`; null without, on corrections, and where a part scales the table. */
+  readonly tiers: readonly RatedLine[] | null
   readonly amount: Money<C>
   readonly taxRates: readonly TaxRate[]
   readonly adjusts: LineRef | null

@@ -275,8 +275,7 @@ export const SubscriptionInputSchema = Type.Object(
   },
   CLOSED,
 )
-const MomentSchema = OneOf(['now', 'periodEnd'])
-const EndSchema = Type.String({
+const MomentSchema = Type.String({
   pattern: '^(now|periodEnd|[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt].{1,40})$',
   description: '`now`, `periodEnd`, or an ISO 8601 instant to come',
   examples: ['periodEnd'],
@@ -284,7 +283,7 @@ const EndSchema = Type.String({
 const InvoiceMomentSchema = Type.Enum(['next', 'now'], {
   description: 'When fees of the change are billed: with the next document (default), or by one of their own',
 })
-export const CancelInputSchema = Type.Object({ at: EndSchema, invoice: Type.Optional(InvoiceMomentSchema) }, CLOSED)
+export const CancelInputSchema = Type.Object({ at: MomentSchema, invoice: Type.Optional(InvoiceMomentSchema) }, CLOSED)
 export const ChangeInputSchema = Type.Object(
   {
     plan: KeySchema,
@@ -339,13 +338,14 @@ export const InvoiceSchema = Type.Object({
   period: PeriodSchema,
   lines: Type.Array(
     Type.Object({
-      kind: OneOf(['base', 'usage']),
+      kind: OneOf(['base', 'usage', 'trueUp']),
       charge: Type.Optional(Type.String()),
       feature: Type.Optional(Type.String()),
       quantity: DecimalSchema,
       amount: { ...DecimalSchema, description: 'exact, rounded half up to the minor unit of the currency' },
       exact: DecimalSchema,
       tiers: Type.Optional(Type.Array(RatedLineSchema)),
+      billedBy: Type.Optional(Type.Array(Type.String(), { description: 'Other subscriptions that bill usage of the feature' })),
     }),
   ),
   total: { ...DecimalSchema, description: 'Sum of the rounded lines' },

@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import type { ChangeMoment } from '../../domain/catalog/subscription.ts'
 import { END_OF_TIME_MS, type InstantMs, type Period } from '../../domain/identity.ts'
 import { type Outcome, refuse, refuseField } from '../../domain/refusal.ts'
 import { DAY_MS } from '../../domain/time/durations.ts'
@@ -12,6 +13,11 @@ export function parseInstant(text: string, field: string): Outcome<InstantMs> {
   const ms = parseInstantText(text)
   if (ms !== undefined && ms >= EARLIEST_MS && ms < END_OF_TIME_MS) return ms
   return refuseField(field, refuse('invalid_time', { field, value: `'${text}'`, of: 'request' }))
+}
+
+/** `now`, `periodEnd`, or an instant. */
+export function readMoment(at: string): Outcome<ChangeMoment | InstantMs> {
+  return at === 'now' || at === 'periodEnd' ? at : parseInstant(at, 'at')
 }
 
 /** A bound of a requested time, which may lie before everything stored; a date is its first instant in the zone. */

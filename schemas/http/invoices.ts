@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { CustomerNameSchema, DecimalInputSchema, DecimalSchema, InstantSchema, KeySchema, ListQuerySchema, PageSchema } from './common.ts'
+import { RatedLineSchema } from './price.ts'
 
 const Text = Type.String()
 const NullableText = Type.Union([Type.String(), Type.Null()])
@@ -13,7 +14,7 @@ export const InvoiceLineParamsSchema = Type.Object({ id: IdSchema, line: Type.St
 export const InvoiceQuerySchema = Type.Object({
   ...ListQuerySchema.properties,
   customer: Type.Optional(CustomerNameSchema),
-  subscription: Type.Optional(IdSchema),
+  subscription: Type.Optional(KeySchema),
   status: Type.Optional(StatusSchema),
   from: Type.Optional({ ...InstantSchema, description: 'Documents that close at this instant or later' }),
   to: Type.Optional({ ...InstantSchema, description: 'Documents that close before this instant' }),
@@ -48,7 +49,9 @@ const LineSchema = Type.Object({
   from: InstantSchema,
   to: InstantSchema,
   quantity: Type.Optional(DecimalSchema),
+  unit: Type.Optional({ ...Text, description: 'Of the feature, when the document was made final' }),
   exact: Type.Optional({ ...DecimalSchema, description: 'What the part comes to by now, not rounded' }),
+  tiers: Type.Optional(Type.Array(RatedLineSchema, { description: 'How a price with tiers comes to `exact`' })),
   amount: DecimalSchema,
   discount: DecimalSchema,
   credits: DecimalSchema,
@@ -72,18 +75,15 @@ const BillToSchema = Type.Object({
   ...{ customer: Text, name: NullableText, email: NullableText, taxId: NullableText, address: NullableText, taxExempt: Type.Boolean() },
 })
 
-export const FinalInvoiceSchema = Type.Object({
+/** What drafts and final documents have alike. */
+const DOCUMENT = {
   id: Text,
   document: Type.Enum(['invoice', 'creditNote']),
   kind: Text,
-  number: NullableText,
-  status: StatusSchema,
   customer: Text,
   subscription: NullableText,
   currency: Text,
   closesAt: InstantSchema,
-  finalisedAt: InstantSchema,
-  dueAt: InstantSchema,
   seller: Type.Union([SellerSchema, Type.Null()]),
   billTo: BillToSchema,
   lines: Type.Array(LineSchema),
@@ -97,8 +97,25 @@ export const FinalInvoiceSchema = Type.Object({
   balanceApplied: DecimalSchema,
   due: { ...DecimalSchema, description: 'What is still due' },
   paid: DecimalSchema,
+}
+export const FinalInvoiceSchema = Type.Object({
+  ...DOCUMENT,
+  number: NullableText,
+  status: StatusSchema,
+  finalisedAt: InstantSchema,
+  dueAt: InstantSchema,
   contentHash: { ...NullableText, description: 'SHA-256 of the hash of the document numbered before, and the canonical JSON of this one' },
   previousHash: NullableText,
+})
+/** A view: counted and priced at every read, without a number. */
+export const DraftInvoiceSchema = Type.Object({
+  ...DOCUMENT,
+  number: Type.Null(),
+  status: Type.Literal('draft'),
+  finalisedAt: Type.Null(),
+  dueAt: Type.Null(),
+  contentHash: Type.Null(),
+  previousHash: Type.Null(),
 })
 export const InvoicePageSchema = PageSchema(FinalInvoiceSchema)
 

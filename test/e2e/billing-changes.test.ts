@@ -38,6 +38,11 @@ describe('documents over HTTP', () => {
     const page = await server.call('GET', `/v1/invoices/${invoice?.id}`, undefined, { accept: 'text/html' })
     expect(page.body).toContain('Seller &lt;b&gt;&amp; Co&lt;/b&gt;')
     expect(page.body).not.toMatch(/<i>|<b>/)
+    const pdf = () => server.call('GET', `/v1/invoices/${invoice?.id}`, undefined, { accept: 'application/pdf' })
+    const first = await pdf()
+    expect(first).toMatchObject({ status: 200, body: expect.stringMatching(/^%PDF-/) })
+    await post(`/v1/invoices/${invoice?.id}/payments`, { amount: '1', reference: 'pdf' })
+    expect(await pdf()).toEqual(first)
   })
 
   test('payments pay once for a reference; what is too much pays the next document', async () => {

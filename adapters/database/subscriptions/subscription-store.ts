@@ -3,7 +3,7 @@ import { invariant } from '../../../base/invariant.ts'
 import { CATALOG_BOUNDS } from '../../../domain/catalog/catalog-bounds.ts'
 import type { PlanVersion } from '../../../domain/catalog/plan.ts'
 import { addedStretches, productStretches } from '../../../domain/catalog/product-stretches.ts'
-import { type Subscription, startOfSecond } from '../../../domain/catalog/subscription.ts'
+import { type Subscription, type SubscriptionPhase, startOfSecond } from '../../../domain/catalog/subscription.ts'
 import type { CustomerKey, InstantMs, PlanKey, ProductKey, SubscriptionId, TenantKey } from '../../../domain/identity.ts'
 import { isRefusal, type Outcome, type Refusal, refuse, refuseField } from '../../../domain/refusal.ts'
 import { refuseArchived } from '../archiver.ts'
@@ -302,10 +302,20 @@ export async function planVersionsOf(
   tenant: TenantKey,
   subscriptions: readonly Subscription[],
 ): Promise<readonly PlanVersion[]> {
+  return await planVersionsNamed(
+    db,
+    tenant,
+    subscriptions.flatMap(({ phases }) => phases),
+  )
+}
+
+export async function planVersionsNamed(
+  db: Kysely<DatabaseTables>,
+  tenant: TenantKey,
+  named: readonly Pick<SubscriptionPhase, 'plan' | 'planVersion'>[],
+): Promise<readonly PlanVersion[]> {
   // Many subscriptions share few versions.
-  const phases = [
-    ...new Map(subscriptions.flatMap(({ phases }) => phases.map((phase) => [`${phase.planVersion} ${phase.plan}`, phase]))).values(),
-  ]
+  const phases = [...new Map(named.map((each) => [`${each.planVersion} ${each.plan}`, each])).values()]
   const rows = await db
     .selectFrom('plan_versions')
     .selectAll('plan_versions')

@@ -50,6 +50,13 @@ export const SUBSCRIPTION_REFUSALS = {
     detail: ({ subscription, atMs, nowMs }: { subscription: string; atMs: number; nowMs: number }) =>
       `subscription ${subscription} cannot end at ${new Date(atMs).toISOString()}, as it is ${new Date(nowMs).toISOString()} by now; end it now or later.`,
   },
+  change_in_past: {
+    status: 400,
+    means: 'A subscription would change its plan at an instant that is over, for which it may have been billed.',
+    next: 'Change it `now`, or at an instant to come.',
+    detail: ({ subscription, atMs, nowMs }: { subscription: string; atMs: number; nowMs: number }) =>
+      `subscription ${subscription} cannot change its plan at ${new Date(atMs).toISOString()}, as it is ${new Date(nowMs).toISOString()} by now; change it now or later.`,
+  },
   too_many_changes: {
     status: 409,
     means: 'The subscription has changed its plan as often as one may.',

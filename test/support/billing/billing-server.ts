@@ -35,8 +35,14 @@ export async function startBillingServer(startMs: InstantMs): Promise<BillingSer
     return answer.body as never
   }
   await ok('PUT', '/v1/billing-settings', { autoFinalise: false })
+  let isOpen = true
+  const close = async () => {
+    if (!isOpen) return
+    isOpen = false
+    await server.stop()
+  }
   return {
-    ...{ call, ok, set },
+    ...{ call, ok, set, close, dataDir, url: server.url, key: ADMIN_KEY },
     async bill(request = {}) {
       const { id } = await ok<{ id: string }>('POST', '/v1/billing-runs', request)
       for (;;) {
@@ -47,7 +53,7 @@ export async function startBillingServer(startMs: InstantMs): Promise<BillingSer
       }
     },
     async stop() {
-      await server.stop()
+      await close()
       await removeDirectory(dataDir)
     },
   }
@@ -71,5 +77,11 @@ export type BillingServer = {
   ok<Body = unknown>(method: Method, path: string, body?: unknown): Promise<Body>
   /** One run, to its end. */
   bill(request?: object): Promise<Run>
+  /** For commands that open the directory themselves. */
+  close(): Promise<void>
+  readonly dataDir: string
+  readonly url: string
+  readonly key: string
+  /** Closes it and removes its directory. */
   stop(): Promise<void>
 }

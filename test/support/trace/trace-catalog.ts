@@ -26,7 +26,7 @@ const SEPARATE_METERS = {
 }
 
 /** Meters on input, output and their sum, by model; two price plans. */
-export async function createTraceCatalog(tollgate: TollgateProcess): Promise<void> {
+export async function createTraceCatalog(tollgate: Pick<TollgateProcess, 'ok'>): Promise<void> {
   for (const [key, value] of Object.entries(SEPARATE_METERS)) {
     await tollgate.ok('PUT', `/v1/meters/${key}`, { eventType: 'llm.request', aggregation: 'sum', value, dimensions: { model: 'model' } })
     await tollgate.ok('PUT', `/v1/features/${key}`, { name: key, type: 'metered', meter: key, unit: 'token' })
@@ -65,7 +65,7 @@ export async function createTraceCatalog(tollgate: TollgateProcess): Promise<voi
 }
 
 /** Both plans for each customer, from the start of the trace's month; the subscription ids by customer. */
-export async function subscribeTraceCustomers(tollgate: TollgateProcess, customers: readonly string[]) {
+export async function subscribeTraceCustomers(tollgate: Pick<TollgateProcess, 'ok'>, customers: readonly string[]) {
   const subscriptions = new Map<string, { perModel: string; graduated: string }>()
   for (const customer of customers) {
     const subscribe = (plan: string) =>

@@ -1,5 +1,5 @@
 import { decimalOf, exactOf, roundToCents } from '../exact-decimal.ts'
-import { readRealTrace } from './real-trace.ts'
+import { readRealTrace, type TraceRequest } from './real-trace.ts'
 import { GRADUATED_TIERS, PER_MODEL_CHARGES } from './trace-catalog.ts'
 
 /** What a customer owes for the trace's month. Quantities and amounts are decimals; `amount` and `total` have cents. */
@@ -13,13 +13,13 @@ export type TraceInvoices = {
   readonly graduated: TraceInvoice & { readonly tiers: readonly TraceTierPart[] }
 }
 
-/** Invoices by customer, computed from the trace and the two plans in exact decimals, with no code of the server. */
-export function traceInvoices(): ReadonlyMap<string, TraceInvoices> {
-  const byCustomer = Map.groupBy(readRealTrace(), ({ customer }) => customer)
+/** Invoices by customer, computed from requests and the two plans in exact decimals, with no code of the server. */
+export function traceInvoices(requests: readonly TraceRequest[] = readRealTrace()): ReadonlyMap<string, TraceInvoices> {
+  const byCustomer = Map.groupBy(requests, ({ customer }) => customer)
   return new Map(
-    [...byCustomer].map(([customer, requests]) => {
+    [...byCustomer].map(([customer, own]) => {
       const tokens = { input: new Map<string, number>(), output: new Map<string, number>() }
-      for (const { model, inputTokens, outputTokens } of requests) {
+      for (const { model, inputTokens, outputTokens } of own) {
         tokens.input.set(model, (tokens.input.get(model) ?? 0) + inputTokens)
         tokens.output.set(model, (tokens.output.get(model) ?? 0) + outputTokens)
       }

@@ -1,18 +1,16 @@
 import { describe, expect, test } from 'vitest'
-import type { Charge } from '../domain/catalog/plan.ts'
-import type { Price } from '../domain/catalog/price.ts'
-import { parseQuantity } from '../domain/decimal.ts'
-import type { FeatureKey, InstantMs } from '../domain/identity.ts'
-import { rateInvoice } from './invoice.ts'
+import type { Charge } from '../../domain/catalog/plan.ts'
+import type { Price } from '../../domain/catalog/price.ts'
+import { parseQuantity } from '../../domain/decimal.ts'
+import type { FeatureKey } from '../../domain/identity.ts'
+import { upcomingOf } from '../../test/support/billing/upcoming.ts'
 
-const period = { startMs: 0 as InstantMs, endMs: 1000 as InstantMs }
 const charge = (key: string, price: Price): Charge => ({ key, feature: `${key}_feature` as FeatureKey, filter: {}, price })
 const invoice = (about: { baseFee?: string; currency?: string; charges?: Charge[]; usage?: Record<string, string> }) =>
-  rateInvoice({
-    planVersion: { currency: about.currency ?? 'USD', baseFee: about.baseFee ?? null, charges: about.charges ?? [] },
-    period,
-    usage: new Map(Object.entries(about.usage ?? {}).map(([key, quantity]) => [key, parseQuantity(quantity) ?? 0n])),
-  })
+  upcomingOf(
+    { currency: about.currency ?? 'USD', baseFee: about.baseFee ?? null, charges: about.charges ?? [] },
+    new Map(Object.entries(about.usage ?? {}).map(([key, quantity]) => [key, parseQuantity(quantity) ?? 0n])),
+  )
 
 describe('an invoice', () => {
   test('has the base fee in full, then the charges in the order of the plan', () => {
@@ -28,8 +26,6 @@ describe('an invoice', () => {
       charge('calls', { model: 'flat', unitAmount: '0.001' }),
     ]
     expect(invoice({ baseFee: '49.9', charges, usage: { calls: '7', tokens: '1003' } })).toEqual({
-      currency: 'USD',
-      period,
       lines: [
         { kind: 'base', quantity: '1', amount: '49.90', exact: '49.9' },
         {

@@ -1,17 +1,15 @@
 import { describe, expect, test } from 'vitest'
-import type { Charge } from '../domain/catalog/plan.ts'
-import type { Price } from '../domain/catalog/price.ts'
-import { NANO } from '../domain/decimal.ts'
-import type { FeatureKey, InstantMs } from '../domain/identity.ts'
-import { orThrow } from '../domain/refusal.ts'
-import { decimalOf, exactOf } from '../test/support/exact-decimal.ts'
-import { TRACE_CUSTOMERS } from '../test/support/trace/real-trace.ts'
-import { GRADUATED_TIERS, PER_MODEL_CHARGES } from '../test/support/trace/trace-catalog.ts'
-import { type TraceInvoice, traceInvoices } from '../test/support/trace/trace-invoices.ts'
-import { rateInvoice } from './invoice.ts'
-import { validatePrice } from './validate-price.ts'
-
-const period = { startMs: Date.UTC(2023, 10, 1) as InstantMs, endMs: Date.UTC(2023, 11, 1) as InstantMs }
+import type { Charge } from '../../domain/catalog/plan.ts'
+import type { Price } from '../../domain/catalog/price.ts'
+import { NANO } from '../../domain/decimal.ts'
+import type { FeatureKey } from '../../domain/identity.ts'
+import { orThrow } from '../../domain/refusal.ts'
+import { validatePrice } from '../../rating/validate-price.ts'
+import { upcomingOf } from '../../test/support/billing/upcoming.ts'
+import { decimalOf, exactOf } from '../../test/support/exact-decimal.ts'
+import { TRACE_CUSTOMERS } from '../../test/support/trace/real-trace.ts'
+import { GRADUATED_TIERS, PER_MODEL_CHARGES } from '../../test/support/trace/trace-catalog.ts'
+import { type TraceInvoice, traceInvoices } from '../../test/support/trace/trace-invoices.ts'
 
 function charge(key: string, price: unknown): Charge {
   return { key, feature: key as FeatureKey, filter: {}, price: orThrow<Price>(validatePrice(price)) }
@@ -19,7 +17,7 @@ function charge(key: string, price: unknown): Charge {
 
 function invoiceOf(charges: readonly Charge[], { lines }: TraceInvoice) {
   const usage = new Map(lines.map((line) => [line.charge, BigInt(line.quantity) * NANO]))
-  const { lines: rated, total } = rateInvoice({ planVersion: { currency: 'USD', baseFee: null, charges }, period, usage })
+  const { lines: rated, total } = upcomingOf({ charges }, usage)
   return { lines: rated.flatMap((line) => (line.kind === 'usage' && line.quantity !== '0' ? [line] : [])), total }
 }
 
