@@ -141,6 +141,23 @@ test('Events become windows and rows, repeats count once, and new customers appe
   expect((await stores.customers.get(tenant, 'c2' as CustomerKey))?.key).toBe('c2')
 })
 
+test('Many events that wait are folded in slices of a few thousand, between which others have their turn', async () => {
+  const records = 24
+  for (let n = 0; n < records; n++) await send(Array.from({ length: 1_000 }, (_, index) => usageEvent(`slice-${n}-${index}`)))
+  const steps: number[] = []
+  let last: number | null = null
+  const apply: Counters['apply'] = async (partition, applied) => {
+    const reached = applied.at(-1)?.offset ?? 0
+    if (partition === partitionOf(tenant, 'c1' as CustomerKey, PARTITIONS) && last !== null) steps.push(reached - last)
+    if (partition === partitionOf(tenant, 'c1' as CustomerKey, PARTITIONS)) last = reached
+    await stores.counters.apply(partition, applied)
+  }
+  await startAggregator({ counters: { ...stores.counters, apply } })
+  await settled()
+  expect(steps.length).toBeGreaterThanOrEqual(records / 5 - 1)
+  expect(Math.max(...steps)).toBeLessThanOrEqual(5)
+})
+
 test('A meter made after its events answers for them, and a changed one is counted anew', async () => {
   await startAggregator()
   for (let record = 0; record < 20; record++) await send([usageEvent(`early-${record}`, { tokens: 2, input: 1 })])

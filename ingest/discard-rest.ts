@@ -1,9 +1,10 @@
 import type { Readable } from 'node:stream'
 import type { Clock } from '../base/clock.ts'
 import { within } from '../base/deadline.ts'
+import { INGEST_BOUNDS } from './ingest-bounds.ts'
 
 /** A refused sender may finish sending up to here, as a sender that is cut off sees a broken connection instead of the answer. */
-const DISCARD_BYTES_MAX = 128 * 1024 * 1024
+const DISCARD_BYTES_MAX = INGEST_BOUNDS.discarded.most
 const DISCARD_MS_MAX = 2_000
 
 /** Reads and discards the rest of a body, within bounds. Never rejects. */

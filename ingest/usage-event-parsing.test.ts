@@ -105,7 +105,7 @@ describe('parseUsageEvent', () => {
     { given: { time: 1_782_000_000 }, code: 'invalid_time' },
     { given: { time: '2026-05-27T11:59:59.999Z' }, code: 'event_too_old' },
     { given: { time: '2026-07-01T13:00:00.001Z' }, code: 'event_too_far_ahead' },
-  ])('$code: $given', ({ given, code }) => {
+  ])('what cannot be kept is refused as $code: $given', ({ given, code }) => {
     const outcome = parseUsageEvent(event(given), context)
     expect(outcome).toMatchObject({ kind: 'refusal', code })
     if (!isRefusal(outcome)) return

@@ -5,6 +5,7 @@ import { EVENT_SOURCE_DEFAULT, EVENT_TYPE_CHARS_MAX, type UsageEvent } from '../
 import { RESERVED_TYPE_PREFIX, USAGE_REPORT_SOURCE } from '../domain/metering/usage-report.ts'
 import { isRefusal, type Outcome, type Refusal, refuse } from '../domain/refusal.ts'
 import { parseInstantText } from '../domain/time/instant-text.ts'
+import { INGEST_BOUNDS } from './ingest-bounds.ts'
 
 export type ParseContext = {
   /** The time of an event without one. */
@@ -17,8 +18,8 @@ export type ParseContext = {
 
 export const ID_CHARS_MAX = 256
 export const SOURCE_CHARS_MAX = 256
-export const DATA_BYTES_MAX = 64 * 1024
-export const ATTRIBUTES_BYTES_MAX = 16 * 1024
+export const DATA_BYTES_MAX = INGEST_BOUNDS.data.most
+export const ATTRIBUTES_BYTES_MAX = INGEST_BOUNDS.attributes.most
 
 /**
  * A usage event from one parsed JSON value, or why it is refused; the first reason wins. Pure. Plain code and no schema

@@ -109,6 +109,7 @@ export function createPartitionWorker(
       rest = rest.slice(folded.length)
       flusher.folded()
       await applyToCounters(folded, rest[0] === undefined ? last.offset : ((rest[0].record.offset - 1) as Offset))
+      if (rest.length > 0) await clock.turn()
     } while (rest.length > 0)
     state.next = (last.offset + 1) as Offset
     metrics.folded(state.tally, fresh.length)
@@ -159,15 +160,18 @@ export function createPartitionWorker(
   }
 
   /**
-   * As many records as there is room for, at least one. A bug in the middle of a record leaves it half counted: nothing more is
+   * As many records as there is room for and as are folded in one turn, at least one. A bug in the middle of a record leaves it half counted: nothing more is
    * folded or flushed on top of that.
    */
   function foldRun(ready: readonly ReadyRecord[], decisions: FoldDecisions): readonly AppliedRecord[] {
     const run: AppliedRecord[] = []
+    let events = 0
     try {
       for (const record of ready) {
         run.push(foldOne(record, decisions))
         source.folded()
+        events += record.batch.events.length
+        if (events >= EVENTS_FOLDED_AT_ONCE) break
         if (source.rowsWaiting() >= flusher.rowsMax || windowMemory.isOver(state.windows)) break
       }
       return run
@@ -254,6 +258,9 @@ type FoldDecisions = {
 
 /** Events whose windows are brought back together, and the rest of a record on top. */
 const EVENTS_LOOKED_UP = 2_000
+
+/** Events folded until others have their turn, and the rest of a record on top. */
+const EVENTS_FOLDED_AT_ONCE = 5_000
 
 function noteAway(away: AwayWindows, { batch, customers }: ReadyRecord): void {
   for (const [index, event] of batch.events.entries()) away.note(event, batch.tenant, customers[index] ?? NO_CUSTOMER)

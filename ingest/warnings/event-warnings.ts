@@ -1,6 +1,7 @@
 import type { Unreadable } from '../../domain/metering/expressions/compiled-meter.ts'
 import type { UsageEvent } from '../../domain/metering/usage-event.ts'
 import type { Repair } from '../core/repaired-event.ts'
+import { INGEST_BOUNDS } from '../ingest-bounds.ts'
 import { meantField } from './stray-field.ts'
 import type { TypeReader, TypeReaders, UnreadValue } from './type-reader.ts'
 
@@ -25,7 +26,7 @@ export type EventWarning = {
 }
 
 /** Different warnings in one answer, and events named for each. */
-export const WARNING_KINDS_MAX = 30
+export const WARNING_KINDS_MAX = INGEST_BOUNDS.warnings.most
 export const WARNING_EXAMPLES_MAX = 3
 
 /** Collects the warnings of one request. It looks at every kept event, so an event without a warning must cost almost nothing. */

@@ -3,6 +3,7 @@ import { createInvalidatingCache } from '../../base/invalidating-cache.ts'
 import type { MaybePromise } from '../../base/maybe-promise.ts'
 import type { TenantKey } from '../../domain/identity.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
+import { INGEST_BOUNDS } from '../ingest-bounds.ts'
 import { createTypeReaders, type TypeReaders } from './type-reader.ts'
 
 /** Copies of the tenants' meters, for warnings alone: they follow changes, and ingest works without them. */
@@ -51,5 +52,5 @@ export function createMeterCopies(options: {
   }
 }
 
-const TENANTS_MAX = 10_000
+const TENANTS_MAX = INGEST_BOUNDS.meterCopies.most
 const ALL = ''

@@ -4,10 +4,11 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { sql } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { sqlCustomerStore } from '../../adapters/database/customers/customer-store.ts'
+import type { DatabaseTables } from '../../adapters/database/database-session.ts'
 import { openPGliteDatabase } from '../../adapters/database/engine/pglite-database.ts'
 import { sqlMeterStore } from '../../adapters/database/meters/meter-store.ts'
 import type { CustomerKey, InstantMs, MeterKey, TenantKey } from '../../domain/identity.ts'
@@ -41,6 +42,28 @@ describe('the database on pglite', () => {
   afterEach(async () => {
     child?.kill('SIGKILL')
     await rm(path, { recursive: true, force: true })
+  })
+
+  test('statements that wait together give others their turn, each of them, also within a transaction', async () => {
+    await copyPreparedCatalog(path)
+    const database = await openDatabase(path)
+    let turns = 0
+    let isOver = false
+    const countTurns = () => {
+      turns++
+      if (!isOver) setImmediate(countTurns)
+    }
+    setImmediate(countTurns)
+    const one = (db: Kysely<DatabaseTables>) => sql`SELECT 1`.execute(db)
+    await Promise.all(Array.from({ length: 50 }, () => database.session.run(one)))
+    expect(turns).toBeGreaterThanOrEqual(50)
+    turns = 0
+    await database.session.write(async ({ db }) => {
+      for (let n = 0; n < 50; n++) await one(db)
+    })
+    expect(turns).toBeGreaterThanOrEqual(50)
+    isOver = true
+    await database.stop()
   })
 
   test('a meter from before rules goes on counting values below zero, under a revision that counts all anew', async () => {

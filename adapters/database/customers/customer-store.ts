@@ -90,22 +90,30 @@ export function sqlCustomerStore(session: DatabaseSession): CustomerStore {
       }),
 
     async ensure(customers) {
-      if (customers.length === 0) return
-      await session.write(async ({ db, announce }) => {
-        // Sorted, so that two processes that see the same new customers do not deadlock.
-        const created = await sql<{ tenant: TenantKey; key: CustomerKey }>`
-          INSERT INTO customers (tenant, key, metadata, has_appeared, created_at, updated_at)
-          SELECT tenant, key, '{}', true, now, now FROM unnest(${customers.map(({ tenant }) => tenant)}::text[], ${customers.map(({ key }) => key)}::text[]) AS seen (tenant, key), (SELECT ${new Date(session.clock.now())}::timestamptz AS now) AS clock
-          ORDER BY tenant, key
-          ON CONFLICT DO NOTHING RETURNING tenant, key`.execute(db)
-        for (const { tenant, key } of created.rows) announce({ tenant, topic: 'customers', key })
-        const adopted = await adoptNamed(db, created.rows, session.clock.now())
-        for (const { tenant, adopter } of adopted) announce({ tenant, topic: 'customerNames', key: adopter })
-      })
+      for (let from = 0; from < customers.length; from += ENSURED_AT_ONCE) {
+        await ensureSome(session, customers.slice(from, from + ENSURED_AT_ONCE))
+      }
     },
 
     similar: (tenant, keys) => session.run((db) => selectSimilarCustomers(db, tenant, keys)),
 
     nameHistories: (tenant, names) => session.run((db) => selectNameHistories(db, tenant, names)),
   }
+}
+
+/** Customers made in one statement, which in the embedded engine nothing interrupts. */
+export const ENSURED_AT_ONCE = 500
+
+function ensureSome(session: DatabaseSession, customers: Parameters<CustomerStore['ensure']>[0]): Promise<void> {
+  return session.write(async ({ db, announce }) => {
+    // Sorted, so that two processes that see the same new customers do not deadlock.
+    const created = await sql<{ tenant: TenantKey; key: CustomerKey }>`
+      INSERT INTO customers (tenant, key, metadata, has_appeared, created_at, updated_at)
+      SELECT tenant, key, '{}', true, now, now FROM unnest(${customers.map(({ tenant }) => tenant)}::text[], ${customers.map(({ key }) => key)}::text[]) AS seen (tenant, key), (SELECT ${new Date(session.clock.now())}::timestamptz AS now) AS clock
+      ORDER BY tenant, key
+      ON CONFLICT DO NOTHING RETURNING tenant, key`.execute(db)
+    for (const { tenant, key } of created.rows) announce({ tenant, topic: 'customers', key })
+    const adopted = await adoptNamed(db, created.rows, session.clock.now())
+    for (const { tenant, adopter } of adopted) announce({ tenant, topic: 'customerNames', key: adopter })
+  })
 }

@@ -1,4 +1,4 @@
-import type { PGlite } from '@electric-sql/pglite'
+import type { PGlite, Transaction } from '@electric-sql/pglite'
 import type { PGliteDialectConfig } from 'kysely'
 import type { Logger } from 'pino'
 import type { Clock } from '../../../base/clock.ts'
@@ -12,6 +12,9 @@ export type PGliteEngine = Exclude<PGliteDialectConfig['pglite'], (...given: nev
  * A PostgreSQL that cannot write its log panics: a server's processes end, restart and recover from the log. PGlite has only this
  * process, so an engine that has panicked is not used again: the next statement opens another one on the same directory, which
  * recovers as a server does. Everything committed is there.
+ *
+ * A statement runs in the thread of this process, and the next one begins in the same turn of the event loop, however many wait. So
+ * every statement gives others their turn first: the longest stall is one statement.
  */
 export async function openRestartingPGlite({ path, clock, log }: { path: string; clock: Clock; log: Logger }): Promise<PGliteEngine> {
   /** Null from a panic until the restart. */
@@ -50,6 +53,15 @@ export async function openRestartingPGlite({ path, clock, log }: { path: string;
     throw error
   }
 
+  function turning(trx: Transaction): Pick<Transaction, 'query'> {
+    return {
+      async query(...given) {
+        await clock.turn()
+        return await trx.query(...given)
+      },
+    } as Pick<Transaction, 'query'>
+  }
+
   return {
     ready: true,
     waitReady: Promise.resolve(),
@@ -58,11 +70,14 @@ export async function openRestartingPGlite({ path, clock, log }: { path: string;
     },
     async query(...given) {
       const used = await running()
+      await clock.turn()
       return (await used.query(...(given as Parameters<PGlite['query']>)).catch((error: unknown) => throwOn(used, error))) as never
     },
     async transaction(work) {
       const used = await running()
-      return (await used.transaction(work as Parameters<PGlite['transaction']>[0]).catch((error: unknown) => throwOn(used, error))) as never
+      await clock.turn()
+      const inTurns = (trx: Transaction) => work(turning(trx) as never)
+      return (await used.transaction(inTurns).catch((error: unknown) => throwOn(used, error))) as never
     },
     async close() {
       if (isClosed) return

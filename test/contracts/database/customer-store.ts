@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { ENSURED_AT_ONCE, sqlCustomerStore } from '../../../adapters/database/customers/customer-store.ts'
 import type { CustomerFilter } from '../../../adapters/database/customers/list-customers.ts'
 import type { Customer } from '../../../domain/catalog/customer.ts'
 import type { CustomerKey, TenantKey } from '../../../domain/identity.ts'
@@ -7,7 +8,7 @@ import { type DatabaseUnderTest, START } from '../database-under-test.ts'
 import { catalogFixture } from './catalog-fixture.ts'
 import { everyPage } from './every-page.ts'
 
-export function describeStore({ stores, time, freshTenant, heardOf }: DatabaseUnderTest): void {
+export function describeStore({ stores, session, time, freshTenant, heardOf }: DatabaseUnderTest): void {
   describe('customers', () => {
     let tenant: TenantKey
     const heard = heardOf('customers')
@@ -138,6 +139,16 @@ export function describeStore({ stores, time, freshTenant, heardOf }: DatabaseUn
       expect(puts.filter((put) => !isRefusal(put))).toHaveLength(1)
       const claimKeyAndSubject = await Promise.all([putCustomer('name'), putCustomer('rival', { subjects: ['name'] })])
       expect(claimKeyAndSubject.filter((put) => !isRefusal(put))).toHaveLength(1)
+    })
+
+    test('many customers seen at once are made in slices, between which others have their turn', async () => {
+      let writes = 0
+      const counted = sqlCustomerStore({ ...session, write: (work) => (writes++, session.write(work)) })
+      const keys = Array.from({ length: 2 * ENSURED_AT_ONCE + 1 }, (_, n) => `seen-${n}` as CustomerKey)
+      await counted.ensure(keys.map((key) => ({ tenant, key })))
+      expect(writes).toBe(3)
+      const similar = await counted.similar(tenant, keys)
+      expect(similar.existing.size).toBe(keys.length)
     })
 
     test('customers seen in events are made once, bare, and leave known ones alone', async () => {
