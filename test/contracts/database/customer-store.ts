@@ -143,7 +143,11 @@ export function describeStore({ stores, session, time, freshTenant, heardOf }: D
 
     test('many customers seen at once are made in slices, between which others have their turn', async () => {
       let writes = 0
-      const counted = sqlCustomerStore({ ...session, write: (work) => (writes++, session.write(work)) })
+      const countedWrite: typeof session.write = (work) => {
+        writes++
+        return session.write(work)
+      }
+      const counted = sqlCustomerStore({ ...session, write: countedWrite })
       const keys = Array.from({ length: 2 * ENSURED_AT_ONCE + 1 }, (_, n) => `seen-${n}` as CustomerKey)
       await counted.ensure(keys.map((key) => ({ tenant, key })))
       expect(writes).toBe(3)
