@@ -27,6 +27,10 @@ export function createAggregatorMetrics(registry: Registry): AggregatorMetrics {
   const events = counter('events_folded_total', 'Events folded, by what became of them', 'result')
   const unreadable = counter('event_values_unreadable_total', 'Events that a meter could not count, by reason', 'reason')
   const rounded = counter('event_values_rounded_total', 'Values of more than 9 fractional digits that a meter counted rounded')
+  const other = counter(
+    'event_values_other_total',
+    'Values that a meter counted as (other), as the customer had more combinations of dimensions that day than the meter keeps (seriesMax)',
+  )
   const undecodable = counter('records_undecodable_total', 'Log records that could not be decoded and were set aside')
   const lookUps = counter('dedupe_look_ups_total', 'Events that the dedupe filter could not tell, by what the usage store said', 'result')
   const written = counter('rows_written_total', 'Rows written to the usage store', 'table')
@@ -51,6 +55,8 @@ export function createAggregatorMetrics(registry: Registry): AggregatorMetrics {
         tally.unreadable[reason] = 0
       }
       if (tally.rounded > 0) rounded.inc(tally.rounded)
+      if (tally.other > 0) other.inc(tally.other)
+      tally.other = 0
       tally.accepted = 0
       tally.repeated = 0
       tally.rounded = 0

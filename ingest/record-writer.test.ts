@@ -9,9 +9,10 @@ import { createLmdbEventLog } from '../adapters/event-log/lmdb/lmdb-event-log.ts
 import type { CustomerKey, InstantMs, Offset, Partition, TenantKey } from '../domain/identity.ts'
 import { customerHash } from '../domain/metering/partitioning.ts'
 import type { UsageEvent } from '../domain/metering/usage-event.ts'
+import { RECORD_EVENTS_MAX } from '../domain/metering/usage-event.ts'
 import { systemClock } from '../runtime/process/system-clock.ts'
 import { decodeUsageEventBatch } from '../schemas/avro/usage-event-batch.ts'
-import { createRecordWriter, type IndexedEvent, RECORD_EVENTS_MAX } from './record-writer.ts'
+import { createRecordWriter, type IndexedEvent } from './record-writer.ts'
 
 const TENANT = 'default' as TenantKey
 const clock = { ...systemClock, now: () => 1_782_000_000_000 as InstantMs }

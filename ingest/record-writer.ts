@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.ts'
 import { invariant } from '../base/invariant.ts'
 import type { Partition, TenantKey } from '../domain/identity.ts'
 import { partitionOfHash } from '../domain/metering/partitioning.ts'
-import type { UsageEvent } from '../domain/metering/usage-event.ts'
+import { RECORD_EVENTS_MAX, type UsageEvent } from '../domain/metering/usage-event.ts'
 import { encodeUsageEventBatch } from '../schemas/avro/usage-event-batch.ts'
 
 /** An event, its place in its request, and the hash of its tenant and customer, which decides its partition. */
@@ -20,7 +20,6 @@ export type RecordWriter = {
   drain(): Promise<void>
 }
 
-export const RECORD_EVENTS_MAX = 1000
 /** Below the log's bound by the size of one more event. */
 const RECORD_FILL_BYTES_MAX = 900_000
 

@@ -2,6 +2,7 @@ import { type EventScan, storedInstantMs, type UsageQuery, type UsageRow, type U
 import type { CustomerKey, InstantMs, Period } from '../domain/identity.ts'
 import type { DimensionFilter } from '../domain/metering/dimension-filter.ts'
 import type { Meter } from '../domain/metering/meter.ts'
+import { OTHER_VALUE } from '../domain/metering/series.ts'
 import { type CalendarWindow, type WindowRun, windowRuns, windowStartIn } from '../domain/time/calendar-windows.ts'
 import { MINUTE_MS } from '../domain/time/durations.ts'
 import { countedEvents } from './counted-events.ts'
@@ -57,6 +58,24 @@ export async function readCalendarUsage(
   const rows = mergeUsageRows([...whole, ...rest], groupBy)
   refuseTooManyRows(rows.length, rowsMax)
   return [...rows].sort((a, b) => compareGroups(a, b, groupBy))
+}
+
+/**
+ * Events of the time that count as `(other)`, whose dimensions the windows no longer tell: in an answer by dimension they stand
+ * under that name, and a filter leaves them out. 0 where no dimension is asked for.
+ */
+export async function readOtherEvents(
+  usageStore: Pick<UsageStore, 'usage'>,
+  meter: Meter,
+  { window: _window, ...request }: CalendarUsageRequest,
+): Promise<number> {
+  const [dimension] = [...request.groupBy.filter((name) => name !== 'customer'), ...Object.keys(request.filter)]
+  if (dimension === undefined) return 0
+  const fromMs = Math.floor(storedInstantMs(request.fromMs) / MINUTE_MS) * MINUTE_MS
+  const toMs = Math.ceil(storedInstantMs(request.toMs) / MINUTE_MS) * MINUTE_MS
+  const ofOther = { ...request, groupBy: [], filter: { [dimension]: [OTHER_VALUE] } }
+  const [row] = await usageStore.usage(windowQuery(meter, ofOther, undefined, fromMs, toMs))
+  return row?.events ?? 0
 }
 
 function windowQuery(

@@ -1,4 +1,10 @@
-import type { CustomerUsageRow, CutOffs, UsageRow, UsageStore } from '../adapters/usage-store/usage-store.ts'
+import {
+  type CustomerUsageRow,
+  type CutOffs,
+  storedInstantMs,
+  type UsageRow,
+  type UsageStore,
+} from '../adapters/usage-store/usage-store.ts'
 import type { CustomerKey, InstantMs, Period } from '../domain/identity.ts'
 import type { DimensionFilter } from '../domain/metering/dimension-filter.ts'
 import type { Meter } from '../domain/metering/meter.ts'
@@ -32,7 +38,8 @@ const MINUTES_PER_SCAN_MAX = 20_000
 /**
  * What customers used in periods, in the order asked for: one row per group, none where nothing was counted. Whole minutes are
  * answered by windows, one query for up to 20,000 customers whatever their periods; events decide the minutes that a period cuts
- * and the windows that a cut-off cuts. In most cases there are none.
+ * and the windows that a cut-off cuts. In most cases there are none. A customer with usage beyond `seriesMax` is counted from
+ * events alone where dimensions are asked for, so what a filter names is exact whatever became of its windows.
  */
 export async function readPeriodUsage(
   usageStore: PeriodUsageStore,
@@ -89,8 +96,19 @@ async function readPage(
     return await readPage(usageStore, shape, some.slice(half), options, answers)
   }
   const segments = createSegmentUsage(shape, rowsMax)
-  for (const row of rows) if (row.cutMinuteMs === null && row.beyond === null) segments.addRow(row)
-  for await (const counted of eventsThatDecide(usageStore, shape, rows, cutOffs)) {
+  const eventCounted = new Set(rows.flatMap(({ customer, isOther }) => (isOther ? [customer] : [])))
+  const told = eventCounted.size === 0 ? rows : rows.filter(({ customer }) => !eventCounted.has(customer))
+  for (const row of told) if (row.cutMinuteMs === null && row.beyond === null) segments.addRow(row)
+  const wholes = [...timelines].filter(([customer]) => eventCounted.has(customer))
+  for await (const counted of joined(
+    eventsThatDecide(usageStore, shape, told, cutOffs),
+    eventsOfPeriods(
+      usageStore,
+      shape,
+      wholes.map(([customer, { segments }]) => [customer, segments]),
+      cutOffs,
+    ),
+  )) {
     const segment = timelines.get(counted.event.customer)?.segmentAt(counted.event.occurredAtMs)
     if (segment !== null && segment !== undefined) segments.addEvent(segment, counted)
   }
@@ -137,6 +155,31 @@ async function* eventsThatDecide(
       if (isInCutMinute ? isBelow : positionCut.holds(counted)) yield counted
     }
   }
+}
+
+/**
+ * All events of these customers from their first period to their last: for usage whose dimensions the windows no longer tell, as
+ * the customer had more of them than the meter keeps.
+ */
+async function* eventsOfPeriods(
+  usageStore: PeriodUsageStore,
+  shape: UsageShape,
+  wholes: readonly (readonly [CustomerKey, readonly Period[]])[],
+  cutOffs: CutOffs | undefined,
+): AsyncIterable<CountedEvent> {
+  for (const [customer, periods] of wholes) {
+    const fromMs = storedInstantMs(Math.min(...periods.map(({ startMs }) => startMs)))
+    const toMs = storedInstantMs(Math.max(...periods.map(({ endMs }) => endMs)))
+    const scan = { customers: [customer], fromMs, toMs, ...onlyPartition(cutOffs) }
+    for await (const counted of countedEvents(usageStore, shape, scan)) {
+      const { partition, offset } = counted.event
+      if (cutOffs === undefined || offset < (cutOffs.get(partition) ?? 0)) yield counted
+    }
+  }
+}
+
+async function* joined<Item>(...sources: readonly AsyncIterable<Item>[]): AsyncIterable<Item> {
+  for (const source of sources) yield* source
 }
 
 type Minute = { readonly customer: CustomerKey; readonly startMs: InstantMs }

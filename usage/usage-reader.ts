@@ -3,7 +3,7 @@ import { createBatchedReads } from '../base/batched-reads.ts'
 import type { Clock } from '../base/clock.ts'
 import type { CustomerKey, Period } from '../domain/identity.ts'
 import type { Meter } from '../domain/metering/meter.ts'
-import { type CalendarUsageRequest, readCalendarUsage } from './calendar-usage.ts'
+import { type CalendarUsageRequest, readCalendarUsage, readOtherEvents } from './calendar-usage.ts'
 import { type CompleteMeters, createCompleteMeters } from './complete-meters.ts'
 import { type CustomerPeriod, readPeriodUsage, type UsageShape } from './period-usage.ts'
 import { USAGE_READER_BOUNDS } from './usage-reader-bounds.ts'
@@ -15,6 +15,8 @@ import { USAGE_READER_BOUNDS } from './usage-reader-bounds.ts'
 export type UsageReader = CompleteMeters & {
   /** By calendar windows, for any customers. */
   calendar(meter: Meter, request: CalendarUsageRequest): Promise<readonly UsageRow[]>
+  /** Events of the same request that no answer by dimension can tell apart, as they are beyond the meter's `seriesMax`. */
+  otherEvents(meter: Meter, request: CalendarUsageRequest): Promise<number>
   /** One customer's usage over one period, by group. Reads asked for at the same time, for any customers and periods, share a query. */
   period(shape: UsageShape, customer: CustomerKey, period: Period): Promise<readonly UsageRow[]>
   /**
@@ -62,6 +64,7 @@ export function createUsageReader({ usageStore, partitions, clock }: UsageReader
       await meters.requireComplete(meter)
       return await readCalendarUsage(usageStore, meter, request)
     },
+    otherEvents: (meter, request) => readOtherEvents(usageStore, meter, request),
     async period(shape, customer, period) {
       await meters.requireComplete(shape.meter)
       const { tenant, key, revision } = shape.meter

@@ -39,6 +39,11 @@ export type WindowRow = {
 /** The key of a window of a meter revision; dimension names ascending. */
 export type WindowKey = Pick<WindowRow, 'tenant' | 'meter' | 'revision' | 'customer' | 'windowStartMs' | 'dimensions'>
 
+export type MeterRevision = Pick<WindowRow, 'tenant' | 'meter' | 'revision'>
+
+/** One customer's day of event time, as `seriesDay`: combinations of dimensions are bounded for each. */
+export type SeriesDay = MeterRevision & Pick<WindowRow, 'customer'> & { readonly day: number }
+
 export const BACKFILL_CHUNK_BASE = 2 ** 48
 
 /** Event times end here, in 2106, as seconds since 1970 have 32 bits. */
@@ -166,6 +171,11 @@ export type CustomerUsageRow = UsageRow & {
   readonly periodStartMs: InstantMs
   readonly cutMinuteMs: InstantMs | null
   readonly beyond: WindowBeyond | null
+  /**
+   * Usage beyond `seriesMax`, of which the windows do not say whether it passes the filter and which group it belongs to; it is
+   * answered whatever the filter. Never in a query without filter and groups.
+   */
+  readonly isOther: boolean
 }
 
 /** A window of the chunk that a cut-off lies in, folded beyond the cut-off. `isBackfilled` comes from its chunk. */
@@ -264,6 +274,16 @@ export type UsageStore = {
   usage(query: UsageQuery): Promise<readonly UsageRow[]>
   /** The rows of one chunk for these windows, each in its highest version; none for a window that the chunk does not have. */
   windowRows(chunk: Pick<WindowRow, 'partition' | 'chunk'>, keys: readonly WindowKey[]): Promise<readonly WindowRow[]>
+  /**
+   * `seriesHash` of the combinations of dimensions in the windows of these days that the live fold of a partition has written, or
+   * its backfills; each once, in any order. The key is the very object passed in; a day without windows is absent.
+   */
+  seriesOfDays(
+    fold: { readonly partition: Partition; readonly isBackfilled: boolean },
+    days: readonly SeriesDay[],
+  ): Promise<ReadonlyMap<SeriesDay, readonly number[]>>
+  /** The same for each meter revision as a whole, over all partitions; null for one that has more than `seriesMax`. */
+  seriesOfMeters(meters: readonly MeterRevision[], isBackfilled: boolean, seriesMax: number): Promise<readonly (readonly number[] | null)[]>
   /** By customer, period and group; a customer without usage has no row. Null when there are more than `rowsMax`. */
   usageOfCustomers(query: CustomerUsageQuery): Promise<readonly CustomerUsageRow[] | null>
   /** All windows of a partition with all its events, for verify, in adjoining slices of bounded size. */

@@ -1,4 +1,6 @@
 import type { CompiledMeter } from '../../domain/metering/expressions/compiled-meter.ts'
+import { OTHER_VALUE, seriesHash } from '../../domain/metering/series.ts'
+import { addSeries, createSeriesSet, type SeriesSet } from './series-set.ts'
 
 /** One combination of dimension values, kept once for all windows in memory that have it. */
 export type Dimensions = {
@@ -9,17 +11,30 @@ export type Dimensions = {
   readonly buckets: Map<number, number>
   minute: number
   bucket: number
+  /** `seriesHash` of its values. */
+  readonly hash: number
 }
 
 /** Everything interned for the meters of a fold, and about how much memory it takes. */
-export type InternedDimensions = { bytes: number; readonly by: DimensionInterning[] }
+export type InternedDimensions = {
+  bytes: number
+  readonly by: DimensionInterning[]
+  /** Whether some interning has seen a combination for the first time since this was last set to false. */
+  hasGrown: boolean
+}
 
 /** Gives equal combinations of dimension values the same object until `forget`, so that an event finds its window by numbers. */
 export type DimensionInterning = {
   /** Reads the dimensions of an event's parsed data. */
   read(data: object, interned: InternedDimensions): Dimensions
   of(values: readonly string[], interned: InternedDimensions): Dimensions
+  /** The combination of what is beyond `seriesMax`. */
+  other(interned: InternedDimensions): Dimensions
   forget(): void
+  /** The combinations seen since it was created, which `forget` leaves; infinite once they are more than `seenMax`. */
+  seen(): number
+  /** Combinations that were counted before; null when they are many. */
+  addSeen(hashes: readonly number[] | null): void
 }
 
 /** Forgets everything interned. */
@@ -32,8 +47,10 @@ export function forgetDimensions(interned: InternedDimensions): void {
 /** Values are looked up one after the other, each in its own map: no key is joined from them. */
 type Level = { next: Map<string, Level> | null; here: Dimensions | null }
 
-export function createDimensionInterning({ dimensionReaders, dimensionsOf }: CompiledMeter): DimensionInterning {
+export function createDimensionInterning({ dimensionReaders, dimensionsOf }: CompiledMeter, seenMax: number): DimensionInterning {
   const count = dimensionReaders.length
+  const other = dimensionReaders.map(() => OTHER_VALUE)
+  let seen: SeriesSet | null = createSeriesSet()
   let root: Level | null = null
 
   function firstLevel(interned: InternedDimensions): Level {
@@ -43,10 +60,19 @@ export function createDimensionInterning({ dimensionReaders, dimensionsOf }: Com
   }
 
   function add(level: Level, values: readonly string[], interned: InternedDimensions): Dimensions {
-    const added = { values, named: dimensionsOf(values), buckets: new Map(), minute: Number.NaN, bucket: 0 }
+    const hash = seriesHash(values)
+    const added = { values, named: dimensionsOf(values), buckets: new Map(), minute: Number.NaN, bucket: 0, hash }
     level.here = added
+    if (see(hash)) interned.hasGrown = true
     interned.bytes += COMBINATION_BYTES
     return added
+  }
+
+  /** Whether it is new. */
+  function see(hash: number): boolean {
+    if (seen === null || !addSeries(seen, hash)) return false
+    if (seen.size > seenMax) seen = null
+    return true
   }
 
   function levelBelow(level: Level, value: string, interned: InternedDimensions): Level {
@@ -81,8 +107,14 @@ export function createDimensionInterning({ dimensionReaders, dimensionsOf }: Com
         )
       )
     },
+    other: (interned) => interning.of(other, interned),
     forget() {
       root = null
+    },
+    seen: () => seen?.size ?? Number.POSITIVE_INFINITY,
+    addSeen(hashes) {
+      if (hashes === null) seen = null
+      else for (const hash of hashes) see(hash)
     },
   }
   return interning

@@ -2,6 +2,7 @@ import { invariant } from '../../base/invariant.ts'
 import type { MeterKey, Offset, TenantKey } from '../../domain/identity.ts'
 import { type CompiledMeter, compiledMeter } from '../../domain/metering/expressions/compiled-meter.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
+import { seriesMaxOf } from '../../domain/metering/series.ts'
 import { createDimensionInterning, type DimensionInterning } from './dimension-interning.ts'
 import { tallyNumbers } from './tally.ts'
 import { ENTRY_HEAD_NUMBERS } from './window-table.ts'
@@ -17,13 +18,23 @@ export type EventPlan = {
   readonly meters: readonly FoldMeter[]
 }
 
-/** Meters of one event type with the same dimensions. Meters made later form another group, as the entries of this one have no room for them. */
+/** Meters of one event type with the same dimensions and the same bound on their combinations. Meters made later form another group, as the entries of this one have no room for them. */
 export type MeterGroup = {
   readonly needsData: boolean
   /** Numbers that the windows of one customer, minute and dimensions take together. */
   readonly entryNumbers: number
   readonly dimensions: DimensionInterning
   readonly meters: readonly FoldMeter[]
+  readonly series: GroupSeries
+}
+
+/** How a group keeps its meters within their bound on combinations of dimensions; the same bound for all of them. */
+export type GroupSeries = {
+  readonly seriesMax: number
+  /** Whether `dimensions` has seen what the store holds from before. */
+  isSeeded: boolean
+  /** Whether each new window is checked against its customer's day; until the group as a whole comes close to the bound no day can be beyond it. */
+  isChecked: boolean
 }
 
 /** A meter revision as one partition counts it: events from `fromOffset` on and below `toOffset`. */
@@ -45,10 +56,13 @@ export type MeterLookup = {
   meterNamed(tenant: TenantKey, key: MeterKey): FoldMeter | undefined
 }
 
-export type EventPlans = MeterLookup & {
-  /** From now on exactly these revisions are counted. One that was counted before stays the same object. */
-  count(countings: readonly Counting[]): void
-}
+export type MeterGroups = { groups(): Iterable<MeterGroup> }
+
+export type EventPlans = MeterLookup &
+  MeterGroups & {
+    /** From now on exactly these revisions are counted. One that was counted before stays the same object. */
+    count(countings: readonly Counting[]): void
+  }
 
 export const LIVE_TO_OFFSET = Number.MAX_SAFE_INTEGER as Offset
 
@@ -56,8 +70,10 @@ export function createEventPlans(): EventPlans {
   let foldMeters = new Map<string, FoldMeter>()
   let plans = new Map<TenantKey, Map<string, EventPlan>>()
   let byName = new Map<string, FoldMeter>()
+  let groups = new Set<MeterGroup>()
 
   return {
+    groups: () => groups,
     planOf: (tenant, eventType) => plans.get(tenant)?.get(eventType),
     meterNamed: (tenant, key) => byName.get(nameOf(tenant, key)),
     count(countings) {
@@ -71,6 +87,7 @@ export function createEventPlans(): EventPlans {
       foldMeters = new Map(current.map((foldMeter) => [revisionKey(foldMeter.meter), foldMeter]))
       byName = new Map(current.map((foldMeter) => [nameOf(foldMeter.meter.tenant, foldMeter.meter.key), foldMeter]))
       plans = plansOf(current)
+      groups = new Set(current.map(({ group }) => group))
     },
   }
 }
@@ -82,7 +99,13 @@ function groupTogether(countings: readonly Counting[]): FoldMeter[] {
   const [first] = compiled
   invariant(first !== undefined, 'a group has at least one meter')
   const needsData = compiled.some((each) => each.needsData)
-  const group: Group = { needsData, entryNumbers: ENTRY_HEAD_NUMBERS, dimensions: createDimensionInterning(first), meters: [] }
+  const hasDimensions = first.dimensionNames.length > 0
+  const seriesMax = hasDimensions ? Math.min(...countings.map(({ meter }) => seriesMaxOf(meter))) : Number.POSITIVE_INFINITY
+  const group: Group = {
+    ...{ needsData, entryNumbers: ENTRY_HEAD_NUMBERS, meters: [] },
+    dimensions: createDimensionInterning(first, seriesMax),
+    series: { seriesMax, isSeeded: !hasDimensions, isChecked: false },
+  }
   const foldMeters = countings.map((counting, at) => {
     const tallyPlace = group.entryNumbers
     group.entryNumbers += tallyNumbers(counting.meter.aggregation)
@@ -107,7 +130,7 @@ function plansOf(foldMeters: readonly FoldMeter[]): Map<TenantKey, Map<string, E
 
 function groupKey({ meter }: Counting): string {
   const { dimensionNames } = compiledMeter(meter)
-  return JSON.stringify([meter.tenant, meter.eventType, dimensionNames.map((name) => [name, meter.dimensions[name]])])
+  return JSON.stringify([meter.tenant, meter.eventType, seriesMaxOf(meter), dimensionNames.map((name) => [name, meter.dimensions[name]])])
 }
 
 function nameOf(tenant: TenantKey, key: MeterKey): string {

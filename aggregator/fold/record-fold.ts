@@ -7,7 +7,9 @@ import { isAdditive } from '../../domain/metering/meter.ts'
 import type { UsageEvent, UsageEventBatch } from '../../domain/metering/usage-event.ts'
 import { dimensionsOfReport, readUsageReport, settledReservationIn, USAGE_REPORT_TYPE } from '../../domain/metering/usage-report.ts'
 import { countInFeature, createPendingDeltas, type FeatureCounter, type PendingDeltas, takeDeltas } from './counter-fold.ts'
-import type { EventPlan, MeterLookup } from './event-plans.ts'
+import type { Dimensions } from './dimension-interning.ts'
+import type { EventPlan, FoldMeter, MeterLookup } from './event-plans.ts'
+import { dimensionsWithin } from './series-days.ts'
 import { countInEntry, enterRecord, openEntry, type WindowCustomer, type WindowFold } from './window-fold.ts'
 
 /** A record of the log, decoded. */
@@ -51,11 +53,13 @@ export type FoldTally = {
   readonly unreadable: Record<Unreadable, number>
   /** Values that counted, rounded. */
   rounded: number
+  /** Values that counted as `(other)`, beyond `seriesMax`. */
+  other: number
 }
 
 export function createFoldState(windows: WindowFold, next: Offset, storedNext: Offset, countersNext: Offset): FoldState {
   const unreadable = { missing: 0, not_a_number: 0, not_exact: 0, too_large: 0, negative: 0 }
-  const tally = { accepted: 0, repeated: 0, unreadable, rounded: 0 }
+  const tally = { accepted: 0, repeated: 0, unreadable, rounded: 0, other: 0 }
   return { partition: windows.partition, windows, next, events: [], storedNext, countersNext, pending: createPendingDeltas(), tally }
 }
 
@@ -154,7 +158,8 @@ function countInPlan(state: FoldState, event: StoredEvent, plan: EventPlan, cust
       const reading = isNoted(read) ? read.quantity : read
       if (isNoted(read) && isCounted) state.tally.rounded++
       if (isCounted) {
-        if (entry === NO_ENTRY) entry = openEntry(state.windows, group, customer, event, dimensions)
+        if (group.series.isChecked) entry = openEntryWithin(state, foldMeter, customer, event, dimensions)
+        else if (entry === NO_ENTRY) entry = openEntry(state.windows, group, customer, event, dimensions)
         countInEntry(state.windows, entry, foldMeter, reading, occurredAtMs, offset, index)
       }
       if (counters === undefined) continue
@@ -163,6 +168,19 @@ function countInPlan(state: FoldState, event: StoredEvent, plan: EventPlan, cust
     }
   }
   return data
+}
+
+/** Each meter of a group has days of its own, as it may count from another offset on. */
+function openEntryWithin(
+  state: FoldState,
+  foldMeter: FoldMeter,
+  customer: FoldCustomer,
+  event: StoredEvent,
+  dimensions: Dimensions,
+): number {
+  const within = dimensionsWithin(state.windows, foldMeter, customer, event, dimensions)
+  if (within !== dimensions) state.tally.other++
+  return openEntry(state.windows, foldMeter.group, customer, event, within)
 }
 
 /** A direct usage report counts for the meter that it names, and for every counter of that meter whose filter it passes. */
@@ -176,7 +194,9 @@ function countReport(state: FoldState, event: StoredEvent, lookup: MeterLookup, 
   if (foldMeter !== undefined && offset >= foldMeter.fromOffset && offset < foldMeter.toOffset && isAdditive(foldMeter.meter.aggregation)) {
     const { group, compiled } = foldMeter
     const dimensions = group.dimensions.of(valuesFor(compiled), state.windows.interned)
-    const entry = openEntry(state.windows, group, customer, event, dimensions)
+    const entry = group.series.isChecked
+      ? openEntryWithin(state, foldMeter, customer, event, dimensions)
+      : openEntry(state.windows, group, customer, event, dimensions)
     countInEntry(state.windows, entry, foldMeter, quantity, occurredAtMs, offset, index)
   }
   if (customer.counters === null || offset < state.countersNext) return

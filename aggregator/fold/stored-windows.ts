@@ -1,13 +1,14 @@
 import type { UsageStore, WindowKey, WindowRow } from '../../adapters/usage-store/usage-store.ts'
 import type { CustomerKey, InstantMs, Offset, TenantKey } from '../../domain/identity.ts'
 import { parsedData } from '../../domain/metering/event-data.ts'
+import { isOther } from '../../domain/metering/series.ts'
 import type { UsageEvent } from '../../domain/metering/usage-event.ts'
 import { dimensionsOfReport, readUsageReport, USAGE_REPORT_TYPE } from '../../domain/metering/usage-report.ts'
 import { MINUTE_MS } from '../../domain/time/durations.ts'
 import type { Dimensions } from './dimension-interning.ts'
 import type { MeterGroup, MeterLookup } from './event-plans.ts'
 import { putInTally } from './tally.ts'
-import { entryAt, hasEntry, type WindowCustomer, type WindowFold } from './window-fold.ts'
+import { entryAt, findEntry, type WindowCustomer, type WindowFold } from './window-fold.ts'
 
 /** Windows of the present chunk that are not in memory, and may be in the store. */
 export type AwayWindows = {
@@ -37,8 +38,10 @@ export function createAwayWindows(fold: WindowFold, lookup: MeterLookup): AwayWi
   let size = 0
 
   function noteIn(group: MeterGroup, customer: WindowCustomer, event: Away['event'], dimensions: Dimensions): void {
+    // Whether it counts under its own dimensions is decided later.
+    if (group.series.isChecked && !isOther(dimensions.named)) noteIn(group, customer, event, group.dimensions.other(fold.interned))
     const minute = Math.floor(event.occurredAtMs / MINUTE_MS)
-    if (hasEntry(fold, customer, dimensions, minute)) return
+    if (findEntry(fold, customer, dimensions, event.occurredAtMs) !== 0) return
     if (!fold.letGo.mayHave(event.customer, dimensions.values, (minute * MINUTE_MS) as InstantMs)) return
     const ofDimensions = away.get(dimensions) ?? new Map<string, Away>()
     away.set(dimensions, ofDimensions)

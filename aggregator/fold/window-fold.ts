@@ -6,6 +6,7 @@ import { MINUTE_MS } from '../../domain/time/durations.ts'
 import { type Dimensions, forgetDimensions, type InternedDimensions } from './dimension-interning.ts'
 import type { FoldMeter, MeterGroup } from './event-plans.ts'
 import { createLetGoKeys, type LetGoKeys } from './let-go-keys.ts'
+import { createSeriesDays, forgetSeriesDays, type SeriesDays } from './series-days.ts'
 import { addToTally, aggregateAt, eventsAt } from './tally.ts'
 import {
   clearTable,
@@ -47,6 +48,8 @@ export type WindowFold = {
   chunk: number
   readonly table: WindowTable
   readonly interned: InternedDimensions
+  /** Days whose combinations of dimensions are bounded one by one. */
+  readonly series: SeriesDays
   /** Entries changed since the last `takeRows`, and the most rows that they make. */
   changed: number[]
   changedRows: number
@@ -70,7 +73,8 @@ export function createWindowFold(options: { partition: Partition; chunkRecords: 
     ...options,
     chunk: -1,
     table: createWindowTable(),
-    interned: { bytes: 0, by: [] },
+    interned: { bytes: 0, by: [], hasGrown: false },
+    series: createSeriesDays(),
     changed: [],
     changedRows: 0,
     closed: [],
@@ -128,9 +132,10 @@ export function entryAt(
   return placeOf(fold.table, customer.number, bucket, group.entryNumbers)
 }
 
-export function hasEntry({ table }: WindowFold, customer: WindowCustomer, dimensions: Dimensions, minute: number): boolean {
-  const bucket = dimensions.buckets.get(minute)
-  return customer.number >= 0 && bucket !== undefined && findPlace(table, customer.number, bucket) !== 0
+/** 0 when there is none. */
+export function findEntry({ table }: WindowFold, customer: WindowCustomer, dimensions: Dimensions, occurredAtMs: InstantMs): number {
+  const bucket = dimensions.buckets.get(Math.floor(occurredAtMs / MINUTE_MS))
+  return customer.number < 0 || bucket === undefined ? 0 : findPlace(table, customer.number, bucket)
 }
 
 /** Counts one event of one meter of the entry's group. */
@@ -186,12 +191,15 @@ export function letGoOfWindows(fold: WindowFold): void {
   }
   forgetEntries(fold)
   emptyTable(fold.table)
+  forgetSeriesDays(fold.series)
 }
 
 /** About how much memory the windows take. */
-export function windowBytes({ table, interned, customers, buckets, closed, changedRows }: WindowFold): number {
+export function windowBytes({ table, interned, series, customers, buckets, closed, changedRows }: WindowFold): number {
   const rows = closed.length + changedRows
-  return tableBytes(table) + interned.bytes + customers.length * CUSTOMER_BYTES + buckets.length * BUCKET_BYTES + rows * ROW_BYTES
+  return (
+    tableBytes(table) + interned.bytes + series.bytes + customers.length * CUSTOMER_BYTES + buckets.length * BUCKET_BYTES + rows * ROW_BYTES
+  )
 }
 
 /** Heap bytes, measured: a customer that cannot be forgotten, a bucket with its place in the map of its dimensions, a row. */

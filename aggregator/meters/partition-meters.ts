@@ -2,20 +2,21 @@ import type { MeterActivation, UsageStore } from '../../adapters/usage-store/usa
 import { createGatherer } from '../../base/gatherer.ts'
 import type { Offset, Partition, TenantKey } from '../../domain/identity.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
-import { type Counting, createEventPlans, LIVE_TO_OFFSET, type MeterLookup } from '../fold/event-plans.ts'
+import { type Counting, createEventPlans, LIVE_TO_OFFSET, type MeterGroups, type MeterLookup } from '../fold/event-plans.ts'
 
 /** A meter revision whose events below `fromOffset` are not counted yet. */
 export type Unfilled = { readonly meter: Meter; readonly activation: MeterActivation }
 
 /** The meters that one partition counts, and from which offset: a revision counts live only once its activation is stored. */
-export type PartitionMeters = MeterLookup & {
-  /** Activates new revisions at `next`, the first record not yet folded, and drops those that are no longer defined. */
-  sync(definitions: readonly Meter[], next: Offset): Promise<void>
-  unfilled(): readonly Unfilled[]
-  /** Is the revision complete in this partition? */
-  isComplete(meter: Meter): boolean
-  filled(activation: MeterActivation): Promise<void>
-}
+export type PartitionMeters = MeterLookup &
+  MeterGroups & {
+    /** Activates new revisions at `next`, the first record not yet folded, and drops those that are no longer defined. */
+    sync(definitions: readonly Meter[], next: Offset): Promise<void>
+    unfilled(): readonly Unfilled[]
+    /** Is the revision complete in this partition? */
+    isComplete(meter: Meter): boolean
+    filled(activation: MeterActivation): Promise<void>
+  }
 
 /**
  * `activatableFrom`: the log's end when the partition was taken over, unless it had no owner before. Below it an earlier life, or
@@ -48,6 +49,7 @@ export function createPartitionMeters(
   return {
     planOf: plans.planOf,
     meterNamed: plans.meterNamed,
+    groups: plans.groups,
     async sync(definitions, next) {
       const wanted = new Map(definitions.map((meter) => [keyOf(meter), meter]))
       const fromOffset = Math.max(next, activatableFrom) as Offset

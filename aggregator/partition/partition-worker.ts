@@ -6,6 +6,7 @@ import type { Offset, Partition } from '../../domain/identity.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
 import { type Candidate, createDeduplicator, createFilterFor, type Deduplicator, restoreFilter } from '../dedupe/deduplicator.ts'
 import { createFoldCustomer, type FoldState, foldRecord, type SetResolution } from '../fold/record-fold.ts'
+import { checkDue, createSeriesLookUp, isCheckDue, seedSeries } from '../fold/series-look-up.ts'
 import { type AwayWindows, bringBack, createAwayWindows } from '../fold/stored-windows.ts'
 import { isOfChunk, letGoOfWindows, type WindowFold } from '../fold/window-fold.ts'
 import { createRecordIntake, type ReadyRecord, type RecordIntakeDeps } from '../intake/record-intake.ts'
@@ -105,7 +106,8 @@ export function createPartitionWorker(
     let rest = ready
     do {
       await makeRoom()
-      const folded = foldRun(await withWindows(rest), decisions)
+      const recordEventsMax = rest.reduce((most, { batch }) => Math.max(most, batch.events.length), 0)
+      const folded = foldRun(await prepared(rest, recordEventsMax), decisions, recordEventsMax)
       rest = rest.slice(folded.length)
       flusher.folded()
       await applyToCounters(folded, rest[0] === undefined ? last.offset : ((rest[0].record.offset - 1) as Offset))
@@ -128,21 +130,32 @@ export function createPartitionWorker(
     metrics.letGoOfWindows()
   }
 
-  /** The first of these records whose windows are all in memory. */
-  async function withWindows(ready: readonly ReadyRecord[]): Promise<readonly ReadyRecord[]> {
-    const { windows } = state
-    if (windows.letGo.isEmpty()) return ready
-    const away = createAwayWindows(windows, meters)
-    let events = 0
-    let records = 0
-    for (const record of ready) {
-      if (isOfChunk(windows, record.record.offset)) noteAway(away, record)
-      records++
-      events += record.batch.events.length
-      if (events >= EVENTS_LOOKED_UP) break
+  /** The first of these records, as many as are ready to be folded. */
+  async function prepared(ready: readonly ReadyRecord[], recordEventsMax: number): Promise<readonly ReadyRecord[]> {
+    if (some(meters.groups(), ({ series }) => !series.isSeeded)) {
+      await retry.do('read what meters have counted', partition, () => seedSeries(usageStore, meters.groups(), false), signal)
     }
-    await retry.do('bring windows back', partition, () => bringBack(usageStore, windows, away, state.next), signal)
-    return ready.slice(0, records)
+    if (isCheckDue(meters.groups(), recordEventsMax)) {
+      // What was counted unchecked must be in the store, where the days are read from.
+      await flusher.flush()
+      signal.throwIfAborted()
+      checkDue(meters.groups(), recordEventsMax)
+    }
+    const { windows } = state
+    const isChecked = some(meters.groups(), ({ series }) => series.isChecked)
+    if (windows.letGo.isEmpty() && !isChecked) return ready
+    const first = firstEvents(ready, EVENTS_LOOKED_UP)
+    if (isChecked) {
+      const series = createSeriesLookUp(windows, meters)
+      for (const { batch } of first) for (const event of batch.events) series.note(event, batch.tenant)
+      await retry.do('read combinations of dimensions', partition, () => series.load(usageStore), signal)
+    }
+    if (!windows.letGo.isEmpty()) {
+      const away = createAwayWindows(windows, meters)
+      for (const record of first) if (isOfChunk(windows, record.record.offset)) noteAway(away, record)
+      await retry.do('bring windows back', partition, () => bringBack(usageStore, windows, away, state.next), signal)
+    }
+    return first
   }
 
   function beginDedupe({ receivedAtMs }: LogRecord): Dedupe {
@@ -160,10 +173,10 @@ export function createPartitionWorker(
   }
 
   /**
-   * As many records as there is room for and as are folded in one turn, at least one. A bug in the middle of a record leaves it half counted: nothing more is
-   * folded or flushed on top of that.
+   * As many records as there is room for and as are folded in one turn, at least one. A bug in the middle of a record leaves it
+   * half counted: nothing more is folded or flushed on top of that.
    */
-  function foldRun(ready: readonly ReadyRecord[], decisions: FoldDecisions): readonly AppliedRecord[] {
+  function foldRun(ready: readonly ReadyRecord[], decisions: FoldDecisions, recordEventsMax: number): readonly AppliedRecord[] {
     const run: AppliedRecord[] = []
     let events = 0
     try {
@@ -173,6 +186,10 @@ export function createPartitionWorker(
         events += record.batch.events.length
         if (events >= EVENTS_FOLDED_AT_ONCE) break
         if (source.rowsWaiting() >= flusher.rowsMax || windowMemory.isOver(state.windows)) break
+        if (state.windows.interned.hasGrown) {
+          state.windows.interned.hasGrown = false
+          if (isCheckDue(meters.groups(), recordEventsMax)) break
+        }
       }
       return run
     } catch (error) {
@@ -256,11 +273,25 @@ type FoldDecisions = {
   readonly sets: SetResolution | null
 }
 
-/** Events whose windows are brought back together, and the rest of a record on top. */
+/** Events whose days and windows are looked up together, and the rest of a record on top. */
 const EVENTS_LOOKED_UP = 2_000
 
 /** Events folded until others have their turn, and the rest of a record on top. */
 const EVENTS_FOLDED_AT_ONCE = 5_000
+
+function firstEvents(ready: readonly ReadyRecord[], eventsMax: number): readonly ReadyRecord[] {
+  let events = 0
+  const last = ready.findIndex(({ batch }) => {
+    events += batch.events.length
+    return events >= eventsMax
+  })
+  return last < 0 ? ready : ready.slice(0, last + 1)
+}
+
+function some<Item>(items: Iterable<Item>, isWanted: (item: Item) => boolean): boolean {
+  for (const item of items) if (isWanted(item)) return true
+  return false
+}
 
 function noteAway(away: AwayWindows, { batch, customers }: ReadyRecord): void {
   for (const [index, event] of batch.events.entries()) away.note(event, batch.tenant, customers[index] ?? NO_CUSTOMER)

@@ -1,7 +1,9 @@
 import type { StoredEvent, UsageStore } from '../../adapters/usage-store/usage-store.ts'
 import type { Offset } from '../../domain/identity.ts'
-import type { MeterLookup } from '../fold/event-plans.ts'
+import { RECORD_EVENTS_MAX } from '../../domain/metering/usage-event.ts'
+import type { MeterGroups, MeterLookup } from '../fold/event-plans.ts'
 import { countEvent, type FoldCustomer, type FoldState } from '../fold/record-fold.ts'
+import { checkDue, createSeriesLookUp, isCheckDue, seedSeries } from '../fold/series-look-up.ts'
 import { bringBack, createAwayWindows } from '../fold/stored-windows.ts'
 import { enterRecord, isOfChunk, letGoOfWindows, takeRows } from '../fold/window-fold.ts'
 import type { WindowMemory } from './window-memory.ts'
@@ -18,9 +20,9 @@ export type StoredFold = {
 }
 
 export function createStoredFold(deps: {
-  readonly usageStore: Pick<UsageStore, 'windowRows' | 'write'>
+  readonly usageStore: Pick<UsageStore, 'windowRows' | 'seriesOfDays' | 'seriesOfMeters' | 'write'>
   readonly state: FoldState
-  readonly lookup: MeterLookup
+  readonly lookup: MeterLookup & MeterGroups
   readonly memory: WindowMemory
   customerOf(event: StoredEvent): FoldCustomer
 }): StoredFold {
@@ -39,6 +41,22 @@ export function createStoredFold(deps: {
     if (isOver) letGoOfWindows(windows)
   }
 
+  /** Before a record: the rest of it may come in another array. */
+  async function checkSeries(events: readonly StoredEvent[]): Promise<void> {
+    await seedSeries(usageStore, lookup.groups(), windows.chunkBase > 0)
+    const eventsMax = events.length + RECORD_EVENTS_MAX
+    if (!isCheckDue(lookup.groups(), eventsMax)) return
+    // What was counted unchecked must be in the store, where the days are read from.
+    await write()
+    checkDue(lookup.groups(), eventsMax)
+  }
+
+  async function readSeriesOf(events: readonly StoredEvent[]): Promise<void> {
+    const series = createSeriesLookUp(windows, lookup)
+    for (const event of events) series.note(event, event.tenant)
+    await series.load(usageStore)
+  }
+
   async function bringBackFor(events: readonly StoredEvent[], next: Offset): Promise<void> {
     if (windows.letGo.isEmpty()) return
     const away = createAwayWindows(windows, lookup)
@@ -50,11 +68,16 @@ export function createStoredFold(deps: {
     write,
     async count(events) {
       for (let from = 0; from < events.length; ) {
-        const some = events.slice(from, endOfRecord(events, from + EVENTS_AT_ONCE))
+        const isRest = events[from]?.offset === counted
+        const some = events.slice(from, endOfRecord(events, from + (isRest ? 1 : EVENTS_AT_ONCE)))
         const [first] = some
         if (first === undefined) return
         // Not in the middle of a record, as a row with the record's offset as its version holds all of it.
-        if (first.offset !== counted) await makeRoom()
+        if (!isRest) {
+          await makeRoom()
+          await checkSeries(some)
+        }
+        await readSeriesOf(some)
         await bringBackFor(some, first.offset)
         for (const event of some) {
           enterRecord(windows, event.offset)

@@ -97,6 +97,7 @@ describe('windows', () => {
       name: 'live and backfilled rows add up',
       position: 25,
       rows: [windowRow(BACKFILL_CHUNK_BASE, 3, 1, 5n), windowRow(1, 12, 1, 7n)],
+      fromOffset: 10,
       differences: 0,
     },
     { name: 'a chunk is missing', position: 25, rows: [windowRow(0, 3, 1, 5n)], differences: 1 },
@@ -109,9 +110,21 @@ describe('windows', () => {
       rows: [windowRow(0, 3, 1, 5n), windowRow(1, 12, 1, 7n)],
       differences: 0,
     },
-  ])('$name: $differences differences', ({ position, rows, differences }) => {
+  ])('$name: $differences differences', ({ position, rows, differences, fromOffset = 0 }) => {
     const events = [storedEvent(3, 5), storedEvent(12, 7), storedEvent(4, 'many')]
-    expect(windowDifferences({ position, rows, events }).differences).toHaveLength(differences)
+    const activations = [{ ...activation, fromOffset: fromOffset as Offset }]
+    expect(windowDifferences({ position, rows, events, activations }).differences).toHaveLength(differences)
+  })
+
+  test.each([
+    { name: 'what has no window of its own is in (other)', ofModel: 5n, ofOther: 9n, differences: 0 },
+    { name: 'something of it is lost', ofModel: 5n, ofOther: 7n, differences: 1 },
+    { name: 'a window of its own lost something to it', ofModel: 4n, ofOther: 10n, differences: 2 },
+  ])('beyond the bound on series: $name: $differences differences', ({ ofModel, ofOther, differences }) => {
+    const of = (model: string) => ({ data: JSON.stringify({ tokens: model === 'm' ? 5 : model === 'x' ? 7 : 2, model }) })
+    const rows = [windowRow(0, 3, 1, ofModel), { ...windowRow(0, 5, 2, ofOther), dimensions: { model: '(other)' } }]
+    const events = [storedEvent(3, 0, of('m')), storedEvent(4, 0, of('x')), storedEvent(5, 0, of('y'))]
+    expect(windowDifferences({ position: 9, rows, events }).differences).toHaveLength(differences)
   })
 
   test('a window of nothing is a difference', () => {

@@ -141,6 +141,7 @@ describe('the catalog over HTTP', () => {
         where: { status: { equals: 'ok' }, 'x-tier': { in: ['pro', 2] }, error: { exists: false } },
         onInexact: 'refuse',
         allowNegative: true,
+        seriesMax: 500,
       }
       expect(await call('PUT', '/v1/meters/rules', meter)).toMatchObject({ status: 201, body: { key: 'rules', ...meter, status: 'ready' } })
       expect(await ok('GET', '/v1/meters/rules')).toMatchObject({ key: 'rules', ...meter, status: 'ready' })
@@ -148,7 +149,7 @@ describe('the catalog over HTTP', () => {
       const plain = { eventType: 'run', aggregation: 'sum', value: 'n' }
       await ok('PUT', '/v1/meters/rules', plain)
       const revision = await revisionOf()
-      await ok('PUT', '/v1/meters/rules', { ...plain, where: {}, onInexact: 'round', allowNegative: false })
+      await ok('PUT', '/v1/meters/rules', { ...plain, where: {}, onInexact: 'round', allowNegative: false, seriesMax: 10_000 })
       expect(await revisionOf()).toBe(revision)
       await ok('DELETE', '/v1/meters/rules')
     })

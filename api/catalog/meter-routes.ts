@@ -100,13 +100,14 @@ async function untilTrue(isTrue: () => Promise<boolean>, waitMaxMs: number, cloc
 }
 
 function meterJson(meter: MeterRecord, isReady: boolean): Static<typeof MeterSchema> {
-  const { key, eventType, aggregation, value, dimensions, where, onInexact, allowNegative } = meter
+  const { key, eventType, aggregation, value, dimensions, where, onInexact, allowNegative, seriesMax } = meter
   const [only] = value
   const shownValue = only === undefined ? {} : { value: value.length === 1 ? only : [...value] }
   const rules = {
     ...(where && { where: shownWhere(where) }),
     ...(onInexact && { onInexact }),
     ...(allowNegative && { allowNegative }),
+    ...(seriesMax === undefined ? {} : { seriesMax }),
   }
   return {
     key,

@@ -7,6 +7,7 @@ import {
   type SyntaxDefect,
 } from '../../domain/metering/expressions/meter-expression.ts'
 import type { MeterDefinition } from '../../domain/metering/meter.ts'
+import { SERIES_BOUNDS } from '../../domain/metering/series.ts'
 import { RESERVED_TYPE_PREFIX } from '../../domain/metering/usage-report.ts'
 import type { FieldError, Outcome } from '../../domain/refusal.ts'
 import type { MeterInputSchema } from '../../schemas/http/catalog.ts'
@@ -54,11 +55,17 @@ export function validateMeter(body: MeterInput): Outcome<MeterDefinition> {
 const DIMENSION_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/
 
 /** Only rules that differ from the defaults, so that stating a default is no change. */
-function rulesOf({ where, onInexact, allowNegative }: MeterInput): Pick<MeterDefinition, 'where' | 'onInexact' | 'allowNegative'> {
+function rulesOf({
+  where,
+  onInexact,
+  allowNegative,
+  seriesMax,
+}: MeterInput): Pick<MeterDefinition, 'where' | 'onInexact' | 'allowNegative' | 'seriesMax'> {
   return {
     ...(where === undefined || Object.keys(where).length === 0 ? {} : { where }),
     ...(onInexact === 'refuse' ? { onInexact } : {}),
     ...(allowNegative === true ? { allowNegative } : {}),
+    ...(seriesMax === undefined || seriesMax === SERIES_BOUNDS.series.most ? {} : { seriesMax }),
   }
 }
 

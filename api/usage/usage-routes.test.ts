@@ -154,6 +154,28 @@ describe('usage and events over HTTP', () => {
     expect(await totalOf('filter%5Bregion%5D=')).toBe('141.5')
   })
 
+  test('usage beyond seriesMax stands under (other), and the answer says what a filter leaves out', async () => {
+    const { key, revision } = await makeMeter('wide', 'sum', 'wide')
+    const counted = meters.get('tokens_sum')
+    const [row] = counted === undefined ? [] : foldWindows(counted, EVENTS).map((each) => ({ ...each, meter: key, revision }))
+    await usageStore.write({
+      events: [],
+      windows:
+        row === undefined ? [] : [row, { ...row, dimensions: { model: '(other)', region: '(other)' }, events: 7, sum: 9_000_000_000n }],
+      positions: [],
+    })
+    const total = (await usage('wide', '')).body
+    expect(total).not.toHaveProperty('warnings')
+    expect(total.data).toMatchObject([{ events: (row?.events ?? 0) + 7 }])
+    expect((await usage('wide', 'groupBy=customer')).body).not.toHaveProperty('warnings')
+    const byModel = (await usage('wide', 'groupBy=model')).body
+    expect(byModel.data).toContainEqual(expect.objectContaining({ dimensions: { model: '(other)' }, value: '9', events: 7 }))
+    const filtered = (await usage('wide', 'filter[model]=nothing')).body
+    for (const { warnings } of [byModel, filtered]) {
+      expect(warnings).toMatchObject([{ code: 'series_beyond_max', detail: expect.stringMatching(/^7 events count as \(other\)/) }])
+    }
+  })
+
   test.each([
     { query: 'from=2026-03-02T00:00:00Z&to=2026-03-02T00:00:00Z', field: 'from', code: 'empty_range' },
     { query: 'from=2026-05-01T00:00:00Z', field: 'from', code: 'empty_range' },

@@ -6,6 +6,7 @@ import { formatQuantity } from '../../domain/decimal.ts'
 import type { CustomerKey, InstantMs, MeterKey } from '../../domain/identity.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
 import { aggregateValue } from '../../domain/metering/metering.ts'
+import { OTHER_VALUE, seriesMaxOf } from '../../domain/metering/series.ts'
 import { type FieldError, isRefusal, type Outcome, orThrow, RefusalError, refuse, refuseFields } from '../../domain/refusal.ts'
 import { CALENDAR_WINDOWS, type CalendarWindow, calendarWindowAt } from '../../domain/time/calendar-windows.ts'
 import { findTimeZone, type TimeZone, timeZone } from '../../domain/time/time-zone.ts'
@@ -19,7 +20,7 @@ import { USAGE_BOUNDS } from './usage-bounds.ts'
 
 export type UsageRoutesDeps = {
   readonly meters: MeterReader
-  readonly usageReader: Pick<UsageReader, 'calendar'>
+  readonly usageReader: Pick<UsageReader, 'calendar' | 'otherEvents'>
   /** The instant up to which usage is complete. */
   readonly asOf: () => Promise<InstantMs>
   readonly clock: Clock
@@ -40,8 +41,14 @@ export function usageRoutes({ meters, usageReader, asOf, clock, adoptedCustomers
       if (meter === null) throw new RefusalError(refuse('unknown_meter', { meter: key }))
       const usage = orThrow(parseUsageQuery(request.query, meter, clock.now()))
       const asOfMs = await asOf()
-      const rows = await usageReader.calendar(meter, { ...usage, ...(await exceptAdopted(adoptedCustomers, tenant, usage.customers)) })
-      return { data: withTotal(rows, usage).map((row) => usageJson(row, meter, usage)), asOf: instantJson(asOfMs) }
+      const wanted = { ...usage, ...(await exceptAdopted(adoptedCustomers, tenant, usage.customers)) }
+      const rows = await usageReader.calendar(meter, wanted)
+      const otherEvents = await usageReader.otherEvents(meter, wanted)
+      return {
+        data: withTotal(rows, usage).map((row) => usageJson(row, meter, usage)),
+        asOf: instantJson(asOfMs),
+        ...(otherEvents === 0 ? {} : { warnings: [otherWarning(meter, otherEvents)] }),
+      }
     })
   }
 }
@@ -97,12 +104,23 @@ const USAGE_SCHEMA = {
         }),
       ),
       asOf: InstantSchema,
+      warnings: Type.Optional(
+        Type.Array(Type.Object({ code: Type.Enum(['series_beyond_max']), detail: Type.String() }), {
+          description:
+            '`series_beyond_max`: some usage counts as `(other)`, as a customer had more combinations of dimensions a day than `seriesMax`',
+        }),
+      ),
     }),
     400: ProblemSchema,
     404: ProblemSchema,
     409: ProblemSchema,
     503: ProblemSchema,
   },
+}
+
+function otherWarning(meter: Meter, events: number) {
+  const detail = `${events} events count as ${OTHER_VALUE} in each dimension, as their customers had more than ${seriesMaxOf(meter)} combinations of dimensions a day: filters leave them out, totals and invoices hold them. Drop a dimension that differs in every event, or raise seriesMax of meter ${meter.key}`
+  return { code: 'series_beyond_max' as const, detail }
 }
 
 type UsageQueryParameters = {

@@ -45,6 +45,12 @@ export function eventPrint(tenant: string, event: UsageEvent, receivedAtMs: Inst
   return (textLow & HASH_LOW_MASK) * 2 ** 32 + (textHigh >>> 0)
 }
 
+/** 32 bits of one text: MurmurHash3 of its UTF-8. */
+export function textHash(text: string): number {
+  hashText(text)
+  return textHigh >>> 0
+}
+
 export const PRINT_SEPARATOR = '\n'
 export const PRINT_NULL = '\t'
 

@@ -23,6 +23,8 @@ export type MeterDefinition = {
   readonly onInexact?: 'refuse'
   /** Absent: a value below zero is not counted. */
   readonly allowNegative?: true
+  /** Combinations of dimension values of one customer and day; further ones count as `(other)`. Absent: `SERIES_BOUNDS.series`. */
+  readonly seriesMax?: number
 }
 
 /**

@@ -30,3 +30,6 @@ export const EVENT_AGE_MAX_MS = 35 * 86_400_000
 export const EVENT_LEAD_MAX_MS = 3_600_000
 /** A repeat of an event is recognised when the first was received at most this long before. */
 export const DEDUPE_HORIZON_MS = 35 * 86_400_000
+
+/** Events in one record of the log. */
+export const RECORD_EVENTS_MAX = 1_000

@@ -4,6 +4,7 @@ import { CUSTOMER_SORTS } from '../../domain/catalog/customer-search.ts'
 import { SUBSCRIPTION_STATUSES } from '../../domain/catalog/subscription.ts'
 import { EXPRESSION_BOUNDS } from '../../domain/metering/expressions/expression-bounds.ts'
 import { AGGREGATIONS } from '../../domain/metering/meter.ts'
+import { SERIES_BOUNDS } from '../../domain/metering/series.ts'
 import { EVENT_TYPE_CHARS_MAX } from '../../domain/metering/usage-event.ts'
 import { SCOPES } from '../../domain/principal.ts'
 import { PLAN_INTERVALS, RESET_INTERVALS } from '../../domain/time/intervals.ts'
@@ -77,6 +78,13 @@ const MeterRules = {
     }),
   ),
   allowNegative: Type.Optional(Type.Boolean({ description: 'Values below zero count too; by default they are left uncounted' })),
+  seriesMax: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: SERIES_BOUNDS.seriesMaxGreatest.most,
+      description: `Combinations of dimension values of one customer and day, ${SERIES_BOUNDS.series.most} by default; further ones count as \`(other)\`. Totals, limits and invoices stay exact`,
+    }),
+  ),
 }
 
 export const MeterInputSchema = Type.Object(

@@ -13,6 +13,7 @@ import {
 import { type CustomerKey, END_OF_TIME_MS, type TenantKey } from '../../domain/identity.ts'
 import { eventHash, eventPrint, hashSeed } from '../../domain/metering/event-hash.ts'
 import { type Aggregate, emptyAggregate, mergeAggregates } from '../../domain/metering/metering.ts'
+import { seriesDay, seriesHash } from '../../domain/metering/series.ts'
 import { type CalendarWindow, windowRuns } from '../../domain/time/calendar-windows.ts'
 import { inLongRun } from '../support/long-run.ts'
 import { customerUsageOf } from '../support/models/customer-usage-model.ts'
@@ -206,6 +207,46 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
           rows.map((row) => JSON.stringify(row, (_, value) => (typeof value === 'bigint' ? `${value}n` : value))).sort()
         expect(inOrder(found)).toEqual(inOrder(wanted))
         expect(await store.windowRows({ partition: partition(0), chunk: 7 }, [])).toEqual([])
+      })
+
+      test('the combinations of dimensions of a day, and of a meter, live and backfilled apart', async () => {
+        const of = newTenant()
+        const combinations = [
+          { a: 'x', b: '' },
+          { a: 'x', b: 'y' },
+          { a: 'ä\n', b: '\t' },
+          { a: '(other)', b: '(other)' },
+        ]
+        const rows = combinations.flatMap((dimensions, at) => [
+          windowRow({ tenant: of, dimensions, chunk: at }),
+          windowRow({ tenant: of, dimensions, chunk: at, version: offset(9), windowStartMs: instant(NOON + at * 60_000) }),
+        ])
+        const [first] = combinations
+        const apart = { tenant: of, dimensions: { a: 'other', b: 'place' } }
+        await store.write(
+          flushOf({
+            windows: [
+              ...rows,
+              windowRow({ ...apart, partition: partition(1) }),
+              windowRow({ ...apart, windowStartMs: instant(NOON - 86_400_000) }),
+              windowRow({ ...apart, customer: customer('globex') }),
+              windowRow({ tenant: of, dimensions: first ?? {}, chunk: BACKFILL_CHUNK_BASE + 3 }),
+            ],
+          }),
+        )
+        const sorted = (hashes: readonly number[] | null | undefined) => hashes?.toSorted((x, y) => x - y)
+        const hashesOf = (some: readonly Readonly<Record<string, string>>[]) => sorted(some.map((each) => seriesHash(Object.values(each))))
+        const revision = { tenant: of, meter: meter('tokens'), revision: 1 }
+        const day = { ...revision, customer: customer('acme'), day: seriesDay(instant(NOON)) }
+        const without = { ...day, day: day.day + 1 }
+        const live = await store.seriesOfDays({ partition: partition(0), isBackfilled: false }, [day, without])
+        expect([...live.keys()]).toEqual([day])
+        expect(sorted(live.get(day))).toEqual(hashesOf(combinations))
+        const backfilled = await store.seriesOfDays({ partition: partition(0), isBackfilled: true }, [day])
+        expect(sorted(backfilled.get(day))).toEqual(hashesOf([first ?? {}]))
+        const ofMeters = await store.seriesOfMeters([{ ...revision, revision: 2 }, revision], false, 5)
+        expect(ofMeters.map(sorted)).toEqual([[], hashesOf([...combinations, apart.dimensions])])
+        expect(await store.seriesOfMeters([revision], false, 4)).toEqual([null])
       })
 
       test('chunks of several partitions and of a backfill add up', async () => {
@@ -527,7 +568,8 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
         customerUsageOf(rows, asked(about), CHUNK_RECORDS).map((row) => ({ ...row, unique: row.unique.toSorted() }))
 
       // Few minutes, so that periods cut minutes that hold usage.
-      const fewMinutes = fc.record({ ...windowFields, windowStartMs: minuteArbitrary(6) })
+      const dimensions = fc.record({ model: fc.constantFrom('', 'a', 'b', '(other)'), 10: fc.constantFrom('x', 'y') })
+      const fewMinutes = fc.record({ ...windowFields, dimensions, windowStartMs: minuteArbitrary(6) })
       const bound = fc.oneof(
         fc.integer({ min: -MINUTE, max: 7 * MINUTE }).map((ms) => instant(NOON + ms)),
         minuteArbitrary(6),
@@ -542,17 +584,19 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
         .dictionary(fc.constantFrom('acme', 'globex', 'nobody'), periodsOfOne, { minKeys: 1 })
         .map((byCustomer) => new Map(Object.entries(byCustomer).map(([key, ofKey]) => [customer(key), ofKey])))
 
-      test('each over periods of its own: their whole minutes, and apart the ones they cut', async () => {
+      const filters = fc.constantFrom({}, { model: ['a'] }, { model: ['a', ''], 10: ['b'] })
+
+      test('each over periods of its own: their whole minutes, and apart the ones they cut and what counts as (other)', async () => {
         const drafts = fc.array(fewMinutes, { minLength: 1, maxLength: 40 })
         await fc.assert(
-          fc.asyncProperty(drafts, periodsOfAll, fc.subarray(['model', '10']), async (windows, periods, groupBy) => {
+          fc.asyncProperty(drafts, periodsOfAll, fc.subarray(['model', '10']), filters, async (windows, periods, groupBy, filter) => {
             const tenantOf = newTenant()
             const rows = windows.map((draft, chunk) => windowRow({ ...draft, tenant: tenantOf, chunk, version: offset(chunk) }))
             const others = windowRow({ ...rows[0], revision: 2, chunk: 99 })
             await store.write(flushOf({ windows: [...rows.slice(1), others] }))
             await store.write(flushOf({ windows: rows }))
-            const expected = modelled(rows, { tenant: tenantOf, periods, groupBy })
-            const found = await usageOfCustomers({ tenant: tenantOf, periods, groupBy })
+            const expected = modelled(rows, { tenant: tenantOf, periods, groupBy, filter })
+            const found = await usageOfCustomers({ tenant: tenantOf, periods, groupBy, filter })
             expect(found).toHaveLength(expected.length)
             expect(found).toEqual(expect.arrayContaining(expected))
           }),

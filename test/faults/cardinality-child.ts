@@ -14,7 +14,7 @@ import { encodeUsageEventBatch } from '../../schemas/avro/usage-event-batch.ts'
  * Appends records of a thousand events, each with dimensions that no other event has, and aggregates the log. Every tenth event
  * has the dimensions of an earlier one. Prints the totals of three meters as JSON.
  */
-const [directory = '', appendedRecords = '0', windowMegabytes = ''] = process.argv.slice(2)
+const [directory = '', appendedRecords = '0', windowMegabytes = '', seriesMax = ''] = process.argv.slice(2)
 const tenant = 'default' as TenantKey
 const log = pino({ level: 'warn' }, pino.destination(2))
 const registry = new Registry()
@@ -25,7 +25,7 @@ const counters = await createEmbeddedCounters({ path: `${directory}/counters`, c
 const meters = ['request', 'trace', 'session'].map(
   (dimension, revision): Meter => ({
     ...{ tenant, key: dimension as MeterKey, revision, eventType: 'call', aggregation: 'sum' },
-    ...{ value: ['n'], dimensions: { [dimension]: dimension } },
+    ...{ value: ['n'], dimensions: { [dimension]: dimension }, ...(seriesMax === '' ? {} : { seriesMax: Number(seriesMax) }) },
   }),
 )
 const range = await eventLog.range(0 as Partition)
@@ -54,7 +54,8 @@ await aggregator.start()
 const { next } = await eventLog.range(0 as Partition)
 while (((await usageStore.positions()).get(0 as Partition) ?? 0) < next) await systemClock.sleep(100)
 const sums = await usageStore.query(
-  `SELECT meter, toString(sum(events)) AS events, toString(sum(value_sum)) AS sum, toString(uniqExact(dimensions, window_start)) AS windows
+  `SELECT meter, toString(sum(events)) AS events, toString(sum(value_sum)) AS sum, toString(uniqExact(dimensions, window_start)) AS windows,
+     toString(uniqExact(dimensions)) AS series
    FROM usage GROUP BY meter ORDER BY meter`,
 )
 const letGo = (await registry.getSingleMetric('tollgate_aggregator_windows_let_go_total')?.get())?.values[0]?.value ?? 0

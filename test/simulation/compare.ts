@@ -10,10 +10,12 @@ import { type AcceptedEvent, acceptedEvents, type ObviousTotal, obviousUsage, ob
 export async function firstDifference(world: World): Promise<string | null> {
   const { eventLog, usageStore, catalog } = world
   const all: AcceptedEvent[] = []
+  const byPartition = new Map<Partition, readonly AcceptedEvent[]>()
   for (let number = 0; number < eventLog.partitions; number++) {
     const partition = number as Partition
     const accepted = acceptedEvents(eventLog.everything(partition))
     all.push(...accepted)
+    byPartition.set(partition, accepted)
     const wanted = accepted.map(placeOf)
     const found = usageStore.events(partition).map(placeOf)
     const difference = firstDifferent(`events of partition ${partition}`, new Map(wanted.map(same)), new Map(found.map(same)))
@@ -22,7 +24,7 @@ export async function firstDifference(world: World): Promise<string | null> {
   const missing = all.find(({ customer }) => !catalog.customers().has(customer))
   if (missing !== undefined) return `customer ${missing.customer} has events and was not made`
   for (const meter of catalog.meters()) {
-    const difference = differenceInWindows(world, all, meter)
+    const difference = differenceInWindows(world, byPartition, meter)
     if (difference !== null) return difference
   }
   for (let number = 0; number < eventLog.partitions; number++) {
@@ -32,8 +34,15 @@ export async function firstDifference(world: World): Promise<string | null> {
   return null
 }
 
-function differenceInWindows({ usageStore }: World, events: readonly AcceptedEvent[], meter: Meter): string | null {
-  const wanted = new Map([...obviousWindows(events, meter)].map(([name, total]) => [name, shownTotal(total)]))
+function differenceInWindows(
+  { usageStore }: World,
+  byPartition: ReadonlyMap<Partition, readonly AcceptedEvent[]>,
+  meter: Meter,
+): string | null {
+  const windows = [...byPartition].flatMap(([partition, events]) => [
+    ...obviousWindows(events, meter, usageStore.activatedFrom(meter, partition)),
+  ])
+  const wanted = new Map(windows.map(([name, total]) => [name, shownTotal(total)]))
   const found = new Map(
     [...usageStore.windows(meter)].map(([name, total]) => [name, `${aggregateValue(meter.aggregation, total)} of ${total.events} events`]),
   )

@@ -55,8 +55,32 @@ export const MUTANTS = {
   'rows of whole records': {
     what: 'a backfill writes and lets go of windows in the middle of a record',
     file: 'aggregator/partition/stored-fold.ts',
-    source: 'if (first.offset !== counted) await makeRoom()',
-    replacement: 'await makeRoom()',
+    source: 'const isRest = events[from]?.offset === counted',
+    replacement: 'const isRest = false',
+  },
+  'combinations of the store': {
+    what: 'a day begins without the combinations of dimensions that its stored windows have',
+    file: 'aggregator/fold/series-look-up.ts',
+    source: 'found.get(day) ?? []',
+    replacement: '[] as readonly number[]',
+  },
+  'combinations before a start': {
+    what: 'a start takes a meter for one without stored windows, and checks no day of it',
+    file: 'aggregator/fold/series-look-up.ts',
+    source: 'group.dimensions.addSeen(found[at] ?? null)',
+    replacement: '',
+  },
+  'stored before it is checked': {
+    what: 'days are read from the store while windows of theirs that were counted unchecked are not there yet',
+    file: 'aggregator/partition/partition-worker.ts',
+    source: 'await flusher.flush()\n      signal.throwIfAborted()\n      checkDue',
+    replacement: 'checkDue',
+  },
+  'usage beyond the bound': {
+    what: 'counters with a filter are computed from windows that no longer tell what passes it',
+    file: 'usage/period-usage.ts',
+    source: 'isOther ? [customer] : []',
+    replacement: '[]',
   },
 } as const satisfies Readonly<Record<string, { readonly what: string; readonly also?: SourceMutant } & Partial<SourceMutant>>>
 

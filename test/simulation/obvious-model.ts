@@ -27,15 +27,33 @@ export function acceptedEvents(records: readonly LogRecord[]): readonly Accepted
   })
 }
 
-/** The windows of a meter, by name. */
-export function obviousWindows(events: readonly AcceptedEvent[], meter: Meter): ReadonlyMap<string, ObviousTotal> {
+/**
+ * The windows of a meter, by name. In each day of a customer the first `seriesMax` combinations of dimensions have windows of
+ * their own; those that were counted live and those that were counted again, below `fromOffset`, each by themselves.
+ */
+export function obviousWindows(events: readonly AcceptedEvent[], meter: Meter, fromOffset: Offset): ReadonlyMap<string, ObviousTotal> {
   const windows = new Map<string, ObviousTotal>()
+  const kept = new Map<string, Set<string>>()
   for (const event of events) {
-    if (event.type !== meter.eventType) continue
+    if (event.type !== meter.eventType || !isCounted(event, meter)) continue
+    const dimensions = dimensionsOf(event, meter)
+    const day = JSON.stringify([event.customer, Math.floor(event.occurredAtMs / 86_400_000), event.offset < fromOffset])
+    const ofDay = kept.get(day) ?? new Set<string>()
+    kept.set(day, ofDay)
+    if (ofDay.size < (meter.seriesMax ?? Number.POSITIVE_INFINITY)) ofDay.add(JSON.stringify(dimensions))
+    const isKept = ofDay.has(JSON.stringify(dimensions)) || Object.keys(dimensions).length === 0
+    const named = isKept ? dimensions : Object.fromEntries(Object.keys(dimensions).map((name) => [name, '(other)']))
     const startMs = event.occurredAtMs - (event.occurredAtMs % 60_000)
-    addTo(windows, windowName(event.customer, startMs, dimensionsOf(event, meter)), event, meter)
+    addTo(windows, windowName(event.customer, startMs, named), event, meter)
   }
   return windows
+}
+
+/** Whether the event has a value that the meter can read. */
+function isCounted(event: AcceptedEvent, { aggregation, value }: Meter): boolean {
+  const found = (JSON.parse(event.data) as Readonly<Record<string, unknown>>)[value[0] ?? '']
+  if (aggregation === 'count') return true
+  return aggregation === 'unique' ? found !== undefined : parseQuantity(String(found)) !== null
 }
 
 /** A feature's usage by start of the period, for one customer. */

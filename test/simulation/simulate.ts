@@ -91,11 +91,16 @@ const METERS = {
 const METERS_ON_THE_WAY: readonly (readonly [string, MeterDefinition])[] = [
   ['tokens', METERS.tokens],
   ['tokens', { ...METERS.tokens, dimensions: { model: 'model', user: 'user' } }],
+  ['tokens', { ...METERS.tokens, dimensions: { model: 'model', user: 'user' }, seriesMax: 2 }],
   ['calls', METERS.calls],
   ['calls', { ...METERS.calls, dimensions: { user: 'user' } }],
+  ['calls', { ...METERS.calls, dimensions: { user: 'user' }, seriesMax: 1 }],
   ['peak', { ...METER, aggregation: 'max' }],
   ['last', { ...METER, aggregation: 'latest', dimensions: { model: 'model' } }],
   ['users', { ...METER, aggregation: 'unique', value: ['user'] }],
+  // More users and models a day than it keeps.
+  ['wide', { ...METER, aggregation: 'sum', dimensions: { model: 'model', user: 'user' }, seriesMax: 3 }],
+  ['wide', { ...METER, aggregation: 'unique', value: ['user'], dimensions: { user: 'user' }, seriesMax: 2 }],
 ]
 
 /** One random step, the likely ones more often. */

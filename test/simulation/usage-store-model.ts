@@ -1,17 +1,19 @@
-import type {
-  EncodedEvents,
-  EventKey,
-  EventPosition,
-  EventScan,
-  MeterActivation,
-  StoredEvent,
-  UsageStore,
-  WindowRow,
+import {
+  BACKFILL_CHUNK_BASE,
+  type EncodedEvents,
+  type EventKey,
+  type EventPosition,
+  type EventScan,
+  type MeterActivation,
+  type StoredEvent,
+  type UsageStore,
+  type WindowRow,
 } from '../../adapters/usage-store/usage-store.ts'
 import type { InstantMs, Offset, Partition } from '../../domain/identity.ts'
 import { eventHash, hashSeed } from '../../domain/metering/event-hash.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
 import { type Aggregate, emptyAggregate, mergeAggregates } from '../../domain/metering/metering.ts'
+import { seriesDay, seriesHash } from '../../domain/metering/series.ts'
 import { customerUsageOf } from '../support/models/customer-usage-model.ts'
 import { isSwitchedOff } from './mutants.ts'
 import { assertOwner, type Caller, type Network } from './network.ts'
@@ -24,6 +26,8 @@ export type UsageStoreModel = {
   windows(meter: Meter): ReadonlyMap<string, Aggregate>
   next(partition: Partition): Offset
   isComplete(meter: Meter, partition: Partition): boolean
+  /** The offset from which the meter counts live. */
+  activatedFrom(meter: Meter, partition: Partition): Offset
   portFor(caller: Caller, network: Network, random: SeededRandom): UsageStore
 }
 
@@ -46,6 +50,8 @@ export function createUsageStoreModel(chunkRecords: number): UsageStoreModel {
     },
     next: (partition) => tables.positions.get(partition) ?? (0 as Offset),
     isComplete: (meter, partition) => tables.activations.get(activationKey({ ...meter, meter: meter.key, partition }))?.backfilled === true,
+    activatedFrom: (meter, partition) =>
+      tables.activations.get(activationKey({ ...meter, meter: meter.key, partition }))?.fromOffset ?? (0 as Offset),
     portFor: (caller, network, random) => createPort(tables, chunkRecords, { caller, network, random }),
   }
 }
@@ -112,6 +118,31 @@ function createPort(tables: Tables, chunkRecords: number, { caller, network, ran
           return tables.windows.get(revisionKey(tenant, meter, revision))?.get(key) ?? []
         }),
       ),
+    seriesOfDays: ({ partition, isBackfilled }, days) =>
+      call(
+        () =>
+          new Map(
+            days.flatMap((day) => {
+              const rows = [...(tables.windows.get(revisionKey(day.tenant, day.meter, day.revision))?.values() ?? [])]
+              const ofDay = rows.filter(
+                (row) =>
+                  row.customer === day.customer &&
+                  row.partition === partition &&
+                  row.chunk >= BACKFILL_CHUNK_BASE === isBackfilled &&
+                  seriesDay(row.windowStartMs) === day.day,
+              )
+              return ofDay.length === 0 ? [] : [[day, seriesIn(ofDay)] as const]
+            }),
+          ),
+      ),
+    seriesOfMeters: (meters, isBackfilled, seriesMax) =>
+      call(() =>
+        meters.map(({ tenant, meter, revision }) => {
+          const rows = [...(tables.windows.get(revisionKey(tenant, meter, revision))?.values() ?? [])]
+          const series = seriesIn(rows.filter((row) => row.chunk >= BACKFILL_CHUNK_BASE === isBackfilled))
+          return series.length > seriesMax ? null : series
+        }),
+      ),
     usageOfCustomers: (query) =>
       call(() => {
         const rows = tables.windows.get(revisionKey(query.tenant, query.meter, query.revision))?.values() ?? []
@@ -149,6 +180,10 @@ function createPort(tables: Tables, chunkRecords: number, { caller, network, ran
 }
 
 const PAGE_ROWS = 100
+
+function seriesIn(rows: readonly WindowRow[]): readonly number[] {
+  return [...new Set(rows.map(({ dimensions }) => seriesHash(Object.values(dimensions))))]
+}
 
 function putEvent(tables: Tables, event: StoredEvent): void {
   const ofPartition = tables.events.get(event.partition) ?? new Map<string, StoredEvent>()

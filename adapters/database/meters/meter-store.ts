@@ -42,6 +42,7 @@ declare module '../database-session.ts' {
       selection: ColumnType<EventSelection | null, string | null, string | null>
       on_inexact: 'refuse' | null
       allow_negative: boolean
+      series_max: number | null
       revision: number
     }
   }
@@ -170,6 +171,7 @@ function columnsOf(definition: MeterDefinition) {
     selection: definition.where === undefined ? null : JSON.stringify(definition.where),
     on_inexact: definition.onInexact ?? null,
     allow_negative: definition.allowNegative ?? false,
+    series_max: definition.seriesMax ?? null,
   }
 }
 
@@ -182,6 +184,7 @@ function definitionOf(row: MeterRow): MeterDefinition {
     ...(row.selection === null ? {} : { where: row.selection }),
     ...(row.on_inexact === null ? {} : { onInexact: row.on_inexact }),
     ...(row.allow_negative ? { allowNegative: true } : {}),
+    ...(row.series_max === null ? {} : { seriesMax: row.series_max }),
   }
 }
 

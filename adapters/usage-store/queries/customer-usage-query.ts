@@ -1,5 +1,6 @@
 import { invariant } from '../../../base/invariant.ts'
 import type { CustomerKey, InstantMs, Partition } from '../../../domain/identity.ts'
+import { OTHER_VALUE } from '../../../domain/metering/series.ts'
 import { MINUTE_MS } from '../../../domain/time/durations.ts'
 import type { ClickHouseExecutor, ResultRow } from '../engine/clickhouse-executor.ts'
 import {
@@ -23,7 +24,10 @@ export function createCustomerUsageQuery(executor: ClickHouseExecutor, chunkReco
     const { tenant, meter, revision, aggregation, groupBy, filter, rowsMax } = query
     const periods = periodTable(query.periods)
     if (periods === null) return []
+    const names = [...new Set([...groupBy, ...Object.keys(filter)])]
+    const other = otherTerm(names)
     const filters = filterConditions(filter)
+    const passes = filters.conditions.length === 0 ? [] : [`(${filters.conditions.join(' AND ')} OR ${other.sql})`]
     const groups = usageGroups(groupBy)
     const cut = cutOffTerms(query.cutOffs, chunkRecords)
     const keys = [...PLACE, ...groups.names].join(', ')
@@ -31,6 +35,7 @@ export function createCustomerUsageQuery(executor: ClickHouseExecutor, chunkReco
       `WITH
         toInt64(toUnixTimestamp(window_start)) * 1000 AS start_ms,
         if(start_ms < from_ms OR start_ms + ${MINUTE_MS} > to_ms, start_ms, NULL) AS cut_minute,
+        ${other.sql} AS is_other,
         ${cut.terms}
       SELECT
         ${PLACE.join(', ')},
@@ -44,7 +49,7 @@ export function createCustomerUsageQuery(executor: ClickHouseExecutor, chunkReco
         'tenant = {tenant:String} AND meter = {meter:String} AND revision = {revision:UInt64} AND customer IN {customers:Array(String)}',
         "window_start >= toDateTime({leastSeconds:UInt32}, 'UTC') AND window_start <= toDateTime({greatestSeconds:UInt32}, 'UTC')",
         ...cut.conditions,
-        ...filters.conditions,
+        ...passes,
       ].join(' AND ')}
       WHERE start_ms < to_ms
       GROUP BY ${keys}
@@ -56,6 +61,7 @@ export function createCustomerUsageQuery(executor: ClickHouseExecutor, chunkReco
         ...periods,
         ...cut.params,
         ...filters.params,
+        ...other.params,
         ...groups.params,
       },
     )
@@ -65,9 +71,18 @@ export function createCustomerUsageQuery(executor: ClickHouseExecutor, chunkReco
 
 /** Columns that tell rows apart besides their group: rows are added up within a period, and kept apart where events decide. */
 const PLACE = [
-  ...['customer', 'period', 'cut_minute'],
+  ...['customer', 'period', 'cut_minute', 'is_other'],
   ...['is_beyond', 'beyond_minute', 'beyond_partition', 'beyond_backfilled', 'beyond_names', 'beyond_values'],
 ]
+
+/** Windows in which one of these dimensions may stand for any value. */
+function otherTerm(names: readonly string[]): { readonly sql: string; readonly params: Readonly<Record<string, unknown>> } {
+  if (names.length === 0) return { sql: 'false', params: {} }
+  return {
+    sql: `arrayExists(name -> dimensions[name] = {otherValue:String}, {otherNames:Array(String)})`,
+    params: { otherNames: names, otherValue: OTHER_VALUE },
+  }
+}
 
 /** Null where no customer has a period of any length. */
 function periodTable(periods: CustomerUsageQuery['periods']) {
@@ -121,14 +136,15 @@ function cutOffTerms(cutOffs: CustomerUsageQuery['cutOffs'], chunkRecords: () =>
 }
 
 function toCustomerUsageRow(row: ResultRow, groupBy: readonly string[]): CustomerUsageRow {
-  const [customer, periodStartMs, cutMinuteMs, isBeyond, ...rest] = row
-  const groups = PLACE.length - 4
+  const [customer, periodStartMs, cutMinuteMs, isOther, isBeyond, ...rest] = row
+  const groups = PLACE.length - 5
   return {
     windowStartMs: null,
     ...usageGroupOf(groupBy, rest[groups]),
     customer: String(customer) as CustomerKey,
     periodStartMs: Number(periodStartMs) as InstantMs,
     cutMinuteMs: cutMinuteMs === null ? null : (Number(cutMinuteMs) as InstantMs),
+    isOther: Number(isOther) === 1,
     beyond: Number(isBeyond) === 1 ? toWindowBeyond(rest) : null,
     ...usageTotalsOf(rest.slice(groups + 1)),
   }

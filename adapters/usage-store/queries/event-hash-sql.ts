@@ -8,6 +8,11 @@ export const EVENT_HASH_SQL = joinedHalves(keyHash('murmurHash2_32'), keyHash('m
 /** `eventPrint` of a row of `events`, as a Float64. */
 export const EVENT_PRINT_SQL = joinedHalves(printHash('murmurHash2_32'), printHash('murmurHash3_32'))
 
+/** `textHash` of a text expression. */
+export function textHashSql(text: string): string {
+  return `murmurHash3_32(${text})`
+}
+
 function joinedHalves(low: string, high: string): string {
   return `toFloat64(toUInt64(bitAnd(${low}, ${HASH_LOW_MASK})) * ${2 ** 32} + ${high})`
 }

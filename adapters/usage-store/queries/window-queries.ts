@@ -7,6 +7,7 @@ import { READ_BOUNDS_DEFAULT, type ReadBounds } from '../read-bounds.ts'
 import { DATE_TIME_END_MS, type UsageQuery, type UsageRow, type UsageStore, type WindowKey, type WindowRow } from '../usage-store.ts'
 import { createBoundedSelect } from './bounded-select.ts'
 import { createCustomerUsageQuery } from './customer-usage-query.ts'
+import { createSeriesQueries } from './series-queries.ts'
 import { textRow } from './text-row.ts'
 import {
   ACROSS_MONTHS,
@@ -25,7 +26,7 @@ import {
  * all versions of a row share, so it may come before `FINAL` (`PREWHERE`), which then compares only the rows asked for, and not
  * all that the index could not skip.
  */
-export type WindowQueries = Pick<UsageStore, 'usage' | 'windowRows' | 'usageOfCustomers'>
+export type WindowQueries = Pick<UsageStore, 'usage' | 'windowRows' | 'usageOfCustomers' | 'seriesOfDays' | 'seriesOfMeters'>
 
 export function createWindowQueries(
   executor: ClickHouseExecutor,
@@ -53,6 +54,7 @@ export function createWindowQueries(
     },
 
     usageOfCustomers: createCustomerUsageQuery(executor, chunkRecords),
+    ...createSeriesQueries(executor),
   }
 }
 

@@ -26,7 +26,8 @@ export function describeStore({ stores, reopen, freshTenant, heardOf }: Database
     })
 
     test('what a meter reads, selects and allows comes back as it was put, and a change of it is one', async () => {
-      const rules = { where: { status: { in: ['ok', 2] }, error: { exists: false } }, onInexact: 'refuse', allowNegative: true } as const
+      const where = { status: { in: ['ok', 2] }, error: { exists: false } }
+      const rules = { where, onInexact: 'refuse', allowNegative: true, seriesMax: 7 } as const
       const value = ['a["b.c"] - coalesce(d, 0)']
       const ruled = await putMeter(TOKENS, { ...rules, value })
       expect(ruled.value).toEqual({ tenant, key: TOKENS, revision: expect.any(Number), ...TOKENS_METER, ...MADE, ...rules, value })

@@ -5,6 +5,7 @@ import {
   type WindowRow,
 } from '../../../adapters/usage-store/usage-store.ts'
 import { type Aggregate, emptyAggregate, matchesFilter, mergeAggregates } from '../../../domain/metering/metering.ts'
+import { OTHER_VALUE } from '../../../domain/metering/series.ts'
 import { type UsageGroup, usageRowOf } from '../../../usage/usage-rows.ts'
 
 const MINUTE_MS = 60_000
@@ -22,9 +23,12 @@ export function customerUsageOf(rows: Iterable<WindowRow>, query: CustomerUsageQ
       .get(customer)
       ?.filter(({ startMs, endMs }) => startMs < endMs && startMs < windowStartMs + MINUTE_MS)
       .at(-1)
-    if (period === undefined || period.endMs <= windowStartMs || chunkStart >= cutOff || !matchesFilter(filter, row.dimensions)) continue
+    if (period === undefined || period.endMs <= windowStartMs || chunkStart >= cutOff) continue
+    const isOther = [...groupBy, ...Object.keys(filter)].some((name) => row.dimensions[name] === OTHER_VALUE)
+    if (!isOther && !matchesFilter(filter, row.dimensions)) continue
     const isCut = windowStartMs < period.startMs || windowStartMs + MINUTE_MS > period.endMs
     const place: Place = {
+      isOther,
       customer,
       periodStartMs: period.startMs,
       cutMinuteMs: isCut ? windowStartMs : null,
@@ -39,4 +43,4 @@ export function customerUsageOf(rows: Iterable<WindowRow>, query: CustomerUsageQ
   return [...groups.values()].map(({ group, place, total }) => ({ ...usageRowOf(group, total), ...place }))
 }
 
-type Place = Pick<CustomerUsageRow, 'customer' | 'periodStartMs' | 'cutMinuteMs' | 'beyond'>
+type Place = Pick<CustomerUsageRow, 'isOther' | 'customer' | 'periodStartMs' | 'cutMinuteMs' | 'beyond'>
