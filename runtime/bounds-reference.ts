@@ -7,6 +7,7 @@ import { BILLING_BOUNDS } from '../billing/billing-bounds.ts'
 import type { Bound, Bounds } from '../domain/bound.ts'
 import { CATALOG_BOUNDS } from '../domain/catalog/catalog-bounds.ts'
 import { EXPRESSION_BOUNDS } from '../domain/metering/expressions/expression-bounds.ts'
+import { SERIES_BOUNDS } from '../domain/metering/series.ts'
 import { RESERVATION_BOUNDS } from '../domain/reservations/reservation-bounds.ts'
 import { ENTITLEMENT_BOUNDS } from '../entitlements/entitlement-bounds.ts'
 import { INGEST_BOUNDS } from '../ingest/ingest-bounds.ts'
@@ -23,6 +24,7 @@ export const BOUND_TABLES: readonly BoundTable[] = [
   { title: 'Events', bounds: INGEST_BOUNDS },
   { title: 'Names of customers', bounds: NAME_BOUNDS },
   { title: 'Aggregation', bounds: AGGREGATOR_BOUNDS },
+  { title: 'Dimensions of meters', bounds: SERIES_BOUNDS },
   { title: 'Reads of events and usage', bounds: USAGE_BOUNDS },
   { title: 'Usage inside the server', bounds: USAGE_READER_BOUNDS },
   { title: 'The engine', bounds: READ_BOUNDS },

@@ -247,6 +247,13 @@ describe('the catalog over HTTP', () => {
         code: 'invalid_request',
         says: /aggregation must be one of.*"median"/,
       },
+      {
+        title: 'a seriesMax of 100,001',
+        body: { aggregation: 'count', seriesMax: 100_001 },
+        code: 'invalid_request',
+        says: /seriesMax.*100000/,
+      },
+      { title: 'a seriesMax of 0', body: { aggregation: 'count', seriesMax: 0 }, code: 'invalid_request', says: /seriesMax.*1/ },
       { title: 'an unknown field', body: { aggregation: 'count', colour: 'red' }, code: 'invalid_request', says: /colour/ },
       { title: 'a NUL', body: { aggregation: 'sum', value: 'a\0b' }, code: 'invalid_text', says: /value/ },
     ])('$title is refused as $code', async ({ body, code, says }) => {

@@ -12,13 +12,15 @@ export const SERIES_BOUNDS = {
     unit: 'combinations',
     per: 'meter',
     code: null,
+    test: 'test/faults/cardinality.test.ts > beyond what the meters keep of a day',
   },
   seriesMaxGreatest: {
     what: 'the most that `seriesMax` of a meter may be',
     most: 100_000,
     unit: 'combinations',
     per: 'meter',
-    code: 'invalid_meter',
+    code: 'invalid_request',
+    test: 'api/catalog/catalog-routes.test.ts > a seriesMax of 100,001',
   },
 } as const satisfies Bounds
 
