@@ -9,7 +9,7 @@ import { dimensionsOfReport, readUsageReport, settledReservationIn, USAGE_REPORT
 import { countInFeature, createPendingDeltas, type FeatureCounter, type PendingDeltas, takeDeltas } from './counter-fold.ts'
 import type { Dimensions } from './dimension-interning.ts'
 import type { EventPlan, FoldMeter, MeterLookup } from './event-plans.ts'
-import { dimensionsWithin } from './series-days.ts'
+import { dimensionsWithin } from './series-bound.ts'
 import { countInEntry, enterRecord, openEntry, type WindowCustomer, type WindowFold } from './window-fold.ts'
 
 /** A record of the log, decoded. */
