@@ -61,8 +61,9 @@ export function describeStore({ stores, time, freshTenant, heardOf }: DatabaseUn
     test('of one customer there are 100 open ones at most, also when asked for at once', async () => {
       await withSubscription()
       const start = { customer: 'acme' as CustomerKey, plan: PRO.plan, startMs: at(START), allowsSeveral: true }
-      const made = await Promise.all(Array.from({ length: 101 }, () => stores.subscriptions.create(tenant, start)))
-      expect(made.filter(isRefusal)).toMatchObject([{ code: 'too_many_subscriptions' }, { code: 'too_many_subscriptions' }])
+      const atOnce = (count: number) => Promise.all(Array.from({ length: count }, () => stores.subscriptions.create(tenant, start)))
+      for (let batch = 0; batch < 12; batch++) (await atOnce(8)).map(orThrow)
+      expect((await atOnce(8)).filter(isRefusal).map(({ code }) => code)).toEqual(Array(5).fill('too_many_subscriptions'))
     })
 
     test('a start is at the beginning of its second, yet not in the time of one that has just ended', async () => {
