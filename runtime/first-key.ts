@@ -12,26 +12,19 @@ export function createSecret(): string {
 }
 
 /**
- * Makes sure that tenant `default` has an admin key: the configured one, or a new one when the tenant has no key at all. Returns
- * the new secret, which is stored nowhere, or null.
+ * Makes sure that tenant `default` has an admin key: the configured one, which replaces the one configured before, or a new one when
+ * the tenant has no key at all. Returns the new secret, which is stored nowhere, or null.
  */
 export async function ensureAdminKey(
-  keys: Pick<ApiKeyStore, 'create' | 'find' | 'hasAny'>,
+  keys: Pick<ApiKeyStore, 'configure' | 'create' | 'hasAny'>,
   configured: string | null,
 ): Promise<string | null> {
-  const create = (secret: string) =>
-    keys.create({ tenant: DEFAULT_TENANT, name: 'first admin key', scopes: ['admin'], secretHash: hashSecret(secret) })
   if (configured !== null) {
-    const isThere = async () => (await keys.find(hashSecret(configured))) !== null
-    if (await isThere()) return null
-    await create(configured).catch(async (error: unknown) => {
-      // Another process that starts at the same time may have been faster.
-      if (!(await isThere())) throw error
-    })
+    await keys.configure(DEFAULT_TENANT, hashSecret(configured))
     return null
   }
   if (await keys.hasAny(DEFAULT_TENANT)) return null
   const secret = createSecret()
-  await create(secret)
+  await keys.create({ tenant: DEFAULT_TENANT, name: 'first admin key', scopes: ['admin'], secretHash: hashSecret(secret) })
   return secret
 }

@@ -9,6 +9,7 @@ import type { Stage } from '../schemas/http/stage.ts'
 import { ensureAdminKey } from './first-key.ts'
 import { createHttpApp } from './http/http-app.ts'
 import { createKeyRing } from './http/keys/key-ring.ts'
+import { createKeyUses, type KeyUses } from './http/keys/key-uses.ts'
 import { createKit, type Kit } from './kit.ts'
 import { createLifeCycle } from './life-cycle.ts'
 import { observeProcessMemory } from './process/memory.ts'
@@ -36,11 +37,18 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const stores = await openRoleStores({ config, clock, log, registry, doing: 'serve' }, config.roles)
   const operatorSockets = new WeakSet<Socket>()
   const kit = createKit({ clock, log, registry, config, stores })
-  const app = createApp(options, kit, operatorSockets)
+  const keyUses = createKeyUses({ keys: stores.keys, clock, log })
+  const app = createApp(options, kit, keyUses, operatorSockets)
   const stages = openStages(kit, config.roles)
   // The stores stop last; the server listens last and is the first to refuse new work.
   const lifeCycle = createLifeCycle(
-    [{ name: 'stores', stop: stores.stop }, ...stages, httpStage(app, config), ...opsStages(app, operatorSockets, config)],
+    [
+      { name: 'stores', stop: stores.stop },
+      keyUsesStage(keyUses),
+      ...stages,
+      httpStage(app, config),
+      ...opsStages(app, operatorSockets, config),
+    ],
     {
       drainMsMax: config.drainMaxMs,
       clock,
@@ -70,10 +78,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 function createApp(
   { config, clock, log, version }: ServerOptions,
   { registry, customerNames, stores: { keys, changes, idempotency } }: Kit,
+  uses: KeyUses,
   operatorSockets: WeakSet<Socket>,
 ): HttpApp {
   return createHttpApp({
-    findPrincipal: createKeyRing({ keys, feed: changes, clock, wrongKeysMax: config.wrongKeysMax }),
+    findPrincipal: createKeyRing({ keys, feed: changes, clock, wrongKeysMax: config.wrongKeysMax, uses }),
     idempotency,
     customerNames,
     clock,
@@ -86,6 +95,10 @@ function createApp(
     docsReaders: config.docsReaders,
     version,
   })
+}
+
+function keyUsesStage({ start, stop }: KeyUses): Stage {
+  return { name: 'key uses', start: async () => start(), stop }
 }
 
 function httpStage(app: HttpApp, { host, port }: Config): Stage {

@@ -45,7 +45,7 @@ describe('the catalog over HTTP', () => {
     stores = databaseStores(database.session)
     await stores.keys.create({ tenant: TENANT, name: 'admin', scopes: ['admin'], secretHash: hashSecret(ADMIN) })
     app = createHttpApp({
-      findPrincipal: (secret) => stores.keys.find(hashSecret(secret)),
+      findPrincipal: async (secret) => (await stores.keys.find(hashSecret(secret)))?.principal ?? null,
       idempotency: stores.idempotency,
       clock,
       log,
@@ -69,6 +69,7 @@ describe('the catalog over HTTP', () => {
       await grantRoutes({ ...stores, clock, onEntitlementsChanged })(changes)
     })
     const keys = openKeys({
+      clock,
       stores,
       secrets: { create: () => `tg_${randomBytes(32).toString('base64url')}`, hash: hashSecret },
     })

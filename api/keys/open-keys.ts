@@ -1,19 +1,21 @@
 import type { ApiKeyStore } from '../../adapters/database/keys/api-key-store.ts'
+import type { Clock } from '../../base/clock.ts'
 import type { Stage } from '../../schemas/http/stage.ts'
 import { refuseUnstorableBodies } from '../../schemas/http/storable-text.ts'
 import { keyRoutes } from './key-routes.ts'
 
 export type KeyKit = {
-  readonly stores: { readonly keys: Pick<ApiKeyStore, 'create' | 'list'> }
+  readonly clock: Pick<Clock, 'now'>
+  readonly stores: { readonly keys: Pick<ApiKeyStore, 'create' | 'end' | 'get' | 'list' | 'rotate'> }
   readonly secrets: { readonly create: () => string; readonly hash: (secret: string) => string }
 }
 
-export function openKeys({ stores: { keys }, secrets }: KeyKit): Stage {
+export function openKeys({ clock, stores: { keys }, secrets }: KeyKit): Stage {
   return {
     name: 'keys',
     async routes(app) {
       refuseUnstorableBodies(app)
-      await keyRoutes({ keys, createSecret: secrets.create, hashSecret: secrets.hash })(app)
+      await keyRoutes({ clock, keys, createSecret: secrets.create, hashSecret: secrets.hash })(app)
     },
   }
 }

@@ -1,8 +1,13 @@
 import { Command, Option } from 'commander'
 import { Registry } from 'prom-client'
-import { sqlApiKeyStore } from '../../adapters/database/keys/api-key-store.ts'
-import { readTenantKey, type TenantKey } from '../../domain/identity.ts'
+import { type ApiKeyStore, type KeyRecord, sqlApiKeyStore } from '../../adapters/database/keys/api-key-store.ts'
+import { isAddressRange } from '../../base/address-range.ts'
+import { type InstantMs, readTenantKey, type TenantKey } from '../../domain/identity.ts'
 import { SCOPES, type Scope } from '../../domain/principal.ts'
+import { isRefusal, type Outcome } from '../../domain/refusal.ts'
+import { parseInstantText } from '../../domain/time/instant-text.ts'
+import { ROTATION_GRACE_MS_MAX } from '../../schemas/http/keys.ts'
+import { refusalDetail } from '../../schemas/http/refusal-answer.ts'
 import { createSecret, DEFAULT_TENANT } from '../first-key.ts'
 import { hashSecret } from '../http/keys/key-ring.ts'
 import { createLog } from '../log.ts'
@@ -15,39 +20,78 @@ const tenantOption = () => new Option('--tenant <key>', 'whose keys').default(DE
 
 export function keysCommand(): Command {
   const keys = new Command('keys').description(
-    'make and list API keys in the catalog itself; a running server makes them with POST /v1/keys',
+    'make, list, end and rotate API keys in the catalog itself; a running server does so with /v1/keys',
   )
   keys
     .command('create')
     .description('make a key and print it; it is stored hashed and cannot be shown again')
     .requiredOption('--name <name>', 'what the key is for')
     .requiredOption('--scopes <list>', `separated by commas: ${SCOPES.join(', ')}`, parseScopes)
+    .option('--expires-at <instant>', 'refused from then on, such as 2027-01-01T00:00:00Z', parseEnd)
+    .option('--allowed-from <list>', 'addresses and networks it may be used from, separated by commas', parseRanges, [])
     .addOption(tenantOption())
     .action(createKey)
   keys.command('list').description('list the keys of a tenant').addOption(tenantOption()).action(listKeys)
+  keys.command('end <id>').description('end a key at once').addOption(tenantOption()).action(endKey)
+  keys
+    .command('rotate <id>')
+    .description('give a key a new secret and print it')
+    .option('--grace-ms <ms>', 'how long the secret until now stays good', parseGrace, 0)
+    .addOption(tenantOption())
+    .action(rotateKey)
   return keys
 }
 
-async function createKey({ name, scopes, tenant }: { name: string; scopes: readonly Scope[]; tenant: TenantKey }): Promise<void> {
+type Created = {
+  readonly name: string
+  readonly scopes: readonly Scope[]
+  readonly tenant: TenantKey
+  readonly expiresAt?: InstantMs
+  readonly allowedFrom: readonly string[]
+}
+
+async function createKey({ name, scopes, tenant, expiresAt, allowedFrom }: Created): Promise<void> {
   const secret = createSecret()
-  const database = await openDatabase()
-  try {
-    await sqlApiKeyStore(database.session).create({ tenant, name, scopes, secretHash: hashSecret(secret) })
-  } finally {
-    await database.stop()
-  }
+  await withKeys((keys) =>
+    keys.create({ tenant, name, scopes, expiresAtMs: expiresAt ?? null, allowedFrom, secretHash: hashSecret(secret) }),
+  )
   console.log(secret)
 }
 
 async function listKeys({ tenant }: { tenant: TenantKey }): Promise<void> {
+  for (const key of await withKeys((keys) => keys.list(tenant))) {
+    console.log(`${key.id}  ${new Date(key.createdAtMs).toISOString()}  ${key.scopes.join(',')}  ${stateOf(key)}  ${key.name}`)
+  }
+}
+
+async function endKey(id: string, { tenant }: { tenant: TenantKey }): Promise<void> {
+  orFail(await withKeys((keys) => keys.end(tenant, id)))
+  console.log(`${id} has ended`)
+}
+
+async function rotateKey(id: string, { tenant, graceMs }: { tenant: TenantKey; graceMs: number }): Promise<void> {
+  const secret = createSecret()
+  orFail(await withKeys((keys) => keys.rotate(tenant, id, hashSecret(secret), graceMs)))
+  console.log(secret)
+}
+
+async function withKeys<Value>(work: (keys: ApiKeyStore) => Promise<Value>): Promise<Value> {
   const database = await openDatabase()
   try {
-    for (const key of await sqlApiKeyStore(database.session).list(tenant)) {
-      console.log(`${key.id}  ${new Date(key.createdAtMs).toISOString()}  ${key.scopes.join(',')}  ${key.name}`)
-    }
+    return await work(sqlApiKeyStore(database.session))
   } finally {
     await database.stop()
   }
+}
+
+function stateOf({ endedAtMs, expiresAtMs }: KeyRecord): string {
+  if (endedAtMs !== null) return `ended ${new Date(endedAtMs).toISOString()}`
+  if (expiresAtMs === null) return 'good'
+  return `${expiresAtMs <= systemClock.now() ? 'ended' : 'good until'} ${new Date(expiresAtMs).toISOString()}`
+}
+
+function orFail(outcome: Outcome<KeyRecord>): void {
+  if (isRefusal(outcome)) throw new CommandFailed(refusalDetail(outcome), 1)
 }
 
 function openDatabase() {
@@ -71,4 +115,23 @@ function parseTenant(given: string): TenantKey {
     `--tenant: ${shown} is no key of a tenant; it has 1 to 64 of A-Z a-z 0-9 . _ - and begins with a letter or digit`,
     2,
   )
+}
+
+function parseEnd(given: string): InstantMs {
+  const endMs = parseInstantText(given)
+  if (endMs !== undefined && endMs > systemClock.now()) return endMs as InstantMs
+  throw new CommandFailed(`--expires-at: ${JSON.stringify(given.slice(0, 80))} is no instant ahead of now, such as 2027-01-01T00:00:00Z`, 2)
+}
+
+function parseRanges(given: string): readonly string[] {
+  const ranges = given.split(',').map((range) => range.trim())
+  const wrong = ranges.find((range) => !isAddressRange(range))
+  if (wrong === undefined) return ranges
+  throw new CommandFailed(`--allowed-from: ${JSON.stringify(wrong.slice(0, 80))} is no IP address and no network such as 10.0.0.0/8`, 2)
+}
+
+function parseGrace(given: string): number {
+  const graceMs = Number(given)
+  if (Number.isInteger(graceMs) && graceMs >= 0 && graceMs <= ROTATION_GRACE_MS_MAX) return graceMs
+  throw new CommandFailed(`--grace-ms: ${JSON.stringify(given.slice(0, 80))} is no whole number from 0 to ${ROTATION_GRACE_MS_MAX}`, 2)
 }

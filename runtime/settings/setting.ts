@@ -1,4 +1,4 @@
-import { isIP } from 'node:net'
+import { isAddressRange } from '../../base/address-range.ts'
 import { isBrokenKeyText } from '../http/keys/key-text.ts'
 
 /** The roles of a process; `runtime/stages.ts` has the stages of each. */
@@ -53,18 +53,11 @@ export function addresses(name: string, meaning: string): Setting<readonly strin
     isSecret: false,
     parse(given) {
       const value = given.split(',').map((each) => each.trim())
-      const wrong = value.find((each) => !isNetwork(each))
+      const wrong = value.find((each) => !isAddressRange(each))
       return wrong === undefined ? { value } : { problem: `must be IP addresses or networks such as 10.0.0.0/8, and '${wrong}' is none` }
     },
     show: (value) => value.join(','),
   }
-}
-
-function isNetwork(text: string): boolean {
-  const [address = '', bits, ...rest] = text.split('/')
-  const family = isIP(address)
-  if (family === 0 || rest.length > 0) return false
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
 }
 
 export function wholeNumber(name: string, defaultNumber: number, bounds: { min: number; max: number }, meaning: string): Setting<number> {

@@ -6,7 +6,6 @@ import { EXPRESSION_BOUNDS } from '../../domain/metering/expressions/expression-
 import { AGGREGATIONS } from '../../domain/metering/meter.ts'
 import { SERIES_BOUNDS } from '../../domain/metering/series.ts'
 import { EVENT_TYPE_CHARS_MAX } from '../../domain/metering/usage-event.ts'
-import { SCOPES } from '../../domain/principal.ts'
 import { PLAN_INTERVALS, RESET_INTERVALS } from '../../domain/time/intervals.ts'
 import { CHARGE_BILLING, CUSTOMER_BILLING, PLAN_BILLING, SUBSCRIPTION_BILLING } from './billing-terms.ts'
 import {
@@ -319,24 +318,6 @@ export const SubscriptionSchema = Type.Object({
   ...SUBSCRIPTION_BILLING,
   currentPeriod: PeriodSchema,
   phases: Type.Array(Type.Object({ ...PhaseSchema, startAt: InstantSchema, endAt: Nullable(InstantSchema) })),
-})
-
-export const ApiKeyInputSchema = Type.Object(
-  {
-    name: NameSchema,
-    scopes: Type.Array(OneOf(SCOPES), { minItems: 1, maxItems: SCOPES.length, description: 'admin includes the others' }),
-  },
-  CLOSED,
-)
-export const ApiKeySchema = Type.Object({
-  id: Type.String(),
-  name: Type.String(),
-  scopes: Type.Array(OneOf(SCOPES)),
-  createdAt: InstantSchema,
-})
-export const NewApiKeySchema = Type.Object({
-  ...ApiKeySchema.properties,
-  key: Type.String({ description: 'The secret, shown this once: only its hash is kept' }),
 })
 
 export const InvoiceSchema = Type.Object({

@@ -3,6 +3,7 @@ import { ALLOWANCE_REFUSALS } from './refusals/allowances.ts'
 import { BILLING_REFUSALS } from './refusals/billing.ts'
 import { CATALOG_REFUSALS } from './refusals/catalog.ts'
 import { EVENT_REFUSALS } from './refusals/events.ts'
+import { KEY_REFUSALS } from './refusals/keys.ts'
 import { PRICE_REFUSALS } from './refusals/prices.ts'
 import type { RefusalRow } from './refusals/refusal-row.ts'
 import { REQUEST_REFUSALS } from './refusals/requests.ts'
@@ -13,6 +14,7 @@ import { USAGE_REFUSALS } from './refusals/usage.ts'
 /** The tables of each capability, in the order of the error reference. A declared code that is missing here does not compile. */
 export const REFUSAL_TABLES = [
   { title: 'Requests', rows: REQUEST_REFUSALS },
+  { title: 'Keys', rows: KEY_REFUSALS },
   { title: 'Events', rows: EVENT_REFUSALS },
   { title: 'Meters, features, plans, customers', rows: CATALOG_REFUSALS },
   { title: 'Prices', rows: PRICE_REFUSALS },

@@ -350,6 +350,21 @@ export const ROUTE_SCOPES: readonly RouteRow[] = [
   },
   { route: 'POST /v1/keys', scope: 'admin', request: at('/v1/keys', { name: 'more', scopes: ['read', 'decide'] }), own: 201, ofOther: 201 },
   { route: 'GET /v1/keys', scope: 'admin', request: at('/v1/keys'), own: 200, ofOther: 200 },
+  { route: 'GET /v1/keys/{id}', scope: 'admin', request: ({ spareKeyId }) => ({ path: `/v1/keys/${spareKeyId}` }), own: 200, ofOther: 404 },
+  {
+    route: 'POST /v1/keys/{id}/rotate',
+    scope: 'admin',
+    request: ({ spareKeyId }) => ({ path: `/v1/keys/${spareKeyId}/rotate`, body: {} }),
+    own: 200,
+    ofOther: 404,
+  },
+  {
+    route: 'DELETE /v1/keys/{id}',
+    scope: 'admin',
+    request: ({ spareKeyId }) => ({ path: `/v1/keys/${spareKeyId}` }),
+    own: 200,
+    ofOther: 404,
+  },
 ]
 
 function lastDay(): string {

@@ -10,6 +10,8 @@ export type TenantWorld = {
   readonly billingRun: string
   /** The opening document of the subscription, final. */
   readonly invoice: string
+  /** A key that nobody uses. */
+  readonly spareKeyId: string
 }
 
 export type CallAs = <Body = unknown>(method: string, path: string, body?: unknown) => Promise<Body>
@@ -60,9 +62,9 @@ export async function fillTenant(call: CallAs, adminKey: string, marker: string,
     await call('POST', '/v1/reservations', { id, customer: 'acme', feature: 'tokens', quantity: '2', ttlMs: 86_400_000 })
   }
   await call('POST', '/v1/customers/acme/balances/tokens/reset', { reason: marker })
-  await call('POST', '/v1/keys', { name: `reader of ${marker}`, scopes: ['read'] })
+  const { id: spareKeyId } = await call<{ id: string }>('POST', '/v1/keys', { name: `reader of ${marker}`, scopes: ['read'] })
   const { billingRun, invoice } = await openingInvoice(call)
-  return { adminKey, marker, subscription, grant, billingRun, invoice }
+  return { adminKey, marker, subscription, grant, billingRun, invoice, spareKeyId }
 }
 
 async function openingInvoice(call: CallAs): Promise<Pick<TenantWorld, 'billingRun' | 'invoice'>> {
@@ -110,11 +112,13 @@ export async function readTenant(call: CallAs, { subscription }: TenantWorld): P
     '/v1/customers/acme/credits?currency=USD',
     '/v1/reservations/hold-1',
     '/v1/reservations/hold-2',
-    '/v1/keys',
     '/v1/events?customer=acme',
     '/v1/events/request-1?customer=acme',
   ]
   const found: Record<string, unknown> = {}
   for (const path of paths) found[path] = await call('GET', path)
+  // Reading is a use of a key, noted once a minute.
+  const { data: keys } = await call<{ data: readonly Readonly<Record<string, unknown>>[] }>('GET', '/v1/keys')
+  found.keys = keys.map((key) => ({ ...key, lastUsedAt: null }))
   return found
 }

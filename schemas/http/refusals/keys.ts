@@ -1,0 +1,47 @@
+import { type FieldsOf, type RefusalRows, wrongField } from './refusal-row.ts'
+
+/** Refusals about API keys. */
+export const KEY_REFUSALS = {
+  unknown_key: {
+    status: 404,
+    means: 'The tenant has no key with this id.',
+    next: 'Look its id up with `GET /v1/keys`.',
+    detail: ({ key }: { key: string }) => `There is no key ${key.slice(0, 60)}; GET /v1/keys lists the ids.`,
+  },
+  last_admin_key: {
+    status: 409,
+    means: 'It is the last admin key that does not end by itself; without one nobody could make another.',
+    next: 'Make another admin key without `expiresAt` first.',
+    detail: ({ key }: { key: string }) =>
+      `key ${key} is the last admin key of the tenant that does not end by itself; make another one without expiresAt first.`,
+  },
+  configured_key: {
+    status: 409,
+    means: 'The key is the one of TOLLGATE_ADMIN_KEY.',
+    next: 'Change the setting and start again: the new key replaces it.',
+    detail: ({ key }: { key: string }) =>
+      `key ${key} is set by TOLLGATE_ADMIN_KEY; change the setting and start again, and the new one replaces it.`,
+  },
+  key_has_ended: {
+    status: 409,
+    means: 'The key has ended.',
+    next: 'Make another with `POST /v1/keys`.',
+    detail: ({ key, endedAt }: { key: string; endedAt: string }) =>
+      `key ${key} ended at ${endedAt} and cannot be given a new secret; POST /v1/keys makes another.`,
+  },
+  address_not_allowed: {
+    status: 403,
+    means: 'The key may not be used from this address.',
+    next: 'Send from an address in the key’s `allowedFrom`.',
+    detail: ({ address }: { address: string }) => `This key may not be used from ${address}; send from an address in its allowedFrom.`,
+  },
+  key_ends_in_past: wrongField(
+    '`expiresAt` is not ahead of now.',
+    'Send an instant ahead of now, or leave it out for a key without an end.',
+  ),
+  invalid_address_range: wrongField('An entry of `allowedFrom` is no IP address and no CIDR range.', 'Send `203.0.113.7` or `10.0.0.0/8`.'),
+} satisfies RefusalRows
+
+declare module '../../../domain/refusal.ts' {
+  interface RefusalFields extends FieldsOf<typeof KEY_REFUSALS> {}
+}
