@@ -16,6 +16,7 @@ import {
   settleReport,
 } from '../domain/reservations/reservation.ts'
 import type { CounterCap } from './balance-reader.ts'
+import type { EntitlementCache } from './entitlement-cache.ts'
 import type { MeteredSpent } from './metered-spent.ts'
 import {
   hardLimitOf,
@@ -49,27 +50,12 @@ export type ReservationsDeps = SettleDeps & {
 export function createReservations(deps: ReservationsDeps): Reservations {
   const { entitlements: cache, counters, reporter, clock } = deps
 
-  async function entitlementOf(tenant: TenantKey, customer: CustomerKey, feature: FeatureKey): Promise<EffectiveEntitlement | undefined> {
-    const cached = cache.entitlementsOf(tenant, customer)
-    return (cached instanceof Promise ? await cached : cached).entitlements.get(feature)
-  }
-
-  async function reservableOf(tenant: TenantKey, customer: CustomerKey, feature: FeatureKey): Promise<Outcome<MeteredEntitlement>> {
-    const entitlement = await entitlementOf(tenant, customer, feature)
-    if (entitlement !== undefined) return reservable(feature, entitlement)
-    const known = await cache.feature(tenant, feature)
-    if (known === null) return refuse('unknown_feature', { feature })
-    return known.type === 'metered'
-      ? refuse('no_entitlement', { customer, feature, wanted: 'hold' })
-      : refuse('feature_not_metered', { feature, wanted: 'hold' })
-  }
-
   async function repeated(hold: Hold, request: ReservationRequest): Promise<Outcome<Reserved>> {
     const same = repeatedReservation(hold, request)
     if (isRefusal(same)) return same
     // The answer may have been lost together with the usage event.
     if (hold.state.kind === 'settling') await reporter.report(hold)
-    const entitlement = await entitlementOf(hold.tenant, hold.customer, hold.feature)
+    const entitlement = await entitlementOf(cache, hold.tenant, hold.customer, hold.feature)
     if (entitlement?.type !== 'metered') return { hold, isNew: false, metered: null }
     const [metered] = await deps.balances.spent(hold.tenant, hold.customer, [entitlement])
     return { hold, isNew: false, metered: metered ?? null }
@@ -78,7 +64,7 @@ export function createReservations(deps: ReservationsDeps): Reservations {
   return {
     async reserve(tenant, ownId, request) {
       const { customer, feature } = request
-      const entitlement = await reservableOf(tenant, customer, feature)
+      const entitlement = await reservableOf(cache, tenant, customer, feature)
       if (isRefusal(entitlement)) {
         // A hold under this id stays, whatever has become of the entitlement.
         const known = ownId === null ? null : await counters.hold(tenant, ownId, clock.now())
@@ -123,17 +109,42 @@ export function createReservations(deps: ReservationsDeps): Reservations {
 function settlesOf({ tracked }: MeteredEntitlement, { feature, settles }: ReservationRequest): Outcome<HoldRequest['settles']> {
   if (settles === null) return undefined
   const report = settleReport(feature, tracked.meter, tracked.filter, settles.properties)
-  return isRefusal(report) ? report : { report }
+  return isRefusal(report) ? report : { report, takes: 'all' }
+}
+
+async function entitlementOf(
+  cache: EntitlementCache,
+  tenant: TenantKey,
+  customer: CustomerKey,
+  feature: FeatureKey,
+): Promise<EffectiveEntitlement | undefined> {
+  const cached = cache.entitlementsOf(tenant, customer)
+  return (cached instanceof Promise ? await cached : cached).entitlements.get(feature)
+}
+
+export async function reservableOf(
+  cache: EntitlementCache,
+  tenant: TenantKey,
+  customer: CustomerKey,
+  feature: FeatureKey,
+): Promise<Outcome<MeteredEntitlement>> {
+  const entitlement = await entitlementOf(cache, tenant, customer, feature)
+  if (entitlement !== undefined) return reservable(feature, entitlement)
+  const known = await cache.feature(tenant, feature)
+  if (known === null) return refuse('unknown_feature', { feature })
+  return known.type === 'metered'
+    ? refuse('no_entitlement', { customer, feature, wanted: 'hold' })
+    : refuse('feature_not_metered', { feature, wanted: 'hold' })
 }
 
 type Decided = { readonly outcome: Exclude<ReserveOutcome, { status: 'untracked' }>; readonly spentOf: CounterCap['spentOf'] }
 
-async function reserveHold(
-  { counters, balances, catchUp, clock, partitions }: ReservationsDeps,
+export async function reserveHold(
+  { counters, balances, catchUp, clock, partitions }: Pick<ReservationsDeps, 'counters' | 'balances' | 'catchUp' | 'clock' | 'partitions'>,
   tenant: TenantKey,
   id: string,
   entitlement: MeteredEntitlement,
-  { customer, feature, quantity, ttlMs }: ReservationRequest,
+  { customer, feature, quantity, ttlMs }: Omit<ReservationRequest, 'settles'>,
   settles: HoldRequest['settles'],
 ): Promise<Decided> {
   const ref: CustomerRef = { tenant, customer, partition: partitionOf(tenant, customer, partitions) }

@@ -6,7 +6,13 @@ import type { CustomerKey, FeatureKey, InstantMs, Period, TenantKey } from '../d
 import type { DimensionFilter } from '../domain/metering/dimension-filter.ts'
 import { isAdditive, type Meter } from '../domain/metering/meter.ts'
 import type { UsageEvent } from '../domain/metering/usage-event.ts'
-import { dimensionsWithin, USAGE_REPORT_SOURCE, USAGE_REPORT_TYPE, type UsageReport } from '../domain/metering/usage-report.ts'
+import {
+  dimensionsWithin,
+  USAGE_REPORT_SOURCE,
+  USAGE_REPORT_TYPE,
+  type UsageReport,
+  usageReportEventId,
+} from '../domain/metering/usage-report.ts'
 import { isRefusal, type Outcome, refuse } from '../domain/refusal.ts'
 import type { BalanceReader } from './balance-reader.ts'
 import type { EntitlementCache } from './entitlement-cache.ts'
@@ -97,7 +103,7 @@ function usageReportEvent(
     ...ofSet,
   }
   return {
-    id: `usage:${id}`,
+    id: usageReportEventId(id),
     source: USAGE_REPORT_SOURCE,
     type: USAGE_REPORT_TYPE,
     customer,

@@ -51,11 +51,11 @@ export type Cap = {
 
 export type HoldRequest = Pick<Hold, 'id' | 'feature' | 'quantity' | 'expiresAtMs'> & {
   readonly cap: Cap
-  /** Present: the hold begins as `settling` with its whole quantity, used now. */
-  readonly settles?: Pick<SettleRequest, 'report'>
+  /** Present: the hold begins as `settling`, used now: with its whole quantity, or with as much of it as the cap leaves. */
+  readonly settles?: Pick<SettleRequest, 'report'> & { readonly takes: 'all' | 'what_fits' }
 }
 
-/** Used and held units are as of the same moment; the new hold is included. */
+/** Used and held units are as of the same moment; the new hold is included. What fits is never nothing: that is refused. */
 export type ReserveOutcome =
   | { readonly status: 'held' | 'refused'; readonly hold: Hold; readonly usedUnits: bigint; readonly heldUnits: bigint }
   /** A hold of this tenant has the id already; it is answered as it stands. */

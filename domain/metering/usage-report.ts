@@ -38,6 +38,11 @@ export type UsageReport = {
 export const RESERVED_TYPE_PREFIX = 'tollgate.'
 export const USAGE_REPORT_TYPE = 'tollgate.usage'
 export const USAGE_REPORT_SOURCE = 'tollgate'
+/** Id of the event that a caller's report becomes, from the report's own: a repeat within 35 days counts once, with `upTo` or without. */
+export function usageReportEventId(id: string): string {
+  return `usage:${id}`
+}
+
 /** Stands in the record of a settlement's events and ends its hold. It counts nothing itself. Its data is a `SettlementNotice`. */
 export const SETTLEMENT_TYPE = 'tollgate.settlement'
 export type SettlementNotice = { readonly reservation: string; readonly feature: FeatureKey; readonly events: number }

@@ -29,6 +29,21 @@ export type ReservationRequest = {
   readonly settles: { readonly properties: object | null } | null
 }
 
+/** A usage report that takes as much of its quantity as is left under the limit. It is kept as a hold that begins settled. */
+export type LimitedReport = {
+  readonly customer: CustomerKey
+  readonly feature: FeatureKey
+  readonly quantity: bigint
+  /** The report's own, as any usage report's. */
+  readonly id: string
+  readonly properties: object | null
+}
+
+/** No reservation of a caller can have this id, as `~` is in no key. */
+export function limitedReportHoldId(id: string): string {
+  return `~usage:${id}`
+}
+
 export const RESERVATION_TTL_MS_MIN = 1_000
 export const RESERVATION_TTL_MS_MAX = RESERVATION_BOUNDS.time.most
 export const RESERVATION_TTL_MS_DEFAULT = 60_000
@@ -99,6 +114,12 @@ export function repeatedReservation(hold: Hold, request: ReservationRequest): Ou
   }
 }
 
+/** The answer to a repeat of a limited report: the hold that the first one made, or a refusal when that reported something else. */
+export function repeatedReport(hold: Hold, { id, customer, feature, quantity }: LimitedReport): Outcome<Hold> {
+  const isSame = hold.customer === customer && hold.feature === feature && hold.quantity === quantity
+  return isSame ? hold : refuse('report_id_reused', { report: id })
+}
+
 /** The answer to a settle that left the hold in this state: the first settlement stands, and repeats get the same answer. */
 export function settledReservation(hold: Hold, asked: { readonly quantity: bigint; readonly eventsHash: string | null }): Outcome<Hold> {
   if (!('settlement' in hold.state)) {
@@ -138,11 +159,24 @@ export function settledAtMs(hold: Hold, givenMs: InstantMs | null, nowMs: Instan
   return givenMs < hold.createdAtMs ? hold.createdAtMs : givenMs
 }
 
-/** The part of a quantity's usage event that is known before the settled quantity is decided. Kept with the hold, as text. */
-export function settleReport(feature: FeatureKey, meter: Meter, filter: DimensionFilter, properties: object | null): Outcome<string> {
+/**
+ * The part of a quantity's usage event that is known before the settled quantity is decided. Kept with the hold, as text. Without
+ * an id the event has one that the hold's own says.
+ */
+export function settleReport(
+  feature: FeatureKey,
+  meter: Meter,
+  filter: DimensionFilter,
+  properties: object | null,
+  eventId?: string,
+): Outcome<string> {
   const dimensions = dimensionsWithin(filter, meter, properties)
   if (isRefusal(dimensions)) return dimensions
-  const report: QuantityReport = { feature, meter: meter.key, dimensions, ...(properties === null ? {} : { properties }) }
+  const report: QuantityReport = {
+    ...{ feature, meter: meter.key, dimensions },
+    ...(properties === null ? {} : { properties }),
+    ...(eventId === undefined ? {} : { eventId }),
+  }
   return JSON.stringify(report)
 }
 
@@ -165,12 +199,13 @@ export function settledUsageEvents(hold: Hold): readonly UsageEvent[] {
   return 'events' in report ? eventsOf(hold, settlement, report) : [quantityEvent(hold, settlement, report)]
 }
 
-type QuantityReport = Pick<UsageReport, 'feature' | 'meter' | 'dimensions' | 'properties' | 'data'>
+type QuantityReport = Pick<UsageReport, 'feature' | 'meter' | 'dimensions' | 'properties' | 'data'> & { readonly eventId?: string }
 type EventsReport = { readonly events: readonly (SettledEvent & { readonly occurredAtMs: InstantMs })[] }
 
-function quantityEvent(hold: Hold, { settledUnits, occurredAtMs }: Settlement, report: QuantityReport): UsageEvent {
+function quantityEvent(hold: Hold, { settledUnits, occurredAtMs }: Settlement, { eventId, ...report }: QuantityReport): UsageEvent {
+  const own = ownEvent(hold, occurredAtMs, '')
   const data: UsageReport = { ...report, quantity: formatQuantity(settledUnits), behaviour: 'delta', reservation: hold.id }
-  return { ...ownEvent(hold, occurredAtMs, ''), type: USAGE_REPORT_TYPE, data: JSON.stringify(data) }
+  return { ...own, id: eventId ?? own.id, type: USAGE_REPORT_TYPE, data: JSON.stringify(data) }
 }
 
 function eventsOf(hold: Hold, { occurredAtMs }: Settlement, { events }: EventsReport): readonly UsageEvent[] {

@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { BalanceSchema } from './balance.ts'
 import { CustomerNameSchema, DecimalInputSchema, DecimalSchema, InstantSchema, KeySchema } from './common.ts'
 
 const BehaviourSchema = Type.Enum(['delta', 'set'], {
@@ -13,6 +14,12 @@ export const UsageReportInputSchema = Type.Object(
     quantity: Type.Union(DecimalInputSchema.anyOf, { description: 'Exact decimal, at most 9 fractional digits; not below 0 for a `set`' }),
     behaviour: BehaviourSchema,
     id: Type.Optional({ ...KeySchema, description: 'Your own id: a retry under it counts once, within 35 days' }),
+    upTo: Type.Optional(
+      Type.Literal('limit', {
+        description:
+          'Takes as much of the quantity as is left under the limit, hard or soft, and answers how much. Only for a `delta` above 0 of now',
+      }),
+    ),
     data: Type.Optional(
       Type.Object(
         {},
@@ -37,6 +44,12 @@ export const UsageReportSchema = Type.Object({
   quantity: DecimalSchema,
   behaviour: BehaviourSchema,
   time: InstantSchema,
+  taken: Type.Optional(Type.String({ description: 'Only with `upTo`: the part of the quantity that was used. At 0 there is no event' })),
+  refused: Type.Optional(Type.String({ description: 'Only with `upTo`: the rest, which the limit left no room for' })),
+  balance: Type.Optional({
+    ...BalanceSchema,
+    description: 'Only with `upTo`, with what was taken; absent while it cannot be said without a wait',
+  }),
   period: Type.Optional(
     Type.Object(
       { start: InstantSchema, end: Type.Union([InstantSchema, Type.Null()]) },

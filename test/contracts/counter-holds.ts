@@ -248,7 +248,7 @@ export function describeHolds(name: string, makePlace: () => Promise<CountersPla
 
     test('a reservation that settles at once is decided like one that holds, and waits for its record', async () => {
       await use(100n)
-      const settles = { settles: { report: '{}' } }
+      const settles = { settles: { report: '{}', takes: 'all' as const } }
       const outcomes = await Promise.all(Array.from({ length: 10 }, (_, index) => reserve(`r${index}`, 75n, settles)))
       expect(outcomes.map(({ status }) => status).sort()).toEqual([...Array(5).fill('held'), ...Array(5).fill('refused')])
       const settlement = { requestedUnits: 75n, settledUnits: 75n, occurredAtMs: nowMs, report: '{}', eventsHash: null }
@@ -264,6 +264,23 @@ export function describeHolds(name: string, makePlace: () => Promise<CountersPla
       expect(await settlingIds(counters)).toEqual(ids)
       await use(75n, first)
       expect([await spent(), await stateOf(first)]).toEqual([[175n, 300n], 'settled'])
+    })
+
+    test('a reservation that takes what fits takes it to the unit, however many come at once, and nothing is refused', async () => {
+      await use(100n)
+      const settles = { settles: { report: '{}', takes: 'what_fits' as const } }
+      const outcomes = await Promise.all(Array.from({ length: 10 }, (_, index) => reserve(`r${index}`, 75n, settles)))
+      const taken = outcomes.map((outcome) => (outcome.status === 'held' ? (settledOf(outcome.hold) ?? 0n) : 0n))
+      expect(taken.toSorted()).toEqual([...Array(4).fill(0n), 25n, ...Array(5).fill(75n)])
+      expect(outcomes.filter(({ status }) => status === 'refused')).toHaveLength(4)
+      expect(await spent()).toEqual([100n, 400n])
+      const part = outcomes.findIndex((outcome) => outcome.status === 'held' && settledOf(outcome.hold) === 25n)
+      const settlement = { requestedUnits: 75n, settledUnits: 25n }
+      expect(outcomes[part]).toMatchObject({ usedUnits: 100n, hold: { quantity: 75n, state: { kind: 'settling', settlement } } })
+      await reopen()
+      expect(await reserve(`r${part}`, 75n, settles)).toMatchObject({ status: 'exists', hold: { state: { settlement } } })
+      await use(25n, `r${part}`)
+      expect(await spent()).toEqual([125n, 375n])
     })
 
     test('nothing used: the hold is settled at once, and there is no event to wait for', async () => {
@@ -408,8 +425,15 @@ export function describeHolds(name: string, makePlace: () => Promise<CountersPla
       const quantity = units === 0n ? 1n : units
       switch (kind) {
         case 'reserve and settle':
-          expect((await reserve(id, quantity, { settles: { report: '{}' } })).status).toBe(model.settleAtOnce(id, quantity, nowMs))
+          expect((await reserve(id, quantity, { settles: { report: '{}', takes: 'all' } })).status).toBe(
+            model.settleAtOnce(id, quantity, nowMs),
+          )
           break
+        case 'take what fits': {
+          const outcome = await reserve(id, quantity, { settles: { report: '{}', takes: 'what_fits' } })
+          expect(outcome.status === 'held' ? settledOf(outcome.hold) : outcome.status).toEqual(model.takeWhatFits(id, quantity, nowMs))
+          break
+        }
         case 'reserve':
           expect((await reserve(id, quantity)).status).toBe(model.reserve(id, quantity, nowMs, nowMs + MINUTE))
           break
@@ -452,6 +476,7 @@ const STEPS = [
   'reserve',
   'reserve',
   'reserve and settle',
+  'take what fits',
   'settle',
   'settle',
   'release',

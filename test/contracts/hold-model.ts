@@ -2,6 +2,8 @@
 export type HoldModel = {
   reserve(id: string, quantity: bigint, nowMs: number, expiresAtMs: number): 'held' | 'refused' | 'exists'
   settleAtOnce(id: string, quantity: bigint, nowMs: number): 'held' | 'refused' | 'exists'
+  /** The units taken, or why none were. */
+  takeWhatFits(id: string, quantity: bigint, nowMs: number): bigint | 'refused' | 'exists'
   /** The units settled afterwards, or null when there are none. */
   settle(id: string, quantity: bigint, nowMs: number): bigint | null
   release(id: string, nowMs: number): void
@@ -38,6 +40,14 @@ export function createHoldModel(limit: bigint): HoldModel {
       if (usedUnits + heldUnits(nowMs) + quantity > limit) return 'refused'
       holds.set(id, { quantity, expiresAtMs: nowMs, end: 'settling', settled: quantity })
       return 'held'
+    },
+    takeWhatFits(id, quantity, nowMs) {
+      if (holds.has(id)) return 'exists'
+      const room = limit - usedUnits - heldUnits(nowMs)
+      if (room <= 0n) return 'refused'
+      const settled = quantity < room ? quantity : room
+      holds.set(id, { quantity, expiresAtMs: nowMs, end: 'settling', settled })
+      return settled
     },
     settle(id, quantity, nowMs) {
       const hold = holds.get(id)

@@ -121,6 +121,39 @@ describe('direct usage reports', () => {
     expect(await shownFor(customer)).toEqual({ used: '70', events: 1, billed: '70' })
   })
 
+  test('up to the limit: takes what fits to the unit, whatever comes at once, says how much, and a retry takes nothing more', async () => {
+    const customer = await subscribed('takes')
+    await report({ customer, quantity: '100.5' })
+    await usedIs(customer, '100.5')
+    const upTo = (id: string, more = {}) => report({ customer, quantity: '75', upTo: 'limit', id, data: { model: 'b' }, ...more })
+    const answers = await Promise.all(Array.from({ length: 20 }, (_, nth) => upTo(`t${nth}`)))
+    const taken = answers.map(({ body }) => (body as { taken: string }).taken)
+    expect(taken.filter((each) => each === '75')).toHaveLength(11)
+    expect(taken.filter((each) => each === '74.5')).toHaveLength(1)
+    expect(taken.filter((each) => each === '0')).toHaveLength(8)
+    const part = taken.indexOf('74.5')
+    const answer = { quantity: '75', behaviour: 'delta', taken: '74.5', refused: '0.5', balance: { remaining: '0' } }
+    expect(answers[part]).toMatchObject({ status: 202, body: { id: `usage:t${part}`, ...answer } })
+    expect((await upTo(`t${part}`)).body).toMatchObject(answer)
+    expect(await upTo(`t${part}`, { quantity: '76' })).toMatchObject({ status: 409, body: { code: 'report_id_reused' } })
+    await usedIs(customer, '1000')
+    // Once it has counted, under its id without a limit too.
+    expect((await upTo(`t${part}`)).body).toMatchObject({ ...answer, balance: { used: '1000', held: '0' } })
+    await report({ customer, quantity: '75', id: `t${part}` })
+    expect(await shownFor(customer)).toEqual({ used: '1000', events: 13, billed: '1000' })
+    const event = await tollgate.ok('GET', `/v1/events/usage:t${part}?customer=${customer}`)
+    expect(event).toMatchObject({ data: { quantity: '74.5', properties: { model: 'b' } } })
+  })
+
+  test.each([
+    { field: 'behaviour', more: { behaviour: 'set' } },
+    { field: 'quantity', more: { quantity: '-1' } },
+    { field: 'time', more: { time: new Date().toISOString() } },
+  ])('up to the limit takes no other $field', async ({ field, more }) => {
+    const answer = await report({ customer: 'c', quantity: '1', upTo: 'limit', ...more })
+    expect(answer).toMatchObject({ status: 400, body: { errors: [{ field }] } })
+  })
+
   test('a meter made later, and one made anew, count what was reported for its key', async () => {
     const customer = await subscribed('later')
     await report({ customer, quantity: '8' })

@@ -62,24 +62,19 @@ export function createEmbeddedHolds(table: CounterTable, writer: CounterWriter, 
       const usedUnits = usedUnitsIn(counter.periods.get(cap.periodStartMs))
       const heldUnits = holds.heldUnits(customer, request.feature, firstStartMs(cap))
       const { tenant, partition, customer: key } = customer
-      const hold: Hold = {
-        ...request,
-        tenant,
-        partition,
-        customer: key,
-        createdAtMs: nowMs,
-        state: firstState(request.quantity, settles, nowMs),
-      }
-      if (cap.hardLimit !== null && usedUnits + heldUnits + hold.quantity > cap.hardLimit) {
-        return { status: 'refused', hold, usedUnits, heldUnits }
-      }
+      const freeUnits = cap.hardLimit === null ? request.quantity : cap.hardLimit - usedUnits - heldUnits
+      const takesPart = settles?.takes === 'what_fits' && freeUnits > 0n && freeUnits < request.quantity
+      const takenUnits = takesPart ? freeUnits : request.quantity
+      const state = firstState(request.quantity, takenUnits, settles, nowMs)
+      const hold: Hold = { ...request, tenant, partition, customer: key, createdAtMs: nowMs, state }
+      if (takenUnits > freeUnits) return { status: 'refused', hold, usedUnits, heldUnits }
       const ofTenant = holds.liveCountOf(tenant)
       if (ofTenant >= bounds.ofTenant) return { status: 'too_many', of: 'tenant', holdsMax: bounds.ofTenant }
       if (holds.liveCount >= bounds.all && ofTenant >= bounds.ofTenantMin)
         return { status: 'too_many', of: 'process', holdsMax: bounds.all }
       holds.set(hold, nowMs)
       await writer.flush()
-      return { status: 'held', hold, usedUnits, heldUnits: heldUnits + hold.quantity }
+      return { status: 'held', hold, usedUnits, heldUnits: heldUnits + takenUnits }
     },
     async hold(tenant, id, nowMs) {
       comeTo(nowMs)
@@ -138,9 +133,9 @@ function settledUnitsOf(table: CounterTable, hold: Hold, { quantity, beyond }: S
   return quantity < most ? quantity : most
 }
 
-function firstState(quantity: bigint, settles: HoldRequest['settles'], nowMs: InstantMs): HoldState {
+function firstState(quantity: bigint, takenUnits: bigint, settles: HoldRequest['settles'], nowMs: InstantMs): HoldState {
   if (settles === undefined) return { kind: 'held' }
-  return stateAfter({ quantity, occurredAtMs: nowMs, eventsHash: null, ...settles }, quantity)
+  return stateAfter({ quantity, occurredAtMs: nowMs, eventsHash: null, report: settles.report }, takenUnits)
 }
 
 /** A settled quantity of 0 has no usage event to wait for, unless events were settled. */

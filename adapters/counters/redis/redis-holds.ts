@@ -102,7 +102,9 @@ export function createRedisHolds(deps: {
       ...[run, String(nowMs), id, String(turn), feature, String(quantity), String(expiresAtMs)],
       ...encodeCap(cap),
       String(holdsOfTenantMax),
-      ...(settles === undefined ? ['', ''] : [nameOfCustomer(customer), settles.report.toWellFormed()]),
+      ...(settles === undefined
+        ? ['', '', '']
+        : [nameOfCustomer(customer), settles.report.toWellFormed(), settles.takes === 'what_fits' ? '1' : '']),
     ])
     if (status === 'too_many') return { status, of: 'tenant', holdsMax: holdsOfTenantMax }
     if (status === 'fenced') return { fencedTurn: Number(rest[0]) }
@@ -122,7 +124,7 @@ export function createRedisHolds(deps: {
       quantity,
       createdAtMs: nowMs,
       expiresAtMs,
-      state: firstState(quantity, settles, nowMs),
+      state: firstState(quantity, status === 'held' ? BigInt(String(rest[2])) : quantity, settles, nowMs),
     }
     if (status === 'refused') return { status, hold, ...spent }
     if (settles === undefined) expiry.watch(customer, expiresAtMs)
@@ -223,9 +225,9 @@ export function createRedisHolds(deps: {
   }
 }
 
-function firstState(quantity: bigint, settles: HoldRequest['settles'], nowMs: InstantMs): HoldState {
+function firstState(quantity: bigint, settledUnits: bigint, settles: HoldRequest['settles'], nowMs: InstantMs): HoldState {
   if (settles === undefined) return { kind: 'held' }
-  const settlement = { requestedUnits: quantity, settledUnits: quantity, occurredAtMs: nowMs, report: settles.report, eventsHash: null }
+  const settlement = { requestedUnits: quantity, settledUnits, occurredAtMs: nowMs, report: settles.report, eventsHash: null }
   return { kind: 'settling', settlement }
 }
 

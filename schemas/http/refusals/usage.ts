@@ -11,6 +11,13 @@ export const USAGE_REFUSALS = {
     detail: ({ quantity, range }: { quantity: string | number; range: 'any' | 'from 0' | 'above 0' }) =>
       `quantity must be an exact decimal ${range === 'any' ? '' : `${range} `}with at most 20 digits before the point and 9 fractional digits, was ${JSON.stringify(quantity)}.`,
   },
+  report_id_reused: {
+    status: 409,
+    means: 'A report with `upTo` of another customer, feature or quantity has this id.',
+    next: 'Take a new id for each report.',
+    detail: ({ report }: { report: string }) =>
+      `Report ${report} was made with another customer, feature or quantity; take a new id for each report.`,
+  },
   outside_feature: {
     status: 400,
     means: 'The properties of a report are not those of the feature that it names.',
