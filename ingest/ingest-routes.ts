@@ -5,7 +5,8 @@ import { Fault } from '../base/fault.ts'
 import type { TenantKey } from '../domain/identity.ts'
 import type { Principal } from '../domain/principal.ts'
 import { isRefusal, type Outcome, orThrow, RefusalError, refuse, refuseFields } from '../domain/refusal.ts'
-import { type HttpApp, ProblemSchema } from '../schemas/http/common.ts'
+import { type HttpApp, ProblemSchema, VIEW_WAIT_MS_MAX } from '../schemas/http/common.ts'
+import type { ViewWaits } from '../usage/view-waits.ts'
 import type { EventPiece } from './core/array-pieces.ts'
 import { createEventPieces, eventsOf, type WholeShape } from './core/event-pieces.ts'
 import { discardRest } from './discard-rest.ts'
@@ -18,7 +19,7 @@ import { isLongAnswer, longAnswer, rejectedJson } from './verdicts-answer.ts'
 import { WARNING_CODES, WARNING_EXAMPLES_MAX, WARNING_KINDS_MAX } from './warnings/event-warnings.ts'
 
 /** `POST /v1/events`. */
-export function ingestRoutes({ ingest }: { readonly ingest: Ingest }): (app: HttpApp) => Promise<void> {
+export function ingestRoutes({ ingest, waits = null }: IngestRoutesDeps): (app: HttpApp) => Promise<void> {
   return async (app) => {
     // The handler reads the stream itself: bodies are unpacked and cut while they come in, and held once.
     app.removeAllContentTypeParsers()
@@ -47,6 +48,7 @@ export function ingestRoutes({ ingest }: { readonly ingest: Ingest }): (app: Htt
           throw outcome
         }
         const verdicts = orThrow(outcome)
+        await waitUntilCounted(waits, request.query as EventsRequest['query'])
         // Types know answers as values only.
         if (isLongAnswer(verdicts))
           return reply
@@ -60,6 +62,20 @@ export function ingestRoutes({ ingest }: { readonly ingest: Ingest }): (app: Htt
       },
     )
   }
+}
+
+export type IngestRoutesDeps = {
+  readonly ingest: Ingest
+  /** Null in a process that has no counters: there nothing is waited for. */
+  readonly waits?: Pick<ViewWaits, 'counted'> | null
+}
+
+/** The events are durable: what becomes of the wait does not change the answer. */
+async function waitUntilCounted(waits: Pick<ViewWaits, 'counted'> | null, { waitMs }: EventsRequest['query']): Promise<void> {
+  if (waits === null || waitMs === undefined) return
+  await waits.counted(Number(waitMs)).catch((error: unknown) => {
+    if (!(error instanceof Fault)) throw error
+  })
 }
 
 /** A sender of events has a queue behind it, so it tries again sooner than other callers. */
@@ -202,6 +218,11 @@ function modeOf({ query, principal }: EventsRequest): Outcome<IngestMode> {
   }
   const isAtomic = flag(query, 'atomic')
   if (isRefusal(isAtomic)) return isAtomic
+  const waitMs = Number(query.waitMs ?? 0)
+  if (!(Number.isInteger(waitMs) && waitMs >= 0 && waitMs <= VIEW_WAIT_MS_MAX)) {
+    const detail = `waitMs is ${JSON.stringify(query.waitMs).slice(0, 80)}; send a whole number from 0 to ${VIEW_WAIT_MS_MAX}.`
+    return refuseFields('invalid_request', [{ field: 'waitMs', code: 'invalid', detail }])
+  }
   const isBackfill = flag(query, 'backfill')
   if (isRefusal(isBackfill)) return isBackfill
   if (isBackfill && !principal.scopes.includes('admin')) {
@@ -244,7 +265,7 @@ const RejectedEventSchema = Type.Object({
 const FlagSchema = Type.Union([Type.Literal('true'), Type.Literal('false')])
 
 const SCHEMA = {
-  tags: ['Events'],
+  tags: ['events'],
   operationId: 'ingestEvents',
   summary: 'Send usage events',
   description:
@@ -252,6 +273,15 @@ const SCHEMA = {
   consumes: ['application/json', 'application/cloudevents+json', 'application/cloudevents-batch+json', 'application/x-ndjson'],
   querystring: Type.Object({
     atomic: Type.Optional(Type.Unsafe<string>({ ...FlagSchema, description: 'All or none' })),
+    waitMs: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: VIEW_WAIT_MS_MAX,
+        default: 0,
+        description:
+          'Answers when balances show the events, or after this time. A process with the role `ingest` alone answers at once: there let the reads wait, by their own `waitMs`',
+      }),
+    ),
     backfill: Type.Optional(Type.Unsafe<string>({ ...FlagSchema, description: 'Without bounds on event time; needs scope admin' })),
   }),
   body: Type.Union([EventSchema, Type.Array(EventSchema)]),

@@ -6,6 +6,7 @@ import type { MeterStore } from '../adapters/database/meters/meter-store.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Stage } from '../schemas/http/stage.ts'
 import type { CustomerNames } from '../usage/customer-names.ts'
+import type { ViewWaits } from '../usage/view-waits.ts'
 import { createFindFormerCustomers, type FormerCustomersDeps } from './former-customers.ts'
 import { createIngest } from './ingest.ts'
 import { ingestRoutes } from './ingest-routes.ts'
@@ -30,10 +31,11 @@ export type IngestKit = {
   readonly customerNames: CustomerNames
   /** Null in a process that has no usage store. */
   readonly keptEvents: Pick<FormerCustomersDeps, 'usageStore' | 'completeUntil'> | null
+  readonly viewWaits: Pick<ViewWaits, 'counted'> | null
 }
 
 /** The stage between HTTP and the event log. */
-export function openIngest({ clock, log, registry, config, stores, recordWriter, customerNames, keptEvents }: IngestKit): Stage {
+export function openIngest({ clock, log, registry, config, stores, recordWriter, customerNames, keptEvents, viewWaits }: IngestKit): Stage {
   const { customers, meters, changes } = stores
   const ingest = createIngest({
     writer: recordWriter,
@@ -56,5 +58,5 @@ export function openIngest({ clock, log, registry, config, stores, recordWriter,
     changed: ({ tenant }) => ingest.invalidateMeters(tenant),
     missed: ingest.invalidateAll,
   })
-  return { name: 'ingest', routes: ingestRoutes({ ingest }), drain: ingest.drain }
+  return { name: 'ingest', routes: ingestRoutes({ ingest, waits: viewWaits }), drain: ingest.drain }
 }

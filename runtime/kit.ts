@@ -33,8 +33,9 @@ export type Kit = {
   readonly customerNames: CustomerNames
   readonly adoptedCustomers: AdoptedCustomers
   readonly adoptions: CustomerAdoptions
-  /** Null in a process whose roles need no usage store. */
+  /** Null in a process whose roles need no views. */
   readonly keptEvents: { readonly usageStore: UsageStore; readonly completeUntil: Usage['completeUntil'] } | null
+  readonly viewWaits: Usage['waits'] | null
   /** All records of this process are appended through this writer, so that they share requests to the log. */
   readonly recordWriter: RecordWriter
   /** Appends usage events that this system makes itself; resolves when they are durable, rejects with the log's fault. */
@@ -94,6 +95,9 @@ export function createKit(environment: Pick<Kit, 'clock' | 'log' | 'registry' | 
     },
     get keptEvents() {
       return usageStore === null ? null : { usageStore, completeUntil: usage().completeUntil }
+    },
+    get viewWaits() {
+      return usageStore === null ? null : usage().waits
     },
     submit,
     createId: randomUUID,

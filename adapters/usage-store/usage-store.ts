@@ -184,7 +184,9 @@ export type WindowBeyond = Pick<WindowRow, 'windowStartMs' | 'dimensions' | 'par
 export type EventQuery = ExceptCustomers & {
   readonly tenant: TenantKey
   readonly customer?: CustomerKey
-  readonly type?: string
+  /** Any of these types; all when undefined. */
+  readonly types?: readonly string[]
+  readonly source?: string
   readonly fromMs?: InstantMs
   readonly toMs?: InstantMs
   readonly id?: string

@@ -7,13 +7,15 @@ import type { BalanceReader } from '../../entitlements/balance-reader.ts'
 import type { EntitlementCache } from '../../entitlements/entitlement-cache.ts'
 import { entitlementsOfKnown } from '../../entitlements/entitlements-of-known.ts'
 import { type Balance, BalanceSchema, BalancesSchema } from '../../schemas/http/balance.ts'
-import { CustomerNameSchema, type HttpApp, KeySchema, ProblemSchema } from '../../schemas/http/common.ts'
+import { CustomerNameSchema, type HttpApp, KeySchema, ProblemSchema, WaitQuerySchema } from '../../schemas/http/common.ts'
+import type { ViewWaits } from '../../usage/view-waits.ts'
 import { itemizedBalance, missingBalance, unmeteredBalance } from './balance-json.ts'
 
 export type BalanceRoutesDeps = {
   readonly customers: Pick<CustomerStore, 'get'>
   readonly entitlements: EntitlementCache
   readonly balances: BalanceReader
+  readonly waits: Pick<ViewWaits, 'counted'>
 }
 
 /**
@@ -21,7 +23,7 @@ export type BalanceRoutesDeps = {
  * access, and is not in the list.
  */
 export function balanceRoutes(deps: BalanceRoutesDeps): (app: HttpApp) => Promise<void> {
-  const { entitlements: cache, balances } = deps
+  const { entitlements: cache, balances, waits } = deps
   return async (app) => {
     app.get(
       '/v1/customers/:key/balances',
@@ -33,12 +35,14 @@ export function balanceRoutes(deps: BalanceRoutesDeps): (app: HttpApp) => Promis
           summary: 'Balances of every feature that the customer is entitled to',
           operationId: 'listBalances',
           params: Type.Object({ key: CustomerNameSchema }),
+          querystring: WaitQuerySchema,
           response: { 200: BalancesSchema, 404: ProblemSchema, 503: ProblemSchema },
         },
       },
       async (request) => {
         const { tenant } = request.principal
         const customer = request.params.key as CustomerKey
+        if (request.query.waitMs !== undefined) await waits.counted(request.query.waitMs)
         const entitlements = await entitlementsOfKnown(deps, tenant, customer)
         const all = [...entitlements.values()]
         const metered = await balances.spent(
@@ -65,6 +69,7 @@ export function balanceRoutes(deps: BalanceRoutesDeps): (app: HttpApp) => Promis
           summary: 'Balance of one feature',
           operationId: 'getBalance',
           params: Type.Object({ key: CustomerNameSchema, feature: KeySchema }),
+          querystring: WaitQuerySchema,
           response: { 200: BalanceSchema, 404: ProblemSchema, 503: ProblemSchema },
         },
       },
@@ -72,6 +77,7 @@ export function balanceRoutes(deps: BalanceRoutesDeps): (app: HttpApp) => Promis
         const { tenant } = request.principal
         const customer = request.params.key as CustomerKey
         const feature = request.params.feature as FeatureKey
+        if (request.query.waitMs !== undefined) await waits.counted(request.query.waitMs)
         const entitlement = (await entitlementsOfKnown(deps, tenant, customer)).get(feature)
         if (entitlement === undefined) {
           const known = await cache.feature(tenant, feature)

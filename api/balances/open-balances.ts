@@ -8,6 +8,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { Entitlements } from '../../entitlements/entitlements.ts'
 import type { Stage } from '../../schemas/http/stage.ts'
 import { refuseUnstorableBodies } from '../../schemas/http/storable-text.ts'
+import type { Usage } from '../../usage/usage.ts'
 import { balanceRoutes } from './balance-routes.ts'
 import { grantRoutes } from './grant-routes.ts'
 import { overrideRoutes } from './override-routes.ts'
@@ -24,16 +25,17 @@ export type BalanceKit = {
     readonly meters: MeterReader
   }
   readonly entitlements: Pick<Entitlements, 'cache' | 'balances'>
+  readonly usage: Pick<Usage, 'waits'>
 }
 
 /** Balances, and manual changes to them: resets, overrides, grants. */
-export function openBalances({ clock, stores, entitlements: { cache, balances } }: BalanceKit): Stage {
+export function openBalances({ clock, stores, entitlements: { cache, balances }, usage }: BalanceKit): Stage {
   const { grants, overrides, resets, customers, features, meters } = stores
   const onEntitlementsChanged = balances.trackCustomer
   return {
     name: 'balances',
     async routes(app) {
-      app.register(balanceRoutes({ customers, entitlements: cache, balances }))
+      app.register(balanceRoutes({ customers, entitlements: cache, balances, waits: usage.waits }))
       app.register(resetRoutes({ resets, customers, entitlements: cache, balances, clock }))
       app.register(async (changes) => {
         refuseUnstorableBodies(changes)

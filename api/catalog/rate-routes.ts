@@ -24,7 +24,7 @@ export function rateRoutes(): (app: HttpApp) => Promise<void> {
 const FRACTION_DIGITS_DEFAULT = 2
 
 const RATE_SCHEMA = {
-  tags: ['Rating'],
+  tags: ['rating'],
   operationId: 'rate',
   summary: 'Rate a quantity under a price',
   description:

@@ -3,8 +3,9 @@ import type { MeterStore } from '../../adapters/database/meters/meter-store.ts'
 import type { EventPosition, EventQuery, StoredEvent, UsageStore } from '../../adapters/usage-store/usage-store.ts'
 import { openCursor, sealCursor } from '../../base/sealed-cursor.ts'
 import { formatQuantity } from '../../domain/decimal.ts'
-import type { CustomerKey, InstantMs, TenantKey } from '../../domain/identity.ts'
+import type { CustomerKey, InstantMs, MeterKey, TenantKey } from '../../domain/identity.ts'
 import { contentBytes } from '../../domain/metering/content-bytes.ts'
+import { eventTypesOf } from '../../domain/metering/event-reading.ts'
 import { UNREADABLE_REASONS, type Unreadable } from '../../domain/metering/expressions/compiled-meter.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
 import { readMeterValue } from '../../domain/metering/metering.ts'
@@ -15,46 +16,56 @@ import {
   DecimalSchema,
   type HttpApp,
   InstantSchema,
+  KeySchema,
   ListQuerySchema,
   PageSchema,
   ProblemSchema,
+  WaitQuerySchema,
 } from '../../schemas/http/common.ts'
 import { BoundSchema } from '../../schemas/http/instants.ts'
 import { type AdoptedCustomers, exceptAdopted } from '../../usage/adopted-customers.ts'
+import type { ViewWaits } from '../../usage/view-waits.ts'
+import { type CountedFilter, isWanted } from './counted-filter.ts'
 import { parseTimeRange } from './time-range.ts'
 import { USAGE_BOUNDS } from './usage-bounds.ts'
+import { waitUntilStored } from './wait-until-stored.ts'
 
 export type EventRoutesDeps = {
   readonly meters: Pick<MeterStore, 'ofTenant'>
   readonly usageStore: Pick<UsageStore, 'events'>
   readonly adoptedCustomers: AdoptedCustomers
+  readonly waits: Pick<ViewWaits, 'stored'>
 }
 
 /** Accepted events as they were sent, each with the meters of its type that could not count it. */
-export function eventRoutes({ meters: store, usageStore, adoptedCustomers }: EventRoutesDeps): (app: HttpApp) => Promise<void> {
+export function eventRoutes({ meters: store, usageStore, adoptedCustomers, waits }: EventRoutesDeps): (app: HttpApp) => Promise<void> {
   return async (app) => {
-    app.get('/v1/events', { config: { scope: 'read', isHeavyRead: true }, schema: LIST_SCHEMA }, async (request) => {
-      const { tenant } = request.principal
-      const { limit = LIMIT_DEFAULT, cursor } = request.query
-      const list = listOf(tenant, request.query)
-      const after = cursor === undefined ? undefined : orThrow(parseCursor(list, cursor))
-      // One more than the page shows whether there is a next one.
-      const events = await usageStore.events({
-        ...filterOf(tenant, request.query),
-        ...(request.query.customer === undefined ? await exceptAdopted(adoptedCustomers, tenant, undefined) : {}),
-        limit: limit + 1,
-        bytesMax,
-        ...(after === undefined ? {} : { after }),
-      })
-      const page = events.slice(0, limit)
-      const isMore = events.length > limit || contentBytes(events) >= bytesMax
-      const last = page.at(-1)
-      const meters = await metersByType(store, tenant)
-      return {
-        data: page.map((event) => eventJson(event, meters)),
-        nextCursor: isMore && last !== undefined ? cursorOf(list, last) : null,
-      }
-    })
+    app.get(
+      '/v1/events',
+      { config: { scope: 'read', isHeavyRead: true }, schema: LIST_SCHEMA, preHandler: waitUntilStored(waits) },
+      async (request) => {
+        const { tenant } = request.principal
+        const { limit = LIMIT_DEFAULT, cursor } = request.query
+        const list = listOf(tenant, request.query)
+        const after = cursor === undefined ? undefined : orThrow(parseCursor(list, cursor))
+        const meters = await store.ofTenant(tenant)
+        const byType = Map.groupBy(meters, ({ eventType }) => eventType)
+        const wanted = orThrow(wantedOf(request.query, meters))
+        const query = {
+          ...filterOf(tenant, request.query, wanted?.meter ?? null),
+          ...(request.query.customer === undefined ? await exceptAdopted(adoptedCustomers, tenant, undefined) : {}),
+          ...(after === undefined ? {} : { after }),
+        }
+        const page =
+          wanted === null
+            ? await pageOf(usageStore, query, limit)
+            : await filteredPageOf(usageStore, query, limit, (event) => isWanted(wanted, event, byType))
+        return {
+          data: page.events.map((event) => eventJson(event, byType)),
+          nextCursor: page.goesOnAfter === null ? null : cursorOf(list, page.goesOnAfter),
+        }
+      },
+    )
     app.get('/v1/events/:id', { config: { scope: 'read', isHeavyRead: true }, schema: GET_SCHEMA }, async (request) => {
       const { tenant } = request.principal
       const { id } = request.params
@@ -72,6 +83,49 @@ const LIMIT_DEFAULT = 100
 const bytesMax = USAGE_BOUNDS.eventPage.most
 /** An id is unique within a source; repeats after the dedupe horizon and other sources can make several events of one id. */
 const EVENTS_OF_ONE_ID_MAX = 100
+
+type Page = { readonly events: readonly StoredEvent[]; readonly goesOnAfter: StoredEvent | null }
+type ListQuery = Omit<EventQuery, 'limit' | 'bytesMax'>
+
+async function pageOf(usageStore: EventRoutesDeps['usageStore'], query: ListQuery, limit: number): Promise<Page> {
+  // One more than the page shows whether there is a next one.
+  const found = await usageStore.events({ ...query, limit: limit + 1, bytesMax })
+  const events = found.slice(0, limit)
+  const isMore = found.length > limit || contentBytes(found) >= bytesMax
+  return { events, goesOnAfter: isMore ? (events.at(-1) ?? null) : null }
+}
+
+/** Which events are wanted is known once they are read, so a page ends with a number of events looked at too. */
+async function filteredPageOf(
+  usageStore: EventRoutesDeps['usageStore'],
+  query: ListQuery,
+  limit: number,
+  isOnPage: (event: StoredEvent) => boolean,
+): Promise<Page> {
+  const events: StoredEvent[] = []
+  let bytes = 0
+  let last: StoredEvent | null = null
+  for (let lookedAt = 0; lookedAt < EVENTS_LOOKED_AT_MAX; lookedAt += LOOKED_AT_ONCE) {
+    const some: readonly StoredEvent[] = await usageStore.events({
+      ...query,
+      limit: LOOKED_AT_ONCE,
+      bytesMax,
+      ...(last === null ? {} : { after: last }),
+    })
+    for (const event of some) {
+      last = event
+      if (!isOnPage(event)) continue
+      events.push(event)
+      bytes += contentBytes([event])
+      if (events.length >= limit || bytes >= bytesMax) return { events, goesOnAfter: event }
+    }
+    if (some.length < LOOKED_AT_ONCE && contentBytes(some) < bytesMax) return { events, goesOnAfter: null }
+  }
+  return { events, goesOnAfter: last }
+}
+
+const LOOKED_AT_ONCE = 2_000
+const EVENTS_LOOKED_AT_MAX = USAGE_BOUNDS.eventsLookedAt.most
 
 const AnyObject = Type.Object({}, { additionalProperties: true })
 const EventSchema = Type.Object({
@@ -99,16 +153,26 @@ const EventSchema = Type.Object({
 const LIST_SCHEMA = {
   tags: ['events'],
   summary: 'Accepted events, newest first by event time',
-  description: `A page ends at \`limit\` events, or earlier with the event whose content fills ${bytesMax / 2 ** 20} MiB; \`nextCursor\` goes on behind it.`,
+  description: `A page ends at \`limit\` events, or earlier with the event whose content fills ${bytesMax / 2 ** 20} MiB; \`nextCursor\` goes on behind it. With \`counted\` or \`meter\` it ends at ${EVENTS_LOOKED_AT_MAX.toLocaleString('en')} events looked at as well, and may have fewer than there are further on.`,
   operationId: 'listEvents',
   querystring: Type.Object({
     customer: Type.Optional(CustomerNameSchema),
     type: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
+    source: Type.Optional(Type.String({ maxLength: 256 })),
+    id: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
+    meter: Type.Optional({ ...KeySchema, description: 'Only events that this meter reads' }),
+    counted: Type.Optional(
+      Type.Boolean({
+        description:
+          'Under the meters as they are now. False: events that the meter could not count; without `meter`, that any meter of their type could not, or that no meter reads. True: all others',
+      }),
+    ),
     from: Type.Optional(BoundSchema('Event time, inclusive; a date is its start in UTC')),
     to: Type.Optional(BoundSchema('Event time, exclusive; a date is its start in UTC')),
+    ...WaitQuerySchema.properties,
     ...ListQuerySchema.properties,
   }),
-  response: { 200: PageSchema(EventSchema), 400: ProblemSchema, 503: ProblemSchema },
+  response: { 200: PageSchema(EventSchema), 400: ProblemSchema, 404: ProblemSchema, 503: ProblemSchema },
 }
 
 const GET_SCHEMA = {
@@ -123,14 +187,34 @@ const GET_SCHEMA = {
   response: { 200: EventSchema, 400: ProblemSchema, 404: ProblemSchema, 503: ProblemSchema },
 }
 
-type EventFilter = { readonly customer?: string; readonly type?: string; readonly from?: string; readonly to?: string }
+type EventFilter = {
+  readonly customer?: string
+  readonly type?: string
+  readonly source?: string
+  readonly id?: string
+  readonly meter?: string
+  readonly counted?: boolean
+  readonly from?: string
+  readonly to?: string
+}
 
-function filterOf(tenant: TenantKey, { customer, type, ...range }: EventFilter): Omit<EventQuery, 'limit' | 'bytesMax'> {
+/** Null when every event is wanted. */
+function wantedOf({ meter, counted }: EventFilter, meters: readonly Meter[]): Outcome<CountedFilter | null> {
+  if (meter === undefined && counted === undefined) return null
+  const named = meters.find(({ key }) => key === meter)
+  if (meter !== undefined && named === undefined) return refuse('unknown_meter', { meter: meter as MeterKey })
+  return { meter: named ?? null, isCounted: counted ?? null }
+}
+
+function filterOf(tenant: TenantKey, { customer, type, source, id, ...range }: EventFilter, meter: Meter | null): ListQuery {
+  const types = type !== undefined ? [type] : meter === null ? [] : eventTypesOf(meter)
   const { fromMs, toMs } = orThrow(parseTimeRange(range, timeZone('UTC'), { fromMs: undefined, toMs: undefined }))
   return {
     tenant,
     ...(customer === undefined ? {} : { customer: customer as CustomerKey }),
-    ...(type === undefined ? {} : { type }),
+    ...(types.length === 0 ? {} : { types }),
+    ...(source === undefined ? {} : { source }),
+    ...(id === undefined ? {} : { id }),
     ...(fromMs === undefined ? {} : { fromMs }),
     ...(toMs === undefined ? {} : { toMs }),
   }
@@ -169,8 +253,8 @@ function eventJson(event: StoredEvent, metersByType: ReadonlyMap<string, readonl
 type Cursor = { readonly occurredAtMs: InstantMs } & EventPosition
 
 /** A cursor goes on in the list that it came from: of the tenant, with the same filter. */
-function listOf(tenant: TenantKey, { customer, type, from, to }: EventFilter): string {
-  return JSON.stringify(['events', tenant, customer, type, from, to])
+function listOf(tenant: TenantKey, { customer, type, source, id, meter, counted, from, to }: EventFilter): string {
+  return JSON.stringify(['events', tenant, customer, type, from, to, source, id, meter, counted])
 }
 
 function cursorOf(list: string, { occurredAtMs, partition, offset, index }: Cursor): string {

@@ -11,7 +11,7 @@ import { usageRoutes } from './usage-routes.ts'
 export type UsageKit = {
   readonly clock: Clock
   readonly stores: { readonly meters: Pick<MeterStore, 'get' | 'ofTenant'>; readonly usageStore: UsageStore }
-  readonly usage: Pick<Usage, 'reader' | 'completeUntil'>
+  readonly usage: Pick<Usage, 'reader' | 'completeUntil' | 'waits'>
   readonly adoptedCustomers: AdoptedCustomers
 }
 
@@ -21,8 +21,10 @@ export function openUsage({ clock, stores, usage, adoptedCustomers }: UsageKit):
   return {
     name: 'usage',
     async routes(app) {
-      app.register(usageRoutes({ meters, usageReader: usage.reader, asOf: usage.completeUntil, clock, adoptedCustomers }))
-      app.register(eventRoutes({ meters, usageStore, adoptedCustomers }))
+      app.register(
+        usageRoutes({ meters, usageReader: usage.reader, asOf: usage.completeUntil, waits: usage.waits, clock, adoptedCustomers }),
+      )
+      app.register(eventRoutes({ meters, usageStore, adoptedCustomers, waits: usage.waits }))
       app.register(uncountedRoutes({ meters, usageStore, clock, adoptedCustomers }))
     },
   }

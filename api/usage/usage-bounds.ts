@@ -10,6 +10,13 @@ export const USAGE_BOUNDS = {
     code: null,
     test: 'test/e2e/answers-end.test.ts > a page of large events ends by its bytes',
   },
+  eventsLookedAt: {
+    what: 'events looked at for one page of those that counted or did not; the next page goes on behind them',
+    most: 20_000,
+    unit: 'events',
+    per: 'answer',
+    code: null,
+  },
   usageRows: {
     what: "rows of one answer: a month of one customer's minutes fits",
     most: 50_000,

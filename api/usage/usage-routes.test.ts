@@ -84,11 +84,12 @@ describe('usage and events over HTTP', () => {
         adoptedCustomers: async () => [],
         ...stores,
         usageReader,
+        waits: { stored: async () => undefined },
         asOf: createCompleteUntil({ eventLog, usageStore, clock }),
         clock,
       }),
     )
-    app.register(eventRoutes({ adoptedCustomers: async () => [], ...stores, usageStore }))
+    app.register(eventRoutes({ adoptedCustomers: async () => [], ...stores, usageStore, waits: { stored: async () => undefined } }))
     for (const aggregation of AGGREGATIONS) await makeMeter(`tokens_${aggregation}`, aggregation)
     await makeMeter('new', 'sum', 'other', false)
     await count(EVENTS)

@@ -10,19 +10,30 @@ import { OTHER_VALUE, seriesMaxOf } from '../../domain/metering/series.ts'
 import { type FieldError, isRefusal, type Outcome, orThrow, RefusalError, refuse, refuseFields } from '../../domain/refusal.ts'
 import { CALENDAR_WINDOWS, type CalendarWindow, calendarWindowAt } from '../../domain/time/calendar-windows.ts'
 import { findTimeZone, type TimeZone, timeZone } from '../../domain/time/time-zone.ts'
-import { CustomerNameSchema, DecimalSchema, type HttpApp, InstantSchema, KeySchema, ProblemSchema } from '../../schemas/http/common.ts'
+import {
+  CustomerNameSchema,
+  DecimalSchema,
+  type HttpApp,
+  InstantSchema,
+  KeySchema,
+  ProblemSchema,
+  WaitQuerySchema,
+} from '../../schemas/http/common.ts'
 import { BoundSchema, instantJson } from '../../schemas/http/instants.ts'
 import { type AdoptedCustomers, exceptAdopted } from '../../usage/adopted-customers.ts'
 import type { CalendarUsageRequest } from '../../usage/calendar-usage.ts'
 import type { UsageReader } from '../../usage/usage-reader.ts'
+import type { ViewWaits } from '../../usage/view-waits.ts'
 import { parseTimeRange, type TimeRange } from './time-range.ts'
 import { USAGE_BOUNDS } from './usage-bounds.ts'
+import { waitUntilStored } from './wait-until-stored.ts'
 
 export type UsageRoutesDeps = {
   readonly meters: MeterReader
   readonly usageReader: Pick<UsageReader, 'calendar' | 'otherEvents'>
   /** The instant up to which usage is complete. */
   readonly asOf: () => Promise<InstantMs>
+  readonly waits: Pick<ViewWaits, 'stored'>
   readonly clock: Clock
   readonly adoptedCustomers: AdoptedCustomers
 }
@@ -32,24 +43,35 @@ const CUSTOMERS_MAX = USAGE_BOUNDS.usageCustomers.most
 const FILTER_VALUES_MAX = USAGE_BOUNDS.filterValues.most
 
 /** What a meter counted, by window, customer and dimension. */
-export function usageRoutes({ meters, usageReader, asOf, clock, adoptedCustomers }: UsageRoutesDeps): (app: HttpApp) => Promise<void> {
+export function usageRoutes({
+  meters,
+  usageReader,
+  asOf,
+  waits,
+  clock,
+  adoptedCustomers,
+}: UsageRoutesDeps): (app: HttpApp) => Promise<void> {
   return async (app) => {
-    app.get('/v1/meters/:key/usage', { config: { scope: 'read', isHeavyRead: true }, schema: USAGE_SCHEMA }, async (request) => {
-      const { tenant } = request.principal
-      const key = request.params.key as MeterKey
-      const meter = await meters.get(tenant, key)
-      if (meter === null) throw new RefusalError(refuse('unknown_meter', { meter: key }))
-      const usage = orThrow(parseUsageQuery(request.query, meter, clock.now()))
-      const asOfMs = await asOf()
-      const wanted = { ...usage, ...(await exceptAdopted(adoptedCustomers, tenant, usage.customers)) }
-      const rows = await usageReader.calendar(meter, wanted)
-      const otherEvents = await usageReader.otherEvents(meter, wanted)
-      return {
-        data: withTotal(rows, usage).map((row) => usageJson(row, meter, usage)),
-        asOf: instantJson(asOfMs),
-        ...(otherEvents === 0 ? {} : { warnings: [otherWarning(meter, otherEvents)] }),
-      }
-    })
+    app.get(
+      '/v1/meters/:key/usage',
+      { config: { scope: 'read', isHeavyRead: true }, schema: USAGE_SCHEMA, preHandler: waitUntilStored(waits) },
+      async (request) => {
+        const { tenant } = request.principal
+        const key = request.params.key as MeterKey
+        const meter = await meters.get(tenant, key)
+        if (meter === null) throw new RefusalError(refuse('unknown_meter', { meter: key }))
+        const usage = orThrow(parseUsageQuery(request.query, meter, clock.now()))
+        const asOfMs = await asOf()
+        const wanted = { ...usage, ...(await exceptAdopted(adoptedCustomers, tenant, usage.customers)) }
+        const rows = await usageReader.calendar(meter, wanted)
+        const otherEvents = await usageReader.otherEvents(meter, wanted)
+        return {
+          data: withTotal(rows, usage).map((row) => usageJson(row, meter, usage)),
+          asOf: instantJson(asOfMs),
+          ...(otherEvents === 0 ? {} : { warnings: [otherWarning(meter, otherEvents)] }),
+        }
+      },
+    )
   }
 }
 
@@ -76,6 +98,7 @@ const UsageQuerySchema = Type.Object(
         examples: ['model,customer'],
       }),
     ),
+    ...WaitQuerySchema.properties,
   },
   { additionalProperties: true, description: '`filter[dimension]=value` takes only events with this value; repeat it for any of several' },
 )

@@ -85,11 +85,11 @@ function welcome({ url, newAdminKey }: Server, config: Config, seconds: number):
   if (newAdminKey !== null) lines.push(`  Admin key      ${newAdminKey}`, '                 shown this once: only its hash is stored')
   lines.push(
     '',
-    'Send a first event, and look at it a second later:',
+    'Send a first event, and look at it:',
     '',
     `  curl -X POST ${url}/v1/events -H "Authorization: Bearer ${key}" -H "Content-Type: application/json" \\`,
     `    -d '{"id":"event-1","type":"llm.request","customer":"acme","data":{"model":"small","tokens":1200}}'`,
-    `  curl "${url}/v1/events?customer=acme" -H "Authorization: Bearer ${key}"`,
+    `  curl "${url}/v1/events?customer=acme&waitMs=5000" -H "Authorization: Bearer ${key}"`,
     '',
   )
   return lines.join('\n')

@@ -53,6 +53,19 @@ export const ListQuerySchema = Type.Object({
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: CATALOG_BOUNDS.listPage.most, default: 100 })),
   cursor: Type.Optional(Type.String({ maxLength: 512 })),
 })
+/** The longest that a request may ask to wait for what was sent before. */
+export const VIEW_WAIT_MS_MAX = 10_000
+/** On reads that may wait for what the caller has just sent. */
+export const WaitQuerySchema = Type.Object({
+  waitMs: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: VIEW_WAIT_MS_MAX,
+      default: 0,
+      description: 'Answers when everything that was durable before this request is counted, or after this time',
+    }),
+  ),
+})
 export const PageSchema = <Item extends TSchema>(item: Item) =>
   Type.Object({
     data: Type.Array(item),

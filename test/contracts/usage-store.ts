@@ -356,7 +356,15 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
         for (const event of events) {
           expect(found.get(event)?.index).toBe(event.index)
           expect(
-            await store.events({ tenant: of, customer: event.customer, type: event.type, id: event.id, limit: 2, bytesMax: 1e9 }),
+            await store.events({
+              tenant: of,
+              customer: event.customer,
+              types: [event.type],
+              source: event.source,
+              id: event.id,
+              limit: 2,
+              bytesMax: 1e9,
+            }),
           ).toEqual([event])
         }
         for (const [at, text] of ODD_TEXTS.entries()) {

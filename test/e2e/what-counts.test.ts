@@ -90,6 +90,55 @@ describe('every sent value counts, or is named in a warning', () => {
     expect(await missing()).toMatchObject([{ type: 'llm.request', meter: 'requests', reason: 'missing', count: 1 }])
   })
 
+  describe('GET /v1/events?counted=&meter=', () => {
+    beforeAll(async () => {
+      await tollgate.ok('PUT', '/v1/meters/cards', { eventType: 'swipe', aggregation: 'sum', value: 'cents', where: { kind: { equals: 'card' } } })
+      await tollgate.ok('PUT', '/v1/meters/points', { eventType: 'swipe', aggregation: 'sum', value: 'points' })
+      const sent = [
+        { id: 'both', type: 'swipe', data: { kind: 'card', cents: 5, points: 1 } },
+        { id: 'no points', type: 'swipe', data: { kind: 'card', cents: 5 } },
+        { id: 'no cents', type: 'swipe', data: { kind: 'card', points: 1 } },
+        { id: 'not a card', type: 'swipe', data: { kind: 'cash', points: 1 } },
+        { id: 'no meter', type: 'swype', data: {} },
+      ]
+      await tollgate.ok(
+        'POST',
+        '/v1/events',
+        sent.map((event) => ({ ...event, customer: 'lists' })),
+      )
+    })
+
+    test.each([
+      { query: 'counted=true', ids: ['both', 'not a card'] },
+      { query: 'counted=false', ids: ['no cents', 'no meter', 'no points'] },
+      { query: 'counted=false&type=swype', ids: ['no meter'] },
+      { query: 'meter=cards', ids: ['both', 'no cents', 'no points'] },
+      { query: 'meter=cards&counted=true', ids: ['both', 'no points'] },
+      { query: 'meter=cards&counted=false', ids: ['no cents'] },
+      { query: 'meter=points&counted=false', ids: ['no points'] },
+      { query: 'meter=points&type=other', ids: [] },
+      { query: 'id=both', ids: ['both'] },
+      { query: 'source=elsewhere', ids: [] },
+    ])('$query', async ({ query, ids }) => {
+      type Page = { data: { id: string }[]; nextCursor: string | null }
+      const path = `/v1/events?customer=lists&waitMs=10000&${query}`
+      const whole = await tollgate.ok<Page>('GET', path)
+      expect(whole.data.map(({ id }) => id).sort()).toEqual(ids)
+      const paged: string[] = []
+      for (let cursor = ''; ; ) {
+        const page = await tollgate.ok<Page>('GET', `${path}&limit=1${cursor}`)
+        paged.push(...page.data.map(({ id }) => id))
+        if (page.nextCursor === null) break
+        cursor = `&cursor=${encodeURIComponent(page.nextCursor)}`
+      }
+      expect(paged.sort()).toEqual(ids)
+    })
+
+    test('an unknown meter is 404', async () => {
+      expect(await tollgate.call('GET', '/v1/events?meter=nothing')).toMatchObject({ status: 404, body: { code: 'unknown_meter' } })
+    })
+  })
+
   test.each(['usage.prompt_tokens-usage.cached', 'a b', 'min(a, b)', 'a / b', '$.'])(
     '%j could never count, and is refused',
     async (value) => {

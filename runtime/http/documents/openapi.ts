@@ -6,6 +6,7 @@ import { errorReference } from '../../../schemas/http/error-reference.ts'
 import { OPERATORS } from '../keys/authentication.ts'
 import { serveDocuments } from './documents.ts'
 import { errorPage } from './error-page.ts'
+import { withExamples } from './examples.ts'
 import { PAGE_CSP } from './html-page.ts'
 import { type OpenApiDocument, referencePage } from './reference-page.ts'
 
@@ -34,6 +35,8 @@ export function describeApi(app: HttpApp, version: string, readers: DocsReaders)
       servers: [{ url: '/' }],
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'A key of a tenant' } } },
     },
+    transformObject: (document) =>
+      'openapiObject' in document ? (withExamples(document.openapiObject as OpenApiDocument) as never) : document.swaggerObject,
     transform: ({ schema, url, route }) => {
       const busy =
         route.config?.isHeavyRead === true ? { 429: 'More reads of this tenant wait than may', 503: 'Cannot be read at the moment' } : {}

@@ -6,7 +6,7 @@ export type OpenApiDocument = {
   readonly paths?: Readonly<Record<string, Readonly<Record<string, Operation>>>>
 }
 
-type Operation = {
+export type Operation = {
   readonly tags?: readonly string[]
   readonly summary?: string
   readonly description?: string
@@ -22,13 +22,21 @@ type Parameter = {
   readonly schema?: JsonSchema
   readonly description?: string
 }
-type Content = Readonly<Record<string, { readonly schema?: JsonSchema }>>
-type JsonSchema = {
+export type Content = Readonly<Record<string, { readonly schema?: JsonSchema; readonly example?: unknown }>>
+export type JsonSchema = {
   readonly type?: string | readonly string[]
   readonly description?: string
   readonly properties?: Readonly<Record<string, JsonSchema>>
   readonly required?: readonly string[]
   readonly items?: JsonSchema
+  readonly patternProperties?: Readonly<Record<string, JsonSchema>>
+  readonly additionalProperties?: JsonSchema | boolean
+  readonly pattern?: string
+  readonly format?: string
+  readonly minLength?: number
+  readonly maxLength?: number
+  readonly minimum?: number
+  readonly default?: unknown
   readonly anyOf?: readonly JsonSchema[]
   readonly oneOf?: readonly JsonSchema[]
   readonly enum?: readonly unknown[]
@@ -71,6 +79,7 @@ function routeHtml({ method, path, summary = '', description, operationId, param
           .join(''),
     parameters.length === 0 ? '' : `<table>${parameters.map(parameterRow).join('')}</table>`,
     contentHtml('Body', requestBody?.content),
+    exampleHtml(requestBody?.content),
     ...Object.entries(responses).map(([status, answer]) => answerHtml(status, answer)),
   ]
   return `<details id="${html(operationId ?? `${method} ${path}`)}"><summary><code><span class="method">${method}</span> ${html(path)}</code> ${html(summary)}</summary>
@@ -92,6 +101,12 @@ function contentHtml(title: string, content: Content | undefined): string {
   return Object.entries(content)
     .map(([type, { schema = {} }]) => `<p>${title} <code>${html(type)}</code> ${typeHtml(schema)}</p>${fieldsHtml(schema, LEVELS_MAX)}`)
     .join('\n')
+}
+
+/** The kinds of content of one body have one example. */
+function exampleHtml(content: Content = {}): string {
+  const example = Object.values(content)[0]?.example
+  return example === undefined ? '' : `<pre>${html(JSON.stringify(example, null, 2))}</pre>`
 }
 
 /** Deeper than any of our schemas. */
