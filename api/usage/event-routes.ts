@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import type { MeterStore } from '../../adapters/database/meters/meter-store.ts'
-import type { EventPosition, EventQuery, StoredEvent, UsageStore } from '../../adapters/usage-store/usage-store.ts'
+import type { EventPosition, StoredEvent, UsageStore } from '../../adapters/usage-store/usage-store.ts'
 import { openCursor, sealCursor } from '../../base/sealed-cursor.ts'
 import { formatQuantity } from '../../domain/decimal.ts'
 import type { CustomerKey, InstantMs, MeterKey, TenantKey } from '../../domain/identity.ts'
@@ -26,6 +26,7 @@ import { BoundSchema } from '../../schemas/http/instants.ts'
 import { type AdoptedCustomers, exceptAdopted } from '../../usage/adopted-customers.ts'
 import type { ViewWaits } from '../../usage/view-waits.ts'
 import { type CountedFilter, isWanted } from './counted-filter.ts'
+import { type EventListQuery, type EventPage, filteredPageOf } from './filtered-page.ts'
 import { parseTimeRange } from './time-range.ts'
 import { USAGE_BOUNDS } from './usage-bounds.ts'
 import { waitUntilStored } from './wait-until-stored.ts'
@@ -84,10 +85,7 @@ const bytesMax = USAGE_BOUNDS.eventPage.most
 /** An id is unique within a source; repeats after the dedupe horizon and other sources can make several events of one id. */
 const EVENTS_OF_ONE_ID_MAX = 100
 
-type Page = { readonly events: readonly StoredEvent[]; readonly goesOnAfter: StoredEvent | null }
-type ListQuery = Omit<EventQuery, 'limit' | 'bytesMax'>
-
-async function pageOf(usageStore: EventRoutesDeps['usageStore'], query: ListQuery, limit: number): Promise<Page> {
+async function pageOf(usageStore: EventRoutesDeps['usageStore'], query: EventListQuery, limit: number): Promise<EventPage> {
   // One more than the page shows whether there is a next one.
   const found = await usageStore.events({ ...query, limit: limit + 1, bytesMax })
   const events = found.slice(0, limit)
@@ -95,36 +93,6 @@ async function pageOf(usageStore: EventRoutesDeps['usageStore'], query: ListQuer
   return { events, goesOnAfter: isMore ? (events.at(-1) ?? null) : null }
 }
 
-/** Which events are wanted is known once they are read, so a page ends with a number of events looked at too. */
-async function filteredPageOf(
-  usageStore: EventRoutesDeps['usageStore'],
-  query: ListQuery,
-  limit: number,
-  isOnPage: (event: StoredEvent) => boolean,
-): Promise<Page> {
-  const events: StoredEvent[] = []
-  let bytes = 0
-  let last: StoredEvent | null = null
-  for (let lookedAt = 0; lookedAt < EVENTS_LOOKED_AT_MAX; lookedAt += LOOKED_AT_ONCE) {
-    const some: readonly StoredEvent[] = await usageStore.events({
-      ...query,
-      limit: LOOKED_AT_ONCE,
-      bytesMax,
-      ...(last === null ? {} : { after: last }),
-    })
-    for (const event of some) {
-      last = event
-      if (!isOnPage(event)) continue
-      events.push(event)
-      bytes += contentBytes([event])
-      if (events.length >= limit || bytes >= bytesMax) return { events, goesOnAfter: event }
-    }
-    if (some.length < LOOKED_AT_ONCE && contentBytes(some) < bytesMax) return { events, goesOnAfter: null }
-  }
-  return { events, goesOnAfter: last }
-}
-
-const LOOKED_AT_ONCE = 2_000
 const EVENTS_LOOKED_AT_MAX = USAGE_BOUNDS.eventsLookedAt.most
 
 const AnyObject = Type.Object({}, { additionalProperties: true })
@@ -206,7 +174,7 @@ function wantedOf({ meter, counted }: EventFilter, meters: readonly Meter[]): Ou
   return { meter: named ?? null, isCounted: counted ?? null }
 }
 
-function filterOf(tenant: TenantKey, { customer, type, source, id, ...range }: EventFilter, meter: Meter | null): ListQuery {
+function filterOf(tenant: TenantKey, { customer, type, source, id, ...range }: EventFilter, meter: Meter | null): EventListQuery {
   const types = type !== undefined ? [type] : meter === null ? [] : eventTypesOf(meter)
   const { fromMs, toMs } = orThrow(parseTimeRange(range, timeZone('UTC'), { fromMs: undefined, toMs: undefined }))
   return {

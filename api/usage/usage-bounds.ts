@@ -16,6 +16,7 @@ export const USAGE_BOUNDS = {
     unit: 'events',
     per: 'answer',
     code: null,
+    test: 'api/usage/filtered-page.test.ts > a page of wanted events ends with the last one looked at, and the next goes on behind it',
   },
   usageRows: {
     what: "rows of one answer: a month of one customer's minutes fits",

@@ -92,7 +92,12 @@ describe('every sent value counts, or is named in a warning', () => {
 
   describe('GET /v1/events?counted=&meter=', () => {
     beforeAll(async () => {
-      await tollgate.ok('PUT', '/v1/meters/cards', { eventType: 'swipe', aggregation: 'sum', value: 'cents', where: { kind: { equals: 'card' } } })
+      await tollgate.ok('PUT', '/v1/meters/cards', {
+        eventType: 'swipe',
+        aggregation: 'sum',
+        value: 'cents',
+        where: { kind: { equals: 'card' } },
+      })
       await tollgate.ok('PUT', '/v1/meters/points', { eventType: 'swipe', aggregation: 'sum', value: 'points' })
       const sent = [
         { id: 'both', type: 'swipe', data: { kind: 'card', cents: 5, points: 1 } },
