@@ -9,6 +9,7 @@ import { sqlCouponStore } from '../adapters/database/coupons/coupon-store.ts'
 import { sqlCreditStore } from '../adapters/database/credits/credit-store.ts'
 import type { DatabaseSession } from '../adapters/database/database-session.ts'
 import { inTransaction } from '../adapters/database/in-transaction.ts'
+import { sqlInvoiceDraftStore } from '../adapters/database/invoice-drafts/invoice-draft-store.ts'
 import { sqlInvoiceStore } from '../adapters/database/invoices/invoice-store.ts'
 import { sqlLedgerStore } from '../adapters/database/ledger/ledger-store.ts'
 import { sqlOutboxStore } from '../adapters/database/outbox/outbox-store.ts'
@@ -37,6 +38,7 @@ function bookStores(session: DatabaseSession) {
     coupons: sqlCouponStore(session),
     ledger: sqlLedgerStore(session),
     invoices: sqlInvoiceStore(session),
+    drafts: sqlInvoiceDraftStore(session),
     outbox: sqlOutboxStore(session),
     payments: sqlPaymentStore(session),
   }

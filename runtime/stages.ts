@@ -7,8 +7,10 @@ import { openKeys } from '../api/keys/open-keys.ts'
 import { openReservations } from '../api/reservations/open-reservations.ts'
 import { openUsage } from '../api/usage/open-usage.ts'
 import { openCoupons } from '../billing/coupons/open-coupons.ts'
+import { openCreditNotes } from '../billing/credit-notes/open-credit-notes.ts'
 import { openCredits } from '../billing/credits/open-credits.ts'
 import { openDocuments } from '../billing/documents/open-documents.ts'
+import { openDrafts } from '../billing/drafts/open-drafts.ts'
 import { openExports } from '../billing/exports/open-exports.ts'
 import { openInvoices } from '../billing/invoices/open-invoices.ts'
 import { openMonths } from '../billing/months/open-months.ts'
@@ -34,11 +36,13 @@ const STAGES = {
   billing: [
     openInvoices,
     openDocuments,
+    openDrafts,
     openPreviews,
     openBillingRuns,
     openCredits,
     ({ stores }) => openExports(stores.billing.exports),
     ({ stores }) => openMonths(stores.billing),
+    openCreditNotes,
     ({ stores }) => openCoupons(stores.billing.coupons),
     ({ stores }) => openTaxRates(stores.taxRates),
     ({ stores }) => openBillingSettings({ settings: stores.billing.settings, taxRates: stores.taxRates }),

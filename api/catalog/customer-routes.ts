@@ -1,5 +1,6 @@
 import type { Static } from 'typebox'
 import type { CustomerStore } from '../../adapters/database/customers/customer-store.ts'
+import type { TaxRateStore } from '../../adapters/database/tax-rates/tax-rate-store.ts'
 import { currencyOf } from '../../domain/billing/money.ts'
 import { CATALOG_BOUNDS } from '../../domain/catalog/catalog-bounds.ts'
 import type { CustomerRecord } from '../../domain/catalog/customer.ts'
@@ -17,9 +18,11 @@ import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
 import { archivableTimesJson } from '../../schemas/http/record-times.ts'
 import { archiveRoutes } from './archive-routes.ts'
 import { knownZone } from './subscription-terms.ts'
+import { unknownTaxRates } from './unknown-tax-rates.ts'
 
 export type CustomerRoutesDeps = {
   readonly customers: Pick<CustomerStore, 'put' | 'get' | 'list' | 'archive'>
+  readonly taxRates: Pick<TaxRateStore, 'get'>
   /** Awaited when a customer has new subjects, which may have adopted others. */
   readonly onSubjectsPut: (tenant: TenantKey, customer: CustomerKey) => Promise<void>
 }
@@ -27,7 +30,7 @@ export type CustomerRoutesDeps = {
 /** As JSON text. */
 const METADATA_CHARACTERS_MAX = CATALOG_BOUNDS.metadata.most
 
-export function customerRoutes({ customers, onSubjectsPut }: CustomerRoutesDeps): (app: HttpApp) => Promise<void> {
+export function customerRoutes({ customers, taxRates, onSubjectsPut }: CustomerRoutesDeps): (app: HttpApp) => Promise<void> {
   return async (app) => {
     app.put('/v1/customers/:key', { config: { scope: 'manage' }, schema: PUT_CUSTOMER }, async (request, reply) => {
       const { name = null, email = null, subjects = [], metadata = {}, ...billing } = request.body
@@ -38,6 +41,8 @@ export function customerRoutes({ customers, onSubjectsPut }: CustomerRoutesDeps)
       }
       if (billing.currency !== undefined) orThrow(inField('currency', currencyOf(billing.currency)))
       if (billing.timezone !== undefined) orThrow(knownZone(billing.timezone))
+      const [unknown] = await unknownTaxRates(taxRates, request.principal.tenant, billing.taxRates ?? [], 'taxRates')
+      if (unknown !== undefined) throw new RefusalError(refuseField(unknown.field, unknown.refusal))
       const customer = { key: request.params.key as CustomerKey, name, email, subjects: [...new Set(subjects)], metadata, ...billing }
       const { value, result } = orThrow(await customers.put(request.principal.tenant, customer))
       if (subjects.length > 0 && result !== 'same') await onSubjectsPut(request.principal.tenant, customer.key)

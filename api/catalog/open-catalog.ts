@@ -16,8 +16,8 @@ export type CatalogKit = {
 
 /** What the business sells and to whom. */
 export function openCatalog({ clock, stores, usage, entitlements: { balances }, adoptions }: CatalogKit): Stage {
-  const { meters, features, products, plans, customers, subscriptions } = stores
-  const own = { meters, features, products, plans, customers, subscriptions, clock, onSubjectsPut: adoptions.moveNow }
+  const { meters, features, products, plans, customers, subscriptions, taxRates } = stores
+  const own = { meters, features, products, plans, customers, subscriptions, taxRates, clock, onSubjectsPut: adoptions.moveNow }
   return {
     name: 'catalog',
     async routes(app) {

@@ -2,6 +2,7 @@ import type { Static } from 'typebox'
 import type { FeatureReader } from '../../adapters/database/features/feature-store.ts'
 import type { MeterReader } from '../../adapters/database/meters/meter-store.ts'
 import type { ProductStore } from '../../adapters/database/products/product-store.ts'
+import type { TaxRateStore } from '../../adapters/database/tax-rates/tax-rate-store.ts'
 import { type Currency, currencyOf } from '../../domain/billing/money.ts'
 import type { Charge, Entitlement, Feature, PlanVersion } from '../../domain/catalog/plan.ts'
 import type { FeatureKey, MeterKey, PlanKey, ProductKey, TenantKey } from '../../domain/identity.ts'
@@ -14,6 +15,7 @@ import { createErrorList, type ErrorList } from '../error-list.ts'
 import { refuseWrongFields } from '../wrong-fields.ts'
 import { filterErrors } from './filter-errors.ts'
 import { readChargeBilling, readPlanBilling } from './plan-billing.ts'
+import { unknownTaxRates } from './unknown-tax-rates.ts'
 import { validateEntitlement } from './validate-entitlement.ts'
 
 type PlanInput = Static<typeof PlanInputSchema>
@@ -26,6 +28,7 @@ export type PlanReferences = {
   readonly products: Pick<ProductStore, 'get'>
   readonly features: FeatureReader
   readonly meters: MeterReader
+  readonly taxRates: Pick<TaxRateStore, 'get'>
 }
 
 /** The plan with every number in its shortest decimal form, or one refusal that names each wrong field. */
@@ -49,6 +52,10 @@ export async function validatePlan(stores: PlanReferences, tenant: TenantKey, ke
     ...readPlanBilling(input, currency, errors),
     charges: charges.flatMap((charge, index) => readCharge(charge, `charges[${index}]`, references, currency, errors)),
     entitlements: entitlements.flatMap((entitlement, index) => readEntitlement(entitlement, `entitlements[${index}]`, references, errors)),
+  }
+  for (const [index, { taxRates = [] }] of charges.entries()) {
+    for (const wrong of await unknownTaxRates(stores.taxRates, tenant, taxRates, `charges[${index}].taxRates`))
+      errors.refuse(wrong.field, wrong.refusal)
   }
   refuseRepeated(charges, ({ key: charge }) => charge, 'charges', 'key', errors)
   refuseRepeated(entitlements, ({ feature }) => feature, 'entitlements', 'feature', errors)

@@ -17,8 +17,8 @@ type Input = {
 test.each(casesOf<Input, object>('creditNotes'))('$id', ({ input, expected }) => {
   const { currency, parse, text } = moneyOf(input.currency)
   const rate = { key: 'vat', name: 'VAT', percentNano: parseQuantity(input.taxPercent) ?? -1n, isInclusive: false }
-  const { lines, onTop } = applyTaxes<string, { line: string; net: Money; taxRates: (typeof rate)[] }>(
-    input.lines.map(({ id, net }) => ({ line: id, net: parse(net), taxRates: [rate] })),
+  const { lines, onTop } = applyTaxes<string, { line: string; net: Money; credits: Money; taxRates: (typeof rate)[] }>(
+    input.lines.map(({ id, net }) => ({ line: id, net: parse(net), credits: parse('0'), taxRates: [rate] })),
   )
   const total = plus(sum(lines.map(({ net }) => net)), onTop)
   let stillDue = minus(total, parse(input.paid ?? '0'))

@@ -40,7 +40,7 @@ export function decideCreditNote<C extends string>(invoice: Creditable<C>, wante
 /** The creditable rest of an invoice. `credited` is the net that earlier notes took back, by line. */
 export type Creditable<C extends string = string> = {
   readonly currency: Currency<C>
-  readonly lines: readonly Pick<InvoiceLine<C>, 'line' | 'net' | 'tax' | 'taxRates'>[]
+  readonly lines: readonly Pick<InvoiceLine<C>, 'line' | 'net' | 'tax' | 'credits' | 'taxRates'>[]
   readonly credited: ReadonlyMap<string, Money<C>>
   readonly stillDue: Money<C>
 }
@@ -63,6 +63,19 @@ export type CreditNote<C extends string = string> = {
   readonly total: Money<C>
   readonly offDue: Money<C>
   readonly toBalance: Money<C>
+}
+
+/** What credits had paid of the noted lines, by the share of each line that is taken back; of a line that they paid whole, all. */
+export function creditsBack<C extends string>(invoice: Creditable<C>, { lines }: Pick<CreditNote<C>, 'lines'>): Money<C> {
+  return sum(
+    lines.map(({ line: id, net }) => {
+      const line = invoice.lines.find((each) => each.line === id)
+      if (line === undefined) return zero<C>()
+      if (line.net <= 0n) return greater(line.credits, zero())
+      const before = invoice.credited.get(id) ?? zero<C>()
+      return minus(runningShare(line.credits, plus(before, net), line.net), runningShare(line.credits, before, line.net))
+    }),
+  )
 }
 
 function isInclusive<C extends string>({ taxRates }: Pick<InvoiceLine<C>, 'taxRates'>): boolean {

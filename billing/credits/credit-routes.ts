@@ -7,17 +7,26 @@ import { CREDIT_PRIORITY_DEFAULT, type Credit, leftOf } from '../../domain/billi
 import { type Currency, currencyOf, type Money, moneyText, parseMoney, zero } from '../../domain/billing/money.ts'
 import type { Customer } from '../../domain/catalog/customer.ts'
 import type { CustomerKey, FeatureKey, InstantMs, TenantKey } from '../../domain/identity.ts'
-import { isRefusal, type Outcome, orThrow, refuse, refuseField, refuseFields } from '../../domain/refusal.ts'
+import { isRefusal, type Outcome, orThrow, RefusalError, refuse, refuseField, refuseFields } from '../../domain/refusal.ts'
 import { CustomerParamsSchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
-import { CreditInputSchema, CreditListSchema, CreditQuerySchema, CreditSchema } from '../../schemas/http/credits.ts'
+import {
+  CreditInputSchema,
+  CreditListSchema,
+  CreditParamsSchema,
+  CreditQuerySchema,
+  CreditSchema,
+  CreditVoidQuerySchema,
+} from '../../schemas/http/credits.ts'
 import { instantJson, parseInstant } from '../../schemas/http/instants.ts'
 import type { BookStores } from '../runs/book-page.ts'
+import { readCurrency } from './credit-input.ts'
 import { grantCredit } from './grant-credit.ts'
+import { voidCredit } from './void-credit.ts'
 
 export type CreditRoutesDeps = {
   readonly customers: Pick<CustomerStore, 'get'>
-  readonly credits: Pick<CreditStore, 'get'>
+  readonly credits: Pick<CreditStore, 'get' | 'having'>
   readonly write: InTransaction<BookStores>
   readonly clock: Clock
   readonly createId: () => string
@@ -48,14 +57,20 @@ export function creditRoutes({ customers, credits, write, clock, createId }: Cre
       const account = await credits.get(tenant, { customer: customer.key, currency: currency.code })
       return { data: (account?.credits ?? []).map((credit) => creditJson(customer.key, currency, credit)) }
     })
+    app.post('/v1/credits/:id/void', { config: { scope: 'billing', isIdempotent: true }, schema: VOID_CREDIT }, async (request) => {
+      const { tenant } = request.principal
+      const { id } = request.params
+      const having = (await credits.having(tenant, id)).filter(
+        ({ customer }) => request.query.customer === undefined || customer === request.query.customer,
+      )
+      const [of] = having
+      if (of === undefined) throw new RefusalError(refuse('unknown_credit', { credit: id }))
+      if (having.length > 1) throw new RefusalError(refuse('credit_of_several', { credit: id, customers: having.length }))
+      const currency = orThrow(currencyOf(of.currency))
+      const credit = orThrow(await write((stores) => voidCredit(stores, { tenant, ...of, nowMs: clock.now() }, id)))
+      return creditJson(of.customer, currency, credit)
+    })
   }
-}
-
-function readCurrency(given: string | undefined, { key, currency }: Customer): Outcome<Currency> {
-  const code = given ?? currency
-  if (code === undefined) return wrong('currency', `currency must be given, as customer ${key} has none of its own`)
-  const known = currencyOf(code)
-  return isRefusal(known) ? refuseField('currency', known) : known
 }
 
 function readCredit(
@@ -124,4 +139,12 @@ const LIST_CREDITS = {
   params: CustomerParamsSchema,
   querystring: CreditQuerySchema,
   response: { 200: CreditListSchema, ...REFUSALS },
+}
+const VOID_CREDIT = {
+  ...TAGS,
+  operationId: 'voidCredit',
+  summary: 'End a credit with what is left of it; what it has paid stays paid',
+  params: CreditParamsSchema,
+  querystring: CreditVoidQuerySchema,
+  response: { 200: CreditSchema, ...REFUSALS },
 }

@@ -5,7 +5,7 @@ import { REFUSALS } from '../../schemas/http/catalog.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { parseInstant } from '../../schemas/http/instants.ts'
 import {
-  FinalInvoiceSchema,
+  InvoiceDocumentSchema,
   InvoiceParamsSchema,
   PaymentInputSchema,
   ReasonInputSchema,
@@ -41,7 +41,7 @@ export function changeRoutes({ write, clock }: ChangeRoutesDeps): (app: HttpApp)
   }
 }
 
-const OF_INVOICE = { tags: ['invoices'], params: InvoiceParamsSchema, response: { 200: FinalInvoiceSchema, ...REFUSALS } }
+const OF_INVOICE = { tags: ['invoices'], params: InvoiceParamsSchema, response: { 200: InvoiceDocumentSchema, ...REFUSALS } }
 
 const PAY_INVOICE = {
   ...OF_INVOICE,

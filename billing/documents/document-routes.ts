@@ -1,62 +1,67 @@
-import type { InvoiceFilter, InvoiceStore, StoredInvoice } from '../../adapters/database/invoices/invoice-store.ts'
-import type { UsageStore } from '../../adapters/usage-store/usage-store.ts'
+import type { BillingInputsReader } from '../../adapters/database/billing-inputs/billing-inputs-reader.ts'
+import type { InvoiceDraftStore } from '../../adapters/database/invoice-drafts/invoice-draft-store.ts'
+import type { InvoiceFilter, InvoiceStore } from '../../adapters/database/invoices/invoice-store.ts'
+import type { PageRequest } from '../../adapters/database/page.ts'
+import type { Clock } from '../../base/clock.ts'
 import type { CustomerKey, SubscriptionId, TenantKey } from '../../domain/identity.ts'
 import { orThrow, refuse } from '../../domain/refusal.ts'
 import { REFUSALS } from '../../schemas/http/catalog.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { parseInstant } from '../../schemas/http/instants.ts'
-import {
-  FinalInvoiceSchema,
-  InvoiceLineParamsSchema,
-  InvoicePageSchema,
-  InvoiceParamsSchema,
-  InvoiceProofSchema,
-  InvoiceQuerySchema,
-} from '../../schemas/http/invoices.ts'
+import { InvoiceDocumentSchema, InvoicePageSchema, InvoiceParamsSchema, InvoiceQuerySchema } from '../../schemas/http/invoices.ts'
+import { draftView } from '../drafts/draft-view.ts'
 import { invoiceHtml } from './invoice-html.ts'
-import { invoiceJson } from './invoice-json.ts'
+import { type InvoiceJson, invoiceJson } from './invoice-json.ts'
 import { invoicePdf, issuedDocument } from './invoice-pdf.ts'
-import { proveLine } from './prove-line.ts'
 
 export type DocumentRoutesDeps = {
-  readonly invoices: Pick<InvoiceStore, 'get' | 'list' | 'meter'>
-  readonly usageStore: Pick<UsageStore, 'scanEvents'>
+  readonly invoices: Pick<InvoiceStore, 'get' | 'list'>
+  readonly drafts: Pick<InvoiceDraftStore, 'get' | 'list'>
+  readonly inputs: BillingInputsReader
+  readonly clock: Clock
 }
 
-export function documentRoutes({ invoices, usageStore }: DocumentRoutesDeps): (app: HttpApp) => Promise<void> {
-  const found = async (tenant: TenantKey, id: string): Promise<StoredInvoice> =>
-    orThrow((await invoices.get(tenant, id)) ?? refuse('unknown_invoice', { invoice: id }))
+export function documentRoutes({ invoices, drafts, inputs, clock }: DocumentRoutesDeps): (app: HttpApp) => Promise<void> {
+  const shown = async (tenant: TenantKey, id: string): Promise<InvoiceJson> => {
+    const final = await invoices.get(tenant, id)
+    if (final !== null) return invoiceJson(final)
+    const draft = orThrow((await drafts.get(tenant, id)) ?? refuse('unknown_invoice', { invoice: id }))
+    return draftView(await inputs.read(tenant, [draft.customer]), draft, clock.now())
+  }
+  const listDrafts = async (tenant: TenantKey, customer: CustomerKey | undefined, page: PageRequest) => {
+    const { data, nextCursor } = await drafts.list(tenant, customer, page)
+    const read = await inputs.read(tenant, [...new Set(data.map((draft) => draft.customer))])
+    return { data: data.map((draft) => draftView(read, draft, clock.now())), nextCursor }
+  }
   return async (app) => {
     app.get('/v1/invoices', { config: { scope: 'read' }, schema: LIST_INVOICES }, async (request) => {
       const { limit = LIMIT_DEFAULT, cursor, customer, subscription, status, from, to } = request.query
+      const asked = { limit, ...(cursor !== undefined && { cursor }) }
+      if (status === 'draft') return await listDrafts(request.principal.tenant, customer as CustomerKey | undefined, asked)
       const filter: InvoiceFilter = {
         ...{ customer: customer as CustomerKey | undefined, subscription: subscription as SubscriptionId | undefined, status },
         fromMs: from === undefined ? undefined : orThrow(parseInstant(from, 'from')),
         toMs: to === undefined ? undefined : orThrow(parseInstant(to, 'to')),
       }
-      const page = await invoices.list(request.principal.tenant, filter, { limit, ...(cursor !== undefined && { cursor }) })
+      const page = await invoices.list(request.principal.tenant, filter, asked)
       return { data: page.data.map(invoiceJson), nextCursor: page.nextCursor }
     })
     app.get('/v1/invoices/:id', { config: { scope: 'read' }, schema: GET_INVOICE }, async (request, reply) => {
-      const stored = await found(request.principal.tenant, request.params.id)
+      const { tenant } = request.principal
+      const { id } = request.params
       switch (wantedType(request.headers.accept)) {
         case 'text/html':
           reply.type('text/html; charset=utf-8').header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
-          return reply.send(invoiceHtml(invoiceJson(stored)) as never)
+          return reply.send(invoiceHtml(await shown(tenant, id)) as never)
         case 'application/pdf': {
-          const issued = issuedDocument(stored)
+          const issued = issuedDocument(orThrow((await invoices.get(tenant, id)) ?? refuse('unknown_invoice', { invoice: id })))
           const name = (issued.number ?? issued.id).replaceAll('/', '-')
           reply.type('application/pdf').header('content-disposition', `inline; filename="${name}.pdf"`)
           return reply.send((await invoicePdf(issued)) as never)
         }
         default:
-          return invoiceJson(stored)
+          return await shown(tenant, id)
       }
-    })
-    app.get('/v1/invoices/:id/lines/:line/proof', { config: { scope: 'read' }, schema: PROVE_LINE }, async (request) => {
-      const { tenant } = request.principal
-      const invoice = await found(tenant, request.params.id)
-      return orThrow(await proveLine({ invoices, usageStore }, tenant, invoice, request.params.line))
     })
   }
 }
@@ -77,23 +82,16 @@ const TAGS = { tags: ['invoices'] }
 const LIST_INVOICES = {
   ...TAGS,
   operationId: 'listInvoices',
-  summary: 'Documents that were made final, oldest first',
+  summary: 'Documents that were made final, oldest first; drafts by hand with `status=draft`',
   querystring: InvoiceQuerySchema,
   response: { 200: InvoicePageSchema, ...REFUSALS },
 }
 const GET_INVOICE = {
   ...TAGS,
   operationId: 'getInvoice',
-  summary: 'A document that was made final',
+  summary: 'A document',
   description:
     'By `Accept`: as `text/html`, a page to read and to print; as `application/pdf`, the document as it was issued, the same bytes each time.',
   params: InvoiceParamsSchema,
-  response: { 200: FinalInvoiceSchema, ...REFUSALS },
-}
-const PROVE_LINE = {
-  ...TAGS,
-  operationId: 'proveInvoiceLine',
-  summary: 'Count a line again, from its events as they are now',
-  params: InvoiceLineParamsSchema,
-  response: { 200: InvoiceProofSchema, ...REFUSALS },
+  response: { 200: InvoiceDocumentSchema, ...REFUSALS },
 }

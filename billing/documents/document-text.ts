@@ -1,8 +1,9 @@
 import type { InvoiceJson } from './invoice-json.ts'
 
 /** What a document says in words, the same on every kind of page. */
-export function titleOf({ document, number }: Pick<InvoiceJson, 'document' | 'number'>): string {
-  return `${document === 'creditNote' ? 'Credit note' : 'Invoice'} ${number ?? '(nothing due)'}`
+export function titleOf({ document, number, status }: Pick<InvoiceJson, 'document' | 'number' | 'status'>): string {
+  const unnumbered = status === 'draft' ? '(draft)' : '(nothing due)'
+  return `${document === 'creditNote' ? 'Credit note' : 'Invoice'} ${number ?? unnumbered}`
 }
 
 export function lineName({ kind, item, plan }: InvoiceJson['lines'][number]): string {
@@ -37,8 +38,8 @@ export function customerLines({ billTo }: Pick<InvoiceJson, 'billTo'>): readonly
   return present([billTo.name ?? billTo.customer, billTo.address, billTo.taxId, billTo.email])
 }
 
-export function day(instant: string): string {
-  return instant.slice(0, 10)
+export function day(instant: string | null): string {
+  return instant?.slice(0, 10) ?? ''
 }
 
 const NAMES: Readonly<Record<InvoiceJson['lines'][number]['kind'], string>> = {

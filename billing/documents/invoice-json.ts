@@ -2,11 +2,10 @@ import type { Static } from 'typebox'
 import type { StoredInvoice } from '../../adapters/database/invoices/invoice-store.ts'
 import { currencyOf, type Money, moneyText, zero } from '../../domain/billing/money.ts'
 import { orThrow } from '../../domain/refusal.ts'
-import type { DraftInvoiceSchema, FinalInvoiceSchema } from '../../schemas/http/invoices.ts'
+import type { InvoiceDocumentSchema } from '../../schemas/http/invoices.ts'
 import type { InvoiceRecord } from '../invoices/invoice-record.ts'
 
-export type InvoiceJson = Static<typeof FinalInvoiceSchema>
-export type DraftJson = Static<typeof DraftInvoiceSchema>
+export type InvoiceJson = Static<typeof InvoiceDocumentSchema>
 
 /** The frozen record, with what has become of it since. */
 export function invoiceJson({ record, status, currency: code, due, paid, numbered }: StoredInvoice): InvoiceJson {
@@ -18,8 +17,8 @@ export function invoiceJson({ record, status, currency: code, due, paid, numbere
 }
 
 /** The record as it would be, without what only a final document has. */
-export function draftJson(record: InvoiceRecord): DraftJson {
+export function draftJson(record: InvoiceRecord): InvoiceJson {
   const currency = orThrow(currencyOf(String(record.currency)))
   const open = { number: null, status: 'draft', finalisedAt: null, dueAt: null, contentHash: null, previousHash: null } as const
-  return { ...(record as unknown as DraftJson), ...open, paid: moneyText(currency, zero()) }
+  return { ...(record as unknown as InvoiceJson), ...open, paid: moneyText(currency, zero()) }
 }

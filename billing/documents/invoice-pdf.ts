@@ -5,7 +5,10 @@ import type { InvoiceJson } from './invoice-json.ts'
 import { loadPdfParts } from './pdf-parts.ts'
 
 /** A document as it was issued: nothing on it moves later. */
-export type IssuedDocument = Omit<InvoiceJson, 'paid' | 'previousHash'>
+export type IssuedDocument = Omit<InvoiceJson, 'paid' | 'previousHash' | 'finalisedAt' | 'dueAt'> & {
+  readonly finalisedAt: string
+  readonly dueAt: string
+}
 
 /** What was written as a record is read as one. */
 export function issuedDocument({ record, numbered }: Pick<StoredInvoice, 'record' | 'numbered'>): IssuedDocument {

@@ -2,18 +2,27 @@ import type { StoredInvoice } from '../../adapters/database/invoices/invoice-sto
 import { invariant } from '../../base/invariant.ts'
 import type { BillingBook } from '../../domain/billing/billing-book.ts'
 import { accountName } from '../../domain/billing/billing-inputs.ts'
+import { leftOf } from '../../domain/billing/credit.ts'
 import { zero } from '../../domain/billing/money.ts'
 import { isRefusal, type Outcome, refuse } from '../../domain/refusal.ts'
+import { abandonedBook } from '../invoices/abandoned-book.ts'
 import { type Voidable, voidInvoice } from '../invoices/void-invoice.ts'
 import { type DocumentStores, lockIn, type OfDocument } from './pay-invoice.ts'
 
 /** What a document keeps for being taken back. */
-export type Undo = Omit<Voidable, 'document'> & Voidable['document'] & { readonly before: BillingBook }
+export type Undo = Omit<Voidable, 'document'> &
+  Voidable['document'] & {
+    /** Of a subscription's document. */
+    readonly before?: BillingBook
+    /** The credit that a top-up sold. */
+    readonly sold?: string | null
+  }
 
 /**
  * Takes an unpaid document back: its entries the other way round, credits, coupons and balance as they were before it; it keeps its
- * number. With `isRebilled` the cursor goes back too, and the next run bills the time anew. Refuses `unknown_invoice`,
- * `invoice_not_open`, and `not_newest_invoice`, as later documents of the subscription were decided from this one.
+ * number. With `isRebilled` the cursor goes back too, and the next run bills the time anew; without it the time stays unbilled, see
+ * `abandonedBook`. Refuses `unknown_invoice`, `invoice_not_open`, also when a part was credited, `credit_used` for the sale of a credit
+ * that is not whole, and `not_newest_invoice`, as later documents of the subscription were decided from this one.
  */
 export async function voidFinalInvoice(
   stores: DocumentStores,
@@ -33,12 +42,19 @@ export async function voidFinalInvoice(
   if (paid > 0n) return refuse('invoice_not_open', { invoice: id, status: 'paid in part', wanted: 'void' })
   const newest = subscription === null ? null : await stores.invoices.newest(tenant, subscription)
   if (newest !== null && newest.id !== id) return refuse('not_newest_invoice', { invoice: id, newest: newest.id })
-  const { document, total, balanceApplied, burns, couponsUsed, transactions, before } = invoice.undo as Undo
+  if ((await stores.invoices.notesOf(tenant, id)).length > 0) {
+    return refuse('invoice_not_open', { invoice: id, status: 'credited in part', wanted: 'void' })
+  }
+  const { document, total, balanceApplied, burns, couponsUsed, transactions, before, sold = null } = invoice.undo as Undo
   const account = (await stores.credits.lock(tenant, [{ customer, currency }])).get(accountName(customer, currency))
   invariant(account !== undefined, 'an account that was locked is there')
+  if (account.credits.some((credit) => credit.id === sold && leftOf(credit) !== credit.amount)) {
+    return refuse('credit_used', { invoice: id, credit: sold ?? '' })
+  }
   const made = { document: { document, total, balanceApplied }, burns, couponsUsed, transactions }
   const voided = voidInvoice(made, { credits: account.credits, balance: account.balance, coupons: [] })
-  await stores.credits.save(tenant, [{ customer, currency, account: { ...account, ...voided.purse } }])
+  const credits = voided.purse.credits.map((credit) => (credit.id === sold ? { ...credit, voided: credit.amount } : credit))
+  await stores.credits.save(tenant, [{ customer, currency, account: { ...account, ...voided.purse, credits } }])
   await stores.ledger.post(
     tenant,
     voided.transactions.map((transaction) => ({ customer, currency, postedAtMs: nowMs, transaction })),
@@ -49,8 +65,10 @@ export async function voidFinalInvoice(
       couponsUsed.map((coupon) => ({ coupon, subscription, uses: -1 })),
     )
   }
-  if (isRebilled && subscription !== null && version !== undefined) {
-    const to = { ...before, cursor: { ...before.cursor, version: version + 1 } }
+  const book = subscription === null ? null : await stores.cursors.book(tenant, subscription)
+  if (subscription !== null && book !== null && version !== undefined && before !== undefined) {
+    const left = isRebilled ? before : abandonedBook(book, before, id)
+    const to = { ...left, cursor: { ...left.cursor, version: version + 1 } }
     await stores.cursors.move(tenant, [{ subscription, fromVersion: version, to, nextDueMs: nowMs }])
   }
   const settled = { status: 'void' as const, due: zero(), paid }

@@ -1,7 +1,8 @@
 import type { Credit } from '../../domain/billing/credit.ts'
 import type { InvoiceDocument } from '../../domain/billing/invoice.ts'
+import type { ManualLine } from '../../domain/billing/invoice-draft.ts'
 import { creditPosted, type LedgerTransaction } from '../../domain/billing/ledger-transaction.ts'
-import { type Currency, roundMoney } from '../../domain/billing/money.ts'
+import { type Currency, minus, roundMoney } from '../../domain/billing/money.ts'
 import type { CustomerKey, InstantMs } from '../../domain/identity.ts'
 import { rate } from '../../rating/rate.ts'
 import { type Taxes, taxRatesOf } from '../steps/apply-taxes.ts'
@@ -13,8 +14,8 @@ import { type PricedLine, type Purse, settle } from '../steps/settle.ts'
  * so they lower neither; taxes and the balance of account apply as on every document.
  */
 export function decideOneOff<C extends string>(asked: OneOff<C>, nowMs: InstantMs, id: string): OneOffDecision<C> {
-  const { currency, taxes, customer, credit, dueMs } = asked
-  const kind = credit === null ? 'manual' : 'topUp'
+  const { currency, taxes, customer, dueMs } = asked
+  const kind = asked.credit === null ? 'manual' : 'topUp'
   const lines = asked.lines.map((line): PricedLine<C> => {
     const { exact } = rate({ model: 'flat', unitAmount: line.unitAmount }, line.quantityNano)
     const amount = roundMoney(currency, exact)
@@ -30,6 +31,7 @@ export function decideOneOff<C extends string>(asked: OneOff<C>, nowMs: InstantM
     ...{ id, kind, status: 'finalised', customer, subscription: null, currency: currency.code },
     ...{ closesAtMs: nowMs, finalisedAtMs: nowMs, dueAtMs: (nowMs + dueMs) as InstantMs },
   }
+  const credit = asked.credit === null ? null : { ...asked.credit, paid: minus(document.total, document.tax) }
   const [posted, ...balance] = transactionsOf(document, settled)
   const sold = credit === null ? posted : creditPosted(`invoice/${id}`, credit, document.tax)
   const purse = {
@@ -43,21 +45,12 @@ export function decideOneOff<C extends string>(asked: OneOff<C>, nowMs: InstantM
 export type OneOff<C extends string = string> = {
   readonly currency: Currency<C>
   readonly customer: CustomerKey
-  readonly lines: readonly OneOffLine[]
-  /** The credit that a top-up sells, whose `paid` is the sum of its lines without tax; null for lines by hand. */
-  readonly credit: Credit<C> | null
+  readonly lines: readonly ManualLine[]
+  /** The credit that a top-up sells; what is paid for it is the sum of the lines without tax. Null for lines by hand. */
+  readonly credit: Omit<Credit<C>, 'paid'> | null
   readonly purse: Purse<C>
   readonly taxes: Taxes
   readonly dueMs: number
-}
-
-/** quantity x unitAmount, rounded once. `unitAmount` is a decimal string in the major unit. */
-export type OneOffLine = {
-  readonly description: string
-  readonly quantityNano: bigint
-  readonly unitAmount: string
-  /** Absent: the customer's rates, else the tenant's. */
-  readonly taxRates?: readonly string[]
 }
 
 export type OneOffDecision<C extends string = string> = {

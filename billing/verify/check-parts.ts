@@ -40,7 +40,9 @@ function checkSubscription(
   if (subscription === undefined || book === undefined || first === undefined) return []
   const currency = orThrow(currencyOf(first.currency))
   // What was written as a record is read as one.
-  const lines = documents.flatMap(({ record }) => (record as unknown as InvoiceJson).lines).filter(({ kind }) => COUNTED.has(kind))
+  const records = documents.map(({ record }) => record as unknown as InvoiceJson)
+  // A note that was asked for takes back from lines without counting a part again.
+  const lines = records.flatMap((record) => (record.invoice === undefined ? record.lines : [])).filter(({ kind }) => COUNTED.has(kind))
   return [...Map.groupBy(lines, partName)].flatMap(([name, ofPart]) => {
     const [line] = ofPart
     const last = ofPart.at(-1)

@@ -80,6 +80,16 @@ export function creditNotePosted<C extends string>(
   return transaction(source, entriesOf(entries))
 }
 
+/** Credits get back what they had paid: revenue that was never money is taken back. */
+export function creditsReturnedPosted<C extends string>(
+  source: string,
+  returned: readonly { readonly credit: string; readonly amount: Money<C> }[],
+): LedgerTransaction<C> {
+  const credits = returned.map(({ credit, amount }) => ({ account: 'credits' as const, amount: negate(amount), credit }))
+  const revenue = returned.reduce((left, { amount }) => plus(left, amount), 0n as Money<C>)
+  return transaction(source, [...credits, ...entriesOf({ revenue })])
+}
+
 export function uncollectiblePosted<C extends string>(source: string, amount: Money<C>): LedgerTransaction<C> {
   return transaction(source, entriesOf({ receivable: negate(amount), badDebt: amount }))
 }

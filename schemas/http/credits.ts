@@ -1,15 +1,16 @@
 import { Type } from 'typebox'
-import { DecimalInputSchema, DecimalSchema, InstantSchema, KeySchema } from './common.ts'
+import { ACCOUNTS } from '../../domain/billing/ledger-transaction.ts'
+import { CustomerNameSchema, DecimalInputSchema, DecimalSchema, InstantSchema, KeySchema, ListQuerySchema, PageSchema } from './common.ts'
 import { INVOICE_LINE_KINDS } from './invoices.ts'
 
-const AppliesToSchema = Type.Object(
+export const CreditAppliesToSchema = Type.Object(
   {
     kinds: Type.Optional(Type.Array(Type.Enum([...INVOICE_LINE_KINDS]), { minItems: 1, maxItems: INVOICE_LINE_KINDS.length })),
     features: Type.Optional(Type.Array(KeySchema, { minItems: 1, maxItems: 100 })),
   },
   { additionalProperties: false, description: 'Lines that it pays; usage and adjustments of all features when absent' },
 )
-const PriorityMax = 1_000_000
+export const CreditPrioritySchema = Type.Integer({ minimum: 0, maximum: 1_000_000, description: 'Lower burns first; 100 when absent' })
 
 export const CreditInputSchema = Type.Object(
   {
@@ -17,10 +18,10 @@ export const CreditInputSchema = Type.Object(
     currency: Type.Optional(Type.String({ maxLength: 16, description: 'ISO 4217; the customer’s when absent' })),
     amount: { ...DecimalInputSchema, description: 'Above 0, with no more digits than the currency' },
     paid: Type.Optional({ ...DecimalInputSchema, description: 'What came in for it, without tax; 0 when absent: it was given' }),
-    priority: Type.Optional(Type.Integer({ minimum: 0, maximum: PriorityMax, description: 'Lower burns first; 100 when absent' })),
+    priority: Type.Optional(CreditPrioritySchema),
     effectiveAt: Type.Optional({ ...InstantSchema, description: 'It pays for usage of event time from here on; now when absent' }),
     expiresAt: Type.Optional({ ...InstantSchema, description: 'Usage from here on is not paid by it' }),
-    appliesTo: Type.Optional(AppliesToSchema),
+    appliesTo: Type.Optional(CreditAppliesToSchema),
   },
   { additionalProperties: false },
 )
@@ -34,9 +35,35 @@ export const CreditSchema = Type.Object({
   priority: Type.Integer(),
   effectiveAt: InstantSchema,
   expiresAt: Type.Union([InstantSchema, Type.Null()]),
-  appliesTo: AppliesToSchema,
+  appliesTo: CreditAppliesToSchema,
 })
 export const CreditListSchema = Type.Object({ data: Type.Array(CreditSchema) })
 export const CreditQuerySchema = Type.Object({
   currency: Type.Optional(Type.String({ maxLength: 16, description: 'ISO 4217; the customer’s when absent' })),
 })
+
+const NullableInstant = Type.Union([InstantSchema, Type.Null()])
+export const CreditParamsSchema = Type.Object({ id: KeySchema })
+export const CreditVoidQuerySchema = Type.Object({ customer: Type.Optional(CustomerNameSchema) })
+export const WalletSchema = Type.Object({
+  currency: Type.String(),
+  booked: { ...DecimalSchema, description: 'What credits have left by the book' },
+  pending: { ...DecimalSchema, description: 'Usage that no final document has yet, after coupons and before tax' },
+  available: { ...DecimalSchema, description: 'booked less pending; below zero when more was used than is there' },
+  atZero: Type.Enum(['soft', 'hard']),
+  credits: Type.Array(
+    Type.Object({ id: Type.String(), amount: DecimalSchema, left: DecimalSchema, priority: Type.Integer(), expiresAt: NullableInstant }),
+  ),
+})
+
+export const LedgerQuerySchema = Type.Object({ ...ListQuerySchema.properties, ...CreditQuerySchema.properties })
+export const LedgerPageSchema = PageSchema(
+  Type.Object({
+    source: { ...Type.String(), description: 'What was posted; the entries of one source sum to zero' },
+    postedAt: InstantSchema,
+    account: Type.Enum([...ACCOUNTS]),
+    amount: { ...DecimalSchema, description: 'Debits above zero' },
+    credit: Type.Optional(Type.String()),
+    balance: { ...DecimalSchema, description: 'Of the account after the entry' },
+  }),
+)

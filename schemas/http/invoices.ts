@@ -7,10 +7,9 @@ const NullableText = Type.Union([Type.String(), Type.Null()])
 const IdSchema = Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$', description: 'Made by the server' })
 export const INVOICE_STATUSES = ['finalised', 'paid', 'nothingDue', 'uncollectible', 'void'] as const
 export const INVOICE_LINE_KINDS = ['base', 'usage', 'trueUp', 'unused', 'adjustment', 'manual', 'topUp'] as const
-const StatusSchema = Type.Enum([...INVOICE_STATUSES])
+const StatusSchema = Type.Enum(['draft', ...INVOICE_STATUSES])
 
 export const InvoiceParamsSchema = Type.Object({ id: IdSchema })
-export const InvoiceLineParamsSchema = Type.Object({ id: IdSchema, line: Type.String({ pattern: '^[0-9]{1,6}$' }) })
 export const InvoiceQuerySchema = Type.Object({
   ...ListQuerySchema.properties,
   customer: Type.Optional(CustomerNameSchema),
@@ -75,21 +74,28 @@ const BillToSchema = Type.Object({
   ...{ customer: Text, name: NullableText, email: NullableText, taxId: NullableText, address: NullableText, taxExempt: Type.Boolean() },
 })
 
-/** What drafts and final documents have alike. */
-const DOCUMENT = {
+export const InvoiceDocumentSchema = Type.Object({
   id: Text,
   document: Type.Enum(['invoice', 'creditNote']),
   kind: Text,
+  number: NullableText,
+  status: StatusSchema,
   customer: Text,
   subscription: NullableText,
+  invoice: Type.Optional({ ...Text, description: 'Of a credit note that was asked for: the document that it takes back from' }),
+  reason: Type.Optional(Text),
   currency: Text,
   closesAt: InstantSchema,
+  finalisedAt: Type.Union([InstantSchema, Type.Null()]),
+  dueAt: Type.Union([InstantSchema, Type.Null()]),
+  paused: Type.Optional(Type.Boolean({ description: 'Of a draft: it is not made final' })),
   seller: Type.Union([SellerSchema, Type.Null()]),
   billTo: BillToSchema,
   lines: Type.Array(LineSchema),
   subtotal: DecimalSchema,
   discount: DecimalSchema,
   credits: DecimalSchema,
+  creditsReturned: Type.Optional({ ...DecimalSchema, description: 'Of a credit note: what went back to credits that had paid' }),
   net: DecimalSchema,
   taxes: Type.Array(TaxSchema),
   tax: DecimalSchema,
@@ -97,33 +103,10 @@ const DOCUMENT = {
   balanceApplied: DecimalSchema,
   due: { ...DecimalSchema, description: 'What is still due' },
   paid: DecimalSchema,
-}
-export const FinalInvoiceSchema = Type.Object({
-  ...DOCUMENT,
-  number: NullableText,
-  status: StatusSchema,
-  finalisedAt: InstantSchema,
-  dueAt: InstantSchema,
   contentHash: { ...NullableText, description: 'SHA-256 of the hash of the document numbered before, and the canonical JSON of this one' },
   previousHash: NullableText,
 })
-/** A view: counted and priced at every read, without a number. */
-export const DraftInvoiceSchema = Type.Object({
-  ...DOCUMENT,
-  number: Type.Null(),
-  status: Type.Literal('draft'),
-  finalisedAt: Type.Null(),
-  dueAt: Type.Null(),
-  contentHash: Type.Null(),
-  previousHash: Type.Null(),
-})
-export const InvoicePageSchema = PageSchema(FinalInvoiceSchema)
-
-export const InvoiceProofSchema = Type.Object({
-  quantity: DecimalSchema,
-  recounted: { ...DecimalSchema, description: 'Counted from the events now' },
-  agrees: Type.Boolean(),
-})
+export const InvoicePageSchema = PageSchema(InvoiceDocumentSchema)
 
 export const BillingRunInputSchema = Type.Object(
   {

@@ -75,6 +75,18 @@ describe('documents over HTTP', () => {
     })
   })
 
+  test('a void gives the use of a coupon back, and the time billed anew has it again', async () => {
+    server.set(instant(START))
+    await server.ok('PUT', '/v1/coupons/half', { percent: '50', duration: 'once' })
+    await server.ok('PUT', '/v1/customers/regained', {})
+    await server.ok('POST', '/v1/subscriptions', { customer: 'regained', plan: 'pro', startAt: START, coupons: ['half'] })
+    await server.bill({ customers: ['regained'] })
+    const [opening] = await documents('regained')
+    expect((await post(`/v1/invoices/${opening?.id}/void`, { reason: 'wrong', rebill: true })).body).toMatchObject({ status: 'void' })
+    await server.bill({ customers: ['regained'] })
+    expect((await documents('regained')).map(({ net }) => net)).toEqual(['15.00', '15.00'])
+  })
+
   test('only the newest document of a subscription is taken back', async () => {
     const [invoice] = await subscribed('older')
     server.set(instant('2026-02-01T02:00:00Z'))

@@ -17,6 +17,8 @@ export type BillingCursorStore = {
   ): Promise<readonly DueSubscription[]>
   /** Versions of these cursors, whose rows stay locked until the transaction ends: in the order of ids, so that no two wait in a ring. */
   lock(tenant: TenantKey, subscriptions: readonly SubscriptionId[]): Promise<ReadonlyMap<SubscriptionId, number>>
+  /** How far a subscription is billed, and what later documents count again. */
+  book(tenant: TenantKey, subscription: SubscriptionId): Promise<BillingBook | null>
   /** Moves cursors by compare-and-set. Whoever holds their locks has seen that they stand where they are moved from. */
   move(tenant: TenantKey, moves: readonly CursorMove[]): Promise<void>
 }
@@ -83,6 +85,17 @@ export function sqlBillingCursorStore(session: DatabaseSession): BillingCursorSt
           .forUpdate()
           .execute()
         return new Map(rows.map(({ subscription, version }) => [subscription as SubscriptionId, version]))
+      }),
+
+    book: (tenant, subscription) =>
+      session.run(async (db) => {
+        const row = await db
+          .selectFrom('billing_cursors')
+          .selectAll()
+          .where('tenant', '=', tenant)
+          .where('subscription', '=', subscription)
+          .executeTakeFirst()
+        return row === undefined ? null : bookOf(row)
       }),
 
     move: (tenant, moves) =>

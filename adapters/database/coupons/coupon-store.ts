@@ -56,11 +56,11 @@ export function sqlCouponStore(session: DatabaseSession): CouponStore {
     use: (tenant, uses) =>
       session.run(async (db) => {
         if (uses.length === 0) return
+        // A row is there since the subscription got the coupon. An insert of what is given back would meet the check first.
         await sql`
-          INSERT INTO coupon_uses (tenant, coupon, subscription, uses)
-          SELECT ${tenant}::text, coupon, subscription, uses
+          UPDATE coupon_uses AS known SET uses = known.uses + rows.uses
           FROM jsonb_to_recordset(${JSON.stringify(uses)}::jsonb) AS rows (coupon text, subscription text, uses integer)
-          ON CONFLICT (tenant, coupon, subscription) DO UPDATE SET uses = coupon_uses.uses + EXCLUDED.uses`.execute(db)
+          WHERE known.tenant = ${tenant} AND known.coupon = rows.coupon AND known.subscription = rows.subscription`.execute(db)
       }),
   }
 }

@@ -15,6 +15,8 @@ export type CreditStore = {
   /** Replaces balance and credits of accounts that the transaction has locked; versions go up. Credits are only added and changed. */
   save(tenant: TenantKey, accounts: readonly (AccountKey & { readonly account: BillingAccount })[]): Promise<void>
   get(tenant: TenantKey, account: AccountKey): Promise<BillingAccount | null>
+  /** Whose credits have this id: ids are unique within a customer alone. */
+  having(tenant: TenantKey, id: string): Promise<readonly AccountKey[]>
 }
 
 export type AccountKey = { readonly customer: CustomerKey; readonly currency: string }
@@ -85,6 +87,18 @@ export function sqlCreditStore(session: DatabaseSession): CreditStore {
 
     get: (tenant, { customer, currency }) =>
       session.run(async (db) => (await accountsOf(db, tenant, [customer])).get(accountName(customer, currency)) ?? null),
+
+    having: (tenant, id) =>
+      session.run(async (db) => {
+        const rows = await db
+          .selectFrom('credits')
+          .select(['customer', 'currency'])
+          .where('tenant', '=', tenant)
+          .where('id', '=', id)
+          .orderBy('customer')
+          .execute()
+        return rows.map(({ customer, currency }) => ({ customer: customer as CustomerKey, currency }))
+      }),
   }
 }
 

@@ -8,8 +8,8 @@ import { keyAfter, listName, type Page, type PageRequest, pageOf } from '../page
 
 /** Documents that were made final. */
 export type InvoiceStore = {
-  /** Sorts by the time that it was made, and of a subscription's at one time by their decisions. */
-  createId(nowMs: InstantMs, decision: number): string
+  /** Sorts by the time that it was made, and of a subscription's at one time by their decisions; one by hand stands behind them. */
+  createId(nowMs: InstantMs, decision: number | null): string
   append(tenant: TenantKey, invoices: readonly StoredInvoice[]): Promise<void>
   get(tenant: TenantKey, id: string): Promise<StoredInvoice | null>
   /** The same; its row stays locked until the transaction ends. */
@@ -17,6 +17,8 @@ export type InvoiceStore = {
   list(tenant: TenantKey, filter: InvoiceFilter, page: PageRequest): Promise<Page<StoredInvoice>>
   /** The one decided last of a subscription, of those that were not taken back. */
   newest(tenant: TenantKey, subscription: SubscriptionId): Promise<StoredInvoice | null>
+  /** Credit notes that were asked for of a document, oldest first. */
+  notesOf(tenant: TenantKey, id: string): Promise<readonly StoredInvoice[]>
   settle(tenant: TenantKey, id: string, to: Pick<StoredInvoice, 'status' | 'due' | 'paid'>): Promise<void>
   /** The end of a series; its row stays locked until the transaction ends, so it is asked for as late as can be. */
   lockSeries(tenant: TenantKey, series: string): Promise<SeriesEnd>
@@ -101,7 +103,7 @@ export function sqlInvoiceStore(session: DatabaseSession): InvoiceStore {
   return {
     createId: (nowMs, decision) => {
       const time = nowMs.toString(36).padStart(9, '0')
-      const place = decision.toString(36).padStart(5, '0')
+      const place = decision === null ? 'zzzzz' : decision.toString(36).padStart(5, '0')
       return `inv_${time}${place}${Buffer.from(session.randomBytes(8)).toString('hex')}`
     },
 
@@ -150,6 +152,18 @@ export function sqlInvoiceStore(session: DatabaseSession): InvoiceStore {
           .limit(1)
           .executeTakeFirst()
         return row === undefined ? null : invoiceOf(row)
+      }),
+
+    notesOf: (tenant, id) =>
+      session.run(async (db) => {
+        const rows = await db
+          .selectFrom('invoices')
+          .selectAll()
+          .where('tenant', '=', tenant)
+          .where(sql<string>`record ->> 'invoice'`, '=', id)
+          .orderBy('id')
+          .execute()
+        return rows.map(invoiceOf)
       }),
 
     settle: (tenant, id, { status, due, paid }) =>

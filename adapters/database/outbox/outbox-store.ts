@@ -25,6 +25,7 @@ export type OutboxType =
   | 'payment.recorded'
   | 'credit_note.issued'
   | 'credit.granted'
+  | 'credit.voided'
 
 declare module '../database-session.ts' {
   interface DatabaseTables {

@@ -65,6 +65,60 @@ export const BILLING_REFUSALS = {
     detail: ({ invoice, status, wanted }: { invoice: string; status: string; wanted: string }) =>
       `to ${wanted} invoice ${invoice} is not possible, as it is ${status}; GET /v1/invoices/${invoice} shows it.`,
   },
+  invoice_final: {
+    status: 409,
+    means: 'The document is final: its lines never change, and it is neither paused nor removed.',
+    next: 'Write a credit note with `POST /v1/invoices/{id}/credit-notes`, or a document by hand.',
+    detail: ({ invoice, status }: { invoice: string; status: string }) =>
+      `invoice ${invoice} is ${status} and never changes; POST /v1/invoices/${invoice}/credit-notes takes back, POST /v1/invoices asks for more.`,
+  },
+  invoice_paused: {
+    status: 409,
+    means: 'The draft is paused, so it is not made final.',
+    next: 'Go on with `PUT /v1/invoices/{id}/pause {"paused": false}`.',
+    detail: ({ invoice }: { invoice: string }) =>
+      `draft ${invoice} is paused; PUT /v1/invoices/${invoice}/pause with paused: false, then finalise it.`,
+  },
+  too_many_lines: {
+    status: 409,
+    means: 'The draft has as many lines by hand as one may.',
+    next: 'Make another document.',
+    detail: ({ invoice, lines, linesMax }: { invoice: string; lines: number; linesMax: number }) =>
+      `draft ${invoice} would have ${lines} lines, and ${linesMax} is the most; make another document for the rest.`,
+  },
+  draft_empty: {
+    status: 409,
+    means: 'The draft has no lines, so there is nothing to ask for.',
+    next: 'Add lines with `POST /v1/invoices/{id}/lines`.',
+    detail: ({ invoice }: { invoice: string }) => `draft ${invoice} has no lines; POST /v1/invoices/${invoice}/lines adds some.`,
+  },
+  nothing_to_credit: {
+    status: 409,
+    means: 'The note would take nothing back.',
+    next: 'Name lines that have something left.',
+    detail: ({ invoice }: { invoice: string }) =>
+      `nothing is left to credit on these lines of invoice ${invoice}; GET /v1/invoices/${invoice} shows them.`,
+  },
+  unknown_credit: {
+    status: 404,
+    means: 'No credit has this id.',
+    next: "List a customer's with `GET /v1/customers/{key}/credits`.",
+    detail: ({ credit }: { credit: string }) => `There is no credit ${credit}; GET /v1/customers/{key}/credits lists a customer's.`,
+  },
+  credit_of_several: {
+    status: 409,
+    means: 'Several customers have a credit of this id.',
+    next: 'Say whose with `?customer=`.',
+    detail: ({ credit, customers }: { credit: string; customers: number }) =>
+      `${customers} customers have a credit ${credit}; say whose with ?customer=.`,
+  },
+  credit_used: {
+    status: 409,
+    means: 'The document sold a credit that has paid for usage since, so it cannot be taken back.',
+    next: 'Write a credit note for what is left, and void the credit.',
+    detail: ({ invoice, credit }: { invoice: string; credit: string }) =>
+      `invoice ${invoice} sold credit ${credit}, which is not whole any more; write a credit note, and POST /v1/credits/${credit}/void.`,
+  },
   not_newest_invoice: {
     status: 409,
     means: 'Later documents of the subscription were made from this one, so it cannot be taken back.',
@@ -91,6 +145,13 @@ export const BILLING_REFUSALS = {
     next: 'Ask for lines of kind `usage` and `adjustment`.',
     detail: ({ line, kind }: { line: string; kind: string }) =>
       `line ${line} is of kind ${kind} and counts no events; lines of kind usage and adjustment do.`,
+  },
+  too_many_windows: {
+    status: 400,
+    means: 'The line has more windows of this length than one answer holds.',
+    next: 'Ask for longer windows.',
+    detail: ({ window, windows, windowsMax }: { window: string; windows: number; windowsMax: number }) =>
+      `the line has ${windows} windows of a ${window}, and ${windowsMax} is the most in one answer; ask for longer ones.`,
   },
   unknown_line: {
     status: 404,

@@ -35,6 +35,24 @@ export function describeStore({ stores, session, time, freshTenant }: DatabaseUn
       expect(await ledger.bySource(tenant, ['b', 'none'])).toEqual([posted('b', 2n).transaction])
     })
 
+    test('pages hold every entry once, oldest first, each with the running balance of its account', async () => {
+      await ledger.post(tenant, [posted('b', 2n), posted('a', 1n)])
+      time.nowMs += 1
+      await ledger.post(tenant, [posted('0', -3n)])
+      const first = await ledger.list(tenant, 'acme' as CustomerKey, 'EUR', { limit: 4 })
+      const rest = await ledger.list(tenant, 'acme' as CustomerKey, 'EUR', { limit: 4, cursor: first.nextCursor ?? '' })
+      const shown = [...first.data, ...rest.data].map(({ source, account, amount, balance }) => [source, account, amount, balance])
+      expect(shown).toEqual([
+        ['a', 'receivable', 1n, 1n],
+        ['a', 'revenue', -1n, -1n],
+        ['b', 'receivable', 2n, 3n],
+        ['b', 'revenue', -2n, -3n],
+        ['0', 'receivable', -3n, 0n],
+        ['0', 'revenue', 3n, 0n],
+      ])
+      expect([rest.nextCursor, (await ledger.list(tenant, 'other' as CustomerKey, 'EUR', { limit: 4 })).data]).toEqual([null, []])
+    })
+
     test('what does not sum to zero is not committed, and a source is posted once', async () => {
       await expect(ledger.post(tenant, [posted('a', 1n, 1n)])).rejects.toThrow(/sum to zero/)
       await ledger.post(tenant, [posted('a')])

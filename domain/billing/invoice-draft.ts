@@ -1,0 +1,25 @@
+import type { CustomerKey, InstantMs } from '../identity.ts'
+import type { Credit } from './credit.ts'
+
+/** A line by hand: quantity x unitAmount, rounded once. `unitAmount` is a decimal string in the major unit. */
+export type ManualLine = {
+  readonly description: string
+  readonly quantityNano: bigint
+  readonly unitAmount: string
+  /** Absent: the customer's rates, else the tenant's. */
+  readonly taxRates?: readonly string[]
+}
+
+/** A document by hand that is not final yet: its lines are priced at every read, and it may still be changed and removed. */
+export type InvoiceDraft = {
+  /** The final document keeps it. */
+  readonly id: string
+  readonly customer: CustomerKey
+  readonly currency: string
+  /** Not made final while it is paused. */
+  readonly isPaused: boolean
+  readonly lines: readonly ManualLine[]
+  /** The credit that a top-up sells. What is paid for it is the sum of the lines without tax, known when it is final. */
+  readonly credit: Omit<Credit, 'paid'> | null
+  readonly createdAtMs: InstantMs
+}

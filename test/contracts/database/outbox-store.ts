@@ -1,0 +1,36 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import type { OutboxMessage } from '../../../adapters/database/outbox/outbox-store.ts'
+import type { InstantMs, TenantKey } from '../../../domain/identity.ts'
+import { refuse } from '../../../domain/refusal.ts'
+import { type DatabaseUnderTest, START } from '../database-under-test.ts'
+
+export function describeStore({ stores, freshTenant }: DatabaseUnderTest): void {
+  describe('the outbox', () => {
+    const { outbox, write } = stores.billing
+    let tenant: TenantKey
+    beforeEach(() => {
+      tenant = freshTenant()
+    })
+    const message = (object: string, data: unknown = {}): OutboxMessage => ({
+      ...{ type: 'invoice.finalised', object, data, createdAtMs: START as InstantMs },
+    })
+
+    test('messages come back oldest first, from behind an id on, each once', async () => {
+      await outbox.append(tenant, [message('a', { total: '1.00', lines: [] }), message('b')])
+      await outbox.append(tenant, [message('c')])
+      await outbox.append(tenant, [])
+      const first = await outbox.after(tenant, '0', 2)
+      expect(first.map(({ id: _id, ...each }) => each)).toEqual([message('a', { total: '1.00', lines: [] }), message('b')])
+      expect((await outbox.after(tenant, first.at(-1)?.id ?? '0', 10)).map(({ object }) => object)).toEqual(['c'])
+      expect(await outbox.after('other' as TenantKey, '0', 10)).toEqual([])
+    })
+
+    test('what is taken back tells nobody', async () => {
+      await write(async (own) => {
+        await own.outbox.append(tenant, [message('never')])
+        return refuse('unknown_invoice', { invoice: 'none' })
+      })
+      expect(await outbox.after(tenant, '0', 10)).toEqual([])
+    })
+  })
+}
