@@ -10,6 +10,7 @@ import { sqlCreditStore } from '../adapters/database/credits/credit-store.ts'
 import type { DatabaseSession } from '../adapters/database/database-session.ts'
 import { inTransaction } from '../adapters/database/in-transaction.ts'
 import { sqlInvoiceDraftStore } from '../adapters/database/invoice-drafts/invoice-draft-store.ts'
+import { sqlSubscriptionDraftStore } from '../adapters/database/invoice-drafts/subscription-draft-store.ts'
 import { sqlInvoiceStore } from '../adapters/database/invoices/invoice-store.ts'
 import { sqlLedgerStore } from '../adapters/database/ledger/ledger-store.ts'
 import { sqlOutboxStore } from '../adapters/database/outbox/outbox-store.ts'
@@ -39,6 +40,7 @@ function bookStores(session: DatabaseSession) {
     ledger: sqlLedgerStore(session),
     invoices: sqlInvoiceStore(session),
     drafts: sqlInvoiceDraftStore(session),
+    subscriptionDrafts: sqlSubscriptionDraftStore(session),
     outbox: sqlOutboxStore(session),
     payments: sqlPaymentStore(session),
   }

@@ -1,43 +1,30 @@
-import type { BillingInputsReader } from '../../adapters/database/billing-inputs/billing-inputs-reader.ts'
-import type { InvoiceDraftStore } from '../../adapters/database/invoice-drafts/invoice-draft-store.ts'
 import type { InvoiceFilter, InvoiceStore } from '../../adapters/database/invoices/invoice-store.ts'
-import type { PageRequest } from '../../adapters/database/page.ts'
-import type { Clock } from '../../base/clock.ts'
-import type { CustomerKey, SubscriptionId, TenantKey } from '../../domain/identity.ts'
+import type { CustomerKey, SubscriptionId } from '../../domain/identity.ts'
 import { orThrow, refuse } from '../../domain/refusal.ts'
 import { REFUSALS } from '../../schemas/http/catalog.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { parseInstant } from '../../schemas/http/instants.ts'
 import { InvoiceDocumentSchema, InvoicePageSchema, InvoiceParamsSchema, InvoiceQuerySchema } from '../../schemas/http/invoices.ts'
-import { draftView } from '../drafts/draft-view.ts'
+import type { DraftShelf } from '../drafts/draft-shelf.ts'
 import { invoiceHtml } from './invoice-html.ts'
-import { type InvoiceJson, invoiceJson } from './invoice-json.ts'
+import { invoiceJson } from './invoice-json.ts'
 import { invoicePdf, issuedDocument } from './invoice-pdf.ts'
 
 export type DocumentRoutesDeps = {
   readonly invoices: Pick<InvoiceStore, 'get' | 'list'>
-  readonly drafts: Pick<InvoiceDraftStore, 'get' | 'list'>
-  readonly inputs: BillingInputsReader
-  readonly clock: Clock
+  readonly shelf: Pick<DraftShelf, 'get' | 'list'>
 }
 
-export function documentRoutes({ invoices, drafts, inputs, clock }: DocumentRoutesDeps): (app: HttpApp) => Promise<void> {
-  const shown = async (tenant: TenantKey, id: string): Promise<InvoiceJson> => {
-    const final = await invoices.get(tenant, id)
-    if (final !== null) return invoiceJson(final)
-    const draft = orThrow((await drafts.get(tenant, id)) ?? refuse('unknown_invoice', { invoice: id }))
-    return draftView(await inputs.read(tenant, [draft.customer]), draft, clock.now())
-  }
-  const listDrafts = async (tenant: TenantKey, customer: CustomerKey | undefined, page: PageRequest) => {
-    const { data, nextCursor } = await drafts.list(tenant, customer, page)
-    const read = await inputs.read(tenant, [...new Set(data.map((draft) => draft.customer))])
-    return { data: data.map((draft) => draftView(read, draft, clock.now())), nextCursor }
-  }
+export function documentRoutes({ invoices, shelf }: DocumentRoutesDeps): (app: HttpApp) => Promise<void> {
   return async (app) => {
     app.get('/v1/invoices', { config: { scope: 'read' }, schema: LIST_INVOICES }, async (request) => {
       const { limit = LIMIT_DEFAULT, cursor, customer, subscription, status, from, to } = request.query
       const asked = { limit, ...(cursor !== undefined && { cursor }) }
-      if (status === 'draft') return await listDrafts(request.principal.tenant, customer as CustomerKey | undefined, asked)
+      if (status === 'draft') {
+        const of = { customer: customer as CustomerKey | undefined, subscription: subscription as SubscriptionId | undefined }
+        const drafts = orThrow(await shelf.list(request.principal.tenant, of, asked))
+        return { ...drafts, data: [...drafts.data] }
+      }
       const filter: InvoiceFilter = {
         ...{ customer: customer as CustomerKey | undefined, subscription: subscription as SubscriptionId | undefined, status },
         fromMs: from === undefined ? undefined : orThrow(parseInstant(from, 'from')),
@@ -52,7 +39,7 @@ export function documentRoutes({ invoices, drafts, inputs, clock }: DocumentRout
       switch (wantedType(request.headers.accept)) {
         case 'text/html':
           reply.type('text/html; charset=utf-8').header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
-          return reply.send(invoiceHtml(await shown(tenant, id)) as never)
+          return reply.send(invoiceHtml(orThrow(await shelf.get(tenant, id))) as never)
         case 'application/pdf': {
           const issued = issuedDocument(orThrow((await invoices.get(tenant, id)) ?? refuse('unknown_invoice', { invoice: id })))
           const name = (issued.number ?? issued.id).replaceAll('/', '-')
@@ -60,7 +47,7 @@ export function documentRoutes({ invoices, drafts, inputs, clock }: DocumentRout
           return reply.send((await invoicePdf(issued)) as never)
         }
         default:
-          return await shown(tenant, id)
+          return orThrow(await shelf.get(tenant, id))
       }
     })
   }
@@ -82,7 +69,8 @@ const TAGS = { tags: ['invoices'] }
 const LIST_INVOICES = {
   ...TAGS,
   operationId: 'listInvoices',
-  summary: 'Documents that were made final, oldest first; drafts by hand with `status=draft`',
+  summary: 'Documents that were made final, oldest first; drafts with `status=draft`',
+  description: 'Drafts of subscriptions are views, counted and priced at every read: they are listed by `customer` or `subscription`.',
   querystring: InvoiceQuerySchema,
   response: { 200: InvoicePageSchema, ...REFUSALS },
 }

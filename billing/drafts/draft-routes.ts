@@ -1,12 +1,11 @@
 import type { BillingInputsReader } from '../../adapters/database/billing-inputs/billing-inputs-reader.ts'
 import type { CustomerStore } from '../../adapters/database/customers/customer-store.ts'
-import type { InTransaction } from '../../adapters/database/in-transaction.ts'
 import type { InvoiceDraftStore } from '../../adapters/database/invoice-drafts/invoice-draft-store.ts'
 import type { InvoiceStore } from '../../adapters/database/invoices/invoice-store.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { InvoiceDraft } from '../../domain/billing/invoice-draft.ts'
 
-import type { CustomerKey, TenantKey } from '../../domain/identity.ts'
+import type { CustomerKey } from '../../domain/identity.ts'
 import { orThrow, refuse, refuseField } from '../../domain/refusal.ts'
 import { REFUSALS } from '../../schemas/http/catalog.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
@@ -14,8 +13,7 @@ import { DraftInputSchema, DraftLinesInputSchema, PauseInputSchema } from '../..
 import { InvoiceLineParamsSchema } from '../../schemas/http/invoice-lines.ts'
 import { InvoiceDocumentSchema, InvoiceParamsSchema } from '../../schemas/http/invoices.ts'
 import { readCurrency } from '../credits/credit-input.ts'
-import { invoiceJson } from '../documents/invoice-json.ts'
-import { addDraftLines, type DraftStores, finaliseDraft, pauseDraft, removeDraft, removeDraftLine } from './change-draft.ts'
+import type { DraftShelf } from './draft-shelf.ts'
 import { draftView } from './draft-view.ts'
 import { readManualLines, readSoldCredit } from './read-draft.ts'
 
@@ -23,17 +21,16 @@ export type DraftRoutesDeps = {
   readonly inputs: BillingInputsReader
   readonly customers: Pick<CustomerStore, 'get'>
   readonly invoices: Pick<InvoiceStore, 'createId'>
-  readonly drafts: Pick<InvoiceDraftStore, 'get' | 'create'>
-  readonly write: InTransaction<DraftStores>
+  readonly drafts: Pick<InvoiceDraftStore, 'create'>
+  readonly shelf: DraftShelf
   readonly clock: Clock
   readonly createId: () => string
 }
 
 /** Documents by hand, until they are final. */
 export function draftRoutes(deps: DraftRoutesDeps): (app: HttpApp) => Promise<void> {
-  const { inputs, customers, invoices, drafts, write, clock, createId } = deps
+  const { inputs, customers, invoices, drafts, shelf, clock, createId } = deps
   const config = { scope: 'billing' } as const
-  const shown = async (tenant: TenantKey, draft: InvoiceDraft) => draftView(await inputs.read(tenant, [draft.customer]), draft, clock.now())
   return async (app) => {
     app.post('/v1/invoices', { config: { ...config, isIdempotent: true }, schema: CREATE_DRAFT }, async (request, reply) => {
       const { tenant } = request.principal
@@ -55,30 +52,21 @@ export function draftRoutes(deps: DraftRoutesDeps): (app: HttpApp) => Promise<vo
       const { tenant } = request.principal
       const { taxRates } = await inputs.read(tenant, [])
       const lines = orThrow(readManualLines(request.body.lines, taxRates))
-      return await shown(tenant, orThrow(await write((stores) => addDraftLines(stores, { tenant, id: request.params.id }, lines))))
+      return orThrow(await shelf.addLines(tenant, request.params.id, lines))
     })
-    app.delete('/v1/invoices/:id/lines/:line', { config, schema: REMOVE_LINE }, async (request) => {
-      const { tenant } = request.principal
-      const { id, line } = request.params
-      return await shown(tenant, orThrow(await write((stores) => removeDraftLine(stores, { tenant, id }, line))))
-    })
-    app.put('/v1/invoices/:id/pause', { config, schema: PAUSE_DRAFT }, async (request) => {
-      const { tenant } = request.principal
-      const of = { tenant, id: request.params.id }
-      return await shown(tenant, orThrow(await write((stores) => pauseDraft(stores, of, request.body.paused))))
-    })
+    app.delete('/v1/invoices/:id/lines/:line', { config, schema: REMOVE_LINE }, async (request) =>
+      orThrow(await shelf.removeLine(request.principal.tenant, request.params.id, request.params.line)),
+    )
+    app.put('/v1/invoices/:id/pause', { config, schema: PAUSE_DRAFT }, async (request) =>
+      orThrow(await shelf.pause(request.principal.tenant, request.params.id, request.body.paused)),
+    )
     app.delete('/v1/invoices/:id', { config, schema: REMOVE_DRAFT }, async (request, reply) => {
-      const { tenant } = request.principal
-      orThrow(await write((stores) => removeDraft(stores, { tenant, id: request.params.id })))
+      orThrow(await shelf.remove(request.principal.tenant, request.params.id))
       return reply.code(204).send()
     })
-    app.post('/v1/invoices/:id/finalise', { config: { ...config, isIdempotent: true }, schema: FINALISE_DRAFT }, async (request) => {
-      const { tenant } = request.principal
-      const { id } = request.params
-      const draft = await drafts.get(tenant, id)
-      const read = await inputs.read(tenant, draft === null ? [] : [draft.customer])
-      return invoiceJson(orThrow(await write((stores) => finaliseDraft(stores, { tenant, id }, read, clock.now()))))
-    })
+    app.post('/v1/invoices/:id/finalise', { config: { ...config, isIdempotent: true }, schema: FINALISE_DRAFT }, async (request) =>
+      orThrow(await shelf.finalise(request.principal.tenant, request.params.id)),
+    )
   }
 }
 
@@ -112,4 +100,5 @@ const FINALISE_DRAFT = {
   ...OF_DRAFT,
   operationId: 'finaliseInvoice',
   summary: 'Make a draft final: it is numbered and never changes',
+  description: 'The draft of a subscription need not wait for the grace; its time must be over, and earlier ones be final.',
 }

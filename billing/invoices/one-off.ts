@@ -2,12 +2,12 @@ import type { Credit } from '../../domain/billing/credit.ts'
 import type { InvoiceDocument } from '../../domain/billing/invoice.ts'
 import type { ManualLine } from '../../domain/billing/invoice-draft.ts'
 import { creditPosted, type LedgerTransaction } from '../../domain/billing/ledger-transaction.ts'
-import { type Currency, minus, roundMoney } from '../../domain/billing/money.ts'
+import { type Currency, minus } from '../../domain/billing/money.ts'
 import type { CustomerKey, InstantMs } from '../../domain/identity.ts'
-import { rate } from '../../rating/rate.ts'
-import { type Taxes, taxRatesOf } from '../steps/apply-taxes.ts'
+import type { Taxes } from '../steps/apply-taxes.ts'
+import { manualLine } from '../steps/manual-lines.ts'
 import { transactionsOf } from '../steps/post.ts'
-import { type PricedLine, type Purse, settle } from '../steps/settle.ts'
+import { type Purse, settle } from '../steps/settle.ts'
 
 /**
  * A document without a subscription: lines by hand, or the sale of a credit. Coupons and credits are for usage and subscriptions,
@@ -16,15 +16,7 @@ import { type PricedLine, type Purse, settle } from '../steps/settle.ts'
 export function decideOneOff<C extends string>(asked: OneOff<C>, nowMs: InstantMs, id: string): OneOffDecision<C> {
   const { currency, taxes, customer, dueMs } = asked
   const kind = asked.credit === null ? 'manual' : 'topUp'
-  const lines = asked.lines.map((line): PricedLine<C> => {
-    const { exact } = rate({ model: 'flat', unitAmount: line.unitAmount }, line.quantityNano)
-    const amount = roundMoney(currency, exact)
-    return {
-      ...{ kind, amount, exact, item: line.description, quantityNano: line.quantityNano, feature: null, plan: null, planVersion: null },
-      ...{ period: { startMs: nowMs, endMs: nowMs }, taxRates: taxRatesOf(taxes, line.taxRates), adjusts: null, billedBy: [], tiers: null },
-      ...{ before: null, costs: [{ atMs: nowMs, amount }], isShown: true },
-    }
-  })
+  const lines = asked.lines.map((line) => manualLine(currency, taxes, line, nowMs, kind))
   const settled = settle(lines, { ...asked.purse, coupons: [] })
   const document: InvoiceDocument<C> = {
     ...settled.totals,

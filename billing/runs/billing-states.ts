@@ -42,6 +42,7 @@ export function billingStateOf(inputs: BillingInputs, id: SubscriptionId, cutOff
     taxes: { rates: taxRates, defaults: customer?.taxRates ?? settings.taxRates, isExempt: customer?.taxExempt ?? false },
     purse: { balance, credits, coupons: (subscription.coupons ?? []).flatMap((key) => couponOf(inputs, id, currency, key)) },
     othersBilledToMs: billedTo(inputs, others, currency),
+    drafts: inputs.drafts.get(id) ?? [],
   }
 }
 

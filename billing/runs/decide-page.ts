@@ -13,6 +13,7 @@ import { usageQuestions } from '../invoices/usage-questions.ts'
 import type { BillingState } from '../steps/billing-state.ts'
 import { type Decision, DOCUMENTS_PER_RUN_MAX, decideNext, evolve } from '../steps/decide-invoice.ts'
 import { nextClosing } from '../steps/due.ts'
+import { isPaused } from '../steps/manual-lines.ts'
 import { planOf } from '../steps/service-parts.ts'
 import { billedTo, billingStateOf, NO_ACCOUNT } from './billing-states.ts'
 import { readPageUsage } from './page-usage.ts'
@@ -186,6 +187,7 @@ async function metersCounting({ usageReader }: DecidePageDeps, { meters }: Billi
 function nextDue(state: BillingState, nowMs: InstantMs): InstantMs | null {
   const { subscription, planVersions } = state
   const closing = nextClosing(state)
+  if (closing !== null && closing.dueAtMs <= nowMs && isPaused(state, closing)) return null
   const isOver = subscription.endMs !== null && subscription.endMs <= nowMs
   const hasThreshold = subscription.phases.some((phase) => planOf({ subscription, planVersions }, phase).thresholdAmount !== undefined)
   if (!hasThreshold || isOver) return closing?.dueAtMs ?? null

@@ -1,5 +1,6 @@
 import type { CutOff } from '../../domain/billing/billed.ts'
 import type { BillingBook } from '../../domain/billing/billing-book.ts'
+import type { SubscriptionDraft } from '../../domain/billing/invoice-draft.ts'
 import type { Currency } from '../../domain/billing/money.ts'
 import type { Charge, PlanVersion } from '../../domain/catalog/plan.ts'
 import type { Subscription } from '../../domain/catalog/subscription.ts'
@@ -19,6 +20,8 @@ export type BillingState<C extends string = string> = Life &
     readonly taxes: Taxes
     readonly purse: Purse<C>
     readonly cutOff: CutOff
+    /** What people added to its drafts; absent: nothing. */
+    readonly drafts?: readonly SubscriptionDraft[]
     /** The instant up to which the usage of the customer's other subscriptions in this currency is billed, as a credit may pay for them too. */
     readonly othersBilledToMs: InstantMs
   }

@@ -14,6 +14,7 @@ import type { BillingState, UsageOf } from './billing-state.ts'
 import { commitmentLine, committedAfter } from './commitment-line.ts'
 import { type Draft, inDocumentOrder } from './draft.ts'
 import { type Closing, closingDue, thresholdClosing } from './due.ts'
+import { isPaused, linesByHand } from './manual-lines.ts'
 import { partsSoFar, partsToCount } from './plan-parts.ts'
 import { documentOf, transactionsOf } from './post.ts'
 import { pricePart } from './price-parts.ts'
@@ -65,7 +66,7 @@ export function evolve<C extends string>(state: BillingState<C>, decision: Decis
   return { ...state, cursor, baseFees, parts, committed, purse }
 }
 
-/** The next document, or null when none can be made final. */
+/** The next document, or null when none can be made final: none is due, or somebody holds the next one back. */
 export function decideNext<C extends string>(
   state: BillingState<C>,
   nowMs: InstantMs,
@@ -78,6 +79,7 @@ export function decideNext<C extends string>(
     return refuse('currency_mismatch', { subscription: state.subscription.id, currency: state.currency.code, plan, planCurrency })
   }
   const closing = closingDue(state, nowMs)
+  if (closing !== null && isPaused(state, closing)) return null
   if (closing !== null) return decide(state, closing, draftsOf(state, closing, nowMs, usage), nowMs, invoiceId)
   const threshold = thresholdClosing(state, nowMs)
   if (threshold === null) return null
@@ -92,7 +94,7 @@ function draftsOf<C extends string>(state: BillingState<C>, closing: Closing, no
   const due = { fromMs: state.cursor.usageBilledToMs, closesAtMs: closing.closesAtMs, toMs: closing.baseToMs }
   const fees = baseLines(state, reconcileBaseFees(state, state.currency, state.baseFees, due), nowMs)
   const drafts = [...fees, ...partsToCount(state, closing).flatMap((part) => pricePart(state, part, nowMs, usage))]
-  return [...drafts, ...commitmentLine(state, closing, drafts, nowMs)]
+  return [...drafts, ...commitmentLine(state, closing, drafts, nowMs), ...linesByHand(state, closing)]
 }
 
 function decide<C extends string>(

@@ -12,7 +12,7 @@ type DraftOf<C extends string> =
   /** The fee as it stands after the line: without a stretch when all of it was given back. */
   | { readonly kind: 'base'; readonly fee: BilledBase<C> }
   | { readonly kind: 'part'; readonly part: CountedPart<C>; readonly item: ItemKey }
-  | { readonly kind: 'commitment' }
+  | { readonly kind: 'commitment' | 'manual' }
 
 /** Base fees, returned base fees, usage, true-ups, and last the adjustments of earlier lines. */
 export function inDocumentOrder<C extends string>(drafts: readonly Draft<C>[]): readonly Draft<C>[] {
@@ -24,7 +24,7 @@ function rankOf<C extends string>({ line: { kind, before } }: Draft<C>): number 
   return late + RANKS.indexOf(kind)
 }
 
-const RANKS: readonly PricedLine['kind'][] = ['base', 'unused', 'usage', 'adjustment', 'trueUp']
+const RANKS: readonly PricedLine['kind'][] = ['base', 'unused', 'usage', 'adjustment', 'trueUp', 'manual']
 
 /** The default head of a plan's line. */
 export function headOf<C extends string>(

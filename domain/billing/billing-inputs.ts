@@ -4,6 +4,7 @@ import type { BillingBook } from './billing-book.ts'
 import type { TenantBillingSettings } from './billing-settings.ts'
 import type { CouponDefinition } from './coupon-definition.ts'
 import type { Credit } from './credit.ts'
+import type { SubscriptionDraft } from './invoice-draft.ts'
 import type { InvoiceInputs } from './invoice-inputs.ts'
 import type { Money } from './money.ts'
 import type { TaxRate } from './tax-rate.ts'
@@ -19,6 +20,8 @@ export type BillingInputs = InvoiceInputs & {
   /** On how many documents a coupon gave something, by `couponUseName`. */
   readonly couponUses: ReadonlyMap<string, number>
   readonly taxRates: ReadonlyMap<string, TaxRate>
+  /** What people added to drafts; a subscription without any is absent. */
+  readonly drafts: ReadonlyMap<SubscriptionId, readonly SubscriptionDraft[]>
 }
 
 /** A customer's money in one currency. `version` goes up with each change, so that two decisions are not made from one state. */

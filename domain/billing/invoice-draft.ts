@@ -1,5 +1,6 @@
 import type { CustomerKey, InstantMs } from '../identity.ts'
 import type { Credit } from './credit.ts'
+import type { DocumentKind } from './invoice.ts'
 
 /** A line by hand: quantity x unitAmount, rounded once. `unitAmount` is a decimal string in the major unit. */
 export type ManualLine = {
@@ -22,4 +23,13 @@ export type InvoiceDraft = {
   /** The credit that a top-up sells. What is paid for it is the sum of the lines without tax, known when it is final. */
   readonly credit: Omit<Credit, 'paid'> | null
   readonly createdAtMs: InstantMs
+}
+
+/** What people added to the draft of one document of a subscription, whose own lines are counted and priced at every read. */
+export type SubscriptionDraft = {
+  readonly closesAtMs: InstantMs
+  readonly kind: DocumentKind
+  /** Not made final while it is paused, and none after it. */
+  readonly isPaused: boolean
+  readonly lines: readonly ManualLine[]
 }

@@ -4,12 +4,13 @@ import { RatedLineSchema } from './price.ts'
 
 const Text = Type.String()
 const NullableText = Type.Union([Type.String(), Type.Null()])
-const IdSchema = Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$', description: 'Made by the server' })
 export const INVOICE_STATUSES = ['finalised', 'paid', 'nothingDue', 'uncollectible', 'void'] as const
 export const INVOICE_LINE_KINDS = ['base', 'usage', 'trueUp', 'unused', 'adjustment', 'manual', 'topUp'] as const
 const StatusSchema = Type.Enum(['draft', ...INVOICE_STATUSES])
 
-export const InvoiceParamsSchema = Type.Object({ id: IdSchema })
+/** A draft of a subscription has the id of that in its own. */
+const DocumentIdSchema = Type.String({ pattern: '^[A-Za-z0-9._:@/+-]{1,180}$', description: 'Made by the server' })
+export const InvoiceParamsSchema = Type.Object({ id: DocumentIdSchema })
 export const InvoiceQuerySchema = Type.Object({
   ...ListQuerySchema.properties,
   customer: Type.Optional(CustomerNameSchema),

@@ -229,6 +229,65 @@ describe('what people do about money, over HTTP', () => {
     expect(await standing('waived')).toEqual({})
   })
 
+  const draftsOf = async (subscription: string) =>
+    (await server.ok<{ data: FinalInvoice[] }>('GET', `/v1/invoices?status=draft&subscription=${subscription}`)).data
+
+  test('the drafts of a subscription are what it would be billed, and become final in order, without waiting for the grace', async () => {
+    const id = await subscribed('viewed')
+    await server.bill({ customers: ['viewed'] })
+    await server.ok('POST', '/v1/events', [{ id: 'v', type: 'call', subject: 'viewed', time: START, data: { n: 3 } }])
+    server.set(instant('2026-03-01T00:00:00Z'))
+    await server.bill({ customers: ['viewed'], dryRun: true })
+    const [first, second, third, ...more] = await draftsOf(id)
+    expect([first, second, third].map((each) => [each?.kind, each?.closesAt.slice(0, 10), each?.net])).toEqual([
+      ['cycle', '2026-02-01', '34.00'],
+      ['cycle', '2026-03-01', '31.00'],
+      ['cycle', '2026-04-01', '31.00'],
+    ])
+    expect(more).toEqual([])
+    expect(await server.ok('GET', `/v1/invoices/${second?.id}`)).toMatchObject({ id: second?.id, status: 'draft', number: null })
+    expect(await post(`/v1/invoices/${second?.id}/finalise`)).toMatchObject({ status: 409, body: { code: 'earlier_invoice_open' } })
+    const final = await post(`/v1/invoices/${first?.id}/finalise`)
+    expect(final).toMatchObject({ status: 200, body: { status: 'finalised', net: '34.00', number: expect.stringMatching(/^INV-/) } })
+    expect(await server.ok('GET', `/v1/invoices/${first?.id}`), 'a draft that became final is that document').toMatchObject(
+      final.body as object,
+    )
+    expect(await post(`/v1/invoices/${first?.id}/finalise`)).toMatchObject({ status: 409, body: { code: 'invoice_final' } })
+    expect(await post(`/v1/invoices/${second?.id}/finalise`)).toMatchObject({ status: 200, body: { net: '31.00' } })
+    expect(await post(`/v1/invoices/${third?.id}/finalise`)).toMatchObject({ status: 409, body: { code: 'period_not_over' } })
+    await server.bill({ customers: ['viewed'] })
+    expect((await documents('viewed')).map(({ kind }) => kind)).toEqual(['opening', 'cycle', 'cycle'])
+  })
+
+  test('lines added to the draft of a subscription are billed with it; a paused one is not made final, and none after it', async () => {
+    const id = await subscribed('extra')
+    await server.bill({ customers: ['extra'] })
+    const [draftNow] = await draftsOf(id)
+    const path = `/v1/invoices/${draftNow?.id}`
+    await server.ok('POST', `${path}/lines`, {
+      lines: [
+        { description: 'Trip', unitAmount: '50' },
+        { description: 'Oops', unitAmount: '1' },
+      ],
+    })
+    const [, oops] = (await draftsOf(id))[0]?.lines.filter(({ kind }) => kind === 'manual') ?? []
+    expect(await server.ok('DELETE', `${path}/lines/${oops?.line}`)).toMatchObject({ net: '81.00', total: '97.20' })
+    expect(await server.call('DELETE', `${path}/lines/1`)).toMatchObject({ status: 404, body: { code: 'unknown_line' } })
+    expect(await server.ok('PUT', `${path}/pause`, { paused: true })).toMatchObject({ paused: true })
+    server.set(instant('2026-03-02T00:00:00Z'))
+    expect(await server.bill({ customers: ['extra'] })).toMatchObject({ finalised: 0 })
+    expect(await post(`${path}/finalise`)).toMatchObject({ status: 409, body: { code: 'invoice_paused' } })
+    expect(await server.call('DELETE', path)).toMatchObject({ status: 409, body: { code: 'draft_of_subscription' } })
+    await server.ok('PUT', `${path}/pause`, { paused: false })
+    expect(await server.bill({ customers: ['extra'] })).toMatchObject({ finalised: 2 })
+    const [, cycle] = await documents('extra')
+    expect(cycle).toMatchObject({ net: '81.00', lines: [{ kind: 'base' }, { kind: 'manual', item: 'Trip', amount: '50.00' }] })
+    expect(await post(`/v1/invoices/${cycle?.id}/lines`, { lines: [{ description: 'x', unitAmount: '1' }] })).toMatchObject({
+      status: 409,
+      body: { code: 'invoice_final' },
+    })
+  })
+
   test.each([
     {
       what: 'an amount that is none',

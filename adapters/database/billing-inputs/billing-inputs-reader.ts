@@ -10,6 +10,7 @@ import { accountsOf } from '../credits/credit-store.ts'
 import { selectCustomers } from '../customers/customer-rows.ts'
 import type { DatabaseSession, DatabaseTables } from '../database-session.ts'
 import { featuresWithMeters } from '../features/features-with-meters.ts'
+import { subscriptionDraftsOf } from '../invoice-drafts/subscription-draft-store.ts'
 import { planVersionsNamed, withPhases } from '../subscriptions/subscription-store.ts'
 import { taxRateOf } from '../tax-rates/tax-rate-store.ts'
 
@@ -54,6 +55,7 @@ export function sqlBillingInputsReader(session: DatabaseSession): BillingInputsR
           coupons,
           couponUses: await couponUsesOf(db, tenant, coupons.size === 0 ? [] : ids),
           taxRates: await taxRatesOf(db, tenant),
+          drafts: await subscriptionDraftsOf(db, tenant, ids),
         }
       }),
   }

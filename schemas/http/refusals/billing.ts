@@ -86,6 +86,34 @@ export const BILLING_REFUSALS = {
     detail: ({ invoice, lines, linesMax }: { invoice: string; lines: number; linesMax: number }) =>
       `draft ${invoice} would have ${lines} lines, and ${linesMax} is the most; make another document for the rest.`,
   },
+  draft_of_subscription: {
+    status: 409,
+    means: 'The draft of a subscription is a view: it is there as long as its time is to be billed.',
+    next: 'Pause it with `PUT /v1/invoices/{id}/pause`, or end the subscription.',
+    detail: ({ invoice }: { invoice: string }) =>
+      `${invoice} is the draft of a subscription and cannot be removed; PUT /v1/invoices/{id}/pause holds it back.`,
+  },
+  earlier_invoice_open: {
+    status: 409,
+    means: 'An earlier document of the subscription is not final yet, and they are made final in order.',
+    next: 'Make the earlier one final first.',
+    detail: ({ invoice, earlier }: { invoice: string; earlier: string }) =>
+      `${invoice} is made final after ${earlier}, which is open; POST /v1/invoices/{id}/finalise of that one first.`,
+  },
+  period_not_over: {
+    status: 409,
+    means: 'The time of the draft is not over, so more usage may come into it.',
+    next: 'Make it final after `closesAt`.',
+    detail: ({ invoice, closesAtMs }: { invoice: string; closesAtMs: number }) =>
+      `${invoice} closes at ${new Date(closesAtMs).toISOString()} and can be made final from then on.`,
+  },
+  usage_behind: {
+    status: 503,
+    means: 'The usage store has not read all that was acknowledged, and a document made now would lack some of it.',
+    next: 'Try again after `Retry-After`.',
+    retryAfterSeconds: 5,
+    detail: () => 'The usage store is behind the event log, and a document made now would lack usage; try again in 5 s.',
+  },
   draft_empty: {
     status: 409,
     means: 'The draft has no lines, so there is nothing to ask for.',
