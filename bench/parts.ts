@@ -1,4 +1,5 @@
 import type { BenchPart } from './part.ts'
+import { billingPart } from './parts/billing.ts'
 import { customersPart } from './parts/customers.ts'
 import { decisionsPart } from './parts/decisions.ts'
 import { decisionsRedisPart } from './parts/decisions-redis.ts'
@@ -26,6 +27,7 @@ export const PARTS: readonly BenchPart[] = [
   decisionsRedisPart,
   freshnessPart,
   ratingPart,
+  billingPart,
   dedupePart,
   storagePart,
   customersPart,

@@ -4,10 +4,10 @@ import { openDurablePGlite } from '../adapters/database/engine/durable-pglite.ts
 import { customerKey } from './usage-workload.ts'
 
 /**
- * Subscribes the first customers to the plan `pro` in the embedded catalog of a server that is not running: as rows, since that
+ * Subscribes the first customers to version 1 of a plan in the embedded catalog of a server that is not running: as rows, since that
  * many requests would take longer than the measured work. Resolves with the ids of the subscriptions.
  */
-export async function subscribeInBulk(dataDir: string, count: number): Promise<readonly string[]> {
+export async function subscribeInBulk(dataDir: string, count: number, plan = 'pro'): Promise<readonly string[]> {
   const pglite = await openDurablePGlite(join(dataDir, 'catalog'))
   try {
     const firstStartMs = Date.now() - SUBSCRIBED_FOR_MS
@@ -26,8 +26,14 @@ export async function subscribeInBulk(dataDir: string, count: number): Promise<r
       )
       await pglite.query(
         `INSERT INTO subscription_phases (tenant, subscription, position, plan, plan_version, start_at)
-         SELECT 'default', id, 0, 'pro', 1, start_at FROM unnest($1::text[], $2::timestamptz[]) AS rows (id, start_at)`,
-        [ids, starts],
+         SELECT 'default', id, 0, $3, 1, start_at FROM unnest($1::text[], $2::timestamptz[]) AS rows (id, start_at)`,
+        [ids, starts, plan],
+      )
+      await pglite.query(
+        `INSERT INTO billing_cursors (tenant, subscription, customer, usage_billed_to, version, next_due_at, billed)
+         SELECT 'default', id, customer, start_at, 0, start_at, '{"baseFees": [], "parts": [], "committed": null}'
+         FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS rows (id, customer, start_at)`,
+        [ids, keys, starts],
       )
     }
     return Array.from({ length: count }, (_, index) => subscriptionId(prefix, index))
@@ -38,7 +44,7 @@ export async function subscribeInBulk(dataDir: string, count: number): Promise<r
 
 const DAY_MS = 86_400_000
 /** Long enough for the current period to hold all stored events. */
-const SUBSCRIBED_FOR_MS = 20 * DAY_MS
+export const SUBSCRIBED_FOR_MS = 20 * DAY_MS
 const ROWS_AT_ONCE = 5_000
 
 function subscriptionId(prefix: string, index: number): string {
