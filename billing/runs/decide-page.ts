@@ -15,7 +15,7 @@ import { type Decision, DOCUMENTS_PER_RUN_MAX, decideNext, evolve } from '../ste
 import { nextClosing } from '../steps/due.ts'
 import { isPaused } from '../steps/manual-lines.ts'
 import { planOf } from '../steps/service-parts.ts'
-import { billedTo, billingStateOf, NO_ACCOUNT } from './billing-states.ts'
+import { billedTo, billingStateOf, NO_ACCOUNT, othersOf } from './billing-states.ts'
 import { readPageUsage } from './page-usage.ts'
 
 export type DecidePageDeps = {
@@ -109,9 +109,7 @@ export async function decidePage(deps: DecidePageDeps, page: Page): Promise<Deci
   function upToDate(state: BillingState): BillingState {
     const { subscription, currency, purse } = state
     const { balance, credits } = accounts.get(accountName(subscription.customer, currency.code)) ?? NO_ACCOUNT
-    const others = [...inputs.subscriptions.values()].filter(
-      ({ id, customer }) => customer === subscription.customer && id !== subscription.id,
-    )
+    const others = othersOf(inputs, subscription)
     const othersBilledToMs = billedTo({ books, planVersions: inputs.planVersions }, others, currency)
     return { ...state, othersBilledToMs, purse: { ...purse, balance, credits } }
   }

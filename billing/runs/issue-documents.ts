@@ -43,12 +43,12 @@ export async function issueDocuments(
     await invoices.moveSeries(tenant, kind, { last, lastHash })
   }
   await invoices.append(tenant, issued)
-  await outbox.append(
+  await outbox.appendDocuments(
     tenant,
-    issued.flatMap(({ id, numbered, record }) => {
+    issued.flatMap(({ id, numbered }) => {
       if (numbered === null) return []
       const type = numbered.series === 'invoice' ? ('invoice.finalised' as const) : ('credit_note.issued' as const)
-      return [{ type, object: id, data: record, createdAtMs: nowMs }]
+      return [{ type, object: id, createdAtMs: nowMs }]
     }),
   )
   return issued

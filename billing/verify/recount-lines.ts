@@ -1,13 +1,14 @@
 import type { AuditedDocument } from '../../adapters/database/book-audit/book-audit-reader.ts'
-import { storedInstantMs, type UsageStore } from '../../adapters/usage-store/usage-store.ts'
+import { type StoredEvent, storedInstantMs, type UsageStore } from '../../adapters/usage-store/usage-store.ts'
 import { invariant } from '../../base/invariant.ts'
 import { formatQuantity, parseQuantity } from '../../domain/decimal.ts'
-import type { CustomerKey, InstantMs, Offset, Partition, Period } from '../../domain/identity.ts'
+import type { CustomerKey, InstantMs, Offset, Partition, Period, TenantKey } from '../../domain/identity.ts'
 import type { DimensionFilter } from '../../domain/metering/dimension-filter.ts'
+import { parsedData } from '../../domain/metering/event-data.ts'
+import { type EventReading, eventTypesOf, readEvent } from '../../domain/metering/event-reading.ts'
 import type { Meter } from '../../domain/metering/meter.ts'
 import { type Aggregate, addToAggregate, aggregateValue, emptyAggregate, matchesFilter } from '../../domain/metering/metering.ts'
 import { parseInstantText } from '../../domain/time/instant-text.ts'
-import { countedEvents } from '../../usage/counted-events.ts'
 import type { InvoiceJson } from '../documents/invoice-json.ts'
 import { type BookDifference, differing } from './book-difference.ts'
 
@@ -46,56 +47,70 @@ export function countedLines(document: AuditedDocument, meterOf: (key: string, r
   })
 }
 
+/** Customers in the order of their keys: those after the first, up to the second. */
+export type CustomerRange = { readonly afterCustomer: CustomerKey; readonly toCustomer: CustomerKey }
+
 /**
- * Counts lines again from the events alone, all lines of a meter in one pass over the events of their customers: what lies below
- * a line's end in the log less what lies below its beginning, as the first is on earlier lines.
+ * Counts lines again from the events alone, all of them in one pass over the events of their customers: what lies below a line's
+ * end in the log less what lies below its beginning, as the first is on earlier lines. The store keeps events by customer, so a
+ * range of customers is read without looking at others.
  */
 export async function recountLines(
   usageStore: Pick<UsageStore, 'scanEvents'>,
+  tenant: TenantKey,
+  customers: CustomerRange,
   lines: readonly CountedLine[],
 ): Promise<readonly BookDifference[]> {
-  const scans = Map.groupBy(lines, ({ meter, partition }) => `${meter.key} ${meter.revision} ${partition}`)
-  const differences: BookDifference[] = []
-  for (const together of scans.values()) {
-    const counts = await countTogether(usageStore, together)
-    for (const { line, below, upTo } of counts) {
-      const recounted = quantityOf(line.meter, upTo) - quantityOf(line.meter, below)
-      const where = `${line.invoice} line ${line.line}`
-      differences.push(
-        ...differing('a line counts what its events come to', where, formatQuantity(recounted), formatQuantity(line.quantityNano)),
-      )
-    }
-  }
-  return differences
+  const counts = lines.map((line): Counts => ({ line, below: emptyAggregate, upTo: emptyAggregate }))
+  await countTogether(usageStore, tenant, customers, counts)
+  return counts.flatMap(({ line, below, upTo }) => {
+    const recounted = quantityOf(line.meter, upTo) - quantityOf(line.meter, below)
+    const where = `${line.invoice} line ${line.line}`
+    return differing('a line counts what its events come to', where, formatQuantity(recounted), formatQuantity(line.quantityNano))
+  })
 }
 
 /** Aggregates of what lies in a line's stretches, below each of its two bounds in the log. */
 type Counts = { readonly line: CountedLine; below: Aggregate; upTo: Aggregate }
 
-/** Lines of one meter and partition. */
-async function countTogether(usageStore: Pick<UsageStore, 'scanEvents'>, lines: readonly CountedLine[]): Promise<readonly Counts[]> {
-  const counts = lines.map((line): Counts => ({ line, below: emptyAggregate, upTo: emptyAggregate }))
+async function countTogether(
+  usageStore: Pick<UsageStore, 'scanEvents'>,
+  tenant: TenantKey,
+  customers: CustomerRange,
+  counts: readonly Counts[],
+): Promise<void> {
   const wanted = counts.filter(({ line }) => line.stretches.length > 0)
-  const [first] = wanted
-  if (first === undefined) return counts
-  const byCustomer = Map.groupBy(wanted, ({ line }) => line.customer)
+  if (wanted.length === 0) return
   const stretches = wanted.flatMap(({ line }) => line.stretches)
-  const { meter, partition } = first.line
   const scan = {
-    ...{ partition, customers: [...byCustomer.keys()], toOffset: greatest(wanted.map(({ line }) => line.offsetTo)) as Offset },
+    ...{ tenant, ...customers, types: [...new Set(wanted.flatMap(({ line }) => eventTypesOf(line.meter)))] },
     fromMs: storedInstantMs(-greatest(stretches.map(({ startMs }) => -startMs))),
     toMs: storedInstantMs(greatest(stretches.map(({ endMs }) => endMs))),
   }
-  for await (const { event, reading, dimensions } of countedEvents(usageStore, { meter, filter: {} }, scan)) {
-    for (const each of byCustomer.get(event.customer) ?? []) {
-      const { offsetFrom, offsetTo, filter } = each.line
-      if (event.offset >= offsetTo || !each.line.stretches.some((period) => holds(period, event.occurredAtMs))) continue
-      if (!matchesFilter(filter, dimensions)) continue
-      each.upTo = addToAggregate(each.upTo, meter.aggregation, reading, event)
-      if (event.offset < offsetFrom) each.below = addToAggregate(each.below, meter.aggregation, reading, event)
+  const byCustomer = new Map(
+    [...Map.groupBy(wanted, ({ line }) => line.customer)].map(([customer, own]) => [
+      customer,
+      [...Map.groupBy(own, ({ line }) => line.meter)].map(([meter, ofMeter]) => ({ meter, ofMeter })),
+    ]),
+  )
+  for await (const events of usageStore.scanEvents(scan)) {
+    for (const event of events) {
+      const data = parsedData(event.data)
+      for (const { meter, ofMeter } of byCustomer.get(event.customer) ?? []) {
+        const read = readEvent(meter, event, data)
+        if (read === null || 'unreadable' in read.reading) continue
+        for (const each of ofMeter) addEvent(each, event, read)
+      }
     }
   }
-  return counts
+}
+
+function addEvent(counts: Counts, event: StoredEvent, { reading, dimensions }: EventReading): void {
+  const { partition, offsetFrom, offsetTo, filter, stretches, meter } = counts.line
+  if (event.partition !== partition || event.offset >= offsetTo) return
+  if (!stretches.some((period) => holds(period, event.occurredAtMs)) || !matchesFilter(filter, dimensions)) return
+  counts.upTo = addToAggregate(counts.upTo, meter.aggregation, reading, event)
+  if (event.offset < offsetFrom) counts.below = addToAggregate(counts.below, meter.aggregation, reading, event)
 }
 
 function quantityOf({ aggregation }: Meter, aggregate: Aggregate): bigint {

@@ -32,7 +32,7 @@ export type BookReport = { readonly documents: number; readonly lines: number; r
 
 const DOCUMENTS_PER_PAGE = 1_000
 /** A customer has some documents a month: what is in memory at once are theirs, and no events. */
-const CUSTOMERS_PER_PAGE = 200
+const CUSTOMERS_PER_PAGE = 500
 const LEDGER_DIFFERENCES_MAX = 100
 
 /**
@@ -51,7 +51,7 @@ export async function verifyBook(deps: VerifyBookDeps, request: VerifyBookReques
     onPage?.(report)
   })
   const meterOf = createMeters(deps.invoices, tenant)
-  for (let after = ''; ; ) {
+  for (let after = '' as CustomerKey; ; ) {
     const customers = await deps.audit.customers(tenant, after, CUSTOMERS_PER_PAGE)
     const last = customers.at(-1)
     if (last === undefined) break
@@ -59,7 +59,7 @@ export async function verifyBook(deps: VerifyBookDeps, request: VerifyBookReques
     tell(await checkDocuments(deps, tenant, documents))
     await meterOf.load(documents)
     const lines = documents.flatMap((document) => countedLines(document, meterOf.get))
-    tell(await recountLines(deps.usageStore, lines))
+    tell(await recountLines(deps.usageStore, tenant, { afterCustomer: after, toCustomer: last }, lines))
     if (request.sinceMs === undefined) tell(await checkPartsOf(deps, tenant, customers))
     report.lines += lines.length
     onPage?.(report)

@@ -5,6 +5,8 @@ import type { DatabaseSession, Json } from '../database-session.ts'
 /** What others are told of, written with what made it true. */
 export type OutboxStore = {
   append(tenant: TenantKey, messages: readonly OutboxMessage[]): Promise<void>
+  /** Messages whose data are the records of these documents, which are copied where they are; in their order. */
+  appendDocuments(tenant: TenantKey, messages: readonly Omit<OutboxMessage, 'data'>[]): Promise<void>
   /** Oldest first, from behind an id on. */
   after(tenant: TenantKey, id: string, max: number): Promise<readonly (OutboxMessage & { readonly id: string })[]>
 }
@@ -46,6 +48,18 @@ export function sqlOutboxStore(session: DatabaseSession): OutboxStore {
           FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS rows (type text, object text, data jsonb, created_at timestamptz)`.execute(
           db,
         )
+      }),
+    appendDocuments: (tenant, messages) =>
+      session.run(async (db) => {
+        if (messages.length === 0) return
+        const rows = messages.map(({ createdAtMs, ...message }) => ({ ...message, created_at: new Date(createdAtMs).toISOString() }))
+        await sql`
+          INSERT INTO outbox (tenant, type, object, data, created_at)
+          SELECT ${tenant}::text, rows.type, rows.object, invoices.record, rows.created_at
+          FROM ROWS FROM (jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS (type text, object text, created_at timestamptz))
+            WITH ORDINALITY AS rows (type, object, created_at, place)
+          JOIN invoices ON invoices.tenant = ${tenant} AND invoices.id = rows.object
+          ORDER BY rows.place`.execute(db)
       }),
     after: (tenant, id, max) =>
       session.run(async (db) => {

@@ -1,12 +1,14 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import type { StoredInvoice } from '../../../adapters/database/invoices/invoice-store.ts'
 import type { OutboxMessage } from '../../../adapters/database/outbox/outbox-store.ts'
-import type { InstantMs, TenantKey } from '../../../domain/identity.ts'
+import type { Money } from '../../../domain/billing/money.ts'
+import type { CustomerKey, InstantMs, TenantKey } from '../../../domain/identity.ts'
 import { refuse } from '../../../domain/refusal.ts'
 import { type DatabaseUnderTest, START } from '../database-under-test.ts'
 
 export function describeStore({ stores, freshTenant }: DatabaseUnderTest): void {
   describe('the outbox', () => {
-    const { outbox, write } = stores.billing
+    const { outbox, invoices, write } = stores.billing
     let tenant: TenantKey
     beforeEach(() => {
       tenant = freshTenant()
@@ -25,6 +27,20 @@ export function describeStore({ stores, freshTenant }: DatabaseUnderTest): void 
       expect(await outbox.after('other' as TenantKey, '0', 10)).toEqual([])
     })
 
+    test('a document is told of as it was made final, in the order of their numbers', async () => {
+      const type = 'invoice.finalised' as const
+      const createdAtMs = START as InstantMs
+      await invoices.append(tenant, [invoice('inv_a', 'first'), invoice('inv_b', 'second')])
+      await outbox.appendDocuments(tenant, [
+        { type, object: 'inv_b', createdAtMs },
+        { type, object: 'inv_a', createdAtMs },
+      ])
+      expect(await outbox.after(tenant, '0', 9)).toMatchObject([
+        { type, object: 'inv_b', data: { number: 'second' }, createdAtMs },
+        { type, object: 'inv_a', data: { number: 'first' }, createdAtMs },
+      ])
+    })
+
     test('what is taken back tells nobody', async () => {
       await write(async (own) => {
         await own.outbox.append(tenant, [message('never')])
@@ -33,4 +49,11 @@ export function describeStore({ stores, freshTenant }: DatabaseUnderTest): void 
       expect(await outbox.after(tenant, '0', 10)).toEqual([])
     })
   })
+}
+
+function invoice(id: string, number: string): StoredInvoice {
+  return {
+    ...{ id, customer: 'acme' as CustomerKey, subscription: null, decision: null, status: 'finalised', currency: 'EUR' },
+    ...{ closesAtMs: START as InstantMs, due: 0n as Money, paid: 0n as Money, record: { number }, undo: {}, numbered: null },
+  }
 }
