@@ -33,6 +33,7 @@ export function parseContext(nowMs: number): ParseContext {
     receivedAtMs: nowMs as InstantMs,
     earliestMs: (nowMs - 35 * 86_400_000) as InstantMs,
     latestMs: (nowMs + 3_600_000) as InstantMs,
+    clockAheadMs: 0,
     customerOf: (name) => name as CustomerKey,
   }
 }

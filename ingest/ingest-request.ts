@@ -18,7 +18,12 @@ import { createEventWarnings, type EventWarning, type WarningCode } from './warn
 import type { FamiliarCustomers } from './warnings/familiar-customers.ts'
 import type { TypeReaders } from './warnings/type-reader.ts'
 
-export type IngestMode = { readonly isAtomic: boolean; readonly isBackfill: boolean }
+export type IngestMode = {
+  readonly isAtomic: boolean
+  readonly isBackfill: boolean
+  /** How far the sender's clock is ahead of ours; 0 when absent. */
+  readonly clockAheadMs?: number
+}
 
 /** Why events were not taken: the sender's failure, or the world's. */
 export type NotTaken = Refusal | Fault

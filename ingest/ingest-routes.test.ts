@@ -128,12 +128,23 @@ async function reopen(limits: Partial<IngestLimits>, storedBytesMax?: number): P
   await open(limits, storedBytesMax)
 }
 
-type Sent = { readonly key?: string; readonly query?: string; readonly type?: string; readonly encoding?: string }
-async function post(body: unknown, { key = 'sender', query = '', type = 'application/json', encoding }: Sent = {}) {
+type Sent = {
+  readonly key?: string
+  readonly query?: string
+  readonly type?: string
+  readonly encoding?: string
+  readonly headers?: Record<string, string>
+}
+async function post(body: unknown, { key = 'sender', query = '', type = 'application/json', encoding, headers = {} }: Sent = {}) {
   const answer = await app.inject({
     method: 'POST',
     url: `/v1/events${query}`,
-    headers: { authorization: `Bearer ${key}`, 'content-type': type, ...(encoding === undefined ? {} : { 'content-encoding': encoding }) },
+    headers: {
+      authorization: `Bearer ${key}`,
+      'content-type': type,
+      ...(encoding === undefined ? {} : { 'content-encoding': encoding }),
+      ...headers,
+    },
     payload: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body),
   })
   return { status: answer.statusCode, body: answer.json(), headers: answer.headers }
@@ -228,6 +239,13 @@ describe('POST /v1/events', () => {
         name: 'an array as data',
         headers: { 'content-type': 'application/json' },
         payload: '[{"id":"x"}]',
+        status: 400,
+        code: 'invalid_events',
+      },
+      {
+        name: 'an array as data that is longer than a piece',
+        headers: { 'content-type': 'application/json' },
+        payload: JSON.stringify(Array.from({ length: 30_000 }, () => ({ tokens: 1 }))),
         status: 400,
         code: 'invalid_events',
       },
@@ -468,6 +486,32 @@ describe('POST /v1/events', () => {
     expect(answer).toMatchObject({ status: 202, body: { accepted: 100_000, rejected: [] } })
     const ids = await keptIds()
     expect([ids.length, new Set(ids).size, ids.at(-1)]).toEqual([100_000, 100_000, 'e-99999'])
+  })
+
+  describe('a sender whose clock is wrong says what it shows while sending', () => {
+    const HOUR_MS = 3_600_000
+    const textOf = (ms: number) => new Date(ms).toISOString()
+    /** An event of a minute before its sender's now. */
+    const sentBy = (nowMs: number, sentAt = textOf(nowMs)) =>
+      post(event(1, { time: textOf(nowMs - 60_000) }), { headers: { 'tollgate-sent-at': sentAt } })
+
+    test.each([
+      { clock: 'two hours ahead', aheadMs: 2 * HOUR_MS, isCorrected: true },
+      { clock: 'forty days behind', aheadMs: -40 * 24 * HOUR_MS, isCorrected: true },
+      { clock: 'some minutes ahead', aheadMs: 240_000, isCorrected: false },
+      { clock: 'right', aheadMs: 0, isCorrected: false },
+    ])('$clock', async ({ aheadMs, isCorrected }) => {
+      const nowMs = NOW
+      expect(await sentBy(nowMs + aheadMs)).toMatchObject({ status: 202, body: { accepted: 1 } })
+      const happenedMs = nowMs - 60_000 + (isCorrected ? 0 : aheadMs)
+      expect(Math.abs(((await keptEvents())[0]?.occurredAtMs ?? 0) - happenedMs)).toBeLessThan(30_000)
+    })
+
+    test('an event that has no time is of its receipt, and what is no time is refused', async () => {
+      expect(await post(event(1), { headers: { 'tollgate-sent-at': textOf(NOW + 2 * HOUR_MS) } })).toMatchObject({ status: 202 })
+      expect(Math.abs(((await keptEvents())[0]?.occurredAtMs ?? 0) - NOW)).toBeLessThan(60_000)
+      expect(await sentBy(NOW, 'yesterday')).toMatchObject({ status: 400, body: { errors: [{ field: 'tollgate-sent-at' }] } })
+    })
   })
 
   test('backfill lifts the bounds on event time, for an admin', async () => {

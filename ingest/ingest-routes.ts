@@ -2,10 +2,11 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'
 import { Type } from 'typebox'
 import { Fault } from '../base/fault.ts'
-import type { TenantKey } from '../domain/identity.ts'
+import type { InstantMs, TenantKey } from '../domain/identity.ts'
 import type { Principal } from '../domain/principal.ts'
 import { isRefusal, type Outcome, orThrow, RefusalError, refuse, refuseFields } from '../domain/refusal.ts'
 import { type HttpApp, ProblemSchema, VIEW_WAIT_MS_MAX } from '../schemas/http/common.ts'
+import { parseInstant } from '../schemas/http/instants.ts'
 import type { ViewWaits } from '../usage/view-waits.ts'
 import type { EventPiece } from './core/array-pieces.ts'
 import { createEventPieces, eventsOf, type WholeShape } from './core/event-pieces.ts'
@@ -92,7 +93,7 @@ type EventsRequest = {
 }
 
 async function receive(ingest: Ingest, request: EventsRequest): Promise<IngestOutcome> {
-  const mode = modeOf(request)
+  const mode = modeOf(request, ingest.clock.now())
   if (isRefusal(mode)) return mode
   const kind = bodyKindOf(request.headers)
   if (isRefusal(kind)) return kind
@@ -140,7 +141,10 @@ async function receiveWhole(
   { shape, attributes, bytesExpected }: WholeBody,
 ): Promise<IngestOutcome> {
   try {
-    const pieces = createEventPieces({ shape, eventsMax: ingest.limits.requestEventsMax, bytesExpected })
+    const pieces = createEventPieces({
+      ...{ shape, eventsMax: ingest.limits.requestEventsMax, bytesExpected },
+      isData: attributes !== null,
+    })
     for await (const chunk of bytes) {
       const shortage = account.tryTake(mode.isAtomic ? ATOMIC_WEIGHT * chunk.length : chunk.length)
       const refusal = shortage === undefined ? pieces.add(chunk) : overloaded('bytes', shortage)
@@ -210,7 +214,7 @@ function lineRoom(account: RoomAccount): LineRoom {
   }
 }
 
-function modeOf({ query, principal }: EventsRequest): Outcome<IngestMode> {
+function modeOf({ query, principal, headers }: EventsRequest, nowMs: InstantMs): Outcome<IngestMode> {
   const unknown = Object.keys(query).find((name) => !Object.hasOwn(SCHEMA.querystring.properties, name))
   if (unknown !== undefined) {
     const detail = `there is no parameter '${unknown.slice(0, 80).toWellFormed()}'`
@@ -228,8 +232,22 @@ function modeOf({ query, principal }: EventsRequest): Outcome<IngestMode> {
   if (isBackfill && !principal.scopes.includes('admin')) {
     return refuse('missing_scope', { scope: 'admin', has: principal.scopes, wanted: 'backfill' })
   }
-  return { isAtomic, isBackfill }
+  const clockAheadMs = clockAheadOf(headers, nowMs)
+  return isRefusal(clockAheadMs) ? clockAheadMs : { isAtomic, isBackfill, clockAheadMs }
 }
+
+/** How far the sender's clock is ahead, below 0 behind; 0 within what a request may take on its way, and where it does not say. */
+function clockAheadOf(headers: IncomingHttpHeaders, nowMs: InstantMs): Outcome<number> {
+  const given = headers[SENT_AT_HEADER]
+  if (given === undefined) return 0
+  const sentAtMs = parseInstant(String(given), SENT_AT_HEADER)
+  if (isRefusal(sentAtMs)) return sentAtMs
+  return Math.abs(sentAtMs - nowMs) > CLOCK_IGNORED_MS ? sentAtMs - nowMs : 0
+}
+
+const SENT_AT_HEADER = 'tollgate-sent-at'
+/** Bodies come in for up to two minutes, and so exact are clocks that are set. */
+const CLOCK_IGNORED_MS = 300_000
 
 function flag(query: EventsRequest['query'], name: string): Outcome<boolean> {
   const value = query[name]
@@ -269,7 +287,8 @@ const SCHEMA = {
   operationId: 'ingestEvents',
   summary: 'Send usage events',
   description:
-    'One event, an array, or one a line (NDJSON, streamed); gzip, br or zstd. Answered once the accepted ones are durable; every other event has its own verdict. 503 means that nothing was kept.',
+    'One event, an array, or one a line (NDJSON, streamed); gzip, br or zstd. Answered once the accepted ones are durable; every other event has its own verdict. 503 means that nothing was kept. ' +
+    `A sender whose clock may be wrong says with the header \`${SENT_AT_HEADER}\` what it shows while sending: when that is more than ${CLOCK_IGNORED_MS / 60_000} minutes from ours, the times of its events are corrected by the difference.`,
   consumes: ['application/json', 'application/cloudevents+json', 'application/cloudevents-batch+json', 'application/x-ndjson'],
   querystring: Type.Object({
     atomic: Type.Optional(Type.Unsafe<string>({ ...FlagSchema, description: 'All or none' })),

@@ -81,6 +81,7 @@ export function createIngest(options: IngestOptions): Ingest {
       eventsMax: limits.requestEventsMax,
       times: {
         receivedAtMs,
+        clockAheadMs: mode.clockAheadMs ?? 0,
         earliestMs: mode.isBackfill ? BACKFILL_EARLIEST_MS : ((receivedAtMs - EVENT_AGE_MAX_MS) as InstantMs),
         latestMs: mode.isBackfill ? BACKFILL_LATEST_MS : ((receivedAtMs + EVENT_LEAD_MAX_MS) as InstantMs),
       },

@@ -10,6 +10,7 @@ const context: ParseContext = {
   receivedAtMs: RECEIVED as InstantMs,
   earliestMs: (RECEIVED - 35 * 86_400_000) as InstantMs,
   latestMs: (RECEIVED + 3_600_000) as InstantMs,
+  clockAheadMs: 0,
   customerOf: (name) => (name === 'seat 7' ? 'acme' : name) as CustomerKey,
 }
 const event = (more: Record<string, unknown> = {}) => ({ id: 'e-1', type: 'llm.request', customer: 'acme', ...more })

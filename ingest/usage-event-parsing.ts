@@ -12,6 +12,8 @@ export type ParseContext = {
   readonly receivedAtMs: InstantMs
   readonly earliestMs: InstantMs
   readonly latestMs: InstantMs
+  /** How far the sender's clock is ahead: times that it gives are put back by as much. */
+  readonly clockAheadMs: number
   /** The customer that an event with this name belongs to. */
   readonly customerOf: (name: string, occurredAtMs: InstantMs, event: Readonly<Record<string, unknown>>) => CustomerKey
 }
@@ -105,10 +107,11 @@ function invalidSubject(name: unknown): Refusal {
 
 function timeFrom(time: unknown, context: ParseContext): InstantMs | Refusal {
   if (time === undefined) return context.receivedAtMs
-  const occurredAtMs = typeof time === 'string' ? parseInstantText(time) : undefined
-  if (occurredAtMs === undefined) {
+  const givenMs = typeof time === 'string' ? parseInstantText(time) : undefined
+  if (givenMs === undefined) {
     return refuse('invalid_time', { field: 'time', value: shown(time), of: 'event' })
   }
+  const occurredAtMs = (givenMs - context.clockAheadMs) as InstantMs
   if (occurredAtMs < context.earliestMs) return refuse('event_too_old', { time: shown(time), limitMs: context.earliestMs })
   if (occurredAtMs > context.latestMs) return refuse('event_too_far_ahead', { time: shown(time), limitMs: context.latestMs })
   return occurredAtMs

@@ -19,8 +19,10 @@ export function createEventPieces(options: {
   readonly eventsMax: number
   /** The length given in the headers; 0 without one. */
   readonly bytesExpected: number
+  /** The body is the data of one event: an array is its value, and no list of events. */
+  readonly isData?: boolean
 }): EventPieces {
-  const { shape, eventsMax } = options
+  const { shape, eventsMax, isData = false } = options
   const start = createGrowingBytes(Math.min(options.bytesExpected, PIECE_BYTES))
   let array: EventPieces | null = null
   let startBytesMax: number = PIECE_BYTES
@@ -30,7 +32,7 @@ export function createEventPieces(options: {
     if (startBytesMax === EVENT_BYTES_MAX) return refuse('payload_too_large', { bytes: 'more', bytesMax: EVENT_BYTES_MAX })
     startBytesMax = EVENT_BYTES_MAX
     const bytes = start.takeAll()
-    const isArray = bytes.find((byte) => !BLANKS.includes(byte)) === OPEN_BRACKET
+    const isArray = !isData && bytes.find((byte) => !BLANKS.includes(byte)) === OPEN_BRACKET
     if (isArray && shape === 'object') return refuse('invalid_json', { why: 'is_array' })
     if (!isArray && shape === 'array') return refuse('invalid_json', { why: 'is_no_array' })
     if (!isArray) return add(bytes)

@@ -78,7 +78,12 @@ async function attempt<Answer>(
   try {
     const response = await options.fetch(`${url}${path}`, {
       method: 'POST',
-      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      // Times are the app's: where its clock is wrong, the server puts them right by the time of sending.
+      headers: {
+        authorization: `Bearer ${key}`,
+        'content-type': 'application/json',
+        'tollgate-sent-at': new Date(options.now()).toISOString(),
+      },
       body: json,
       signal: anyOf(ended, timeout) ?? timeout,
       keepalive,

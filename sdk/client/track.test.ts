@@ -54,6 +54,8 @@ describe('what is sent', () => {
     expect(server.kept).toEqual([
       { id, type: 'llm.request', customer: 'acme', source: 'chat', time: '1970-01-01T00:00:00.000Z', data: { tokens: 12 } },
     ])
+    // What the app's clock shows while sending, by which the server puts times right.
+    expect(Math.abs(Date.parse(server.received[0]?.sentAt ?? '') - Date.now())).toBeLessThan(60_000)
     expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
   })
 

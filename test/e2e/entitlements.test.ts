@@ -102,6 +102,16 @@ describe('entitlements in full', () => {
     expect(await tollgate.ok('GET', '/v1/customers/lone/entitlements/region')).toMatchObject({ value: { zone: 1 } })
   })
 
+  test('a grant of now takes effect on arrival, when now is past', async () => {
+    await subscribe('granted now')
+    const sentMs = Date.now()
+    const given = await grant('granted now', { amount: '5', effectiveAt: new Date(sentMs).toISOString() })
+    expect(Date.parse(given.effectiveAt)).toBeGreaterThanOrEqual(sentMs)
+    expect(await balance('granted now')).toMatchObject({ limit: '105', remaining: '105' })
+    await use('granted now', 3)
+    expect((await balance('granted now')).remaining).toBe('102')
+  })
+
   test('grants burn in their order beside the plan, what expires and what is voided is gone', async () => {
     await subscribe('granted')
     const last = await grant('granted', { amount: '30', priority: 200 })

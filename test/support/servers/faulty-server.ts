@@ -1,7 +1,13 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 
-export type Received = { readonly method: string; readonly path: string; readonly authorization: string; readonly body: string }
+export type Received = {
+  readonly method: string
+  readonly path: string
+  readonly authorization: string
+  readonly sentAt: string
+  readonly body: string
+}
 
 /** What happens to the next request. `stall`: no answer ever; `reset`: the connection breaks after the request was read. */
 export type Behaviour = 'stall' | 'reset' | { readonly status: number; readonly body?: unknown; readonly headers?: Record<string, string> }
@@ -30,7 +36,13 @@ export async function startFaultyServer(): Promise<FaultyServer> {
 
   const server = createServer((request, response) => {
     void bodyOf(request).then((body) => {
-      received.push({ method: request.method ?? '', path: request.url ?? '', authorization: request.headers.authorization ?? '', body })
+      received.push({
+        method: request.method ?? '',
+        path: request.url ?? '',
+        authorization: request.headers.authorization ?? '',
+        sentAt: String(request.headers['tollgate-sent-at']),
+        body,
+      })
       const behaviour = plan.shift() ?? always ?? WELL
       if (behaviour === 'reset') request.socket.resetAndDestroy()
       else if (behaviour !== 'stall') {
