@@ -119,6 +119,26 @@ describe.skipIf(stack === null)(`roles apart, twice each${missing === null ? '' 
     )
   })
 
+  test('a key that has ended, or whose secret was replaced, is refused by every process that knew it', async () => {
+    const [api1, api2] = apis
+    if (!api1 || !api2) throw new Error('they run')
+    const make = () => api1.ok<{ id: string; key: string }>('POST', '/v1/keys', { name: 'gateway', scopes: ['ingest', 'read'] })
+    const [ended, rotated] = await Promise.all([make(), make()])
+    const statusesOf = (key: string) => {
+      const headers = { authorization: `Bearer ${key}` }
+      const asked = [
+        ...ingests.map((ingest) => ingest.call('POST', '/v1/events', [], headers)),
+        ...apis.map((api) => api.call('GET', '/v1/meters', undefined, headers)),
+      ]
+      return Promise.all(asked.map(async (answer) => (await answer).status))
+    }
+    for (const { key } of [ended, rotated]) expect(await statusesOf(key)).toEqual([202, 202, 200, 200])
+    await api1.ok('DELETE', `/v1/keys/${ended.id}`)
+    const { key: replacement } = await api2.ok<{ key: string }>('POST', `/v1/keys/${rotated.id}/rotate`, {})
+    for (const { key } of [ended, rotated]) await waitFor(async () => (await statusesOf(key)).every((status) => status === 401))
+    expect(await statusesOf(replacement)).toEqual([202, 202, 200, 200])
+  })
+
   test('every metric of the dashboard and the alerts is one that the processes have', async () => {
     const running = [...ingests, ...apis, ...aggregators.slice(1)]
     const known = new Set<string>()
