@@ -1,4 +1,5 @@
 import { sqlAllowanceOpeningStore } from '../adapters/database/allowance-openings/allowance-opening-store.ts'
+import { sqlAuditStore } from '../adapters/database/audit/audit-store.ts'
 import { sqlAdoptionStore } from '../adapters/database/customers/adoption-store.ts'
 import { sqlCustomerStore } from '../adapters/database/customers/customer-store.ts'
 import type { DatabaseSession } from '../adapters/database/database-session.ts'
@@ -39,5 +40,6 @@ export function databaseStores(session: DatabaseSession) {
     invoiceInputs: sqlInvoiceInputsReader(session),
     billing: billingStores(session),
     taxRates: sqlTaxRateStore(session),
+    audit: sqlAuditStore(session),
   }
 }

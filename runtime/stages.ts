@@ -1,5 +1,6 @@
 import { openAggregator } from '../aggregator/open-aggregator.ts'
 import { openAdoptions } from '../api/adoptions/open-adoptions.ts'
+import { openAudit } from '../api/audit/open-audit.ts'
 import { openBalances } from '../api/balances/open-balances.ts'
 import { openCatalog } from '../api/catalog/open-catalog.ts'
 import { openDecisions } from '../api/decisions/open-decisions.ts'
@@ -32,7 +33,7 @@ type OpenStage = (kit: Kit) => Stage
 const STAGES = {
   aggregator: [openAggregator],
   ingest: [openIngest],
-  api: [openDecisions, openBalances, openReservations, openUsage, openCatalog, openAdoptions, openKeys],
+  api: [openDecisions, openBalances, openReservations, openUsage, openCatalog, openAdoptions, openKeys, openAudit],
   billing: [
     openInvoices,
     openDocuments,

@@ -7,7 +7,7 @@ export type TimeRange = { readonly fromMs: InstantMs; readonly toMs: InstantMs }
 
 /** The half-open time of a request. A date is its first instant in the zone; a missing bound comes from the fallback. */
 export function parseTimeRange<From extends InstantMs | undefined, To extends InstantMs | undefined>(
-  { from, to }: { readonly from?: string; readonly to?: string },
+  { from, to }: { readonly from?: string | undefined; readonly to?: string | undefined },
   zone: TimeZone,
   otherwise: { readonly fromMs: From; readonly toMs: To },
 ): Outcome<{ readonly fromMs: InstantMs | From; readonly toMs: InstantMs | To }> {

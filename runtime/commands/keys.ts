@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander'
 import { Registry } from 'prom-client'
+import { actAs } from '../../adapters/database/acting.ts'
 import { type ApiKeyStore, type KeyRecord, sqlApiKeyStore } from '../../adapters/database/keys/api-key-store.ts'
 import { isAddressRange } from '../../base/address-range.ts'
 import { type InstantMs, readTenantKey, type TenantKey } from '../../domain/identity.ts'
@@ -78,7 +79,7 @@ async function rotateKey(id: string, { tenant, graceMs }: { tenant: TenantKey; g
 async function withKeys<Value>(work: (keys: ApiKeyStore) => Promise<Value>): Promise<Value> {
   const database = await openDatabase()
   try {
-    return await work(sqlApiKeyStore(database.session))
+    return await actAs({ actor: 'command/keys' }, () => work(sqlApiKeyStore(database.session)))
   } finally {
     await database.stop()
   }

@@ -22,6 +22,7 @@ import { type DocsReaders, describeApi } from './documents/openapi.ts'
 import { takeTurnsAtHeavyReads } from './heavy-reads.ts'
 import { HTTP_BOUNDS } from './http-bounds.ts'
 import { honourIdempotencyKeys } from './idempotency.ts'
+import { nameActors } from './keys/acting-requests.ts'
 import { authenticateRequests, type FindPrincipal, OPERATORS } from './keys/authentication.ts'
 import { createKnownPaths, type KnownPaths } from './known-paths.ts'
 import { PROBLEM_CONTENT_TYPE, type ProblemAnswer, problemOfError, problemOfRefusal } from './problem.ts'
@@ -95,6 +96,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   takeTurnsAtHeavyReads(app)
   if (options.customerNames !== undefined) resolveCustomerNames(app, options.customerNames, options.clock)
   honourIdempotencyKeys(app, options.idempotency, options.clock, log)
+  nameActors(app)
   answerErrors(app, log, paths)
   describeApi(app, options.version ?? '0.0.0', options.docsReaders ?? 'everybody')
   app.register(async (routes) => observeRoutes(routes, registry))

@@ -50,6 +50,7 @@ export const SETTINGS = {
     { min: 1, max: 3_650 },
     'Days a record stays in the embedded event log once the usage store has its events, where they stay',
   ),
+  auditRetentionDays: wholeNumber('TOLLGATE_AUDIT_RETENTION_DAYS', 400, { min: 1, max: 36_500 }, 'Days that changes stay in the audit log'),
   wrongKeysMax: wholeNumber(
     'TOLLGATE_WRONG_KEYS_MAX',
     HTTP_BOUNDS.wrongKeys.most,

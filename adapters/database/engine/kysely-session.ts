@@ -4,6 +4,7 @@ import type { Clock } from '../../../base/clock.ts'
 import { Fault } from '../../../base/fault.ts'
 import { invariant } from '../../../base/invariant.ts'
 import { isRefusal, type Refusal } from '../../../domain/refusal.ts'
+import { currentlyActing } from '../acting.ts'
 import type { Change } from '../changes.ts'
 import type { DatabaseSession, DatabaseTables, DatabaseTransaction, RandomBytes } from '../database-session.ts'
 import type { ChangeListeners } from './change-listeners.ts'
@@ -54,6 +55,7 @@ export function createKyselySession({ db, clock, randomBytes, listeners, announc
       const transact = () =>
         db.transaction().execute(async (trx) => {
           changes.length = 0
+          await nameActor(trx, clock)
           const value = await inTransaction(async () => await work(createTransaction({ trx, clock, randomBytes, changes })))
           if (isRefusal(value)) throw new Refused(value)
           if (changes.length > 0) await announceToOthers?.(trx, changes)
@@ -70,6 +72,14 @@ export function createKyselySession({ db, clock, randomBytes, listeners, announc
       }
     },
   }
+}
+
+/** The audit log reads it at the commit. */
+async function nameActor(trx: Transaction<DatabaseTables>, clock: Pick<Clock, 'now'>): Promise<void> {
+  const acting = currentlyActing()
+  if (acting === null) return
+  const named = JSON.stringify({ ...acting, at: new Date(clock.now()).toISOString() })
+  await sql`SELECT set_config('tollgate.acting', ${named}, true)`.execute(trx)
 }
 
 /** Errors pass through unchanged: the code that opened the transaction retries it, or turns them into faults. */

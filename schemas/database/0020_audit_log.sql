@@ -1,0 +1,106 @@
+-- Every change that somebody made: who, by which route, which object, before and after. Rows are chained by hash in the order of
+-- their transactions, so that a row that is changed or taken out by hand shows.
+CREATE TABLE audit_log (
+  tenant        text COLLATE "C" NOT NULL,
+  sequence      bigint NOT NULL,
+  at            timestamptz NOT NULL,
+  actor         text COLLATE "C" NOT NULL,
+  acting        jsonb NOT NULL,
+  object_type   text COLLATE "C" NOT NULL,
+  object        text COLLATE "C" NOT NULL,
+  change        text NOT NULL,
+  before        jsonb,
+  after         jsonb,
+  previous_hash text NOT NULL,
+  hash          text NOT NULL,
+  PRIMARY KEY (tenant, sequence)
+);
+CREATE INDEX audit_log_by_object ON audit_log (tenant, object_type, object, sequence);
+CREATE INDEX audit_log_by_actor ON audit_log (tenant, actor, sequence);
+CREATE INDEX audit_log_by_time ON audit_log (at);
+
+-- The end of each chain: without it rows could be taken off the end.
+CREATE TABLE audit_heads (
+  tenant   text COLLATE "C" PRIMARY KEY,
+  sequence bigint NOT NULL,
+  hash     text NOT NULL
+);
+
+CREATE FUNCTION audit_hash(entry audit_log) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+  SELECT encode(sha256(convert_to(jsonb_build_array(
+    entry.previous_hash, entry.tenant, entry.sequence, extract(epoch FROM entry.at), entry.actor, entry.acting,
+    entry.object_type, entry.object, entry.change, entry.before, entry.after)::text, 'UTF8')), 'hex')
+$$;
+
+-- Deferred to the commit, so that the lock on the end of the chain is held for a moment only and after all others. The arguments
+-- are the type of the object, the columns that name it (separated by commas), and columns that are not shown.
+CREATE FUNCTION audit_change() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  acting jsonb := nullif(current_setting('tollgate.acting', true), '')::jsonb;
+  old_row jsonb := CASE WHEN TG_OP = 'INSERT' THEN NULL ELSE to_jsonb(OLD) - string_to_array(TG_ARGV[2], ',') END;
+  new_row jsonb := CASE WHEN TG_OP = 'DELETE' THEN NULL ELSE to_jsonb(NEW) - string_to_array(TG_ARGV[2], ',') END;
+  a_row jsonb := coalesce(new_row, old_row);
+  entry audit_log;
+BEGIN
+  IF acting IS NULL OR old_row IS NOT DISTINCT FROM new_row THEN RETURN NULL; END IF;
+  entry.tenant := a_row->>'tenant';
+  INSERT INTO audit_heads (tenant, sequence, hash) VALUES (entry.tenant, 0, '') ON CONFLICT DO NOTHING;
+  SELECT sequence + 1, hash INTO entry.sequence, entry.previous_hash FROM audit_heads WHERE tenant = entry.tenant FOR UPDATE;
+  entry.at := (acting->>'at')::timestamptz;
+  entry.actor := acting->>'actor';
+  entry.acting := acting - '{at,actor}'::text[];
+  entry.object_type := TG_ARGV[0];
+  entry.object := coalesce((SELECT string_agg(a_row->>name, '/' ORDER BY place)
+    FROM unnest(string_to_array(TG_ARGV[1], ',')) WITH ORDINALITY AS named (name, place)), TG_ARGV[0]);
+  entry.change := CASE TG_OP WHEN 'INSERT' THEN 'created' WHEN 'DELETE' THEN 'deleted' ELSE 'changed' END;
+  entry.before := old_row - 'tenant'::text;
+  entry.after := new_row - 'tenant'::text;
+  entry.hash := audit_hash(entry);
+  INSERT INTO audit_log SELECT entry.*;
+  UPDATE audit_heads SET sequence = entry.sequence, hash = entry.hash WHERE tenant = entry.tenant;
+  RETURN NULL;
+END $$;
+
+CREATE TRIGGER audit_log_stays BEFORE UPDATE ON audit_log FOR EACH ROW EXECUTE FUNCTION never_changes();
+
+CREATE CONSTRAINT TRIGGER api_keys_audited AFTER INSERT OR UPDATE OR DELETE ON api_keys
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('key', 'id', 'secret_hash,previous_hash');
+CREATE CONSTRAINT TRIGGER meters_audited AFTER INSERT OR UPDATE OR DELETE ON meters
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('meter', 'key', '');
+CREATE CONSTRAINT TRIGGER features_audited AFTER INSERT OR UPDATE OR DELETE ON features
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('feature', 'key', '');
+CREATE CONSTRAINT TRIGGER products_audited AFTER INSERT OR UPDATE OR DELETE ON products
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('product', 'key', '');
+CREATE CONSTRAINT TRIGGER plans_audited AFTER INSERT OR UPDATE OR DELETE ON plans
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('plan', 'key', '');
+CREATE CONSTRAINT TRIGGER plan_versions_audited AFTER INSERT OR UPDATE OR DELETE ON plan_versions
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('plan_version', 'plan,version', '');
+CREATE CONSTRAINT TRIGGER customers_audited AFTER INSERT OR UPDATE OR DELETE ON customers
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('customer', 'key', '');
+CREATE CONSTRAINT TRIGGER customer_subjects_audited AFTER INSERT OR UPDATE OR DELETE ON customer_subjects
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('customer_subject', 'customer,subject', '');
+CREATE CONSTRAINT TRIGGER subscriptions_audited AFTER INSERT OR UPDATE OR DELETE ON subscriptions
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('subscription', 'id', '');
+CREATE CONSTRAINT TRIGGER subscription_phases_audited AFTER INSERT OR UPDATE OR DELETE ON subscription_phases
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('subscription_phase', 'subscription,position', '');
+CREATE CONSTRAINT TRIGGER entitlement_overrides_audited AFTER INSERT OR UPDATE OR DELETE ON entitlement_overrides
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('entitlement_override', 'customer,feature', '');
+CREATE CONSTRAINT TRIGGER grants_audited AFTER INSERT OR UPDATE OR DELETE ON grants
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('grant', 'id', '');
+CREATE CONSTRAINT TRIGGER balance_resets_audited AFTER INSERT OR UPDATE OR DELETE ON balance_resets
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('balance_reset', 'id', '');
+CREATE CONSTRAINT TRIGGER tax_rates_audited AFTER INSERT OR UPDATE OR DELETE ON tax_rates
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('tax_rate', 'key', '');
+CREATE CONSTRAINT TRIGGER coupons_audited AFTER INSERT OR UPDATE OR DELETE ON coupons
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('coupon', 'key', '');
+CREATE CONSTRAINT TRIGGER billing_settings_audited AFTER INSERT OR UPDATE OR DELETE ON billing_settings
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('billing_settings', '', '');
+CREATE CONSTRAINT TRIGGER credits_audited AFTER INSERT OR UPDATE OR DELETE ON credits
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('credit', 'customer,id', '');
+CREATE CONSTRAINT TRIGGER payments_audited AFTER INSERT OR UPDATE OR DELETE ON payments
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('payment', 'reference', '');
+CREATE CONSTRAINT TRIGGER billing_runs_audited AFTER INSERT ON billing_runs
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('billing_run', 'id', '');
+-- The document itself is in the book, whose own chain proves it.
+CREATE CONSTRAINT TRIGGER invoices_audited AFTER INSERT OR UPDATE ON invoices
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('invoice', 'id', 'record');
