@@ -19,6 +19,7 @@ import { openPreviews } from '../billing/previews/open-previews.ts'
 import { openBillingRuns } from '../billing/runs/open-billing-runs.ts'
 import { openBillingSettings } from '../billing/settings/open-billing-settings.ts'
 import { openTaxRates } from '../billing/tax-rates/open-tax-rates.ts'
+import { openWhatIf } from '../billing/what-if/open-what-if.ts'
 import { openIngest } from '../ingest/open-ingest.ts'
 import type { Stage } from '../schemas/http/stage.ts'
 import type { Kit } from './kit.ts'
@@ -39,6 +40,7 @@ const STAGES = {
     openDocuments,
     openDrafts,
     openPreviews,
+    openWhatIf,
     openBillingRuns,
     openCredits,
     ({ stores }) => openExports(stores.billing.exports),

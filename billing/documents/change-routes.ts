@@ -23,11 +23,12 @@ export function changeRoutes({ write, clock }: ChangeRoutesDeps): (app: HttpApp)
   const config = { scope: 'billing', isIdempotent: true } as const
   return async (app) => {
     app.post('/v1/invoices/:id/payments', { config, schema: PAY_INVOICE }, async (request) => {
-      const { amount, reference, paidAt } = request.body
+      const { amount, currency, reference, paidAt } = request.body
       const nowMs = clock.now()
       const paidAtMs = paidAt === undefined ? nowMs : orThrow(parseInstant(paidAt, 'paidAt'))
       const of = { tenant: request.principal.tenant, id: request.params.id, nowMs }
-      return invoiceJson(orThrow(await write((stores) => payInvoice(stores, of, { amount, reference, paidAtMs }))))
+      const given = { amount, reference, paidAtMs, ...(currency !== undefined && { currency }) }
+      return invoiceJson(orThrow(await write((stores) => payInvoice(stores, of, given))))
     })
     app.post('/v1/invoices/:id/void', { config, schema: VOID_INVOICE }, async (request) => {
       const { reason, rebill = false } = request.body

@@ -11,12 +11,18 @@ import type { BookStores } from '../runs/book-page.ts'
 export type DocumentStores = BookStores & { readonly payments: PaymentStore }
 /** Which document, and when it happens. */
 export type OfDocument = { readonly tenant: TenantKey; readonly id: string; readonly nowMs: InstantMs }
-export type PaymentInput = { readonly amount: string | number; readonly reference: string; readonly paidAtMs: InstantMs }
+export type PaymentInput = {
+  readonly amount: string | number
+  /** That of the document when absent. */
+  readonly currency?: string
+  readonly reference: string
+  readonly paidAtMs: InstantMs
+}
 
 /**
  * Money that came in for a document: it pays what is due, and the rest goes to the balance of account. What was written off is owed
  * again as far as it is paid. A reference counts once: the same payment again answers the document as it is. Refuses
- * `unknown_invoice`, `invoice_not_open`, `amount_too_fine`, `invalid_amount`, `payment_reference_taken`.
+ * `unknown_invoice`, `invoice_not_open`, `payment_in_other_currency`, `amount_too_fine`, `invalid_amount`, `payment_reference_taken`.
  */
 export async function payInvoice(stores: DocumentStores, of: OfDocument, given: PaymentInput): Promise<Outcome<StoredInvoice>> {
   const { tenant, id, nowMs } = of
@@ -25,6 +31,9 @@ export async function payInvoice(stores: DocumentStores, of: OfDocument, given: 
   if (isRefusal(invoice)) return invoice
   const { customer, currency: code, status } = invoice
   const currency = orThrow(currencyOf(code))
+  if (given.currency !== undefined && given.currency !== code) {
+    return refuseField('currency', refuse('payment_in_other_currency', { invoice: id, currency: code, paid: given.currency }))
+  }
   const amount = parseMoney(currency, given.amount)
   if (isRefusal(amount)) return refuseField('amount', amount)
   if (amount <= 0n)

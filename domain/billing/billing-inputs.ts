@@ -38,3 +38,8 @@ export function accountName(customer: CustomerKey, currency: string): string {
 export function couponUseName(subscription: SubscriptionId, coupon: string): string {
   return `${subscription} ${coupon}`
 }
+
+/** A part of a subscription: no two begin at one instant. */
+export function partName(subscription: string, startMs: number): string {
+  return `${startMs} ${subscription}`
+}

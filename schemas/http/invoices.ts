@@ -146,6 +146,7 @@ export const VoidInputSchema = Type.Object(
 export const PaymentInputSchema = Type.Object(
   {
     amount: { ...DecimalInputSchema, description: 'In the currency of the document, with no more digits than it has' },
+    currency: Type.Optional(Type.String({ maxLength: 16, description: 'Checked when given: it must be that of the document' })),
     reference: Type.String({ minLength: 1, maxLength: 128, description: 'Of the payment where it was made; it counts once' }),
     paidAt: Type.Optional({ ...InstantSchema, description: 'Now when absent' }),
   },

@@ -159,6 +159,20 @@ export const ROUTE_SCOPES: readonly RouteRow[] = [
   },
   { route: 'GET /v1/billing/months/{month}', scope: 'read', request: at('/v1/billing/months/2026-01'), own: 200, ofOther: 200 },
   { route: 'GET /v1/exports/{kind}', scope: 'read', request: at('/v1/exports/invoices?format=ndjson'), own: 200, ofOther: 200 },
+  {
+    route: 'GET /v1/billing/unbilled',
+    scope: 'read',
+    request: at('/v1/billing/unbilled?customer=acme'),
+    own: 200,
+    ofOther: 404,
+  },
+  {
+    route: 'POST /v1/what-if',
+    scope: 'read',
+    request: at('/v1/what-if', { plan: 'pro', customers: ['acme'], from: '2026-01-01T00:00:00Z', to: '2026-02-01T00:00:00Z' }),
+    own: 200,
+    ofOther: 400,
+  },
   { route: 'GET /v1/invoices', scope: 'read', request: at('/v1/invoices'), own: 200, ofOther: 200 },
   {
     route: 'GET /v1/invoices/{id}',

@@ -19,6 +19,8 @@ export type BillingCursorStore = {
   lock(tenant: TenantKey, subscriptions: readonly SubscriptionId[]): Promise<ReadonlyMap<SubscriptionId, number>>
   /** How far a subscription is billed, and what later documents count again. */
   book(tenant: TenantKey, subscription: SubscriptionId): Promise<BillingBook | null>
+  /** Customers who have or had a subscription, in the order of their keys, from behind one on. */
+  customers(tenant: TenantKey, after: string, max: number): Promise<readonly CustomerKey[]>
   /** Moves cursors by compare-and-set. Whoever holds their locks has seen that they stand where they are moved from. */
   move(tenant: TenantKey, moves: readonly CursorMove[]): Promise<void>
 }
@@ -85,6 +87,20 @@ export function sqlBillingCursorStore(session: DatabaseSession): BillingCursorSt
           .forUpdate()
           .execute()
         return new Map(rows.map(({ subscription, version }) => [subscription as SubscriptionId, version]))
+      }),
+
+    customers: (tenant, after, max) =>
+      session.run(async (db) => {
+        const rows = await db
+          .selectFrom('billing_cursors')
+          .select('customer')
+          .distinct()
+          .where('tenant', '=', tenant)
+          .where('customer', '>', after)
+          .orderBy('customer')
+          .limit(max)
+          .execute()
+        return rows.map(({ customer }) => customer as CustomerKey)
       }),
 
     book: (tenant, subscription) =>

@@ -1,6 +1,7 @@
 import { type Selectable, sql } from 'kysely'
+import { partName } from '../../../domain/billing/billing-inputs.ts'
 import type { Money } from '../../../domain/billing/money.ts'
-import type { CustomerKey, InstantMs, SubscriptionId, TenantKey } from '../../../domain/identity.ts'
+import type { CustomerKey, InstantMs, Offset, SubscriptionId, TenantKey } from '../../../domain/identity.ts'
 import type { Meter } from '../../../domain/metering/meter.ts'
 import type { DatabaseSession, DatabaseTables, Json } from '../database-session.ts'
 import { exactJson, fromExactJson } from '../exact-json.ts'
@@ -17,6 +18,8 @@ export type InvoiceStore = {
   list(tenant: TenantKey, filter: InvoiceFilter, page: PageRequest): Promise<Page<StoredInvoice>>
   /** The one decided last of a subscription, of those that were not taken back. */
   newest(tenant: TenantKey, subscription: SubscriptionId): Promise<StoredInvoice | null>
+  /** Up to where in the log the parts of subscriptions were counted on final lines, by `partName`. */
+  countedTo(tenant: TenantKey, subscriptions: readonly SubscriptionId[]): Promise<ReadonlyMap<string, Offset>>
   /** Credit notes that were asked for of a document, oldest first. */
   notesOf(tenant: TenantKey, id: string): Promise<readonly StoredInvoice[]>
   settle(tenant: TenantKey, id: string, to: Pick<StoredInvoice, 'status' | 'due' | 'paid'>): Promise<void>
@@ -152,6 +155,18 @@ export function sqlInvoiceStore(session: DatabaseSession): InvoiceStore {
           .limit(1)
           .executeTakeFirst()
         return row === undefined ? null : invoiceOf(row)
+      }),
+
+    countedTo: (tenant, subscriptions) =>
+      session.run(async (db) => {
+        const { rows } = await sql<{ subscription: string; start: string; counted_to: string }>`
+          SELECT subscription, line ->> 'from' AS start, max((line -> 'trace' ->> 'offsetTo')::bigint)::text AS counted_to
+          FROM invoices, jsonb_array_elements(record -> 'lines') AS line
+          WHERE tenant = ${tenant} AND subscription = ANY(${[...subscriptions]}) AND status <> 'void' AND line ? 'trace'
+          GROUP BY subscription, line ->> 'from'`.execute(db)
+        return new Map(
+          rows.map(({ subscription, start, counted_to }) => [partName(subscription, Date.parse(start)), Number(counted_to) as Offset]),
+        )
       }),
 
     notesOf: (tenant, id) =>

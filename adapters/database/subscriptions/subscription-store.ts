@@ -285,13 +285,14 @@ async function refuseSecondAfterChange(
 }
 
 /** Fields left to their default the first time are not compared. */
-function sameOrRefused(existing: Subscription, { customer, plan, startMs, anchorMs }: WantedSubscription): Outcome<Subscription> {
+function sameOrRefused(existing: Subscription, { customer, plan, startMs, anchorMs, timezone }: WantedSubscription): Outcome<Subscription> {
   const madeOn = existing.phases[0]?.plan
   const isSame =
     existing.customer === customer &&
     madeOn === plan &&
     (startMs === undefined || startOfSecond(startMs) === startOfSecond(existing.startMs)) &&
-    (anchorMs === undefined || anchorMs === existing.anchorMs)
+    (anchorMs === undefined || anchorMs === existing.anchorMs) &&
+    (timezone === undefined || timezone === existing.timezone)
   if (isSame) return existing
   return refuse('subscription_id_taken', { subscription: existing.id, customer: existing.customer, plan: madeOn ?? plan })
 }

@@ -154,6 +154,20 @@ export const BILLING_REFUSALS = {
     detail: ({ invoice, newest }: { invoice: string; newest: string }) =>
       `invoice ${invoice} is not the newest of its subscription, which is ${newest}; take that back first.`,
   },
+  payment_in_other_currency: {
+    status: 409,
+    means: 'The payment is in another currency than the document. Money is never converted.',
+    next: 'Record it on a document of its currency.',
+    detail: ({ invoice, currency, paid }: { invoice: string; currency: string; paid: string }) =>
+      `invoice ${invoice} is in ${currency} and the payment in ${paid.slice(0, 16)}; record it on a document in its currency.`,
+  },
+  too_many_periods: {
+    status: 400,
+    means: 'So many documents would follow that a run makes them in several goes.',
+    next: 'Ask for an earlier instant.',
+    detail: ({ subscription, documentsMax }: { subscription: string; documentsMax: number }) =>
+      `${documentsMax} documents or more would follow for subscription ${subscription}, and fewer are shown at once; ask for an earlier at.`,
+  },
   payment_reference_taken: {
     status: 409,
     means: 'Another payment was recorded under this reference: of another document, or of another amount.',

@@ -31,7 +31,7 @@ export const SUBSCRIPTION_REFUSALS = {
   },
   subscription_id_taken: {
     status: 409,
-    means: 'A subscription with this id was made with another customer, plan, start or anchor.',
+    means: 'A subscription with this id was made with another customer, plan, start, anchor or timezone.',
     next: 'Use another id, or change the subscription that there is.',
     detail: ({ subscription, customer, plan }: { subscription: string; customer: string; plan: string }) =>
       `There is a subscription ${subscription} of customer ${customer}, made on plan ${plan}, and the body says otherwise; use another id, or POST /v1/subscriptions/${encodeURIComponent(subscription)}/change.`,

@@ -18,11 +18,11 @@ export function describeStore({ stores, time, freshTenant }: DatabaseUnderTest):
       stores.subscriptions.create(tenant, { customer: customer as CustomerKey, plan: PRO.plan, coupons: keys, allowsSeveral: true })
 
     test('a coupon is created, same or changed, with all of its terms, and of its tenant alone', async () => {
-      expect(await coupons.put(tenant, COUPON)).toEqual({ value: COUPON, result: 'created' })
-      expect(await coupons.put(tenant, { ...COUPON })).toEqual({ value: COUPON, result: 'same' })
+      expect(await coupons.put(tenant, COUPON)).toMatchObject({ value: COUPON, result: 'created' })
+      expect(await coupons.put(tenant, { ...COUPON })).toMatchObject({ value: COUPON, result: 'same' })
       const changed: CouponDefinition = { ...COUPON, off: { percent: '12.5' }, features: ['tokens' as FeatureKey], invoices: null }
-      expect(await coupons.put(tenant, changed)).toEqual({ value: changed, result: 'changed' })
-      expect(await coupons.get(tenant, COUPON.key)).toEqual(changed)
+      expect(await coupons.put(tenant, changed)).toMatchObject({ value: changed, result: 'changed' })
+      expect(await coupons.get(tenant, COUPON.key)).toMatchObject(changed)
       expect(await coupons.get('other' as TenantKey, COUPON.key)).toBeNull()
     })
 

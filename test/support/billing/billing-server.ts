@@ -26,7 +26,7 @@ export async function startBillingServer(startMs: InstantMs): Promise<BillingSer
     if (body !== undefined) init.body = JSON.stringify(body)
     const answer = await fetch(`${server.url}${path}`, init)
     const text = await answer.text()
-    const isJson = answer.headers.get('content-type')?.includes('json') === true
+    const isJson = /[/+]json/.test(answer.headers.get('content-type') ?? '')
     return { status: answer.status, body: isJson ? JSON.parse(text) : text }
   }
   const ok: BillingServer['ok'] = async (method, path, body) => {

@@ -1,0 +1,37 @@
+import { type Static, Type } from 'typebox'
+import { CustomerNameSchema, InstantSchema, KeySchema } from './common.ts'
+import { PriceInputSchema } from './price.ts'
+
+export const WhatIfInputSchema = Type.Object(
+  {
+    plan: Type.Optional({ ...KeySchema, description: 'Its latest version, in place of the plans that were in force' }),
+    priceOverrides: Type.Optional(
+      Type.Record(Type.String({ minLength: 1, maxLength: 128 }), PriceInputSchema, {
+        description: 'By charge; the plans stay as they were otherwise',
+      }),
+    ),
+    customers: Type.Optional(Type.Array(CustomerNameSchema, { minItems: 1, maxItems: 1_000, description: 'All when absent' })),
+    subscriptions: Type.Optional(Type.Array(KeySchema, { minItems: 1, maxItems: 1_000, description: 'In place of customers' })),
+    from: InstantSchema,
+    to: InstantSchema,
+    usage: Type.Optional(Type.Enum(['asBilled', 'now'])),
+  },
+  { additionalProperties: false },
+)
+export type WhatIfInput = Static<typeof WhatIfInputSchema>
+
+export const UnbilledQuerySchema = Type.Object({
+  customer: CustomerNameSchema,
+  from: Type.Optional({ ...InstantSchema, description: 'All of the past when absent' }),
+  to: Type.Optional({ ...InstantSchema, description: 'Now when absent' }),
+})
+export const UnbilledSchema = Type.Object({
+  data: Type.Array(
+    Type.Object({
+      feature: Type.String(),
+      unit: Type.Optional(Type.String()),
+      quantity: Type.String({ description: 'Exact decimal: of the feature’s meter, in the time and of the kinds that nothing bills' }),
+      events: Type.Integer(),
+    }),
+  ),
+})
