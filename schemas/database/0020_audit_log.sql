@@ -101,6 +101,10 @@ CREATE CONSTRAINT TRIGGER payments_audited AFTER INSERT OR UPDATE OR DELETE ON p
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('payment', 'reference', '');
 CREATE CONSTRAINT TRIGGER billing_runs_audited AFTER INSERT ON billing_runs
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('billing_run', 'id', '');
+CREATE CONSTRAINT TRIGGER invoice_drafts_audited AFTER INSERT OR UPDATE OR DELETE ON invoice_drafts
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('invoice_draft', 'id', '');
+CREATE CONSTRAINT TRIGGER subscription_drafts_audited AFTER INSERT OR UPDATE OR DELETE ON subscription_drafts
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('subscription_draft', 'subscription,closes_at,kind', '');
 -- The document itself is in the book, whose own chain proves it.
 CREATE CONSTRAINT TRIGGER invoices_audited AFTER INSERT OR UPDATE ON invoices
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('invoice', 'id', 'record');
