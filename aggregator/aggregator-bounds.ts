@@ -19,4 +19,12 @@ export const AGGREGATOR_BOUNDS = {
     code: null,
     test: 'test/faults/cardinality.test.ts > windows stay within their memory',
   },
+  flushBytes: {
+    what: 'bytes of events that begin a flush; as many more may gather while it is written, and a record of each partition, then the log waits',
+    most: 16 * 1024 * 1024,
+    unit: 'bytes',
+    per: 'process',
+    code: null,
+    test: 'aggregator/aggregator.test.ts > Large events are flushed by their bytes',
+  },
 } as const satisfies Bounds

@@ -485,3 +485,24 @@ test('A usage store that gives no answer at all is a stall too, with what waits 
   hanging.resolve()
   await vi.waitFor(() => expect(running.health()).toMatchObject({ isStalled: false, reasons: [] }), soon)
 })
+
+test('Large events are flushed by their bytes, long before they are many', async () => {
+  const flushedBytes: number[] = []
+  const counting: UsageStore = {
+    ...stores.usageStore,
+    async write(flush, signal) {
+      flushedBytes.push(flush.events.reduce((sum, { data }) => sum + data.length, 0))
+      await stores.usageStore.write(flush, signal)
+    },
+  }
+  const running = createAggregator({
+    ...{ ...stores, usageStore: counting, clock, log, registry: new Registry() },
+    onUndecodable: async () => undefined,
+    options: { flushIntervalMs: 3_600_000, flushBytesMax: 100_000 },
+  })
+  aggregator = running
+  for (let record = 0; record < 50; record++) await send([usageEvent(`large-${record}`, { text: 'x'.repeat(20_000) })])
+  await running.start()
+  await vi.waitFor(() => expect(flushedBytes.reduce((sum, bytes) => sum + bytes, 0)).toBeGreaterThan(900_000), soon)
+  expect(Math.max(...flushedBytes)).toBeLessThan(130_000)
+})

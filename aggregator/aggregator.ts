@@ -29,6 +29,8 @@ export type AggregatorOptions = {
   readonly flushIntervalMs: number
   /** or when this many rows wait. As many more may gather while it is written. */
   readonly flushRowsMax: number
+  /** The same for bytes of events, as they are in the log. */
+  readonly flushBytesMax: number
   /** This many events of a partition are encoded ahead of their flush: enough for a block of the engine's to be worth its columns. */
   readonly encodedTogether: number
   /**
@@ -50,6 +52,7 @@ export const AGGREGATOR_DEFAULTS: AggregatorOptions = {
   group: 'tollgate',
   flushIntervalMs: 1000,
   flushRowsMax: AGGREGATOR_BOUNDS.flushRows.most,
+  flushBytesMax: AGGREGATOR_BOUNDS.flushBytes.most,
   encodedTogether: 1_024,
   windowBytesMax: AGGREGATOR_BOUNDS.windows.most,
   dedupeMemoryBytesMax: 256 * 1024 * 1024,
@@ -104,8 +107,11 @@ export function createAggregator(deps: AggregatorDeps): Aggregator {
   const metrics = createAggregatorMetrics(deps.registry)
   const retry = createRetry({ clock, log, onFailure: metrics.failed })
   const ensureCustomers = deps.customers.ensure
-  const { flushIntervalMs, flushRowsMax } = options
-  const flusher = createFlusher({ usageStore, ensureCustomers, retry, metrics, clock, log, signal, flushIntervalMs, flushRowsMax })
+  const { flushIntervalMs, flushRowsMax, flushBytesMax } = options
+  const flusher = createFlusher({
+    ...{ usageStore, ensureCustomers, retry, metrics, clock, log, signal },
+    ...{ flushIntervalMs, flushRowsMax, flushBytesMax },
+  })
   const windowMemory = createWindowMemory(options.windowBytesMax)
   const workers = new Map<Partition, PartitionWorker>()
   /** Aborts the work under way in a partition that was given up: another process goes on from there. */

@@ -6,8 +6,8 @@ import type { PartitionCustomers } from '../tracking/partition-customers.ts'
 import type { FlushSource } from './flusher.ts'
 
 export type FoldedSource = FlushSource & {
-  /** Encodes the folded events when they are many. */
-  folded(): void
+  /** Called after each record, with its bytes in the log. Encodes the folded events when they are many. */
+  folded(recordBytes: number): void
 }
 
 /** Rows of one partition that are folded and in no flush yet. */
@@ -20,10 +20,14 @@ export function createFlushSource(
   let takenNext = state.storedNext
   let encodedEvents: EncodedEvents[] = []
   let encodedRows = 0
+  let recordBytesWaiting = 0
   return {
     partition: state.partition,
     rowsWaiting: () => state.events.length + encodedRows + rowsWaiting(state.windows),
-    folded() {
+    bytesWaiting: () => recordBytesWaiting,
+    folded(recordBytes) {
+      // A record that is folded again for its chunk's totals leaves no events.
+      if (state.next > state.storedNext) recordBytesWaiting += recordBytes
       if (state.events.length < encodedTogether) return
       encodedEvents.push(usageStore.encodeEvents(state.events))
       encodedRows += state.events.length
@@ -39,6 +43,7 @@ export function createFlushSource(
       state.events = []
       encodedEvents = []
       encodedRows = 0
+      recordBytesWaiting = 0
       takenNext = next
       return part
     },

@@ -17,6 +17,8 @@ import type { Retry } from '../retry.ts'
 export type FlushSource = {
   readonly partition: Partition
   rowsWaiting(): number
+  /** Bytes of the log's records among them. */
+  bytesWaiting(): number
   /** Everything folded since the last call; null when there is nothing, not even a new position. */
   take(): FlushPart | null
   written(next: Offset): void
@@ -43,8 +45,8 @@ export type Flusher = {
   room(): Promise<void>
   /** Resolves when everything folded before the call is stored. */
   flush(): Promise<void>
-  /** This many rows, of all sources together, begin a flush. */
-  readonly rowsMax: number
+  /** Whether this source alone has as much as begins a flush. */
+  isEnough(source: FlushSource): boolean
   /** No flush starts on its own any more. */
   stop(): void
 }
@@ -59,15 +61,20 @@ export function createFlusher(deps: {
   readonly signal: AbortSignal
   readonly flushIntervalMs: number
   readonly flushRowsMax: number
+  readonly flushBytesMax: number
 }): Flusher {
   const { usageStore, retry, metrics, clock, log, signal } = deps
   const sources = new Set<FlushSource>()
   let cancelTimer: Cancel | null = null
 
-  function rowsWaiting(): number {
+  function isEnoughIn(some: Iterable<FlushSource>): boolean {
     let rows = 0
-    for (const source of sources) rows += source.rowsWaiting()
-    return rows
+    let bytes = 0
+    for (const source of some) {
+      rows += source.rowsWaiting()
+      bytes += source.bytesWaiting()
+    }
+    return rows >= deps.flushRowsMax || bytes >= deps.flushBytesMax
   }
 
   /** Taking rows is synchronous, and so is every fold of a record: a flush never holds half a record. */
@@ -110,18 +117,18 @@ export function createFlusher(deps: {
     add: (source) => void sources.add(source),
     remove: (source) => void sources.delete(source),
     folded() {
-      if (rowsWaiting() >= deps.flushRowsMax) {
+      if (isEnoughIn(sources)) {
         if (!writes.isBusy()) flushUnawaited()
       } else cancelTimer ??= clock.after(deps.flushIntervalMs, flushUnawaited)
     },
     async room() {
-      while (rowsWaiting() >= deps.flushRowsMax && !signal.aborted) {
+      while (isEnoughIn(sources) && !signal.aborted) {
         if (!writes.isBusy()) flushUnawaited()
         await writes.settled()
       }
     },
     flush: writes.run,
-    rowsMax: deps.flushRowsMax,
+    isEnough: (source) => isEnoughIn([source]),
     stop() {
       cancelTimer?.()
       cancelTimer = null

@@ -182,10 +182,10 @@ export function createPartitionWorker(
     try {
       for (const record of ready) {
         run.push(foldOne(record, decisions))
-        source.folded()
+        source.folded(record.record.value.byteLength)
         events += record.batch.events.length
         if (events >= EVENTS_FOLDED_AT_ONCE) break
-        if (source.rowsWaiting() >= flusher.rowsMax || windowMemory.isOver(state.windows)) break
+        if (flusher.isEnough(source) || windowMemory.isOver(state.windows)) break
         if (state.windows.interned.hasGrown) {
           state.windows.interned.hasGrown = false
           if (isCheckDue(meters.groups(), recordEventsMax)) break
