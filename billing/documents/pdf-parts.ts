@@ -16,8 +16,8 @@ export function loadPdfParts(): Promise<PdfParts> {
 async function load(): Promise<PdfParts> {
   const [pdfkit, regular, bold] = await Promise.all([
     import('pdfkit'),
-    readFont('DejaVuSansCondensed'),
-    readFont('DejaVuSansCondensed-Bold'),
+    readFont(import.meta.resolve('dejavu-fonts-ttf/ttf/DejaVuSansCondensed.ttf')),
+    readFont(import.meta.resolve('dejavu-fonts-ttf/ttf/DejaVuSansCondensed-Bold.ttf')),
   ])
   return { Document: pdfkit.default, regular, bold }
 }

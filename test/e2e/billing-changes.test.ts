@@ -162,4 +162,8 @@ describe('documents over HTTP', () => {
     await server.bill({ customers: ['reduced'] })
     expect((await documents('reduced')).map(({ net }) => net)).toEqual(['15.00', '30.00'])
   })
+
+  test('the book of all of it proves itself', async () => {
+    expect(await server.verify()).toMatchObject({ code: 0, output: expect.stringContaining('No difference found') })
+  })
 })

@@ -358,4 +358,8 @@ describe('what people do about money, over HTTP', () => {
       errors: [{ field: 'charges[0].taxRates[0]' }],
     })
   })
+
+  test('the book of all of it proves itself', async () => {
+    expect(await server.verify()).toMatchObject({ code: 0, output: expect.stringContaining('No difference found') })
+  })
 })

@@ -129,4 +129,8 @@ describe('what lines are made of, over HTTP', () => {
     expect(await server.call('GET', `${path}?window=minute`)).toMatchObject({ status: 400, body: { code: 'too_many_windows' } })
     expect((await server.ok<Windows>('GET', `${path}?window=day`)).data).toMatchObject([{ quantity: '1' }])
   })
+
+  test('the book of all of it proves itself', async () => {
+    expect(await server.verify()).toMatchObject({ code: 0, output: expect.stringContaining('No difference found') })
+  })
 })

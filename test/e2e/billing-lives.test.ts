@@ -48,6 +48,10 @@ describe('the worked lives over HTTP', () => {
     const page = await server.call('GET', `/v1/invoices/${document?.id}`, undefined, { accept: 'text/html,application/xhtml+xml' })
     expect(page).toMatchObject({ status: 200, body: expect.stringMatching(/^<!doctype html>[\s\S]*Base fee[\s\S]*30\.00 USD/) })
   })
+
+  test('the book of all of it proves itself', async () => {
+    expect(await server.verify()).toMatchObject({ code: 0, output: expect.stringContaining('No difference found') })
+  })
 })
 
 const short = (time: string) => time.replace('.000Z', 'Z')

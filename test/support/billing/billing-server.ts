@@ -3,7 +3,7 @@ import type { InstantMs } from '../../../domain/identity.ts'
 import { startServer } from '../../../runtime/server.ts'
 import { readConfig } from '../../../runtime/settings/config.ts'
 import { fillFromPrepared } from '../prepared-directory.ts'
-import { removeDirectory, temporaryDirectory } from '../servers/tollgate-process.ts'
+import { type CommandResult, removeDirectory, runTollgate, temporaryDirectory } from '../servers/tollgate-process.ts'
 import { createSettableClock } from '../settable-clock.ts'
 
 const ADMIN_KEY = 'tg_test_admin_key_0123456789abcdef'
@@ -52,6 +52,10 @@ export async function startBillingServer(startMs: InstantMs): Promise<BillingSer
         await new Promise((resolve) => setTimeout(resolve, 10))
       }
     },
+    async verify() {
+      await close()
+      return await runTollgate(['bill', 'verify'], { TOLLGATE_DATA_DIR: dataDir })
+    },
     async stop() {
       await close()
       await removeDirectory(dataDir)
@@ -82,6 +86,8 @@ export type BillingServer = {
   readonly dataDir: string
   readonly url: string
   readonly key: string
+  /** Closes it and proves the whole book, as `tollgate bill verify` does. */
+  verify(): Promise<CommandResult>
   /** Closes it and removes its directory. */
   stop(): Promise<void>
 }
