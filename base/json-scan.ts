@@ -11,6 +11,8 @@ export type JsonScan = {
   take(bytes: Uint8Array, onItem?: (at: number) => void): JsonScanDefect | undefined
   /** To be called at the end of the bytes: a defect unless they were one whole value. */
   end(): JsonScanDefect | undefined
+  /** Values begun so far. */
+  values(): number
 }
 
 /** `at` is the place in the text, in bytes; null at its end. */
@@ -130,6 +132,7 @@ export function createJsonScan({ depthMax, valuesMax }: JsonScanLimits): JsonSca
 
   return {
     take,
+    values: () => values,
     end: () => (depth === 0 && (state === AFTER || numberAfter(state, SPACE) === AFTER) ? undefined : { kind: 'malformed', at: null }),
   }
 }

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import './process/thread-pool.ts'
 import { Command } from 'commander'
 import { Fault } from '../base/fault.ts'
 import packageJson from '../package.json' with { type: 'json' }

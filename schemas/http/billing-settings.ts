@@ -26,7 +26,7 @@ const SETTINGS = {
   taxRates: TaxRatesSchema,
   seller: Type.Union([SellerSchema, Type.Null()]),
 }
-export const BillingSettingsInputSchema = Type.Partial(Type.Object(SETTINGS, CLOSED))
+export const BillingSettingsInputSchema = Type.Partial(Type.Object(SETTINGS), CLOSED)
 export const BillingSettingsSchema = Type.Object(SETTINGS)
 
 const DurationSchema = Type.Union(

@@ -21,6 +21,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Set by the runtime before any handler of a route with a scope. */
     principal: Principal
+    /** Whether the body is JSON without `\u`: then no text of it holds a NUL or half of a surrogate pair. */
+    hasPlainBody: boolean
     /** On a route of the operators: whether the caller may see everything. */
     isOperator: boolean
   }

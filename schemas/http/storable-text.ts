@@ -5,7 +5,9 @@ const FIELD_CHARACTERS_MAX = 200
 
 /** Runs `refuseUnstorableText` on every body of the app's routes. */
 export function refuseUnstorableBodies(app: HttpApp): void {
-  app.addHook('preValidation', async (request) => refuseUnstorableText(request.body))
+  app.addHook('preValidation', async (request) => {
+    if (!request.hasPlainBody) refuseUnstorableText(request.body)
+  })
 }
 
 /** PostgreSQL stores no NUL, and half of a surrogate pair is no text: refused here, by name, before it is lost or fails later. */

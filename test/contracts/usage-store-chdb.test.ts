@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -149,6 +149,22 @@ describe('the usage store on chdb', () => {
     const usage = store.usage({ ...all, groupBy: ['customer'], filter: {}, rowsMax: 100_000 })
     await expect(usage).rejects.toMatchObject({ refusal: { code } })
     if (!('timeMs' in bound)) expect(await store.events({ tenant: tenant('default'), limit: 10, bytesMax: 1e9 })).toHaveLength(1)
+  })
+
+  test('reads that wait leave threads to others: a file is read before the second of them ends', async () => {
+    store = await openStore(path)
+    await store.migrate()
+    const order: string[] = []
+    const slow = 'SELECT sum(cityHash64(number)) AS hashes FROM numbers(20000000) SETTINGS max_threads = 1'
+    const reads = Array.from({ length: 8 }, async (_, n) => {
+      await store?.query(slow)
+      order.push(`read ${n}`)
+    })
+    await readFile(import.meta.filename)
+    order.push('file')
+    await Promise.all(reads)
+    expect(order).toHaveLength(9)
+    expect(order.indexOf('file')).toBeLessThan(2)
   })
 
   test('a write given up under way still stops cleanly and can be made again', async () => {

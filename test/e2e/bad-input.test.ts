@@ -84,6 +84,14 @@ const EVENTS: Row[] = [
 
 const CATALOG: Row[] = [
   {
+    title: 'a billing setting that is none',
+    path: '/v1/billing-settings',
+    body: { colour: 'red' },
+    status: 400,
+    code: 'invalid_request',
+    says: /colour/,
+  },
+  {
     title: 'a meter on an unknown aggregation',
     method: 'PUT',
     path: '/v1/meters/m1',

@@ -14,6 +14,7 @@ import type { InsertRows } from './clickhouse-executor.ts'
 import { createClickHouseUsageStore } from './clickhouse-usage-store.ts'
 import { ENGINE_SETTINGS } from './engine-settings.ts'
 import { restoreFatalSignals } from './fatal-signals.ts'
+import { createOneAtATime, type OneAtATime } from './one-at-a-time.ts'
 
 export type ChdbUsageStoreOptions = {
   /** Data directory; created when it does not exist. */
@@ -44,9 +45,10 @@ export async function openChdbUsageStore(options: ChdbUsageStoreOptions): Promis
   restoreFatalSignals()
   openPath = path
   const log = { level: ClickHouseLogLevel.OFF }
-  const reader = createClient({ connection: asConnection(readConnection), log })
-  const writer = createClient({ connection: asConnection(writeConnection), log })
-  const scanner = createClient({ connection: asConnection(scanConnection), log })
+  const writing = createOneAtATime()
+  const reader = createClient({ connection: asConnection(readConnection, createOneAtATime()), log })
+  const writer = createClient({ connection: asConnection(writeConnection, writing), log })
+  const scanner = createClient({ connection: asConnection(scanConnection, createOneAtATime()), log })
 
   return createClickHouseUsageStore({
     client: reader,
@@ -59,7 +61,7 @@ export async function openChdbUsageStore(options: ChdbUsageStoreOptions): Promis
     log: options.log,
     registry: options.registry,
     insertRows: insertThroughFile(join(path, 'incoming'), async (sql, signal) => {
-      await writeConnection.chdb.queryAsync(sql, signal === undefined ? {} : { signal })
+      await writing(() => writeConnection.chdb.queryAsync(sql), signal)
     }),
     async prepare() {
       for (const client of [reader, writer, scanner]) {
@@ -124,7 +126,23 @@ function directoryFault(message: string, cause?: unknown): Fault {
 
 type Connection = NonNullable<ClickHouseClientConfigOptions['connection']>
 
-/** chDB's types come from its own copy of the client's common package, whose private members make them incompatible. */
-function asConnection(connection: ChdbConnection): Connection {
-  return connection as unknown as Connection
+/**
+ * The connection as the client sees it, one statement at a time. chDB's types come from its own copy of the client's common package,
+ * whose private members make them incompatible.
+ */
+function asConnection(connection: ChdbConnection, inLine: OneAtATime): Connection {
+  // The signal stays here: handed on, it would end the wait for a statement that still runs in the engine.
+  const once =
+    <Params extends { readonly abort_signal?: AbortSignal | undefined }, Result>(run: (params: Params) => Promise<Result>) =>
+    ({ abort_signal: signal, ...params }: Params) =>
+      inLine(() => run(params as Params), signal)
+  const oneAtATime: Pick<ChdbConnection, 'query' | 'exec' | 'command' | 'insert' | 'ping' | 'close'> = {
+    query: once((params) => connection.query(params)),
+    exec: once((params) => connection.exec(params)),
+    command: once((params) => connection.command(params)),
+    insert: once((params) => connection.insert(params)),
+    ping: (params) => inLine(() => connection.ping(params)),
+    close: () => connection.close(),
+  }
+  return oneAtATime as unknown as Connection
 }

@@ -5,7 +5,7 @@ import { createGrowingBytes } from '../../../base/bounds/growing-bytes.ts'
 import { type BudgetAccount, createSharedBudget } from '../../../base/bounds/shared-budget.ts'
 import type { Clock } from '../../../base/clock.ts'
 import { createJsonScan } from '../../../base/json-scan.ts'
-import { type Refusal, RefusalError, refuse } from '../../../domain/refusal.ts'
+import { isRefusal, type Outcome, type Refusal, RefusalError, refuse } from '../../../domain/refusal.ts'
 import type { HttpApp } from '../../../schemas/http/common.ts'
 import { HTTP_BOUNDS } from '../http-bounds.ts'
 
@@ -27,6 +27,7 @@ export function readJsonBodies(app: HttpApp, bytesMax: number, clock: Pick<Clock
   const budget = createSharedBudget({ unitsMax: HTTP_BOUNDS.bodyBytes.most, levels: ['tenant', 'key', 'connection'], waitersMax: 0, clock })
   const responses = new WeakMap<FastifyRequest, ServerResponse>()
   const parse = app.getDefaultJsonParser('error', 'error')
+  app.decorateRequest('hasPlainBody', false)
 
   // A body of unknown length may be long.
   app.addHook('onRequest', (request, reply, done) => {
@@ -74,10 +75,16 @@ export function readJsonBodies(app: HttpApp, bytesMax: number, clock: Pick<Clock
       end(null)
       const isWhole = Number.isNaN(declaredBytes) || gathered.length() === declaredBytes
       const bytes = withoutByteOrderMark(gathered.takeAll())
-      const refusal = isWhole ? structureRefusal(bytes) : refuse('invalid_content_length', {})
-      if (refusal !== undefined) done(new RefusalError(refusal))
+      const structure = isWhole ? structureOf(bytes) : refuse('invalid_content_length', {})
+      if (isRefusal(structure)) done(new RefusalError(structure))
       else if (bytes.length === 0 && request.routeOptions.schema?.body === undefined) done(null, undefined)
-      else parse(request, bytes.toString('utf8'), done)
+      else {
+        request.hasPlainBody = !bytes.includes('\\u')
+        parse(request, bytes.toString('utf8'), (error: Error | null, body: unknown) => {
+          if (structure.isWide && typeof body === 'object' && body !== null) wideBodies.add(body)
+          done(error, body)
+        })
+      }
     }
     payload.on('data', take).on('end', finish).on('error', fail)
   })
@@ -89,12 +96,22 @@ function declaredBytesOf({ headers }: FastifyRequest): number {
 }
 
 /** What is no JSON is left to the parser, which reads no further than the scan. */
-function structureRefusal(bytes: Buffer): Refusal | undefined {
-  if (bytes.length <= SCANNED_BYTES) return undefined
-  const defect = createJsonScan({ depthMax: DEPTH_MAX, valuesMax: VALUES_MAX }).take(bytes)
+function structureOf(bytes: Buffer): Outcome<{ readonly isWide: boolean }> {
+  if (bytes.length <= SCANNED_BYTES) return { isWide: false }
+  const scan = createJsonScan({ depthMax: DEPTH_MAX, valuesMax: VALUES_MAX })
+  const defect = scan.take(bytes)
   if (defect?.kind === 'too_deep') return refuse('body_too_deep', { levelsMax: DEPTH_MAX })
   if (defect?.kind === 'too_many_values') return refuse('body_too_wide', { valuesMax: VALUES_MAX })
-  return undefined
+  return { isWide: scan.values() > WIDE_VALUES }
+}
+
+/** Bodies with more values than this are known by name to the check against the schema. */
+const WIDE_VALUES = 500
+const wideBodies = new WeakSet<object>()
+
+/** Whether a parsed body has more than some hundred values. They were counted before it was parsed: to count properties is to list them. */
+export function isWideBody(body: unknown): boolean {
+  return typeof body === 'object' && body !== null && wideBodies.has(body)
 }
 
 function withoutByteOrderMark(bytes: Buffer): Buffer {

@@ -4,6 +4,7 @@ import type { FastifySchemaValidationError } from 'fastify'
 import { RefusalError, refuseFields } from '../../../domain/refusal.ts'
 import { parseDateText, parseInstantText } from '../../../domain/time/instant-text.ts'
 import type { HttpApp } from '../../../schemas/http/common.ts'
+import { isWideBody } from './json-bodies.ts'
 import { fieldErrors } from './validation-errors.ts'
 
 /** Checks requests against their route's schemas; a request that does not fit is refused as `invalid_request` with every wrong field named. */
@@ -30,14 +31,12 @@ export function validateRequests(app: HttpApp): void {
 
 type Validators = { readonly everyError: Ajv; readonly firstError: Ajv }
 
-/** Every wrong field of a body with more values than this is not looked for: each has an error for each branch of its schema. */
-const EVERY_ERROR_VALUES_MAX = 500
-
 /** Compiled by the first request that needs it, as compiling all of them would be a tenth of a start's processor time. */
 function compiledWhenUsed({ everyError, firstError }: Validators, schema: object) {
   const compiled = new Map<Ajv, ValidateFunction>()
   const check = (value: unknown): boolean => {
-    const ajv = valuesLeft(value, EVERY_ERROR_VALUES_MAX) < 0 ? firstError : everyError
+    // Each wrong field has an error for each branch of its schema, so of a wide body the first is enough.
+    const ajv = isWideBody(value) ? firstError : everyError
     const validate = compiled.get(ajv) ?? ajv.compile(schema)
     compiled.set(ajv, validate)
     const isValid = validate(value) === true
@@ -46,17 +45,6 @@ function compiledWhenUsed({ everyError, firstError }: Validators, schema: object
   }
   check.errors = null as FastifySchemaValidationError[] | null
   return check
-}
-
-/** What is left of so many values; it stops to count below zero. Depth is bounded before. */
-function valuesLeft(value: unknown, values: number): number {
-  let left = values - 1
-  if (typeof value !== 'object' || value === null) return left
-  for (const key in value) {
-    if (left < 0) return left
-    left = valuesLeft((value as Readonly<Record<string, unknown>>)[key], left)
-  }
-  return left
 }
 
 function createValidators(options: { coerceTypes: 'array' | false }): Validators {
