@@ -6,6 +6,7 @@ import type { Registry } from 'prom-client'
 import type { Counters } from '../adapters/counters/counters.ts'
 import type { ChangeFeed } from '../adapters/database/changes.ts'
 import type { Database } from '../adapters/database/database.ts'
+import { type InstallationStore, sqlInstallationStore } from '../adapters/database/installation/installation-store.ts'
 import type { EventLog } from '../adapters/event-log/event-log.ts'
 import type { KafkaEventLogOptions } from '../adapters/event-log/kafka/kafka-event-log.ts'
 import type { UsageStore } from '../adapters/usage-store/usage-store.ts'
@@ -15,8 +16,9 @@ import { type DatabaseStores, databaseStores } from './database-stores.ts'
 import { openPatiently } from './open-patiently.ts'
 import { type DataDirectoryLock, lockDataDirectory } from './process/data-directory-lock.ts'
 import { endOnPanic } from './process/end-on-panic.ts'
+import { type EmbeddedStore, settleEmbeddedStores } from './process/stores-belong-together.ts'
 import type { Config } from './settings/config.ts'
-import { ROLES, type Role } from './settings/setting.ts'
+import { ROLES, type Role, withoutPassword } from './settings/setting.ts'
 
 /** One implementation of each seam, open and migrated. */
 export type Stores = DatabaseStores & {
@@ -69,6 +71,7 @@ export async function openRoleStores(environment: StoreEnvironment, roles: reado
   try {
     const database = keep(await openPatiently('catalog', opening, () => openDatabase(environment)))
     await openPatiently('catalog', opening, () => database.migrate())
+    if (lock !== null) await settleEmbedded(environment.config, sqlInstallationStore(database.session))
     const eventLog = keep(await openPatiently('event log', opening, () => openEventLog(environment)))
     const usageStore = hasViews ? keep(await openUsageStore(environment)) : null
     // The tables belong to the aggregator; the api answers what it can while the store is away.
@@ -79,6 +82,19 @@ export async function openRoleStores(environment: StoreEnvironment, roles: reado
     await stop().catch(() => undefined)
     throw error
   }
+}
+
+/** Before the first of them is opened, so that nothing is written into a store of another database. */
+async function settleEmbedded(config: Config, installation: InstallationStore): Promise<void> {
+  const { dataDir, kafkaBrokers, clickhouseUrl, redisUrl, databaseUrl } = config
+  const elsewhere: readonly (readonly [EmbeddedStore, string | null])[] = [
+    ['event-log', kafkaBrokers],
+    ['usage-store', clickhouseUrl],
+    ['counters', redisUrl],
+  ]
+  const stores = elsewhere.flatMap(([store, url]) => (url === null ? [store] : []))
+  const database = databaseUrl === null ? `the database in ${join(dataDir, 'catalog')}` : `the database at ${withoutPassword(databaseUrl)}`
+  settleEmbeddedStores({ dataDir, stores, database }, await installation.get())
 }
 
 /** The database alone, for commands that need nothing else. */

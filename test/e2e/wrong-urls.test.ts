@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto'
+import { Client } from 'pg'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -196,6 +198,36 @@ test('a start that fails ends with that line alone', async ({ skip }) => {
   expect(code).toBe(1)
   expect(output.trim()).toMatch(/^The catalog on PostgreSQL .* Check the user and password in DATABASE_URL\.$/)
 })
+
+test.skipIf(databaseUrl === '')(
+  'a database set on an existing directory is refused in plain words, and the directory goes on without it',
+  async () => {
+    const dataDir = await temporaryDirectory()
+    const env = { TOLLGATE_DATA_DIR: dataDir }
+    const first = await startTollgate({ dataDir })
+    await first.ok('POST', '/v1/events', { id: 'e', type: 't', customer: 'acme' })
+    await first.stop()
+    const name = `together_${randomUUID().replaceAll('-', '')}`
+    const client = new Client({ connectionString: databaseUrl })
+    await client.connect()
+    await client.query(`CREATE DATABASE ${name}`)
+    try {
+      const other = new URL(databaseUrl)
+      other.pathname = `/${name}`
+      const { code, output } = await runTollgate(['serve'], { ...env, DATABASE_URL: other.href })
+      expect(code).toBe(1)
+      expect(output).toMatch(/The stores do not belong together: .*event-log, .*usage-store, .*counters are of another installation than/)
+      expect(output).not.toContain('tollgate-dev')
+      const again = await startTollgate({ dataDir })
+      await waitFor(async () => (await again.ok<{ data: unknown[] }>('GET', '/v1/events?customer=acme')).data.length === 1)
+      await again.kill()
+    } finally {
+      await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
+      await client.end()
+      await removeDirectory(dataDir)
+    }
+  },
+)
 
 test('a server that goes away later is named by /readyz in the same words', async () => {
   const dataDir = await temporaryDirectory()
