@@ -1,9 +1,11 @@
 import type { Static } from 'typebox'
+import type { BillingSettingsStore } from '../../adapters/database/billing-settings/billing-settings-store.ts'
 import type { CreditStore } from '../../adapters/database/credits/credit-store.ts'
 import type { CustomerStore } from '../../adapters/database/customers/customer-store.ts'
 import type { InTransaction } from '../../adapters/database/in-transaction.ts'
 import type { Clock } from '../../base/clock.ts'
 import { CREDIT_PRIORITY_DEFAULT, type Credit, leftOf } from '../../domain/billing/credit.ts'
+import { type CreditUnit, moneyOfUnits, unitsOf } from '../../domain/billing/credit-unit.ts'
 import { type Currency, currencyOf, type Money, moneyText, parseMoney, zero } from '../../domain/billing/money.ts'
 import type { Customer } from '../../domain/catalog/customer.ts'
 import type { CustomerKey, FeatureKey, InstantMs, TenantKey } from '../../domain/identity.ts'
@@ -27,12 +29,13 @@ import { voidCredit } from './void-credit.ts'
 export type CreditRoutesDeps = {
   readonly customers: Pick<CustomerStore, 'get'>
   readonly credits: Pick<CreditStore, 'get' | 'having'>
+  readonly settings: Pick<BillingSettingsStore, 'get'>
   readonly write: InTransaction<BookStores>
   readonly clock: Clock
   readonly createId: () => string
 }
 
-export function creditRoutes({ customers, credits, write, clock, createId }: CreditRoutesDeps): (app: HttpApp) => Promise<void> {
+export function creditRoutes({ customers, credits, settings, write, clock, createId }: CreditRoutesDeps): (app: HttpApp) => Promise<void> {
   const found = async (tenant: TenantKey, key: string): Promise<Customer> =>
     orThrow((await customers.get(tenant, key as CustomerKey)) ?? refuse('unknown_customer', { customer: key }))
   return async (app) => {
@@ -44,10 +47,11 @@ export function creditRoutes({ customers, credits, write, clock, createId }: Cre
         const customer = await found(tenant, request.params.key)
         const nowMs = clock.now()
         const currency = orThrow(readCurrency(request.body.currency, customer))
-        const credit = orThrow(readCredit(request.body, currency, nowMs, createId))
+        const { creditUnit } = await settings.get(tenant)
+        const credit = orThrow(readCredit(request.body, currency, creditUnit, nowMs, createId))
         const of = { tenant, customer: customer.key, currency: currency.code, nowMs }
         const granted = orThrow(await write((stores) => grantCredit(stores, of, credit)))
-        return reply.code(granted.isNew ? 201 : 200).send(creditJson(customer.key, currency, granted.credit))
+        return reply.code(granted.isNew ? 201 : 200).send(creditJson(customer.key, currency, creditUnit, granted.credit))
       },
     )
     app.get('/v1/customers/:key/credits', { config: { scope: 'read' }, schema: LIST_CREDITS }, async (request) => {
@@ -55,7 +59,8 @@ export function creditRoutes({ customers, credits, write, clock, createId }: Cre
       const customer = await found(tenant, request.params.key)
       const currency = orThrow(readCurrency(request.query.currency, customer))
       const account = await credits.get(tenant, { customer: customer.key, currency: currency.code })
-      return { data: (account?.credits ?? []).map((credit) => creditJson(customer.key, currency, credit)) }
+      const { creditUnit } = await settings.get(tenant)
+      return { data: (account?.credits ?? []).map((credit) => creditJson(customer.key, currency, creditUnit, credit)) }
     })
     app.post('/v1/credits/:id/void', { config: { scope: 'billing', isIdempotent: true }, schema: VOID_CREDIT }, async (request) => {
       const { tenant } = request.principal
@@ -68,7 +73,7 @@ export function creditRoutes({ customers, credits, write, clock, createId }: Cre
       if (having.length > 1) throw new RefusalError(refuse('credit_of_several', { credit: id, customers: having.length }))
       const currency = orThrow(currencyOf(of.currency))
       const credit = orThrow(await write((stores) => voidCredit(stores, { tenant, ...of, nowMs: clock.now() }, id)))
-      return creditJson(of.customer, currency, credit)
+      return creditJson(of.customer, currency, (await settings.get(tenant)).creditUnit, credit)
     })
   }
 }
@@ -76,10 +81,11 @@ export function creditRoutes({ customers, credits, write, clock, createId }: Cre
 function readCredit(
   input: Static<typeof CreditInputSchema>,
   currency: Currency,
+  unit: CreditUnit | null,
   nowMs: InstantMs,
   createId: () => string,
 ): Outcome<Credit> {
-  const amount = readAmount('amount', input.amount, currency)
+  const amount = readFace(input, currency, unit)
   if (isRefusal(amount)) return amount
   if (amount === 0n) return wrong('amount', 'amount must be above 0, was 0')
   const paid = readAmount('paid', input.paid ?? '0', currency)
@@ -99,6 +105,18 @@ function readCredit(
   }
 }
 
+/** An amount, or units in place of it. */
+function readFace({ amount, units }: Static<typeof CreditInputSchema>, currency: Currency, unit: CreditUnit | null): Outcome<Money> {
+  if (amount !== undefined && units === undefined) return readAmount('amount', amount, currency)
+  if (units === undefined || amount !== undefined) return wrong('amount', 'a credit has an amount or units: give one of both')
+  if (unit?.currency !== currency.code) {
+    return wrong('units', `units need a creditUnit in ${currency.code}; PUT /v1/billing-settings names one, or give an amount`)
+  }
+  const money = moneyOfUnits(currency, unit, units)
+  if (money !== null && money >= 0n) return money
+  return wrong('units', `units must not be below 0 and come to whole minor units of ${currency.code} at ${unit.amount} each, was ${units}`)
+}
+
 function readAmount(field: string, given: string | number, currency: Currency): Outcome<Money> {
   const amount = parseMoney(currency, given)
   if (isRefusal(amount)) return refuseField(field, amount)
@@ -109,11 +127,14 @@ function wrong(field: string, detail: string) {
   return refuseFields('invalid_amount', [{ field, code: 'invalid_amount', detail }])
 }
 
-function creditJson(customer: CustomerKey, currency: Currency, credit: Credit): Static<typeof CreditSchema> {
+function creditJson(customer: CustomerKey, currency: Currency, unit: CreditUnit | null, credit: Credit): Static<typeof CreditSchema> {
   const { id, amount, paid, priority, effectiveAtMs, expiresAtMs, appliesTo } = credit
   const text = (money: Money) => moneyText(currency, money)
   return {
     ...{ id, customer, currency: currency.code, amount: text(amount), paid: text(paid), left: text(leftOf(credit)), priority },
+    ...(unit?.currency === currency.code && {
+      units: { name: unit.name, amount: unitsOf(currency, unit, amount), left: unitsOf(currency, unit, leftOf(credit)) },
+    }),
     ...{ effectiveAt: instantJson(effectiveAtMs), expiresAt: expiresAtMs === null ? null : instantJson(expiresAtMs) },
     appliesTo: {
       ...(appliesTo.kinds !== null && { kinds: [...appliesTo.kinds] }),

@@ -7,7 +7,7 @@ import { type WalletRoutesDeps, walletRoutes } from './wallet-routes.ts'
 export type CreditsKit = Pick<CreditRoutesDeps, 'clock' | 'createId'> & {
   readonly stores: {
     readonly customers: CreditRoutesDeps['customers']
-    readonly billing: Pick<CreditRoutesDeps, 'credits' | 'write'> & Pick<WalletRoutesDeps, 'inputs' | 'ledger'>
+    readonly billing: Pick<CreditRoutesDeps, 'credits' | 'settings' | 'write'> & Pick<WalletRoutesDeps, 'inputs' | 'ledger'>
   }
   readonly usage: Pick<Usage, 'reader'>
 }
@@ -18,7 +18,7 @@ export function openCredits({ clock, createId, stores: { customers, billing }, u
     name: 'credits',
     async routes(app) {
       refuseUnstorableBodies(app)
-      await creditRoutes({ customers, credits: billing.credits, write: billing.write, clock, createId })(app)
+      await creditRoutes({ customers, credits: billing.credits, settings: billing.settings, write: billing.write, clock, createId })(app)
       await walletRoutes({ ...billing, customers, clock, usageReader: usage.reader })(app)
     },
   }

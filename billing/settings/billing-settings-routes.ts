@@ -1,7 +1,9 @@
 import type { BillingSettingsStore } from '../../adapters/database/billing-settings/billing-settings-store.ts'
 import type { TaxRateStore } from '../../adapters/database/tax-rates/tax-rate-store.ts'
 import { TENANT_BILLING_SETTINGS_DEFAULT, type TenantBillingSettings } from '../../domain/billing/billing-settings.ts'
-import { RefusalError, refuse, refuseField } from '../../domain/refusal.ts'
+import { type CreditUnit, isUnitAmount } from '../../domain/billing/credit-unit.ts'
+import { currencyOf } from '../../domain/billing/money.ts'
+import { isRefusal, type Outcome, orThrow, RefusalError, refuse, refuseField, refuseFields } from '../../domain/refusal.ts'
 import { BillingSettingsInputSchema, BillingSettingsSchema } from '../../schemas/http/billing-settings.ts'
 import { REFUSALS } from '../../schemas/http/catalog.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
@@ -17,6 +19,7 @@ export function billingSettingsRoutes({ settings, taxRates }: BillingSettingsRou
         if ((await taxRates.get(tenant, key)) !== null) continue
         throw new RefusalError(refuseField(`taxRates[${index}]`, refuse('unknown_tax_rate', { taxRate: key })))
       }
+      orThrow(refuseWrongUnit(put.creditUnit))
       await settings.put(tenant, put)
       return settingsJson(put)
     })
@@ -26,8 +29,22 @@ export function billingSettingsRoutes({ settings, taxRates }: BillingSettingsRou
   }
 }
 
+function refuseWrongUnit(unit: CreditUnit | null): Outcome<null> {
+  if (unit === null) return null
+  const currency = currencyOf(unit.currency)
+  if (isRefusal(currency)) return refuseField('creditUnit.currency', currency)
+  if (isUnitAmount(unit.amount)) return null
+  const detail = `creditUnit.amount must be above 0 with at most 12 fractional digits, was ${unit.amount}`
+  return refuseFields('invalid_amount', [{ field: 'creditUnit.amount', code: 'invalid_amount', detail }])
+}
+
 function settingsJson(settings: TenantBillingSettings) {
-  return { ...settings, taxRates: [...settings.taxRates], seller: settings.seller === null ? null : { ...settings.seller } }
+  return {
+    ...settings,
+    taxRates: [...settings.taxRates],
+    seller: settings.seller === null ? null : { ...settings.seller },
+    creditUnit: settings.creditUnit === null ? null : { ...settings.creditUnit },
+  }
 }
 
 const TAGS = { tags: ['billing settings'] }

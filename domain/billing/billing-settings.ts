@@ -1,3 +1,5 @@
+import type { CreditUnit } from './credit-unit.ts'
+
 /** How a tenant bills. What a customer has of its own goes before it. */
 export type TenantBillingSettings = {
   /** Documents that hold usage are made final this long after their period's end at the earliest. */
@@ -14,6 +16,7 @@ export type TenantBillingSettings = {
   /** Keys of tax rates of customers and charges that name none. */
   readonly taxRates: readonly string[]
   readonly seller: Seller | null
+  readonly creditUnit: CreditUnit | null
 }
 
 /** As it stands on documents. */
@@ -34,4 +37,5 @@ export const TENANT_BILLING_SETTINGS_DEFAULT: TenantBillingSettings = {
   creditNotePrefix: 'CN-',
   taxRates: [],
   seller: null,
+  creditUnit: null,
 }

@@ -15,6 +15,15 @@ const SellerSchema = Type.Object(
   CLOSED,
 )
 
+const CreditUnitSchema = Type.Object(
+  {
+    name: Type.String({ minLength: 1, maxLength: 64 }),
+    amount: Type.String({ maxLength: 32, description: 'What one unit is worth; above 0, with at most 12 fractional digits' }),
+    currency: Type.String({ maxLength: 16, description: 'ISO 4217' }),
+  },
+  { ...CLOSED, description: 'Credits may be given in it, and are shown in it too' },
+)
+
 const SETTINGS = {
   graceMs: GraceSchema,
   dueDays: DueDaysSchema,
@@ -25,6 +34,7 @@ const SETTINGS = {
   creditNotePrefix: PrefixSchema,
   taxRates: TaxRatesSchema,
   seller: Type.Union([SellerSchema, Type.Null()]),
+  creditUnit: Type.Union([CreditUnitSchema, Type.Null()]),
 }
 export const BillingSettingsInputSchema = Type.Partial(Type.Object(SETTINGS), CLOSED)
 export const BillingSettingsSchema = Type.Object(SETTINGS)

@@ -16,7 +16,8 @@ export const CreditInputSchema = Type.Object(
   {
     id: Type.Optional({ ...KeySchema, description: 'Of the caller: a retry is the same credit. Made by the server when absent' }),
     currency: Type.Optional(Type.String({ maxLength: 16, description: 'ISO 4217; the customer’s when absent' })),
-    amount: { ...DecimalInputSchema, description: 'Above 0, with no more digits than the currency' },
+    amount: Type.Optional({ ...DecimalInputSchema, description: 'Above 0, with no more digits than the currency' }),
+    units: Type.Optional({ ...DecimalInputSchema, description: 'In place of amount, in the `creditUnit` of the billing settings' }),
     paid: Type.Optional({ ...DecimalInputSchema, description: 'What came in for it, without tax; 0 when absent: it was given' }),
     priority: Type.Optional(CreditPrioritySchema),
     effectiveAt: Type.Optional({ ...InstantSchema, description: 'It pays for usage of event time from here on; now when absent' }),
@@ -32,6 +33,12 @@ export const CreditSchema = Type.Object({
   amount: DecimalSchema,
   paid: DecimalSchema,
   left: { ...DecimalSchema, description: 'As booked: what final documents burned, and what expired, is gone' },
+  units: Type.Optional(
+    Type.Object(
+      { name: Type.String(), amount: DecimalSchema, left: DecimalSchema },
+      { description: 'In the `creditUnit` of its currency' },
+    ),
+  ),
   priority: Type.Integer(),
   effectiveAt: InstantSchema,
   expiresAt: Type.Union([InstantSchema, Type.Null()]),

@@ -139,6 +139,26 @@ describe('what people do about money, over HTTP', () => {
     expect(await post('/v1/credits/none/void')).toMatchObject({ status: 404, body: { code: 'unknown_credit' } })
   })
 
+  test('a credit may be given in the tenant’s unit, and is shown in it; one that is no whole cents is refused', async () => {
+    await customer('tokens')
+    const settings = { autoFinalise: false, taxRates: ['vat'] }
+    await server.ok('PUT', '/v1/billing-settings', { ...settings, creditUnit: { name: 'token', amount: '0.001', currency: 'EUR' } })
+    const path = '/v1/customers/tokens/credits'
+    expect((await post(path, { id: 't1', units: '5000' })).body).toMatchObject({
+      amount: '5.00',
+      units: { name: 'token', amount: '5000', left: '5000' },
+    })
+    expect(await post(path, { units: '5' })).toMatchObject({ status: 400, body: { code: 'invalid_amount', errors: [{ field: 'units' }] } })
+    expect(await post(path, { units: '10', amount: '1' })).toMatchObject({ status: 400, body: { errors: [{ field: 'amount' }] } })
+    expect(await post(path, { units: '10', currency: 'USD' })).toMatchObject({ status: 400, body: { errors: [{ field: 'units' }] } })
+    const wrong = { ...settings, creditUnit: { name: 'token', amount: '0', currency: 'EUR' } }
+    expect(await server.call('PUT', '/v1/billing-settings', wrong)).toMatchObject({
+      status: 400,
+      body: { errors: [{ field: 'creditUnit.amount' }] },
+    })
+    await server.ok('PUT', '/v1/billing-settings', settings)
+  })
+
   test('the wallet shows usage that no document has yet; the ledger goes on over pages', async () => {
     await subscribed('wallet')
     await server.ok('POST', '/v1/customers/wallet/credits', { id: 'w1', amount: '10' })

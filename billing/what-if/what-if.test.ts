@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { type Money, plus } from '../../domain/billing/money.ts'
+import { type Money, minus, plus } from '../../domain/billing/money.ts'
 import type { PlanVersion } from '../../domain/catalog/plan.ts'
 import { parseQuantity } from '../../domain/decimal.ts'
 import { casesOf, moneyOf } from '../../test/support/billing/billing-vectors.ts'
-import { comparePlans } from './compare-plans.ts'
+import { upcomingOf } from '../../test/support/billing/upcoming.ts'
 
 type Input = {
   readonly currency: string
@@ -12,11 +12,17 @@ type Input = {
 }
 
 test.each(casesOf<Input, object>('whatIf'))('$id', ({ input, expected }) => {
-  const { currency, text } = moneyOf(input.currency)
+  const { parse, text } = moneyOf(input.currency)
+  const costOf = (plan: PlanVersion, usage: ReadonlyMap<string, bigint>) => {
+    const charges = plan.charges.map((charge) => ({ ...charge, filter: {} }))
+    const byCharge = new Map(charges.map(({ key, feature }) => [key, usage.get(feature) ?? 0n]))
+    return parse(upcomingOf({ ...plan, charges, currency: input.currency }, byCharge).total)
+  }
   const { billed, wouldBe } = input.plans
   const rows = input.customers.map(({ customer, usage }) => {
     const quantities = new Map(Object.entries(usage).map(([feature, quantity]) => [feature, parseQuantity(quantity) ?? -1n]))
-    return { customer, ...comparePlans(currency, billed, wouldBe, quantities) }
+    const [was, would] = [costOf(billed, quantities), costOf(wouldBe, quantities)]
+    return { customer, billed: was, wouldBe: would, difference: minus(would, was) }
   })
   const shown = ({ billed: was, wouldBe: would, difference }: { billed: Money; wouldBe: Money; difference: Money }) => {
     return { billed: text(was), wouldBe: text(would), difference: text(difference) }
