@@ -8,16 +8,25 @@ import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openChdbUsageStore } from '../../adapters/usage-store/engine/chdb-usage-store.ts'
-import { READ_BOUNDS_DEFAULT, type ReadBounds } from '../../adapters/usage-store/read-bounds.ts'
+import { INNER_READ_BOUNDS, type InnerReadBounds, READ_BOUNDS_DEFAULT, type ReadBounds } from '../../adapters/usage-store/read-bounds.ts'
 import type { StoredEvent, UsageStore } from '../../adapters/usage-store/usage-store.ts'
+import type { CustomerKey } from '../../domain/identity.ts'
 import { systemClock } from '../../runtime/process/system-clock.ts'
 import { reportImplementation } from '../support/implementations.ts'
 import { describeUsageStore } from './usage-store.ts'
-import { customer, flushOf, instant, meter, partition, storedEvent, tenant, windowRow } from './usage-store-builders.ts'
+import { customer, flushOf, instant, meter, offset, partition, storedEvent, tenant, windowRow } from './usage-store-builders.ts'
 
 const newDirectory = () => mkdtemp(join(tmpdir(), 'tollgate-usage-store-'))
-const openStore = (path: string, chunkRecords = 1000, readBounds: ReadBounds = READ_BOUNDS_DEFAULT) =>
-  openChdbUsageStore({ clock: systemClock, path, chunkRecords, readBounds, log: pino({ level: 'silent' }), registry: new Registry() })
+const openStore = (path: string, chunkRecords = 1000, readBounds: ReadBounds = READ_BOUNDS_DEFAULT, inner: Partial<InnerReadBounds> = {}) =>
+  openChdbUsageStore({
+    clock: systemClock,
+    path,
+    chunkRecords,
+    readBounds,
+    innerReadBounds: { ...INNER_READ_BOUNDS, ...inner },
+    log: pino({ level: 'silent' }),
+    registry: new Registry(),
+  })
 
 describeUsageStore('chdb', async () => {
   const path = await newDirectory()
@@ -165,6 +174,44 @@ describe('the usage store on chdb', () => {
     await Promise.all(reads)
     expect(order).toHaveLength(9)
     expect(order.indexOf('file')).toBeLessThan(2)
+  })
+
+  test('a scan of large events brings all of them in order, in answers of bounded bytes, however large one is', async () => {
+    store = await openStore(path, 1000, READ_BOUNDS_DEFAULT, { scanBytes: 100_000 })
+    await store.migrate()
+    const text = (n: number) => JSON.stringify({ text: 'x'.repeat(n === 150 ? 300_000 : 10_000) })
+    const events = Array.from({ length: 300 }, (_, n) => storedEvent({ id: `e${n}`, offset: offset(n >> 1), index: n & 1, data: text(n) }))
+    await store.write(flushOf({ events }))
+    await store.write(flushOf({ events: events.slice(100, 200) }))
+    const pages: (readonly StoredEvent[])[] = []
+    for await (const page of store.scanEvents({ tenant: tenant('default'), partition: partition(0) })) pages.push(page)
+    expect(pages.flat().map(({ id }) => id)).toEqual(events.map(({ id }) => id))
+    const bytes = pages.map((page) => page.reduce((sum, { data }) => sum + data.length, 0))
+    expect(bytes.toSorted((a, b) => b - a).slice(0, 2)).toEqual([310_000 + 2 * '{"text":""}'.length, expect.closeTo(50_000, -5)])
+  })
+
+  test('usage of customers that reaches its bound is asked for in parts: many are null, one is refused', async () => {
+    store = await openStore(path, 1000, READ_BOUNDS_DEFAULT, {
+      customers: { ...INNER_READ_BOUNDS.customers, resultBytes: 10_000 },
+    })
+    await store.migrate()
+    const [a, b] = [customer('a'), customer('b')]
+    const minutes = (of: CustomerKey, length: number) =>
+      Array.from({ length }, (_, n) => windowRow({ customer: of, dimensions: { model: `model-${n}` } }))
+    await store.write(flushOf({ windows: [...minutes(a, 500), ...minutes(b, 3)] }))
+    const all = [{ startMs: instant(0), endMs: instant(2_000_000_040_000) }]
+    const usageOf = (customers: readonly CustomerKey[]) =>
+      store?.usageOfCustomers({
+        ...{ tenant: tenant('default'), meter: meter('tokens'), revision: 1, aggregation: 'sum', groupBy: ['model'], filter: {} },
+        ...{ periods: new Map(customers.map((key) => [key, all])), rowsMax: 100_000 },
+      })
+    expect(await usageOf([a, b])).toBeNull()
+    await expect(usageOf([a])).rejects.toMatchObject({ refusal: { code: 'read_too_large' } })
+    expect(await usageOf([b])).toHaveLength(3)
+    await store.stop()
+    store = await openStore(path, 1000, READ_BOUNDS_DEFAULT, { customers: { ...INNER_READ_BOUNDS.customers, timeMs: 0.001 } })
+    await store.migrate()
+    await expect(usageOf([a])).rejects.toMatchObject({ refusal: { code: 'read_too_slow' } })
   })
 
   test('a write given up under way still stops cleanly and can be made again', async () => {

@@ -8,7 +8,7 @@ import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import type { Clock } from '../../../base/clock.ts'
 import { Fault } from '../../../base/fault.ts'
-import type { ReadBounds } from '../read-bounds.ts'
+import type { InnerReadBounds, ReadBounds } from '../read-bounds.ts'
 import type { UsageStore } from '../usage-store.ts'
 import type { InsertRows } from './clickhouse-executor.ts'
 import { createClickHouseUsageStore } from './clickhouse-usage-store.ts'
@@ -21,6 +21,7 @@ export type ChdbUsageStoreOptions = {
   readonly path: string
   readonly chunkRecords: number
   readonly readBounds?: ReadBounds
+  readonly innerReadBounds?: InnerReadBounds
   readonly clock: Clock
   readonly log: Logger
   readonly registry: Registry
@@ -57,6 +58,7 @@ export async function openChdbUsageStore(options: ChdbUsageStoreOptions): Promis
     address: path,
     chunkRecords: options.chunkRecords,
     readBounds: options.readBounds,
+    innerReadBounds: options.innerReadBounds,
     clock: options.clock,
     log: options.log,
     registry: options.registry,

@@ -8,7 +8,7 @@ import { encodeActivations, encodeEvents, encodePositions, encodeWindows, joined
 import { createEventQueries } from '../queries/event-queries.ts'
 import { createVerifySlices } from '../queries/verify-slices.ts'
 import { createWindowQueries } from '../queries/window-queries.ts'
-import { READ_BOUNDS_DEFAULT, type ReadBounds } from '../read-bounds.ts'
+import { type InnerReadBounds, READ_BOUNDS_DEFAULT, type ReadBounds } from '../read-bounds.ts'
 import type { UsageStore } from '../usage-store.ts'
 import { createClickHouseExecutor, type InsertRows } from './clickhouse-executor.ts'
 import { type ClickHouseCluster, storedTable } from './cluster-statements.ts'
@@ -31,6 +31,8 @@ export type ClickHouseUsageStoreOptions = {
   readonly address: string
   /** Bounds of each read for the api. */
   readonly readBounds?: ReadBounds | undefined
+  /** Bounds of reads inside the server. */
+  readonly innerReadBounds?: InnerReadBounds | undefined
   /** Offsets per chunk; fixed when the store is created. */
   readonly chunkRecords: number
   readonly clock: Clock
@@ -72,8 +74,8 @@ export function createClickHouseUsageStore(options: ClickHouseUsageStoreOptions)
   }
 
   return {
-    ...createEventQueries(executor, readBounds),
-    ...createWindowQueries(executor, knownChunkRecords, readBounds),
+    ...createEventQueries(executor, readBounds, options.innerReadBounds),
+    ...createWindowQueries(executor, knownChunkRecords, readBounds, options.innerReadBounds),
     ...createVerifySlices(executor),
 
     async migrate() {

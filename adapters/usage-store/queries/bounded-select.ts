@@ -19,13 +19,16 @@ export function createBoundedSelect(executor: ClickHouseExecutor, bounds: ReadBo
   }
 }
 
+/** The engine's code when an answer is larger than allowed: TOO_MANY_ROWS_OR_BYTES. */
+export const TOO_MANY_BYTES = '396'
+
 function refusalOf(code: string | null, { timeMs, memoryBytes, resultBytes }: ReadBounds): Refusal | null {
   switch (code) {
     case '159': // TIMEOUT_EXCEEDED
       return refuse('read_too_slow', { timeMs })
     case '241': // MEMORY_LIMIT_EXCEEDED
       return refuse('read_too_large', { most: memoryBytes, of: 'memory' })
-    case '396': // TOO_MANY_ROWS_OR_BYTES
+    case TOO_MANY_BYTES:
       return refuse('read_too_large', { most: resultBytes, of: 'result' })
     default:
       return null

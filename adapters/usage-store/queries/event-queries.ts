@@ -1,7 +1,8 @@
 import type { CustomerKey, InstantMs, Offset, Partition, TenantKey } from '../../../domain/identity.ts'
 import { contentBytes } from '../../../domain/metering/content-bytes.ts'
 import type { ClickHouseExecutor, ClickHouseReader, QueryParams, ResultRow } from '../engine/clickhouse-executor.ts'
-import { READ_BOUNDS_DEFAULT, type ReadBounds } from '../read-bounds.ts'
+import { engineErrorCode } from '../engine/usage-store-fault.ts'
+import { INNER_READ_BOUNDS, type InnerReadBounds, READ_BOUNDS_DEFAULT, type ReadBounds } from '../read-bounds.ts'
 import {
   type EventKey,
   type EventPosition,
@@ -11,7 +12,7 @@ import {
   storedInstantMs,
   type UsageStore,
 } from '../usage-store.ts'
-import { type BoundedSelect, createBoundedSelect } from './bounded-select.ts'
+import { type BoundedSelect, createBoundedSelect, TOO_MANY_BYTES } from './bounded-select.ts'
 import { EVENT_HASH_SQL, EVENT_PRINT_SQL } from './event-hash-sql.ts'
 import { textRow } from './text-row.ts'
 
@@ -20,14 +21,18 @@ export type EventQueries = Pick<UsageStore, 'findEvents' | 'scanEvents' | 'scanE
 
 /** Keys in one look-up, so that the parameter stays below a few MB. */
 const KEYS_PER_QUERY_MAX = 10_000
-/** Events in one answer of a scan: some 10 MB. */
+/** Events in one answer of a scan: some 10 MB, as most events are. */
 const SCAN_PAGE_EVENTS = 20_000
 /** Hashes in one answer: some 64 MB. */
 const SCAN_PAGE_HASHES = 8_000_000
 /** Prints in one answer: some 24 MB. */
 const SCAN_PAGE_PRINTS = 1_000_000
 
-export function createEventQueries(executor: ClickHouseExecutor, bounds: ReadBounds = READ_BOUNDS_DEFAULT): EventQueries {
+export function createEventQueries(
+  executor: ClickHouseExecutor,
+  bounds: ReadBounds = READ_BOUNDS_DEFAULT,
+  { scanBytes }: Pick<InnerReadBounds, 'scanBytes'> = INNER_READ_BOUNDS,
+): EventQueries {
   const select = createBoundedSelect(executor, bounds)
   return {
     async findEvents(keys, receivedFromMs) {
@@ -41,13 +46,7 @@ export function createEventQueries(executor: ClickHouseExecutor, bounds: ReadBou
     async *scanEvents(scan) {
       // The engine makes no table of an empty text.
       if (scan.minutes?.length === 0) return
-      const where = scanConditions(scan)
-      for await (const range of offsetRanges(executor, where, SCAN_PAGE_EVENTS)) {
-        const rows = await executor.select(
-          `SELECT ${EVENT_FIELDS} FROM events WHERE ${where.sql} AND ${range.sql} ORDER BY log_partition, log_offset, log_index`,
-          { ...where.params, ...range.params },
-        )
-        const events = withoutRewrites(rows.map(toStoredEvent))
+      for await (const events of eventPages(executor, scanConditions(scan), SCAN_PAGE_EVENTS, scanBytes)) {
         for (let from = 0; from < events.length; from += SCAN_PAGE_EVENTS) yield events.slice(from, from + SCAN_PAGE_EVENTS)
       }
     },
@@ -86,6 +85,53 @@ export function createEventQueries(executor: ClickHouseExecutor, bounds: ReadBou
 
     events: (query) => newestEvents(select, query),
   }
+}
+
+/** Pages of a scan. The engine itself ends an answer that is too large; then its events are read in smaller pages. */
+async function* eventPages(
+  executor: ClickHouseExecutor,
+  where: Conditions,
+  pageEvents: number,
+  bytesMax: number,
+): AsyncIterable<readonly StoredEvent[]> {
+  for await (const range of offsetRanges(executor, where, pageEvents)) {
+    const inRange = { sql: `${where.sql} AND ${range.sql}`, params: { ...where.params, ...range.params } }
+    // A page of one event is not bounded, as there is nothing smaller.
+    const rows = await eventRows(executor, inRange, pageEvents > 1 ? bytesMax : 0)
+    if (rows !== null) yield withoutRewrites(rows.map(toStoredEvent))
+    else yield* eventPages(executor, whereWithin(where, range), Math.ceil(pageEvents / PARTS_OF_A_PAGE), bytesMax)
+  }
+}
+
+const PARTS_OF_A_PAGE = 8
+
+/** Null when they are more than this many bytes; 0 for any. */
+async function eventRows(
+  executor: ClickHouseExecutor,
+  { sql, params }: Conditions,
+  bytesMax: number,
+): Promise<readonly ResultRow[] | null> {
+  try {
+    return await executor.select(
+      `SELECT ${EVENT_FIELDS} FROM events WHERE ${sql} ORDER BY log_partition, log_offset, log_index SETTINGS max_result_bytes = ${bytesMax}`,
+      params,
+    )
+  } catch (error) {
+    if (engineErrorCode((error as Error).cause) === TOO_MANY_BYTES) return null
+    throw error
+  }
+}
+
+/** The conditions of a range, with parameters of other names, so that it can be cut again. */
+function whereWithin(where: Conditions, range: Conditions): Conditions {
+  const depth = Object.keys(where.params).length
+  let { sql } = range
+  const params: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(range.params)) {
+    sql = sql.replace(`{${name}:`, `{${name}${depth}:`)
+    params[`${name}${depth}`] = value
+  }
+  return { sql: `${where.sql} AND ${sql}`, params: { ...where.params, ...params } }
 }
 
 const EVENT_FIELDS = `tenant, customer, toUnixTimestamp64Milli(occurred_at), toUnixTimestamp64Milli(received_at), type, source, id,

@@ -3,7 +3,7 @@ import type { CustomerKey, InstantMs, MeterKey, Offset, Partition, TenantKey } f
 import { RefusalError, refuse } from '../../../domain/refusal.ts'
 import type { WindowRun } from '../../../domain/time/calendar-windows.ts'
 import type { ClickHouseExecutor, QueryParams, ResultRow } from '../engine/clickhouse-executor.ts'
-import { READ_BOUNDS_DEFAULT, type ReadBounds } from '../read-bounds.ts'
+import { INNER_READ_BOUNDS, type InnerReadBounds, READ_BOUNDS_DEFAULT, type ReadBounds } from '../read-bounds.ts'
 import { DATE_TIME_END_MS, type UsageQuery, type UsageRow, type UsageStore, type WindowKey, type WindowRow } from '../usage-store.ts'
 import { createBoundedSelect } from './bounded-select.ts'
 import { createCustomerUsageQuery } from './customer-usage-query.ts'
@@ -32,6 +32,7 @@ export function createWindowQueries(
   executor: ClickHouseExecutor,
   chunkRecords: () => number,
   bounds: ReadBounds = READ_BOUNDS_DEFAULT,
+  { customers }: Pick<InnerReadBounds, 'customers'> = INNER_READ_BOUNDS,
 ): WindowQueries {
   const select = createBoundedSelect(executor, bounds)
   return {
@@ -53,7 +54,7 @@ export function createWindowQueries(
       return rows
     },
 
-    usageOfCustomers: createCustomerUsageQuery(executor, chunkRecords),
+    usageOfCustomers: createCustomerUsageQuery(executor, chunkRecords, customers),
     ...createSeriesQueries(executor),
   }
 }
