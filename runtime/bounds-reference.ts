@@ -2,6 +2,7 @@ import { COUNTER_BOUNDS } from '../adapters/counters/counter-bounds.ts'
 import { IDEMPOTENCY_BOUNDS } from '../adapters/database/idempotency/idempotency-bounds.ts'
 import { READ_BOUNDS } from '../adapters/usage-store/read-bounds.ts'
 import { AGGREGATOR_BOUNDS } from '../aggregator/aggregator-bounds.ts'
+import { BULK_BOUNDS } from '../api/bulk/bulk-bounds.ts'
 import { USAGE_BOUNDS } from '../api/usage/usage-bounds.ts'
 import { BILLING_BOUNDS } from '../billing/billing-bounds.ts'
 import type { Bound, Bounds } from '../domain/bound.ts'
@@ -32,6 +33,7 @@ export const BOUND_TABLES: readonly BoundTable[] = [
   { title: 'Entitlements', bounds: ENTITLEMENT_BOUNDS },
   { title: 'Reservations', bounds: RESERVATION_BOUNDS },
   { title: 'Catalog', bounds: CATALOG_BOUNDS },
+  { title: 'Many puts', bounds: BULK_BOUNDS },
   { title: 'Expressions of meters', bounds: EXPRESSION_BOUNDS },
   { title: 'Billing', bounds: BILLING_BOUNDS },
 ]

@@ -2,6 +2,7 @@ import { openAggregator } from '../aggregator/open-aggregator.ts'
 import { openAdoptions } from '../api/adoptions/open-adoptions.ts'
 import { openAudit } from '../api/audit/open-audit.ts'
 import { openBalances } from '../api/balances/open-balances.ts'
+import { openBulk } from '../api/bulk/open-bulk.ts'
 import { openCatalog } from '../api/catalog/open-catalog.ts'
 import { openDecisions } from '../api/decisions/open-decisions.ts'
 import { openKeys } from '../api/keys/open-keys.ts'
@@ -34,7 +35,7 @@ type OpenStage = (kit: Kit) => Stage
 const STAGES = {
   aggregator: [openAggregator],
   ingest: [openIngest],
-  api: [openDecisions, openBalances, openReservations, openUsage, openCatalog, openAdoptions, openKeys, openAudit],
+  api: [openDecisions, openBalances, openReservations, openUsage, openCatalog, openBulk, openAdoptions, openKeys, openAudit],
   billing: [
     openInvoices,
     openDocuments,

@@ -753,6 +753,7 @@ describe('the catalog over HTTP', () => {
     const CHARGE = { key: 'tokens', feature: 'tokens', filter: {}, price: { model: 'flat', unitAmount: '1' } }
 
     test('of a plan, its charges, a customer and a subscription are kept as they were put', async () => {
+      await stores.taxRates.put(TENANT, { key: 'vat', name: 'VAT', percentNano: 20_000_000_000n, isInclusive: false })
       const charges = [{ ...CHARGE, minimum: '1', maximum: '2.5', taxRates: ['vat'] }]
       expect(await ok('PUT', '/v1/plans/terms', { ...plan(), ...TERMS, charges })).toMatchObject({ ...TERMS, charges })
       expect(await ok('GET', '/v1/plans/terms')).toMatchObject({ version: 1, ...TERMS, charges })

@@ -3,9 +3,9 @@ import type { CustomerStore } from '../../adapters/database/customers/customer-s
 import type { TaxRateStore } from '../../adapters/database/tax-rates/tax-rate-store.ts'
 import { currencyOf } from '../../domain/billing/money.ts'
 import { CATALOG_BOUNDS } from '../../domain/catalog/catalog-bounds.ts'
-import type { CustomerRecord } from '../../domain/catalog/customer.ts'
+import type { Customer, CustomerRecord } from '../../domain/catalog/customer.ts'
 import type { CustomerKey, TenantKey } from '../../domain/identity.ts'
-import { isRefusal, type Outcome, orThrow, RefusalError, refuse, refuseField } from '../../domain/refusal.ts'
+import { isRefusal, type Outcome, orThrow, refuse, refuseField } from '../../domain/refusal.ts'
 import {
   CustomerInputSchema,
   CustomerParamsSchema,
@@ -33,19 +33,9 @@ const METADATA_CHARACTERS_MAX = CATALOG_BOUNDS.metadata.most
 export function customerRoutes({ customers, taxRates, onSubjectsPut }: CustomerRoutesDeps): (app: HttpApp) => Promise<void> {
   return async (app) => {
     app.put('/v1/customers/:key', { config: { scope: 'manage' }, schema: PUT_CUSTOMER }, async (request, reply) => {
-      const { name = null, email = null, subjects = [], metadata = {}, ...billing } = request.body
-      const characters = JSON.stringify(metadata).length
-      if (characters > METADATA_CHARACTERS_MAX) {
-        const tooLarge = refuse('metadata_too_large', { characters, charactersMax: METADATA_CHARACTERS_MAX })
-        throw new RefusalError(refuseField('metadata', tooLarge))
-      }
-      if (billing.currency !== undefined) orThrow(inField('currency', currencyOf(billing.currency)))
-      if (billing.timezone !== undefined) orThrow(knownZone(billing.timezone))
-      const [unknown] = await unknownTaxRates(taxRates, request.principal.tenant, billing.taxRates ?? [], 'taxRates')
-      if (unknown !== undefined) throw new RefusalError(refuseField(unknown.field, unknown.refusal))
-      const customer = { key: request.params.key as CustomerKey, name, email, subjects: [...new Set(subjects)], metadata, ...billing }
+      const customer = orThrow(await readCustomer(taxRates, request.principal.tenant, request.params.key as CustomerKey, request.body))
       const { value, result } = orThrow(await customers.put(request.principal.tenant, customer))
-      if (subjects.length > 0 && result !== 'same') await onSubjectsPut(request.principal.tenant, customer.key)
+      if (customer.subjects.length > 0 && result !== 'same') await onSubjectsPut(request.principal.tenant, customer.key)
       return reply.code(result === 'created' ? 201 : 200).send(customerJson(value))
     })
     app.get('/v1/customers/:key', { config: { scope: 'read' }, schema: GET_CUSTOMER }, async (request) => {
@@ -80,11 +70,28 @@ function metadataFilter(query: Readonly<Record<string, unknown>>): Readonly<Reco
   )
 }
 
-const LIMIT_DEFAULT = 100
-
-function inField<Value>(field: string, outcome: Outcome<Value>): Outcome<Value> {
-  return isRefusal(outcome) ? refuseField(field, outcome) : outcome
+/** The customer, or what is wrong with it. */
+export async function readCustomer(
+  taxRates: CustomerRoutesDeps['taxRates'],
+  tenant: TenantKey,
+  key: CustomerKey,
+  input: Static<typeof CustomerInputSchema>,
+): Promise<Outcome<Customer>> {
+  const { name = null, email = null, subjects = [], metadata = {}, ...billing } = input
+  const characters = JSON.stringify(metadata).length
+  if (characters > METADATA_CHARACTERS_MAX) {
+    return refuseField('metadata', refuse('metadata_too_large', { characters, charactersMax: METADATA_CHARACTERS_MAX }))
+  }
+  const currency = billing.currency === undefined ? null : currencyOf(billing.currency)
+  if (isRefusal(currency)) return refuseField('currency', currency)
+  const zone = billing.timezone === undefined ? null : knownZone(billing.timezone)
+  if (isRefusal(zone)) return zone
+  const [unknown] = await unknownTaxRates(taxRates, tenant, billing.taxRates ?? [], 'taxRates')
+  if (unknown !== undefined) return refuseField(unknown.field, unknown.refusal)
+  return { key, name, email, subjects: [...new Set(subjects)], metadata, ...billing }
 }
+
+const LIMIT_DEFAULT = 100
 
 const TAGS = { tags: ['customers'] }
 

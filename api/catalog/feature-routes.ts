@@ -18,7 +18,7 @@ export function featureRoutes({ features, meters }: FeatureRoutesDeps): (app: Ht
   return async (app) => {
     app.put('/v1/features/:key', { config: { scope: 'admin' }, schema: PUT_FEATURE }, async (request, reply) => {
       const { tenant } = request.principal
-      const feature = orThrow(await featureOf(meters, tenant, request.params.key as FeatureKey, request.body))
+      const feature = orThrow(await readFeature(meters, tenant, request.params.key as FeatureKey, request.body))
       const { value, result } = orThrow(await features.put(tenant, feature))
       return reply.code(result === 'created' ? 201 : 200).send(featureJson(value))
     })
@@ -69,7 +69,8 @@ const LIST_FEATURES = {
   response: { 200: PageSchema(FeatureSchema), ...REFUSALS },
 }
 
-async function featureOf(
+/** The feature, or what is wrong with it. */
+export async function readFeature(
   meters: MeterReader,
   tenant: TenantKey,
   key: FeatureKey,

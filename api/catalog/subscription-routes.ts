@@ -13,6 +13,7 @@ import {
   subscriptionStatus,
   uncancelSubscription,
 } from '../../domain/catalog/subscription.ts'
+import type { WantedSubscription } from '../../domain/catalog/wanted-subscription.ts'
 import type { CustomerKey, InstantMs, PlanKey, SubscriptionId, TenantKey } from '../../domain/identity.ts'
 import { isRefusal, type Outcome, orThrow, refuse, refuseField } from '../../domain/refusal.ts'
 import type { PlanInterval } from '../../domain/time/intervals.ts'
@@ -52,17 +53,8 @@ export function subscriptionRoutes(deps: SubscriptionRoutesDeps): (app: HttpApp)
       { config: { scope: 'manage', isIdempotent: true }, schema: CREATE_SUBSCRIPTION },
       async (request, reply) => {
         const { tenant } = request.principal
-        const { id, customer, plan, startAt, anchor, allowSeveral: allowsSeveral } = request.body
-        const on = orThrow((await plans.get(tenant, plan as PlanKey)) ?? unknownPlan(plan))
-        const terms = orThrow(readSubscriptionTerms(request.body, on))
-        const subscription = orThrow(
-          await subscriptions.create(tenant, {
-            ...{ id: id as SubscriptionId | undefined, customer: customer as CustomerKey, plan: plan as PlanKey, allowsSeveral },
-            startMs: startAt === undefined ? undefined : orThrow(parseInstant(startAt, 'startAt')),
-            anchorMs: anchor === undefined ? undefined : orThrow(parseInstant(anchor, 'anchor')),
-            ...terms,
-          }),
-        )
+        const plan = await plans.get(tenant, request.body.plan as PlanKey)
+        const subscription = orThrow(await subscriptions.create(tenant, orThrow(readSubscription(request.body, plan))))
         return reply.code(201).send(await changed(tenant, subscription))
       },
     )
@@ -125,6 +117,20 @@ export function subscriptionRoutes(deps: SubscriptionRoutesDeps): (app: HttpApp)
       return await changed(tenant, orThrow(orThrow(moved) ?? refuse('unknown_subscription', { subscription: id })))
     })
   }
+}
+
+/** What a body asks for, on a plan that was looked up by its key. */
+export function readSubscription(input: Static<typeof SubscriptionInputSchema>, on: PlanRecord | null): Outcome<WantedSubscription> {
+  const { id, customer, plan, startAt, anchor, allowSeveral: allowsSeveral } = input
+  if (on === null) return unknownPlan(plan)
+  const terms = readSubscriptionTerms(input, on)
+  if (isRefusal(terms)) return terms
+  const startMs = startAt === undefined ? undefined : parseInstant(startAt, 'startAt')
+  if (isRefusal(startMs)) return startMs
+  const anchorMs = anchor === undefined ? undefined : parseInstant(anchor, 'anchor')
+  if (isRefusal(anchorMs)) return anchorMs
+  const names = { id: id as SubscriptionId | undefined, customer: customer as CustomerKey, plan: plan as PlanKey }
+  return { ...names, allowsSeveral, startMs, anchorMs, ...terms }
 }
 
 const LIMIT_DEFAULT = 100

@@ -4,6 +4,7 @@ import { type TSchema, Type } from 'typebox'
 import { CATALOG_BOUNDS } from '../../domain/catalog/catalog-bounds.ts'
 import { CUSTOMER_NAME_PATTERN } from '../../domain/catalog/customer-name.ts'
 import type { Principal, Scope } from '../../domain/principal.ts'
+import type { Refusal } from '../../domain/refusal.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -23,6 +24,8 @@ declare module 'fastify' {
     principal: Principal
     /** Whether the body is JSON without `\u`: then no text of it holds a NUL or half of a surrogate pair. */
     hasPlainBody: boolean
+    /** What is wrong with a part of a body that the route reads itself; null when it fits the schema. */
+    checkBody(schema: TSchema, value: unknown): Refusal | null
     /** On a route of the operators: whether the caller may see everything. */
     isOperator: boolean
   }

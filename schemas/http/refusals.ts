@@ -1,6 +1,7 @@
 import type { RefusalCode } from '../../domain/refusal.ts'
 import { ALLOWANCE_REFUSALS } from './refusals/allowances.ts'
 import { BILLING_REFUSALS } from './refusals/billing.ts'
+import { BULK_REFUSALS } from './refusals/bulk.ts'
 import { CATALOG_REFUSALS } from './refusals/catalog.ts'
 import { EVENT_REFUSALS } from './refusals/events.ts'
 import { KEY_REFUSALS } from './refusals/keys.ts'
@@ -17,6 +18,7 @@ export const REFUSAL_TABLES = [
   { title: 'Keys', rows: KEY_REFUSALS },
   { title: 'Events', rows: EVENT_REFUSALS },
   { title: 'Meters, features, plans, customers', rows: CATALOG_REFUSALS },
+  { title: 'Many puts', rows: BULK_REFUSALS },
   { title: 'Prices', rows: PRICE_REFUSALS },
   { title: 'Subscriptions', rows: SUBSCRIPTION_REFUSALS },
   { title: 'Entitlements, grants, resets', rows: ALLOWANCE_REFUSALS },

@@ -153,15 +153,16 @@ export function bookOf({ base_billed_to, usage_billed_to, version, billed }: Sel
 }
 
 /** A subscription that is made is due at its start. */
-export async function insertCursor(db: Kysely<DatabaseTables>, tenant: TenantKey, { id, customer, startMs }: Subscription): Promise<void> {
-  const startAt = new Date(startMs)
+export async function insertCursors(db: Kysely<DatabaseTables>, tenant: TenantKey, subscriptions: readonly Subscription[]): Promise<void> {
   const billed = exactJson({ baseFees: [], parts: [], committed: null })
   await db
     .insertInto('billing_cursors')
-    .values({
-      ...{ tenant, subscription: id, customer, base_billed_to: null, usage_billed_to: startAt },
-      ...{ version: 0, next_due_at: startAt, billed },
-    })
+    .values(
+      subscriptions.map(({ id, customer, startMs }) => ({
+        ...{ tenant, subscription: id, customer, base_billed_to: null, usage_billed_to: new Date(startMs) },
+        ...{ version: 0, next_due_at: new Date(startMs), billed },
+      })),
+    )
     .execute()
 }
 

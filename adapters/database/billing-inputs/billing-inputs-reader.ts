@@ -11,7 +11,7 @@ import { selectCustomers } from '../customers/customer-rows.ts'
 import type { DatabaseSession, DatabaseTables } from '../database-session.ts'
 import { featuresWithMeters } from '../features/features-with-meters.ts'
 import { subscriptionDraftsOf } from '../invoice-drafts/subscription-draft-store.ts'
-import { planVersionsNamed, withPhases } from '../subscriptions/subscription-store.ts'
+import { planVersionsNamed, withPhases } from '../subscriptions/subscription-rows.ts'
 import { taxRateOf } from '../tax-rates/tax-rate-store.ts'
 
 export type BillingInputsReader = {

@@ -6,7 +6,7 @@ import { featuresWithMeters } from '../features/features-with-meters.ts'
 import { grantsOf } from '../grants/grant-store.ts'
 import { overridesOf } from '../overrides/override-store.ts'
 import { resetInstantsOf } from '../resets/reset-store.ts'
-import { planVersionsOf, withPhases } from '../subscriptions/subscription-store.ts'
+import { planVersionsOf, withPhases } from '../subscriptions/subscription-rows.ts'
 import { byCustomer, rowsOfCustomers } from './rows-of-customers.ts'
 
 export type EntitlementInputsReader = {

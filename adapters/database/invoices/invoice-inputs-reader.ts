@@ -3,7 +3,7 @@ import type { InvoiceInputs } from '../../../domain/billing/invoice-inputs.ts'
 import type { SubscriptionId, TenantKey } from '../../../domain/identity.ts'
 import type { DatabaseSession } from '../database-session.ts'
 import { featuresWithMeters } from '../features/features-with-meters.ts'
-import { planVersionsOf, withPhases } from '../subscriptions/subscription-store.ts'
+import { planVersionsOf, withPhases } from '../subscriptions/subscription-rows.ts'
 
 export type InvoiceInputsReader = {
   /** Reads many subscriptions at once, as they share plans. */

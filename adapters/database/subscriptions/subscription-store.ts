@@ -1,19 +1,22 @@
-import { type ColumnType, type Kysely, type Selectable, sql, type Transaction } from 'kysely'
+import type { Transaction } from 'kysely'
 import { invariant } from '../../../base/invariant.ts'
 import { CATALOG_BOUNDS } from '../../../domain/catalog/catalog-bounds.ts'
 import type { PlanVersion } from '../../../domain/catalog/plan.ts'
 import { addedStretches, productStretches } from '../../../domain/catalog/product-stretches.ts'
-import { type Subscription, type SubscriptionPhase, startOfSecond } from '../../../domain/catalog/subscription.ts'
-import type { CustomerKey, InstantMs, PlanKey, ProductKey, SubscriptionId, TenantKey } from '../../../domain/identity.ts'
+import { type Subscription, startOfSecond } from '../../../domain/catalog/subscription.ts'
+import { sameOrRefused, type WantedSubscription } from '../../../domain/catalog/wanted-subscription.ts'
+import type { CustomerKey, ProductKey, SubscriptionId, TenantKey } from '../../../domain/identity.ts'
 import { isRefusal, type Outcome, type Refusal, refuse, refuseField } from '../../../domain/refusal.ts'
 import { refuseArchived } from '../archiver.ts'
-import { insertCursor, reconsiderCursor } from '../billing-cursors/billing-cursor-store.ts'
+import { insertCursors, reconsiderCursor } from '../billing-cursors/billing-cursor-store.ts'
 import { attachCoupons, takeCoupons } from '../coupons/coupon-store.ts'
-import type { DatabaseSession, DatabaseTables, Json } from '../database-session.ts'
+import type { DatabaseSession, DatabaseTables } from '../database-session.ts'
 import { keyAfter, listName, type Page, type PageRequest, pageOf } from '../page.ts'
-import { planVersionOf } from '../plans/plan-store.ts'
+import type { PutResult } from '../put-result.ts'
 import { createRecordId } from '../record-id.ts'
+import { createSubscriptions } from './create-subscriptions.ts'
 import { refuseSecondToProduct, startAfterOthers } from './one-per-product.ts'
+import { billingOf, insertPhases, planVersionsOf, selectSubscription, withPhases } from './subscription-rows.ts'
 
 export type SubscriptionStore = {
   /**
@@ -22,6 +25,11 @@ export type SubscriptionStore = {
    * `too_many_subscriptions`.
    */
   create(tenant: TenantKey, wanted: WantedSubscription): Promise<Outcome<Subscription>>
+  /** Creates each for itself, in order, in one transaction; an existing one is `same`. */
+  createAll(
+    tenant: TenantKey,
+    wanted: readonly (WantedSubscription & { readonly id: SubscriptionId })[],
+  ): Promise<readonly Outcome<PutResult<Subscription>>[]>
   get(tenant: TenantKey, id: SubscriptionId): Promise<Subscription | null>
   list(tenant: TenantKey, filter: { customer?: CustomerKey }, page: PageRequest): Promise<Page<Subscription>>
   /**
@@ -34,45 +42,6 @@ export type SubscriptionStore = {
     decide: (subscription: Subscription, planVersions: readonly PlanVersion[]) => Outcome<Subscription>,
   ): Promise<Outcome<Subscription | null>>
 }
-
-export type WantedSubscription = Pick<Subscription, 'customer' | 'timezone' | 'commitment' | 'coupons'> & {
-  readonly plan: PlanKey
-  /** Generated when undefined. */
-  readonly id?: SubscriptionId | undefined
-  /** Now when undefined. */
-  readonly startMs?: InstantMs | undefined
-  /** The start when undefined. */
-  readonly anchorMs?: InstantMs | undefined
-  readonly allowsSeveral?: boolean | undefined
-}
-
-declare module '../database-session.ts' {
-  interface DatabaseTables {
-    subscriptions: {
-      tenant: string
-      id: string
-      customer: string
-      start_at: Date
-      anchor_at: Date
-      end_at: Date | null
-      billing: Json<SubscriptionBilling>
-      allows_several: ColumnType<boolean, boolean | undefined, never>
-    }
-    subscription_phases: {
-      tenant: string
-      subscription: string
-      position: number
-      plan: string
-      plan_version: number
-      start_at: Date
-      end_at: Date | null
-      anchor_at: Date | null
-      invoice_now: boolean
-    }
-  }
-}
-
-type SubscriptionBilling = Pick<Subscription, 'timezone' | 'commitment' | 'coupons' | 'endInvoiceNow'>
 
 declare module '../changes.ts' {
   interface Topics {
@@ -169,12 +138,14 @@ export function sqlSubscriptionStore(session: DatabaseSession): SubscriptionStor
           invariant(other !== null, 'a subscription stands in the way of one with its id')
           return sameOrRefused(other, { customer, plan, ...wanted })
         }
-        await insertPhases(db, tenant, subscription)
-        await insertCursor(db, tenant, subscription)
+        await insertPhases(db, tenant, [subscription])
+        await insertCursors(db, tenant, [subscription])
         await attachCoupons(db, tenant, subscription)
         announce({ tenant, topic: 'subscriptions', key: customer })
         return subscription
       }),
+
+    createAll: (tenant, wanted) => createSubscriptions(session, tenant, wanted, sqlSubscriptionStore),
 
     get: (tenant, id) => session.snapshot((db) => selectSubscription(db, tenant, id)),
 
@@ -220,51 +191,12 @@ export function sqlSubscriptionStore(session: DatabaseSession): SubscriptionStor
           .where('id', '=', id)
           .execute()
         await db.deleteFrom('subscription_phases').where('tenant', '=', tenant).where('subscription', '=', id).execute()
-        await insertPhases(db, tenant, decided)
+        await insertPhases(db, tenant, [decided])
         await reconsiderCursor(db, tenant, id, session.clock.now())
         announce({ tenant, topic: 'subscriptions', key: decided.customer })
         return decided
       }),
   }
-}
-
-type SubscriptionRow = Selectable<DatabaseTables['subscriptions']>
-
-export async function withPhases(
-  db: Kysely<DatabaseTables>,
-  tenant: TenantKey,
-  rows: readonly SubscriptionRow[],
-): Promise<readonly Subscription[]> {
-  const phases = await db
-    .selectFrom('subscription_phases')
-    .selectAll()
-    .where('tenant', '=', tenant)
-    .where('subscription', '=', sql<string>`ANY(${rows.map(({ id }) => id)})`)
-    .orderBy('subscription')
-    .orderBy('position')
-    .execute()
-  const bySubscription = Map.groupBy(phases, ({ subscription }) => subscription)
-  return rows.map((row) => ({
-    id: row.id as SubscriptionId,
-    customer: row.customer as CustomerKey,
-    startMs: instantOf(row.start_at),
-    anchorMs: instantOf(row.anchor_at),
-    endMs: row.end_at === null ? null : instantOf(row.end_at),
-    ...row.billing,
-    phases: (bySubscription.get(row.id) ?? []).map((phase) => ({
-      plan: phase.plan as PlanKey,
-      planVersion: phase.plan_version,
-      startMs: instantOf(phase.start_at),
-      endMs: phase.end_at === null ? null : instantOf(phase.end_at),
-      ...(phase.anchor_at !== null && { anchorMs: instantOf(phase.anchor_at) }),
-      ...(phase.invoice_now && { invoiceNow: true }),
-    })),
-  }))
-}
-
-async function selectSubscription(db: Kysely<DatabaseTables>, tenant: TenantKey, id: SubscriptionId): Promise<Subscription | null> {
-  const row = await db.selectFrom('subscriptions').selectAll().where('tenant', '=', tenant).where('id', '=', id).executeTakeFirst()
-  return row === undefined ? null : ((await withPhases(db, tenant, [row]))[0] ?? null)
 }
 
 /** Refuses only when the change gives a product at a time at which the subscription did not give it: existing overlaps can still be cancelled. */
@@ -282,71 +214,4 @@ async function refuseSecondAfterChange(
   const { customer, id } = after
   await db.selectFrom('customers').select('key').where('tenant', '=', tenant).where('key', '=', customer).forNoKeyUpdate().execute()
   return await refuseSecondToProduct(db, { tenant, customer, except: id }, added)
-}
-
-/** Fields left to their default the first time are not compared. */
-function sameOrRefused(existing: Subscription, { customer, plan, startMs, anchorMs, timezone }: WantedSubscription): Outcome<Subscription> {
-  const madeOn = existing.phases[0]?.plan
-  const isSame =
-    existing.customer === customer &&
-    madeOn === plan &&
-    (startMs === undefined || startOfSecond(startMs) === startOfSecond(existing.startMs)) &&
-    (anchorMs === undefined || anchorMs === existing.anchorMs) &&
-    (timezone === undefined || timezone === existing.timezone)
-  if (isSame) return existing
-  return refuse('subscription_id_taken', { subscription: existing.id, customer: existing.customer, plan: madeOn ?? plan })
-}
-
-/** Every version that a phase of these names. */
-export async function planVersionsOf(
-  db: Kysely<DatabaseTables>,
-  tenant: TenantKey,
-  subscriptions: readonly Subscription[],
-): Promise<readonly PlanVersion[]> {
-  return await planVersionsNamed(
-    db,
-    tenant,
-    subscriptions.flatMap(({ phases }) => phases),
-  )
-}
-
-export async function planVersionsNamed(
-  db: Kysely<DatabaseTables>,
-  tenant: TenantKey,
-  named: readonly Pick<SubscriptionPhase, 'plan' | 'planVersion'>[],
-): Promise<readonly PlanVersion[]> {
-  // Many subscriptions share few versions.
-  const phases = [...new Map(named.map((each) => [`${each.planVersion} ${each.plan}`, each])).values()]
-  const rows = await db
-    .selectFrom('plan_versions')
-    .selectAll('plan_versions')
-    .where('tenant', '=', tenant)
-    .where(
-      sql<boolean>`(plan, version) IN (SELECT * FROM unnest(${phases.map(({ plan }) => plan)}::text[], ${phases.map(({ planVersion }) => planVersion)}::integer[]))`,
-    )
-    .execute()
-  return rows.map(planVersionOf)
-}
-
-async function insertPhases(db: Kysely<DatabaseTables>, tenant: TenantKey, { id, phases }: Subscription): Promise<void> {
-  const rows = phases.map((phase, position) => ({
-    tenant,
-    subscription: id,
-    position,
-    plan: phase.plan,
-    plan_version: phase.planVersion,
-    start_at: new Date(phase.startMs),
-    end_at: phase.endMs === null ? null : new Date(phase.endMs),
-    anchor_at: phase.anchorMs === undefined ? null : new Date(phase.anchorMs),
-    invoice_now: phase.invoiceNow ?? false,
-  }))
-  await db.insertInto('subscription_phases').values(rows).execute()
-}
-
-function billingOf({ timezone, commitment, coupons, endInvoiceNow }: Subscription): string {
-  return JSON.stringify({ timezone, commitment, coupons, endInvoiceNow })
-}
-
-function instantOf(date: Date): InstantMs {
-  return date.getTime() as InstantMs
 }

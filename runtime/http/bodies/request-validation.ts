@@ -1,7 +1,7 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import ajvFormats from 'ajv-formats'
 import type { FastifySchemaValidationError } from 'fastify'
-import { RefusalError, refuseFields } from '../../../domain/refusal.ts'
+import { type Refusal, RefusalError, refuseFields } from '../../../domain/refusal.ts'
 import { parseDateText, parseInstantText } from '../../../domain/time/instant-text.ts'
 import type { HttpApp } from '../../../schemas/http/common.ts'
 import { isWideBody } from './json-bodies.ts'
@@ -24,9 +24,17 @@ export function validateRequests(app: HttpApp): void {
       httpPart === 'querystring' ? { type: 'object', additionalProperties: false, ...(schema as object) } : (schema as object),
     )
   })
-  app.setSchemaErrorFormatter((errors, httpPart) => {
-    return new RefusalError(refuseFields('invalid_request', fieldErrors(errors as unknown as ErrorObject[], httpPart)))
+  app.setSchemaErrorFormatter((errors, httpPart) => new RefusalError(wrongFields(errors, httpPart)))
+  const checks = new WeakMap<object, ReturnType<typeof compiledWhenUsed>>()
+  app.decorateRequest('checkBody', (schema: object, value: unknown) => {
+    const check = checks.get(schema) ?? compiledWhenUsed(forBody, schema)
+    checks.set(schema, check)
+    return check(value) ? null : wrongFields(check.errors ?? [], 'body')
   })
+}
+
+function wrongFields(errors: readonly FastifySchemaValidationError[], httpPart: string): Refusal {
+  return refuseFields('invalid_request', fieldErrors(errors as unknown as ErrorObject[], httpPart))
 }
 
 type Validators = { readonly everyError: Ajv; readonly firstError: Ajv }
