@@ -7,9 +7,9 @@ import { decidePlanChange, intervalAt, type PlanChange } from '../../domain/cata
 import {
   cancelSubscription,
   changeInstant,
+  ownPeriodAt,
   phaseAt,
   type Subscription,
-  subscriptionPeriodAt,
   subscriptionStatus,
   uncancelSubscription,
 } from '../../domain/catalog/subscription.ts'
@@ -216,7 +216,7 @@ async function subscriptionJson(
     anchor: instantJson(anchorMs),
     endAt: endMs === null ? null : instantJson(endMs),
     ...subscriptionTermsJson(subscription),
-    currentPeriod: periodJson(subscriptionPeriodAt(subscription, await intervalOfPhase(phase), nowMs)),
+    currentPeriod: periodJson(ownPeriodAt(subscription, await Promise.all(phases.map(intervalOfPhase)), nowMs)),
     phases: phases.map(({ plan, planVersion, ...span }) => ({
       plan,
       planVersion,

@@ -6,6 +6,7 @@ import {
   cancelSubscription,
   changeInstant,
   changePlan,
+  ownPeriodAt,
   PHASES_MAX,
   phaseAt,
   type Subscription,
@@ -141,5 +142,28 @@ describe('changing the plan', () => {
         }
       }),
     )
+  })
+})
+
+describe('the period of an instant', () => {
+  const changedAt = at(Date.UTC(2026, 1, 10))
+  const changed = orThrow(changePlan(subscription(), PRO, changedAt))
+  const endOf = (period: { startMs: number; endMs: number }) =>
+    [period.startMs, period.endMs].map((ms) => new Date(ms).toISOString().slice(0, 10))
+
+  test.each([
+    { intervals: ['month', 'year'], atMs: changedAt - 1, period: ['2026-01-31', '2026-02-10'] },
+    { intervals: ['month', 'year'], atMs: changedAt, period: ['2026-02-10', '2027-01-31'] },
+    { intervals: ['month', 'month'], atMs: changedAt - 1, period: ['2026-01-31', '2026-02-28'] },
+    { intervals: ['month', 'month'], atMs: changedAt, period: ['2026-01-31', '2026-02-28'] },
+    { intervals: ['once', 'month'], atMs: changedAt - 1, period: ['2026-01-31', '2026-02-10'] },
+  ] as const)('of $intervals, $period holds it: periods do not overlap', ({ intervals, atMs, period }) => {
+    expect(endOf(ownPeriodAt(changed, intervals, at(atMs)))).toEqual(period)
+  })
+
+  test('a change that resets the anchor ends the period too', () => {
+    const reset = orThrow(changePlan(subscription(), { ...PRO, anchorMs: changedAt }, changedAt))
+    expect(endOf(ownPeriodAt(reset, ['month', 'month'], at(changedAt - 1)))).toEqual(['2026-01-31', '2026-02-10'])
+    expect(endOf(ownPeriodAt(reset, ['month', 'month'], changedAt))).toEqual(['2026-02-10', '2026-03-10'])
   })
 })

@@ -69,6 +69,27 @@ export function subscriptionPeriodAt(subscription: Subscription, interval: PlanI
   return billingPeriodAt(interval, anchorAt(subscription, atMs), startMs, endMs, atMs, timezone)
 }
 
+/**
+ * The billing period that holds the instant, given the interval of each phase. Periods do not overlap: a change to another interval, or
+ * one that resets the anchor, ends the period under way, and the next one begins there.
+ */
+export function ownPeriodAt(subscription: Subscription, intervals: readonly PlanInterval[], atMs: InstantMs): Period {
+  const { phases } = subscription
+  const at = phases.indexOf(phaseAt(subscription, atMs))
+  const gridOf = ({ startMs }: SubscriptionPhase, index: number) =>
+    `${intervals[index]} ${intervals[index] === 'once' ? startMs : anchorAt(subscription, startMs)}`
+  const grids = phases.map(gridOf)
+  const interval = intervals[at]
+  invariant(interval !== undefined, 'each phase has the interval of its plan')
+  const period = subscriptionPeriodAt(subscription, interval, atMs)
+  const first = phases[grids.slice(0, at).findLastIndex((grid) => grid !== grids[at]) + 1]
+  const next = phases.find((_, index) => index > at && grids[index] !== grids[at])
+  return {
+    startMs: Math.max(period.startMs, first?.startMs ?? period.startMs) as InstantMs,
+    endMs: Math.min(period.endMs, next?.startMs ?? period.endMs) as InstantMs,
+  }
+}
+
 /** Where periods are counted from at an instant: the last anchor that a change has set, else the subscription's own. */
 export function anchorAt({ anchorMs, phases }: Subscription, atMs: InstantMs): InstantMs {
   return phases.findLast((phase) => phase.startMs <= atMs && phase.anchorMs !== undefined)?.anchorMs ?? anchorMs
