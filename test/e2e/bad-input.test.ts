@@ -85,6 +85,7 @@ const EVENTS: Row[] = [
 const CATALOG: Row[] = [
   {
     title: 'a billing setting that is none',
+    method: 'PUT',
     path: '/v1/billing-settings',
     body: { colour: 'red' },
     status: 400,
