@@ -46,6 +46,15 @@ describe('the month of the real trace', () => {
     expect(output).toContain('can be final at 2023-12-01T01:00:00.000Z')
   })
 
+  test('a preview shows the document that the run will make, line by line', async () => {
+    const { data } = await server.ok<{ data: { id: string; plan: string }[] }>('GET', `/v1/subscriptions?customer=${customers[0]}`)
+    const id = data.find(({ plan }) => plan === 'graduated_total_tokens')?.id ?? ''
+    const { code, output } = await tollgate('preview', id)
+    expect(code, output).toBe(0)
+    const [line] = traceInvoices().get(customers[0] ?? '')?.graduated.lines ?? []
+    expect(output).toContain(`usage total 2023-11-01 to 2023-12-01 ${line?.quantity} ${line?.amount}`)
+  })
+
   test('closed, it asks of each customer what the requests cost on both plans', async () => {
     server.set(instant('2023-12-01T02:00:00Z'))
     const { code, output } = await tollgate('close', '2023-11')

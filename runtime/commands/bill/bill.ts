@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { billCloseCommand } from './bill-close.ts'
 import { billExportCommand } from './bill-export.ts'
+import { billPreviewCommand } from './bill-preview.ts'
 import { billRunCommand } from './bill-run.ts'
 import { billVerifyCommand } from './bill-verify.ts'
 
@@ -8,6 +9,7 @@ export function billCommand(): Command {
   return new Command('bill')
     .description('documents of customers')
     .addCommand(billRunCommand())
+    .addCommand(billPreviewCommand())
     .addCommand(billCloseCommand())
     .addCommand(billVerifyCommand())
     .addCommand(billExportCommand())
