@@ -34,13 +34,17 @@ type Page = { readonly data: readonly EventBody[]; readonly nextCursor: string |
 async function compareEvents({ client, ledger }: Deps): Promise<number> {
   const expected = new Map(ledger.events().map((event) => [textOf(event), event.id]))
   // A settlement of 0 needs no event.
-  const reported = new Set(ledger.settledUsage().flatMap(({ reservation, quantity }) => (quantity > 0n ? [reservation] : [])))
+  const reported = new Set([
+    ...ledger.settledUsage().flatMap(({ reservation, quantity }) => (quantity > 0n ? [reservation] : [])),
+    ...ledger.reservationsSettledByEvents(),
+  ])
   const found = new Set<string>()
   let cursor: string | null = ''
   while (cursor !== null) {
     const page: Page = await client.expect('GET', `/v1/events?limit=1000${cursor === '' ? '' : `&cursor=${cursor}`}`, undefined, [200])
     for (const { id, customer, type, time, data } of page.data) {
-      const reservation = type === 'tollgate.usage' ? (data as { reservation: string }).reservation : null
+      const isOfReservation = type === 'tollgate.usage' || type === 'tollgate.settlement'
+      const reservation = isOfReservation ? (data as { reservation: string }).reservation : null
       const text =
         reservation === null ? textOf({ id, customer, type, timeMs: Date.parse(time), data: data as SentEvent['data'] }) : reservation
       if (found.has(text)) throw new Difference('events', `${id} of ${customer} once`, 'twice')

@@ -23,10 +23,13 @@ export type Ledger = {
   sending(events: readonly SentEvent[]): void
   acknowledged(events: readonly SentEvent[]): void
   settled(usage: SettledUsage): void
+  /** The usage of a reservation that was settled by events is those events. */
+  settledByEvents(reservation: string): void
   isAcknowledged(event: SentEvent): boolean
   /** Every event ever sent, each once. */
   events(): readonly SentEvent[]
   settledUsage(): readonly SettledUsage[]
+  reservationsSettledByEvents(): readonly string[]
   unacknowledged(): readonly SentEvent[]
   /** True once for each instant of a customer, so that the latest of two events is never a matter of their order in the log. */
   claimInstant(customer: string, timeMs: number): boolean
@@ -53,6 +56,7 @@ export function createLedger(): Ledger {
   const acknowledged = new Set<string>()
   const instants = new Set<string>()
   const settled = new Map<string, SettledUsage>()
+  const settledByEvents = new Set<string>()
   return {
     sending(sent) {
       for (const event of sent) {
@@ -69,6 +73,10 @@ export function createLedger(): Ledger {
     settled(usage) {
       settled.set(usage.reservation, usage)
     },
+    settledByEvents(reservation) {
+      settledByEvents.add(reservation)
+    },
+    reservationsSettledByEvents: () => [...settledByEvents],
     isAcknowledged: (event) => acknowledged.has(nameOf(event)),
     events: () => [...events.values()],
     settledUsage: () => [...settled.values()],

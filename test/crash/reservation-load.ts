@@ -3,7 +3,7 @@ import { decimalOf, exactOf } from '../support/exact-decimal.ts'
 import type { SeededRandom } from '../support/seeded-random.ts'
 import { Difference } from './difference.ts'
 import type { HoldRecord, HoldRecords } from './hold-record.ts'
-import type { Ledger } from './ledger.ts'
+import type { Ledger, SentEvent } from './ledger.ts'
 import type { RetryingClient } from './retrying-client.ts'
 import { CREDITS, type World } from './world.ts'
 
@@ -40,7 +40,7 @@ export function createReservationLoad(deps: Deps, sender: number): ReservationLo
       counts.reservations++
       const quantity = exactOf(`${random.between(0, 9)}.${random.between(1, 999)}`)
       // The short ones expire within a run.
-      const ttlMs = random.pick([1_000, 2_000, 600_000, 600_000, 600_000])
+      const ttlMs = random.pick([1_000, 2_000, LONG_TTL_MS, LONG_TTL_MS, LONG_TTL_MS])
       // Most of them for two customers, who soon reach their limit.
       const customer = random.pick(random.chance(0.6) ? customers.slice(0, 2) : customers)
       const hold = deps.holds.ask({ id: `r-${sender}-${counts.reservations}`, customer, quantity, ttlMs }, Date.now())
@@ -49,12 +49,21 @@ export function createReservationLoad(deps: Deps, sender: number): ReservationLo
       if (hold.state !== 'held') return
       await delay(random.below(60))
       const end = random.below(10)
-      if (end < 6) await settle(deps, hold, random)
+      // Events count whole, so that a hold which may be over by then would pass the limit with them.
+      if (end < 3 && ttlMs === LONG_TTL_MS) await settleByEvents(deps, hold, random)
+      else if (end < 6) await settle(deps, hold, random)
       else if (end < 8) await release(deps, hold)
       else if (end < 9) await extend(deps, hold)
     },
   }
 }
+
+function wholeNanos(quantity: bigint): bigint {
+  return quantity - (quantity % exactOf('0.000000001'))
+}
+
+/** Nothing held for so long expires within a run. */
+const LONG_TTL_MS = 600_000
 
 /** The hard limit that the customer's plan puts on credits. */
 export function creditLimit(world: World, customer: string): bigint {
@@ -104,12 +113,7 @@ async function reserveUntilAnswered({ client, holds, world }: Deps, hold: HoldRe
 
 /** Less, as much, or more than held. The time is given, so that the sender knows the minute that it counts in. */
 async function settle({ client, ledger, holds, world }: Deps, hold: HoldRecord, random: SeededRandom): Promise<void> {
-  hold.requested = random.pick([
-    0n,
-    hold.quantity / 2n - ((hold.quantity / 2n) % exactOf('0.000000001')),
-    hold.quantity,
-    hold.quantity + exactOf('1.25'),
-  ])
+  hold.requested = random.pick([0n, wholeNanos(hold.quantity / 2n), hold.quantity, hold.quantity + exactOf('1.25')])
   hold.state = 'settling'
   const timeMs = hold.expiresAtMs - hold.ttlMs
   const body = { quantity: decimalOf(hold.requested), time: new Date(timeMs).toISOString() }
@@ -128,6 +132,35 @@ async function settle({ client, ledger, holds, world }: Deps, hold: HoldRecord, 
     throw new Difference(`hard limit of ${hold.customer} after ${hold.id} was settled`, `at most ${decimalOf(limit)}`, decimalOf(taken))
   }
   ledger.settled({ reservation: hold.id, customer: hold.customer, meter: CREDITS, timeMs, quantity: hold.settled })
+}
+
+/** Some events, together as much as is held or half of it. The hold ends in the step in which they count, whatever dies meanwhile. */
+async function settleByEvents({ client, ledger, holds, world }: Deps, hold: HoldRecord, random: SeededRandom): Promise<void> {
+  const part = wholeNanos(hold.quantity / random.pick([2n, 3n, 4n]))
+  const quantities = random.pick([[part], [part, part], [part, hold.quantity - part]])
+  hold.requested = quantities.reduce((sum, quantity) => sum + quantity, 0n)
+  hold.state = 'settling'
+  const timeMs = hold.expiresAtMs - hold.ttlMs
+  const events = quantities.map((quantity, index): SentEvent => {
+    const data = { credits: decimalOf(quantity) }
+    return { id: `${hold.id}-${index}`, customer: hold.customer, type: 'credit.used', timeMs, data }
+  })
+  ledger.sending(events)
+  const body = { events: events.map(({ id, type, data }) => ({ id, type, data, time: new Date(timeMs).toISOString() })) }
+  const told = await client.expect<ReservationBody>('POST', `/v1/reservations/${hold.id}/settle`, body, [200])
+  ledger.acknowledged(events)
+  ledger.settledByEvents(hold.id)
+  hold.settled = exactOf(told.settled ?? '')
+  hold.endedMs = Date.now()
+  hold.state = 'settled'
+  if (hold.settled !== hold.requested || told.refused !== '0') {
+    throw new Difference(`settle of ${hold.id} by events`, `settled ${decimalOf(hold.requested)}, refused 0`, told)
+  }
+  const limit = creditLimit(world, hold.customer)
+  const taken = holds.surely(hold.customer, Date.now())
+  if (taken > limit) {
+    throw new Difference(`hard limit of ${hold.customer} after ${hold.id} was settled`, `at most ${decimalOf(limit)}`, decimalOf(taken))
+  }
 }
 
 async function release({ client }: Deps, hold: HoldRecord): Promise<void> {
