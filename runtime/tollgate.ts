@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import { Fault } from '../base/fault.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import { billCommand } from './commands/bill/bill.ts'
+import { catalogCommand } from './commands/catalog/catalog.ts'
 import { configCommand } from './commands/config.ts'
 import { demoCommand } from './commands/demo.ts'
 import { importCommand } from './commands/import.ts'
@@ -29,6 +30,7 @@ const program = new Command('tollgate')
   .addCommand(verifyCommand())
   .addCommand(replayCommand())
   .addCommand(billCommand())
+  .addCommand(catalogCommand())
   .addCommand(keysCommand())
   .addCommand(configCommand())
   .addCommand(migrateCommand())

@@ -6,7 +6,7 @@ export type ServerFlags = { readonly url?: string; readonly key?: string }
 /** A server that bills, asked with the key of whoever runs the command. */
 export type BillClient = {
   /** The answer's JSON; an answer that refuses ends the command with its text. */
-  ask<Answer>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Answer>
+  ask<Answer>(method: 'GET' | 'POST' | 'PUT', path: string, body?: unknown): Promise<Answer>
   /** The answer as it comes. */
   stream(method: 'GET' | 'POST', path: string, body?: unknown): Promise<ReadableStream<Uint8Array>>
 }
