@@ -34,6 +34,14 @@ export const READ_BOUNDS = {
     code: null,
     test: 'test/contracts/usage-store-chdb.test.ts > a scan of large events',
   },
+  seriesTime: {
+    what: 'time of the engine to read the combinations of dimensions of whole meters at a start; where it is not enough they are looked up day by day',
+    most: 5_000,
+    unit: 'ms',
+    per: 'query',
+    code: null,
+    test: 'test/contracts/usage-store-chdb.test.ts > combinations that take too long to read',
+  },
   customersTime: {
     what: 'time of the engine for the usage of many customers, for invoices, limits and counters',
     most: 60_000,
@@ -61,10 +69,11 @@ export const READ_BOUNDS = {
 } as const satisfies Bounds
 
 /** Bounds on reads inside the server. */
-export type InnerReadBounds = { readonly scanBytes: number; readonly customers: ReadBounds }
+export type InnerReadBounds = { readonly scanBytes: number; readonly seriesTimeMs: number; readonly customers: ReadBounds }
 
 export const INNER_READ_BOUNDS: InnerReadBounds = {
   scanBytes: READ_BOUNDS.scanResult.most,
+  seriesTimeMs: READ_BOUNDS.seriesTime.most,
   customers: {
     timeMs: READ_BOUNDS.customersTime.most,
     memoryBytes: READ_BOUNDS.customersMemory.most,

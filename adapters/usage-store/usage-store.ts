@@ -284,7 +284,7 @@ export type UsageStore = {
     fold: { readonly partition: Partition; readonly isBackfilled: boolean },
     days: readonly SeriesDay[],
   ): Promise<ReadonlyMap<SeriesDay, readonly number[]>>
-  /** The same for each meter revision as a whole, over all partitions; null for one that has more than `seriesMax`. */
+  /** The same for each meter revision as a whole, over all partitions; null for one that has more than `seriesMax`, or too many windows to read all. */
   seriesOfMeters(meters: readonly MeterRevision[], isBackfilled: boolean, seriesMax: number): Promise<readonly (readonly number[] | null)[]>
   /** By customer, period and group; a customer without usage has no row. Null when there are more than `rowsMax`. */
   usageOfCustomers(query: CustomerUsageQuery): Promise<readonly CustomerUsageRow[] | null>

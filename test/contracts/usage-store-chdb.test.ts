@@ -190,6 +190,13 @@ describe('the usage store on chdb', () => {
     expect(bytes.toSorted((a, b) => b - a).slice(0, 2)).toEqual([310_000 + 2 * '{"text":""}'.length, expect.closeTo(50_000, -5)])
   })
 
+  test('combinations that take too long to read are taken for many', async () => {
+    store = await openStore(path, 1000, READ_BOUNDS_DEFAULT, { seriesTimeMs: 0.001 })
+    await store.migrate()
+    await store.write(flushOf({ windows: Array.from({ length: 60_000 }, (_, n) => windowRow({ customer: customer(`customer-${n}`) })) }))
+    expect(await store.seriesOfMeters([{ tenant: tenant('default'), meter: meter('tokens'), revision: 1 }], false, 5)).toEqual([null])
+  })
+
   test('usage of customers that reaches its bound is asked for in parts: many are null, one is refused', async () => {
     store = await openStore(path, 1000, READ_BOUNDS_DEFAULT, {
       customers: { ...INNER_READ_BOUNDS.customers, resultBytes: 10_000 },

@@ -19,12 +19,15 @@ export function createBoundedSelect(executor: ClickHouseExecutor, bounds: ReadBo
   }
 }
 
+/** The engine's code when a statement takes longer than allowed: TIMEOUT_EXCEEDED. */
+export const TOO_SLOW = '159'
+
 /** The engine's code when an answer is larger than allowed: TOO_MANY_ROWS_OR_BYTES. */
 export const TOO_MANY_BYTES = '396'
 
 function refusalOf(code: string | null, { timeMs, memoryBytes, resultBytes }: ReadBounds): Refusal | null {
   switch (code) {
-    case '159': // TIMEOUT_EXCEEDED
+    case TOO_SLOW:
       return refuse('read_too_slow', { timeMs })
     case '241': // MEMORY_LIMIT_EXCEEDED
       return refuse('read_too_large', { most: memoryBytes, of: 'memory' })

@@ -1,11 +1,16 @@
 import { SERIES_SEPARATOR } from '../../../domain/metering/series.ts'
 import type { ClickHouseExecutor, ResultRow } from '../engine/clickhouse-executor.ts'
+import { engineErrorCode } from '../engine/usage-store-fault.ts'
 import { BACKFILL_CHUNK_BASE, type MeterRevision, type SeriesDay, type UsageStore } from '../usage-store.ts'
+import { TOO_SLOW } from './bounded-select.ts'
 import { textHashSql } from './event-hash-sql.ts'
 import { textRow } from './text-row.ts'
 
 /** Which combinations of dimensions windows have. All versions of a row have the same, so nothing here needs `FINAL`. */
-export function createSeriesQueries(executor: ClickHouseExecutor): Pick<UsageStore, 'seriesOfDays' | 'seriesOfMeters'> {
+export function createSeriesQueries(
+  executor: ClickHouseExecutor,
+  metersTimeMs: number,
+): Pick<UsageStore, 'seriesOfDays' | 'seriesOfMeters'> {
   return {
     async seriesOfDays({ partition, isBackfilled }, days) {
       const [chunkFrom, chunkTo] = chunksOf(isBackfilled)
@@ -24,14 +29,17 @@ export function createSeriesQueries(executor: ClickHouseExecutor): Pick<UsageSto
     async seriesOfMeters(meters, isBackfilled, seriesMax) {
       if (meters.length === 0) return []
       const [chunkFrom, chunkTo] = chunksOf(isBackfilled)
-      const rows = await executor.select(
+      const reading = executor.select(
         // The engine takes the bound of an aggregate function only as a literal.
         `SELECT tenant, meter, revision, groupUniqArray(${seriesMax + 1})(${SERIES_HASH}) FROM usage_windows
          PREWHERE (tenant, meter, revision) IN (SELECT * FROM format(TSV, '${REVISION}', {meters:String}))
            AND chunk >= {chunkFrom:UInt64} AND chunk < {chunkTo:UInt64}
-         GROUP BY tenant, meter, revision`,
+         GROUP BY tenant, meter, revision SETTINGS max_execution_time = ${metersTimeMs / 1_000}`,
         { meters: meters.map(meterName).join(''), chunkFrom, chunkTo },
       )
+      const rows = await reading.catch(nullWhereTooSlow)
+      // So many windows that reading them takes long are taken for many combinations.
+      if (rows === null) return meters.map(() => null)
       const found = new Map(rows.map((row) => [textRow(row.slice(0, 3).map(String)), (row[3] as ResultRow).map(Number)]))
       return meters.map((meter) => {
         const series = found.get(meterName(meter)) ?? []
@@ -39,6 +47,11 @@ export function createSeriesQueries(executor: ClickHouseExecutor): Pick<UsageSto
       })
     },
   }
+}
+
+function nullWhereTooSlow(error: unknown): null {
+  if (engineErrorCode((error as Error).cause) === TOO_SLOW) return null
+  throw error
 }
 
 /** Each may have some 10,000 combinations: an answer of some 60 MB at most. */
@@ -53,6 +66,7 @@ const WANTED = `format(TSV, '${REVISION}, customer String, day UInt32', {days:St
 /** The first conditions let the engine skip by primary key and by month; the last decides. */
 const SERIES_OF_DAYS = `SELECT tenant, meter, revision, customer, ${DAY} AS day, groupUniqArray(${SERIES_HASH}) FROM usage_windows
   PREWHERE log_partition = {partition:UInt32} AND chunk >= {chunkFrom:UInt64} AND chunk < {chunkTo:UInt64}
+    AND customer IN (SELECT customer FROM ${WANTED})
     AND (tenant, meter, revision, customer) IN (SELECT tenant, meter, revision, customer FROM ${WANTED})
     AND window_start >= toDateTime((SELECT min(day) FROM ${WANTED}) * 86400, 'UTC')
     AND window_start <= toDateTime(least((SELECT max(day) FROM ${WANTED}) * 86400 + 86399, 4294967295), 'UTC')

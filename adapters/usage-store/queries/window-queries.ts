@@ -32,7 +32,7 @@ export function createWindowQueries(
   executor: ClickHouseExecutor,
   chunkRecords: () => number,
   bounds: ReadBounds = READ_BOUNDS_DEFAULT,
-  { customers }: Pick<InnerReadBounds, 'customers'> = INNER_READ_BOUNDS,
+  { customers, seriesTimeMs }: Pick<InnerReadBounds, 'customers' | 'seriesTimeMs'> = INNER_READ_BOUNDS,
 ): WindowQueries {
   const select = createBoundedSelect(executor, bounds)
   return {
@@ -55,7 +55,7 @@ export function createWindowQueries(
     },
 
     usageOfCustomers: createCustomerUsageQuery(executor, chunkRecords, customers),
-    ...createSeriesQueries(executor),
+    ...createSeriesQueries(executor, seriesTimeMs),
   }
 }
 
