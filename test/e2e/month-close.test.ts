@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import { pino } from 'pino'
@@ -65,6 +66,25 @@ describe('the month of the real trace', () => {
     expect(output).toMatch(new RegExp(`${documents} invoices finalised: net ${cents(total)}, tax 0.00, total ${cents(total)}`))
     expect(output).toContain('2023-11 is closed.')
     expect(billedOf(await lines())).toEqual(chargesOf(invoices, customers))
+  })
+
+  test('what if a customer had been on the other plan: what was billed stands beside it, to the cent', async () => {
+    const file = join(server.dataDir, 'what-if.json')
+    await writeFile(file, JSON.stringify({ plan: 'graduated_total_tokens' }))
+    const { code, output } = await tollgate(
+      'what-if',
+      file,
+      '--from',
+      '2023-11-01T00:00:00Z',
+      '--to',
+      '2023-12-01T00:00:00Z',
+      '--customer',
+      'cust_00',
+    )
+    expect(code, output).toBe(0)
+    const own = traceInvoices().get('cust_00')
+    const billed = exactOf(own?.perModel.total ?? '') + exactOf(own?.graduated.total ?? '')
+    expect(JSON.parse(output.split('\n')[0] ?? '')).toMatchObject({ customer: 'cust_00', billed: cents(billed) })
   })
 
   test('the same month again makes nothing', async () => {

@@ -4,6 +4,7 @@ import { billExportCommand } from './bill-export.ts'
 import { billPreviewCommand } from './bill-preview.ts'
 import { billRunCommand } from './bill-run.ts'
 import { billVerifyCommand } from './bill-verify.ts'
+import { billWhatIfCommand } from './bill-what-if.ts'
 
 export function billCommand(): Command {
   return new Command('bill')
@@ -11,6 +12,7 @@ export function billCommand(): Command {
     .addCommand(billRunCommand())
     .addCommand(billPreviewCommand())
     .addCommand(billCloseCommand())
+    .addCommand(billWhatIfCommand())
     .addCommand(billVerifyCommand())
     .addCommand(billExportCommand())
 }
