@@ -485,6 +485,16 @@ export const ROUTE_SCOPES: readonly RouteRow[] = [
     own: 200,
     ofOther: 404,
   },
+  { route: 'POST /v1/customers/{key}/archive', scope: 'manage', request: at('/v1/customers/acme/archive'), own: 200, ofOther: 404 },
+  { route: 'POST /v1/customers/{key}/unarchive', scope: 'manage', request: at('/v1/customers/acme/unarchive'), own: 200, ofOther: 404 },
+  { route: 'POST /v1/features/{key}/archive', scope: 'admin', request: at('/v1/features/tokens/archive'), own: 200, ofOther: 404 },
+  { route: 'POST /v1/features/{key}/unarchive', scope: 'admin', request: at('/v1/features/tokens/unarchive'), own: 200, ofOther: 404 },
+  { route: 'POST /v1/products/{key}/archive', scope: 'admin', request: at('/v1/products/assistant/archive'), own: 200, ofOther: 404 },
+  { route: 'POST /v1/products/{key}/unarchive', scope: 'admin', request: at('/v1/products/assistant/unarchive'), own: 200, ofOther: 404 },
+  { route: 'POST /v1/plans/{key}/archive', scope: 'admin', request: at('/v1/plans/pro/archive'), own: 200, ofOther: 404 },
+  { route: 'POST /v1/plans/{key}/unarchive', scope: 'admin', request: at('/v1/plans/pro/unarchive'), own: 200, ofOther: 404 },
+  // A body that is no NDJSON gets as far as the type of its content.
+  { route: 'POST /v1/bulk', scope: 'manage', request: at('/v1/bulk', {}), own: 415, ofOther: 415 },
 ]
 
 function lastDay(): string {
