@@ -21,7 +21,7 @@ export function bulkRoutes(deps: BulkDeps): (app: HttpApp) => Promise<void> {
     app.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
     const route = {
       schema: SCHEMA,
-      config: { scope: ['manage', 'admin'] as const },
+      config: { scope: 'manage' as const },
       validatorCompiler: () => (value: unknown) => ({ value }),
     }
     app.post('/v1/bulk', route, async (request, reply) => {
