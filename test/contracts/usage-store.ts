@@ -908,7 +908,7 @@ export function describeUsageStore(name: string, openPlace: () => Promise<UsageS
 
       test.each([
         { what: 'a customer', query: { customer: customer('globex') }, ids: ['2'] },
-        { what: 'a type', query: { type: 'b' }, ids: ['3'] },
+        { what: 'a type', query: { types: ['b'] }, ids: ['3'] },
         { what: 'an id', query: { id: '1' }, ids: ['1'] },
         { what: 'a time, half-open', query: { fromMs: instant(NOON + 1), toMs: instant(NOON + 3) }, ids: ['2', '1'] },
       ])('by $what', async ({ query, ids }) => {
