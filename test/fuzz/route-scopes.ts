@@ -36,16 +36,6 @@ const plan = {
 }
 const usage = { customer: 'acme', feature: 'tokens', quantity: '5' }
 
-/** Archived and taken back at once, as the rows behind need it. */
-function archiveRows(object: string): readonly RouteRow[] {
-  const [collection = ''] = object.split('/')
-  const scope = collection === 'customers' ? 'manage' : 'admin'
-  return ['archive', 'unarchive'].map((verb) => {
-    const [request, route] = [at(`/v1/${object}/${verb}`), `POST /v1/${collection}/{key}/${verb}`]
-    return { route, scope, request, own: 200, ofOther: 404 }
-  })
-}
-
 /** Which key may call which route. A route that is missing here fails the key matrix, so that somebody thinks about each new one. */
 export const ROUTE_SCOPES: readonly RouteRow[] = [
   { route: 'GET /healthz', scope: null, request: at('/healthz'), own: 200, ofOther: 200 },
@@ -457,16 +447,6 @@ export const ROUTE_SCOPES: readonly RouteRow[] = [
     ofOther: 404,
   },
   { route: 'POST /v1/keys', scope: 'admin', request: at('/v1/keys', { name: 'more', scopes: ['read', 'decide'] }), own: 201, ofOther: 201 },
-  ...['features/region', 'products/assistant', 'plans/pro', 'customers/acme'].flatMap(archiveRows),
-  {
-    route: 'POST /v1/bulk',
-    scope: 'manage',
-    orScope: 'admin',
-    // Lines of JSON are asked for, and not sent.
-    request: at('/v1/bulk'),
-    own: 415,
-    ofOther: 415,
-  },
   { route: 'GET /v1/audit', scope: 'admin', request: at('/v1/audit?limit=5'), own: 200, ofOther: 200 },
   { route: 'GET /v1/audit/check', scope: 'admin', request: at('/v1/audit/check'), own: 200, ofOther: 200 },
   { route: 'GET /v1/keys', scope: 'admin', request: at('/v1/keys'), own: 200, ofOther: 200 },
