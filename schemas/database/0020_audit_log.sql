@@ -19,11 +19,12 @@ CREATE INDEX audit_log_by_object ON audit_log (tenant, object_type, object, sequ
 CREATE INDEX audit_log_by_actor ON audit_log (tenant, actor, sequence);
 CREATE INDEX audit_log_by_time ON audit_log (at);
 
--- The end of each chain: without it rows could be taken off the end.
+-- The end of each chain: without it rows could be taken off the end. It is open while a transaction appends.
 CREATE TABLE audit_heads (
   tenant   text COLLATE "C" PRIMARY KEY,
   sequence bigint NOT NULL,
-  hash     text NOT NULL
+  hash     text NOT NULL,
+  is_open  boolean NOT NULL
 );
 
 CREATE FUNCTION audit_hash(entry audit_log) RETURNS text LANGUAGE sql IMMUTABLE AS $$
@@ -32,20 +33,29 @@ CREATE FUNCTION audit_hash(entry audit_log) RETURNS text LANGUAGE sql IMMUTABLE 
     entry.object_type, entry.object, entry.change, entry.before, entry.after)::text, 'UTF8')), 'hex')
 $$;
 
--- Deferred to the commit, so that the lock on the end of the chain is held for a moment only and after all others. The arguments
--- are the type of the object, the columns that name it (separated by commas), and columns that are not shown.
+-- Deferred to the commit, so that the lock on the end of the chain is held for a moment only and after all others. The end is read
+-- once in a transaction and handed from row to row in a setting: an update of it for every row would leave as many dead rows, which
+-- each next one has to pass. The arguments are the type of the object, the columns that name it (separated by commas), and columns
+-- that are not shown.
 CREATE FUNCTION audit_change() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
   acting jsonb := nullif(current_setting('tollgate.acting', true), '')::jsonb;
   old_row jsonb := CASE WHEN TG_OP = 'INSERT' THEN NULL ELSE to_jsonb(OLD) - string_to_array(TG_ARGV[2], ',') END;
   new_row jsonb := CASE WHEN TG_OP = 'DELETE' THEN NULL ELSE to_jsonb(NEW) - string_to_array(TG_ARGV[2], ',') END;
   a_row jsonb := coalesce(new_row, old_row);
+  ends jsonb := coalesce(nullif(current_setting('tollgate.audit_ends', true), ''), '{}')::jsonb;
   entry audit_log;
 BEGIN
   IF acting IS NULL OR old_row IS NOT DISTINCT FROM new_row THEN RETURN NULL; END IF;
   entry.tenant := a_row->>'tenant';
-  INSERT INTO audit_heads (tenant, sequence, hash) VALUES (entry.tenant, 0, '') ON CONFLICT DO NOTHING;
-  SELECT sequence + 1, hash INTO entry.sequence, entry.previous_hash FROM audit_heads WHERE tenant = entry.tenant FOR UPDATE;
+  IF ends ? entry.tenant THEN
+    entry.sequence := (ends->entry.tenant->>0)::bigint + 1;
+    entry.previous_hash := ends->entry.tenant->>1;
+  ELSE
+    INSERT INTO audit_heads AS head (tenant, sequence, hash, is_open) VALUES (entry.tenant, 0, '', true)
+    ON CONFLICT (tenant) DO UPDATE SET is_open = true
+    RETURNING head.sequence + 1, head.hash INTO entry.sequence, entry.previous_hash;
+  END IF;
   entry.at := (acting->>'at')::timestamptz;
   entry.actor := acting->>'actor';
   entry.acting := acting - '{at,actor}'::text[];
@@ -57,9 +67,20 @@ BEGIN
   entry.after := new_row - 'tenant'::text;
   entry.hash := audit_hash(entry);
   INSERT INTO audit_log SELECT entry.*;
-  UPDATE audit_heads SET sequence = entry.sequence, hash = entry.hash WHERE tenant = entry.tenant;
+  PERFORM set_config('tollgate.audit_ends', (ends || jsonb_build_object(entry.tenant, jsonb_build_array(entry.sequence, entry.hash)))::text, true);
   RETURN NULL;
 END $$;
+
+-- Runs after the last row, as it is put off in the commit itself.
+CREATE FUNCTION audit_close() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  chain_end jsonb := current_setting('tollgate.audit_ends')::jsonb->NEW.tenant;
+BEGIN
+  UPDATE audit_heads SET is_open = false, sequence = (chain_end->>0)::bigint, hash = chain_end->>1 WHERE tenant = NEW.tenant;
+  RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER audit_heads_close AFTER INSERT OR UPDATE ON audit_heads
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.is_open) EXECUTE FUNCTION audit_close();
 
 CREATE TRIGGER audit_log_stays BEFORE UPDATE ON audit_log FOR EACH ROW EXECUTE FUNCTION never_changes();
 

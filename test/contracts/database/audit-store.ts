@@ -95,9 +95,20 @@ export function describeStore({ stores, session, time, freshTenant }: DatabaseUn
       })
     })
 
-    test('changes at once are chained, each once', async () => {
-      await Promise.all(Array.from({ length: 8 }, (_, n) => put(`p${n}`, 'name')))
-      expect(await audit.check(tenant)).toEqual({ entries: 8, brokenAt: null })
+    test('changes at once, and many of one transaction, are chained, each once', async () => {
+      const many = (of: string) =>
+        actAs(ANNA, () =>
+          session.write(({ db }) =>
+            sql`INSERT INTO products (tenant, key, name) SELECT ${tenant}, ${of} || n, 'name' FROM generate_series(1, 500) AS n`.execute(
+              db,
+            ),
+          ),
+        )
+      await Promise.all([...Array.from({ length: 8 }, (_, n) => put(`p${n}`, 'name')), many('a'), many('b')])
+      expect(await audit.check(tenant)).toEqual({ entries: 1_008, brokenAt: null })
+      await put('p1', 'other')
+      expect((await audit.list(tenant, { limit: 1 }, {})).data).toMatchObject([{ sequence: 1_009 }])
+      expect(await audit.check(tenant)).toEqual({ entries: 1_009, brokenAt: null })
     })
 
     test('a row cannot be changed; one that is changed or taken out past that shows, and where', async () => {
