@@ -17,7 +17,7 @@ CREATE TABLE audit_log (
 );
 CREATE INDEX audit_log_by_object ON audit_log (tenant, object_type, object, sequence);
 CREATE INDEX audit_log_by_actor ON audit_log (tenant, actor, sequence);
-CREATE INDEX audit_log_by_time ON audit_log (at);
+CREATE INDEX audit_log_by_time ON audit_log USING brin (at);
 
 -- The end of each chain: without it rows could be taken off the end. It is open while a transaction appends.
 CREATE TABLE audit_heads (
@@ -35,13 +35,13 @@ $$;
 
 -- Deferred to the commit, so that the lock on the end of the chain is held for a moment only and after all others. The end is read
 -- once in a transaction and handed from row to row in a setting: an update of it for every row would leave as many dead rows, which
--- each next one has to pass. The arguments are the type of the object, the columns that name it (separated by commas), and columns
--- that are not shown.
+-- each next one has to pass. The arguments are the type of the object, the columns that are not
+-- shown (separated by commas), and up to three that name it.
 CREATE FUNCTION audit_change() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
   acting jsonb := nullif(current_setting('tollgate.acting', true), '')::jsonb;
-  old_row jsonb := CASE WHEN TG_OP = 'INSERT' THEN NULL ELSE to_jsonb(OLD) - string_to_array(TG_ARGV[2], ',') END;
-  new_row jsonb := CASE WHEN TG_OP = 'DELETE' THEN NULL ELSE to_jsonb(NEW) - string_to_array(TG_ARGV[2], ',') END;
+  old_row jsonb := CASE WHEN TG_OP = 'INSERT' THEN NULL ELSE to_jsonb(OLD) - string_to_array(TG_ARGV[1], ',') END;
+  new_row jsonb := CASE WHEN TG_OP = 'DELETE' THEN NULL ELSE to_jsonb(NEW) - string_to_array(TG_ARGV[1], ',') END;
   a_row jsonb := coalesce(new_row, old_row);
   ends jsonb := coalesce(nullif(current_setting('tollgate.audit_ends', true), ''), '{}')::jsonb;
   entry audit_log;
@@ -60,8 +60,7 @@ BEGIN
   entry.actor := acting->>'actor';
   entry.acting := acting - '{at,actor}'::text[];
   entry.object_type := TG_ARGV[0];
-  entry.object := coalesce((SELECT string_agg(a_row->>name, '/' ORDER BY place)
-    FROM unnest(string_to_array(TG_ARGV[1], ',')) WITH ORDINALITY AS named (name, place)), TG_ARGV[0]);
+  entry.object := coalesce(nullif(concat_ws('/', a_row->>TG_ARGV[2], a_row->>TG_ARGV[3], a_row->>TG_ARGV[4]), ''), TG_ARGV[0]);
   entry.change := CASE TG_OP WHEN 'INSERT' THEN 'created' WHEN 'DELETE' THEN 'deleted' ELSE 'changed' END;
   entry.before := old_row - 'tenant'::text;
   entry.after := new_row - 'tenant'::text;
@@ -85,47 +84,47 @@ CREATE CONSTRAINT TRIGGER audit_heads_close AFTER INSERT OR UPDATE ON audit_head
 CREATE TRIGGER audit_log_stays BEFORE UPDATE ON audit_log FOR EACH ROW EXECUTE FUNCTION never_changes();
 
 CREATE CONSTRAINT TRIGGER api_keys_audited AFTER INSERT OR UPDATE OR DELETE ON api_keys
-  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('key', 'id', 'secret_hash,previous_hash');
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('key', 'secret_hash,previous_hash', 'id');
 CREATE CONSTRAINT TRIGGER meters_audited AFTER INSERT OR UPDATE OR DELETE ON meters
-  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('meter', 'key', '');
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('meter', '', 'key');
 CREATE CONSTRAINT TRIGGER features_audited AFTER INSERT OR UPDATE OR DELETE ON features
-  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('feature', 'key', '');
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('feature', '', 'key');
 CREATE CONSTRAINT TRIGGER products_audited AFTER INSERT OR UPDATE OR DELETE ON products
-  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('product', 'key', '');
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('product', '', 'key');
 CREATE CONSTRAINT TRIGGER plans_audited AFTER INSERT OR UPDATE OR DELETE ON plans
-  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('plan', 'key', '');
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('plan', '', 'key');
 CREATE CONSTRAINT TRIGGER plan_versions_audited AFTER INSERT OR UPDATE OR DELETE ON plan_versions
-  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('plan_version', 'plan,version', '');
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('plan_version', '', 'plan', 'version');
 CREATE CONSTRAINT TRIGGER customers_audited AFTER INSERT OR UPDATE OR DELETE ON customers
-  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('customer', 'key', '');
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('customer', '', 'key');
 CREATE CONSTRAINT TRIGGER customer_subjects_audited AFTER INSERT OR UPDATE OR DELETE ON customer_subjects
-  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('customer_subject', 'customer,subject', '');
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('customer_subject', '', 'customer', 'subject');
 CREATE CONSTRAINT TRIGGER subscriptions_audited AFTER INSERT OR UPDATE OR DELETE ON subscriptions
-  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('subscription', 'id', '');
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('subscription', '', 'id');
 CREATE CONSTRAINT TRIGGER subscription_phases_audited AFTER INSERT OR UPDATE OR DELETE ON subscription_phases
-  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('subscription_phase', 'subscription,position', '');
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('subscription_phase', '', 'subscription', 'position');
 CREATE CONSTRAINT TRIGGER entitlement_overrides_audited AFTER INSERT OR UPDATE OR DELETE ON entitlement_overrides
-  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('entitlement_override', 'customer,feature', '');
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('entitlement_override', '', 'customer', 'feature');
 CREATE CONSTRAINT TRIGGER grants_audited AFTER INSERT OR UPDATE OR DELETE ON grants
-  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('grant', 'id', '');
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('grant', '', 'id');
 CREATE CONSTRAINT TRIGGER balance_resets_audited AFTER INSERT OR UPDATE OR DELETE ON balance_resets
-  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('balance_reset', 'id', '');
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('balance_reset', '', 'id');
 CREATE CONSTRAINT TRIGGER tax_rates_audited AFTER INSERT OR UPDATE OR DELETE ON tax_rates
-  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('tax_rate', 'key', '');
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('tax_rate', '', 'key');
 CREATE CONSTRAINT TRIGGER coupons_audited AFTER INSERT OR UPDATE OR DELETE ON coupons
-  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('coupon', 'key', '');
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('coupon', '', 'key');
 CREATE CONSTRAINT TRIGGER billing_settings_audited AFTER INSERT OR UPDATE OR DELETE ON billing_settings
-  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('billing_settings', '', '');
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('billing_settings', '');
 CREATE CONSTRAINT TRIGGER credits_audited AFTER INSERT OR UPDATE OR DELETE ON credits
-  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('credit', 'customer,id', '');
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('credit', '', 'customer', 'id');
 CREATE CONSTRAINT TRIGGER payments_audited AFTER INSERT OR UPDATE OR DELETE ON payments
-  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('payment', 'reference', '');
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('payment', '', 'reference');
 CREATE CONSTRAINT TRIGGER billing_runs_audited AFTER INSERT ON billing_runs
-  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('billing_run', 'id', '');
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('billing_run', '', 'id');
 CREATE CONSTRAINT TRIGGER invoice_drafts_audited AFTER INSERT OR UPDATE OR DELETE ON invoice_drafts
-  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('invoice_draft', 'id', '');
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('invoice_draft', '', 'id');
 CREATE CONSTRAINT TRIGGER subscription_drafts_audited AFTER INSERT OR UPDATE OR DELETE ON subscription_drafts
-  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('subscription_draft', 'subscription,closes_at,kind', '');
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('subscription_draft', '', 'subscription', 'closes_at', 'kind');
 -- The document itself is in the book, whose own chain proves it.
 CREATE CONSTRAINT TRIGGER invoices_audited AFTER INSERT OR UPDATE ON invoices
-  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('invoice', 'id', 'record');
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_change('invoice', 'record', 'id');
