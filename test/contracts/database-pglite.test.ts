@@ -111,7 +111,7 @@ describe('the database on pglite', () => {
 
   test('everything acknowledged before kill -9 is there afterwards, time and again', async () => {
     await copyPreparedCatalog(path)
-    const acknowledged = [...(await writeAndKill('first', 300)), ...(await writeAndKill('second', 300))]
+    const acknowledged = [...(await writeAndKill('first', 150)), ...(await writeAndKill('second', 150))]
     const database = await openDatabase(path)
     await database.migrate()
     const owners = await sqlCustomerStore(database.session).nameHistories(
@@ -124,7 +124,7 @@ describe('the database on pglite', () => {
 
   test('no function of the engine takes hundreds of megabytes to be compiled, at a start or later', async () => {
     const bytes: number[] = []
-    await writeAndKill('first', 300, (line) => {
+    await writeAndKill('first', 60, (line) => {
       const [, used] = /^Compiled function .* using (?:Liftoff|TurboFan), took \d+ ms and (\d+)/.exec(line) ?? []
       if (used !== undefined) bytes.push(Number(used))
     })
