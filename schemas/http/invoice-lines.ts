@@ -24,7 +24,7 @@ export const LineWindowsSchema = Type.Object({
 
 export const LineEventQuerySchema = Type.Object({
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
-  cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}[.][0-9]{1,9}$' })),
+  cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}[.][0-9]{1,9}$', examples: ['1793318400000.7'] })),
 })
 export const LineEventPageSchema = PageSchema(
   Type.Object({

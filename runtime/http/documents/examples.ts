@@ -23,7 +23,7 @@ function operationWithExamples(operation: Operation): Operation {
     ...operation,
     ...(parameters === undefined
       ? {}
-      : { parameters: parameters.map((each) => ({ ...each, example: exampleOf(each.schema ?? {}, each.name) })) }),
+      : { parameters: parameters.map((each) => ({ ...each, example: each.example ?? exampleOf(each.schema ?? {}, each.name) })) }),
     ...(requestBody?.content === undefined ? {} : { requestBody: { ...requestBody, content: contentWithExamples(requestBody.content) } }),
     responses: Object.fromEntries(answers),
   }

@@ -17,6 +17,7 @@ export type Operation = {
 }
 type Parameter = {
   readonly name: string
+  readonly example?: unknown
   readonly in: string
   readonly required?: boolean
   readonly schema?: JsonSchema
