@@ -4,6 +4,8 @@ import { expect, test } from 'vitest'
 import { removeDirectory, temporaryDirectory } from '../support/servers/tollgate-process.ts'
 
 const RECORDS = 80
+/** Twice as many combinations as a meter keeps of a day. */
+const RECORDS_BEYOND_SERIES = 20
 
 type Answer = {
   readonly records: number
@@ -57,9 +59,9 @@ test('the same beyond what the meters keep of a day: the rest is added up as (ot
   const directory = await temporaryDirectory()
   try {
     for (const [appended, records] of [
-      [RECORDS, RECORDS],
-      [0, RECORDS],
-      [1, RECORDS + 1],
+      [RECORDS_BEYOND_SERIES, RECORDS_BEYOND_SERIES],
+      [0, RECORDS_BEYOND_SERIES],
+      [1, RECORDS_BEYOND_SERIES + 1],
     ] as const) {
       const events = String(records * 1_000)
       const answer = await aggregate(directory, appended, '', '')
