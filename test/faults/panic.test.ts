@@ -15,7 +15,8 @@ test('an event log whose writes failed ends the process, and the next one has wh
     const path = `${dataDir}/event-log/data.mdb`
     const fault = await injectDiskFault({ pid: first.pid, path, calls: ['pwrite64'], what: { error: 'EIO' } })
     // The write that ends a commit leaves LMDB's memory in disorder when it fails: the next writes are refused too, or one ends the
-    // process, by our hand or by an abort of the allocator. Nothing is acknowledged until then.
+    // process, by our hand (after 20 s of failed commits at the latest) or by an abort of the allocator. Nothing is acknowledged
+    // until then.
     await waitFor(async () => {
       const answer = await first.call('POST', '/v1/events', event('refused')).catch(() => null)
       if (answer !== null) expect(answer).toMatchObject({ status: 503, body: { code: 'log_unavailable' } })

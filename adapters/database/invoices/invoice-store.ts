@@ -1,8 +1,10 @@
 import { type Selectable, sql } from 'kysely'
+import { invariant } from '../../../base/invariant.ts'
 import { partName } from '../../../domain/billing/billing-inputs.ts'
 import type { Money } from '../../../domain/billing/money.ts'
 import type { CustomerKey, InstantMs, Offset, SubscriptionId, TenantKey } from '../../../domain/identity.ts'
 import type { Meter } from '../../../domain/metering/meter.ts'
+import { parseInstantText } from '../../../domain/time/instant-text.ts'
 import type { DatabaseSession, DatabaseTables, Json } from '../database-session.ts'
 import { exactJson, fromExactJson } from '../exact-json.ts'
 import { keyAfter, listName, type Page, type PageRequest, pageOf } from '../page.ts'
@@ -165,7 +167,11 @@ export function sqlInvoiceStore(session: DatabaseSession): InvoiceStore {
           WHERE tenant = ${tenant} AND subscription = ANY(${[...subscriptions]}) AND status <> 'void' AND line ? 'trace'
           GROUP BY subscription, line ->> 'from'`.execute(db)
         return new Map(
-          rows.map(({ subscription, start, counted_to }) => [partName(subscription, Date.parse(start)), Number(counted_to) as Offset]),
+          rows.map(({ subscription, start, counted_to }) => {
+            const startMs = parseInstantText(start)
+            invariant(startMs !== undefined, 'a line of a document begins at an instant')
+            return [partName(subscription, startMs), Number(counted_to) as Offset]
+          }),
         )
       }),
 

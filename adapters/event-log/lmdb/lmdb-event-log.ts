@@ -4,7 +4,7 @@ import type { Registry } from 'prom-client'
 import type { Clock } from '../../../base/clock.ts'
 import { Fault } from '../../../base/fault.ts'
 import { invariant } from '../../../base/invariant.ts'
-import type { Offset, Partition } from '../../../domain/identity.ts'
+import type { InstantMs, Offset, Partition } from '../../../domain/identity.ts'
 import type { OnPanic } from '../../lmdb/lmdb-failure.ts'
 import { fillUpFile } from '../../lmdb/lmdb-file-length.ts'
 import { refuseFullDisk } from '../../lmdb/refuse-full-disk.ts'
@@ -56,6 +56,7 @@ export async function createLmdbEventLog(options: LmdbEventLogOptions): Promise<
   let subscription: LmdbSubscription | null = null
   let isStopping = false
   let writeFault: unknown = null
+  let failingSinceMs: InstantMs | null = null
 
   const appends = createGroupCommit({
     next: Array.from({ length: partitions }, (_, partition) => endOf(records, partition)),
@@ -79,12 +80,16 @@ export async function createLmdbEventLog(options: LmdbEventLogOptions): Promise<
         for (const { key, stored } of rows) records.put(key, stored)
       }, bytes)
       writeFault = null
+      failingSinceMs = null
       if (subscription !== null) for (const { record, stored } of rows) tail.keep({ ...record, value: valueOfStored(stored) })
     } catch (error) {
       const fault = error instanceof Fault ? error : await logFaultOf(error, options, bytes)
       writeFault = fault
       metrics.failures.inc({ reason: fault.code })
       log.error({ err: fault, records: rows.length, bytes }, 'event log failed to commit')
+      failingSinceMs ??= options.clock.now()
+      // A failed write can leave LMDB's memory in disorder, in which no later one succeeds; a new process can write the file.
+      if (fault.code !== 'log_full' && options.clock.now() - failingSinceMs >= FAILING_MS_MAX) options.onPanic?.(fault)
       throw fault
     }
     end()
@@ -221,3 +226,5 @@ export async function createLmdbEventLog(options: LmdbEventLogOptions): Promise<
 const MiB = 1024 * 1024
 const GiB = 1024 * MiB
 const TRIM_RECORDS_MAX = 64
+/** Commits that have failed for this long, and not for want of space, end the process. */
+const FAILING_MS_MAX = 20_000

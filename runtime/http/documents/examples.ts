@@ -1,3 +1,4 @@
+import { parseInstantText } from '../../../domain/time/instant-text.ts'
 import type { Content, JsonSchema, OpenApiDocument, Operation } from './reference-page.ts'
 
 /**
@@ -90,7 +91,7 @@ function fits(
 ): boolean {
   if (typeof value === 'number') return (type === 'integer' || type === 'number') && (minimum === undefined || value >= minimum)
   if (type !== 'string' || value.length > maxLength) return false
-  if (format === 'date-time' && Number.isNaN(Date.parse(value))) return false
+  if (format === 'date-time' && parseInstantText(value) === undefined) return false
   return pattern === undefined || new RegExp(pattern, 'u').test(value)
 }
 
