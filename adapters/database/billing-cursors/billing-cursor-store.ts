@@ -3,6 +3,7 @@ import { invariant } from '../../../base/invariant.ts'
 import type { BillingBook } from '../../../domain/billing/billing-book.ts'
 import type { Subscription } from '../../../domain/catalog/subscription.ts'
 import type { CustomerKey, InstantMs, SubscriptionId, TenantKey } from '../../../domain/identity.ts'
+import { customerPlaces } from '../customer-places.ts'
 import type { DatabaseSession, DatabaseTables, Json } from '../database-session.ts'
 import { exactJson, fromExactJson } from '../exact-json.ts'
 
@@ -89,19 +90,7 @@ export function sqlBillingCursorStore(session: DatabaseSession): BillingCursorSt
         return new Map(rows.map(({ subscription, version }) => [subscription as SubscriptionId, version]))
       }),
 
-    customers: (tenant, after, max) =>
-      session.run(async (db) => {
-        const rows = await db
-          .selectFrom('billing_cursors')
-          .select('customer')
-          .distinct()
-          .where('tenant', '=', tenant)
-          .where('customer', '>', after)
-          .orderBy('customer')
-          .limit(max)
-          .execute()
-        return rows.map(({ customer }) => customer as CustomerKey)
-      }),
+    customers: customerPlaces(session, 'billing_cursors'),
 
     book: (tenant, subscription) =>
       session.run(async (db) => {

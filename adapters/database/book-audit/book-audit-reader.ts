@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Money } from '../../../domain/billing/money.ts'
 import type { CustomerKey, InstantMs, SubscriptionId, TenantKey } from '../../../domain/identity.ts'
+import { customerPlaces } from '../customer-places.ts'
 import type { DatabaseSession } from '../database-session.ts'
 import type { InvoiceStatus, SeriesEnd } from '../invoices/invoice-store.ts'
 
@@ -71,19 +72,7 @@ export function sqlBookAuditReader(session: DatabaseSession): BookAuditReader {
         return rows.map(documentOf)
       }),
 
-    customers: (tenant, after, max) =>
-      session.run(async (db) => {
-        const rows = await db
-          .selectFrom('invoices')
-          .select('customer')
-          .distinct()
-          .where('tenant', '=', tenant)
-          .where('customer', '>', after)
-          .orderBy('customer')
-          .limit(max)
-          .execute()
-        return rows.map(({ customer }) => customer as CustomerKey)
-      }),
+    customers: customerPlaces(session, 'invoices'),
 
     documentsOf: (tenant, customers, sinceMs) =>
       session.run(async (db) => {
