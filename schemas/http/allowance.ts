@@ -1,9 +1,8 @@
 import { Type } from 'typebox'
 import { GRANT_PRIORITY_DEFAULT, GRANT_PRIORITY_MAX, PLAN_PRIORITY } from '../../domain/allowance/grant.ts'
 import { ENTITLEMENT_TERMS } from './catalog.ts'
-import { CustomerNameSchema, DecimalInputSchema, DecimalSchema, InstantSchema, KeySchema, ListQuerySchema } from './common.ts'
+import { CLOSED, CustomerNameSchema, DecimalInputSchema, DecimalSchema, InstantSchema, KeySchema, ListQuerySchema } from './common.ts'
 
-const CLOSED = { additionalProperties: false }
 const REASON_CHARACTERS_MAX = 512
 /** The handler checks the bounds and names field and bound. */
 const ResetIntervalSchema = Type.Enum(['hour', 'day', 'week', '28days', 'month', 'quarter', 'year', 'never'])

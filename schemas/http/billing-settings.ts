@@ -1,9 +1,8 @@
 import { Type } from 'typebox'
 import { DueDaysSchema, GraceSchema, TaxRatesSchema } from './billing-terms.ts'
-import { DecimalInputSchema, InstantSchema, KeySchema } from './common.ts'
+import { CLOSED, DecimalInputSchema, InstantSchema, KeySchema } from './common.ts'
 import { RECORD_TIMES } from './record-times.ts'
 
-const CLOSED = { additionalProperties: false }
 const PrefixSchema = Type.String({ pattern: '^[A-Za-z0-9/_-]{0,16}$', description: 'Stands before the number' })
 const SellerSchema = Type.Object(
   {

@@ -1,7 +1,6 @@
 import { Type } from 'typebox'
-import { DecimalInputSchema, InstantSchema, KeySchema } from './common.ts'
+import { CLOSED, DecimalInputSchema, InstantSchema, KeySchema } from './common.ts'
 
-const CLOSED = { additionalProperties: false }
 const OneOf = <const Values extends readonly string[]>(values: Values) => Type.Enum([...values] as readonly Values[number][])
 
 const BaseFeeTimingSchema = OneOf(['advance', 'arrears'])

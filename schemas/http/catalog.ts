@@ -9,6 +9,7 @@ import { EVENT_TYPE_CHARS_MAX } from '../../domain/metering/usage-event.ts'
 import { PLAN_INTERVALS, RESET_INTERVALS } from '../../domain/time/intervals.ts'
 import { CHARGE_BILLING, CUSTOMER_BILLING, PLAN_BILLING, SUBSCRIPTION_BILLING } from './billing-terms.ts'
 import {
+  CLOSED,
   CustomerNameSchema,
   DecimalInputSchema,
   DecimalSchema,
@@ -20,7 +21,6 @@ import {
 import { PriceInputSchema, PriceSchema, RatedLineSchema } from './price.ts'
 import { ARCHIVABLE_TIMES, ArchivableQuerySchema, RECORD_TIMES } from './record-times.ts'
 
-const CLOSED = { additionalProperties: false }
 const NAME_CHARACTERS_MAX = 256
 const Nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()])
 const OneOf = <const Values extends readonly string[]>(values: Values) => Type.Enum([...values] as readonly Values[number][])

@@ -40,6 +40,9 @@ export type HttpApp = FastifyInstance<
   TypeBoxTypeProvider
 >
 
+/** An input takes the fields that it names and no other. */
+export const CLOSED = { additionalProperties: false }
+
 export const KEY_PATTERN = '^[A-Za-z0-9._:@/+-]{1,128}$'
 export const KeySchema = Type.String({ pattern: KEY_PATTERN, description: 'Chosen by the caller: 1 to 128 of A-Z a-z 0-9 . _ : @ / + -' })
 /** A customer's key or one of its subjects. Every route takes either where it takes a customer. */

@@ -1,9 +1,8 @@
 import { Type } from 'typebox'
 import { TaxRatesSchema } from './billing-terms.ts'
-import { CustomerNameSchema, DecimalInputSchema, InstantSchema, KeySchema } from './common.ts'
+import { CLOSED, CustomerNameSchema, DecimalInputSchema, InstantSchema, KeySchema } from './common.ts'
 import { CreditAppliesToSchema, CreditPrioritySchema } from './credits.ts'
 
-const CLOSED = { additionalProperties: false }
 /** Lines by hand of one draft. */
 export const DRAFT_LINES_MAX = 100
 

@@ -1,8 +1,7 @@
 import { Type } from 'typebox'
 import { SCOPES, type Scope } from '../../domain/principal.ts'
-import { InstantSchema } from './common.ts'
+import { CLOSED, InstantSchema } from './common.ts'
 
-const CLOSED = { additionalProperties: false }
 const ScopeSchema = Type.Enum([...SCOPES] as readonly Scope[])
 
 const AddressRangesSchema = Type.Array(Type.String({ maxLength: 64 }), {
