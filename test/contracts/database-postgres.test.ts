@@ -118,7 +118,8 @@ describe.skipIf(postgres.server === null)(
           await put(trx, second, `${first} first`)
         })
       await Promise.all([inOrder(ai, ml), inOrder(ml, ai)])
-      expect(attempts).toBe(3)
+      // One of both is ended and run again, more than once if it comes back before the other has gone on.
+      expect(attempts).toBeGreaterThanOrEqual(3)
       expect(heard).toHaveLength(4)
       const [last] = (await sqlProductStore(session).list(tenant, { limit: 2 })).data
       expect((await sqlProductStore(session).list(tenant, { limit: 2 })).data.map(({ name }) => name)).toEqual([last?.name, last?.name])

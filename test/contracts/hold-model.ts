@@ -45,6 +45,7 @@ export function createHoldModel(limit: bigint): HoldModel {
       if (holds.has(id)) return 'exists'
       const room = limit - usedUnits - heldUnits(nowMs)
       if (room <= 0n) return 'refused'
+      // biome-ignore lint/complexity/useMathMinMax: they are bigints.
       const settled = quantity < room ? quantity : room
       holds.set(id, { quantity, expiresAtMs: nowMs, end: 'settling', settled })
       return settled

@@ -218,7 +218,7 @@ async function edit(dataDir: string): Promise<void> {
     await sql`UPDATE invoices SET record = jsonb_set(record, '{lines,0,quantity}', '"1"') WHERE id = (SELECT min(id) FROM invoices)`.execute(
       db,
     )
-    await sql`UPDATE invoices SET record = jsonb_set(record, '{net}', '"0.01"'), paid = 1 WHERE id = (SELECT max(id) FROM invoices)`.execute(
+    await sql`UPDATE invoices SET record = jsonb_set(record, '{net}', to_jsonb(((record->>'net')::numeric + 1)::text)), paid = 1 WHERE id = (SELECT max(id) FROM invoices)`.execute(
       db,
     )
     await sql`UPDATE ledger_entries SET amount = amount + 1 WHERE source = (SELECT min(source) FROM ledger_entries) AND position = 0`.execute(
