@@ -10,6 +10,7 @@ import { demoCommand } from './commands/demo.ts'
 import { importCommand } from './commands/import.ts'
 import { keysCommand } from './commands/keys.ts'
 import { migrateCommand } from './commands/migrate.ts'
+import { openapiCommand } from './commands/openapi.ts'
 import { replayCommand } from './commands/replay.ts'
 import { serveCommand } from './commands/serve.ts'
 import { verifyCommand } from './commands/verify.ts'
@@ -34,6 +35,7 @@ const program = new Command('tollgate')
   .addCommand(keysCommand())
   .addCommand(configCommand())
   .addCommand(migrateCommand())
+  .addCommand(openapiCommand())
   .addHelpText('after', `\nSettings (environment variable, default, meaning):\n${configTableText()}`)
 
 try {

@@ -76,7 +76,10 @@ describe('first contact', () => {
       requestBody?: { content: Record<string, Media> }
       responses: Record<string, { content?: Record<string, Media> }>
     }
-    const { paths } = await tollgate.ok<{ paths: Record<string, Record<string, Operation>> }>('GET', '/openapi.json')
+    const { paths, components } = await tollgate.ok<{ paths: Record<string, Record<string, Operation>>; components: object }>(
+      'GET',
+      '/openapi.json',
+    )
     const routes = Object.entries(paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, operation]) => ({ route: `${method} ${path}`, ...operation })),
     )
@@ -87,7 +90,7 @@ describe('first contact', () => {
     const wrong = (where: string, { schema, example }: Media) => {
       if (schema === undefined) return []
       if (example === undefined) return [`${where}: none`]
-      const validate = ajv.compile(schema)
+      const validate = ajv.compile({ ...schema, components })
       return validate(example) ? [] : [`${where}: ${JSON.stringify(example)} ${ajv.errorsText(validate.errors)}`]
     }
     const found = routes.flatMap(({ route, parameters = [], requestBody, responses }) => [

@@ -25,6 +25,7 @@ export type Operation = {
 }
 
 type Document = {
+  readonly components?: { readonly schemas?: Readonly<Record<string, JsonSchema>> }
   readonly paths: Readonly<Record<string, Readonly<Record<string, DocumentOperation>>>>
 }
 type DocumentOperation = {
@@ -42,8 +43,17 @@ export function operationsOf(document: Document): readonly Operation[] {
         method,
         path,
         query: query.map((parameter) => ({ name: parameter.name, schema: parameter.schema ?? {} })),
-        body: requestBody?.content['application/json']?.schema ?? null,
+        body: written(requestBody?.content['application/json']?.schema ?? null, document),
       }
     }),
   )
+}
+
+/** The value with each named schema written out where it is used. */
+function written<Value>(value: Value, document: Document): Value {
+  if (Array.isArray(value)) return value.map((each) => written(each, document)) as Value
+  if (typeof value !== 'object' || value === null) return value
+  const name = '$ref' in value ? String(value.$ref).split('/').at(-1) : undefined
+  if (name !== undefined) return written(document.components?.schemas?.[name], document) as Value
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, written(each, document)])) as Value
 }

@@ -4,6 +4,7 @@ import type { HttpApp } from '../../../schemas/http/common.ts'
 import { ProblemSchema } from '../../../schemas/http/common.ts'
 import { errorReference } from '../../../schemas/http/error-reference.ts'
 import { OPERATORS } from '../keys/authentication.ts'
+import { type OpenApi, withComponents } from './components.ts'
 import { serveDocuments } from './documents.ts'
 import { errorPage } from './error-page.ts'
 import { withExamples } from './examples.ts'
@@ -53,7 +54,7 @@ export function describeApi(app: HttpApp, version: string, readers: DocsReaders)
         {
           path: '/openapi.json',
           contentType: 'application/json; charset=utf-8',
-          make: () => JSON.stringify({ ...app.swagger(), 'x-errors': errorReference() }),
+          make: () => openApiText(app),
         },
         { path: '/openapi.yaml', contentType: 'application/yaml; charset=utf-8', make: () => app.swagger({ yaml: true }) },
         { path: '/docs', ...html, make: () => referencePage(app.swagger() as OpenApiDocument) },
@@ -68,6 +69,11 @@ export function describeApi(app: HttpApp, version: string, readers: DocsReaders)
       routes.get(from, { config, schema: { hide: true } as object }, async (_request, reply) => reply.redirect(to))
     }
   })
+}
+
+/** The document as JSON, with named schemas and every error code. */
+export function openApiText(app: HttpApp): string {
+  return JSON.stringify({ ...withComponents(app.swagger() as OpenApi), 'x-errors': errorReference() })
 }
 
 function described(schema: RouteSchema | undefined, scopes: readonly Scope[], busy: Readonly<Record<string, string>>): RouteSchema {
