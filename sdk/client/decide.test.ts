@@ -49,7 +49,7 @@ describe('check', () => {
 
   test('a mistake throws its code, and is not tried again', async () => {
     server.behave({ status: 404, body: { code: 'unknown_feature', detail: "There is no feature 'tokns'." } })
-    const error = { name: 'TollgateError', code: 'unknown_feature', status: 404, canRetry: false, message: "There is no feature 'tokns'." }
+    const error = { name: 'RequestError', code: 'unknown_feature', status: 404, canRetry: false, message: "There is no feature 'tokns'." }
     await expect(clientOf().check('acme', 'tokns')).rejects.toMatchObject(error)
     expect(server.received.length).toBe(1)
   })

@@ -1,4 +1,4 @@
-import { TollgateError, UnavailableError } from './errors.ts'
+import { RequestError, type TollgateFailure, tollgateFailureOf, UnavailableError } from './errors.ts'
 import type { CallOptions } from './http-caller.ts'
 import { letProcessEnd } from './sleep.ts'
 
@@ -38,7 +38,7 @@ export type EventQueueOptions = {
   readonly onDrop: (dropped: DroppedEvents) => void
   readonly onWarning: (warning: EventWarning) => void
   /** A background flush failed; its events stay queued and are tried again. */
-  readonly onError: (error: TollgateError) => void
+  readonly onError: (error: TollgateFailure) => void
 }
 
 type EventsAnswer = { readonly rejected?: readonly Rejection[]; readonly warnings?: readonly (Rejection & { readonly events: number })[] }
@@ -104,8 +104,7 @@ export function createEventQueue(options: EventQueueOptions): EventQueue {
       .catch((error: unknown) => {
         // The call that aborted it sends in its place.
         if (controller.signal.aborted) return
-        const failure =
-          error instanceof TollgateError ? error : new TollgateError('sdk_failed', String(error), { status: 0, canRetry: true })
+        const failure = tollgateFailureOf(error)
         if (!isClosed) {
           isHoldingOff = true
           startTimer(Math.max(options.flushIntervalMs, failure instanceof UnavailableError ? failure.retryAfterMs : 0))
@@ -135,7 +134,7 @@ export function createEventQueue(options: EventQueueOptions): EventQueue {
         dropRejected(batch, rejected)
         for (const { index, code, detail, events } of warnings) warn(batch[index], code, detail, events)
       } catch (error) {
-        if (!(error instanceof TollgateError) || !isVerdictOnEvents(error)) throw error
+        if (!(error instanceof RequestError) || !isVerdictOnEvents(error)) throw error
         if (error.status === 413 && batch.length > 1) {
           eventsMax = Math.ceil(batch.length / 2)
           continue
@@ -205,7 +204,7 @@ export function createEventQueue(options: EventQueueOptions): EventQueue {
       if (queued.length === 0) return
       const left = queued.map(({ json }) => json)
       removeFirst(left.length)
-      drop('unsent', left, error instanceof TollgateError ? error.code : 'sdk_failed', String(error))
+      drop('unsent', left, tollgateFailureOf(error).code, String(error))
     })
   }
 
@@ -260,13 +259,12 @@ function jsonOf(event: TrackedEvent): string | null {
 }
 
 /** A wrong key or address says nothing about the events, so they stay until it is corrected. */
-function isVerdictOnEvents({ status }: TollgateError): boolean {
+function isVerdictOnEvents({ status }: RequestError): boolean {
   return status === 400 || status === 413 || status === 422
 }
 
 /** `invalid_events` names every refused event as the field `[index]`. */
-function rejectionsIn(error: TollgateError): Rejection[] {
-  const { errors = [] } = (error.cause ?? {}) as { errors?: readonly { field: string; code: string; detail: string }[] }
+function rejectionsIn({ errors }: RequestError): Rejection[] {
   return errors.flatMap(({ field, code, detail }) => {
     const index = /^\[(\d+)\]$/.exec(field)?.[1]
     return index === undefined ? [] : [{ index: Number(index), code, detail }]

@@ -1,4 +1,4 @@
-import { type LimitReached, LimitReachedError, TollgateError, UnavailableError } from './errors.ts'
+import { type FieldProblem, type LimitReached, LimitReachedError, RequestError, type TollgateFailure, UnavailableError } from './errors.ts'
 import type { Sleep } from './sleep.ts'
 
 export type HttpCallerOptions = {
@@ -32,15 +32,15 @@ export type CallOptions = {
   readonly holdsProcess?: boolean
 }
 
-/** The body is JSON written before the first try, so that every try sends the same. */
-export type HttpCaller = <Answer>(path: string, json: string, options?: CallOptions) => Promise<Answer>
+/** A POST of JSON that is written before the first try, so that every try sends the same; a GET where it is null. */
+export type HttpCaller = <Answer>(path: string, json: string | null, options?: CallOptions) => Promise<Answer>
 
 /**
- * POSTs with retries. Every request is safe to repeat: one that changes something carries an id made before the first try, so
+ * Calls with retries. Every request is safe to repeat: one that changes something carries an id made before the first try, so
  * that a try whose answer was lost counts once.
  */
 export function createHttpCaller(options: HttpCallerOptions): HttpCaller {
-  return async function call<Answer>(path: string, json: string, callOptions: CallOptions = {}): Promise<Answer> {
+  return async function call<Answer>(path: string, json: string | null, callOptions: CallOptions = {}): Promise<Answer> {
     const { signal, withinMs, triesMax = options.triesMax, holdsProcess = true } = callOptions
     const deadline = withinMs === undefined ? undefined : AbortSignal.timeout(withinMs)
     const ended = anyOf(signal, deadline)
@@ -64,12 +64,12 @@ export function createHttpCaller(options: HttpCallerOptions): HttpCaller {
   }
 }
 
-type Attempt<Answer> = { readonly answer: Answer } | { readonly error: TollgateError }
+type Attempt<Answer> = { readonly answer: Answer } | { readonly error: TollgateFailure }
 
 async function attempt<Answer>(
   options: HttpCallerOptions,
   path: string,
-  json: string,
+  json: string | null,
   ended: AbortSignal | undefined,
   keepalive: boolean,
 ): Promise<Attempt<Answer>> {
@@ -77,12 +77,11 @@ async function attempt<Answer>(
   const timeout = AbortSignal.timeout(tryTimeoutMs)
   try {
     const response = await options.fetch(`${url}${path}`, {
-      method: 'POST',
+      method: json === null ? 'GET' : 'POST',
       // Times are the app's: where its clock is wrong, the server puts them right by the time of sending.
       headers: {
         authorization: `Bearer ${key}`,
-        'content-type': 'application/json',
-        'tollgate-sent-at': new Date(options.now()).toISOString(),
+        ...(json === null ? {} : { 'content-type': 'application/json', 'tollgate-sent-at': new Date(options.now()).toISOString() }),
       },
       body: json,
       signal: anyOf(ended, timeout) ?? timeout,
@@ -102,18 +101,17 @@ async function attempt<Answer>(
 type Problem = Partial<LimitReached> & {
   readonly code?: string
   readonly detail?: string
-  readonly errors?: readonly { readonly field: string; readonly code: string; readonly detail: string }[]
+  readonly errors?: readonly FieldProblem[]
 }
 
 /** Answers of a proxy that gave up, and of a server that asks for patience or had an error of its own. */
 const PASSING_STATUSES: ReadonlySet<number> = new Set([408, 425, 429])
 
-function errorOf({ status, headers }: Response, problem: Problem, nowMs: number): TollgateError {
+function errorOf({ status, headers }: Response, problem: Problem, nowMs: number): TollgateFailure {
   const code = problem.code ?? `http_${status}`
   const message = problem.detail ?? `the server answered ${status}`
   if (code === 'hard_limit_reached') return new LimitReachedError(message, status, problem)
-  // The error carries the problem, which names fields, or single events of a batch.
-  if (status < 500 && !PASSING_STATUSES.has(status)) return new TollgateError(code, message, { status, canRetry: false, cause: problem })
+  if (status < 500 && !PASSING_STATUSES.has(status)) return new RequestError(code, message, { status, errors: problem.errors ?? [] })
   return new UnavailableError(code, message, { status, retryAfterMs: retryAfterMs(headers.get('retry-after'), nowMs) })
 }
 

@@ -1,5 +1,5 @@
 import type { Balance } from './balance.ts'
-import { TollgateError, UnsettledError } from './errors.ts'
+import { type TollgateFailure, tollgateFailureOf, UnsettledError } from './errors.ts'
 import type { CallOptions, HttpCaller } from './http-caller.ts'
 import { type Quantity, quantityJson } from './quantity.ts'
 import type { Settlement, Used } from './settlement.ts'
@@ -80,7 +80,7 @@ export function createReservations(deps: {
   /** For calls that a request waits on. */
   readonly decideOptions: CallOptions
   /** Receives failures besides an error that is thrown. */
-  readonly onError: (error: TollgateError) => void
+  readonly onError: (error: TollgateFailure) => void
 }): ReservationCalls {
   const { call, decideOptions, onError } = deps
 
@@ -125,13 +125,13 @@ export function createReservations(deps: {
         result = await work(hold)
       } catch (error) {
         // The caller must see the work's own error; if the release fails too, the hold expires.
-        if (!told.isEnded) await end(reservation, told.used).then(tellSettled, (failure) => onError(asTollgateError(failure)))
+        if (!told.isEnded) await end(reservation, told.used).then(tellSettled, (failure) => onError(tollgateFailureOf(failure)))
         throw error
       }
       if (told.isEnded) return result
       const used = told.used ?? { quantity: estimate }
       const settlement = await end(reservation, used).catch((cause: unknown) => {
-        throw new UnsettledError({ result, reservation: reservation.id, used, cause: asTollgateError(cause) })
+        throw new UnsettledError({ result, reservation: reservation.id, used, cause: tollgateFailureOf(cause) })
       })
       tellSettled(settlement)
       return result
@@ -187,9 +187,4 @@ function usedJson(used: Used): string {
 
 function pathOf(id: string): string {
   return `/v1/reservations/${encodeURIComponent(id)}`
-}
-
-function asTollgateError(error: unknown): TollgateError {
-  if (error instanceof TollgateError) return error
-  return new TollgateError('sdk_failed', String(error), { status: 0, canRetry: false, cause: error })
 }

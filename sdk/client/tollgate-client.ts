@@ -1,9 +1,10 @@
 import type { Balance } from './balance.ts'
-import type { TollgateError } from './errors.ts'
+import type { TollgateFailure } from './errors.ts'
 import { createEventQueue, type DroppedEvents, type EventWarning } from './event-queue.ts'
 import { onExitNotice } from './exit-notice.ts'
 import { type CallOptions, createHttpCaller } from './http-caller.ts'
 import { type Quantity, quantityJson } from './quantity.ts'
+import { createReads, type Reads } from './reads.ts'
 import { createReservations, type ReservationCalls } from './reservation.ts'
 import { type Sleep, sleep } from './sleep.ts'
 import { uuidV7 } from './uuid-v7.ts'
@@ -18,7 +19,7 @@ export type TollgateClientOptions = {
   /** Called for events that arrived and count for nothing, or not as meant. Default: a console warning, once for each text. */
   readonly onWarning?: (warning: EventWarning) => void
   /** Called for failures that no call throws: a background flush that will be tried again. Default: a console warning when the code changes. */
-  readonly onError?: (error: TollgateError) => void
+  readonly onError?: (error: TollgateFailure) => void
   /** Default 500. */
   readonly batchEventsMax?: number
   /** Default 1,000,000. */
@@ -54,17 +55,18 @@ export type TrackInput = {
 /** There is no balance while the server cannot decide: `uncertain_denied` or `uncertain_allowed`, by the plan's policy for this case. */
 export type Decision = { readonly allowed: boolean; readonly code: string; readonly balance?: Balance }
 
-export type TollgateClient = ReservationCalls & {
-  /** Queues an event and returns its id at once; it is sent in the background. Never throws: null when it was dropped (see `onDrop`). */
-  track(event: TrackInput): string | null
-  /** May this customer do this now? It only reads; use `reserve` where two requests at once must not both pass. */
-  check(customer: string, feature: string, quantity?: Quantity, options?: { readonly signal?: AbortSignal }): Promise<Decision>
-  /** Resolves when all events tracked before the call were sent or dropped; rejects while the server is unreachable, and the events stay queued. */
-  flush(options?: { readonly signal?: AbortSignal }): Promise<void>
-  /** Sends what is left, drops what cannot be sent, and takes no more events. Call it before you end the process yourself. */
-  close(): Promise<void>
-  queuedEvents(): number
-}
+export type TollgateClient = ReservationCalls &
+  Reads & {
+    /** Queues an event and returns its id at once; it is sent in the background. Never throws: null when it was dropped (see `onDrop`). */
+    track(event: TrackInput): string | null
+    /** May this customer do this now? It only reads; use `reserve` where two requests at once must not both pass. */
+    check(customer: string, feature: string, quantity?: Quantity, options?: { readonly signal?: AbortSignal }): Promise<Decision>
+    /** Resolves when all events tracked before the call were sent or dropped; rejects while the server is unreachable, and the events stay queued. */
+    flush(options?: { readonly signal?: AbortSignal }): Promise<void>
+    /** Sends what is left, drops what cannot be sent, and takes no more events. Call it before you end the process yourself. */
+    close(): Promise<void>
+    queuedEvents(): number
+  }
 
 export function createTollgateClient(options: TollgateClientOptions): TollgateClient {
   const onError = options.onError ?? createErrorWarning()
@@ -94,6 +96,7 @@ export function createTollgateClient(options: TollgateClientOptions): TollgateCl
   const stopListening = onExitNotice({ beforeExit: () => void queue.finish(), leave: () => void queue.leave() })
 
   return {
+    ...createReads(call),
     ...createReservations({ call, decideOptions, onError }),
     track(event) {
       // Callers without types may pass anything, or nothing.
@@ -129,7 +132,7 @@ function warnOfDrop(dropped: DroppedEvents): void {
   console.warn(`tollgate dropped ${dropped.events.length} event(s): ${dropped.reason}, ${dropped.code}, ${dropped.detail}`)
 }
 
-function createErrorWarning(): (error: TollgateError) => void {
+function createErrorWarning(): (error: TollgateFailure) => void {
   let warnedOf = ''
   return ({ code, message }) => {
     if (code === warnedOf) return

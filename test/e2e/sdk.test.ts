@@ -55,6 +55,20 @@ describe('the SDK against the real server', () => {
     expect(dropped.at(-1)).toMatchObject({ reason: 'rejected', code: 'event_too_old', events: [{ id: 'older' }] })
   })
 
+  test('reads answer what was tracked and what it will cost', async () => {
+    expect(await client.balance('acme', 'tokens')).toMatchObject({ limit: '100', used: '99.5' })
+    expect((await client.balances('acme')).map(({ feature }) => feature).sort()).toEqual(['sso', 'tokens'])
+    await waitFor(async () => {
+      const { data } = await client.usage('tokens', { customer: ['acme'], groupBy: ['customer'] })
+      return data[0]?.customer === 'acme' && data[0].value === '99.5'
+    })
+    for await (const invoice of client.invoices({ customer: 'acme', status: 'draft' })) {
+      expect(await client.invoice(invoice.id)).toMatchObject({ currency: 'EUR', status: 'draft' })
+      expect(await client.upcomingInvoice(invoice.subscription ?? '')).toMatchObject({ plan: 'pro', total: '0.00' })
+    }
+    await expect(client.invoice('none')).rejects.toMatchObject({ name: 'RequestError', code: 'unknown_invoice', status: 404 })
+  })
+
   test('mistakes are errors with the code of the server', async () => {
     await expect(client.check('acme', 'unknown')).rejects.toMatchObject({ code: 'unknown_feature', status: 404, canRetry: false })
     await expect(client.check('acme', 'tokens', '1.0000000001')).rejects.toMatchObject({ code: 'invalid_quantity', status: 400 })
