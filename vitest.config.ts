@@ -15,6 +15,8 @@ process.env.TOLLGATE_TEST_IMPLEMENTATIONS ??= join(tmpdir(), `tollgate-implement
 // Forks, not threads: one process may hold one chDB directory, and the engine must not outlive a worker thread. The time-outs end
 // a test that hangs; a busy machine does not reach them.
 const shared = { pool: 'forks', testTimeout: 300_000, hookTimeout: 300_000 } as const
+/** For tests that start servers. */
+const starting = { ...shared, globalSetup: './test/support/servers/bundle-tollgate.ts' } as const
 const LONG = '**/*.long.test.ts'
 
 export default defineConfig({
@@ -27,21 +29,21 @@ export default defineConfig({
     projects: [
       {
         test: {
-          ...shared,
+          ...starting,
           name: 'unit',
           include: [
             '{base,domain,adapters,ingest,aggregator,usage,entitlements,rating,billing,alerts,api,runtime,schemas,sdk,bench,deploy}/**/*.test.ts',
           ],
         },
       },
-      { test: { ...shared, name: 'contracts', include: ['test/contracts/**/*.test.ts'] } },
+      { test: { ...starting, name: 'contracts', include: ['test/contracts/**/*.test.ts'] } },
       { test: { ...shared, name: 'simulation', include: ['test/simulation/**/*.test.ts'] } },
-      { test: { ...shared, name: 'crash', include: ['test/crash/**/*.test.ts'] } },
-      { test: { ...shared, name: 'faults', include: ['test/faults/**/*.test.ts'] } },
-      { test: { ...shared, name: 'fuzz', include: ['test/fuzz/**/*.test.ts'] } },
-      { test: { ...shared, name: 'e2e', include: ['test/e2e/**/*.test.ts'], exclude: [LONG] } },
-      { test: { ...shared, name: 'long', include: [`test/${LONG}`] } },
-      { test: { ...shared, name: 'containers', include: ['test/containers/**/*.test.ts'] } },
+      { test: { ...starting, name: 'crash', include: ['test/crash/**/*.test.ts'] } },
+      { test: { ...starting, name: 'faults', include: ['test/faults/**/*.test.ts'] } },
+      { test: { ...starting, name: 'fuzz', include: ['test/fuzz/**/*.test.ts'] } },
+      { test: { ...starting, name: 'e2e', include: ['test/e2e/**/*.test.ts'], exclude: [LONG] } },
+      { test: { ...starting, name: 'long', include: [`test/${LONG}`] } },
+      { test: { ...starting, name: 'containers', include: ['test/containers/**/*.test.ts'] } },
     ],
   },
 })

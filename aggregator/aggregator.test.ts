@@ -27,6 +27,7 @@ import { orThrow } from '../domain/refusal.ts'
 import { databaseStores } from '../runtime/database-stores.ts'
 import { systemClock } from '../runtime/process/system-clock.ts'
 import { encodeUsageEventBatch } from '../schemas/avro/usage-event-batch.ts'
+import { copyPreparedCatalog } from '../test/support/prepared-directory.ts'
 import { type Aggregator, createAggregator } from './aggregator.ts'
 import { computeCounters } from './tracking/compute-counters.ts'
 
@@ -50,6 +51,7 @@ async function openStores() {
   const usageStore = await openChdbUsageStore({ clock: systemClock, path: join(path, 'usage'), chunkRecords: 8, log, registry })
   await usageStore.migrate()
   const counters = await createEmbeddedCounters({ path: join(path, 'counters'), clock, log, registry })
+  await copyPreparedCatalog(join(path, 'catalog'))
   const database = await openPGliteDatabase({ path: join(path, 'catalog'), clock, randomBytes, log })
   await database.migrate()
   return { ...databaseStores(database.session), database, changes: database.changes, eventLog, usageStore, counters }

@@ -14,6 +14,7 @@ import { createHttpApp } from '../../runtime/http/http-app.ts'
 import { systemClock } from '../../runtime/process/system-clock.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { refuseUnstorableBodies } from '../../schemas/http/storable-text.ts'
+import { copyPreparedCatalog } from '../../test/support/prepared-directory.ts'
 import { grantRoutes } from '../balances/grant-routes.ts'
 import { overrideRoutes } from '../balances/override-routes.ts'
 import { openKeys } from '../keys/open-keys.ts'
@@ -40,6 +41,7 @@ describe('the catalog over HTTP', () => {
   beforeAll(async () => {
     path = await mkdtemp(join(tmpdir(), 'tollgate-catalog-routes-'))
     const clock = { ...systemClock, now: () => nowMs as InstantMs }
+    await copyPreparedCatalog(path)
     database = await openPGliteDatabase({ path, clock, randomBytes, log })
     await database.migrate()
     stores = databaseStores(database.session)

@@ -30,6 +30,7 @@ import { createHttpApp } from '../../runtime/http/http-app.ts'
 import { systemClock } from '../../runtime/process/system-clock.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { inLongRun } from '../../test/support/long-run.ts'
+import { copyPreparedCatalog } from '../../test/support/prepared-directory.ts'
 import { sampledZones } from '../../test/support/time-zones.ts'
 import { createCompleteUntil } from '../../usage/complete-until.ts'
 import { createUsageReader, type UsageReader } from '../../usage/usage-reader.ts'
@@ -56,6 +57,7 @@ describe('usage and events over HTTP', () => {
 
   beforeAll(async () => {
     path = await mkdtemp(join(tmpdir(), 'tollgate-usage-'))
+    await copyPreparedCatalog(join(path, 'catalog'))
     database = await openPGliteDatabase({ path: join(path, 'catalog'), clock, randomBytes, log })
     await database.migrate()
     stores = databaseStores(database.session)

@@ -29,6 +29,7 @@ import { type DatabaseStores, databaseStores } from '../../runtime/database-stor
 import { createHttpApp } from '../../runtime/http/http-app.ts'
 import { systemClock } from '../../runtime/process/system-clock.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
+import { copyPreparedCatalog } from '../../test/support/prepared-directory.ts'
 import { createUsageReader } from '../../usage/usage-reader.ts'
 import { invoiceRoutes } from './invoice-routes.ts'
 import { createUpcomingInvoices } from './upcoming-invoice.ts'
@@ -50,6 +51,7 @@ describe('the upcoming invoice', () => {
   beforeAll(async () => {
     path = await mkdtemp(join(tmpdir(), 'tollgate-invoice-'))
     const clock = { ...systemClock, now: () => at('2026-02-10T00:00:00Z') }
+    await copyPreparedCatalog(join(path, 'catalog'))
     database = await openPGliteDatabase({ path: join(path, 'catalog'), clock, randomBytes, log })
     await database.migrate()
     stores = databaseStores(database.session)

@@ -3,6 +3,7 @@ import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { COMPILED_ONCE } from '../support/compiled-once.ts'
+import { TOLLGATE_ENTRY } from '../support/servers/tollgate-entry.ts'
 
 export type ServerPlace = {
   readonly dataDir: string
@@ -41,8 +42,12 @@ process.once('exit', () => {
 })
 
 export function startServerLife(place: ServerPlace, launcher: readonly string[] = []): ServerLife {
-  const loaded = place.env?.CRASH_MUTANT === undefined ? [] : ['--import', join(ROOT, 'test/crash/mutate.ts')]
-  const [command = process.execPath, ...args] = [...launcher, process.execPath, ...loaded, join(ROOT, 'runtime/tollgate.ts'), 'serve']
+  // A mutant changes a source as it is loaded, so it needs the sources.
+  const started =
+    place.env?.CRASH_MUTANT === undefined
+      ? [TOLLGATE_ENTRY]
+      : ['--import', join(ROOT, 'test/crash/mutate.ts'), join(ROOT, 'runtime/tollgate.ts')]
+  const [command = process.execPath, ...args] = [...launcher, process.execPath, ...started, 'serve']
   const child = spawn(command, args, {
     cwd: ROOT,
     env: {

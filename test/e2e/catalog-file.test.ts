@@ -1,18 +1,16 @@
 import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { TOLLGATE_ENTRY } from '../support/servers/tollgate-entry.ts'
 import { removeDirectory, startTollgate, type TollgateProcess } from '../support/servers/tollgate-process.ts'
-
-const TOLLGATE = fileURLToPath(new URL('../../runtime/tollgate.ts', import.meta.url))
 
 describe('the catalog as a file', () => {
   let server: TollgateProcess
   const catalog = (...args: string[]) =>
     new Promise<{ code: number; out: string; error: string }>((resolve) => {
       const env = { ...process.env, TOLLGATE_URL: server.url, TOLLGATE_KEY: server.adminKey }
-      execFile(process.execPath, [TOLLGATE, 'catalog', ...args], { env }, (failed, out, error) =>
+      execFile(process.execPath, [TOLLGATE_ENTRY, 'catalog', ...args], { env }, (failed, out, error) =>
         resolve({ code: Number(failed?.code ?? 0), out, error }),
       )
     })

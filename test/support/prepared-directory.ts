@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { COMPILED_ONCE } from './compiled-once.ts'
 import { onceInRun, RUN_DIRECTORY } from './run-directory.ts'
+import { TOLLGATE_ENTRY } from './servers/tollgate-entry.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
@@ -41,7 +42,7 @@ function preparedDirectory(): Promise<string> {
       TOLLGATE_PORT: '0',
       TOLLGATE_ADMIN_KEY: 'tg_first_start_0123456789abcdef',
     }
-    const server = spawn(process.execPath, [join(ROOT, 'runtime/tollgate.ts'), 'serve'], {
+    const server = spawn(process.execPath, [TOLLGATE_ENTRY, 'serve'], {
       cwd: ROOT,
       env: { ...process.env, ...COMPILED_ONCE, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

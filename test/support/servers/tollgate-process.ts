@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { COMPILED_ONCE } from '../compiled-once.ts'
 import { fillFromPrepared } from '../prepared-directory.ts'
+import { TOLLGATE_ENTRY } from './tollgate-entry.ts'
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 /** A start that fails ends by itself; this bounds one that hangs, even on a machine that is busy with other suites. */
@@ -39,7 +40,7 @@ export async function startTollgate(options: TollgateOptions = {}): Promise<Toll
   await fillFromPrepared(dataDir, options.env)
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
-  const child = spawn(process.execPath, [join(ROOT, 'runtime/tollgate.ts'), 'serve', ...(options.args ?? [])], {
+  const child = spawn(process.execPath, [TOLLGATE_ENTRY, 'serve', ...(options.args ?? [])], {
     cwd: ROOT,
     env: {
       ...process.env,
@@ -99,7 +100,7 @@ export type CommandResult = { readonly code: number | null; readonly output: str
 
 /** Runs `tollgate <args>` to its end. */
 export function runTollgate(args: readonly string[], env: Record<string, string> = {}): Promise<CommandResult> & { child: ChildProcess } {
-  const child = spawn(process.execPath, [join(ROOT, 'runtime/tollgate.ts'), ...args], {
+  const child = spawn(process.execPath, [TOLLGATE_ENTRY, ...args], {
     cwd: ROOT,
     env: { ...process.env, ...COMPILED_ONCE, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
