@@ -32,7 +32,7 @@ export default defineConfig({
           ...starting,
           name: 'unit',
           include: [
-            '{base,domain,adapters,ingest,aggregator,usage,entitlements,rating,billing,alerts,api,runtime,schemas,sdk,bench,deploy}/**/*.test.ts',
+            '{base,domain,adapters,ingest,aggregator,usage,entitlements,rating,billing,alerts,api,compat,runtime,schemas,sdk,bench,deploy}/**/*.test.ts',
           ],
         },
       },

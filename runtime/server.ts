@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import type { Logger } from 'pino'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import type { Clock } from '../base/clock.ts'
+import { VENDORS } from '../compat/vendors.ts'
 import type { HttpApp } from '../schemas/http/common.ts'
 import type { Stage } from '../schemas/http/stage.ts'
 import { ensureAdminKey } from './first-key.ts'
@@ -94,6 +95,7 @@ function createApp(
     operatorSockets,
     docsReaders: config.docsReaders,
     version,
+    vendors: VENDORS,
   })
 }
 

@@ -21,6 +21,7 @@ import { openBillingRuns } from '../billing/runs/open-billing-runs.ts'
 import { openBillingSettings } from '../billing/settings/open-billing-settings.ts'
 import { openTaxRates } from '../billing/tax-rates/open-tax-rates.ts'
 import { openWhatIf } from '../billing/what-if/open-what-if.ts'
+import { openCompat } from '../compat/open-compat.ts'
 import { openIngest } from '../ingest/open-ingest.ts'
 import type { Stage } from '../schemas/http/stage.ts'
 import type { Kit } from './kit.ts'
@@ -35,7 +36,7 @@ type OpenStage = (kit: Kit) => Stage
 const STAGES = {
   aggregator: [openAggregator],
   ingest: [openIngest],
-  api: [openDecisions, openBalances, openReservations, openUsage, openCatalog, openBulk, openAdoptions, openKeys, openAudit],
+  api: [openDecisions, openBalances, openReservations, openUsage, openCatalog, openBulk, openAdoptions, openKeys, openAudit, openCompat],
   billing: [
     openInvoices,
     openDocuments,

@@ -8,6 +8,7 @@ import { Histogram, type Registry } from 'prom-client'
 import { Type } from 'typebox'
 import type { IdempotencyStore } from '../../adapters/database/idempotency/idempotency-store.ts'
 import type { Clock } from '../../base/clock.ts'
+import type { Vendor } from '../../compat/vendor.ts'
 import { type Refusal, RefusalError, refuse } from '../../domain/refusal.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import type { CustomerNames } from '../../usage/customer-names.ts'
@@ -26,6 +27,7 @@ import { nameActors } from './keys/acting-requests.ts'
 import { authenticateRequests, type FindPrincipal, OPERATORS } from './keys/authentication.ts'
 import { createKnownPaths, type KnownPaths } from './known-paths.ts'
 import { PROBLEM_CONTENT_TYPE, type ProblemAnswer, problemOfError, problemOfRefusal } from './problem.ts'
+import { createRefusalShapes, type RefusalShapes } from './refusal-shapes.ts'
 import { traceOf } from './trace-context.ts'
 
 export type HttpAppOptions = {
@@ -45,6 +47,8 @@ export type HttpAppOptions = {
   readonly operatorSockets?: WeakSet<Socket>
   readonly docsReaders?: DocsReaders
   readonly version?: string
+  /** Whose shapes refusals have below their paths; none when absent. */
+  readonly vendors?: readonly Vendor[]
 }
 
 /** A customer's name of 255 characters, each of four bytes and percent-encoded. */
@@ -55,6 +59,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   const { log, registry } = options
   const connections = { ...CONNECTION_BOUNDS, ...options.connections }
   const createRequestId = createRequestIds()
+  const refusalShapes = createRefusalShapes(options.vendors ?? [])
   const app: HttpApp = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -70,12 +75,13 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
       requireHostHeader: false,
     },
     routerOptions: { maxParamLength: PARAM_CHARACTERS_MAX },
+    ...(refusalShapes.rewriteUrl === null ? {} : { rewriteUrl: refusalShapes.rewriteUrl }),
     genReqId: createRequestId,
     // Our log lines name the request themselves; a child logger for each request would hardly ever be used.
     childLoggerFactory: (logger) => logger,
     return503OnClosing: false,
     clientErrorHandler: (error, socket) => answerUnreadableRequest(error, socket, createRequestId()),
-    frameworkErrors: (error, _request, reply) => sendProblem(reply as unknown as FastifyReply, problemOfError(error)),
+    frameworkErrors: (error, _request, reply) => sendProblem(refusalShapes, reply as unknown as FastifyReply, problemOfError(error)),
   }).withTypeProvider<TypeBoxTypeProvider>()
 
   const paths = createKnownPaths()
@@ -97,7 +103,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   if (options.customerNames !== undefined) resolveCustomerNames(app, options.customerNames, options.clock)
   honourIdempotencyKeys(app, options.idempotency, options.clock, log)
   nameActors(app)
-  answerErrors(app, log, paths)
+  answerErrors(app, log, paths, refusalShapes)
   describeApi(app, options.version ?? '0.0.0', options.docsReaders ?? 'everybody')
   app.register(async (routes) => observeRoutes(routes, registry))
   return app
@@ -141,7 +147,7 @@ const METRICS_SCHEMA = {
   response: { 200: { description: 'Text format of Prometheus', content: { 'text/plain': { schema: Type.String() } } } },
 }
 
-function answerErrors(app: HttpApp, log: Logger, paths: KnownPaths): void {
+function answerErrors(app: HttpApp, log: Logger, paths: KnownPaths, shapes: RefusalShapes): void {
   app.setErrorHandler((error, request, reply) => {
     const answer = problemOfError(error)
     if (answer.problem.status >= 500) {
@@ -150,16 +156,16 @@ function answerErrors(app: HttpApp, log: Logger, paths: KnownPaths): void {
         'request failed',
       )
     }
-    return sendProblem(reply, answer)
+    return sendProblem(shapes, reply, answer)
   })
   app.setNotFoundHandler((request, reply) => {
     const path = pathOf(request)
     const methods = paths.methodsOf(path)
     if (methods.length === 0) {
-      return sendProblem(reply, problemOfRefusal(refuse('not_found', { path })))
+      return sendProblem(shapes, reply, problemOfRefusal(refuse('not_found', { path })))
     }
     reply.header('allow', methods.join(', '))
-    return sendProblem(reply, problemOfRefusal(refuse('method_not_allowed', { method: request.method, path, methods })))
+    return sendProblem(shapes, reply, problemOfRefusal(refuse('method_not_allowed', { method: request.method, path, methods })))
   })
 }
 
@@ -167,7 +173,7 @@ function answerErrors(app: HttpApp, log: Logger, paths: KnownPaths): void {
 const refusedAs = new WeakMap<FastifyRequest, string>()
 
 /** Sent as text, so that no route's response schema can drop fields. */
-function sendProblem(reply: FastifyReply, { problem, retryAfterSeconds }: ProblemAnswer): FastifyReply {
+function sendProblem(shapes: RefusalShapes, reply: FastifyReply, { problem, retryAfterSeconds }: ProblemAnswer): FastifyReply {
   // A route may have set a better value.
   if (retryAfterSeconds !== undefined && !reply.hasHeader('retry-after'))
     reply.header('retry-after', String(Math.max(1, Math.ceil(retryAfterSeconds))))
@@ -175,6 +181,9 @@ function sendProblem(reply: FastifyReply, { problem, retryAfterSeconds }: Proble
   refusedAs.set(reply.request, problem.code)
   // A request that the framework refuses before the first hook has no id on its answer yet.
   reply.header(REQUEST_ID_HEADER, reply.request.id)
+  const ofVendor = shapes.refusalOf(reply.request.url, { ...problem, requestId: reply.request.id })
+  // As bytes: behind the type of a text the framework writes a charset, which a client may not expect.
+  if (ofVendor !== null) return reply.code(ofVendor.status).headers(ofVendor.headers).type(ofVendor.contentType).send(ofVendor.body)
   return reply
     .code(problem.status)
     .type(PROBLEM_CONTENT_TYPE)

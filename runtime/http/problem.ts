@@ -1,17 +1,8 @@
 import { Fault } from '../../base/fault.ts'
 import { type Refusal, RefusalError, refuse } from '../../domain/refusal.ts'
+import { AnsweredProblem, type Problem } from '../../schemas/http/problem.ts'
 import { refusalAnswer } from '../../schemas/http/refusal-answer.ts'
 import type { FieldProblem } from '../../schemas/http/refusals/refusal-row.ts'
-
-/** RFC 9457 problem details, the body of every error answer of the server. A code may have further members of its own. */
-export type Problem = {
-  readonly type: string
-  readonly title: string
-  readonly status: number
-  readonly detail: string
-  readonly code: string
-  readonly errors?: readonly FieldProblem[]
-}
 
 export const PROBLEM_CONTENT_TYPE = 'application/problem+json; charset=utf-8'
 
@@ -23,6 +14,10 @@ export type ProblemAnswer = { readonly problem: Problem; readonly retryAfterSeco
 /** The answer to a thrown error. Only texts meant for callers are shown: an unexpected error is a bare `internal_error`. */
 export function problemOfError(error: unknown): ProblemAnswer {
   if (error instanceof RefusalError) return problemOfRefusal(error.refusal)
+  if (error instanceof AnsweredProblem) {
+    const { problem, retryAfterSeconds } = error
+    return { problem, ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) }
+  }
   if (error instanceof Fault) {
     return error.canRetry
       ? { problem: problem(error.code, 503, error.publicText), retryAfterSeconds: RETRY_AFTER_SECONDS }

@@ -1,0 +1,5 @@
+import { KELVIQ } from './kelviq/kelviq.ts'
+import type { Vendor } from './vendor.ts'
+
+/** Every vendor whose shapes are answered; a new one is one line here. */
+export const VENDORS: readonly Vendor[] = [KELVIQ]
