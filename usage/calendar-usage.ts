@@ -1,4 +1,11 @@
-import { type EventScan, storedInstantMs, type UsageQuery, type UsageRow, type UsageStore } from '../adapters/usage-store/usage-store.ts'
+import {
+  type EventScan,
+  storedInstantMs,
+  type UsagePage,
+  type UsageQuery,
+  type UsageRow,
+  type UsageStore,
+} from '../adapters/usage-store/usage-store.ts'
 import type { CustomerKey, InstantMs, Period } from '../domain/identity.ts'
 import type { DimensionFilter } from '../domain/metering/dimension-filter.ts'
 import type { Meter } from '../domain/metering/meter.ts'
@@ -7,7 +14,7 @@ import { type CalendarWindow, type WindowRun, windowRuns, windowStartIn } from '
 import { MINUTE_MS } from '../domain/time/durations.ts'
 import { countedEvents } from './counted-events.ts'
 import { minuteOf } from './position-cut.ts'
-import { mergeUsageRows, refuseTooManyRows, type UsageGroup } from './usage-rows.ts'
+import { compareUsageGroups, mergeUsageRows, refuseTooManyRows } from './usage-rows.ts'
 import { createUsageTally } from './usage-tally.ts'
 
 /** Half-open, to the millisecond. */
@@ -24,7 +31,9 @@ export type CalendarUsageRequest = {
   /** 'customer' and names of dimensions. */
   readonly groupBy: readonly string[]
   readonly filter: DimensionFilter
+  /** One more row is refused with `too_many_rows`; with `page` it is answered, and says that there are more. */
   readonly rowsMax: number
+  readonly page?: UsagePage
 }
 
 /**
@@ -36,7 +45,7 @@ export async function readCalendarUsage(
   meter: Meter,
   request: CalendarUsageRequest,
 ): Promise<readonly UsageRow[]> {
-  const { groupBy, rowsMax } = request
+  const { groupBy, rowsMax, page } = request
   const fromMs = storedInstantMs(request.fromMs)
   const toMs = storedInstantMs(request.toMs)
   if (fromMs >= toMs) return []
@@ -56,8 +65,8 @@ export async function readCalendarUsage(
   const rest = await tallyEdges(usageStore, meter, request, windows, edges)
   if (rest.length === 0) return whole
   const rows = mergeUsageRows([...whole, ...rest], groupBy)
-  refuseTooManyRows(rows.length, rowsMax)
-  return [...rows].sort((a, b) => compareGroups(a, b, groupBy))
+  if (page === undefined) refuseTooManyRows(rows.length, rowsMax)
+  return [...rows].sort((a, b) => compareUsageGroups(a, b, groupBy)).slice(0, rowsMax + 1)
 }
 
 /**
@@ -67,7 +76,7 @@ export async function readCalendarUsage(
 export async function readOtherEvents(
   usageStore: Pick<UsageStore, 'usage'>,
   meter: Meter,
-  { window: _window, ...request }: CalendarUsageRequest,
+  { window: _window, page: _page, ...request }: CalendarUsageRequest,
 ): Promise<number> {
   const [dimension] = [...request.groupBy.filter((name) => name !== 'customer'), ...Object.keys(request.filter)]
   if (dimension === undefined) return 0
@@ -80,7 +89,7 @@ export async function readOtherEvents(
 
 function windowQuery(
   meter: Meter,
-  { customers, exceptCustomers, groupBy, filter, rowsMax }: CalendarUsageRequest,
+  { customers, exceptCustomers, groupBy, filter, rowsMax, page }: CalendarUsageRequest,
   windows: readonly WindowRun[] | undefined,
   fromMs: number,
   toMs: number,
@@ -89,6 +98,7 @@ function windowQuery(
     ...(customers === undefined ? {} : { customers }),
     ...(exceptCustomers === undefined ? {} : { exceptCustomers }),
     ...(windows === undefined ? {} : { windows }),
+    ...(page === undefined ? {} : { page }),
     ...{ groupBy, filter, rowsMax },
     tenant: meter.tenant,
     meter: meter.key,
@@ -102,12 +112,12 @@ function windowQuery(
 async function tallyEdges(
   usageStore: Pick<UsageStore, 'scanEvents'>,
   meter: Meter,
-  { customers, exceptCustomers, groupBy, filter, rowsMax }: CalendarUsageRequest,
+  { customers, exceptCustomers, groupBy, filter, rowsMax, page }: CalendarUsageRequest,
   windows: readonly WindowRun[] | undefined,
   edges: readonly Period[],
 ): Promise<readonly UsageRow[]> {
   const windowStartOf = windows === undefined ? undefined : (instantMs: InstantMs) => windowStartIn(windows, instantMs)
-  const tally = createUsageTally(meter, { groupBy, windowStartOf, rowsMax })
+  const tally = createUsageTally(meter, { groupBy, windowStartOf, rowsMax, page })
   const isWithin = (instantMs: InstantMs) => edges.some(({ startMs, endMs }) => instantMs >= startMs && instantMs < endMs)
   for (const scan of edgeScans(edges, customers, exceptCustomers)) {
     for await (const counted of countedEvents(usageStore, { meter, filter }, scan)) {
@@ -128,14 +138,4 @@ function edgeScans(
   if (edges.length === 0) return []
   const starts = new Set(edges.map(({ startMs }) => minuteOf(startMs)))
   return [{ minutes: customers.flatMap((customer) => [...starts].map((startMs) => ({ customer, startMs }))) }]
-}
-
-/** The order in which the store answers: by window, then by group. */
-function compareGroups(a: UsageGroup, b: UsageGroup, groupBy: readonly string[]): number {
-  if (a.windowStartMs !== b.windowStartMs) return (a.windowStartMs ?? 0) - (b.windowStartMs ?? 0)
-  for (const name of groupBy) {
-    const [left = '', right = ''] = name === 'customer' ? [a.customer ?? '', b.customer ?? ''] : [a.dimensions[name], b.dimensions[name]]
-    if (left !== right) return Buffer.compare(Buffer.from(left), Buffer.from(right))
-  }
-  return 0
 }

@@ -1,4 +1,4 @@
-import { aggregateOfRow, type UsageRow } from '../adapters/usage-store/usage-store.ts'
+import { aggregateOfRow, type UsagePlace, type UsageRow } from '../adapters/usage-store/usage-store.ts'
 import { type Aggregate, mergeAggregates } from '../domain/metering/metering.ts'
 import { RefusalError, refuse } from '../domain/refusal.ts'
 
@@ -18,6 +18,25 @@ export function mergeUsageRows(rows: readonly UsageRow[], groupBy: readonly stri
 
 export function usageGroupName(group: UsageGroup, groupBy: readonly string[]): string {
   return JSON.stringify([group.windowStartMs, ...groupBy.map((name) => (name === 'customer' ? group.customer : group.dimensions[name]))])
+}
+
+/** The order in which answers stand: by window, then by the values of `groupBy`, as bytes. */
+export function compareUsageGroups(a: UsageGroup, b: UsageGroup, groupBy: readonly string[]): number {
+  return compareUsagePlaces(usagePlaceOf(a, groupBy), usagePlaceOf(b, groupBy))
+}
+
+export function usagePlaceOf({ windowStartMs, customer, dimensions }: UsageGroup, groupBy: readonly string[]): UsagePlace {
+  return { windowStartMs, groups: groupBy.map((name) => (name === 'customer' ? customer : dimensions[name]) ?? '') }
+}
+
+/** Of two answers to the same question. */
+export function compareUsagePlaces(a: UsagePlace, b: UsagePlace): number {
+  if (a.windowStartMs !== b.windowStartMs) return (a.windowStartMs ?? 0) - (b.windowStartMs ?? 0)
+  for (const [at, left] of a.groups.entries()) {
+    const right = b.groups[at] ?? ''
+    if (left !== right) return Buffer.compare(Buffer.from(left), Buffer.from(right))
+  }
+  return 0
 }
 
 export function usageRowOf({ windowStartMs, customer, dimensions }: UsageGroup, { latest, ...totals }: Aggregate): UsageRow {

@@ -1,9 +1,17 @@
-import type { UsageRow } from '../adapters/usage-store/usage-store.ts'
+import type { UsagePage, UsagePlace, UsageRow } from '../adapters/usage-store/usage-store.ts'
 import type { InstantMs } from '../domain/identity.ts'
 import type { Meter } from '../domain/metering/meter.ts'
 import { type Aggregate, addToAggregate, emptyAggregate } from '../domain/metering/metering.ts'
 import type { CountedEvent } from './counted-events.ts'
-import { refuseTooManyRows, type UsageGroup, usageGroupName, usageRowOf } from './usage-rows.ts'
+import {
+  compareUsageGroups,
+  compareUsagePlaces,
+  refuseTooManyRows,
+  type UsageGroup,
+  usageGroupName,
+  usagePlaceOf,
+  usageRowOf,
+} from './usage-rows.ts'
 
 /** Adds up events by group, as windows do: for the parts of time that windows cannot tell apart. */
 export type UsageTally = {
@@ -20,10 +28,21 @@ export function createUsageTally(
     readonly windowStartOf?: ((instantMs: InstantMs) => InstantMs) | undefined
     /** One more row is refused with `too_many_rows`. */
     readonly rowsMax: number
+    /** Then the first `rowsMax + 1` rows behind a place are kept, and none is refused. */
+    readonly page?: UsagePage | undefined
   },
 ): UsageTally {
-  const { groupBy, windowStartOf, rowsMax } = options
+  const { groupBy, windowStartOf, rowsMax, page } = options
   const groups = new Map<string, UsageGroup & { aggregate: Aggregate }>()
+  const isBehind = (place: UsagePlace | null, group: UsageGroup) =>
+    place === null || compareUsagePlaces(usagePlaceOf(group, groupBy), place) > 0
+
+  /** What is dropped may come again, with a part of its events, and is beyond the page as before: places only come closer. */
+  function dropBeyondPage(): void {
+    const inOrder = [...groups].sort(([, a], [, b]) => compareUsageGroups(a, b, groupBy))
+    for (const [name] of inOrder.slice(rowsMax + 1)) groups.delete(name)
+  }
+
   return {
     add({ event, reading, dimensions }) {
       const group: UsageGroup = {
@@ -31,10 +50,12 @@ export function createUsageTally(
         customer: groupBy.includes('customer') ? event.customer : null,
         dimensions: Object.fromEntries(groupBy.filter((name) => name !== 'customer').map((name) => [name, dimensions[name] ?? ''])),
       }
+      if (page !== undefined && !isBehind(page.after, group)) return
       const name = usageGroupName(group, groupBy)
       const before = groups.get(name)?.aggregate ?? emptyAggregate
       groups.set(name, { ...group, aggregate: addToAggregate(before, aggregation, reading, event) })
-      refuseTooManyRows(groups.size, rowsMax)
+      if (page === undefined) refuseTooManyRows(groups.size, rowsMax)
+      else if (groups.size > 2 * (rowsMax + 1)) dropBeyondPage()
     },
     rows: () => [...groups.values()].map(({ aggregate, ...group }) => usageRowOf(group, aggregate)),
   }

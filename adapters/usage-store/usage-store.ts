@@ -108,7 +108,15 @@ export type UsageQuery = ExceptCustomers & {
   readonly filter: Readonly<Record<string, readonly string[]>>
   /** Rows at most; one more is refused with `too_many_rows`. */
   readonly rowsMax: number
+  /** Then up to `rowsMax + 1` rows behind a place are answered, and none is refused: the last one says that there are more. */
+  readonly page?: UsagePage
 }
+
+/** `after` null: from the first row on. */
+export type UsagePage = { readonly after: UsagePlace | null }
+
+/** Where a row stands in the order of answers: by window, then by the values of `groupBy` in its order, as bytes. */
+export type UsagePlace = { readonly windowStartMs: InstantMs | null; readonly groups: readonly string[] }
 
 /** Merged over chunks. `windowStartMs` is null when the query had no windows. */
 export type UsageRow = {

@@ -26,6 +26,22 @@ export const USAGE_BOUNDS = {
     code: 'too_many_rows',
     test: 'test/contracts/usage-store.ts > one row too many is refused',
   },
+  usagePage: {
+    what: 'rows of one page of usage; the next page goes on behind them',
+    most: 10_000,
+    unit: 'rows',
+    per: 'answer',
+    code: 'invalid_request',
+    test: 'api/usage/usage-routes.test.ts > beyond a bound',
+  },
+  usageCursor: {
+    what: 'the place in a list of usage: the values of the dimensions that it is grouped by',
+    most: 8_192,
+    unit: 'characters',
+    per: 'cursor',
+    code: 'cursor_too_long',
+    test: 'api/usage/usage-routes.test.ts > a place that no cursor holds is said',
+  },
   usageCustomers: {
     what: 'customers that usage is asked for by name',
     most: 1_000,

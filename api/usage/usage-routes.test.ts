@@ -12,7 +12,7 @@ import { openPGliteDatabase } from '../../adapters/database/engine/pglite-databa
 import type { EventLog } from '../../adapters/event-log/event-log.ts'
 import { createLmdbEventLog } from '../../adapters/event-log/lmdb/lmdb-event-log.ts'
 import { openChdbUsageStore } from '../../adapters/usage-store/engine/chdb-usage-store.ts'
-import type { StoredEvent, UsageStore, WindowRow } from '../../adapters/usage-store/usage-store.ts'
+import type { StoredEvent, UsagePlace, UsageRow, UsageStore, WindowRow } from '../../adapters/usage-store/usage-store.ts'
 import type { CustomerKey, InstantMs, MeterKey, Offset, Partition, TenantKey } from '../../domain/identity.ts'
 import type { Aggregation, Meter } from '../../domain/metering/meter.ts'
 import {
@@ -32,8 +32,10 @@ import type { HttpApp } from '../../schemas/http/common.ts'
 import { inLongRun } from '../../test/support/long-run.ts'
 import { copyPreparedCatalog } from '../../test/support/prepared-directory.ts'
 import { sampledZones } from '../../test/support/time-zones.ts'
+import type { CalendarUsageRequest } from '../../usage/calendar-usage.ts'
 import { createCompleteUntil } from '../../usage/complete-until.ts'
 import { createUsageReader, type UsageReader } from '../../usage/usage-reader.ts'
+import { usagePlaceOf } from '../../usage/usage-rows.ts'
 import { eventRoutes } from './event-routes.ts'
 import { usageRoutes } from './usage-routes.ts'
 
@@ -118,11 +120,31 @@ describe('usage and events over HTTP', () => {
     const windows = [...meters.values()].flatMap((meter) => foldWindows(meter, events))
     await usageStore.write({ events, windows, positions: [] })
   }
+  const rowsByPages = async (meter: Meter, request: CalendarUsageRequest): Promise<readonly UsageRow[]> => {
+    const rows: UsageRow[] = []
+    for (let after: UsagePlace | null = null; ; ) {
+      const page = await usageReader.calendar(meter, { ...request, page: { after } })
+      expect(page.length).toBeLessThanOrEqual(request.rowsMax + 1)
+      rows.push(...page.slice(0, request.rowsMax))
+      const last = rows.at(-1)
+      if (page.length <= request.rowsMax || last === undefined) return rows
+      after = usagePlaceOf(last, request.groupBy)
+    }
+  }
   const get = async (url: string) => {
     const answer = await app.inject({ url, headers: { authorization: 'Bearer tg_x' } })
     return { status: answer.statusCode, headers: answer.headers, body: answer.json() }
   }
   const usage = (key: string, query: string) => get(`/v1/meters/${key}/usage?${query}`)
+  const pagesOf = async (key: string, query: string) => {
+    const pages: { readonly data: readonly unknown[]; readonly nextCursor: string | null }[] = []
+    for (let cursor: string | null | undefined; cursor !== null; cursor = pages.at(-1)?.nextCursor) {
+      const { status, body } = await usage(key, `${query}${cursor === undefined ? '' : `&cursor=${cursor}`}`)
+      expect(status).toBe(200)
+      pages.push(body)
+    }
+    return pages
+  }
 
   test('by window and group, with whole windows of the zone and exact values', async () => {
     const { status, body } = await usage(
@@ -137,8 +159,40 @@ describe('usage and events over HTTP', () => {
         // The clocks go forward: 23 hours.
         day('2026-03-28T23:00:00.000Z', '2026-03-29T22:00:00.000Z', '40', 1, 'small'),
       ],
+      nextCursor: null,
       asOf: new Date(NOW).toISOString(),
     })
+  })
+
+  test('pages hold together what one answer holds, whatever their size, and go on with the same question alone', async () => {
+    const question = 'from=2026-03-01T00:00:20Z&to=2026-04-01&window=day&groupBy=customer,model'
+    const whole = (await usage('tokens_sum', question)).body.data
+    expect(whole.length).toBeGreaterThan(3)
+    for (const limit of [1, 2, whole.length]) {
+      const pages = await pagesOf('tokens_sum', `${question}&limit=${limit}`)
+      expect(pages.flatMap(({ data }) => data)).toEqual(whole)
+      expect(pages.map(({ data }) => data.length)).toEqual([
+        ...Array(Math.floor((whole.length - 1) / limit)).fill(limit),
+        expect.any(Number),
+      ])
+    }
+    const { nextCursor } = (await usage('tokens_sum', `${question}&limit=1`)).body
+    for (const other of [`${question}&filter[model]=large`, question.replace('day', 'hour'), `${question},region`]) {
+      const { status, body } = await usage('tokens_sum', `${other}&cursor=${nextCursor}`)
+      expect({ status, code: body.code }).toEqual({ status: 400, code: 'invalid_cursor' })
+    }
+    expect((await usage('tokens_sum', 'limit=1')).body).toMatchObject({ data: [{ value: '143.5' }], nextCursor: null })
+  })
+
+  test('a place that no cursor holds is said', async () => {
+    const { key, revision } = await makeMeter('long', 'sum', 'long')
+    const [row] = foldWindows(orPresent(meters.get('tokens_sum')), EVENTS)
+    const long = { ...orPresent(row), meter: key, revision }
+    const windows = ['a', 'b'].map((letter) => ({ ...long, dimensions: { model: letter.repeat(8_000), region: '' } }))
+    await usageStore.write({ events: [], windows, positions: [] })
+    expect((await usage('long', 'groupBy=model&limit=2')).body).toMatchObject({ nextCursor: null })
+    const { status, body } = await usage('long', 'groupBy=model&limit=1')
+    expect({ status, code: body.code }).toEqual({ status: 400, code: 'cursor_too_long' })
   })
 
   test('the current month is what no dates mean, and a plain total is one row, even of nothing', async () => {
@@ -194,6 +248,8 @@ describe('usage and events over HTTP', () => {
     { query: 'groupby=model', field: 'groupby', code: 'unknown_parameter' },
     { query: 'customer=a&'.repeat(1_001), field: 'customer' },
     { query: 'filter[model]=a&'.repeat(101), field: 'filter[model]' },
+    { query: 'limit=0', field: 'limit' },
+    { query: 'limit=10001', field: 'limit' },
   ])('$query is refused, naming $field: what is no range, zone or dimension, or is beyond a bound', async ({ query, field, code }) => {
     const { status, body } = await usage('tokens_sum', query)
     expect(status).toBe(400)
@@ -227,7 +283,8 @@ describe('usage and events over HTTP', () => {
         fc.constantFrom(undefined, 'day' as const, 'hour' as const),
         fc.constantFrom('UTC', 'Asia/Kolkata', 'America/New_York'),
         fc.constantFrom(undefined, ['acme' as CustomerKey], ['globex' as CustomerKey, 'acme' as CustomerKey]),
-        async ([a, b], aggregation, groupBy, window, timezone, customers) => {
+        fc.integer({ min: 1, max: 3 }),
+        async ([a, b], aggregation, groupBy, window, timezone, customers, pageRows) => {
           const meter = orPresent(meters.get(`tokens_${aggregation}`))
           const [fromMs, toMs] = [Math.min(a, b) as InstantMs, Math.max(a, b) as InstantMs]
           const request = { fromMs, toMs, timezone, groupBy, filter: {}, rowsMax: 1000, ...(window === undefined ? {} : { window }) }
@@ -241,6 +298,8 @@ describe('usage and events over HTTP', () => {
           )
           expect(new Map(answer as [string, bigint][])).toEqual(foldGroups(meter, inside, groupBy, window, timezone))
           expect(answer.length).toBe(new Set(answer.map(([name]) => name)).size)
+          const only = customers === undefined ? {} : { customers }
+          expect(await rowsByPages(meter, { ...request, ...only, rowsMax: pageRows })).toEqual(rows)
         },
       ),
       { numRuns: inLongRun(100, 25) },

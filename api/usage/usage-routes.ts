@@ -26,6 +26,7 @@ import type { UsageReader } from '../../usage/usage-reader.ts'
 import type { ViewWaits } from '../../usage/view-waits.ts'
 import { parseTimeRange, type TimeRange } from './time-range.ts'
 import { USAGE_BOUNDS } from './usage-bounds.ts'
+import { shownUsage, USAGE_CURSOR_CHARS_MAX, usagePageAt } from './usage-pages.ts'
 import { waitUntilStored } from './wait-until-stored.ts'
 
 export type UsageRoutesDeps = {
@@ -39,6 +40,8 @@ export type UsageRoutesDeps = {
 }
 
 const USAGE_ROWS_MAX = USAGE_BOUNDS.usageRows.most
+const PAGE_ROWS_MAX = USAGE_BOUNDS.usagePage.most
+const PAGE_ROWS_DEFAULT = 1_000
 const CUSTOMERS_MAX = USAGE_BOUNDS.usageCustomers.most
 const FILTER_VALUES_MAX = USAGE_BOUNDS.filterValues.most
 
@@ -61,12 +64,19 @@ export function usageRoutes({
         const meter = await meters.get(tenant, key)
         if (meter === null) throw new RefusalError(refuse('unknown_meter', { meter: key }))
         const usage = orThrow(parseUsageQuery(request.query, meter, clock.now()))
+        const { cursor, limit = cursor === undefined ? null : PAGE_ROWS_DEFAULT } = request.query
         const asOfMs = await asOf()
-        const wanted = { ...usage, ...(await exceptAdopted(adoptedCustomers, tenant, usage.customers)) }
+        const wanted = {
+          ...usage,
+          ...(await exceptAdopted(adoptedCustomers, tenant, usage.customers)),
+          ...(limit === null ? {} : { rowsMax: limit, page: orThrow(usagePageAt(tenant, meter, usage, cursor)) }),
+        }
         const rows = await usageReader.calendar(meter, wanted)
+        const { shown, nextCursor } = shownUsage(tenant, meter, usage, rows, limit ?? USAGE_ROWS_MAX)
         const otherEvents = await usageReader.otherEvents(meter, wanted)
         return {
-          data: withTotal(rows, usage).map((row) => usageJson(row, meter, usage)),
+          data: (cursor === undefined ? withTotal(shown, usage) : shown).map((row) => usageJson(row, meter, usage)),
+          nextCursor,
           asOf: instantJson(asOfMs),
           ...(otherEvents === 0 ? {} : { warnings: [otherWarning(meter, otherEvents)] }),
         }
@@ -98,6 +108,16 @@ const UsageQuerySchema = Type.Object(
         examples: ['model,customer'],
       }),
     ),
+    limit: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: PAGE_ROWS_MAX,
+        description: `Rows of a page; without it all rows are answered at once, up to ${USAGE_ROWS_MAX}`,
+      }),
+    ),
+    cursor: Type.Optional(
+      Type.String({ maxLength: USAGE_CURSOR_CHARS_MAX, description: '`nextCursor` of the page before, with the same parameters' }),
+    ),
     ...WaitQuerySchema.properties,
   },
   { additionalProperties: true, description: '`filter[dimension]=value` takes only events with this value; repeat it for any of several' },
@@ -108,6 +128,7 @@ const USAGE_SCHEMA = {
   summary: 'What a meter counted',
   description:
     'One row per window and group, in this order; windows in which nothing was counted have none. Without `window` a row spans the whole time asked for. ' +
+    '`limit` asks for pages, of any number of groups; each page is counted when it is asked for. ' +
     'Windows are whole ones of the calendar: of the first and last, only what lies between `from` and `to` is counted. ' +
     '`filter[dimension]=value` takes only events with this value; repeat it for any of several values. ' +
     'Every event received before `asOf` is counted.',
@@ -126,6 +147,7 @@ const USAGE_SCHEMA = {
           dimensions: Type.Optional(Type.Record(Type.String(), Type.String())),
         }),
       ),
+      nextCursor: Type.Union([Type.String(), Type.Null()], { description: 'Where the next page goes on; null at the end' }),
       asOf: InstantSchema,
       warnings: Type.Optional(
         Type.Array(Type.Object({ code: Type.Enum(['series_beyond_max']), detail: Type.String() }), {

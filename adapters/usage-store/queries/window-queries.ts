@@ -4,7 +4,15 @@ import { RefusalError, refuse } from '../../../domain/refusal.ts'
 import type { WindowRun } from '../../../domain/time/calendar-windows.ts'
 import type { ClickHouseExecutor, QueryParams, ResultRow } from '../engine/clickhouse-executor.ts'
 import { INNER_READ_BOUNDS, type InnerReadBounds, READ_BOUNDS_DEFAULT, type ReadBounds } from '../read-bounds.ts'
-import { DATE_TIME_END_MS, type UsageQuery, type UsageRow, type UsageStore, type WindowKey, type WindowRow } from '../usage-store.ts'
+import {
+  DATE_TIME_END_MS,
+  type UsagePlace,
+  type UsageQuery,
+  type UsageRow,
+  type UsageStore,
+  type WindowKey,
+  type WindowRow,
+} from '../usage-store.ts'
 import { createBoundedSelect } from './bounded-select.ts'
 import { createCustomerUsageQuery } from './customer-usage-query.ts'
 import { createSeriesQueries } from './series-queries.ts'
@@ -39,7 +47,7 @@ export function createWindowQueries(
     async usage(query) {
       const { sql, params } = usageStatement(query)
       const rows = await select(sql, params, ACROSS_MONTHS)
-      if (rows.length > query.rowsMax) {
+      if (rows.length > query.rowsMax && query.page === undefined) {
         throw new RefusalError(refuse('too_many_rows', { rowsMax: query.rowsMax }))
       }
       return rows.map((row) => toUsageRow(row, query))
@@ -100,6 +108,9 @@ function usageStatement(query: UsageQuery): { sql: string; params: Record<string
     where.push('customer NOT IN {exceptCustomers:Array(String)}')
     params.exceptCustomers = query.exceptCustomers
   }
+  const place = query.page?.after ?? null
+  const after = place === null ? null : afterPlace(query, place)
+  if (after !== null) where.push(...after.where)
   const filter = filterConditions(query.filter)
   const groups = usageGroups(query.groupBy)
   const keys = ['window', ...groups.names]
@@ -110,10 +121,27 @@ function usageStatement(query: UsageQuery): { sql: string; params: Record<string
       ${usageTotals(query.aggregation)}
     FROM usage_windows FINAL
     PREWHERE ${[...where, ...filter.conditions].join(' AND ')}
-    GROUP BY ${keys.join(', ')}
+    GROUP BY ${keys.join(', ')} ${after?.having ?? ''}
     ORDER BY ${keys.join(', ')}
     LIMIT {rowsLimit:UInt64}`
-  return { sql, params: { ...params, ...windowParams(query.windows ?? []), ...filter.params, ...groups.params } }
+  return { sql, params: { ...params, ...windowParams(query.windows ?? []), ...filter.params, ...groups.params, ...after?.params } }
+}
+
+/** What lies behind a place: the groups that do, and where the customer decides alone which windows need not be read. */
+function afterPlace({ windows, groupBy }: UsageQuery, { windowStartMs, groups }: UsagePlace) {
+  const hasWindows = windows !== undefined && windowStartMs !== null
+  const names = [...(hasWindows ? ['window'] : []), ...groups.map((_, at) => `group${at}`)]
+  const values = [...(hasWindows ? ['{afterWindow:Int64}'] : []), ...groups.map((_, at) => `{afterGroup${at}:String}`)]
+  const params: Record<string, unknown> = Object.fromEntries(groups.map((group, at) => [`afterGroup${at}`, group]))
+  if (hasWindows) params.afterWindow = windowStartMs / 1000
+  const isFirst = hasWindows
+    ? "window_start >= toDateTime({afterWindow:Int64}, 'UTC')"
+    : groupBy[0] === 'customer'
+      ? 'customer >= {afterGroup0:String}'
+      : null
+  // A lone total has no row behind it.
+  const having = names.length === 0 ? 'HAVING false' : `HAVING (${names.join(', ')}) > (${values.join(', ')})`
+  return { having, params, where: isFirst === null ? [] : [isFirst] }
 }
 
 /** Finds the last run that has begun by bisection, and in it the window by its length: a year of hours in a zone is some five runs. */

@@ -34,9 +34,16 @@ export const USAGE_REFUSALS = {
   too_many_rows: {
     status: 400,
     means: 'The answer would have too many rows.',
-    next: 'Ask for a shorter time, a longer window or fewer groups.',
+    next: 'Ask for pages with `limit`, for a shorter time, a longer window or fewer groups.',
     detail: ({ rowsMax }: { rowsMax: number }) =>
-      `The answer has more than ${rowsMax} rows. Ask for a shorter time, a longer window or fewer groups.`,
+      `The answer has more than ${rowsMax} rows. Ask for pages with limit, for a shorter time, a longer window or fewer groups.`,
+  },
+  cursor_too_long: {
+    status: 400,
+    means: 'The values of the dimensions at the end of the page are longer than a cursor holds.',
+    next: 'Leave the dimension out of `groupBy`, or ask for one customer, where fewer rows need no pages.',
+    detail: ({ characters, charactersMax }: { characters: number; charactersMax: number }) =>
+      `The place behind this page takes ${characters} characters, and a cursor holds ${charactersMax}. Leave the dimension with the long values out of groupBy, or ask for one customer.`,
   },
   read_too_slow: {
     status: 503,
