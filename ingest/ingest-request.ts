@@ -6,6 +6,7 @@ import { customerNamed } from '../domain/catalog/customer-name.ts'
 import type { CustomerKey, TenantKey } from '../domain/identity.ts'
 import { customerHash } from '../domain/metering/partitioning.ts'
 import type { UsageEvent } from '../domain/metering/usage-event.ts'
+import type { Narrowing } from '../domain/principal.ts'
 import { isRefusal, type Outcome, type Refusal, RefusalError, refuse } from '../domain/refusal.ts'
 import { sayKept } from '../schemas/http/refusal-answer.ts'
 import type { CustomerNames, NameHistories } from '../usage/customer-names.ts'
@@ -23,6 +24,8 @@ export type IngestMode = {
   readonly isBackfill: boolean
   /** How far the sender's clock is ahead of ours; 0 when absent. */
   readonly clockAheadMs?: number
+  /** What the sender's key is narrowed to. */
+  readonly only?: Narrowing
 }
 
 /** Why events were not taken: the sender's failure, or the world's. */
@@ -72,6 +75,8 @@ export function createIngestRequest(options: {
   readonly isAtomic: boolean
   readonly eventsMax: number
   readonly times: Omit<ParseContext, 'customerOf'>
+  /** What the sender's key is narrowed to; null: nothing. */
+  readonly only: Narrowing | null
   readonly names: Pick<CustomerNames, 'load'>
   readonly findFormerCustomers: FindFormerCustomers | null
   readonly writer: RecordWriter
@@ -140,7 +145,8 @@ export function createIngestRequest(options: {
         continue
       }
       const parsed = parseUsageEvent(value, context)
-      const event = isRefusal(parsed) ? repaired(index, value, parsed, context, () => withDigits(at)) : parsed
+      const readable = isRefusal(parsed) ? repaired(index, value, parsed, context, () => withDigits(at)) : parsed
+      const event = options.only === null || isRefusal(readable) ? readable : withinNarrowing(options.only, readable)
       if (isRefusal(event)) reject(index, (value as { id?: unknown } | null)?.id, event)
       else {
         const { customer } = event
@@ -274,6 +280,19 @@ export function createIngestRequest(options: {
       return new Fault(why.code, why.message, { canRetry: false, publicText, cause: why })
     },
   }
+}
+
+/** The event, unless it is about something that the sender's key is not for. */
+function withinNarrowing({ customers, eventTypes, features }: Narrowing, event: UsageEvent): Outcome<UsageEvent> {
+  if (customers?.includes(event.customer) === false) {
+    return refuse('narrowed_key', { what: 'customer', value: event.customer, only: customers })
+  }
+  // A key of features alone is for reports that name one; an event could count for any.
+  if (eventTypes === undefined && features !== undefined) return refuse('narrowed_key', { what: 'feature', value: null, only: features })
+  if (eventTypes?.includes(event.type) === false) {
+    return refuse('narrowed_key', { what: 'event type', value: event.type, only: eventTypes })
+  }
+  return event
 }
 
 /** Why a request is not taken, from the error thrown while it was served; a bug is thrown on. */

@@ -29,7 +29,7 @@ export function ingestRoutes({ ingest, waits = null }: IngestRoutesDeps): (app: 
     app.post(
       '/v1/events',
       // The handler judges events one by one, with a verdict each; the schema only documents them.
-      { schema: SCHEMA, config: { scope: 'ingest' }, validatorCompiler: () => (value) => ({ value }) },
+      { schema: SCHEMA, config: { scope: 'ingest', isNarrowedByItself: true }, validatorCompiler: () => (value) => ({ value }) },
       async (request, reply) => {
         const outcome = await receive(ingest, {
           principal: request.principal,
@@ -233,7 +233,8 @@ function modeOf({ query, principal, headers }: EventsRequest, nowMs: InstantMs):
     return refuse('missing_scope', { scope: 'admin', has: principal.scopes, wanted: 'backfill' })
   }
   const clockAheadMs = clockAheadOf(headers, nowMs)
-  return isRefusal(clockAheadMs) ? clockAheadMs : { isAtomic, isBackfill, clockAheadMs }
+  if (isRefusal(clockAheadMs)) return clockAheadMs
+  return { isAtomic, isBackfill, clockAheadMs, ...(principal.only === undefined ? {} : { only: principal.only }) }
 }
 
 /** How far the sender's clock is ahead, below 0 behind; 0 within what a request may take on its way, and where it does not say. */

@@ -78,6 +78,7 @@ export function createIngest(options: IngestOptions): Ingest {
     return createIngestRequest({
       tenant,
       isAtomic: mode.isAtomic,
+      only: mode.only ?? null,
       eventsMax: limits.requestEventsMax,
       times: {
         receivedAtMs,

@@ -3,6 +3,7 @@ import { IDEMPOTENCY_BOUNDS } from '../adapters/database/idempotency/idempotency
 import { READ_BOUNDS } from '../adapters/usage-store/read-bounds.ts'
 import { AGGREGATOR_BOUNDS } from '../aggregator/aggregator-bounds.ts'
 import { BULK_BOUNDS } from '../api/bulk/bulk-bounds.ts'
+import { TOKEN_BOUNDS } from '../api/me/token-bounds.ts'
 import { USAGE_BOUNDS } from '../api/usage/usage-bounds.ts'
 import { BILLING_BOUNDS } from '../billing/billing-bounds.ts'
 import type { Bound, Bounds } from '../domain/bound.ts'
@@ -21,6 +22,7 @@ export type BoundTable = { readonly title: string; readonly bounds: Bounds }
 /** Every table of bounds of the server, in the order of a request's way. */
 export const BOUND_TABLES: readonly BoundTable[] = [
   { title: 'Before a route', bounds: HTTP_BOUNDS },
+  { title: 'Customer tokens', bounds: TOKEN_BOUNDS },
   { title: 'Idempotency keys', bounds: IDEMPOTENCY_BOUNDS },
   { title: 'Events', bounds: INGEST_BOUNDS },
   { title: 'Names of customers', bounds: NAME_BOUNDS },

@@ -1,5 +1,6 @@
 import { sqlAllowanceOpeningStore } from '../adapters/database/allowance-openings/allowance-opening-store.ts'
 import { sqlAuditStore } from '../adapters/database/audit/audit-store.ts'
+import { sqlCustomerTokenStore } from '../adapters/database/customer-tokens/customer-token-store.ts'
 import { sqlAdoptionStore } from '../adapters/database/customers/adoption-store.ts'
 import { sqlCustomerStore } from '../adapters/database/customers/customer-store.ts'
 import type { DatabaseSession } from '../adapters/database/database-session.ts'
@@ -16,6 +17,7 @@ import { sqlProductStore } from '../adapters/database/products/product-store.ts'
 import { sqlResetStore } from '../adapters/database/resets/reset-store.ts'
 import { sqlSubscriptionStore } from '../adapters/database/subscriptions/subscription-store.ts'
 import { sqlTaxRateStore } from '../adapters/database/tax-rates/tax-rate-store.ts'
+import { sqlTenantSettingsStore } from '../adapters/database/tenant-settings/tenant-settings-store.ts'
 import { billingStores } from './billing-stores.ts'
 
 export type DatabaseStores = ReturnType<typeof databaseStores>
@@ -41,5 +43,7 @@ export function databaseStores(session: DatabaseSession) {
     billing: billingStores(session),
     taxRates: sqlTaxRateStore(session),
     audit: sqlAuditStore(session),
+    customerTokens: sqlCustomerTokenStore(session),
+    tenantSettings: sqlTenantSettingsStore(session),
   }
 }

@@ -1,14 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import type { ApiKeyStore } from '../adapters/database/keys/api-key-store.ts'
 import type { TenantKey } from '../domain/identity.ts'
+import type { KeyKind } from '../domain/principal.ts'
 import { hashSecret } from './http/keys/key-ring.ts'
 import { KEY_CHANCE_BYTES, keyText } from './http/keys/key-text.ts'
 
 export const DEFAULT_TENANT = 'default' as TenantKey
 
-/** The secret of a new key: 256 random bits, so that it cannot be guessed from the stored hash. */
-export function createSecret(): string {
-  return keyText('secret', randomBytes(KEY_CHANCE_BYTES))
+/** The text of a new key: 256 random bits, so that it cannot be guessed from the stored hash. */
+export function createSecret(kind: KeyKind = 'secret'): string {
+  return keyText(kind, randomBytes(KEY_CHANCE_BYTES))
 }
 
 /**

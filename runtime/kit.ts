@@ -3,8 +3,10 @@ import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import type { UsageStore } from '../adapters/usage-store/usage-store.ts'
 import { type CustomerAdoptions, createCustomerAdoptions } from '../api/adoptions/customer-adoptions.ts'
+import { type CustomerTokens, createCustomerTokens } from '../api/me/customer-tokens.ts'
 import type { Clock } from '../base/clock.ts'
 import { invariant } from '../base/invariant.ts'
+import type { KeyKind } from '../domain/principal.ts'
 import { createEntitlements, type Entitlements } from '../entitlements/entitlements.ts'
 import type { ReportUsage } from '../entitlements/settlement-writer.ts'
 import { appendEvents } from '../ingest/append-events.ts'
@@ -33,6 +35,7 @@ export type Kit = {
   readonly customerNames: CustomerNames
   readonly adoptedCustomers: AdoptedCustomers
   readonly adoptions: CustomerAdoptions
+  readonly customerTokens: CustomerTokens
   /** Null in a process whose roles need no views. */
   readonly keptEvents: { readonly usageStore: UsageStore; readonly completeUntil: Usage['completeUntil'] } | null
   readonly viewWaits: Usage['waits'] | null
@@ -42,7 +45,7 @@ export type Kit = {
   readonly submit: ReportUsage
   /** Ids are unique for ever and cannot be guessed. */
   readonly createId: () => string
-  readonly secrets: { readonly create: () => string; readonly hash: (secret: string) => string }
+  readonly secrets: { readonly create: (kind: KeyKind) => string; readonly hash: (secret: string) => string }
 }
 
 export function createKit(environment: Pick<Kit, 'clock' | 'log' | 'registry' | 'config'> & { readonly stores: RoleStores }): Kit {
@@ -61,6 +64,9 @@ export function createKit(environment: Pick<Kit, 'clock' | 'log' | 'registry' | 
   const entitlements = once(() => createEntitlements({ ...stores, clock, log, registry }))
   const customerNames = once(() => openCustomerNames(stores.customers, stores.changes))
   const adoptedCustomers = once(() => openAdoptedCustomers(stores.adoptions, stores.changes))
+  const customerTokens = once(() =>
+    createCustomerTokens({ store: stores.customerTokens, feed: stores.changes, clock, createId: randomUUID }),
+  )
   const recordWriter = once(() => createRecordWriter({ eventLog, clock, registry }))
   const submit: ReportUsage = (tenant, events) => appendEvents(recordWriter(), tenant, events)
   const adoptions = once(() =>
@@ -89,6 +95,9 @@ export function createKit(environment: Pick<Kit, 'clock' | 'log' | 'registry' | 
     },
     get adoptions() {
       return adoptions()
+    },
+    get customerTokens() {
+      return customerTokens()
     },
     get customerNames() {
       return customerNames()

@@ -3,6 +3,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Logger } from 'pino'
 import { collectDefaultMetrics, Registry } from 'prom-client'
+import { isTokenText } from '../api/me/customer-tokens.ts'
+import { openListedOrigins } from '../api/tenants/listed-origins.ts'
 import type { Clock } from '../base/clock.ts'
 import { VENDORS } from '../compat/vendors.ts'
 import type { HttpApp } from '../schemas/http/common.ts'
@@ -78,12 +80,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
 function createApp(
   { config, clock, log, version }: ServerOptions,
-  { registry, customerNames, stores: { keys, changes, idempotency } }: Kit,
+  { registry, customerNames, customerTokens, stores: { keys, changes, idempotency, tenantSettings } }: Kit,
   uses: KeyUses,
   operatorSockets: WeakSet<Socket>,
 ): HttpApp {
+  const keyRing = createKeyRing({ keys, feed: changes, clock, wrongKeysMax: config.wrongKeysMax, uses })
   return createHttpApp({
-    findPrincipal: createKeyRing({ keys, feed: changes, clock, wrongKeysMax: config.wrongKeysMax, uses }),
+    findPrincipal: (secret, request) => (isTokenText(secret) ? customerTokens.find(secret) : keyRing(secret, request)),
+    isListedOrigin: openListedOrigins(tenantSettings, changes),
     idempotency,
     customerNames,
     clock,

@@ -6,7 +6,9 @@ import { openBulk } from '../api/bulk/open-bulk.ts'
 import { openCatalog } from '../api/catalog/open-catalog.ts'
 import { openDecisions } from '../api/decisions/open-decisions.ts'
 import { openKeys } from '../api/keys/open-keys.ts'
+import { openMe } from '../api/me/open-me.ts'
 import { openReservations } from '../api/reservations/open-reservations.ts'
+import { openTenants } from '../api/tenants/open-tenants.ts'
 import { openUsage } from '../api/usage/open-usage.ts'
 import { openCoupons } from '../billing/coupons/open-coupons.ts'
 import { openCreditNotes } from '../billing/credit-notes/open-credit-notes.ts'
@@ -36,7 +38,20 @@ type OpenStage = (kit: Kit) => Stage
 const STAGES = {
   aggregator: [openAggregator],
   ingest: [openIngest],
-  api: [openDecisions, openBalances, openReservations, openUsage, openCatalog, openBulk, openAdoptions, openKeys, openAudit, openCompat],
+  api: [
+    openDecisions,
+    openBalances,
+    openReservations,
+    openUsage,
+    openCatalog,
+    openBulk,
+    openAdoptions,
+    openKeys,
+    openMe,
+    openTenants,
+    openAudit,
+    openCompat,
+  ],
   billing: [
     openInvoices,
     openDocuments,

@@ -28,7 +28,7 @@ export function balanceRoutes(deps: BalanceRoutesDeps): (app: HttpApp) => Promis
     app.get(
       '/v1/customers/:key/balances',
       {
-        config: { scope: 'read' },
+        config: { scope: 'read', asMe: { url: '/v1/me/balances', scope: 'read', operationId: 'listMyBalances' } },
         serializerCompiler: () => JSON.stringify,
         schema: {
           tags: ['balances'],
@@ -62,7 +62,7 @@ export function balanceRoutes(deps: BalanceRoutesDeps): (app: HttpApp) => Promis
     app.get(
       '/v1/customers/:key/balances/:feature',
       {
-        config: { scope: 'read' },
+        config: { scope: 'read', asMe: { url: '/v1/me/balances/:feature', scope: 'read', operationId: 'getMyBalance' } },
         serializerCompiler: () => JSON.stringify,
         schema: {
           tags: ['balances'],

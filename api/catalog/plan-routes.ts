@@ -70,7 +70,7 @@ const LIST_PLANS = {
   response: { 200: PageSchema(PlanSchema), ...REFUSALS },
 }
 
-function planJson(record: PlanRecord): Static<typeof PlanSchema> {
+export function planJson(record: PlanRecord): Static<typeof PlanSchema> {
   const { plan, charges, entitlements, minimum, credits, createdMs, updatedMs, archivedMs, ...version } = record
   return {
     key: plan,

@@ -40,7 +40,7 @@ export function decisionRoutes(deps: DecisionRoutesDeps): (app: HttpApp) => Prom
     app.post(
       '/v1/decisions',
       {
-        config: { scope: 'decide' },
+        config: { scope: 'decide', asMe: { url: '/v1/me/decisions', scope: 'decide', operationId: 'decideForMe' } },
         // Answers have the schema's shape already; the serializer made from it would try each of their nullable fields first.
         serializerCompiler: () => JSON.stringify,
         schema: {

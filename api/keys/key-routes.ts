@@ -4,6 +4,7 @@ import type { ApiKeyStore, KeyRecord } from '../../adapters/database/keys/api-ke
 import { isAddressRange } from '../../base/address-range.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { InstantMs } from '../../domain/identity.ts'
+import { hasScope, type KeyKind, type Narrowing, type Principal, type Scope } from '../../domain/principal.ts'
 import { isRefusal, type Outcome, orThrow, refuse, refuseFields } from '../../domain/refusal.ts'
 import { REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
@@ -13,8 +14,8 @@ import { ApiKeyInputSchema, ApiKeySchema, NewApiKeySchema, RotationSchema } from
 export type KeyRoutesDeps = {
   readonly keys: Pick<ApiKeyStore, 'create' | 'end' | 'get' | 'list' | 'rotate'>
   readonly clock: Pick<Clock, 'now'>
-  /** `tg_sk_`, 256 random bits and a checksum. */
-  readonly createSecret: () => string
+  /** `tg_sk_` or `tg_pk_`, 256 random bits and a checksum. */
+  readonly createSecret: (kind: KeyKind) => string
   /** As the keys of requests are hashed. */
   readonly hashSecret: (secret: string) => string
 }
@@ -23,13 +24,14 @@ export type KeyRoutesDeps = {
 export function keyRoutes({ keys, clock, createSecret, hashSecret }: KeyRoutesDeps): (app: HttpApp) => Promise<void> {
   return async (app) => {
     app.post('/v1/keys', { config: { scope: 'admin' }, schema: CREATE_KEY }, async (request, reply) => {
-      const { name, scopes, expiresAt, allowedFrom = [] } = request.body
+      const { name, scopes, kind = 'secret', only, expiresAt, allowedFrom = [] } = request.body
       const { tenant, keyId } = request.principal
+      orThrow(checkScopes(request.principal, kind, scopes))
       const expiresAtMs = expiresAt === undefined ? null : orThrow(readEnd(expiresAt, clock.now()))
       orThrow(checkRanges(allowedFrom))
-      const secret = createSecret()
+      const secret = createSecret(kind)
       const record = await keys.create({
-        ...{ tenant, name, scopes: [...new Set(scopes)], secretHash: hashSecret(secret) },
+        ...{ tenant, name, kind, only: only ?? null, scopes: [...new Set(scopes)], secretHash: hashSecret(secret) },
         ...{ createdBy: keyId, expiresAtMs, allowedFrom },
       })
       return reply
@@ -48,9 +50,12 @@ export function keyRoutes({ keys, clock, createSecret, hashSecret }: KeyRoutesDe
       return keyJson(orThrow(await keys.end(principal.tenant, id)))
     })
     app.post('/v1/keys/:id/rotate', { config: { scope: 'admin' }, schema: ROTATE_KEY }, async (request, reply) => {
-      const secret = createSecret()
+      const { tenant } = request.principal
+      const { id } = request.params
       const { graceMs = 0 } = request.body
-      const record = orThrow(await keys.rotate(request.principal.tenant, request.params.id, hashSecret(secret), graceMs))
+      const { kind } = orThrow((await keys.get(tenant, id)) ?? refuse('unknown_key', { key: id }))
+      const secret = createSecret(kind)
+      const record = orThrow(await keys.rotate(tenant, id, hashSecret(secret), graceMs))
       return reply.header('cache-control', 'no-store').send({ ...keyJson(record), key: secret })
     })
   }
@@ -103,6 +108,20 @@ function readEnd(text: string, nowMs: InstantMs): Outcome<InstantMs> {
   return refuseFields('key_ends_in_past', [{ field: 'expiresAt', code: 'key_ends_in_past', detail }])
 }
 
+/** No key makes one that may more than itself. */
+function checkScopes(maker: Principal, kind: KeyKind, scopes: readonly Scope[]): Outcome<null> {
+  if (kind === 'publishable' && scopes.some((scope) => scope !== 'public')) {
+    const detail = `a publishable key has scope public alone, as everybody can read it; this one would have ${scopes.join(', ')}`
+    return refuseFields('publishable_scopes', [{ field: 'scopes', code: 'publishable_scopes', detail }])
+  }
+  const errors = scopes.flatMap((scope, at) => {
+    if (hasScope(maker, scope)) return []
+    const detail = `scopes[${at}] is ${scope}, which this key has not: it has ${maker.scopes.join(', ')}`
+    return [{ field: `scopes[${at}]`, code: 'scope_above_own', detail } as const]
+  })
+  return errors.length === 0 ? null : refuseFields('scope_above_own', errors)
+}
+
 function checkRanges(ranges: readonly string[]): Outcome<null> {
   const errors = ranges.flatMap((range, at) => {
     if (isAddressRange(range)) return []
@@ -113,18 +132,28 @@ function checkRanges(ranges: readonly string[]): Outcome<null> {
 }
 
 function keyJson(record: KeyRecord): Static<typeof ApiKeySchema> {
-  const { id, name, scopes, createdBy, allowedFrom, isConfigured } = record
+  const { id, name, kind, scopes, only, createdBy, allowedFrom, isConfigured } = record
   const shown = (ms: InstantMs | null) => (ms === null ? null : instantJson(ms))
   return {
     ...{
       id,
       name,
+      kind,
       scopes: [...scopes],
+      only: only === null ? null : narrowingJson(only),
       createdAt: instantJson(record.createdAtMs),
       createdBy,
       allowedFrom: [...allowedFrom],
       isConfigured,
     },
     ...{ expiresAt: shown(record.expiresAtMs), endedAt: shown(record.endedAtMs), lastUsedAt: shown(record.lastUsedAtMs) },
+  }
+}
+
+function narrowingJson({ customers, eventTypes, features }: Narrowing): NonNullable<Static<typeof ApiKeySchema>['only']> {
+  return {
+    ...(customers === undefined ? {} : { customers: [...customers] }),
+    ...(eventTypes === undefined ? {} : { eventTypes: [...eventTypes] }),
+    ...(features === undefined ? {} : { features: [...features] }),
   }
 }

@@ -57,7 +57,14 @@ export function usageRoutes({
   return async (app) => {
     app.get(
       '/v1/meters/:key/usage',
-      { config: { scope: 'read', isHeavyRead: true }, schema: USAGE_SCHEMA, preHandler: waitUntilStored(waits) },
+      {
+        config: {
+          ...{ scope: 'read', isHeavyRead: true },
+          asMe: { url: '/v1/me/usage', scope: 'read', operationId: 'queryMyUsage', keyFrom: 'meter' },
+        },
+        schema: USAGE_SCHEMA,
+        preHandler: waitUntilStored(waits),
+      },
       async (request) => {
         const { tenant } = request.principal
         const key = request.params.key as MeterKey

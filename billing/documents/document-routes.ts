@@ -1,13 +1,15 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { InvoiceFilter, InvoiceStore } from '../../adapters/database/invoices/invoice-store.ts'
 import type { CustomerKey, SubscriptionId } from '../../domain/identity.ts'
-import { orThrow, refuse } from '../../domain/refusal.ts'
+import { tokenCustomer } from '../../domain/principal.ts'
+import { type Outcome, orThrow, refuse } from '../../domain/refusal.ts'
 import { REFUSALS } from '../../schemas/http/catalog.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { parseInstant } from '../../schemas/http/instants.ts'
 import { InvoiceDocumentSchema, InvoicePageSchema, InvoiceParamsSchema, InvoiceQuerySchema } from '../../schemas/http/invoices.ts'
 import type { DraftShelf } from '../drafts/draft-shelf.ts'
 import { invoiceHtml } from './invoice-html.ts'
-import { invoiceJson } from './invoice-json.ts'
+import { type InvoiceJson, invoiceJson } from './invoice-json.ts'
 import { invoicePdf, issuedDocument } from './invoice-pdf.ts'
 
 export type DocumentRoutesDeps = {
@@ -17,7 +19,7 @@ export type DocumentRoutesDeps = {
 
 export function documentRoutes({ invoices, shelf }: DocumentRoutesDeps): (app: HttpApp) => Promise<void> {
   return async (app) => {
-    app.get('/v1/invoices', { config: { scope: 'read' }, schema: LIST_INVOICES }, async (request) => {
+    app.get('/v1/invoices', { config: { scope: 'read', asMe: LIST_MINE }, schema: LIST_INVOICES }, async (request) => {
       const { limit = LIMIT_DEFAULT, cursor, customer, subscription, status, from, to } = request.query
       const asked = { limit, ...(cursor !== undefined && { cursor }) }
       if (status === 'draft') {
@@ -33,23 +35,40 @@ export function documentRoutes({ invoices, shelf }: DocumentRoutesDeps): (app: H
       const page = await invoices.list(request.principal.tenant, filter, asked)
       return { data: page.data.map(invoiceJson), nextCursor: page.nextCursor }
     })
-    app.get('/v1/invoices/:id', { config: { scope: 'read' }, schema: GET_INVOICE }, async (request, reply) => {
+    app.get('/v1/invoices/:id', { config: { scope: 'read' }, schema: GET_INVOICE }, async (request, reply) =>
+      sendDocument(request, reply, async () => shelf.get(request.principal.tenant, request.params.id)),
+    )
+    app.get('/v1/me/invoices/:id', { config: { tokenScope: 'read' }, schema: GET_MY_INVOICE }, async (request, reply) => {
       const { tenant } = request.principal
       const { id } = request.params
-      switch (wantedType(request.headers.accept)) {
-        case 'text/html':
-          reply.type('text/html; charset=utf-8').header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
-          return reply.send(invoiceHtml(orThrow(await shelf.get(tenant, id))) as never)
-        case 'application/pdf': {
-          const issued = issuedDocument(orThrow((await invoices.get(tenant, id)) ?? refuse('unknown_invoice', { invoice: id })))
-          const name = (issued.number ?? issued.id).replaceAll('/', '-')
-          reply.type('application/pdf').header('content-disposition', `inline; filename="${name}.pdf"`)
-          return reply.send((await invoicePdf(issued)) as never)
-        }
-        default:
-          return orThrow(await shelf.get(tenant, id))
-      }
+      const final = await invoices.get(tenant, id)
+      if (final?.record.customer !== tokenCustomer(request.principal)) orThrow(refuse('unknown_invoice', { invoice: id }))
+      return sendDocument(request, reply, async () => shelf.get(tenant, id))
     })
+  }
+
+  /** In the form that the caller accepts. */
+  async function sendDocument(
+    request: DocumentRequest,
+    reply: FastifyReply,
+    document: () => Promise<Outcome<InvoiceJson>>,
+  ): Promise<InvoiceJson> {
+    const { id } = request.params
+    switch (wantedType(request.headers.accept)) {
+      case 'text/html':
+        reply.type('text/html; charset=utf-8').header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
+        return reply.send(invoiceHtml(orThrow(await document())) as never) as never
+      case 'application/pdf': {
+        const issued = issuedDocument(
+          orThrow((await invoices.get(request.principal.tenant, id)) ?? refuse('unknown_invoice', { invoice: id })),
+        )
+        const name = (issued.number ?? issued.id).replaceAll('/', '-')
+        reply.type('application/pdf').header('content-disposition', `inline; filename="${name}.pdf"`)
+        return reply.send((await invoicePdf(issued)) as never) as never
+      }
+      default:
+        return orThrow(await document())
+    }
   }
 }
 
@@ -65,6 +84,7 @@ function wantedType(accept = ''): (typeof TYPES)[number] {
 }
 
 const TAGS = { tags: ['invoices'] }
+const LIST_MINE = { url: '/v1/me/invoices', scope: 'read', operationId: 'listMyInvoices', withoutQuery: ['status'] } as const
 
 const LIST_INVOICES = {
   ...TAGS,
@@ -83,3 +103,11 @@ const GET_INVOICE = {
   params: InvoiceParamsSchema,
   response: { 200: InvoiceDocumentSchema, ...REFUSALS },
 }
+const GET_MY_INVOICE = {
+  ...GET_INVOICE,
+  tags: ['me'],
+  operationId: 'getMyInvoice',
+  description: 'Final ones alone. By `Accept`, as for keys.',
+}
+
+type DocumentRequest = Pick<FastifyRequest, 'headers' | 'principal'> & { readonly params: { readonly id: string } }

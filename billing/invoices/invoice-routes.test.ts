@@ -79,7 +79,8 @@ describe('the upcoming invoice', () => {
       },
     }
     const usageReader = createUsageReader({ usageStore: counted, partitions: 1, clock })
-    app.register(invoiceRoutes({ upcomingInvoices: createUpcomingInvoices({ ...stores, usageReader, clock }), clock }))
+    const { subscriptions } = stores
+    app.register(invoiceRoutes({ upcomingInvoices: createUpcomingInvoices({ ...stores, usageReader, clock }), subscriptions, clock }))
     await setUp()
   })
   afterAll(async () => {

@@ -4,7 +4,7 @@ import { actAs } from '../../adapters/database/acting.ts'
 import { type ApiKeyStore, type KeyRecord, sqlApiKeyStore } from '../../adapters/database/keys/api-key-store.ts'
 import { isAddressRange } from '../../base/address-range.ts'
 import { type InstantMs, readTenantKey, type TenantKey } from '../../domain/identity.ts'
-import { SCOPES, type Scope } from '../../domain/principal.ts'
+import { KEY_KINDS, type KeyKind, SCOPES, type Scope } from '../../domain/principal.ts'
 import { isRefusal, type Outcome } from '../../domain/refusal.ts'
 import { parseInstantText } from '../../domain/time/instant-text.ts'
 import { ROTATION_GRACE_MS_MAX } from '../../schemas/http/keys.ts'
@@ -28,6 +28,7 @@ export function keysCommand(): Command {
     .description('make a key and print it; it is stored hashed and cannot be shown again')
     .requiredOption('--name <name>', 'what the key is for')
     .requiredOption('--scopes <list>', `separated by commas: ${SCOPES.join(', ')}`, parseScopes)
+    .addOption(new Option('--kind <kind>', 'a publishable key has scope public alone').choices(KEY_KINDS).default('secret'))
     .option('--expires-at <instant>', 'refused from then on, such as 2027-01-01T00:00:00Z', parseEnd)
     .option('--allowed-from <list>', 'addresses and networks it may be used from, separated by commas', parseRanges, [])
     .addOption(tenantOption())
@@ -46,15 +47,19 @@ export function keysCommand(): Command {
 type Created = {
   readonly name: string
   readonly scopes: readonly Scope[]
+  readonly kind: KeyKind
   readonly tenant: TenantKey
   readonly expiresAt?: InstantMs
   readonly allowedFrom: readonly string[]
 }
 
-async function createKey({ name, scopes, tenant, expiresAt, allowedFrom }: Created): Promise<void> {
-  const secret = createSecret()
+async function createKey({ name, scopes, kind, tenant, expiresAt, allowedFrom }: Created): Promise<void> {
+  if (kind === 'publishable' && scopes.some((scope) => scope !== 'public')) {
+    throw new CommandFailed('--kind publishable: everybody can read such a key, so it has --scopes public alone', 2)
+  }
+  const secret = createSecret(kind)
   await withKeys((keys) =>
-    keys.create({ tenant, name, scopes, expiresAtMs: expiresAt ?? null, allowedFrom, secretHash: hashSecret(secret) }),
+    keys.create({ tenant, name, scopes, kind, expiresAtMs: expiresAt ?? null, allowedFrom, secretHash: hashSecret(secret) }),
   )
   console.log(secret)
 }
@@ -71,8 +76,11 @@ async function endKey(id: string, { tenant }: { tenant: TenantKey }): Promise<vo
 }
 
 async function rotateKey(id: string, { tenant, graceMs }: { tenant: TenantKey; graceMs: number }): Promise<void> {
-  const secret = createSecret()
-  orFail(await withKeys((keys) => keys.rotate(tenant, id, hashSecret(secret), graceMs)))
+  const secret = await withKeys(async (keys) => {
+    const made = createSecret((await keys.get(tenant, id))?.kind)
+    orFail(await keys.rotate(tenant, id, hashSecret(made), graceMs))
+    return made
+  })
   console.log(secret)
 }
 

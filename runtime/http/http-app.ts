@@ -7,6 +7,7 @@ import type { Logger } from 'pino'
 import { Histogram, type Registry } from 'prom-client'
 import { Type } from 'typebox'
 import type { IdempotencyStore } from '../../adapters/database/idempotency/idempotency-store.ts'
+import type { IsListedOrigin } from '../../api/tenants/listed-origins.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Vendor } from '../../compat/vendor.ts'
 import { type Refusal, RefusalError, refuse } from '../../domain/refusal.ts'
@@ -17,6 +18,7 @@ import { serializeAnswers } from './bodies/answer-serialization.ts'
 import { readJsonBodies } from './bodies/json-bodies.ts'
 import { endWithProblem } from './bodies/raw-answer.ts'
 import { validateRequests } from './bodies/request-validation.ts'
+import { admitBrowsers } from './browsers.ts'
 import { boundConnections, CONNECTION_BOUNDS, type ConnectionBounds } from './connections.ts'
 import { resolveCustomerNames } from './customer-names.ts'
 import { type DocsReaders, describeApi } from './documents/openapi.ts'
@@ -25,13 +27,17 @@ import { HTTP_BOUNDS } from './http-bounds.ts'
 import { honourIdempotencyKeys } from './idempotency.ts'
 import { nameActors } from './keys/acting-requests.ts'
 import { authenticateRequests, type FindPrincipal, OPERATORS } from './keys/authentication.ts'
+import { holdNarrowedKeys } from './keys/narrowed-keys.ts'
 import { createKnownPaths, type KnownPaths } from './known-paths.ts'
+import { serveAsMe } from './me-routes.ts'
 import { PROBLEM_CONTENT_TYPE, type ProblemAnswer, problemOfError, problemOfRefusal } from './problem.ts'
 import { createRefusalShapes, type RefusalShapes } from './refusal-shapes.ts'
 import { traceOf } from './trace-context.ts'
 
 export type HttpAppOptions = {
   readonly findPrincipal: FindPrincipal
+  /** Without it no page of another site may call. */
+  readonly isListedOrigin?: IsListedOrigin
   readonly idempotency: IdempotencyStore
   /** Without it every name is a key. */
   readonly customerNames?: Pick<CustomerNames, 'resolve'>
@@ -98,9 +104,16 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   serializeAnswers(app)
   measureRequests(app, log, registry)
   sendAnswersTogether(app)
-  authenticateRequests(app, options.findPrincipal, options.operatorSockets ?? new WeakSet())
+  admitBrowsers(app)
+  authenticateRequests(app, {
+    findPrincipal: options.findPrincipal,
+    isListedOrigin: options.isListedOrigin ?? (() => false),
+    operatorSockets: options.operatorSockets ?? new WeakSet(),
+  })
+  serveAsMe(app)
   takeTurnsAtHeavyReads(app)
   if (options.customerNames !== undefined) resolveCustomerNames(app, options.customerNames, options.clock)
+  holdNarrowedKeys(app)
   honourIdempotencyKeys(app, options.idempotency, options.clock, log)
   nameActors(app)
   answerErrors(app, log, paths, refusalShapes)

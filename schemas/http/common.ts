@@ -3,13 +3,15 @@ import type { FastifyBaseLogger, FastifyInstance, RawReplyDefaultExpression, Raw
 import { type TSchema, Type } from 'typebox'
 import { CATALOG_BOUNDS } from '../../domain/catalog/catalog-bounds.ts'
 import { CUSTOMER_NAME_PATTERN } from '../../domain/catalog/customer-name.ts'
-import type { Principal, Scope } from '../../domain/principal.ts'
+import type { Principal, Scope, TokenScope } from '../../domain/principal.ts'
 import type { Refusal } from '../../domain/refusal.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** The scope that the key needs, or several of which one is enough; a route without a scope is open to all. */
     scope?: Scope | readonly Scope[]
+    /** The scope that a customer token needs; keys are refused. */
+    tokenScope?: TokenScope
     /** Open on the operators' port; elsewhere it needs its scope. No other route with a scope is on that port. */
     isOperators?: boolean
     /** Answers without a key too, with fewer details. */

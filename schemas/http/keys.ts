@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { SCOPES, type Scope } from '../../domain/principal.ts'
+import { KEY_KINDS, type KeyKind, SCOPES, type Scope } from '../../domain/principal.ts'
 import { CLOSED, InstantSchema } from './common.ts'
 
 const ScopeSchema = Type.Enum([...SCOPES] as readonly Scope[])
@@ -10,10 +10,30 @@ const AddressRangesSchema = Type.Array(Type.String({ maxLength: 64 }), {
   examples: [['203.0.113.7', '10.0.0.0/8']],
 })
 
+const KindSchema = Type.Enum([...KEY_KINDS] as readonly KeyKind[], {
+  description: 'A publishable key has scope `public` alone and may stand in a page; a secret key stays on servers',
+})
+
+const NARROWED_MAX = 1_000
+const narrowed = (characters: number) =>
+  Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: characters }), { minItems: 1, maxItems: NARROWED_MAX }))
+
+const NarrowingSchema = Type.Object(
+  { customers: narrowed(255), eventTypes: narrowed(128), features: narrowed(128) },
+  {
+    ...CLOSED,
+    description:
+      'What the key is for alone. With `customers` every request must be about some of them. With `eventTypes` or `features` every request must name one of these: event types for events, features for everything else. Other routes are refused',
+    examples: [{ eventTypes: ['llm.request'] }],
+  },
+)
+
 export const ApiKeyInputSchema = Type.Object(
   {
     name: Type.String({ minLength: 1, maxLength: 200 }),
     scopes: Type.Array(ScopeSchema, { minItems: 1, maxItems: SCOPES.length, description: 'admin includes the others' }),
+    kind: Type.Optional({ ...KindSchema, default: 'secret' }),
+    only: Type.Optional(NarrowingSchema),
     expiresAt: Type.Optional({ ...InstantSchema, description: 'From then on it is refused; left out: it does not end by itself' }),
     allowedFrom: Type.Optional(AddressRangesSchema),
   },
@@ -23,7 +43,9 @@ export const ApiKeyInputSchema = Type.Object(
 export const ApiKeySchema = Type.Object({
   id: Type.String(),
   name: Type.String(),
+  kind: KindSchema,
   scopes: Type.Array(ScopeSchema),
+  only: Type.Union([NarrowingSchema, Type.Null()]),
   createdAt: InstantSchema,
   createdBy: Type.Union([Type.String(), Type.Null()], { description: 'Id of the key that made it; null: the setting or the command line' }),
   expiresAt: Type.Union([InstantSchema, Type.Null()]),

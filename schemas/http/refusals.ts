@@ -1,6 +1,7 @@
 import type { RefusalCode } from '../../domain/refusal.ts'
 import { ALLOWANCE_REFUSALS } from './refusals/allowances.ts'
 import { BILLING_REFUSALS } from './refusals/billing.ts'
+import { BROWSER_REFUSALS } from './refusals/browsers.ts'
 import { BULK_REFUSALS } from './refusals/bulk.ts'
 import { CATALOG_REFUSALS } from './refusals/catalog.ts'
 import { EVENT_REFUSALS } from './refusals/events.ts'
@@ -16,6 +17,7 @@ import { USAGE_REFUSALS } from './refusals/usage.ts'
 export const REFUSAL_TABLES = [
   { title: 'Requests', rows: REQUEST_REFUSALS },
   { title: 'Keys', rows: KEY_REFUSALS },
+  { title: 'Browsers', rows: BROWSER_REFUSALS },
   { title: 'Events', rows: EVENT_REFUSALS },
   { title: 'Meters, features, plans, customers', rows: CATALOG_REFUSALS },
   { title: 'Many puts', rows: BULK_REFUSALS },

@@ -65,7 +65,7 @@ async function fuzz(options: FuzzOptions, tollgate: TollgateProcess, otherAdminK
     seed: options.seed,
     operations: operationsOf(await callOwn('GET', '/openapi.json')),
     worlds: { own, other },
-    keys: await keysOfOwn(callOwn, tollgate.adminKey),
+    keys: [...(await keysOfOwn(callOwn, tollgate.adminKey)), own.token],
   })
 
   const crowd = await gatherCrowd(port, tollgate.adminKey, options)

@@ -11,6 +11,8 @@ let world: TenantWorld
 let otherKey: string
 let asOther: TenantWorld
 const scopedKeys = {} as Record<Scope, string>
+/** Keys and tokens that may do nothing on any route but those made for them. */
+const special = {} as Record<'publishable' | 'narrowedToNobody' | 'tokenOfOther', string>
 
 beforeAll(async () => {
   const { dataDir, otherAdminKey } = await directoryOfTwoTenants()
@@ -22,12 +24,20 @@ beforeAll(async () => {
   for (const scope of SCOPES) {
     scopedKeys[scope] = (await call<{ key: string }>('POST', '/v1/keys', { name: scope, scopes: [scope] })).key
   }
+  const make = (more: object) => call<{ key: string }>('POST', '/v1/keys', { name: 'special', ...more }).then(({ key }) => key)
+  special.publishable = await make({ kind: 'publishable', scopes: ['public'] })
+  special.narrowedToNobody = await make({ scopes: ['admin'], only: { customers: ['nobody'], features: ['none'], eventTypes: ['none'] } })
+  await call('PUT', '/v1/customers/initech', { name: 'Initech' })
+  const made = await call<{ token: string }>('POST', '/v1/customer-tokens', { customer: 'initech', scopes: ['read', 'decide', 'portal'] })
+  special.tokenOfOther = made.token
   await waitFor(async () => (await tollgate.call('GET', '/v1/events/request-1?customer=acme')).status === 200)
 })
 afterAll(async () => {
   await tollgate.kill()
   await removeDirectory(tollgate.dataDir)
 })
+
+const orScopesOf = ({ orScope }: RouteRow): readonly Scope[] => [orScope ?? []].flat()
 
 function send({ route, request }: RouteRow, authorization: string | undefined, of: TenantWorld = world): Promise<Answer> {
   const { path, body } = request(of)
@@ -55,12 +65,16 @@ test('the table names every route of the OpenAPI document and no other, with the
   const { paths } = await tollgate.ok<{ paths: Record<string, Record<string, { description?: string }>> }>('GET', '/openapi.json')
   const documented = Object.entries(paths).flatMap(([path, operations]) =>
     Object.entries(operations).map(([method, { description = '' }]) => {
-      const [, scope = null, orScope] = /Needs scope `(\w+)`(?: or `(\w+)`)?/.exec(description) ?? []
-      return { route: `${method.toUpperCase()} ${path}`, scope, orScope }
+      const [sentence = ''] = /Needs scope .*/.exec(description) ?? []
+      const [scope = null, ...orScopes] = [...sentence.matchAll(/`(\w+)`/g)].map(([, name]) => name)
+      const [, token] = /Needs a customer token with scope `(\w+)`/.exec(description) ?? []
+      return { route: `${method.toUpperCase()} ${path}`, scope, orScopes, token }
     }),
   )
   const byRoute = (a: { route: string }, b: { route: string }) => (a.route < b.route ? -1 : 1)
-  expect(ROUTE_SCOPES.map(({ route, scope, orScope }) => ({ route, scope, orScope })).sort(byRoute)).toEqual(documented.sort(byRoute))
+  expect(
+    ROUTE_SCOPES.map((row) => ({ route: row.route, scope: row.scope, orScopes: orScopesOf(row), token: row.token })).sort(byRoute),
+  ).toEqual(documented.sort(byRoute))
 })
 
 test.each(ROUTE_SCOPES.filter(({ scope }) => scope !== null))('$route is refused without a key of scope $scope', async (row) => {
@@ -68,7 +82,7 @@ test.each(ROUTE_SCOPES.filter(({ scope }) => scope !== null))('$route is refused
   for (const { kind, authorization } of NO_KEYS) refused[kind] = await refusalOf(row, authorization())
   expect(refused).toEqual(Object.fromEntries(NO_KEYS.map(({ kind, code }) => [kind, `401 ${code}`])))
 
-  const lacking = SCOPES.filter((scope) => scope !== row.scope && scope !== row.orScope && scope !== 'admin')
+  const lacking = SCOPES.filter((scope) => scope !== row.scope && !orScopesOf(row).includes(scope) && scope !== 'admin')
   for (const scope of lacking) refused[scope] = await refusalOf(row, `Bearer ${scopedKeys[scope]}`)
   expect(lacking.map((scope) => refused[scope])).toEqual(lacking.map(() => '403 missing_scope'))
 })
@@ -82,8 +96,64 @@ async function refusalOf(row: RouteRow, authorization: string | undefined): Prom
   return `${status} ${(body as { code: string }).code}`
 }
 
+const needsKey = ROUTE_SCOPES.filter(({ scope }) => scope !== null)
+const needsToken = ROUTE_SCOPES.filter(({ token }) => token !== undefined)
+
+test('a publishable key, a key narrowed to something else and a customer token are refused on every route that needs a key', async () => {
+  const before = await readTenant(callerOf(tollgate, tollgate.adminKey), world)
+  for (const row of needsKey) {
+    const refused = {
+      publishable: row.scope === 'public' ? 'public' : await refusalOf(row, `Bearer ${special.publishable}`),
+      narrowed: await refusalOf(row, `Bearer ${special.narrowedToNobody}`),
+      token: await refusalOf(row, `Bearer ${world.token}`),
+    }
+    expect({ route: row.route, ...refused }).toEqual({
+      route: row.route,
+      publishable: row.scope === 'public' ? 'public' : '403 missing_scope',
+      // Events have a verdict each.
+      narrowed: row.route === 'POST /v1/events' ? '400 invalid_events' : '403 narrowed_key',
+      token: '403 token_outside_me',
+    })
+  }
+  expect(await readTenant(callerOf(tollgate, tollgate.adminKey), world)).toEqual(before)
+})
+
+test.each(needsToken)('$route is refused to every key, and to a token without scope $token', async (row) => {
+  for (const { kind, authorization, code } of NO_KEYS) {
+    expect({ kind, refused: await refusalOf(row, authorization()) }).toEqual({ kind, refused: `401 ${code}` })
+  }
+  for (const key of [...Object.values(scopedKeys), special.publishable, special.narrowedToNobody]) {
+    expect(await refusalOf(row, `Bearer ${key}`)).toBe('403 customer_token_needed')
+  }
+  const scopes = ['read', 'decide', 'portal'].filter((scope) => scope !== row.token)
+  const call = callerOf(tollgate, tollgate.adminKey)
+  const { token } = await call<{ token: string }>('POST', '/v1/customer-tokens', { customer: 'acme', scopes })
+  expect(await refusalOf(row, `Bearer ${token}`)).toBe('403 missing_token_scope')
+})
+
+test('a customer token reads nothing of another customer, on any route, whatever the request names', async () => {
+  for (const { route, request } of ROUTE_SCOPES) {
+    const [method = 'GET'] = route.split(' ')
+    const { path, body } = request(world)
+    const requests = [
+      { path, body },
+      { path: `${path}${path.includes('?') ? '&' : '?'}customer=acme`, body },
+      { path, body: { ...(body ?? {}), customer: 'acme' } },
+      { path, body, headers: { 'x-customer': 'acme', 'tollgate-customer': 'acme' } },
+    ]
+    for (const { path, body, headers = {} } of requests) {
+      const sent = method === 'GET' ? undefined : body
+      const { status, text } = await tollgate.call(method, path, sent, { ...headers, authorization: `Bearer ${special.tokenOfOther}` })
+      expect(text, path).not.toContain(MARKER)
+      expect(text, path).not.toContain('1234.5')
+      const isOwn = path.startsWith('/v1/me/') || ['/healthz', '/readyz'].some((open) => path.startsWith(open)) || !path.startsWith('/v1/')
+      if (!isOwn && path !== '/v1/rate') expect(`${route} ${status}`).toBe(`${route} 403`)
+    }
+  }
+})
+
 test('HEAD needs the key that GET needs', async () => {
-  for (const { route, request } of ROUTE_SCOPES.filter((row) => row.route.startsWith('GET') && row.scope !== null)) {
+  for (const { route, request } of ROUTE_SCOPES.filter((row) => row.route.startsWith('GET') && (row.scope ?? row.token ?? null) !== null)) {
     const { status } = await fetch(`${tollgate.url}${request(world).path}`, { method: 'HEAD' })
     expect({ route, status }).toEqual({ route, status: 401 })
   }
@@ -118,11 +188,12 @@ test('an Idempotency-Key belongs to its tenant', async () => {
 // Last, as these requests change what the others read.
 describe('a key of the right scope is let in', () => {
   test.each(ROUTE_SCOPES)('$route', async (row) => {
-    const key = row.scope === null ? undefined : `Bearer ${scopedKeys[row.scope]}`
+    const own = row.token === undefined ? tollgate.adminKey : world.token
+    const key = row.token !== undefined ? `Bearer ${own}` : row.scope === null ? undefined : `Bearer ${scopedKeys[row.scope]}`
     const { status, text } = await send(row, key)
     expect(status, text.slice(0, 500)).toBe(row.own)
     // The outcome of a repeat does not matter here.
-    expect([401, 403]).not.toContain((await send(row, `Bearer ${tollgate.adminKey}`)).status)
+    expect([401, 403]).not.toContain((await send(row, `Bearer ${own}`)).status)
   })
 })
 

@@ -1,13 +1,15 @@
-import type { Scope } from '../../domain/principal.ts'
+import type { Scope, TokenScope } from '../../domain/principal.ts'
 import type { TenantWorld } from './tenant-world.ts'
 
 export type RouteRow = {
   /** The route's name in the OpenAPI document. */
   readonly route: string
-  /** The scope that a key needs; null: open to all, without a key. */
+  /** The scope that a key needs; null: open to all without a key, or for customer tokens. */
   readonly scope: Scope | null
-  /** Another scope that is enough. */
-  readonly orScope?: Scope
+  /** Another scope that is enough, or several. */
+  readonly orScope?: Scope | readonly Scope[]
+  /** The scope that a customer token needs; keys are refused. */
+  readonly token?: TokenScope
   /** A valid request of the tenant of this world. */
   readonly request: (world: TenantWorld) => { readonly path: string; readonly body?: unknown }
   /** Its status with a key of this scope. */
@@ -446,6 +448,60 @@ export const ROUTE_SCOPES: readonly RouteRow[] = [
     own: 201,
     ofOther: 404,
   },
+
+  ...(
+    [
+      ['GET', '/v1/me/balances'],
+      ['GET', '/v1/me/balances/{feature}', '/v1/me/balances/tokens'],
+      ['GET', '/v1/me/usage', '/v1/me/usage?meter=tokens&window=day&groupBy=model'],
+      ['GET', '/v1/me/invoices'],
+      ['GET', '/v1/me/plans'],
+    ] as const
+  ).map(
+    ([method, route, path = route]): RouteRow => ({
+      ...{ route: `${method} ${route}`, scope: null, token: 'read', request: at(path), own: 200, ofOther: 403 },
+    }),
+  ),
+  {
+    route: 'GET /v1/me/invoices/{id}',
+    scope: null,
+    token: 'read',
+    request: ({ invoice }) => ({ path: `/v1/me/invoices/${invoice}` }),
+    own: 200,
+    ofOther: 403,
+  },
+  {
+    route: 'GET /v1/me/upcoming-invoice',
+    scope: null,
+    token: 'read',
+    request: ({ subscription }) => ({ path: `/v1/me/upcoming-invoice?subscription=${subscription}` }),
+    own: 200,
+    ofOther: 403,
+  },
+  {
+    route: 'POST /v1/me/decisions',
+    scope: null,
+    token: 'decide',
+    request: at('/v1/me/decisions', { feature: 'tokens', quantity: '1' }),
+    own: 200,
+    ofOther: 403,
+  },
+  {
+    route: 'POST /v1/customer-tokens',
+    scope: 'read',
+    orScope: ['decide', 'manage'],
+    request: at('/v1/customer-tokens', { customer: 'acme', scopes: ['read'], ttlMs: 60_000 }),
+    own: 201,
+    ofOther: 400,
+  },
+  { route: 'GET /v1/settings', scope: 'admin', request: at('/v1/settings'), own: 200, ofOther: 200 },
+  {
+    route: 'PUT /v1/settings',
+    scope: 'admin',
+    request: at('/v1/settings', { origins: ['https://app.example.com'] }),
+    own: 200,
+    ofOther: 200,
+  },
   { route: 'POST /v1/keys', scope: 'admin', request: at('/v1/keys', { name: 'more', scopes: ['read', 'decide'] }), own: 201, ofOther: 201 },
   { route: 'GET /v1/audit', scope: 'admin', request: at('/v1/audit?limit=5'), own: 200, ofOther: 200 },
   { route: 'GET /v1/audit/check', scope: 'admin', request: at('/v1/audit/check'), own: 200, ofOther: 200 },
@@ -475,6 +531,14 @@ export const ROUTE_SCOPES: readonly RouteRow[] = [
   { route: 'POST /v1/plans/{key}/unarchive', scope: 'admin', request: at('/v1/plans/pro/unarchive'), own: 200, ofOther: 404 },
   // A body that is no NDJSON gets as far as the type of its content.
   { route: 'POST /v1/bulk', scope: 'manage', request: at('/v1/bulk', {}), own: 415, ofOther: 415 },
+  // Last, as it ends the token of the rows before.
+  {
+    route: 'PUT /v1/customers/{key}/tokens-not-before',
+    scope: 'manage',
+    request: at('/v1/customers/acme/tokens-not-before', {}),
+    own: 200,
+    ofOther: 404,
+  },
 ]
 
 function lastDay(): string {

@@ -12,6 +12,8 @@ export type TenantWorld = {
   readonly invoice: string
   /** A key that nobody uses. */
   readonly spareKeyId: string
+  /** Of customer acme, with every scope. */
+  readonly token: string
 }
 
 export type CallAs = <Body = unknown>(method: string, path: string, body?: unknown) => Promise<Body>
@@ -64,7 +66,9 @@ export async function fillTenant(call: CallAs, adminKey: string, marker: string,
   await call('POST', '/v1/customers/acme/balances/tokens/reset', { reason: marker })
   const { id: spareKeyId } = await call<{ id: string }>('POST', '/v1/keys', { name: `reader of ${marker}`, scopes: ['read'] })
   const { billingRun, invoice } = await openingInvoice(call)
-  return { adminKey, marker, subscription, grant, billingRun, invoice, spareKeyId }
+  const scopes = ['read', 'decide', 'portal']
+  const { token } = await call<{ token: string }>('POST', '/v1/customer-tokens', { customer: 'acme', scopes, ttlMs: 86_400_000 })
+  return { adminKey, marker, subscription, grant, billingRun, invoice, spareKeyId, token }
 }
 
 async function openingInvoice(call: CallAs): Promise<Pick<TenantWorld, 'billingRun' | 'invoice'>> {

@@ -1,6 +1,6 @@
-import { type Selectable, sql } from 'kysely'
+import { type ColumnType, type Selectable, sql } from 'kysely'
 import { END_OF_TIME_MS, type InstantMs, type TenantKey } from '../../../domain/identity.ts'
-import type { Principal, Scope } from '../../../domain/principal.ts'
+import type { KeyKind, Narrowing, Principal, Scope } from '../../../domain/principal.ts'
 import { isRefusal, type Outcome, refuse } from '../../../domain/refusal.ts'
 import type { DatabaseSession, DatabaseTransaction, Json } from '../database-session.ts'
 import { createRecordId } from '../record-id.ts'
@@ -29,6 +29,9 @@ export type NewKey = {
   readonly name: string
   readonly scopes: Principal['scopes']
   readonly secretHash: string
+  /** By default secret. */
+  readonly kind?: KeyKind
+  readonly only?: Narrowing | null
   /** The id of a key; null for the setting and the command line. */
   readonly createdBy?: string | null
   readonly expiresAtMs?: InstantMs | null
@@ -74,6 +77,8 @@ type ApiKeysTable = {
   previous_hash: string | null
   previous_until: Date | null
   is_configured: boolean
+  kind: KeyKind
+  narrowed_to: ColumnType<Narrowing | null, string | null, string | null>
 }
 
 declare module '../changes.ts' {
@@ -89,7 +94,7 @@ export function sqlApiKeyStore(session: DatabaseSession): ApiKeyStore {
   const { clock } = session
 
   async function insert({ db, announce }: DatabaseTransaction, key: NewKey, isConfigured = false): Promise<KeyRecord> {
-    const { tenant, name, scopes, secretHash, createdBy = null, expiresAtMs = null, allowedFrom = [] } = key
+    const { tenant, name, scopes, secretHash, kind = 'secret', only = null, createdBy = null, expiresAtMs = null, allowedFrom = [] } = key
     const nowMs = clock.now()
     const id = createRecordId('key', nowMs, session.randomBytes)
     await makeTenant(db, tenant)
@@ -98,7 +103,8 @@ export function sqlApiKeyStore(session: DatabaseSession): ApiKeyStore {
       .values({
         ...{ id, tenant, name, scopes: JSON.stringify(scopes), secret_hash: secretHash, created_at: new Date(nowMs) },
         ...{ created_by: createdBy, expires_at: expiresAtMs === null ? null : new Date(expiresAtMs) },
-        ...{ allowed_from: JSON.stringify(allowedFrom), is_configured: isConfigured },
+        ...{ allowed_from: JSON.stringify(allowedFrom), is_configured: isConfigured, kind },
+        narrowed_to: only === null ? null : JSON.stringify(only),
       })
       .returningAll()
       .executeTakeFirstOrThrow()
@@ -176,7 +182,11 @@ export function sqlApiKeyStore(session: DatabaseSession): ApiKeyStore {
         const ends = [row.expires_at, row.secret_hash === secretHash ? null : row.previous_until]
         const untilMs = Math.min(END_OF_TIME_MS, ...ends.flatMap((end) => (end === null ? [] : [end.getTime()]))) as InstantMs
         if (clock.now() >= untilMs) return null
-        const principal = { keyId: row.id, tenant: row.tenant as TenantKey, scopes: row.scopes }
+        const principal: Principal = {
+          ...{ keyId: row.id, tenant: row.tenant as TenantKey, scopes: row.scopes },
+          ...(row.kind === 'secret' ? {} : { kind: row.kind }),
+          ...(row.narrowed_to === null ? {} : { only: row.narrowed_to }),
+        }
         return { principal, allowedFrom: row.allowed_from, untilMs }
       }),
 
@@ -239,15 +249,16 @@ export function sqlApiKeyStore(session: DatabaseSession): ApiKeyStore {
 type KeyRow = Selectable<ApiKeysTable>
 type KeyChange = Partial<Pick<KeyRow, 'ended_at' | 'secret_hash' | 'previous_hash' | 'previous_until'>>
 
-/** An admin key that stays: what ends by itself cannot be the last one. */
-function isLastingAdmin({ scopes, ended_at, expires_at }: KeyRow): boolean {
-  return scopes.includes('admin') && ended_at === null && expires_at === null
+/** An admin key that stays and can make keys: what ends by itself, or is narrowed, cannot be the last one. */
+function isLastingAdmin({ scopes, narrowed_to, ended_at, expires_at }: KeyRow): boolean {
+  return scopes.includes('admin') && narrowed_to === null && ended_at === null && expires_at === null
 }
 
 function recordOf(row: KeyRow & { readonly last_used_at: Date | null }): KeyRecord {
   const instantOf = (date: Date | null) => (date === null ? null : (date.getTime() as InstantMs))
   return {
     ...{ id: row.id, tenant: row.tenant as TenantKey, name: row.name, scopes: row.scopes, isConfigured: row.is_configured },
+    ...{ kind: row.kind, only: row.narrowed_to },
     ...{ createdAtMs: row.created_at.getTime() as InstantMs, createdBy: row.created_by, allowedFrom: row.allowed_from },
     ...{ expiresAtMs: instantOf(row.expires_at), endedAtMs: instantOf(row.ended_at), lastUsedAtMs: instantOf(row.last_used_at) },
   }

@@ -1,5 +1,5 @@
 import swagger from '@fastify/swagger'
-import type { Scope } from '../../../domain/principal.ts'
+import type { Scope, TokenScope } from '../../../domain/principal.ts'
 import type { HttpApp } from '../../../schemas/http/common.ts'
 import { ProblemSchema } from '../../../schemas/http/common.ts'
 import { errorReference } from '../../../schemas/http/error-reference.ts'
@@ -34,15 +34,18 @@ export function describeApi(app: HttpApp, version: string, readers: DocsReaders)
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
       servers: [{ url: '/' }],
-      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'A key of a tenant' } } },
+      components: {
+        securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'A key of a tenant, or a customer token' } },
+      },
     },
     transformObject: (document) =>
       'openapiObject' in document ? (withExamples(document.openapiObject as OpenApiDocument) as never) : document.swaggerObject,
     transform: ({ schema, url, route }) => {
       const busy =
         route.config?.isHeavyRead === true ? { 429: 'More reads of this tenant wait than may', 503: 'Cannot be read at the moment' } : {}
-      const scopes = route.config?.isKeyOptional === true ? [] : [route.config?.scope ?? []].flat()
-      return { schema: described(schema as RouteSchema | undefined, scopes, busy) as never, url }
+      const { scope = [], tokenScope, isKeyOptional } = route.config ?? {}
+      const needed = isKeyOptional === true ? null : tokenScope === undefined ? neededKey([scope].flat()) : neededToken(tokenScope)
+      return { schema: described(schema as RouteSchema | undefined, needed, busy) as never, url }
     },
   })
   const config = readers === 'operators' ? OPERATORS : {}
@@ -76,24 +79,38 @@ export function openApiText(app: HttpApp): string {
   return JSON.stringify({ ...withComponents(app.swagger() as OpenApi), 'x-errors': errorReference() })
 }
 
-function described(schema: RouteSchema | undefined, scopes: readonly Scope[], busy: Readonly<Record<string, string>>): RouteSchema {
+/** What a request must bring, and how the answers are described to one that does not. */
+type Needed = { readonly sentence: string; readonly problems: Readonly<Record<number, string>> }
+
+function neededKey(scopes: readonly Scope[]): Needed | null {
+  if (scopes.length === 0) return null
+  return {
+    sentence: `Needs scope ${scopes.map((scope) => `\`${scope}\``).join(' or ')}.`,
+    problems: { 401: 'No key, or no such key', 403: `The key has not the scope ${scopes.join(' or ')}` },
+  }
+}
+
+function neededToken(scope: TokenScope): Needed {
+  return {
+    sentence: `Needs a customer token with scope \`${scope}\`, and answers about its customer.`,
+    problems: { 401: 'No customer token, or one that has ended', 403: `A key, or a token without the scope ${scope}` },
+  }
+}
+
+function described(schema: RouteSchema | undefined, needed: Needed | null, busy: Readonly<Record<string, string>>): RouteSchema {
   if (schema?.hide === true) return schema
-  const isOpen = scopes.length === 0
-  const problems = isOpen ? {} : { ...busy, 401: 'No key, or no such key', 403: `The key has not the scope ${scopes.join(' or ')}` }
+  const problems = needed === null ? {} : { ...busy, ...needed.problems }
   const response: Record<string, unknown> = { ...schema?.response }
   for (const [status, description] of Object.entries(problems)) response[status] ??= { description }
   for (const [status, answer] of Object.entries(response)) {
     if (/^[45]/.test(status)) response[status] = problemResponse(answer as { description?: string })
   }
-  const description = [
-    schema?.description,
-    isOpen ? undefined : `Needs scope ${scopes.map((scope) => `\`${scope}\``).join(' or ')}.`,
-  ].filter((text) => text !== undefined)
+  const description = [schema?.description, needed?.sentence].filter((text) => text !== undefined)
   return {
     ...schema,
     response,
     ...(description.length === 0 ? {} : { description: description.join('\n\n') }),
-    ...(isOpen ? {} : { security: [{ bearer: [] }] }),
+    ...(needed === null ? {} : { security: [{ bearer: [] }] }),
   }
 }
 

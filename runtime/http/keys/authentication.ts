@@ -1,48 +1,61 @@
 import type { Socket } from 'node:net'
-import type { FastifyContextConfig } from 'fastify'
+import type { FastifyContextConfig, FastifyRequest } from 'fastify'
+import { isTokenText } from '../../../api/me/customer-tokens.ts'
+import type { IsListedOrigin } from '../../../api/tenants/listed-origins.ts'
 import { Fault } from '../../../base/fault.ts'
-import { hasScope, type Principal, SCOPES, type Scope } from '../../../domain/principal.ts'
+import { type MaybePromise, whenKnown } from '../../../base/maybe-promise.ts'
+import { hasScope, type Principal, SCOPES } from '../../../domain/principal.ts'
 import { RefusalError, refuse } from '../../../domain/refusal.ts'
 import type { HttpApp } from '../../../schemas/http/common.ts'
+import { admitOrigin } from '../browsers.ts'
 
-/** Finds the owner of a key by its secret; null when there is no such key. `ip` is read only when the key is not known yet. */
-export type FindPrincipal = (secret: string, request: { readonly ip: string }) => Principal | null | Promise<Principal | null>
+/** Finds the owner of a key or a token by its text; null when there is no such key. `ip` is read only when a key is not known yet. */
+export type FindPrincipal = (secret: string, request: { readonly ip: string }) => MaybePromise<Principal | null>
 
+export type Doors = {
+  readonly findPrincipal: FindPrincipal
+  readonly isListedOrigin: IsListedOrigin
+  readonly operatorSockets: WeakSet<Socket>
+}
+
+/** Customer tokens are longer than keys: they name customer, scopes and sites. */
 const SECRET_CHARACTERS_MAX = 256
+const TOKEN_CHARACTERS_MAX = 8_192
 const BEARER = 'bearer '
 
 /** Routes that show how the installation runs: open on the operators' port, elsewhere with an admin key. */
 export const OPERATORS = { scope: 'admin', isOperators: true } as const satisfies FastifyContextConfig
 
-/** Every route that names scopes needs a key with one of them; `admin` has all. */
-export function authenticateRequests(app: HttpApp, findPrincipal: FindPrincipal, operatorSockets: WeakSet<Socket>): void {
+/** Every route that names scopes needs a key with one of them, `admin` has all; one that names a scope of tokens needs a customer token. */
+export function authenticateRequests(app: HttpApp, { findPrincipal, isListedOrigin, operatorSockets }: Doors): void {
   app.decorateRequest('principal', null as unknown as Principal)
   app.decorateRequest('isOperator', false)
   // By callback, as most keys are known and answered at once, and a promise per request costs more than finding one.
   app.addHook('onRequest', (request, _reply, done) => {
-    const { scope, isOperators = false, isKeyOptional = false } = request.routeOptions.config
-    if (scope === undefined) return done()
+    const { scope, tokenScope, isOperators = false, isKeyOptional = false } = request.routeOptions.config
+    if (scope === undefined && tokenScope === undefined) return done()
     if (operatorSockets.has(request.raw.socket)) {
       request.isOperator = isOperators
       return done(isOperators ? undefined : new RefusalError(refuse('not_found', { path: request.url.split('?', 1)[0] ?? '' })))
     }
     if (isKeyOptional && (request.headers.authorization ?? '') === '') return done()
-    const admit = (principal: Principal | null) => {
-      request.principal = admitted(principal, scope)
+    const admit = (found: Principal | null): MaybePromise<void> => {
+      const principal = admitted(found, request)
+      request.principal = principal
       if (isOperators) request.isOperator = true
+      if (request.headers.origin !== undefined) return admitOrigin(principal, request, isListedOrigin)
     }
     try {
       const secret = secretOf(request.headers.authorization)
-      const found = secret === null ? null : findPrincipal(secret, request)
-      if (found instanceof Promise) {
-        found.then(admit).then(
+      const admission = whenKnown(secret === null ? null : findPrincipal(secret, request), admit)
+      if (admission instanceof Promise) {
+        admission.then(
           () => done(),
           // A key that cannot be looked up now counts as none: the route reports whether the stores answer.
           (error) => done(isKeyOptional && error instanceof Fault ? undefined : error),
         )
         return
       }
-      admit(found)
     } catch (error) {
       return done(error as Error)
     }
@@ -50,19 +63,28 @@ export function authenticateRequests(app: HttpApp, findPrincipal: FindPrincipal,
   })
 }
 
-/** Null when it cannot be one of our keys. */
+/** Null when it can be neither one of our keys nor a token. */
 function secretOf(header: string | undefined): string | null {
   const secret = header?.slice(0, BEARER.length).toLowerCase() === BEARER ? header.slice(BEARER.length).trim() : ''
   if (secret === '') {
     throw new RefusalError(refuse('missing_key', {}))
   }
-  return secret.length > SECRET_CHARACTERS_MAX || /\s/.test(secret) ? null : secret
+  const charactersMax = isTokenText(secret) ? TOKEN_CHARACTERS_MAX : SECRET_CHARACTERS_MAX
+  return secret.length > charactersMax || /\s/.test(secret) ? null : secret
 }
 
-function admitted(principal: Principal | null, scope: Scope | readonly Scope[]): Principal {
+function admitted(principal: Principal | null, { routeOptions: { config } }: FastifyRequest): Principal {
+  const { scope = [], tokenScope } = config
   if (principal === null) {
     throw new RefusalError(refuse('invalid_key', {}))
   }
+  const { token } = principal
+  if (tokenScope !== undefined) {
+    if (token === undefined) throw new RefusalError(refuse('customer_token_needed', {}))
+    if (token.scopes.includes(tokenScope)) return principal
+    throw new RefusalError(refuse('missing_token_scope', { scope: tokenScope, has: token.scopes }))
+  }
+  if (token !== undefined) throw new RefusalError(refuse('token_outside_me', {}))
   if (!hasScope(principal, scope)) {
     const has = SCOPES.filter((each) => principal.scopes.includes(each))
     throw new RefusalError(refuse('missing_scope', { scope: [scope].flat().join(' or '), has, wanted: 'route' }))

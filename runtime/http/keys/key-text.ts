@@ -1,7 +1,5 @@
 import { crc32 } from 'node:zlib'
-
-/** `secret` keys stay on servers; `publishable` ones may stand in a page. */
-export type KeyKind = 'secret' | 'publishable'
+import type { KeyKind } from '../../../domain/principal.ts'
 
 /**
  * The text of a new key: `tg_sk_` or `tg_pk_`, 43 letters and digits for 256 random bits, and 6 for a CRC-32 of everything
