@@ -23,7 +23,6 @@ const NOT_AUDITED = [
   'number_series',
   'outbox',
   'tenants',
-  'token_signing_keys',
 ]
 
 export function describeStore({ stores, session, time, freshTenant }: DatabaseUnderTest): void {

@@ -13,7 +13,7 @@ export function describeStore({ stores: { customerTokens, customers }, freshTena
     const heard = heardOf('endedTokens')
     beforeEach(async () => {
       tenant = freshTenant()
-      await customers.put(tenant, { key: ACME, subjects: [] } as never)
+      await customers.put(tenant, { key: ACME, name: null, email: null, subjects: [], metadata: {} } as never)
     })
 
     test('signing keys come newest first, and those whose tokens have expired are dropped', async () => {
