@@ -1,11 +1,11 @@
 import type { Static } from 'typebox'
 import type { PlanRecord, PlanStore } from '../../adapters/database/plans/plan-store.ts'
 import type { Entitlement } from '../../domain/catalog/plan.ts'
-import type { Price } from '../../domain/catalog/price.ts'
 import type { PlanKey } from '../../domain/identity.ts'
 import { orThrow, refuse } from '../../domain/refusal.ts'
 import { KeyParamsSchema, PlanInputSchema, PlanQuerySchema, PlanSchema, REFUSALS } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
+import { priceJson } from '../../schemas/http/price.ts'
 import { ArchivableQuerySchema, archivableTimesJson } from '../../schemas/http/record-times.ts'
 import { archiveRoutes } from './archive-routes.ts'
 import { filterJson } from './feature-routes.ts'
@@ -84,10 +84,6 @@ export function planJson(record: PlanRecord): Static<typeof PlanSchema> {
     entitlements: entitlements.map(entitlementJson),
     ...archivableTimesJson({ createdMs, updatedMs, archivedMs }),
   }
-}
-
-function priceJson(price: Price): Static<typeof PlanSchema>['charges'][number]['price'] {
-  return 'tiers' in price ? { ...price, tiers: price.tiers.map((tier) => ({ ...tier })) } : price
 }
 
 /** Metered features have no value, others always have one. The answer can be put again. */

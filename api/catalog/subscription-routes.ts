@@ -10,6 +10,7 @@ import {
   ownPeriodAt,
   phaseAt,
   type Subscription,
+  type SubscriptionPhase,
   subscriptionStatus,
   uncancelSubscription,
 } from '../../domain/catalog/subscription.ts'
@@ -17,6 +18,7 @@ import type { WantedSubscription } from '../../domain/catalog/wanted-subscriptio
 import type { CustomerKey, InstantMs, PlanKey, SubscriptionId, TenantKey } from '../../domain/identity.ts'
 import { isRefusal, type Outcome, orThrow, refuse, refuseField } from '../../domain/refusal.ts'
 import type { PlanInterval } from '../../domain/time/intervals.ts'
+import { validatePriceOverrides } from '../../rating/validate-price-overrides.ts'
 import {
   CancelInputSchema,
   ChangeInputSchema,
@@ -28,6 +30,7 @@ import {
 } from '../../schemas/http/catalog.ts'
 import { type HttpApp, PageSchema } from '../../schemas/http/common.ts'
 import { instantJson, parseInstant, periodJson, readMoment } from '../../schemas/http/instants.ts'
+import { priceJson } from '../../schemas/http/price.ts'
 import { readSubscriptionTerms, subscriptionTermsJson } from './subscription-terms.ts'
 
 export type SubscriptionRoutesDeps = {
@@ -103,12 +106,13 @@ export function subscriptionRoutes(deps: SubscriptionRoutesDeps): (app: HttpApp)
       const id = request.params.id as SubscriptionId
       const to = orThrow((await plans.get(tenant, request.body.plan as PlanKey)) ?? unknownPlan(request.body.plan))
       const nowMs = clock.now()
-      const { invoice, resetAnchor = false } = request.body
+      const { invoice, resetAnchor = false, priceOverrides } = request.body
       const change: PlanChange = {
         to,
         at: orThrow(readMoment(request.body.at)),
         isInvoicedNow: invoice === 'now',
         resetsAnchor: resetAnchor,
+        ...(priceOverrides !== undefined && { priceOverrides: orThrow(validatePriceOverrides(priceOverrides, to)) }),
       }
       const moved = await subscriptions.update(tenant, id, (subscription, planVersions): Outcome<Subscription> => {
         const decided = refuseArchivedPlan(subscription, to, nowMs) ?? decidePlanChange(subscription, planVersions, change, nowMs)
@@ -125,12 +129,15 @@ export function readSubscription(input: Static<typeof SubscriptionInputSchema>, 
   if (on === null) return unknownPlan(plan)
   const terms = readSubscriptionTerms(input, on)
   if (isRefusal(terms)) return terms
+  const priceOverrides = validatePriceOverrides(input.priceOverrides ?? {}, on)
+  if (isRefusal(priceOverrides)) return priceOverrides
   const startMs = startAt === undefined ? undefined : parseInstant(startAt, 'startAt')
   if (isRefusal(startMs)) return startMs
   const anchorMs = anchor === undefined ? undefined : parseInstant(anchor, 'anchor')
   if (isRefusal(anchorMs)) return anchorMs
   const names = { id: id as SubscriptionId | undefined, customer: customer as CustomerKey, plan: plan as PlanKey }
-  return { ...names, allowsSeveral, startMs, anchorMs, ...terms }
+  const ownPrices = Object.keys(priceOverrides).length > 0 && { priceOverrides }
+  return { ...names, allowsSeveral, startMs, anchorMs, ...terms, ...ownPrices }
 }
 
 const LIMIT_DEFAULT = 100
@@ -216,14 +223,21 @@ async function subscriptionJson(
     anchor: instantJson(anchorMs),
     endAt: endMs === null ? null : instantJson(endMs),
     ...subscriptionTermsJson(subscription),
+    ...pricesJson(phase),
     currentPeriod: periodJson(ownPeriodAt(subscription, await Promise.all(phases.map(intervalOfPhase)), nowMs)),
     phases: phases.map(({ plan, planVersion, ...span }) => ({
       plan,
       planVersion,
+      ...pricesJson(span),
       startAt: instantJson(span.startMs),
       endAt: span.endMs === null ? null : instantJson(span.endMs),
     })),
   }
+}
+
+function pricesJson({ priceOverrides }: Pick<SubscriptionPhase, 'priceOverrides'>) {
+  if (priceOverrides === undefined) return {}
+  return { priceOverrides: Object.fromEntries(Object.entries(priceOverrides).map(([charge, price]) => [charge, priceJson(price)])) }
 }
 
 /** Choosing the plan in force calls a change off, which sells nothing. */

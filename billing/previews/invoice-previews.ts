@@ -8,6 +8,7 @@ import { decidePlanChange, type PlanChange } from '../../domain/catalog/plan-cha
 import type { Subscription } from '../../domain/catalog/subscription.ts'
 import type { InstantMs, PlanKey, SubscriptionId, TenantKey } from '../../domain/identity.ts'
 import { isRefusal, type Outcome, refuse, refuseField } from '../../domain/refusal.ts'
+import { validatePriceOverrides } from '../../rating/validate-price-overrides.ts'
 import type { InvoiceRecord } from '../invoices/invoice-record.ts'
 import { type PreviewDeps, previewDocuments } from './preview-documents.ts'
 
@@ -24,7 +25,11 @@ export type InvoicePreviews = {
   afterChange(tenant: TenantKey, id: SubscriptionId, change: WantedChange): Promise<Outcome<readonly InvoiceRecord[]>>
 }
 
-export type WantedChange = Omit<PlanChange, 'to'> & { readonly plan: PlanKey }
+/** Prices as they came in. */
+export type WantedChange = Omit<PlanChange, 'to' | 'priceOverrides'> & {
+  readonly plan: PlanKey
+  readonly priceOverrides?: Readonly<Record<string, unknown>>
+}
 
 export function createInvoicePreviews(deps: InvoicePreviewsDeps): InvoicePreviews {
   const { subscriptions, plans, clock } = deps
@@ -47,13 +52,20 @@ export function createInvoicePreviews(deps: InvoicePreviewsDeps): InvoicePreview
       const found = await read(tenant, id)
       return isRefusal(found) ? found : await previewDocuments(deps, { tenant, atMs, ...found })
     },
-    async afterChange(tenant, id, { plan, ...change }) {
+    async afterChange(tenant, id, { plan, priceOverrides: given, ...change }) {
       const to = await plans.get(tenant, plan)
       if (to === null) return refuseField('plan', refuse('unknown_plan', { plan }))
+      const priceOverrides = given === undefined ? undefined : validatePriceOverrides(given, to)
+      if (isRefusal(priceOverrides)) return priceOverrides
       const found = await read(tenant, id, [to])
       if (isRefusal(found)) return found
       const nowMs = clock.now()
-      const changed = decidePlanChange(found.subscription, phasesOf(found), { to, ...change }, nowMs)
+      const changed = decidePlanChange(
+        found.subscription,
+        phasesOf(found),
+        { to, ...change, ...(priceOverrides !== undefined && { priceOverrides }) },
+        nowMs,
+      )
       if (isRefusal(changed)) return changed
       const { subscription, atMs } = changed
       const inputs = { ...found.inputs, subscriptions: new Map([...found.inputs.subscriptions, [id, subscription]]) }

@@ -23,8 +23,11 @@ export function previewRoutes({
       return { data: documents.map(draftJson) }
     })
     app.post('/v1/subscriptions/:id/change-preview', { config: { scope: 'read' }, schema: PREVIEW_CHANGE }, async (request) => {
-      const { plan, at, invoice, resetAnchor = false } = request.body
-      const change = { plan: plan as PlanKey, at: orThrow(readMoment(at)), isInvoicedNow: invoice === 'now', resetsAnchor: resetAnchor }
+      const { plan, at, invoice, resetAnchor = false, priceOverrides } = request.body
+      const change = {
+        ...{ plan: plan as PlanKey, at: orThrow(readMoment(at)), isInvoicedNow: invoice === 'now', resetsAnchor: resetAnchor },
+        ...(priceOverrides !== undefined && { priceOverrides }),
+      }
       const documents = orThrow(await previews.afterChange(request.principal.tenant, request.params.id as SubscriptionId, change))
       return { data: documents.map(draftJson) }
     })

@@ -21,8 +21,8 @@ export function reconcileBaseFees<C extends string>(
   asked: readonly BilledBase<C>[],
   due: BaseFeesDue,
 ): BaseFeeChanges<C> {
-  const parts = serviceParts(life, { startMs: due.fromMs, endMs: due.toMs }).filter((part) => isDue(part, due))
-  const served = serviceParts(life, spanOf(asked, due))
+  const parts = feeParts(life, { startMs: due.fromMs, endMs: due.toMs }).filter((part) => isDue(part, due))
+  const served = feeParts(life, spanOf(asked, due))
   const unused: UnusedFee<C>[] = []
   const kept: BilledBase<C>[] = []
   for (const fee of asked) {
@@ -39,6 +39,22 @@ export function reconcileBaseFees<C extends string>(
     return open.map((period) => ({ part, period, amount: baseCost(life, currency, part, period) }))
   })
   return { unused, wanted, kept }
+}
+
+/** One plan version in one cell has one fee: a change of its charges' prices alone splits the usage and not the fee. */
+function feeParts(life: Life, stretch: Period): readonly ServicePart[] {
+  const parts: ServicePart[] = []
+  for (const part of serviceParts(life, stretch)) {
+    const before = parts.at(-1)
+    const isOne =
+      before?.plan.plan === part.plan.plan &&
+      before.plan.version === part.plan.version &&
+      before.cell.startMs === part.cell.startMs &&
+      before.cell.endMs === part.cell.endMs
+    if (isOne) parts[parts.length - 1] = { ...before, period: { ...before.period, endMs: part.period.endMs } }
+    else parts.push(part)
+  }
+  return parts
 }
 
 /** `closesAtMs`: fees in arrears are due for parts that have ended by then; fees in advance for parts that begin before `toMs`. */

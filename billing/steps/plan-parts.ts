@@ -2,7 +2,7 @@ import type { BilledPart } from '../../domain/billing/billed.ts'
 import type { InstantMs, Period } from '../../domain/identity.ts'
 import type { BillingState } from './billing-state.ts'
 import { type Closing, closingDue, thresholdClosing } from './due.ts'
-import { planOf, type ServicePart, serviceParts } from './service-parts.ts'
+import { planOfBilled, type ServicePart, serviceParts } from './service-parts.ts'
 
 /** The parts that the next document counts, if one can be made final, or that a threshold looks at. */
 export function partsDue<C extends string>(state: BillingState<C>, nowMs: InstantMs): readonly CountedPart<C>[] {
@@ -20,7 +20,7 @@ export function partsToCount<C extends string>(state: BillingState<C>, closing: 
   const closed = partsIn(state, { startMs: fromMs, endMs: closing.usageToMs }).map((part) => ({ ...part, shown: part.period }))
   if (!closing.recounts) return closed
   const earlier = state.parts.filter(({ period }) => period.endMs <= fromMs)
-  return [...closed, ...earlier.map((before) => ({ ...before, plan: planOf(state, before), before, shown: before.period }))]
+  return [...closed, ...earlier.map((before) => ({ ...before, plan: planOfBilled(state, before), before, shown: before.period }))]
 }
 
 /** A part and what was billed of it; null when it is counted for the first time. */

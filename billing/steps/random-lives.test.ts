@@ -70,7 +70,7 @@ const PLANS: Readonly<Record<string, StoryPlan>> = {
     ],
   },
 }
-const RECOUNTED: Readonly<Record<string, RecountPlan>> = {
+const RECOUNTED: Record<string, RecountPlan> = {
   basic: plan('month', 3000n, { tiers: [{ upTo: null, microCents: 3_330_000n }] }),
   late: plan('month', 9001n, {
     minimumCents: 12_000n,
@@ -94,6 +94,12 @@ const RECOUNTED: Readonly<Record<string, RecountPlan>> = {
   }),
 }
 
+/** A price of the subscription's own, in place of a plan's table. */
+const OWN_PRICE = { u: { model: 'flat' as const, unitAmount: '0.02' } }
+for (const [name, listed] of Object.entries(RECOUNTED)) {
+  RECOUNTED[`${name} own`] = { ...listed, tiers: [{ upTo: null, microCents: 2_000_000n }] }
+}
+
 function plan(interval: 'month' | 'week', feeCents: bigint, more: Partial<RecountPlan>): RecountPlan {
   return { ...{ interval, feeCents, minimumCents: 0n, maximumCents: null, scaled: false, volume: false, tiers: [] }, ...more }
 }
@@ -106,6 +112,7 @@ type Action =
       readonly plan: string
       readonly when: 'now' | 'periodEnd'
       readonly invoiceNow: boolean
+      readonly ownPrice: boolean
     }
   | { readonly kind: 'run'; readonly day: number }
 
@@ -133,7 +140,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       ...{ kind: fc.constant('change' as const), day, plan: planKey, when: fc.constantFrom('now' as const, 'periodEnd' as const) },
-      invoiceNow: fc.boolean(),
+      ...{ invoiceNow: fc.boolean(), ownPrice: fc.boolean() },
     }),
   },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('run' as const), day }) },
@@ -171,7 +178,8 @@ function actOut({ plan: first, actions, cancelDay, cancelWhen, credits }: Life, 
         const atMs = at(each.day)
         const act = () => {
           const { endMs } = story.state().subscription
-          if (endMs === null) story.change(each.plan, atMs, each.when, each.invoiceNow ? { invoiceNow: true } : {})
+          const more = { ...(each.invoiceNow && { invoiceNow: true }), ...(each.ownPrice && { priceOverrides: OWN_PRICE }) }
+          if (endMs === null) story.change(each.plan, atMs, each.when, more)
         }
         return [{ atMs, act }]
       }
@@ -219,7 +227,9 @@ function expectAsRecounted(story: BillingStory, of: Life): void {
   const { subscription } = story.state()
   const { endMs } = subscription
   if (endMs === null) throw new Error('every life ends')
-  const phases = subscription.phases.map((phase) => ({ ...phase, endMs: Math.min(phase.endMs ?? endMs, endMs) }))
+  const phases = subscription.phases.map(({ plan: key, priceOverrides, ...phase }) => {
+    return { ...phase, plan: priceOverrides === undefined ? key : `${key} own`, endMs: Math.min(phase.endMs ?? endMs, endMs) }
+  })
   const events = of.actions.flatMap((each) =>
     each.kind === 'use' ? [{ occurredAtMs: at(each.occurredDay), units: BigInt(each.units) }] : [],
   )

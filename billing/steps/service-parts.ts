@@ -1,4 +1,5 @@
 import { invariant } from '../../base/invariant.ts'
+import type { BilledPart } from '../../domain/billing/billed.ts'
 import type { PlanVersion } from '../../domain/catalog/plan.ts'
 import { anchorAt, phaseAt, type Subscription, type SubscriptionPhase } from '../../domain/catalog/subscription.ts'
 import { END_OF_TIME_MS, type InstantMs, type Period } from '../../domain/identity.ts'
@@ -64,10 +65,25 @@ export function periodAt(life: Life, atMs: InstantMs): ServicePart {
   return { plan, cell, period: { startMs: Math.max(cell.startMs, sinceMs) as InstantMs, endMs: nextBoundary(life, insideMs) } }
 }
 
-export function planOf({ planVersions }: Life, { plan, planVersion }: Pick<SubscriptionPhase, 'plan' | 'planVersion'>): PlanVersion {
+/** The plan version of a phase, with the subscription's own prices where it has any. */
+export function planOf(
+  { planVersions }: Life,
+  { plan, planVersion, priceOverrides }: Pick<SubscriptionPhase, 'plan' | 'planVersion' | 'priceOverrides'>,
+): PlanVersion {
   const version = planVersions.find((each) => each.plan === plan && each.version === planVersion)
   invariant(version !== undefined, `version ${planVersion} of plan ${plan} is kept as a subscription is on it`)
-  return version
+  if (priceOverrides === undefined) return version
+  // A map, as a charge may be named like a property that every object has.
+  const prices = new Map(Object.entries(priceOverrides))
+  const charges = version.charges.map((charge) => ({ ...charge, price: prices.get(charge.key) ?? charge.price }))
+  return { ...version, charges }
+}
+
+/** The plan version that a part was billed by. A change may have replaced a phase that began at the very same instant. */
+export function planOfBilled(life: Life, billed: Pick<BilledPart, 'plan' | 'planVersion' | 'period'>): PlanVersion {
+  const { plan, planVersion, period } = billed
+  const phase = phaseAt(life.subscription, period.startMs)
+  return planOf(life, phase.plan === plan && phase.planVersion === planVersion ? phase : billed)
 }
 
 /** Without an interval the plan has one period: the time that is served on it. */

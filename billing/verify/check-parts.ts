@@ -47,11 +47,11 @@ function checkSubscription(
     const [line] = ofPart
     const last = ofPart.at(-1)
     const plan = planVersions.find(({ plan: key, version }) => key === line?.plan && version === line.planVersion)
-    const charge = plan?.charges.find(({ key }) => key === line?.item)
-    if (line === undefined || last === undefined || plan === undefined || charge === undefined) return []
+    if (line === undefined || last === undefined || plan === undefined) return []
     const startMs = msOf(line.from)
     const [part] = serviceParts({ subscription, planVersions }, { startMs, endMs: (startMs + 1) as InstantMs })
-    if (part === undefined || part.period.endMs > book.cursor.usageBilledToMs) return []
+    const charge = part?.plan.charges.find(({ key }) => key === line.item)
+    if (part === undefined || charge === undefined || part.period.endMs > book.cursor.usageBilledToMs) return []
     const where = `${id} ${name}`
     const quantityNano = ofPart.reduce((total, { quantity }) => total + nanoOf(quantity), 0n)
     const remembered = book.parts

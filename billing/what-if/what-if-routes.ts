@@ -3,10 +3,9 @@ import { Type } from 'typebox'
 import type { PlanStore } from '../../adapters/database/plans/plan-store.ts'
 import type { SubscriptionStore } from '../../adapters/database/subscriptions/subscription-store.ts'
 import { type Money, minus, moneyText, plus, zero } from '../../domain/billing/money.ts'
-import type { Price } from '../../domain/catalog/price.ts'
 import type { CustomerKey, PlanKey, SubscriptionId, TenantKey } from '../../domain/identity.ts'
 import { isRefusal, type Outcome, orThrow, refuse, refuseField, refuseFields } from '../../domain/refusal.ts'
-import { validatePrice } from '../../rating/validate-price.ts'
+import { validatePriceOverrides } from '../../rating/validate-price-overrides.ts'
 import { REFUSALS } from '../../schemas/http/catalog.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { parseInstant } from '../../schemas/http/instants.ts'
@@ -62,13 +61,8 @@ async function readOtherwise(
     const plan = await plans.get(tenant, key as PlanKey)
     return plan === null ? refuseField('plan', refuse('unknown_plan', { plan: key })) : { plan }
   }
-  const prices = new Map<string, Price>()
-  for (const [charge, input] of Object.entries(priceOverrides ?? {})) {
-    const price = validatePrice(input, `priceOverrides.${charge}`)
-    if (isRefusal(price)) return price
-    prices.set(charge, price)
-  }
-  return { prices }
+  const prices = validatePriceOverrides(priceOverrides ?? {})
+  return isRefusal(prices) ? prices : { prices }
 }
 
 function wrong(field: string, detail: string) {

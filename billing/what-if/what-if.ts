@@ -5,7 +5,7 @@ import type { CutOffs, UsageStore } from '../../adapters/usage-store/usage-store
 import { type BillingInputs, partName } from '../../domain/billing/billing-inputs.ts'
 import { type Currency, type Money, plus, sum, zero } from '../../domain/billing/money.ts'
 import type { PlanVersion } from '../../domain/catalog/plan.ts'
-import type { Price } from '../../domain/catalog/price.ts'
+import type { PriceOverrides } from '../../domain/catalog/price.ts'
 import type { Subscription } from '../../domain/catalog/subscription.ts'
 import type { CustomerKey, Offset, Partition, Period, SubscriptionId, TenantKey } from '../../domain/identity.ts'
 import { partitionOf } from '../../domain/metering/partitioning.ts'
@@ -30,7 +30,7 @@ export type WhatIfDeps = {
 }
 
 /** Another plan, or other prices of the charges of the plans that there are. */
-export type Otherwise = { readonly plan: PlanVersion } | { readonly prices: ReadonlyMap<string, Price> }
+export type Otherwise = { readonly plan: PlanVersion } | { readonly prices: PriceOverrides }
 
 export type WhatIf = {
   readonly tenant: TenantKey
@@ -124,11 +124,8 @@ function otherLife(
   otherwise: Otherwise,
 ): Pick<BillingState, 'subscription' | 'planVersions'> {
   if ('prices' in otherwise) {
-    const priced = planVersions.map((plan) => ({
-      ...plan,
-      charges: plan.charges.map((charge) => ({ ...charge, price: otherwise.prices.get(charge.key) ?? charge.price })),
-    }))
-    return { subscription, planVersions: priced }
+    const phases = subscription.phases.map((phase) => ({ ...phase, priceOverrides: { ...phase.priceOverrides, ...otherwise.prices } }))
+    return { subscription: { ...subscription, phases }, planVersions }
   }
   const { plan } = otherwise
   const { startMs, endMs } = subscription

@@ -3,16 +3,19 @@ import type { InstantMs } from '../identity.ts'
 import { isRefusal, type Outcome, type Refusal, refuse } from '../refusal.ts'
 import type { PlanInterval } from '../time/intervals.ts'
 import type { PlanVersion } from './plan.ts'
-import { type ChangeMoment, changeInstant, changePlan, phaseAt, type Subscription } from './subscription.ts'
+import type { PriceOverrides } from './price.ts'
+import { type ChangeMoment, changeInstant, changePlan, phaseAt, type Subscription, type SubscriptionPhase } from './subscription.ts'
 
 /** A change of a subscription to a version of a plan, as it is asked for. */
 export type PlanChange = {
-  readonly to: Pick<PlanVersion, 'plan' | 'version' | 'currency'>
+  readonly to: Pick<PlanVersion, 'plan' | 'version' | 'currency' | 'charges'>
   readonly at: ChangeMoment | InstantMs
   /** The fees of the change are billed at once, and not with the next document. */
   readonly isInvoicedNow?: boolean
   /** Periods count from the change on. */
   readonly resetsAnchor?: boolean
+  /** Absent: a move within the plan keeps those that there are, as far as the plan still has their charges; another plan has none. */
+  readonly priceOverrides?: PriceOverrides
 }
 
 export type DecidedChange = { readonly subscription: Subscription; readonly atMs: InstantMs }
@@ -24,16 +27,25 @@ export type DecidedChange = { readonly subscription: Subscription; readonly atMs
 export function decidePlanChange(
   subscription: Subscription,
   planVersions: readonly PlanVersion[],
-  { to, at, isInvoicedNow = false, resetsAnchor = false }: PlanChange,
+  { to, at, isInvoicedNow = false, resetsAnchor = false, priceOverrides }: PlanChange,
   nowMs: InstantMs,
 ): Outcome<DecidedChange> {
   const atMs = typeof at === 'number' ? instantToCome(subscription, at, nowMs) : momentOf(subscription, planVersions, at, nowMs)
   if (isRefusal(atMs)) return atMs
   const refusal = refuseOtherCurrency(subscription, planVersions, to)
   if (refusal !== null) return refusal
-  const phase = { plan: to.plan, planVersion: to.version, ...(isInvoicedNow && { invoiceNow: true }) }
+  const prices = priceOverrides ?? keptPrices(phaseAt(subscription, (atMs - 1) as InstantMs), to)
+  const phase = {
+    ...{ plan: to.plan, planVersion: to.version, ...(isInvoicedNow && { invoiceNow: true }) },
+    ...(Object.keys(prices).length > 0 && { priceOverrides: prices }),
+  }
   const changed = changePlan(subscription, resetsAnchor ? { ...phase, anchorMs: atMs } : phase, atMs)
   return isRefusal(changed) ? changed : { subscription: changed, atMs }
+}
+
+function keptPrices({ plan, priceOverrides = {} }: SubscriptionPhase, to: PlanChange['to']): PriceOverrides {
+  if (plan !== to.plan) return {}
+  return Object.fromEntries(Object.entries(priceOverrides).filter(([charge]) => to.charges.some(({ key }) => key === charge)))
 }
 
 /** The interval of the plan in force at an instant. */

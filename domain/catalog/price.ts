@@ -26,5 +26,8 @@ export type Price =
 /** `upTo` is inclusive, ascending, and null for the last tier. An absent amount is zero. */
 export type PriceTier = { readonly upTo: string | null; readonly unitAmount?: string; readonly flatAmount?: string }
 
+/** Prices of a subscription's own, by the key of the charge: they stand in place of the plan's. */
+export type PriceOverrides = Readonly<Record<string, Price>>
+
 export const PRICE_MODELS = ['flat', 'package', 'tiered', 'volume', 'stairstep'] as const satisfies readonly Price['model'][]
 export const PRICE_TIERS_MAX = CATALOG_BOUNDS.tiers.most

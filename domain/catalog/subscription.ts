@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { invariant } from '../../base/invariant.ts'
 import { type CustomerKey, END_OF_TIME_MS, type InstantMs, type Period, type PlanKey, type SubscriptionId } from '../identity.ts'
 import { type Outcome, refuse } from '../refusal.ts'
@@ -5,6 +6,7 @@ import { billingPeriodAt } from '../time/calendar.ts'
 import type { PlanInterval } from '../time/intervals.ts'
 import { CATALOG_BOUNDS } from './catalog-bounds.ts'
 import type { Counted } from './plan.ts'
+import type { PriceOverrides } from './price.ts'
 
 /** A stretch of a subscription on one plan version; a change of plan ends one phase and begins the next. */
 export type SubscriptionPhase = {
@@ -16,6 +18,8 @@ export type SubscriptionPhase = {
   readonly anchorMs?: InstantMs
   /** The fees of the change to this phase are billed at once. Absent: on the next invoice. */
   readonly invoiceNow?: boolean
+  /** Absent: charges cost what the plan says. */
+  readonly priceOverrides?: PriceOverrides
 }
 
 /** The least that usage and fees of a term come to; the difference is trued up on the invoice that closes the term. */
@@ -137,24 +141,28 @@ export function uncancelSubscription(subscription: Subscription, nowMs: InstantM
 export const PHASES_MAX = CATALOG_BOUNDS.changes.most
 
 /**
- * Changes to another plan version from `atMs` on. Changes planned for later are replaced; choosing the present version again
- * calls a change off, unless it moves the anchor.
+ * Changes to another plan version, or to other prices of its charges, from `atMs` on. Changes planned for later are replaced; choosing
+ * the present version at the present prices again calls a change off, unless it moves the anchor.
  */
 export function changePlan(
   subscription: Subscription,
-  to: Pick<SubscriptionPhase, 'plan' | 'planVersion' | 'anchorMs' | 'invoiceNow'>,
+  to: Omit<SubscriptionPhase, 'startMs' | 'endMs'>,
   atMs: InstantMs,
 ): Outcome<Subscription> {
   const { id, startMs, endMs } = subscription
   if (endMs !== null && atMs >= endMs) return refuse('subscription_ended', { subscription: id, endMs })
   const kept = subscription.phases.filter((phase) => phase.startMs < atMs)
   const inForce = kept.at(-1)
-  if (inForce !== undefined && inForce.plan === to.plan && inForce.planVersion === to.planVersion && to.anchorMs === undefined) {
+  if (inForce !== undefined && isSameOffer(inForce, to) && to.anchorMs === undefined) {
     return { ...subscription, phases: endingLast(kept, endMs) }
   }
   if (kept.length >= PHASES_MAX) return refuse('too_many_changes', { subscription: id, changesMax: PHASES_MAX })
   const next: SubscriptionPhase = { ...to, startMs: kept.length === 0 ? startMs : atMs, endMs }
   return { ...subscription, phases: [...endingLast(kept, atMs), next] }
+}
+
+function isSameOffer(a: Omit<SubscriptionPhase, 'startMs' | 'endMs'>, b: typeof a): boolean {
+  return a.plan === b.plan && a.planVersion === b.planVersion && isDeepStrictEqual(a.priceOverrides, b.priceOverrides)
 }
 
 function endingLast(phases: readonly SubscriptionPhase[], endMs: InstantMs | null): readonly SubscriptionPhase[] {

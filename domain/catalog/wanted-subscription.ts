@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { InstantMs, PlanKey, SubscriptionId } from '../identity.ts'
 import { type Outcome, refuse } from '../refusal.ts'
+import type { PriceOverrides } from './price.ts'
 import { type Subscription, startOfSecond } from './subscription.ts'
 
 /** A subscription that is to be made. */
@@ -12,12 +14,14 @@ export type WantedSubscription = Pick<Subscription, 'customer' | 'timezone' | 'c
   /** The start when undefined. */
   readonly anchorMs?: InstantMs | undefined
   readonly allowsSeveral?: boolean | undefined
+  /** Of the first phase; not empty. */
+  readonly priceOverrides?: PriceOverrides
 }
 
 /** The subscription with the wanted id, if it was made of the same input; fields left to their default the first time are not compared. */
 export function sameOrRefused(
   existing: Subscription,
-  { customer, plan, startMs, anchorMs, timezone }: WantedSubscription,
+  { customer, plan, startMs, anchorMs, timezone, priceOverrides }: WantedSubscription,
 ): Outcome<Subscription> {
   const madeOn = existing.phases[0]?.plan
   const isSame =
@@ -25,7 +29,8 @@ export function sameOrRefused(
     madeOn === plan &&
     (startMs === undefined || startOfSecond(startMs) === startOfSecond(existing.startMs)) &&
     (anchorMs === undefined || anchorMs === existing.anchorMs) &&
-    (timezone === undefined || timezone === existing.timezone)
+    (timezone === undefined || timezone === existing.timezone) &&
+    (priceOverrides === undefined || isDeepStrictEqual(priceOverrides, existing.phases[0]?.priceOverrides))
   if (isSame) return existing
   return refuse('subscription_id_taken', { subscription: existing.id, customer: existing.customer, plan: madeOn ?? plan })
 }

@@ -18,7 +18,7 @@ import {
   ListQuerySchema,
   ProblemSchema,
 } from './common.ts'
-import { PriceInputSchema, PriceSchema, RatedLineSchema } from './price.ts'
+import { PriceInputSchema, PriceOverridesInputSchema, PriceOverridesSchema, PriceSchema, RatedLineSchema } from './price.ts'
 import { ARCHIVABLE_TIMES, ArchivableQuerySchema, RECORD_TIMES } from './record-times.ts'
 
 const NAME_CHARACTERS_MAX = 256
@@ -278,6 +278,7 @@ export const SubscriptionInputSchema = Type.Object(
     startAt: Type.Optional({ ...InstantSchema, description: 'Now when absent; may be past or to come. Begins on a whole second' }),
     anchor: Type.Optional({ ...InstantSchema, description: 'Billing and reset periods count from here; the start when absent' }),
     ...SUBSCRIPTION_BILLING,
+    priceOverrides: Type.Optional(PriceOverridesInputSchema),
     allowSeveral: Type.Optional(Type.Boolean({ description: 'May run beside another subscription of the customer to the same product' })),
   },
   CLOSED,
@@ -297,6 +298,11 @@ export const ChangeInputSchema = Type.Object(
     at: MomentSchema,
     invoice: Type.Optional(InvoiceMomentSchema),
     resetAnchor: Type.Optional(Type.Boolean({ description: 'Periods count from the change on' })),
+    priceOverrides: Type.Optional({
+      ...PriceOverridesInputSchema,
+      description:
+        'Prices by charge from the change on. Absent: a move within the plan keeps those that there are; `{}` returns to the plan’s',
+    }),
   },
   CLOSED,
 )
@@ -307,6 +313,7 @@ export const PeriodSchema = Type.Object(
   { description: 'Half-open; end is null when it never ends' },
 )
 const PhaseSchema = { plan: KeySchema, planVersion: Type.Integer({ minimum: 1 }) }
+const PricesSchema = { priceOverrides: Type.Optional(PriceOverridesSchema) }
 export const SubscriptionSchema = Type.Object({
   id: Type.String(),
   customer: CustomerNameSchema,
@@ -316,8 +323,9 @@ export const SubscriptionSchema = Type.Object({
   anchor: InstantSchema,
   endAt: Nullable(InstantSchema),
   ...SUBSCRIPTION_BILLING,
+  ...PricesSchema,
   currentPeriod: PeriodSchema,
-  phases: Type.Array(Type.Object({ ...PhaseSchema, startAt: InstantSchema, endAt: Nullable(InstantSchema) })),
+  phases: Type.Array(Type.Object({ ...PhaseSchema, ...PricesSchema, startAt: InstantSchema, endAt: Nullable(InstantSchema) })),
 })
 
 export const InvoiceSchema = Type.Object({

@@ -1,12 +1,21 @@
-import { type TSchema, Type } from 'typebox'
-import { PRICE_TIERS_MAX } from '../../domain/catalog/price.ts'
+import { type Static, type TSchema, Type } from 'typebox'
+import { PRICE_TIERS_MAX, type Price } from '../../domain/catalog/price.ts'
 import { DecimalInputSchema, DecimalSchema } from './common.ts'
 
 /** The shape of a price in plans and `POST /v1/rate`. Signs, order of tiers and exactness are checked in rating. */
 export const PriceInputSchema = priceSchema(DecimalInputSchema)
 
+/** By charge, in place of the plan's. */
+export const PriceOverridesInputSchema = overridesSchema(PriceInputSchema)
+
 /** A price in answers: every number is a decimal string. */
 export const PriceSchema = priceSchema(DecimalSchema)
+
+export const PriceOverridesSchema = overridesSchema(PriceSchema)
+
+export function priceJson(price: Price): Static<typeof PriceSchema> {
+  return 'tiers' in price ? { ...price, tiers: price.tiers.map((tier) => ({ ...tier })) } : price
+}
 
 /** One step of rating: quantity x unitAmount / per + flatAmount = exact. */
 export const RatedLineSchema = Type.Object({
@@ -16,6 +25,13 @@ export const RatedLineSchema = Type.Object({
   flatAmount: Type.Optional(DecimalSchema),
   exact: DecimalSchema,
 })
+
+function overridesSchema<Price extends TSchema>(price: Price) {
+  return Type.Record(Type.String({ minLength: 1, maxLength: 128 }), price, {
+    description: 'Prices by charge, in place of the plan’s',
+    examples: [{ calls: { model: 'flat', unitAmount: '0.04' } }],
+  })
+}
 
 /** One branch per model, told apart by a constant, so that an error is reported for the model that was meant. */
 function priceSchema<Decimal extends TSchema>(decimal: Decimal) {

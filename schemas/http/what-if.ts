@@ -1,15 +1,11 @@
 import { type Static, Type } from 'typebox'
 import { CustomerNameSchema, InstantSchema, KeySchema } from './common.ts'
-import { PriceInputSchema } from './price.ts'
+import { PriceOverridesInputSchema } from './price.ts'
 
 export const WhatIfInputSchema = Type.Object(
   {
     plan: Type.Optional({ ...KeySchema, description: 'Its latest version, in place of the plans that were in force' }),
-    priceOverrides: Type.Optional(
-      Type.Record(Type.String({ minLength: 1, maxLength: 128 }), PriceInputSchema, {
-        description: 'By charge; the plans stay as they were otherwise',
-      }),
-    ),
+    priceOverrides: Type.Optional({ ...PriceOverridesInputSchema, description: 'By charge; the plans stay as they were otherwise' }),
     customers: Type.Optional(Type.Array(CustomerNameSchema, { minItems: 1, maxItems: 1_000, description: 'All when absent' })),
     subscriptions: Type.Optional(Type.Array(KeySchema, { minItems: 1, maxItems: 1_000, description: 'In place of customers' })),
     from: InstantSchema,

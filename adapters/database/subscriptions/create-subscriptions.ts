@@ -78,7 +78,7 @@ async function readFirsts(
   )
   const nowMs = clock.now()
   const firsts = new Map<SubscriptionId, Subscription>()
-  for (const { id, customer, plan, allowsSeveral, startMs: givenStartMs, anchorMs, ...terms } of wanted) {
+  for (const { id, customer, plan, allowsSeveral, startMs: givenStartMs, anchorMs, priceOverrides, ...terms } of wanted) {
     const owner = owners.get(customer)
     const planVersion = versions.get(plan)
     // A second one of this batch is no first one any more.
@@ -89,7 +89,7 @@ async function readFirsts(
     const timezone = terms.timezone ?? owner.timezone ?? undefined
     firsts.set(id, {
       ...{ id, customer, startMs, anchorMs: anchorMs ?? startMs, endMs: null, ...terms, ...(timezone !== undefined && { timezone }) },
-      phases: [{ plan, planVersion, startMs, endMs: null }],
+      phases: [{ plan, planVersion, startMs, endMs: null, ...(priceOverrides !== undefined && { priceOverrides }) }],
     })
   }
   return firsts

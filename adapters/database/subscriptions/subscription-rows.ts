@@ -1,5 +1,6 @@
 import { type ColumnType, type Kysely, type Selectable, sql } from 'kysely'
 import type { PlanVersion } from '../../../domain/catalog/plan.ts'
+import type { PriceOverrides } from '../../../domain/catalog/price.ts'
 import type { Subscription, SubscriptionPhase } from '../../../domain/catalog/subscription.ts'
 import type { CustomerKey, InstantMs, PlanKey, SubscriptionId, TenantKey } from '../../../domain/identity.ts'
 import type { DatabaseTables, Json } from '../database-session.ts'
@@ -27,6 +28,7 @@ declare module '../database-session.ts' {
       end_at: Date | null
       anchor_at: Date | null
       invoice_now: boolean
+      price_overrides: Json<PriceOverrides> | null
     }
   }
 }
@@ -63,6 +65,7 @@ export async function withPhases(
       endMs: phase.end_at === null ? null : instantOf(phase.end_at),
       ...(phase.anchor_at !== null && { anchorMs: instantOf(phase.anchor_at) }),
       ...(phase.invoice_now && { invoiceNow: true }),
+      ...(phase.price_overrides !== null && { priceOverrides: phase.price_overrides }),
     })),
   }))
 }
@@ -115,6 +118,7 @@ export async function insertPhases(db: Kysely<DatabaseTables>, tenant: TenantKey
     end_at: phase.endMs === null ? null : new Date(phase.endMs),
     anchor_at: phase.anchorMs === undefined ? null : new Date(phase.anchorMs),
     invoice_now: phase.invoiceNow ?? false,
+    price_overrides: phase.priceOverrides === undefined ? null : JSON.stringify(phase.priceOverrides),
   }))
   await db.insertInto('subscription_phases').values(rows).execute()
 }

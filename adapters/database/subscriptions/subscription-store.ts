@@ -55,8 +55,9 @@ const OPEN_SUBSCRIPTIONS_MAX = CATALOG_BOUNDS.openSubscriptions.most
 
 export function sqlSubscriptionStore(session: DatabaseSession): SubscriptionStore {
   return {
-    create: (tenant, { id, customer, plan, allowsSeveral, ...wanted }) =>
+    create: (tenant, { id, customer, plan, allowsSeveral, priceOverrides, ...wanted }) =>
       session.write(async ({ db, announce }) => {
+        const asked = { ...wanted, ...(priceOverrides !== undefined && { priceOverrides }) }
         const owner = await db
           .selectFrom('customers')
           .select(['archived_at', 'billing'])
@@ -66,7 +67,7 @@ export function sqlSubscriptionStore(session: DatabaseSession): SubscriptionStor
           .executeTakeFirst()
         if (owner === undefined) return refuseField('customer', refuse('unknown_customer', { customer }))
         const existing = id === undefined ? null : await selectSubscription(db, tenant, id)
-        if (existing !== null) return sameOrRefused(existing, { customer, plan, ...wanted })
+        if (existing !== null) return sameOrRefused(existing, { customer, plan, ...asked })
         const { startMs: givenStartMs, anchorMs: givenAnchorMs, timezone = owner.billing.timezone, ...terms } = wanted
         // The subscription keeps the customer's zone of now, so that no later change of the customer moves its periods.
         const billing = { ...terms, ...(timezone !== undefined && { timezone }) }
@@ -115,7 +116,7 @@ export function sqlSubscriptionStore(session: DatabaseSession): SubscriptionStor
           anchorMs,
           endMs: null,
           ...billing,
-          phases: [{ plan, planVersion: version.version, startMs, endMs: null }],
+          phases: [{ plan, planVersion: version.version, startMs, endMs: null, ...(priceOverrides !== undefined && { priceOverrides }) }],
         }
         if (allowsSeveral !== true) {
           const stretches = productStretches(subscription, [{ plan, ...version, product }], nowMs)
@@ -136,7 +137,7 @@ export function sqlSubscriptionStore(session: DatabaseSession): SubscriptionStor
           // Another customer has taken the id at the same time.
           const other = await selectSubscription(db, tenant, subscription.id)
           invariant(other !== null, 'a subscription stands in the way of one with its id')
-          return sameOrRefused(other, { customer, plan, ...wanted })
+          return sameOrRefused(other, { customer, plan, ...asked })
         }
         await insertPhases(db, tenant, [subscription])
         await insertCursors(db, tenant, [subscription])

@@ -32,6 +32,13 @@ export const BILLING_REFUSALS = {
     next: 'Create it with `PUT /v1/tax-rates/{key}`.',
     detail: ({ taxRate }: { taxRate: string }) => `tax rate ${taxRate} does not exist; PUT /v1/tax-rates/${taxRate} first.`,
   },
+  unknown_charge: {
+    status: 400,
+    means: 'A price is for a charge that the plan does not have.',
+    next: 'Name a charge of the plan by its key; `GET /v1/plans/{key}` shows them.',
+    detail: ({ charge, plan, charges }: { charge: string; plan: string; charges: string }) =>
+      `plan ${plan} has no charge ${charge}; its charges are: ${charges === '' ? 'none' : charges}.`,
+  },
   unknown_coupon: {
     status: 404,
     means: 'No coupon has this key.',

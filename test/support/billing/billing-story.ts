@@ -72,9 +72,7 @@ export function createBillingStory(options: StoryOptions): BillingStory {
     use: (event) => void events.push(event),
     change: (plan, atMs, when = 'now', more = {}) => {
       const moment = orThrow(changeInstant(subscription, intervalNow(atMs), when, atMs))
-      const changed = orThrow(changePlan(subscription, { plan: planNamed(plan).plan, planVersion: 1 }, moment))
-      const phases = changed.phases.map((phase) => (phase.startMs === moment ? { ...phase, ...more } : phase))
-      subscription = { ...changed, phases }
+      subscription = orThrow(changePlan(subscription, { plan: planNamed(plan).plan, planVersion: 1, ...more }, moment))
     },
     cancel: (atMs, when = 'now', more = {}) => {
       const moment = orThrow(changeInstant(subscription, intervalNow(atMs), when, atMs))

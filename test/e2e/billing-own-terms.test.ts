@@ -1,0 +1,104 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { FinalInvoice } from '../support/billing/billing-life.ts'
+import { type BillingServer, startBillingServer } from '../support/billing/billing-server.ts'
+import { instant } from '../support/billing/billing-vectors.ts'
+
+const START = '2026-01-01T00:00:00Z'
+
+/** What one customer is billed otherwise than the plan says, over HTTP. */
+describe('prices of a subscription’s own', () => {
+  let server: BillingServer
+  const flat = (unitAmount: string) => ({ model: 'flat', unitAmount })
+  const plan = (unitAmount: string) => ({
+    ...{ product: 'p', name: 'P', currency: 'EUR', interval: 'month', baseFee: '31' },
+    charges: [
+      { key: 'calls', feature: 'calls', price: flat(unitAmount) },
+      { key: 'toString', feature: 'calls', price: flat('0.01') },
+    ],
+  })
+  beforeAll(async () => {
+    server = await startBillingServer(instant(START))
+    const { ok } = server
+    await ok('PUT', '/v1/products/p', { name: 'P' })
+    await ok('PUT', '/v1/meters/calls', { eventType: 'call', aggregation: 'sum', value: 'n' })
+    await ok('PUT', '/v1/features/calls', { type: 'metered', meter: 'calls' })
+    await ok('PUT', '/v1/plans/pro', plan('1'))
+    await ok('PUT', '/v1/plans/other', plan('3'))
+    await ok('PUT', '/v1/customers/acme', {})
+  })
+  afterAll(async () => {
+    const { code, output } = await server.verify()
+    await server.stop()
+    expect(`${code} ${output}`).toMatch(/^0 No difference found/)
+  })
+
+  const use = (id: string, n: number, time: string) =>
+    server.ok('POST', '/v1/events', [{ id, type: 'call', customer: 'acme', time, data: { n } }])
+  const change = (body: object) => server.call('POST', '/v1/subscriptions/s/change', body)
+
+  test('bill in place of the plan’s, move with the plan, and split the usage but not the fee', async () => {
+    const priceOverrides = { calls: flat('0.5') }
+    const made = await server.call('POST', '/v1/subscriptions', { id: 's', customer: 'acme', plan: 'pro', startAt: START, priceOverrides })
+    expect(made).toMatchObject({ status: 201, body: { priceOverrides, phases: [{ priceOverrides }] } })
+    await server.bill()
+    await use('1', 10, '2026-01-01T00:00:00Z')
+    server.set(instant('2026-01-11T00:00:00Z'))
+    await use('2', 4, '2026-01-11T00:00:00Z')
+    const wanted = { plan: 'pro', at: 'now', priceOverrides: { calls: flat('2') } }
+    const amounts = ['31.00', '5.00', '0.10', '8.00', '0.04'].map((amount) => ({ amount }))
+    await expect
+      .poll(() => server.ok('POST', '/v1/subscriptions/s/change-preview', wanted), { timeout: 60_000 })
+      .toMatchObject({ data: [{ kind: 'cycle', lines: amounts }] })
+    expect((await change(wanted)).body).toMatchObject({
+      priceOverrides: { calls: flat('2') },
+      phases: [{ priceOverrides }, { priceOverrides: { calls: flat('2') } }],
+    })
+    server.set(instant('2026-02-01T01:00:00Z'))
+    await server.bill()
+    const { data } = await server.ok<{ data: FinalInvoice[] }>('GET', '/v1/invoices?customer=acme')
+    const lines = data.flatMap((each) => each.lines.map((line) => `${line.kind} ${line.item ?? ''} ${line.quantity ?? ''} ${line.amount}`))
+    expect(lines).toEqual([
+      ...['base   31.00', 'base   31.00'],
+      ...['usage calls 10 5.00', 'usage toString 10 0.10', 'usage calls 4 8.00', 'usage toString 4 0.04'],
+    ])
+    const [first] = data.at(-1)?.lines.filter(({ item }) => item === 'calls') ?? []
+    expect(await server.ok('GET', `/v1/invoices/${data.at(-1)?.id}/lines/${first?.line}/proof`)).toMatchObject({
+      ...{ recounted: '10', recomputed: '5.00', agrees: true },
+    })
+  })
+
+  test('stay on a new version of the plan, and end with `{}` or on another plan', async () => {
+    await server.ok('PUT', '/v1/plans/pro', plan('1.5'))
+    expect((await change({ plan: 'pro', at: 'now' })).body).toMatchObject({ planVersion: 2, priceOverrides: { calls: flat('2') } })
+    expect((await change({ plan: 'pro', at: 'periodEnd', priceOverrides: {} })).body).toMatchObject({ phases: { length: 4 } })
+    expect((await change({ plan: 'pro', at: 'periodEnd' })).body, 'the present prices call the change off').toMatchObject({
+      phases: { length: 3 },
+    })
+    const answer = await change({ plan: 'other', at: 'now' })
+    expect(answer).toMatchObject({ status: 200, body: { plan: 'other' } })
+    expect(answer.body).not.toHaveProperty('priceOverrides')
+  })
+
+  test.each([
+    { priceOverrides: { none: flat('1') }, code: 'unknown_charge', field: 'priceOverrides.none' },
+    { priceOverrides: { calls: flat('-1') }, code: 'invalid_price', field: 'priceOverrides.calls.unitAmount' },
+    { priceOverrides: { calls: { model: 'flat', unitAmount: 'NaN' } }, code: 'invalid_price', field: 'priceOverrides.calls.unitAmount' },
+  ])('$code for $field, and nothing is made', async ({ priceOverrides, code, field }) => {
+    const wrong = { status: 400, body: { code, errors: [{ field }] } }
+    await server.ok('PUT', '/v1/customers/beta', {})
+    expect(await server.call('POST', '/v1/subscriptions', { customer: 'beta', plan: 'pro', priceOverrides })).toMatchObject(wrong)
+    expect(await change({ plan: 'pro', at: 'now', priceOverrides })).toMatchObject(wrong)
+    expect(await server.call('POST', '/v1/subscriptions/s/change-preview', { plan: 'pro', at: 'now', priceOverrides })).toMatchObject(wrong)
+    expect(await server.ok('GET', '/v1/subscriptions?customer=beta')).toMatchObject({ data: [] })
+  })
+
+  test('a repeat with the same prices is the same subscription, and with others it is refused', async () => {
+    const again = { id: 's', customer: 'acme', plan: 'pro', startAt: START }
+    expect(await server.call('POST', '/v1/subscriptions', { ...again, priceOverrides: { calls: flat('0.5') } })).toMatchObject({
+      status: 201,
+    })
+    expect(await server.call('POST', '/v1/subscriptions', { ...again, priceOverrides: { calls: flat('0.6') } })).toMatchObject({
+      status: 409,
+    })
+  })
+})
