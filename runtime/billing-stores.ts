@@ -5,6 +5,7 @@ import { sqlBillingSettingsStore } from '../adapters/database/billing-settings/b
 import { sqlBookAuditReader } from '../adapters/database/book-audit/book-audit-reader.ts'
 import { sqlBookExportReader } from '../adapters/database/book-exports/book-export-reader.ts'
 import { sqlBookMonthReader } from '../adapters/database/book-months/book-month-reader.ts'
+import { sqlClosedPartStore } from '../adapters/database/closed-parts/closed-part-store.ts'
 import { sqlCouponStore } from '../adapters/database/coupons/coupon-store.ts'
 import { sqlCreditStore } from '../adapters/database/credits/credit-store.ts'
 import type { DatabaseSession } from '../adapters/database/database-session.ts'
@@ -35,6 +36,7 @@ export function billingStores(session: DatabaseSession) {
 function bookStores(session: DatabaseSession) {
   return {
     cursors: sqlBillingCursorStore(session),
+    closedParts: sqlClosedPartStore(session),
     credits: sqlCreditStore(session),
     coupons: sqlCouponStore(session),
     ledger: sqlLedgerStore(session),

@@ -69,6 +69,8 @@ export async function voidFinalInvoice(
   if (subscription !== null && book !== null && version !== undefined && before !== undefined) {
     const left = isRebilled ? before : abandonedBook(book, before, id)
     const to = { ...left, cursor: { ...left.cursor, version: version + 1 } }
+    // What it closed is open again as it was before it, or counted no more.
+    if (invoice.decision !== null) await stores.closedParts.remove(tenant, subscription, invoice.decision)
     await stores.cursors.move(tenant, [{ subscription, fromVersion: version, to, nextDueMs: nowMs }])
   }
   const settled = { status: 'void' as const, due: zero(), paid }

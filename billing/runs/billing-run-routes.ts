@@ -16,12 +16,15 @@ export function billingRunRoutes({
 }): (app: HttpApp) => Promise<void> {
   return async (app) => {
     app.post('/v1/billing-runs', { config: { scope: 'billing', isIdempotent: true }, schema: BEGIN_RUN }, async (request, reply) => {
-      const { asOf, customers, dryRun = false } = request.body
+      const { asOf, customers, lateFrom, dryRun = false } = request.body
       const nowMs = clock.now()
-      const asOfMs = asOf === undefined ? nowMs : orThrow(notAhead(orThrow(parseInstant(asOf, 'asOf')), asOf, nowMs))
+      const instant = (field: 'asOf' | 'lateFrom', given: string) =>
+        orThrow(notAhead(field, orThrow(parseInstant(given, field)), given, nowMs))
+      const asOfMs = asOf === undefined ? nowMs : instant('asOf', asOf)
       const run = await billingRuns.begin({
         ...{ tenant: request.principal.tenant, asOfMs, isDry: dryRun },
         ...(customers !== undefined && { customers: customers as CustomerKey[] }),
+        ...(lateFrom !== undefined && { lateFromMs: instant('lateFrom', lateFrom) }),
       })
       return reply.code(202).send(runJson(run))
     })
@@ -32,10 +35,10 @@ export function billingRunRoutes({
   }
 }
 
-function notAhead(asOfMs: InstantMs, given: string, nowMs: InstantMs): Outcome<InstantMs> {
-  if (asOfMs <= nowMs) return asOfMs
-  const detail = `asOf must not be ahead of now, which is ${new Date(nowMs).toISOString()}; was ${given}`
-  return refuseFields('invalid_time', [{ field: 'asOf', code: 'invalid_time', detail }])
+function notAhead(field: string, atMs: InstantMs, given: string, nowMs: InstantMs): Outcome<InstantMs> {
+  if (atMs <= nowMs) return atMs
+  const detail = `${field} must not be ahead of now, which is ${new Date(nowMs).toISOString()}; was ${given}`
+  return refuseFields('invalid_time', [{ field, code: 'invalid_time', detail }])
 }
 
 function runJson({ setAside, behind, ...run }: BillingRun) {

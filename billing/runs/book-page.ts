@@ -1,4 +1,5 @@
 import type { BillingCursorStore } from '../../adapters/database/billing-cursors/billing-cursor-store.ts'
+import type { ClosedPartStore } from '../../adapters/database/closed-parts/closed-part-store.ts'
 import type { CouponStore } from '../../adapters/database/coupons/coupon-store.ts'
 import type { CreditStore } from '../../adapters/database/credits/credit-store.ts'
 import type { InTransaction } from '../../adapters/database/in-transaction.ts'
@@ -14,6 +15,7 @@ import { issueDocuments, type NewDocument } from './issue-documents.ts'
 /** What a decision writes, together or not at all. */
 export type BookStores = {
   readonly cursors: BillingCursorStore
+  readonly closedParts: ClosedPartStore
   readonly credits: CreditStore
   readonly coupons: CouponStore
   readonly ledger: LedgerStore
@@ -49,6 +51,12 @@ async function bookLives(
   await stores.cursors.move(
     tenant,
     unmoved.map(({ subscription, fromVersion, book, nextDueMs }) => ({ subscription, fromVersion, to: book, nextDueMs })),
+  )
+  await stores.closedParts.put(
+    tenant,
+    unmoved.flatMap(({ subscription, made }) =>
+      made.flatMap(({ decision }) => decision.closedParts.map((part) => ({ subscription, decision: decision.cursor.version, part }))),
+    ),
   )
   const deciding = unmoved.filter(({ made }) => made.length > 0)
   const accounts = new Map(deciding.map((life) => [accountName(life.customer, life.currency), life]))

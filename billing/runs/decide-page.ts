@@ -9,11 +9,12 @@ import { partitionOf } from '../../domain/metering/partitioning.ts'
 import { isRefusal, type Refusal, RefusalError } from '../../domain/refusal.ts'
 import { MINUTE_MS } from '../../domain/time/durations.ts'
 import type { UsageReader } from '../../usage/usage-reader.ts'
-import { usageQuestions } from '../invoices/usage-questions.ts'
+import { questionsOf, usageQuestions } from '../invoices/usage-questions.ts'
 import type { BillingState } from '../steps/billing-state.ts'
-import { type Decision, DOCUMENTS_PER_RUN_MAX, decideNext, evolve } from '../steps/decide-invoice.ts'
+import { type Decision, DOCUMENTS_PER_RUN_MAX, decideLate, decideNext, evolve } from '../steps/decide-invoice.ts'
 import { nextClosing } from '../steps/due.ts'
 import { isPaused } from '../steps/manual-lines.ts'
+import { partsSince } from '../steps/plan-parts.ts'
 import { planOf } from '../steps/service-parts.ts'
 import { billedTo, billingStateOf, NO_ACCOUNT, othersOf } from './billing-states.ts'
 import { readPageUsage } from './page-usage.ts'
@@ -31,6 +32,8 @@ export type Page = {
   readonly due: readonly DueSubscription[]
   readonly cutOffs: CutOffs
   readonly nowMs: InstantMs
+  /** Parts that end after this instant are counted again, and nothing else is decided. */
+  readonly lateFromMs?: InstantMs
   /** The most documents of a subscription; 60 when absent. */
   readonly documentsMax?: number
 }
@@ -69,7 +72,7 @@ type Life = { state: BillingState; readonly fromVersion: number; readonly made: 
  * reads it at once and decides. The subscriptions of one customer go one after the other, as they pay from the same credits.
  */
 export async function decidePage(deps: DecidePageDeps, page: Page): Promise<DecidedPage> {
-  const { tenant, due, nowMs, cutOffs, documentsMax = DOCUMENTS_PER_RUN_MAX } = page
+  const { tenant, due, nowMs, cutOffs, lateFromMs, documentsMax = DOCUMENTS_PER_RUN_MAX } = page
   const inputs = await deps.inputs.read(tenant, [...new Set(due.map(({ customer }) => customer))])
   const counting = await metersCounting(deps, inputs)
   const books = new Map(inputs.books)
@@ -90,7 +93,8 @@ export async function decidePage(deps: DecidePageDeps, page: Page): Promise<Deci
       return (
         attempt(id, () => {
           life.state = upToDate(life.state)
-          const questions = usageQuestions(life.state, nowMs)
+          const questions =
+            lateFromMs === undefined ? usageQuestions(life.state, nowMs) : questionsOf(life.state, partsSince(life.state, lateFromMs))
           refuseCounting(questions.map(({ charge }) => charge.feature))
           return [{ life, state: life.state, questions }]
         }) ?? []
@@ -101,7 +105,8 @@ export async function decidePage(deps: DecidePageDeps, page: Page): Promise<Deci
   }
   return {
     inputs,
-    lives: [...lives.values()].map((life) => decidedLife(life)),
+    // Where late usage changes nothing the cursor stays, and the parts that were read for it stay closed.
+    lives: [...lives.values()].filter(({ made }) => lateFromMs === undefined || made.length > 0).map((life) => decidedLife(life)),
     setAside: [...setAside].map(([subscription, why]) => ({ subscription, why })),
   }
 
@@ -116,14 +121,16 @@ export async function decidePage(deps: DecidePageDeps, page: Page): Promise<Deci
 
   function decideOnce(life: Life, usage: Parameters<typeof decideNext>[2]): void {
     const { state } = life
-    const decision = decideNext(state, nowMs, usage, deps.createInvoiceId(nowMs, state.cursor.version + 1))
+    const invoiceId = deps.createInvoiceId(nowMs, state.cursor.version + 1)
+    const decision =
+      lateFromMs === undefined ? decideNext(state, nowMs, usage, invoiceId) : decideLate(state, lateFromMs, nowMs, usage, invoiceId)
     if (isRefusal(decision)) throw new RefusalError(decision)
     if (decision === null) {
       life.isDone = true
       return
     }
     life.made.push({ state, decision })
-    life.isDone = life.made.length >= documentsMax
+    life.isDone = lateFromMs !== undefined || life.made.length >= documentsMax
     life.state = evolve(state, decision)
     const { cursor, baseFees, parts, committed, purse } = decision
     books.set(state.subscription.id, { cursor, baseFees, parts, committed })

@@ -14,7 +14,7 @@ export type BillingRunsKit = {
   readonly stores: {
     readonly eventLog: EventLog
     readonly usageStore: UsageStore
-    readonly billing: Pick<BillingRunsDeps, 'inputs' | 'cursors' | 'runs' | 'settings' | 'write'> & {
+    readonly billing: Pick<BillingRunsDeps, 'inputs' | 'cursors' | 'closedParts' | 'runs' | 'settings' | 'write'> & {
       readonly invoices: { createId: BillingRunsDeps['createInvoiceId'] }
     }
   }

@@ -1,5 +1,6 @@
 import PQueue from 'p-queue'
 import type { BillingCursorStore, DueSubscription } from '../../adapters/database/billing-cursors/billing-cursor-store.ts'
+import type { ClosedPartStore } from '../../adapters/database/closed-parts/closed-part-store.ts'
 import type { InTransaction } from '../../adapters/database/in-transaction.ts'
 import type { CutOffs } from '../../adapters/usage-store/usage-store.ts'
 import { Fault } from '../../base/fault.ts'
@@ -8,11 +9,13 @@ import { partitionOf } from '../../domain/metering/partitioning.ts'
 import { isRefusal } from '../../domain/refusal.ts'
 import { type BookStores, bookPage } from './book-page.ts'
 import { type CutOffDeps, readCutOffs } from './cut-offs.ts'
-import { type DecidePageDeps, decidePage, type SetAside } from './decide-page.ts'
+import { type DecidePageDeps, decidePage, type Page, type SetAside } from './decide-page.ts'
+import { lateInputsReader } from './late-inputs.ts'
 
 export type RunBillingDeps = DecidePageDeps &
   CutOffDeps & {
     readonly cursors: Pick<BillingCursorStore, 'due'>
+    readonly closedParts: Pick<ClosedPartStore, 'of' | 'having'>
     readonly write: InTransaction<BookStores>
   }
 
@@ -22,6 +25,8 @@ export type BillingRunRequest = {
   readonly asOfMs: InstantMs
   /** These alone; absent: all. */
   readonly customers?: readonly CustomerKey[]
+  /** Usage of times from here on that came after its late window is billed too. */
+  readonly lateFromMs?: InstantMs
   /** Decides and writes nothing. */
   readonly isDry?: boolean
   onPage?(page: { readonly subscriptions: number; readonly finalised: number }): void
@@ -33,6 +38,8 @@ export type BillingRunReport = {
   readonly behind: readonly Partition[]
   /** Subscriptions that were due. */
   readonly due: number
+  /** Subscriptions whose closed parts were counted again. */
+  readonly late: number
   readonly finalised: number
   readonly nothingDue: number
   /** Billed or changed by somebody else meanwhile. */
@@ -54,26 +61,35 @@ const SET_ASIDE_SHOWN_MAX = 100
  * queue, so a run that was killed anywhere is simply run again, and any number of processes may run at once.
  */
 export async function runBilling(deps: RunBillingDeps, request: BillingRunRequest): Promise<BillingRunReport> {
-  const { tenant, asOfMs, customers } = request
+  const { tenant, asOfMs, customers, lateFromMs } = request
   const { cutOffs, behind } = await readCutOffs(deps)
-  const due = await deps.cursors.due(tenant, asOfMs, { ...(customers !== undefined && { customers }), max: SUBSCRIPTIONS_PER_RUN_MAX })
-  const ready = due.filter(({ customer }) => !behind.includes(partitionOf(tenant, customer, deps.partitions)))
+  const of = { ...(customers !== undefined && { customers }), max: SUBSCRIPTIONS_PER_RUN_MAX }
+  const due = await deps.cursors.due(tenant, asOfMs, of)
   const sum = { finalised: 0, nothingDue: 0, dropped: 0, setAsideCount: 0 }
   const setAside: BillingRunReport['setAside'][number][] = []
   const queue = new PQueue({ concurrency: PAGES_IN_FLIGHT_MAX })
   const failures: unknown[] = []
-  for (const page of pagesOf(ready)) {
-    await queue.onSizeLessThan(1)
-    if (failures.length > 0) break
-    queue.add(() => runPage(page)).catch((error: unknown) => void failures.push(error))
-  }
-  await queue.onIdle()
-  if (failures.length > 0) throw failures[0]
-  return { cutOffs, behind, due: due.length, ...sum, setAside }
+  await runPages(due, {})
+  // After all that is due by itself, so that documents stay in the order of time.
+  const late = lateFromMs === undefined ? [] : await deps.closedParts.having(tenant, lateFromMs, of)
+  if (lateFromMs !== undefined) await runPages(late, { lateFromMs })
+  return { cutOffs, behind, due: due.length, late: late.length, ...sum, setAside }
 
-  async function runPage(page: readonly DueSubscription[]): Promise<void> {
+  async function runPages(subscriptions: readonly DueSubscription[], how: HowDecided): Promise<void> {
+    const ready = subscriptions.filter(({ customer }) => !behind.includes(partitionOf(tenant, customer, deps.partitions)))
+    for (const page of pagesOf(ready)) {
+      await queue.onSizeLessThan(1)
+      if (failures.length > 0) break
+      queue.add(() => runPage(page, how)).catch((error: unknown) => void failures.push(error))
+    }
+    await queue.onIdle()
+    if (failures.length > 0) throw failures[0]
+  }
+
+  async function runPage(page: readonly DueSubscription[], how: HowDecided): Promise<void> {
     try {
-      const decided = await decidePage(deps, { tenant, due: page, cutOffs, nowMs: asOfMs })
+      const inputs = how.lateFromMs === undefined ? deps.inputs : lateInputsReader(deps.inputs, deps.closedParts, how.lateFromMs)
+      const decided = await decidePage({ ...deps, inputs }, { tenant, due: page, cutOffs, nowMs: asOfMs, ...how })
       const booked = request.isDry ? wouldBook(decided) : await bookPage(deps.write, tenant, decided, asOfMs)
       sum.finalised += booked.finalised
       sum.nothingDue += booked.nothingDue
@@ -82,15 +98,15 @@ export async function runBilling(deps: RunBillingDeps, request: BillingRunReques
       request.onPage?.({ subscriptions: page.length, finalised: booked.finalised })
     } catch (error) {
       if (error instanceof Fault) throw error
-      await runEach(page, error)
+      await runEach(page, how, error)
     }
   }
 
   /** A failure of the whole page is looked for customer by customer, so that one alone is put aside and not its neighbours. */
-  async function runEach(page: readonly DueSubscription[], error: unknown): Promise<void> {
+  async function runEach(page: readonly DueSubscription[], how: HowDecided, error: unknown): Promise<void> {
     const customersOfPage = [...Map.groupBy(page, ({ customer }) => customer).values()]
     if (customersOfPage.length > 1) {
-      for (const together of customersOfPage) await runPage(together)
+      for (const together of customersOfPage) await runPage(together, how)
       return
     }
     const why = error instanceof Error ? error : new Error(String(error))
@@ -104,6 +120,8 @@ export async function runBilling(deps: RunBillingDeps, request: BillingRunReques
     setAside.push({ subscription, code, detail })
   }
 }
+
+type HowDecided = Pick<Page, 'lateFromMs'>
 
 function wouldBook({ lives }: Awaited<ReturnType<typeof decidePage>>) {
   const documents = lives.flatMap(({ made }) => made.flatMap(({ decision }) => decision.document ?? []))

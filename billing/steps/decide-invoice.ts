@@ -1,5 +1,5 @@
 import { zip } from '../../base/zip.ts'
-import type { Burn } from '../../domain/billing/billed.ts'
+import type { BilledPart, Burn } from '../../domain/billing/billed.ts'
 import type { BillingBook } from '../../domain/billing/billing-book.ts'
 import type { InvoiceDocument } from '../../domain/billing/invoice.ts'
 import type { LedgerTransaction } from '../../domain/billing/ledger-transaction.ts'
@@ -15,7 +15,7 @@ import { commitmentLine, committedAfter } from './commitment-line.ts'
 import { type Draft, inDocumentOrder } from './draft.ts'
 import { type Closing, closingDue, thresholdClosing } from './due.ts'
 import { isPaused, linesByHand } from './manual-lines.ts'
-import { partsSoFar, partsToCount } from './plan-parts.ts'
+import { partsSince, partsSoFar, partsToCount } from './plan-parts.ts'
 import { documentOf, transactionsOf } from './post.ts'
 import { pricePart } from './price-parts.ts'
 import { feesAfter, partsAfter } from './remember.ts'
@@ -52,6 +52,8 @@ export type Decision<C extends string = string> = BillingBook<C> & {
   readonly closing: Closing
   readonly document: InvoiceDocument<C> | null
   readonly purse: Purse<C>
+  /** Parts that no document counts by itself any more. */
+  readonly closedParts: readonly BilledPart<C>[]
   readonly couponsUsed: readonly string[]
   /** What each credit paid on the document, or got back. */
   readonly burns: readonly Burn<C>[]
@@ -90,6 +92,27 @@ export function decideNext<C extends string>(
   return unbilled > 0n && unbilled >= threshold.amount ? decide(state, threshold.closing, drafts, nowMs, invoiceId) : null
 }
 
+/**
+ * A document over usage of times long billed, whose late window has closed: parts that end after an instant are counted again. Null
+ * when they come to what was billed.
+ */
+export function decideLate<C extends string>(
+  state: BillingState<C>,
+  sinceMs: InstantMs,
+  nowMs: InstantMs,
+  usage: UsageOf,
+  invoiceId: string,
+): Decision<C> | null {
+  const { baseBilledToMs, usageBilledToMs: usageToMs } = state.cursor
+  if (baseBilledToMs === null) return null
+  const closing: Closing = {
+    ...{ kind: 'adjustment', closesAtMs: nowMs, dueAtMs: nowMs, baseToMs: baseBilledToMs, usageToMs, recounts: true },
+  }
+  const drafts = partsSince(state, sinceMs).flatMap((part) => pricePart(state, part, nowMs, usage))
+  const decision = decide(state, closing, [...drafts, ...commitmentLine(state, closing, drafts, nowMs)], nowMs, invoiceId)
+  return decision.document === null ? null : decision
+}
+
 function draftsOf<C extends string>(state: BillingState<C>, closing: Closing, nowMs: InstantMs, usage: UsageOf): readonly Draft<C>[] {
   const due = { fromMs: state.cursor.usageBilledToMs, closesAtMs: closing.closesAtMs, toMs: closing.baseToMs }
   const fees = baseLines(state, reconcileBaseFees(state, state.currency, state.baseFees, due), nowMs)
@@ -116,12 +139,13 @@ function decide<C extends string>(
   const billedToMs = Math.min(closing.usageToMs, state.othersBilledToMs) as InstantMs
   const expired = expire(settled.credits, billedToMs, source)
   const granted = grantPlanCredits(state, closing)
+  const parts = partsAfter(state, closing, remembered, nowMs, id)
   return {
     closing,
     document,
     cursor: { baseBilledToMs: closing.baseToMs, usageBilledToMs: closing.usageToMs, version: state.cursor.version + 1 },
     baseFees: feesAfter(state, closing, remembered, id),
-    parts: partsAfter(state, closing, remembered, nowMs, id),
+    ...{ parts: parts.open, closedParts: parts.closed },
     committed: committedAfter(state, remembered, id),
     purse: {
       credits: [...expired.credits, ...granted.credits],

@@ -19,8 +19,14 @@ export function partsToCount<C extends string>(state: BillingState<C>, closing: 
   const fromMs = state.cursor.usageBilledToMs
   const closed = partsIn(state, { startMs: fromMs, endMs: closing.usageToMs }).map((part) => ({ ...part, shown: part.period }))
   if (!closing.recounts) return closed
-  const earlier = state.parts.filter(({ period }) => period.endMs <= fromMs)
-  return [...closed, ...earlier.map((before) => ({ ...before, plan: planOfBilled(state, before), before, shown: before.period }))]
+  return [...closed, ...partsSince(state, 0 as InstantMs)]
+}
+
+/** The parts that were billed before and end after an instant, to be counted again. */
+export function partsSince<C extends string>(state: BillingState<C>, sinceMs: InstantMs): readonly CountedPart<C>[] {
+  return state.parts
+    .filter(({ period }) => period.endMs <= state.cursor.usageBilledToMs && period.endMs > sinceMs)
+    .map((before) => ({ ...before, plan: planOfBilled(state, before), before, shown: before.period }))
 }
 
 /** A part and what was billed of it; null when it is counted for the first time. */

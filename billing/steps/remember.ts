@@ -22,14 +22,17 @@ export function feesAfter<C extends string>(
   return [...kept, ...after].filter(({ period }) => period.startMs < period.endMs && period.endMs > usageToMs)
 }
 
-/** The parts that are counted again: those of the current period, and those whose late window was still open just now. */
+/**
+ * The parts that later documents count again: those of the current period, and those whose late window was still open just now. The
+ * others are closed.
+ */
 export function partsAfter<C extends string>(
   state: BillingState<C>,
   { usageToMs }: Closing,
   remembered: readonly Remembered<C>[],
   nowMs: InstantMs,
   invoice: string | null,
-): readonly BilledPart<C>[] {
+): { readonly open: readonly BilledPart<C>[]; readonly closed: readonly BilledPart<C>[] } {
   const items = new Map<CountedPart<C>, Map<ItemKey, BilledItem<C>>>()
   for (const { of, line } of remembered) {
     if (of.kind !== 'part') continue
@@ -44,7 +47,8 @@ export function partsAfter<C extends string>(
   const kept = state.parts.filter((part) => !recounted.has(part))
   const isOpen = ({ period, countedAtMs }: BilledPart<C>) =>
     period.endMs > usageToMs || countedAtMs < period.endMs + state.settings.lateWindowMs
-  return [...kept, ...counted].filter(isOpen)
+  const { open = [], closed = [] } = Object.groupBy([...kept, ...counted], (part) => (isOpen(part) ? 'open' : 'closed'))
+  return { open, closed }
 }
 
 function identityOf<C extends string>({ plan, planVersion, period }: BilledBase<C>): string {

@@ -114,6 +114,10 @@ export const BillingRunInputSchema = Type.Object(
     asOf: Type.Optional({ ...InstantSchema, description: 'Makes what can be final by then; not ahead of now' }),
     customers: Type.Optional(Type.Array(CustomerNameSchema, { minItems: 1, maxItems: 1_000 })),
     dryRun: Type.Optional(Type.Boolean({ description: 'Decides and writes nothing' })),
+    lateFrom: Type.Optional({
+      ...InstantSchema,
+      description: 'Also bills usage that came after its late window, of periods that end after this instant; not ahead of now',
+    }),
   },
   { additionalProperties: false },
 )
@@ -128,6 +132,7 @@ export const BillingRunSchema = Type.Object({
   ),
   behind: Type.Optional(Type.Array(Type.Integer(), { description: 'Partitions whose usage is behind; their customers were left out' })),
   due: Type.Optional(Type.Integer()),
+  late: Type.Optional(Type.Integer({ description: 'Subscriptions whose closed periods were counted again' })),
   finalised: Type.Optional(Type.Integer()),
   nothingDue: Type.Optional(Type.Integer()),
   dropped: Type.Optional(Type.Integer({ description: 'Subscriptions that somebody else billed or changed meanwhile' })),

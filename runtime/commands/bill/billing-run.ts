@@ -2,7 +2,12 @@ import { CommandFailed } from '../../process/command-failed.ts'
 import { systemClock } from '../../process/system-clock.ts'
 import type { BillClient } from './bill-client.ts'
 
-export type RunRequest = { readonly asOf?: string; readonly customers?: readonly string[]; readonly dryRun?: boolean }
+export type RunRequest = {
+  readonly asOf?: string
+  readonly customers?: readonly string[]
+  readonly dryRun?: boolean
+  readonly lateFrom?: string
+}
 
 /** A run that has ended. */
 export type Run = {
