@@ -16,6 +16,7 @@ import { sqlInvoiceStore } from '../adapters/database/invoices/invoice-store.ts'
 import { sqlLedgerStore } from '../adapters/database/ledger/ledger-store.ts'
 import { sqlOutboxStore } from '../adapters/database/outbox/outbox-store.ts'
 import { sqlPaymentStore } from '../adapters/database/payments/payment-store.ts'
+import { sqlWalletStore } from '../adapters/database/wallets/wallet-store.ts'
 import type { BillingRun } from '../billing/runs/billing-runs.ts'
 
 /** The book: its stores, and `write`, which has them in one transaction. */
@@ -29,6 +30,7 @@ export function billingStores(session: DatabaseSession) {
     audit: sqlBookAuditReader(session),
     exports: sqlBookExportReader(session),
     months: sqlBookMonthReader(session),
+    wallets: sqlWalletStore(session),
     write: inTransaction(session, bookStores),
   }
 }

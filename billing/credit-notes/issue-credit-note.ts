@@ -9,6 +9,7 @@ import { type Currency, currencyOf, lesser, type Money, minus, parseMoney, plus,
 import { isRefusal, type Outcome, orThrow, refuse, refuseField } from '../../domain/refusal.ts'
 import type { InvoiceJson } from '../documents/invoice-json.ts'
 import { type DocumentStores, lockIn, type OfDocument } from '../documents/pay-invoice.ts'
+import type { Undo } from '../documents/void-final-invoice.ts'
 import { issueDocuments } from '../runs/issue-documents.ts'
 import { type Creditable, creditsBack, decideCreditNote } from './credit-note.ts'
 import { creditableLines, noteRecord } from './note-record.ts'
@@ -43,6 +44,10 @@ export async function issueCreditNote(
   if (isRefusal(invoice)) return invoice
   const { customer, currency: code, numbered } = invoice
   if (numbered?.series !== 'invoice') return refuse('invoice_not_open', { invoice: id, status: 'a credit note', wanted: 'credit' })
+  // Until it is paid it has sold nothing that a note could take back: it can be made void.
+  const { awaiting = null } = invoice.undo as Pick<Undo, 'awaiting'>
+  if (awaiting !== null && invoice.status !== 'paid')
+    return refuse('invoice_not_open', { invoice: id, status: 'not paid', wanted: 'credit' })
   const currency = orThrow(currencyOf(code))
   const record = invoice.record as unknown as InvoiceJson
   const earlier = (await stores.invoices.notesOf(tenant, id)).map(({ undo }) => undo as NoteUndo)

@@ -7,7 +7,7 @@ import { type WalletRoutesDeps, walletRoutes } from './wallet-routes.ts'
 export type CreditsKit = Pick<CreditRoutesDeps, 'clock' | 'createId'> & {
   readonly stores: {
     readonly customers: CreditRoutesDeps['customers']
-    readonly billing: Pick<CreditRoutesDeps, 'credits' | 'settings' | 'write'> & Pick<WalletRoutesDeps, 'inputs' | 'ledger'>
+    readonly billing: Pick<CreditRoutesDeps, 'credits' | 'settings' | 'write'> & Pick<WalletRoutesDeps, 'inputs' | 'ledger' | 'wallets'>
   }
   readonly usage: Pick<Usage, 'reader'>
 }

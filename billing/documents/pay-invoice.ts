@@ -1,7 +1,9 @@
 import type { InvoiceStatus, StoredInvoice } from '../../adapters/database/invoices/invoice-store.ts'
 import type { PaymentStore } from '../../adapters/database/payments/payment-store.ts'
+import { invariant } from '../../base/invariant.ts'
 import { accountName } from '../../domain/billing/billing-inputs.ts'
-import { type LedgerTransaction, mirrored, uncollectiblePosted } from '../../domain/billing/ledger-transaction.ts'
+import type { Credit } from '../../domain/billing/credit.ts'
+import { creditGrantedPosted, type LedgerTransaction, mirrored, uncollectiblePosted } from '../../domain/billing/ledger-transaction.ts'
 import { currencyOf, minus, moneyText, parseMoney, plus } from '../../domain/billing/money.ts'
 import type { InstantMs, TenantKey } from '../../domain/identity.ts'
 import { isRefusal, type Outcome, orThrow, refuse, refuseField, refuseFields } from '../../domain/refusal.ts'
@@ -62,12 +64,32 @@ export async function payInvoice(stores: DocumentStores, of: OfDocument, given: 
   }
   const settled = { status: isPaid ? ('paid' as const) : status, due: minus(invoice.due, applied), paid: plus(invoice.paid, applied) }
   await stores.invoices.settle(tenant, id, settled)
+  if (isPaid && status !== 'paid') await grantAwaited(stores, of, invoice)
   const payment = { invoice: id, reference, amount: moneyText(currency, amount), toBalance: moneyText(currency, toBalance) }
   await stores.outbox.append(tenant, [
     { type: 'payment.recorded', object: id, data: payment, createdAtMs: nowMs },
     ...(isPaid && status !== 'paid' ? [{ type: 'invoice.paid' as const, object: id, data: invoice.record, createdAtMs: nowMs }] : []),
   ])
   return { ...invoice, ...settled }
+}
+
+/** The credit that a document sells appears when it is paid. One that has its id by now leaves it the document's. */
+async function grantAwaited(
+  stores: DocumentStores,
+  { tenant, id, nowMs }: OfDocument,
+  { customer, currency, undo }: StoredInvoice,
+): Promise<void> {
+  const { awaiting = null } = undo as { readonly awaiting?: Credit | null }
+  if (awaiting === null) return
+  const account = (await stores.credits.lock(tenant, [{ customer, currency }])).get(accountName(customer, currency))
+  invariant(account !== undefined, 'an account that was locked is there')
+  const credit = account.credits.some((each) => each.id === awaiting.id) ? { ...awaiting, id } : awaiting
+  await stores.credits.save(tenant, [{ customer, currency, account: { ...account, credits: [...account.credits, credit] } }])
+  const transaction = creditGrantedPosted(`invoice/${id}/granted`, credit)
+  await stores.ledger.post(tenant, [{ customer, currency, postedAtMs: nowMs, transaction }])
+  await stores.outbox.append(tenant, [
+    { type: 'credit.granted', object: credit.id, data: { customer, currency, credit: credit.id }, createdAtMs: nowMs },
+  ])
 }
 
 /** The document with its row locked, if it is in one of these states. */

@@ -2,7 +2,7 @@ import type { StoredInvoice } from '../../adapters/database/invoices/invoice-sto
 import { invariant } from '../../base/invariant.ts'
 import type { BillingBook } from '../../domain/billing/billing-book.ts'
 import { accountName } from '../../domain/billing/billing-inputs.ts'
-import { leftOf } from '../../domain/billing/credit.ts'
+import { type Credit, leftOf } from '../../domain/billing/credit.ts'
 import { zero } from '../../domain/billing/money.ts'
 import { isRefusal, type Outcome, refuse } from '../../domain/refusal.ts'
 import { abandonedBook } from '../invoices/abandoned-book.ts'
@@ -16,6 +16,8 @@ export type Undo = Omit<Voidable, 'document'> &
     readonly before?: BillingBook
     /** The credit that a top-up sold. */
     readonly sold?: string | null
+    /** The credit that the customer has once the document is paid. */
+    readonly awaiting?: Credit | null
   }
 
 /**

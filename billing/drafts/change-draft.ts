@@ -62,7 +62,7 @@ export async function finaliseDraft(
   const credit = draft.credit?.id
   if (account.credits.some((each) => each.id === credit)) return refuse('credit_id_taken', { credit: credit ?? '', customer })
   const { decision, record } = priceDraft(inputs, account, draft, nowMs)
-  const { document, purse, transactions } = decision
+  const { document, purse, granted, awaiting, transactions } = decision
   await stores.credits.save(tenant, [{ customer, currency, account: { ...account, balance: purse.balance, credits: purse.credits } }])
   await stores.ledger.post(
     tenant,
@@ -71,7 +71,7 @@ export async function finaliseDraft(
   await stores.drafts.remove(tenant, id)
   const undo = {
     ...{ document: document.document, total: document.total, balanceApplied: document.balanceApplied },
-    ...{ burns: [], couponsUsed: [], transactions, sold: credit ?? null },
+    ...{ burns: [], couponsUsed: [], transactions, sold: granted?.id ?? null, awaiting },
   }
   const made = {
     ...{ id, customer, subscription: null, decision: null, currency, closesAtMs: nowMs, due: document.due, undo, record },

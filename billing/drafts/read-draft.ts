@@ -66,7 +66,7 @@ export function readSoldCredit(
   return {
     ...{ id: input.id ?? createId(), amount, priority: input.priority ?? CREDIT_PRIORITY_DEFAULT, effectiveAtMs, expiresAtMs },
     ...{ createdAtMs: nowMs, appliesTo: { kinds, features: features as FeatureKey[] | null } },
-    ...{ burned: zero(), expired: zero(), voided: zero() },
+    ...{ burned: zero(), expired: zero(), voided: zero(), grantOn: input.grantOn ?? 'paid' },
   }
 }
 

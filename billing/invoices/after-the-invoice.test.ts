@@ -41,12 +41,24 @@ describe('a document that no subscription makes', () => {
     ])
   })
 
-  test('sells a credit: what it is worth more than is paid for it is promotion', () => {
+  test('sells a credit as soon as it is final: what it is worth more than is paid for it is promotion', () => {
     const purse = { coupons: [], credits: [], balance: nothing }
     const lines = [{ description: 'Credits', quantityNano: NANO, unitAmount: '100' }]
-    const sold = decideOneOff({ ...asked, lines, purse, credit: credit('110', '100') }, NOW, 'inv')
+    const sold = decideOneOff({ ...asked, lines, purse, credit: { ...credit('110', '100'), grantOn: 'finalised' } }, NOW, 'inv')
     expect([sold.document.kind, text(sold.document.due), sold.purse.credits.length]).toEqual(['topUp', '120.00', 1])
     expect(entriesOf(sold.transactions)).toEqual([{ receivable: '120.00', promotion: '10.00', tax: '-20.00', credits: '-110.00' }])
+  })
+
+  test('sells one that waits for the payment: until then its price is owed, and nothing can be spent', () => {
+    const purse = { coupons: [], credits: [], balance: nothing }
+    const lines = [{ description: 'Credits', quantityNano: NANO, unitAmount: '100' }]
+    const sold = { ...credit('110', '0'), grantOn: 'paid' as const }
+    const made = decideOneOff({ ...asked, lines, purse, credit: sold }, NOW, 'inv')
+    expect([made.purse.credits.length, made.granted, text(made.awaiting?.paid ?? nothing)]).toEqual([0, null, '100.00'])
+    expect(entriesOf(made.transactions)).toEqual([{ receivable: '120.00', tax: '-20.00', credits: '-100.00' }])
+    const balance = parse('120')
+    const covered = decideOneOff({ ...asked, lines, purse: { ...purse, balance }, credit: sold }, NOW, 'inv')
+    expect([covered.purse.credits.length, covered.awaiting], 'what the balance has paid is paid').toEqual([1, null])
   })
 })
 

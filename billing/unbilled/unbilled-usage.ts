@@ -4,6 +4,7 @@ import type { MeterReader } from '../../adapters/database/meters/meter-store.ts'
 import { aggregateOfRow } from '../../adapters/usage-store/usage-store.ts'
 import type { BillingInputs } from '../../domain/billing/billing-inputs.ts'
 import type { Feature } from '../../domain/catalog/plan.ts'
+import type { Subscription } from '../../domain/catalog/subscription.ts'
 import { type CustomerKey, END_OF_TIME_MS, type FeatureKey, type InstantMs, type Period, type TenantKey } from '../../domain/identity.ts'
 import type { DimensionFilter } from '../../domain/metering/dimension-filter.ts'
 import { type Aggregate, aggregateValue, emptyAggregate, matchesFilter, mergeAggregates } from '../../domain/metering/metering.ts'
@@ -17,37 +18,41 @@ export type UnbilledDeps = {
   readonly usageReader: Pick<UsageReader, 'periods' | 'isComplete'>
 }
 
-export type Unbilled = { readonly feature: Feature; readonly quantityNano: bigint; readonly events: number }
+export type Unbilled = { readonly customer: CustomerKey; readonly feature: Feature; readonly quantityNano: bigint; readonly events: number }
 
 /**
- * A customer's usage that no subscription bills, by feature: in time without a charge for it, and in time with charges, what passes the
+ * Usage of some customers that no subscription bills, by customer and feature: in time without a charge for it, and in time with charges, what passes the
  * filter of none. Features without any are not there. A meter that still counts its past is left out.
  */
 export async function unbilledUsage(
   { inputs: reader, features, meters, usageReader }: UnbilledDeps,
-  of: { readonly tenant: TenantKey; readonly customer: CustomerKey; readonly span: Period },
+  of: { readonly tenant: TenantKey; readonly customers: readonly CustomerKey[]; readonly span: Period },
 ): Promise<readonly Unbilled[]> {
-  const { tenant, customer, span } = of
-  const inputs = await reader.read(tenant, [customer])
+  const { tenant, customers, span } = of
+  const inputs = await reader.read(tenant, customers)
+  const subscriptionsOf = Map.groupBy(inputs.subscriptions.values(), ({ customer }) => customer)
   const { data } = await features.list(tenant, { limit: FEATURES_MAX })
-  const unbilled: Unbilled[] = []
+  const unbilled = new Map(customers.map((customer) => [customer, [] as Unbilled[]]))
   for (const feature of data) {
     const meter = feature.meter === null ? null : await meters.get(tenant, feature.meter)
     if (meter === null || !(await usageReader.isComplete(meter))) continue
-    const stretches = stretchesOf(chargesOf(inputs, feature.key), span)
+    const stretches = customers.flatMap((customer) => {
+      const charging = chargesOf(subscriptionsOf.get(customer) ?? [], inputs, feature.key)
+      return stretchesOf(charging, span).map((stretch) => ({ customer, ...stretch }))
+    })
     const groupBy = [...new Set(stretches.flatMap(({ filters }) => filters.flatMap((filter) => Object.keys(filter))))]
-    const shape = { meter, groupBy, filter: feature.filter }
-    const rows = await usageReader.periods(
-      shape,
-      stretches.map(({ period }) => ({ customer, period })),
-    )
-    const total = stretches.reduce((left: Aggregate, { filters }, at) => {
+    const rows = await usageReader.periods({ meter, groupBy, filter: feature.filter }, stretches)
+    const totals = new Map<CustomerKey, Aggregate>()
+    for (const [at, { customer, filters }] of stretches.entries()) {
       const open = (rows[at] ?? []).filter(({ dimensions }) => !filters.some((filter) => matchesFilter(filter, dimensions)))
-      return open.map(aggregateOfRow).reduce(mergeAggregates, left)
-    }, emptyAggregate)
-    if (total.events > 0) unbilled.push({ feature, quantityNano: aggregateValue(meter.aggregation, total) ?? 0n, events: total.events })
+      totals.set(customer, open.map(aggregateOfRow).reduce(mergeAggregates, totals.get(customer) ?? emptyAggregate))
+    }
+    for (const [customer, total] of totals) {
+      const quantityNano = aggregateValue(meter.aggregation, total) ?? 0n
+      if (total.events > 0) unbilled.get(customer)?.push({ customer, feature, quantityNano, events: total.events })
+    }
   }
-  return unbilled
+  return [...unbilled.values()].flat()
 }
 
 /** Of one tenant; those after them are not looked at. */
@@ -56,8 +61,12 @@ const FEATURES_MAX = 1_000
 type Charging = { readonly period: Period; readonly filter: DimensionFilter }
 
 /** When which charges bill the feature. */
-function chargesOf({ subscriptions, planVersions }: BillingInputs, feature: FeatureKey): readonly Charging[] {
-  return [...subscriptions.values()].flatMap((subscription) =>
+function chargesOf(
+  subscriptions: readonly Subscription[],
+  { planVersions }: Pick<BillingInputs, 'planVersions'>,
+  feature: FeatureKey,
+): readonly Charging[] {
+  return subscriptions.flatMap((subscription) =>
     subscription.phases.flatMap((phase) => {
       const lastMs = Math.min(phase.endMs ?? END_OF_TIME_MS, subscription.endMs ?? END_OF_TIME_MS) as InstantMs
       const { charges } = planOf({ subscription, planVersions }, phase)

@@ -2,15 +2,16 @@ import { Readable } from 'node:stream'
 import { Type } from 'typebox'
 import type { PlanStore } from '../../adapters/database/plans/plan-store.ts'
 import type { SubscriptionStore } from '../../adapters/database/subscriptions/subscription-store.ts'
-import { type Money, minus, moneyText, plus, zero } from '../../domain/billing/money.ts'
+import { type Currency, type Money, minus, moneyText, plus, zero } from '../../domain/billing/money.ts'
+import { formatQuantity } from '../../domain/decimal.ts'
 import type { CustomerKey, PlanKey, SubscriptionId, TenantKey } from '../../domain/identity.ts'
 import { isRefusal, type Outcome, orThrow, refuse, refuseField, refuseFields } from '../../domain/refusal.ts'
 import { validatePriceOverrides } from '../../rating/validate-price-overrides.ts'
 import { REFUSALS } from '../../schemas/http/catalog.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
-import { parseInstant } from '../../schemas/http/instants.ts'
+import { instantJson, parseInstant } from '../../schemas/http/instants.ts'
 import { type WhatIfInput, WhatIfInputSchema } from '../../schemas/http/what-if.ts'
-import { type Compared, type Otherwise, type WhatIf, type WhatIfDeps, whatIf } from './what-if.ts'
+import { type Compared, type ComparedLine, type Otherwise, type WhatIf, type WhatIfDeps, whatIf } from './what-if.ts'
 
 export type WhatIfRoutesDeps = WhatIfDeps & {
   readonly plans: Pick<PlanStore, 'get'>
@@ -22,7 +23,7 @@ export function whatIfRoutes(deps: WhatIfRoutesDeps): (app: HttpApp) => Promise<
     app.post('/v1/what-if', { config: { scope: 'read', isHeavyRead: true }, schema: WHAT_IF }, async (request, reply) => {
       const asked = orThrow(await readWhatIf(deps, request.principal.tenant, request.body))
       reply.type('application/x-ndjson')
-      return reply.send(Readable.from(linesOf(whatIf(deps, asked))) as never)
+      return reply.send(Readable.from(rowsOf(whatIf(deps, asked), request.body.lines === true)) as never)
     })
   }
 }
@@ -70,21 +71,35 @@ function wrong(field: string, detail: string) {
 }
 
 /** A line per customer and currency, then one of totals per currency. */
-async function* linesOf(rows: AsyncIterable<Compared>): AsyncIterable<string> {
-  const totals = new Map<string, Omit<Compared, 'customer'> & { readonly customers: number }>()
-  for await (const { customer, ...row } of rows) {
-    yield `${JSON.stringify({ customer, ...shown(row) })}\n`
+async function* rowsOf(rows: AsyncIterable<Compared>, hasLines: boolean): AsyncIterable<string> {
+  const totals = new Map<string, Sums & { readonly customers: number }>()
+  for await (const { customer, lines, ...row } of rows) {
+    const ofRow = hasLines && { lines: lines.map((line) => lineJson(row.currency, line)) }
+    yield `${JSON.stringify({ customer, ...shown(row), ...ofRow })}\n`
     const known = totals.get(row.currency.code) ?? { ...row, billed: zero(), wouldBe: zero(), customers: 0 }
     totals.set(row.currency.code, { ...sumOf(known, row), customers: known.customers + 1 })
   }
   for (const { customers, ...total } of totals.values()) yield `${JSON.stringify({ totals: { customers, ...shown(total) } })}\n`
 }
 
-function sumOf(a: Omit<Compared, 'customer'>, b: Omit<Compared, 'customer'>) {
+type Sums = Omit<Compared, 'customer' | 'lines'>
+
+function sumOf(a: Sums, b: Sums) {
   return { ...a, billed: plus(a.billed, b.billed), wouldBe: plus(a.wouldBe, b.wouldBe) }
 }
 
-function shown({ currency, billed, wouldBe }: Omit<Compared, 'customer'>) {
+function lineJson(currency: Currency, { side, kind, item, feature, quantityNano, amount, period, ...of }: ComparedLine) {
+  const named = { ...(item !== null && { item }), ...(feature !== null && { feature }) }
+  const span = { from: instantJson(period.startMs), to: instantJson(period.endMs) }
+  const { subscription, plan, planVersion } = of
+  return {
+    ...{ of: side, subscription, plan, planVersion, kind, ...named, ...span },
+    ...(quantityNano !== null && { quantity: formatQuantity(quantityNano) }),
+    amount: moneyText(currency, amount),
+  }
+}
+
+function shown({ currency, billed, wouldBe }: Sums) {
   const text = (amount: Money) => moneyText(currency, amount)
   return { currency: currency.code, billed: text(billed), wouldBe: text(wouldBe), difference: text(minus(wouldBe, billed)) }
 }
@@ -94,7 +109,7 @@ const WHAT_IF = {
   operationId: 'whatIf',
   summary: 'Past usage under another plan, or under other prices',
   description:
-    'A line per customer, then totals by currency; base fees, charges and true-ups of the periods that begin from `from` and before `to`, before coupons, credits and taxes. `asBilled` (default) counts what final lines counted, `now` all that is there.',
+    'A line per customer, then totals by currency; base fees, charges and true-ups of the periods that begin from `from` and before `to`, before coupons, credits and taxes. `lines: true` shows what each row is the sum of. `asBilled` (default) counts what final lines counted, `now` all that is there.',
   body: WhatIfInputSchema,
   response: { 200: { description: 'Rows', content: { 'application/x-ndjson': { schema: Type.String() } } }, ...REFUSALS },
 }

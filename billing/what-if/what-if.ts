@@ -3,11 +3,11 @@ import type { BillingInputsReader } from '../../adapters/database/billing-inputs
 import type { InvoiceStore } from '../../adapters/database/invoices/invoice-store.ts'
 import type { CutOffs, UsageStore } from '../../adapters/usage-store/usage-store.ts'
 import { type BillingInputs, partName } from '../../domain/billing/billing-inputs.ts'
-import { type Currency, type Money, plus, sum, zero } from '../../domain/billing/money.ts'
+import { type Currency, type Money, sum } from '../../domain/billing/money.ts'
 import type { PlanVersion } from '../../domain/catalog/plan.ts'
 import type { PriceOverrides } from '../../domain/catalog/price.ts'
 import type { Subscription } from '../../domain/catalog/subscription.ts'
-import type { CustomerKey, Offset, Partition, Period, SubscriptionId, TenantKey } from '../../domain/identity.ts'
+import type { CustomerKey, Offset, Partition, Period, PlanKey, SubscriptionId, TenantKey } from '../../domain/identity.ts'
 import { partitionOf } from '../../domain/metering/partitioning.ts'
 import { orThrow } from '../../domain/refusal.ts'
 import type { UsageReader } from '../../usage/usage-reader.ts'
@@ -16,9 +16,11 @@ import { questionsOf } from '../invoices/usage-questions.ts'
 import { type AskedOf, readPageUsage } from '../runs/page-usage.ts'
 import { baseCost } from '../steps/base-fees.ts'
 import type { BillingState } from '../steps/billing-state.ts'
+import { headOf } from '../steps/draft.ts'
 import type { CountedPart } from '../steps/plan-parts.ts'
 import { pricePart } from '../steps/price-parts.ts'
 import { serviceParts } from '../steps/service-parts.ts'
+import type { PricedLine } from '../steps/settle.ts'
 
 export type WhatIfDeps = {
   readonly inputs: BillingInputsReader
@@ -45,8 +47,22 @@ export type WhatIf = {
   readonly usage: 'asBilled' | 'now'
 }
 
-/** What a customer's periods cost, and what they would; in one currency. */
-export type Compared = { readonly customer: CustomerKey; readonly currency: Currency; readonly billed: Money; readonly wouldBe: Money }
+/** What a customer's periods cost, and what they would; in one currency. `lines` add up to both. */
+export type Compared = {
+  readonly customer: CustomerKey
+  readonly currency: Currency
+  readonly billed: Money
+  readonly wouldBe: Money
+  readonly lines: readonly ComparedLine[]
+}
+
+/** A fee, a charge or a true-up of a part of a period, on one of the two sides. */
+export type ComparedLine = Pick<PricedLine, 'kind' | 'item' | 'feature' | 'quantityNano' | 'amount' | 'period'> & {
+  readonly side: 'billed' | 'wouldBe'
+  readonly subscription: SubscriptionId
+  readonly plan: PlanKey
+  readonly planVersion: number
+}
 
 const CUSTOMERS_PER_PAGE = 500
 
@@ -94,7 +110,7 @@ async function* comparePage(
           tenant,
           pairs.map(({ is }) => is.state.subscription.id),
         )
-  const cost = await costsOf(deps, inputs, pairs, (pair, part) => {
+  const linesOf = await costsOf(deps, inputs, pairs, (pair, part) => {
     const partition = partitionOf(tenant, pair.customer, deps.partitions)
     const name = partName(pair.is.state.subscription.id, part.period.startMs)
     return { partition, offset: countedTo.get(name) ?? positions.get(partition) ?? (0 as Offset) }
@@ -103,8 +119,13 @@ async function* comparePage(
   for (const together of [...groups.values()].sort((a, b) => compare(a[0]?.customer, b[0]?.customer))) {
     const [first] = together
     if (first === undefined) continue
-    const total = (side: 'is' | 'wouldBe') => sum(together.map((pair) => cost(pair[side])))
-    yield { customer: first.customer, currency: first.is.state.currency, billed: total('is'), wouldBe: total('wouldBe') }
+    const lines = together.flatMap(({ is, wouldBe }) => {
+      const { id: subscription } = is.state.subscription
+      const of = (side: ComparedLine['side'], lines: readonly PartLine[]) => lines.map((line) => ({ side, subscription, ...line }))
+      return [...of('billed', linesOf(is)), ...of('wouldBe', linesOf(wouldBe))]
+    })
+    const total = (side: ComparedLine['side']) => sum(lines.filter((line) => line.side === side).map(({ amount }) => amount))
+    yield { customer: first.customer, currency: first.is.state.currency, billed: total('billed'), wouldBe: total('wouldBe'), lines }
   }
 }
 
@@ -141,13 +162,15 @@ function partsIn(state: BillingState, span: Period): readonly CountedPart[] {
     .map((part) => ({ ...part, before: null, shown: part.period }))
 }
 
-/** The cost of each side, once all usage is read: as of each cut-off with one query per meter and shape. */
+type PartLine = Omit<ComparedLine, 'side' | 'subscription'>
+
+/** The lines of each side, once all usage is read: as of each cut-off with one query per meter and shape. */
 async function costsOf(
   { usageReader }: WhatIfDeps,
   inputs: BillingInputs,
   pairs: readonly Pair[],
   cutOffOf: (pair: Pair, part: CountedPart) => { readonly partition: Partition; readonly offset: Offset },
-): Promise<(side: Side) => Money> {
+): Promise<(side: Side) => readonly PartLine[]> {
   const reads = new Map<
     string,
     { readonly cutOffs: CutOffs; readonly asked: (AskedOf & { readonly side: Side; readonly part: CountedPart })[] }
@@ -163,16 +186,20 @@ async function costsOf(
       }
     }
   }
-  const costs = new Map<Side, Money>()
+  const lines = new Map<Side, PartLine[]>()
   for (const { cutOffs, asked } of reads.values()) {
     const usageOf = await readPageUsage(usageReader, inputs, asked, cutOffs)
     for (const { side, part, state } of asked) {
-      const priced = pricePart(state, part, part.period.endMs, usageOf(state.subscription.id)).map(({ line }) => line.amount)
-      const fee = baseCost(state, state.currency, part)
-      costs.set(side, plus(costs.get(side) ?? zero(), plus(fee, sum(priced))))
+      const priced = pricePart(state, part, part.period.endMs, usageOf(state.subscription.id)).map(({ line }) => line)
+      const fee = headOf(part, null, 'base', baseCost(state, state.currency, part))
+      const ofPart = { plan: part.plan.plan, planVersion: part.plan.version }
+      lines.set(side, [
+        ...(lines.get(side) ?? []),
+        ...[fee, ...priced].filter(({ isShown }) => isShown).map((line) => ({ ...line, ...ofPart })),
+      ])
     }
   }
-  return (side) => costs.get(side) ?? zero()
+  return (side) => lines.get(side) ?? []
 }
 
 function compare(a = '', b = ''): number {

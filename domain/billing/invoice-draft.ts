@@ -1,6 +1,7 @@
 import type { CustomerKey, InstantMs } from '../identity.ts'
 import type { Credit } from './credit.ts'
 import type { DocumentKind } from './invoice.ts'
+import type { GrantOn } from './wallet-terms.ts'
 
 /** A line by hand: quantity x unitAmount, rounded once. `unitAmount` is a decimal string in the major unit. */
 export type ManualLine = {
@@ -10,6 +11,8 @@ export type ManualLine = {
   /** Absent: the customer's rates, else the tenant's. */
   readonly taxRates?: readonly string[]
 }
+
+export type SoldCredit<C extends string = string> = Omit<Credit<C>, 'paid'> & { readonly grantOn: GrantOn }
 
 /** A document by hand that is not final yet: its lines are priced at every read, and it may still be changed and removed. */
 export type InvoiceDraft = {
@@ -21,7 +24,7 @@ export type InvoiceDraft = {
   readonly isPaused: boolean
   readonly lines: readonly ManualLine[]
   /** The credit that a top-up sells. What is paid for it is the sum of the lines without tax, known when it is final. */
-  readonly credit: Omit<Credit, 'paid'> | null
+  readonly credit: SoldCredit | null
   readonly createdAtMs: InstantMs
 }
 

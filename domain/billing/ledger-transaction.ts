@@ -35,6 +35,22 @@ export function mirrored<C extends string>(source: string, { entries }: LedgerTr
   )
 }
 
+/** The sale of a credit that is granted when it is paid: until then what it costs is owed as credits, and is that of no credit. */
+export function creditAwaitedPosted<C extends string>(
+  source: string,
+  { paid }: Pick<Credit<C>, 'paid'>,
+  tax: Money<C>,
+): LedgerTransaction<C> {
+  return transaction(source, entriesOf({ receivable: plus(paid, tax), tax: negate(tax), credits: negate(paid) }))
+}
+
+/** The grant of such a credit: what was owed is the credit now. */
+export function creditGrantedPosted<C extends string>(source: string, credit: Credit<C>): LedgerTransaction<C> {
+  const { id, amount, paid } = credit
+  const owed = entriesOf({ credits: paid, promotion: minus(amount, paid) })
+  return transaction(source, [...owed, { account: 'credits', amount: negate(amount), credit: id }])
+}
+
 /** A purchased credit is worth its face value; the part above its price is the seller's promotion. */
 export function creditPosted<C extends string>(source: string, credit: Credit<C>, tax: Money<C>): LedgerTransaction<C> {
   const { id, amount, paid } = credit

@@ -1,6 +1,16 @@
-import { Type } from 'typebox'
+import { type TSchema, Type } from 'typebox'
 import { ACCOUNTS } from '../../domain/billing/ledger-transaction.ts'
-import { CustomerNameSchema, DecimalInputSchema, DecimalSchema, InstantSchema, KeySchema, ListQuerySchema, PageSchema } from './common.ts'
+import { GRANT_ON } from '../../domain/billing/wallet-terms.ts'
+import {
+  CLOSED,
+  CustomerNameSchema,
+  DecimalInputSchema,
+  DecimalSchema,
+  InstantSchema,
+  KeySchema,
+  ListQuerySchema,
+  PageSchema,
+} from './common.ts'
 import { INVOICE_LINE_KINDS } from './invoices.ts'
 
 export const CreditAppliesToSchema = Type.Object(
@@ -49,6 +59,35 @@ export const CreditQuerySchema = Type.Object({
   currency: Type.Optional(Type.String({ maxLength: 16, description: 'ISO 4217; the customer’s when absent' })),
 })
 
+export const GrantOnSchema = Type.Enum([...GRANT_ON], {
+  description: 'When a sold credit appears: with the payment of its invoice (default), or as soon as that is final',
+})
+
+const TOP_UPS_PER_DAY_MAX = 100
+const WALLET_TERMS = {
+  atZero: Type.Enum(['soft', 'hard'], {
+    description: 'soft: usage goes on, and the rest is due on the invoice. hard: charged features are refused',
+  }),
+}
+
+function topUpSchema<Decimal extends TSchema>(decimal: Decimal) {
+  return Type.Object(
+    {
+      below: { ...decimal, description: 'Credits are sold when less than this is available' },
+      amount: { ...decimal, description: 'They are sold in multiples of it' },
+      upTo: Type.Optional({ ...decimal, description: 'What is available afterwards at the least; `below` when absent' }),
+      perDayMax: Type.Integer({ minimum: 1, maximum: TOP_UPS_PER_DAY_MAX, description: 'Requests in a day' }),
+      grantOn: Type.Optional(GrantOnSchema),
+    },
+    CLOSED,
+  )
+}
+
+export const WalletInputSchema = Type.Object(
+  { atZero: Type.Optional(WALLET_TERMS.atZero), topUp: Type.Optional(Type.Union([topUpSchema(DecimalInputSchema), Type.Null()])) },
+  CLOSED,
+)
+
 const NullableInstant = Type.Union([InstantSchema, Type.Null()])
 export const CreditParamsSchema = Type.Object({ id: KeySchema })
 export const CreditVoidQuerySchema = Type.Object({ customer: Type.Optional(CustomerNameSchema) })
@@ -57,7 +96,8 @@ export const WalletSchema = Type.Object({
   booked: { ...DecimalSchema, description: 'What credits have left by the book' },
   pending: { ...DecimalSchema, description: 'Usage that no final document has yet, after coupons and before tax' },
   available: { ...DecimalSchema, description: 'booked less pending; below zero when more was used than is there' },
-  atZero: Type.Enum(['soft', 'hard']),
+  ...WALLET_TERMS,
+  topUp: Type.Optional(topUpSchema(DecimalSchema)),
   credits: Type.Array(
     Type.Object({ id: Type.String(), amount: DecimalSchema, left: DecimalSchema, priority: Type.Integer(), expiresAt: NullableInstant }),
   ),

@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { TaxRatesSchema } from './billing-terms.ts'
 import { CLOSED, CustomerNameSchema, DecimalInputSchema, InstantSchema, KeySchema } from './common.ts'
-import { CreditAppliesToSchema, CreditPrioritySchema } from './credits.ts'
+import { CreditAppliesToSchema, CreditPrioritySchema, GrantOnSchema } from './credits.ts'
 
 /** Lines by hand of one draft. */
 export const DRAFT_LINES_MAX = 100
@@ -24,8 +24,9 @@ const SoldCreditSchema = Type.Object(
     effectiveAt: Type.Optional(InstantSchema),
     expiresAt: Type.Optional(InstantSchema),
     appliesTo: Type.Optional(CreditAppliesToSchema),
+    grantOn: Type.Optional(GrantOnSchema),
   },
-  { ...CLOSED, description: 'Makes it a top-up: the customer has the credit when the document is final' },
+  { ...CLOSED, description: 'Makes it a top-up: it sells this credit' },
 )
 export const DraftInputSchema = Type.Object(
   {

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { CustomerNameSchema, InstantSchema, KeySchema } from './common.ts'
+import { CustomerNameSchema, InstantSchema, KeySchema, ListQuerySchema, PageSchema } from './common.ts'
 import { PriceOverridesInputSchema } from './price.ts'
 
 export const WhatIfInputSchema = Type.Object(
@@ -11,23 +11,24 @@ export const WhatIfInputSchema = Type.Object(
     from: InstantSchema,
     to: InstantSchema,
     usage: Type.Optional(Type.Enum(['asBilled', 'now'])),
+    lines: Type.Optional(Type.Boolean({ description: 'Each row has the lines that it is the sum of' })),
   },
   { additionalProperties: false },
 )
 export type WhatIfInput = Static<typeof WhatIfInputSchema>
 
 export const UnbilledQuerySchema = Type.Object({
-  customer: CustomerNameSchema,
+  ...ListQuerySchema.properties,
+  customer: Type.Optional({ ...CustomerNameSchema, description: 'All customers, page by page, when absent' }),
   from: Type.Optional({ ...InstantSchema, description: 'All of the past when absent' }),
   to: Type.Optional({ ...InstantSchema, description: 'Now when absent' }),
 })
-export const UnbilledSchema = Type.Object({
-  data: Type.Array(
-    Type.Object({
-      feature: Type.String(),
-      unit: Type.Optional(Type.String()),
-      quantity: Type.String({ description: 'Exact decimal: of the feature’s meter, in the time and of the kinds that nothing bills' }),
-      events: Type.Integer(),
-    }),
-  ),
-})
+export const UnbilledSchema = PageSchema(
+  Type.Object({
+    customer: CustomerNameSchema,
+    feature: Type.String(),
+    unit: Type.Optional(Type.String()),
+    quantity: Type.String({ description: 'Exact decimal: of the feature’s meter, in the time and of the kinds that nothing bills' }),
+    events: Type.Integer(),
+  }),
+)

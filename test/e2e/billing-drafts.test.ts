@@ -109,9 +109,41 @@ describe('what people do about money, over HTTP', () => {
     expect(await post(`/v1/invoices/${id}/lines`, { lines: [line] })).toMatchObject({ status: 409, body: { code: 'too_many_lines' } })
   })
 
-  test('a top-up sells a credit, which the customer has once the document is final, and which goes with it', async () => {
+  test('a top-up sells a credit, which the customer has once it is paid and which cannot be taken back by a note before', async () => {
+    await customer('payer')
+    const lines = [{ description: '110 for 100', unitAmount: '100' }]
+    const { id } = await draft('payer', lines, { credit: { id: 'c110', amount: '110' } })
+    await server.ok('POST', `/v1/invoices/${id}/finalise`)
+    expect(await server.ok('GET', '/v1/customers/payer/wallet')).toMatchObject({ booked: '0.00', credits: [] })
+    expect(await standing('payer')).toEqual({ receivable: '120.00', credits: '-100.00', tax: '-20.00' })
+    expect(await post(`/v1/invoices/${id}/credit-notes`, { lines: [{ line: '1' }], reason: 'x' })).toMatchObject({
+      ...{ status: 409, body: { code: 'invoice_not_open' } },
+    })
+    await server.ok('POST', `/v1/invoices/${id}/payments`, { amount: '20', reference: 'first' })
+    expect(await server.ok('GET', '/v1/customers/payer/wallet')).toMatchObject({ booked: '0.00' })
+    await server.ok('POST', '/v1/customers/payer/credits', { id: 'c110', amount: '1' })
+    for (const _twice of [1, 2]) await server.ok('POST', `/v1/invoices/${id}/payments`, { amount: '100', reference: 'rest' })
+    expect(await server.ok('GET', '/v1/customers/payer/wallet')).toMatchObject({
+      ...{
+        booked: '111.00',
+        credits: [
+          { id: 'c110', left: '1.00' },
+          { id, left: '110.00' },
+        ],
+      },
+    })
+    expect(await standing('payer')).toEqual({ cash: '120.00', credits: '-111.00', promotion: '11.00', tax: '-20.00' })
+    const { id: unpaid } = await draft('payer', lines, { credit: { amount: '110' } })
+    await server.ok('POST', `/v1/invoices/${unpaid}/finalise`)
+    await server.ok('POST', `/v1/invoices/${unpaid}/void`, { reason: 'never paid' })
+    expect(await server.ok('GET', '/v1/customers/payer/wallet')).toMatchObject({ booked: '111.00' })
+  })
+
+  test('with grantOn finalised the customer has the credit once the document is final, and it goes with it', async () => {
     await customer('buyer')
-    const { id } = await draft('buyer', [{ description: '110 for 100', unitAmount: '100' }], { credit: { id: 'c110', amount: '110' } })
+    const { id } = await draft('buyer', [{ description: '110 for 100', unitAmount: '100' }], {
+      credit: { id: 'c110', amount: '110', grantOn: 'finalised' },
+    })
     expect(await server.ok('GET', '/v1/customers/buyer/credits')).toMatchObject({ data: [] })
     await server.ok('POST', `/v1/invoices/${id}/finalise`)
     expect(await server.ok('GET', '/v1/customers/buyer/wallet')).toMatchObject({

@@ -29,7 +29,8 @@ describe('prices of a subscription’s own', () => {
   afterAll(async () => {
     const { code, output } = await server.verify()
     await server.stop()
-    expect(`${code} ${output}`).toMatch(/^0 No difference found/)
+    expect(code, output).toBe(0)
+    expect(output).toMatch(/default l: has usage that came after its late window\nNo difference found/)
   })
 
   const use = (id: string, n: number, time: string) =>
@@ -90,6 +91,66 @@ describe('prices of a subscription’s own', () => {
     expect(await change({ plan: 'pro', at: 'now', priceOverrides })).toMatchObject(wrong)
     expect(await server.call('POST', '/v1/subscriptions/s/change-preview', { plan: 'pro', at: 'now', priceOverrides })).toMatchObject(wrong)
     expect(await server.ok('GET', '/v1/subscriptions?customer=beta')).toMatchObject({ data: [] })
+  })
+
+  test('usage of a time whose late window has closed is billed by a run that says so, once', async () => {
+    const { ok, set } = server
+    set(instant('2026-02-02T00:00:00Z'))
+    await ok('PUT', '/v1/customers/late', {})
+    await ok('POST', '/v1/subscriptions', { id: 'l', customer: 'late', plan: 'other', startAt: START })
+    for (const at of ['2026-03-01', '2026-04-01', '2026-05-01']) {
+      set(instant(`${at}T02:00:00Z`))
+      await server.bill({ customers: ['late'] })
+    }
+    const old = { id: 'old', type: 'call', customer: 'late', time: '2026-01-05T00:00:00Z', data: { n: 10 } }
+    await ok('POST', '/v1/events?backfill=true', [old])
+    expect(await server.bill({ customers: ['late'] })).toMatchObject({ due: 0, finalised: 0 })
+    const lateFrom = START
+    expect(await server.bill({ lateFrom: '2026-02-01T00:00:00Z', customers: ['late'] })).toMatchObject({ finalised: 0 })
+    expect(await server.bill({ lateFrom, customers: ['late'], dryRun: true })).toMatchObject({ late: 1, finalised: 1 })
+    expect(await server.bill({ lateFrom, customers: ['late'] })).toMatchObject({ late: 1, finalised: 1 })
+    expect(await server.bill({ lateFrom, customers: ['late'] })).toMatchObject({ late: 1, finalised: 0 })
+    const last = async () => (await ok<{ data: FinalInvoice[] }>('GET', '/v1/invoices?customer=late')).data.at(-1)
+    const late = await last()
+    expect(late).toMatchObject({
+      ...{ kind: 'adjustment', status: 'finalised', total: '30.10' },
+      lines: [
+        { kind: 'adjustment', item: 'calls', from: '2026-01-01T00:00:00.000Z', quantity: '10', amount: '30.00' },
+        { kind: 'adjustment', item: 'toString', quantity: '10', amount: '0.10' },
+      ],
+    })
+    await ok('POST', `/v1/invoices/${late?.id}/void`, { reason: 'not agreed', rebill: true })
+    set(instant('2026-06-01T02:00:00Z'))
+    await server.bill({ customers: ['late'] })
+    expect(await last(), 'a void opens the time again, and the next document bills it').toMatchObject({ kind: 'cycle', total: '61.10' })
+    await ok('POST', '/v1/events?backfill=true', [{ ...old, id: 'older' }])
+    const ahead = await server.call('POST', '/v1/billing-runs', { lateFrom: '2027-01-01T00:00:00Z' })
+    expect(ahead).toMatchObject({ status: 400, body: { code: 'invalid_time', errors: [{ field: 'lateFrom' }] } })
+  })
+
+  test('a wallet keeps its terms, each currency its own, and refuses what makes no sense', async () => {
+    const { ok, call } = server
+    const path = '/v1/customers/acme/wallet?currency=EUR'
+    expect(await ok('GET', path)).toMatchObject({ atZero: 'soft' })
+    const topUp = { below: '5', amount: '20', upTo: '50', perDayMax: 3 }
+    const kept = { atZero: 'hard', topUp: { below: '5.00', amount: '20.00', upTo: '50.00', perDayMax: 3, grantOn: 'paid' } }
+    expect(await call('PUT', path, { atZero: 'hard', topUp })).toMatchObject({ status: 200, body: kept })
+    expect(await ok('GET', path)).toMatchObject(kept)
+    expect(await ok('GET', '/v1/customers/acme/wallet?currency=USD')).toMatchObject({ atZero: 'soft' })
+    for (const [wrong, code, field] of [
+      [{ below: '-1' }, 'invalid_amount', 'topUp.below'],
+      [{ below: '0.001' }, 'amount_too_fine', 'topUp.below'],
+      [{ amount: '0' }, 'invalid_amount', 'topUp.amount'],
+      [{ amount: 'NaN' }, 'amount_too_fine', 'topUp.amount'],
+      [{ upTo: '4' }, 'invalid_amount', 'topUp.upTo'],
+    ] as const) {
+      const answer = await call('PUT', path, { topUp: { ...topUp, ...wrong } })
+      expect(answer, JSON.stringify(wrong)).toMatchObject({ status: 400, body: { code, errors: [{ field }] } })
+    }
+    expect((await call('PUT', path, { topUp: { ...topUp, perDayMax: 0 } })).status).toBe(400)
+    expect(await ok('GET', path), 'what is refused changes nothing').toMatchObject(kept)
+    expect(await call('PUT', '/v1/customers/none/wallet?currency=EUR', {})).toMatchObject({ status: 404 })
+    expect(await ok('PUT', path, {})).not.toHaveProperty('topUp')
   })
 
   test('a repeat with the same prices is the same subscription, and with others it is refused', async () => {

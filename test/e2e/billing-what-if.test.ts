@@ -72,6 +72,20 @@ describe('what if, and unbilled usage, over HTTP', () => {
     ])
   })
 
+  test('with lines each row shows what it is the sum of, on both sides', async () => {
+    const [row] = await rows({ plan: 'other', customers: ['acme'], lines: true })
+    const span = { from: '2026-01-01T00:00:00.000Z', to: '2026-02-01T00:00:00.000Z' }
+    const usage = { kind: 'usage', item: 'calls', feature: 'calls' }
+    expect(row).toMatchObject({
+      lines: [
+        { of: 'billed', plan: 'now', planVersion: 1, kind: 'base', amount: '10.00', ...span },
+        { of: 'billed', plan: 'now', ...usage, quantity: '4', amount: '4.00' },
+        { of: 'wouldBe', plan: 'other', kind: 'base', amount: '31.00' },
+        { of: 'wouldBe', plan: 'other', ...usage, quantity: '10', amount: '5.00' },
+      ],
+    })
+  })
+
   test.each([
     { body: {}, code: 'invalid_amount', field: 'plan' },
     { body: { plan: 'none' }, code: 'unknown_plan', field: 'plan' },
@@ -86,13 +100,40 @@ describe('what if, and unbilled usage, over HTTP', () => {
 
   test('usage before the subscription, and of kinds that no charge takes, is billed by nothing', async () => {
     expect(await server.ok('GET', '/v1/billing/unbilled?customer=acme')).toEqual({
-      data: [{ feature: 'calls', unit: 'call', quantity: '15', events: 2 }],
+      data: [{ customer: 'acme', feature: 'calls', unit: 'call', quantity: '15', events: 2 }],
+      nextCursor: null,
     })
     expect(await server.ok('GET', `/v1/billing/unbilled?customer=acme&from=${START}`)).toMatchObject({ data: [{ quantity: '6' }] })
-    expect(await server.ok('GET', '/v1/billing/unbilled?customer=beta')).toEqual({ data: [] })
+    expect(await server.ok('GET', '/v1/billing/unbilled?customer=beta')).toMatchObject({ data: [] })
     expect(await server.call('GET', '/v1/billing/unbilled?customer=nobody')).toMatchObject({
       status: 404,
       body: { code: 'unknown_customer' },
+    })
+  })
+
+  test('of all customers it is a list of pages, also of those who have no subscription', async () => {
+    await server.ok('POST', '/v1/events', [event('6', 'stranger', 7, 'a', '2026-01-15T00:00:00Z')])
+    const found: unknown[] = []
+    await expect
+      .poll(
+        async () => {
+          found.length = 0
+          for (let cursor = ''; ; ) {
+            const page = await server.ok<{ data: unknown[]; nextCursor: string | null }>('GET', `/v1/billing/unbilled?limit=1${cursor}`)
+            found.push(...page.data)
+            if (page.nextCursor === null) return found.length
+            cursor = `&cursor=${encodeURIComponent(page.nextCursor)}`
+          }
+        },
+        { timeout: 60_000 },
+      )
+      .toBe(2)
+    expect(found).toMatchObject([
+      { customer: 'stranger', quantity: '7', events: 1 },
+      { customer: 'acme', quantity: '15', events: 2 },
+    ])
+    expect(await server.call('GET', `/v1/billing/unbilled?from=${START}&to=2025-01-01T00:00:00Z`)).toMatchObject({
+      ...{ status: 400, body: { code: 'invalid_time', errors: [{ field: 'to' }] } },
     })
   })
 })

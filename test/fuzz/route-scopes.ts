@@ -146,6 +146,13 @@ export const ROUTE_SCOPES: readonly RouteRow[] = [
     ofOther: 404,
   },
   {
+    route: 'PUT /v1/customers/{key}/wallet',
+    scope: 'billing',
+    request: at('/v1/customers/acme/wallet?currency=USD', {}),
+    own: 200,
+    ofOther: 404,
+  },
+  {
     route: 'GET /v1/customers/{key}/ledger',
     scope: 'read',
     request: at('/v1/customers/acme/ledger?currency=USD'),

@@ -112,7 +112,7 @@ export function sqlBookAuditReader(session: DatabaseSession): BookAuditReader {
             'what is left of a credit is what its entries sum to',
             sql`WITH entries AS (
                   SELECT customer, credit AS id, -sum(amount) AS rest FROM ledger_entries JOIN ledger_transactions USING (tenant, source)
-                  WHERE tenant = ${tenant} AND account = 'credits' GROUP BY customer, credit),
+                  WHERE tenant = ${tenant} AND account = 'credits' AND credit IS NOT NULL GROUP BY customer, credit),
                 kept AS (SELECT customer, id, amount - burned - expired - voided AS rest FROM credits WHERE tenant = ${tenant})
                 SELECT customer || ' ' || id AS where, COALESCE(entries.rest, 0)::text AS expected, COALESCE(kept.rest, 0)::text AS found
                 FROM entries FULL JOIN kept USING (customer, id)

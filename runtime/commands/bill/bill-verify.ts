@@ -1,9 +1,11 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { Registry } from 'prom-client'
+import { type LateUsageDeps, lateUsage } from '../../../billing/verify/late-usage.ts'
 import { type BookReport, verifyBook } from '../../../billing/verify/verify-book.ts'
 import type { InstantMs, TenantKey } from '../../../domain/identity.ts'
 import { isRefusal } from '../../../domain/refusal.ts'
 import { parseInstant } from '../../../schemas/http/instants.ts'
+import { createUsageReader } from '../../../usage/usage-reader.ts'
 import { createLog } from '../../log.ts'
 import { CommandFailed } from '../../process/command-failed.ts'
 import { systemClock } from '../../process/system-clock.ts'
@@ -38,7 +40,7 @@ async function billVerify({ since, tenant, limit }: VerifyFlags): Promise<void> 
   const startedMs = performance.now()
   let printed = 0
   let shownMs = startedMs
-  const sum = { documents: 0, lines: 0, differences: 0 }
+  const sum = { documents: 0, lines: 0, differences: 0, late: 0 }
   try {
     for (const each of tenant === undefined ? await stores.billing.audit.tenants() : [tenant as TenantKey]) {
       const report = await verifyBook(
@@ -56,6 +58,9 @@ async function billVerify({ since, tenant, limit }: VerifyFlags): Promise<void> 
           },
         },
       )
+      for await (const subscription of lateUsage(lateDeps(stores), each, systemClock.now())) {
+        if (sum.late++ < limit) console.log(`${each} ${subscription}: has usage that came after its late window`)
+      }
       sum.documents += report.documents
       sum.lines += report.lines
       sum.differences += report.differences
@@ -67,6 +72,12 @@ async function billVerify({ since, tenant, limit }: VerifyFlags): Promise<void> 
   if (printed > limit) console.log(`${count(printed - limit, 'more difference')}; --limit prints more of them.`)
   if (sum.differences > 0) throw new CommandFailed(`${count(sum.differences, 'difference')} found in ${what}.`)
   console.log(`No difference found in ${what}.`)
+  if (sum.late > 0)
+    console.log(`Usage of ${count(sum.late, 'subscription')} came too late to be billed by itself: bill run --late-from TIME`)
+}
+
+function lateDeps({ billing, usageStore, eventLog: { partitions } }: Awaited<ReturnType<typeof openStores>>): LateUsageDeps {
+  return { ...billing, usageStore, partitions, usageReader: createUsageReader({ usageStore, partitions, clock: systemClock }) }
 }
 
 function checked({ documents, lines }: BookReport): string {

@@ -15,6 +15,7 @@ const NOT_AUDITED = [
   'billed_meters',
   'billing_accounts',
   'billing_cursors',
+  'closed_parts',
   'coupon_uses',
   'customer_names',
   'idempotency_keys',

@@ -37,6 +37,7 @@ const DRAFT: InvoiceDraft = {
   ...{ id: 'inv_1', customer: 'acme' as CustomerKey, currency: 'EUR', isPaused: false, createdAtMs: START as InstantMs },
   lines: [{ description: 'Set-up', quantityNano: 10n ** 20n + 1n, unitAmount: '0.000000000001', taxRates: ['vat'] }],
   credit: {
+    grantOn: 'paid',
     ...{
       id: 'c1',
       amount: 100n as Money,

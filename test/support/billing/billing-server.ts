@@ -67,6 +67,7 @@ export type Run = {
   readonly status: string
   readonly detail?: string
   readonly due: number
+  readonly late: number
   readonly finalised: number
   readonly nothingDue: number
   readonly setAside: readonly { readonly subscription: string; readonly code: string; readonly detail: string }[]
