@@ -29,5 +29,21 @@ export type PriceTier = { readonly upTo: string | null; readonly unitAmount?: st
 /** Prices of a subscription's own, by the key of the charge: they stand in place of the plan's. */
 export type PriceOverrides = Readonly<Record<string, Price>>
 
+/** Whether both price the same charges the same. */
+export function isSamePrices(a: PriceOverrides = {}, b: PriceOverrides = {}): boolean {
+  const [charges, others] = [Object.entries(a), new Map(Object.entries(b))]
+  return charges.length === others.size && charges.every(([charge, price]) => inOrder(price) === inOrder(others.get(charge)))
+}
+
+/** The database does not keep the order of fields. */
+function inOrder(price: Price | undefined): string | undefined {
+  return JSON.stringify(price, PRICE_FIELDS)
+}
+
+const PRICE_FIELDS = [
+  ...['model', 'unitAmount', 'per', 'amount', 'packageSize', 'freeUnits', 'flatAtZero'],
+  ...['tiers', 'upTo', 'flatAmount'],
+]
+
 export const PRICE_MODELS = ['flat', 'package', 'tiered', 'volume', 'stairstep'] as const satisfies readonly Price['model'][]
 export const PRICE_TIERS_MAX = CATALOG_BOUNDS.tiers.most

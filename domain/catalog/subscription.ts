@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util'
 import { invariant } from '../../base/invariant.ts'
 import { type CustomerKey, END_OF_TIME_MS, type InstantMs, type Period, type PlanKey, type SubscriptionId } from '../identity.ts'
 import { type Outcome, refuse } from '../refusal.ts'
@@ -6,7 +5,7 @@ import { billingPeriodAt } from '../time/calendar.ts'
 import type { PlanInterval } from '../time/intervals.ts'
 import { CATALOG_BOUNDS } from './catalog-bounds.ts'
 import type { Counted } from './plan.ts'
-import type { PriceOverrides } from './price.ts'
+import { isSamePrices, type PriceOverrides } from './price.ts'
 
 /** A stretch of a subscription on one plan version; a change of plan ends one phase and begins the next. */
 export type SubscriptionPhase = {
@@ -162,7 +161,7 @@ export function changePlan(
 }
 
 function isSameOffer(a: Omit<SubscriptionPhase, 'startMs' | 'endMs'>, b: typeof a): boolean {
-  return a.plan === b.plan && a.planVersion === b.planVersion && isDeepStrictEqual(a.priceOverrides, b.priceOverrides)
+  return a.plan === b.plan && a.planVersion === b.planVersion && isSamePrices(a.priceOverrides, b.priceOverrides)
 }
 
 function endingLast(phases: readonly SubscriptionPhase[], endMs: InstantMs | null): readonly SubscriptionPhase[] {

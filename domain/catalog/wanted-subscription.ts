@@ -1,7 +1,6 @@
-import { isDeepStrictEqual } from 'node:util'
 import type { InstantMs, PlanKey, SubscriptionId } from '../identity.ts'
 import { type Outcome, refuse } from '../refusal.ts'
-import type { PriceOverrides } from './price.ts'
+import { isSamePrices, type PriceOverrides } from './price.ts'
 import { type Subscription, startOfSecond } from './subscription.ts'
 
 /** A subscription that is to be made. */
@@ -30,7 +29,7 @@ export function sameOrRefused(
     (startMs === undefined || startOfSecond(startMs) === startOfSecond(existing.startMs)) &&
     (anchorMs === undefined || anchorMs === existing.anchorMs) &&
     (timezone === undefined || timezone === existing.timezone) &&
-    (priceOverrides === undefined || isDeepStrictEqual(priceOverrides, existing.phases[0]?.priceOverrides))
+    (priceOverrides === undefined || isSamePrices(priceOverrides, existing.phases[0]?.priceOverrides))
   if (isSame) return existing
   return refuse('subscription_id_taken', { subscription: existing.id, customer: existing.customer, plan: madeOn ?? plan })
 }
