@@ -1,12 +1,24 @@
-import type { FastifyRequest, InjectOptions } from 'fastify'
+import type { OutgoingHttpHeaders } from 'node:http'
+import type { Readable } from 'node:stream'
+import type { FastifyRequest } from 'fastify'
 import type { Static, TSchema } from 'typebox'
+import type { EventJson } from '../api/usage/event-routes.ts'
+import type { UsageJson } from '../api/usage/usage-routes.ts'
+import type { GrantInputSchema, GrantSchema, OverrideInputSchema, OverrideSchema } from '../schemas/http/allowance.ts'
 import type { Balance, BalancesSchema } from '../schemas/http/balance.ts'
 import type {
   CancelInputSchema,
   ChangeInputSchema,
   CustomerInputSchema,
   CustomerSchema,
+  FeatureInputSchema,
+  FeatureSchema,
+  InvoiceSchema,
+  MeterInputSchema,
+  MeterSchema,
+  PlanInputSchema,
   PlanSchema,
+  ProductInputSchema,
   ProductSchema,
   SubscriptionInputSchema,
   SubscriptionSchema,
@@ -18,6 +30,12 @@ import type { UsageReportInputSchema, UsageReportSchema } from '../schemas/http/
 export type OwnCustomer = Static<typeof CustomerSchema>
 export type OwnSubscription = Static<typeof SubscriptionSchema>
 export type OwnPlan = Static<typeof PlanSchema>
+export type OwnMeter = Static<typeof MeterSchema>
+export type OwnFeature = Static<typeof FeatureSchema>
+export type OwnOverride = Static<typeof OverrideSchema>
+export type OwnGrant = Static<typeof GrantSchema>
+export type OwnEvent = EventJson
+export type OwnUsage = UsageJson
 export type OwnPage<Item> = { readonly data: readonly Item[]; readonly nextCursor: string | null; readonly count?: number }
 type Input<Schema extends TSchema> = Static<Schema>
 export type OwnQuery = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>
@@ -32,8 +50,14 @@ export type OwnRoutes = ReturnType<typeof createOwnRoutes>
 export function createOwnRoutes(app: HttpApp) {
   return (request: FastifyRequest) => {
     const ask = <Answer>(method: Method, path: string, body?: unknown, query?: OwnQuery): Promise<Answer> =>
-      askRoute(app, request, method, path, body, query)
+      askRoute(app, request, {
+        ...{ method, path, query },
+        ...(body === undefined ? {} : { headers: JSON_BODY, payload: JSON.stringify(body) }),
+      })
     const customerAt = (key: string) => `/v1/customers/${encodeURIComponent(key)}`
+    const meterAt = (key: string) => `/v1/meters/${encodeURIComponent(key)}`
+    const featureAt = (key: string) => `/v1/features/${encodeURIComponent(key)}`
+    const overrideAt = (customer: string, feature: string) => `${customerAt(customer)}/entitlements/${encodeURIComponent(feature)}`
     const subscriptionAt = (id: string) => `/v1/subscriptions/${encodeURIComponent(id)}`
     return {
       balances: (customer: string, query?: OwnQuery) =>
@@ -46,8 +70,41 @@ export function createOwnRoutes(app: HttpApp) {
       putCustomer: (key: string, customer: Input<typeof CustomerInputSchema>) => ask<OwnCustomer>('PUT', customerAt(key), customer),
       archiveCustomer: (key: string) => ask<OwnCustomer>('POST', `${customerAt(key)}/archive`),
 
+      /** The body as it came: it is unpacked, cut and judged once, by the route. */
+      ingestBody: (headers: OutgoingHttpHeaders, body: Readable, query?: OwnQuery) =>
+        askRoute<unknown>(app, request, { method: 'POST', path: '/v1/events', query, headers, payload: body }),
       ingest: (events: readonly object[], query?: OwnQuery) => ask<unknown>('POST', '/v1/events', events, query),
+      events: (query: OwnQuery) => ask<OwnPage<OwnEvent>>('GET', '/v1/events', undefined, query),
       reportUsage: (report: Input<typeof UsageReportInputSchema>) => ask<Input<typeof UsageReportSchema>>('POST', '/v1/usage', report),
+
+      meter: (key: string) => ask<OwnMeter>('GET', meterAt(key)),
+      meters: (query: OwnQuery) => ask<OwnPage<OwnMeter>>('GET', '/v1/meters', undefined, query),
+      putMeter: (key: string, meter: Input<typeof MeterInputSchema>) => ask<OwnMeter>('PUT', meterAt(key), meter),
+      deleteMeter: (key: string) => ask<void>('DELETE', meterAt(key)),
+      usage: (meter: string, query: OwnQuery) => ask<OwnUsage>('GET', `${meterAt(meter)}/usage`, undefined, query),
+
+      feature: (key: string) => ask<OwnFeature>('GET', featureAt(key)),
+      features: (query: OwnQuery) => ask<OwnPage<OwnFeature>>('GET', '/v1/features', undefined, query),
+      putFeature: (key: string, feature: Input<typeof FeatureInputSchema>) => ask<OwnFeature>('PUT', featureAt(key), feature),
+      archiveFeature: (key: string) => ask<OwnFeature>('POST', `${featureAt(key)}/archive`),
+
+      override: (customer: string, feature: string) => ask<OwnOverride>('GET', overrideAt(customer, feature)),
+      putOverride: (customer: string, feature: string, terms: Input<typeof OverrideInputSchema>) =>
+        ask<OwnOverride>('PUT', overrideAt(customer, feature), terms),
+      deleteOverride: (customer: string, feature: string) => ask<void>('DELETE', overrideAt(customer, feature)),
+      resetBalance: (customer: string, feature: string) =>
+        ask<unknown>('POST', `${customerAt(customer)}/balances/${encodeURIComponent(feature)}/reset`, {}),
+
+      grant: (customer: string, grant: Input<typeof GrantInputSchema>) => ask<OwnGrant>('POST', `${customerAt(customer)}/grants`, grant),
+      grants: (customer: string, query: OwnQuery) => ask<OwnPage<OwnGrant>>('GET', `${customerAt(customer)}/grants`, undefined, query),
+      voidGrant: (id: string) => ask<OwnGrant>('POST', `/v1/grants/${encodeURIComponent(id)}/void`),
+
+      putProduct: (key: string, product: Input<typeof ProductInputSchema>) =>
+        ask<Input<typeof ProductSchema>>('PUT', `/v1/products/${encodeURIComponent(key)}`, product),
+      putPlan: (key: string, plan: Input<typeof PlanInputSchema>) => ask<OwnPlan>('PUT', `/v1/plans/${encodeURIComponent(key)}`, plan),
+      archivePlan: (key: string) => ask<OwnPlan>('POST', `/v1/plans/${encodeURIComponent(key)}/archive`),
+      upcomingInvoice: (subscription: string) =>
+        ask<Input<typeof InvoiceSchema>>('GET', `${subscriptionAt(subscription)}/upcoming-invoice`),
 
       plan: (key: string, version?: number) => ask<OwnPlan>('GET', `/v1/plans/${encodeURIComponent(key)}`, undefined, { version }),
       product: (key: string) => ask<Input<typeof ProductSchema>>('GET', `/v1/products/${encodeURIComponent(key)}`),
@@ -65,23 +122,23 @@ export function createOwnRoutes(app: HttpApp) {
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
 
-async function askRoute<Answer>(
-  app: HttpApp,
-  asker: FastifyRequest,
-  method: Method,
-  path: string,
-  body: unknown,
-  query: OwnQuery | undefined,
-): Promise<Answer> {
-  const { authorization } = asker.headers
-  const options: InjectOptions = {
+type Asked = {
+  readonly method: Method
+  readonly path: string
+  readonly query: OwnQuery | undefined
+  readonly headers?: OutgoingHttpHeaders
+  readonly payload?: string | Readable
+}
+
+async function askRoute<Answer>(app: HttpApp, asker: FastifyRequest, { method, path, query, headers, payload }: Asked): Promise<Answer> {
+  const { authorization, host = 'localhost' } = asker.headers
+  const answer = await app.inject({
     method,
     url: query === undefined ? path : `${path}?${queryText(query)}`,
-    headers: { ...(authorization === undefined ? {} : { authorization }), host: asker.headers.host ?? 'localhost' },
+    headers: { ...headers, host, ...(authorization === undefined ? {} : { authorization }) },
     remoteAddress: asker.ip,
-  }
-  if (body !== undefined) Object.assign(options, { payload: JSON.stringify(body), headers: { ...options.headers, ...JSON_BODY } })
-  const answer = await app.inject(options)
+    ...(payload === undefined ? {} : { payload }),
+  })
   if (answer.statusCode < 400) return (answer.payload === '' ? undefined : JSON.parse(answer.payload)) as Answer
   const retryAfterSeconds = answer.headers['retry-after']
   throw new AnsweredProblem(JSON.parse(answer.payload) as Problem, retryAfterSeconds === undefined ? undefined : Number(retryAfterSeconds))

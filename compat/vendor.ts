@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { CompatRecordStore } from '../adapters/database/compat/compat-record-store.ts'
 import type { Clock } from '../base/clock.ts'
 import { SCOPES } from '../domain/principal.ts'
 import type { HttpApp } from '../schemas/http/common.ts'
@@ -30,6 +31,7 @@ export type VendorRefusal = {
 /** What the routes of a vendor are made of. */
 export type VendorKit = {
   readonly own: OwnRoutes
+  readonly records: CompatRecordStore
   /** For an answer that waits until what it says is seen by the SDK's next read. */
   readonly waits: ViewWaits
   readonly clock: Pick<Clock, 'now'>

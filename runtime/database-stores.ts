@@ -1,5 +1,6 @@
 import { sqlAllowanceOpeningStore } from '../adapters/database/allowance-openings/allowance-opening-store.ts'
 import { sqlAuditStore } from '../adapters/database/audit/audit-store.ts'
+import { sqlCompatRecordStore } from '../adapters/database/compat/compat-record-store.ts'
 import { sqlCustomerTokenStore } from '../adapters/database/customer-tokens/customer-token-store.ts'
 import { sqlAdoptionStore } from '../adapters/database/customers/adoption-store.ts'
 import { sqlCustomerStore } from '../adapters/database/customers/customer-store.ts'
@@ -45,5 +46,6 @@ export function databaseStores(session: DatabaseSession) {
     audit: sqlAuditStore(session),
     customerTokens: sqlCustomerTokenStore(session),
     tenantSettings: sqlTenantSettingsStore(session),
+    compatRecords: sqlCompatRecordStore(session),
   }
 }

@@ -1,4 +1,4 @@
-import { Type } from 'typebox'
+import { type Static, Type } from 'typebox'
 import type { MeterStore } from '../../adapters/database/meters/meter-store.ts'
 import type { EventPosition, StoredEvent, UsageStore } from '../../adapters/usage-store/usage-store.ts'
 import { openCursor, sealCursor } from '../../base/sealed-cursor.ts'
@@ -117,6 +117,8 @@ const EventSchema = Type.Object({
     description: 'Meters that rounded a value of more than 9 fractional digits, and what they counted',
   }),
 })
+
+export type EventJson = Static<typeof EventSchema>
 
 const LIST_SCHEMA = {
   tags: ['events'],

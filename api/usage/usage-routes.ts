@@ -1,4 +1,4 @@
-import { Type } from 'typebox'
+import { type Static, Type } from 'typebox'
 import type { MeterReader } from '../../adapters/database/meters/meter-store.ts'
 import type { UsageRow } from '../../adapters/usage-store/usage-store.ts'
 import type { Clock } from '../../base/clock.ts'
@@ -130,6 +130,28 @@ const UsageQuerySchema = Type.Object(
   { additionalProperties: true, description: '`filter[dimension]=value` takes only events with this value; repeat it for any of several' },
 )
 
+const UsageSchema = Type.Object({
+  data: Type.Array(
+    Type.Object({
+      windowStart: InstantSchema,
+      windowEnd: InstantSchema,
+      value: Type.Union([DecimalSchema, Type.Null()], { description: 'Null for min, max, avg and latest of nothing' }),
+      events: Type.Integer(),
+      customer: Type.Optional(Type.String()),
+      dimensions: Type.Optional(Type.Record(Type.String(), Type.String())),
+    }),
+  ),
+  nextCursor: Type.Union([Type.String(), Type.Null()], { description: 'Where the next page goes on; null at the end' }),
+  asOf: InstantSchema,
+  warnings: Type.Optional(
+    Type.Array(Type.Object({ code: Type.Enum(['series_beyond_max']), detail: Type.String() }), {
+      description:
+        '`series_beyond_max`: some usage counts as `(other)`, as a customer had more combinations of dimensions a day than `seriesMax`',
+    }),
+  ),
+})
+export type UsageJson = Static<typeof UsageSchema>
+
 const USAGE_SCHEMA = {
   tags: ['meters'],
   summary: 'What a meter counted',
@@ -143,26 +165,7 @@ const USAGE_SCHEMA = {
   params: Type.Object({ key: KeySchema }),
   querystring: UsageQuerySchema,
   response: {
-    200: Type.Object({
-      data: Type.Array(
-        Type.Object({
-          windowStart: InstantSchema,
-          windowEnd: InstantSchema,
-          value: Type.Union([DecimalSchema, Type.Null()], { description: 'Null for min, max, avg and latest of nothing' }),
-          events: Type.Integer(),
-          customer: Type.Optional(Type.String()),
-          dimensions: Type.Optional(Type.Record(Type.String(), Type.String())),
-        }),
-      ),
-      nextCursor: Type.Union([Type.String(), Type.Null()], { description: 'Where the next page goes on; null at the end' }),
-      asOf: InstantSchema,
-      warnings: Type.Optional(
-        Type.Array(Type.Object({ code: Type.Enum(['series_beyond_max']), detail: Type.String() }), {
-          description:
-            '`series_beyond_max`: some usage counts as `(other)`, as a customer had more combinations of dimensions a day than `seriesMax`',
-        }),
-      ),
-    }),
+    200: UsageSchema,
     400: ProblemSchema,
     404: ProblemSchema,
     409: ProblemSchema,

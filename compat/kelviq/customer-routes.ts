@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { RefusalError, refuse } from '../../domain/refusal.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
+import { hasAppearedOnly } from '../customers.ts'
 import { type OwnCustomer, type Tollgate, unlessRefused } from '../own-routes.ts'
 import { createPageNumbers } from '../page-numbers.ts'
 import { refuseInput } from '../refuse-input.ts'
@@ -59,11 +60,6 @@ async function inUse(tollgate: Tollgate, key: string): Promise<OwnCustomer> {
   const customer = await tollgate.customer(key)
   if (customer.archivedAt !== null) throw new RefusalError(refuse('unknown_customer', { customer: key }))
   return customer
-}
-
-/** Known by its usage alone: it may still be made. */
-function hasAppearedOnly({ name, email, subjects, metadata, archivedAt }: OwnCustomer): boolean {
-  return name === null && email === null && subjects.length === 0 && Object.keys(metadata).length === 0 && archivedAt === null
 }
 
 /** What is sent replaces; what is left out stays. */

@@ -23,6 +23,15 @@ const SCRIPTS: readonly {
       'license calls': 'there are no licenses yet',
     },
   },
+  {
+    vendor: 'openmeter',
+    flags: ['--extended'],
+    notServed: {
+      'extended: an entitlement with an anchor': 'an override begins when it is made',
+      'extended: entitlements.history': 'there is no history of a balance',
+      'extended: a portal token': 'there are no tokens of customers yet',
+    },
+  },
 ]
 
 let tollgate: TollgateProcess
