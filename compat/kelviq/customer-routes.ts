@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { RefusalError, refuse } from '../../domain/refusal.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
-import { hasAppearedOnly } from '../customers.ts'
+import { hasAppearedOnly, SUBSCRIPTIONS_MAX } from '../customers.ts'
 import { type OwnCustomer, type Tollgate, unlessRefused } from '../own-routes.ts'
 import { createPageNumbers } from '../page-numbers.ts'
 import { refuseInput } from '../refuse-input.ts'
@@ -52,9 +52,6 @@ export async function customerRoutes(app: HttpApp, { own }: VendorKit): Promise<
 }
 
 type Params = { Params: { readonly id: string } }
-
-/** The most of one page; who has more of them has one that runs. */
-const SUBSCRIPTIONS_MAX = 1_000
 
 async function inUse(tollgate: Tollgate, key: string): Promise<OwnCustomer> {
   const customer = await tollgate.customer(key)

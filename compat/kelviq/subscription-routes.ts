@@ -2,6 +2,7 @@ import { currencyOf, moneyText, parseMoney } from '../../domain/billing/money.ts
 import { orThrow } from '../../domain/refusal.ts'
 import type { PlanInterval } from '../../domain/time/intervals.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
+import { SUBSCRIPTIONS_MAX } from '../customers.ts'
 import { namedInBody, type OwnPlan, type OwnSubscription, type Tollgate, unlessRefused } from '../own-routes.ts'
 import { refuseInput } from '../refuse-input.ts'
 import { ANY_KEY, type VendorKit } from '../vendor.ts'
@@ -52,9 +53,6 @@ export async function subscriptionRoutes(app: HttpApp, { own }: VendorKit): Prom
 }
 
 type Params = { Params: { readonly id: string } }
-
-/** Subscriptions of one customer; a page of Kelviq's is cut from them. */
-const SUBSCRIPTIONS_MAX = 1_000
 
 const INTERVALS = {
   ONE_TIME: 'once',

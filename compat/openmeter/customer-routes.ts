@@ -1,14 +1,13 @@
 import { type Static, Type } from 'typebox'
 import type { HttpApp } from '../../schemas/http/common.ts'
-import { hasAppearedOnly } from '../customers.ts'
-import { type OwnCustomer, type OwnQuery, type Tollgate, unlessRefused } from '../own-routes.ts'
+import { hasAppearedOnly, runningSubscription } from '../customers.ts'
+import { type OwnCustomer, type OwnQuery, unlessRefused } from '../own-routes.ts'
 import { createPageNumbers } from '../page-numbers.ts'
 import { refuseInput } from '../refuse-input.ts'
 import { ANY_KEY, type VendorKit } from '../vendor.ts'
 import { bodyOf, given, MetadataSchema, OptionalText } from './bodies.ts'
 import { refuseConflict } from './conflict.ts'
 import { cutPage, pageJson, pageOf, textOf } from './lists.ts'
-import { runningSubscription } from './subscription-routes.ts'
 
 /** Customers; `id` is the key. The subjects of one are what its events call it. */
 export async function customerRoutes(app: HttpApp, { own }: VendorKit): Promise<void> {
@@ -108,9 +107,4 @@ function customerJson(customer: OwnCustomer, running: { readonly id: string } | 
     ...{ metadata, createdAt, updatedAt },
     ...(running === null ? {} : { currentSubscriptionId: running.id }),
   }
-}
-
-/** Rejects with `unknown_customer`. */
-export async function customerKey(tollgate: Tollgate, idOrKey: string): Promise<string> {
-  return (await tollgate.customer(idOrKey)).key
 }

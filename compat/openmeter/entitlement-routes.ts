@@ -1,10 +1,10 @@
 import { RefusalError, refuse } from '../../domain/refusal.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
+import { customerKey } from '../customers.ts'
 import { refuseInput } from '../refuse-input.ts'
 import { ANY_KEY, type VendorKit } from '../vendor.ts'
 import { bodyOf } from './bodies.ts'
 import { refuseConflict } from './conflict.ts'
-import { customerKey } from './customer-routes.ts'
 import {
   balanceOf,
   describedEntitlements,

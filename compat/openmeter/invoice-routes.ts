@@ -1,11 +1,11 @@
 import { formatAmount, parseAmount } from '../../domain/money.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
+import { runningSubscription } from '../customers.ts'
 import { unlessRefused } from '../own-routes.ts'
 import { refuseInput } from '../refuse-input.ts'
 import { ANY_KEY, type VendorKit } from '../vendor.ts'
 import { given } from './bodies.ts'
 import { cutPage, listOf, pageOf } from './lists.ts'
-import { runningSubscription } from './subscription-routes.ts'
 
 /** What customers owe so far: OpenMeter's gathering invoice is our upcoming one. */
 export async function invoiceRoutes(app: HttpApp, { own, clock }: VendorKit): Promise<void> {

@@ -1,12 +1,12 @@
 import { Type } from 'typebox'
 import type { HttpApp } from '../../schemas/http/common.ts'
+import { customerKey, runningSubscription, SUBSCRIPTIONS_MAX } from '../customers.ts'
 import type { OwnSubscription, Tollgate } from '../own-routes.ts'
 import { namedInBody } from '../own-routes.ts'
 import { refuseInput } from '../refuse-input.ts'
 import { ANY_KEY, type VendorKit } from '../vendor.ts'
 import { bodyOf, given } from './bodies.ts'
 import { refuseConflict } from './conflict.ts'
-import { customerKey } from './customer-routes.ts'
 import { cadenceOf } from './intervals.ts'
 import { cutPage, listOf, pageOf } from './lists.ts'
 
@@ -62,8 +62,6 @@ export async function subscriptionRoutes(app: HttpApp, { own }: VendorKit): Prom
 }
 
 type Params = { Params: { readonly id: string } }
-const SUBSCRIPTIONS_MAX = 1_000
-
 const PlanSchema = Type.Object({ key: Type.String(), version: Type.Optional(Type.Integer()) })
 const SubscriptionInputSchema = Type.Object({
   customerKey: Type.Optional(Type.String()),
@@ -78,12 +76,6 @@ const ChangeSchema = Type.Object({ timing: Type.String(), plan: PlanSchema })
 function momentOf(timing: string): string {
   if (timing === 'immediate') return 'now'
   return timing === 'next_billing_cycle' ? 'periodEnd' : timing
-}
-
-/** The one that runs now; null when there is none. */
-export async function runningSubscription(tollgate: Tollgate, customer: string): Promise<OwnSubscription | null> {
-  const { data } = await tollgate.subscriptions({ customer, limit: SUBSCRIPTIONS_MAX })
-  return data.find(({ status }) => status === 'active' || status === 'canceled') ?? null
 }
 
 const STATUSES = { active: 'active', canceled: 'canceled', ended: 'inactive', scheduled: 'scheduled' } as const
