@@ -16,11 +16,11 @@ test('what the compose file and the manifests set are settings', () => {
   }
 })
 
-/** The api and the billing stage share one process. */
+/** The api, the billing stage and the telling share one process. */
 const SERVICES = [
   { name: 'ingest', roles: ['ingest'] },
   { name: 'aggregator', roles: ['aggregator'] },
-  { name: 'api', roles: ['api', 'billing'] },
+  { name: 'api', roles: ['api', 'billing', 'alerts'] },
 ]
 
 test('every role runs in one service of both, with a check of its health', () => {

@@ -11,6 +11,7 @@ import { CATALOG_BOUNDS } from '../domain/catalog/catalog-bounds.ts'
 import { EXPRESSION_BOUNDS } from '../domain/metering/expressions/expression-bounds.ts'
 import { SERIES_BOUNDS } from '../domain/metering/series.ts'
 import { RESERVATION_BOUNDS } from '../domain/reservations/reservation-bounds.ts'
+import { WEBHOOK_BOUNDS } from '../domain/webhooks/webhook-bounds.ts'
 import { ENTITLEMENT_BOUNDS } from '../entitlements/entitlement-bounds.ts'
 import { INGEST_BOUNDS } from '../ingest/ingest-bounds.ts'
 import { NAME_BOUNDS } from '../usage/customer-names.ts'
@@ -38,6 +39,7 @@ export const BOUND_TABLES: readonly BoundTable[] = [
   { title: 'Many puts', bounds: BULK_BOUNDS },
   { title: 'Expressions of meters', bounds: EXPRESSION_BOUNDS },
   { title: 'Billing', bounds: BILLING_BOUNDS },
+  { title: 'Webhooks', bounds: WEBHOOK_BOUNDS },
 ]
 
 /** What stands in `docs/limits.md` from `BOUNDS_MARK` on: the tables as text. */

@@ -12,6 +12,7 @@ import { sqlIdempotencyStore } from '../adapters/database/idempotency/idempotenc
 import { sqlInvoiceInputsReader } from '../adapters/database/invoices/invoice-inputs-reader.ts'
 import { sqlApiKeyStore } from '../adapters/database/keys/api-key-store.ts'
 import { sqlMeterStore } from '../adapters/database/meters/meter-store.ts'
+import { sqlTimedMessageStore } from '../adapters/database/outbox/timed-message-store.ts'
 import { sqlOverrideStore } from '../adapters/database/overrides/override-store.ts'
 import { sqlPlanStore } from '../adapters/database/plans/plan-store.ts'
 import { sqlProductStore } from '../adapters/database/products/product-store.ts'
@@ -19,6 +20,8 @@ import { sqlResetStore } from '../adapters/database/resets/reset-store.ts'
 import { sqlSubscriptionStore } from '../adapters/database/subscriptions/subscription-store.ts'
 import { sqlTaxRateStore } from '../adapters/database/tax-rates/tax-rate-store.ts'
 import { sqlTenantSettingsStore } from '../adapters/database/tenant-settings/tenant-settings-store.ts'
+import { sqlWebhookDeliveryStore } from '../adapters/database/webhooks/webhook-delivery-store.ts'
+import { sqlWebhookEndpointStore } from '../adapters/database/webhooks/webhook-endpoint-store.ts'
 import { billingStores } from './billing-stores.ts'
 
 export type DatabaseStores = ReturnType<typeof databaseStores>
@@ -47,5 +50,8 @@ export function databaseStores(session: DatabaseSession) {
     customerTokens: sqlCustomerTokenStore(session),
     tenantSettings: sqlTenantSettingsStore(session),
     compatRecords: sqlCompatRecordStore(session),
+    timedMessages: sqlTimedMessageStore(session),
+    webhookEndpoints: sqlWebhookEndpointStore(session),
+    webhookDeliveries: sqlWebhookDeliveryStore(session),
   }
 }

@@ -25,6 +25,7 @@ const ESSENTIAL: Readonly<Record<Role, readonly Seam[]>> = {
   aggregator: ['catalog', 'eventLog', 'usageStore', 'counters'],
   api: ['catalog', 'eventLog', 'counters'],
   billing: ['catalog'],
+  alerts: ['catalog'],
 }
 type Seam = 'catalog' | 'eventLog' | 'usageStore' | 'counters'
 

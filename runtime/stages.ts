@@ -1,4 +1,5 @@
 import { openAggregator } from '../aggregator/open-aggregator.ts'
+import { openWebhooks } from '../alerts/webhooks/open-webhooks.ts'
 import { openAdoptions } from '../api/adoptions/open-adoptions.ts'
 import { openAudit } from '../api/audit/open-audit.ts'
 import { openBalances } from '../api/balances/open-balances.ts'
@@ -67,6 +68,7 @@ const STAGES = {
     ({ stores }) => openTaxRates(stores.taxRates),
     ({ stores }) => openBillingSettings({ settings: stores.billing.settings, taxRates: stores.taxRates }),
   ],
+  alerts: [openWebhooks],
 } satisfies Record<Role, readonly OpenStage[]>
 
 /** The stages of these roles, in the order of their start; none is started yet. */

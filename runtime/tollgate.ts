@@ -14,6 +14,7 @@ import { openapiCommand } from './commands/openapi.ts'
 import { replayCommand } from './commands/replay.ts'
 import { serveCommand } from './commands/serve.ts'
 import { verifyCommand } from './commands/verify.ts'
+import { webhooksCommand } from './commands/webhooks/webhooks.ts'
 import { CommandFailed } from './process/command-failed.ts'
 import { DataDirectoryInUse, DataDirectoryNotWritable, DataDirectoryOpenToOthers } from './process/data-directory-lock.ts'
 import { configTableText } from './settings/config-table.ts'
@@ -32,6 +33,7 @@ const program = new Command('tollgate')
   .addCommand(replayCommand())
   .addCommand(billCommand())
   .addCommand(catalogCommand())
+  .addCommand(webhooksCommand())
   .addCommand(keysCommand())
   .addCommand(configCommand())
   .addCommand(migrateCommand())

@@ -1,7 +1,9 @@
 import type { BillingInputsReader } from '../../adapters/database/billing-inputs/billing-inputs-reader.ts'
 import type { CustomerStore } from '../../adapters/database/customers/customer-store.ts'
+import type { InTransaction } from '../../adapters/database/in-transaction.ts'
 import type { InvoiceDraftStore } from '../../adapters/database/invoice-drafts/invoice-draft-store.ts'
 import type { InvoiceStore } from '../../adapters/database/invoices/invoice-store.ts'
+import type { OutboxStore } from '../../adapters/database/outbox/outbox-store.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { InvoiceDraft } from '../../domain/billing/invoice-draft.ts'
 
@@ -21,7 +23,7 @@ export type DraftRoutesDeps = {
   readonly inputs: BillingInputsReader
   readonly customers: Pick<CustomerStore, 'get'>
   readonly invoices: Pick<InvoiceStore, 'createId'>
-  readonly drafts: Pick<InvoiceDraftStore, 'create'>
+  readonly write: InTransaction<{ readonly drafts: Pick<InvoiceDraftStore, 'create'>; readonly outbox: Pick<OutboxStore, 'append'> }>
   readonly shelf: DraftShelf
   readonly clock: Clock
   readonly createId: () => string
@@ -29,7 +31,7 @@ export type DraftRoutesDeps = {
 
 /** Documents by hand, until they are final. */
 export function draftRoutes(deps: DraftRoutesDeps): (app: HttpApp) => Promise<void> {
-  const { inputs, customers, invoices, drafts, shelf, clock, createId } = deps
+  const { inputs, customers, invoices, write, shelf, clock, createId } = deps
   const config = { scope: 'billing' } as const
   return async (app) => {
     app.post('/v1/invoices', { config: { ...config, isIdempotent: true }, schema: CREATE_DRAFT }, async (request, reply) => {
@@ -45,8 +47,12 @@ export function draftRoutes(deps: DraftRoutesDeps): (app: HttpApp) => Promise<vo
         lines: orThrow(readManualLines(lines, read.taxRates)),
         credit: orThrow(readSoldCredit(credit, currency, nowMs, createId)),
       }
-      await drafts.create(tenant, draft)
-      return reply.code(201).send(draftView(read, draft, nowMs))
+      const view = draftView(read, draft, nowMs)
+      await write(async (stores) => {
+        await stores.drafts.create(tenant, draft)
+        await stores.outbox.append(tenant, [{ type: 'invoice.drafted', object: draft.id, data: view, createdAtMs: nowMs }])
+      })
+      return reply.code(201).send(view)
     })
     app.post('/v1/invoices/:id/lines', { config: { ...config, isIdempotent: true }, schema: ADD_LINES }, async (request) => {
       const { tenant } = request.principal

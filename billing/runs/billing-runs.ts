@@ -54,7 +54,7 @@ export function createBillingRuns(deps: BillingRunsDeps): BillingRuns {
         return { ...run, status: 'failed', detail: error instanceof Error ? error.message : String(error) }
       },
     )
-    await runs.save(request.tenant, run.id, { ...ended, tookMs: clock.now() - startedMs })
+    await runs.finish(request.tenant, run.id, { ...ended, tookMs: clock.now() - startedMs })
   }
 
   async function runDue(): Promise<void> {

@@ -5,9 +5,10 @@ import type { CreditStore } from '../../adapters/database/credits/credit-store.t
 import type { InTransaction } from '../../adapters/database/in-transaction.ts'
 import type { InvoiceStatus, InvoiceStore } from '../../adapters/database/invoices/invoice-store.ts'
 import type { LedgerStore } from '../../adapters/database/ledger/ledger-store.ts'
-import type { OutboxStore } from '../../adapters/database/outbox/outbox-store.ts'
-import { accountName } from '../../domain/billing/billing-inputs.ts'
+import type { OutboxMessage, OutboxStore } from '../../adapters/database/outbox/outbox-store.ts'
+import { accountName, type BillingAccount } from '../../domain/billing/billing-inputs.ts'
 import type { InstantMs, TenantKey } from '../../domain/identity.ts'
+import { creditMessages } from '../credits/credit-messages.ts'
 import type { DecidedLife, DecidedPage } from './decide-page.ts'
 import { frozenRecord } from './frozen-record.ts'
 import { issueDocuments, type NewDocument } from './issue-documents.ts'
@@ -47,7 +48,7 @@ async function bookLives(
   lives: readonly DecidedLife[],
   nowMs: InstantMs,
 ): Promise<Booked> {
-  const unmoved = await unmovedSince(stores, tenant, lives)
+  const { unmoved, accountsBefore } = await unmovedSince(stores, tenant, lives)
   await stores.cursors.move(
     tenant,
     unmoved.map(({ subscription, fromVersion, book, nextDueMs }) => ({ subscription, fromVersion, to: book, nextDueMs })),
@@ -70,6 +71,10 @@ async function bookLives(
   await stores.coupons.use(tenant, deciding.flatMap(couponUsesOf))
   const documents = deciding.flatMap((life) => documentsOf(inputs, life))
   await stores.invoices.keepMeters(tenant, documents.length === 0 ? [] : inputs.meters)
+  const told = [...accounts].flatMap(([name, { customer, currency, account }]) =>
+    creditMessages({ customer, currency }, accountsBefore.get(name)?.credits ?? [], account.credits, nowMs),
+  )
+  await stores.outbox.append(tenant, [...told, ...deciding.flatMap((life) => couponMessages(life, nowMs))])
   await issueDocuments(stores, tenant, inputs.settings, documents, nowMs)
   const nothingDue = documents.filter(({ status }) => status === 'nothingDue').length
   return { finalised: documents.length - nothingDue, nothingDue, dropped: lives.length - unmoved.length }
@@ -80,7 +85,7 @@ async function unmovedSince(
   { cursors, credits }: BookStores,
   tenant: TenantKey,
   lives: readonly DecidedLife[],
-): Promise<readonly DecidedLife[]> {
+): Promise<{ readonly unmoved: readonly DecidedLife[]; readonly accountsBefore: ReadonlyMap<string, BillingAccount> }> {
   const versions = await cursors.lock(
     tenant,
     lives.map(({ subscription }) => subscription),
@@ -93,7 +98,21 @@ async function unmovedSince(
     return versions.get(subscription) !== fromVersion || (made.length > 0 && account?.version !== fromAccountVersion)
   })
   const customers = new Set(moved.map(({ customer }) => customer))
-  return lives.filter(({ customer }) => !customers.has(customer))
+  return { unmoved: lives.filter(({ customer }) => !customers.has(customer)), accountsBefore: accounts }
+}
+
+/** Coupons that gave something for the last time. */
+function couponMessages({ subscription, customer, made }: DecidedLife, createdAtMs: InstantMs): readonly OutboxMessage[] {
+  return made.flatMap(({ state, decision: { document, couponsUsed } }) =>
+    state.purse.coupons
+      .filter(({ id, usesLeft }) => document !== null && usesLeft === 1 && couponsUsed.includes(id))
+      .map(({ id }) => ({
+        type: 'coupon.ended' as const,
+        object: subscription,
+        data: { coupon: id, subscription, customer },
+        createdAtMs,
+      })),
+  )
 }
 
 function couponUsesOf({ subscription, made }: DecidedLife) {

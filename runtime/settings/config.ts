@@ -61,6 +61,10 @@ export const SETTINGS = {
     'TOLLGATE_TRUSTED_PROXIES',
     'Addresses of proxies, or their networks (`10.0.0.0/8,127.0.0.1`), whose `X-Forwarded-For` says where a request comes from',
   ),
+  webhookNetworks: addresses(
+    'TOLLGATE_WEBHOOK_NETWORKS',
+    'Private addresses or networks (`10.1.0.0/16`) that webhooks may be sent to; by default public addresses alone',
+  ),
   bodyBytesMax: wholeNumber(
     'TOLLGATE_BODY_BYTES_MAX',
     HTTP_BOUNDS.body.most,

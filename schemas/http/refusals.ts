@@ -12,6 +12,7 @@ import { REQUEST_REFUSALS } from './refusals/requests.ts'
 import { RESERVATION_REFUSALS } from './refusals/reservations.ts'
 import { SUBSCRIPTION_REFUSALS } from './refusals/subscriptions.ts'
 import { USAGE_REFUSALS } from './refusals/usage.ts'
+import { WEBHOOK_REFUSALS } from './refusals/webhooks.ts'
 
 /** The tables of each capability, in the order of the error reference. A declared code that is missing here does not compile. */
 export const REFUSAL_TABLES = [
@@ -27,6 +28,7 @@ export const REFUSAL_TABLES = [
   { title: 'Reservations', rows: RESERVATION_REFUSALS },
   { title: 'Usage', rows: USAGE_REFUSALS },
   { title: 'Billing', rows: BILLING_REFUSALS },
+  { title: 'Webhooks', rows: WEBHOOK_REFUSALS },
 ] as const
 
 /** Every code once, with its status, its sentence and the next move. */

@@ -6,6 +6,7 @@ import type { Change } from '../../adapters/database/changes.ts'
 import type { Database } from '../../adapters/database/database.ts'
 import type { DatabaseSession } from '../../adapters/database/database-session.ts'
 import { openPostgresDatabase } from '../../adapters/database/engine/postgres-database.ts'
+import { sqlOutboxStore } from '../../adapters/database/outbox/outbox-store.ts'
 import { sqlProductStore } from '../../adapters/database/products/product-store.ts'
 import type { InstantMs, ProductKey, TenantKey } from '../../domain/identity.ts'
 import { systemClock } from '../../runtime/process/system-clock.ts'
@@ -65,6 +66,33 @@ describe.skipIf(postgres.server === null)(
       await administer(`ALTER DATABASE ${database.name} ALLOW_CONNECTIONS true`)
       await vi.waitFor(() => expect(changes.heardUpToMs()).toBe(3000), 20_000)
       expect(missed).toHaveBeenCalled()
+      await opened.stop()
+      await database.drop()
+    })
+
+    test('a message of a transaction that commits late is placed behind those that were read meanwhile', async () => {
+      const database = await createDatabase()
+      const opened = await openDatabase(database.url)
+      await opened.migrate()
+      const tenant = 't' as TenantKey
+      const outbox = sqlOutboxStore(opened.session)
+      const message = (object: string) => ({ type: 'invoice.paid' as const, object, data: {}, createdAtMs: 0 as InstantMs })
+      const isWritten = Promise.withResolvers<void>()
+      const mayCommit = Promise.withResolvers<void>()
+      const late = opened.session.write(async (trx) => {
+        await sqlOutboxStore(trx).append(tenant, [message('late')])
+        isWritten.resolve()
+        await mayCommit.promise
+      })
+      await isWritten.promise
+      await outbox.append(tenant, [message('quick')])
+      await outbox.place(10)
+      const read = await outbox.feed(tenant, '0', 10)
+      mayCommit.resolve()
+      await late
+      await outbox.place(10)
+      const rest = await outbox.feed(tenant, read[0]?.position ?? '0', 10)
+      expect([read, rest].map((each) => each.map(({ object }) => object))).toEqual([['quick'], ['late']])
       await opened.stop()
       await database.drop()
     })

@@ -536,6 +536,40 @@ export const ROUTE_SCOPES: readonly RouteRow[] = [
   { route: 'POST /v1/products/{key}/unarchive', scope: 'admin', request: at('/v1/products/assistant/unarchive'), own: 200, ofOther: 404 },
   { route: 'POST /v1/plans/{key}/archive', scope: 'admin', request: at('/v1/plans/pro/archive'), own: 200, ofOther: 404 },
   { route: 'POST /v1/plans/{key}/unarchive', scope: 'admin', request: at('/v1/plans/pro/unarchive'), own: 200, ofOther: 404 },
+  {
+    route: 'PUT /v1/webhook-endpoints/{key}',
+    scope: 'admin',
+    request: at('/v1/webhook-endpoints/hooks', { url: 'https://example.com/hooks' }),
+    own: 200,
+    ofOther: 201,
+  },
+  { route: 'GET /v1/webhook-endpoints', scope: 'read', request: at('/v1/webhook-endpoints'), own: 200, ofOther: 200 },
+  { route: 'GET /v1/webhook-endpoints/{key}', scope: 'read', request: at('/v1/webhook-endpoints/hooks'), own: 200, ofOther: 200 },
+  {
+    route: 'GET /v1/webhook-endpoints/{key}/deliveries',
+    scope: 'admin',
+    request: at('/v1/webhook-endpoints/hooks/deliveries'),
+    own: 200,
+    ofOther: 200,
+  },
+  {
+    route: 'POST /v1/webhook-endpoints/{key}/rotate',
+    scope: 'admin',
+    request: at('/v1/webhook-endpoints/spare-hooks/rotate'),
+    own: 200,
+    ofOther: 404,
+  },
+  // Its host has no address, which is an answer too.
+  { route: 'POST /v1/webhook-endpoints/{key}/test', scope: 'admin', request: at('/v1/webhook-endpoints/spare-hooks/test'), own: 200, ofOther: 404 },
+  {
+    route: 'POST /v1/webhook-endpoints/{key}/replay',
+    scope: 'admin',
+    request: at('/v1/webhook-endpoints/spare-hooks/replay', { types: ['invoice.paid'] }),
+    own: 202,
+    ofOther: 404,
+  },
+  { route: 'DELETE /v1/webhook-endpoints/{key}', scope: 'admin', request: at('/v1/webhook-endpoints/last-hooks'), own: 204, ofOther: 404 },
+  { route: 'GET /v1/webhook-events', scope: 'read', request: at('/v1/webhook-events?limit=5'), own: 200, ofOther: 200 },
   // A body that is no NDJSON gets as far as the type of its content.
   { route: 'POST /v1/bulk', scope: 'manage', request: at('/v1/bulk', {}), own: 415, ofOther: 415 },
   // Last, as it ends the token of the rows before.

@@ -5,7 +5,9 @@ import type { CustomerKey, PlanKey, SubscriptionId, TenantKey } from '../../../d
 import { isRefusal, type Outcome } from '../../../domain/refusal.ts'
 import { insertCursors } from '../billing-cursors/billing-cursor-store.ts'
 import type { DatabaseSession, DatabaseTables, DatabaseTransaction } from '../database-session.ts'
+import { sqlOutboxStore } from '../outbox/outbox-store.ts'
 import type { PutResult } from '../put-result.ts'
+import { subscriptionMessage } from './subscription-message.ts'
 import { billingOf, insertPhases, withPhases } from './subscription-rows.ts'
 
 type Wanted = WantedSubscription & { readonly id: SubscriptionId }
@@ -112,11 +114,12 @@ async function versionsInUse(
 
 /** The ids of those that were written. */
 async function insertFirsts(
-  { db, announce }: DatabaseTransaction,
+  trx: DatabaseTransaction,
   tenant: TenantKey,
   subscriptions: readonly Subscription[],
 ): Promise<Set<SubscriptionId>> {
   if (subscriptions.length === 0) return new Set()
+  const { db, announce, clock } = trx
   const rows = subscriptions.map((subscription) => {
     const { id, customer, startMs, anchorMs } = subscription
     const span = { start_at: new Date(startMs), anchor_at: new Date(anchorMs), end_at: null }
@@ -133,6 +136,8 @@ async function insertFirsts(
   const inserted = subscriptions.filter(({ id }) => ids.has(id))
   await insertPhases(db, tenant, inserted)
   await insertCursors(db, tenant, inserted)
+  const messages = inserted.map((subscription) => subscriptionMessage(null, subscription, clock.now()))
+  await sqlOutboxStore(trx).append(tenant, messages)
   for (const { customer } of inserted) announce({ tenant, topic: 'subscriptions', key: customer })
   return ids
 }

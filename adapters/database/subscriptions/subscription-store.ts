@@ -11,11 +11,13 @@ import { refuseArchived } from '../archiver.ts'
 import { insertCursors, reconsiderCursor } from '../billing-cursors/billing-cursor-store.ts'
 import { attachCoupons, takeCoupons } from '../coupons/coupon-store.ts'
 import type { DatabaseSession, DatabaseTables } from '../database-session.ts'
+import { sqlOutboxStore } from '../outbox/outbox-store.ts'
 import { keyAfter, listName, type Page, type PageRequest, pageOf } from '../page.ts'
 import type { PutResult } from '../put-result.ts'
 import { createRecordId } from '../record-id.ts'
 import { createSubscriptions } from './create-subscriptions.ts'
 import { refuseSecondToProduct, startAfterOthers } from './one-per-product.ts'
+import { subscriptionMessage } from './subscription-message.ts'
 import { billingOf, insertPhases, planVersionsOf, selectSubscription, withPhases } from './subscription-rows.ts'
 
 export type SubscriptionStore = {
@@ -56,7 +58,8 @@ const OPEN_SUBSCRIPTIONS_MAX = CATALOG_BOUNDS.openSubscriptions.most
 export function sqlSubscriptionStore(session: DatabaseSession): SubscriptionStore {
   return {
     create: (tenant, { id, customer, plan, allowsSeveral, priceOverrides, ...wanted }) =>
-      session.write(async ({ db, announce }) => {
+      session.write(async (trx) => {
+        const { db, announce } = trx
         const asked = { ...wanted, ...(priceOverrides !== undefined && { priceOverrides }) }
         const owner = await db
           .selectFrom('customers')
@@ -142,6 +145,7 @@ export function sqlSubscriptionStore(session: DatabaseSession): SubscriptionStor
         await insertPhases(db, tenant, [subscription])
         await insertCursors(db, tenant, [subscription])
         await attachCoupons(db, tenant, subscription)
+        await sqlOutboxStore(trx).append(tenant, [subscriptionMessage(null, subscription, nowMs)])
         announce({ tenant, topic: 'subscriptions', key: customer })
         return subscription
       }),
@@ -169,7 +173,8 @@ export function sqlSubscriptionStore(session: DatabaseSession): SubscriptionStor
       }),
 
     update: (tenant, id, decide) =>
-      session.write(async ({ db, announce }) => {
+      session.write(async (trx) => {
+        const { db, announce } = trx
         const row = await db
           .selectFrom('subscriptions')
           .selectAll()
@@ -180,8 +185,10 @@ export function sqlSubscriptionStore(session: DatabaseSession): SubscriptionStor
         if (row === undefined) return null
         const subscriptions = await withPhases(db, tenant, [row])
         const planVersions = await planVersionsOf(db, tenant, subscriptions)
-        const decided = subscriptions.map((subscription) => decide(subscription, planVersions))[0] ?? null
-        if (decided === null || isRefusal(decided)) return decided
+        const [before] = subscriptions
+        invariant(before !== undefined, 'a row is a subscription')
+        const decided = decide(before, planVersions)
+        if (isRefusal(decided)) return decided
         const second = row.allows_several ? null : await refuseSecondAfterChange(db, tenant, subscriptions, decided)
         if (second !== null) return second
         const end_at = decided.endMs === null ? null : new Date(decided.endMs)
@@ -193,7 +200,9 @@ export function sqlSubscriptionStore(session: DatabaseSession): SubscriptionStor
           .execute()
         await db.deleteFrom('subscription_phases').where('tenant', '=', tenant).where('subscription', '=', id).execute()
         await insertPhases(db, tenant, [decided])
-        await reconsiderCursor(db, tenant, id, session.clock.now())
+        const nowMs = session.clock.now()
+        await reconsiderCursor(db, tenant, id, nowMs)
+        await sqlOutboxStore(trx).append(tenant, [subscriptionMessage(before, decided, nowMs)])
         announce({ tenant, topic: 'subscriptions', key: decided.customer })
         return decided
       }),

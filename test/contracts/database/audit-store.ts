@@ -24,6 +24,7 @@ const NOT_AUDITED = [
   'number_series',
   'outbox',
   'tenants',
+  'webhook_deliveries',
 ]
 
 export function describeStore({ stores, session, time, freshTenant }: DatabaseUnderTest): void {

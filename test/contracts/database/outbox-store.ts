@@ -13,6 +13,9 @@ export function describeStore({ stores, freshTenant }: DatabaseUnderTest): void 
     beforeEach(() => {
       tenant = freshTenant()
     })
+    const placeAll = async () => {
+      while ((await outbox.place(1_000)) > 0);
+    }
     const message = (object: string, data: unknown = {}): OutboxMessage => ({
       ...{ type: 'invoice.finalised', object, data, createdAtMs: START as InstantMs },
     })
@@ -21,10 +24,17 @@ export function describeStore({ stores, freshTenant }: DatabaseUnderTest): void 
       await outbox.append(tenant, [message('a', { total: '1.00', lines: [] }), message('b')])
       await outbox.append(tenant, [message('c')])
       await outbox.append(tenant, [])
-      const first = await outbox.after(tenant, '0', 2)
-      expect(first.map(({ id: _id, ...each }) => each)).toEqual([message('a', { total: '1.00', lines: [] }), message('b')])
-      expect((await outbox.after(tenant, first.at(-1)?.id ?? '0', 10)).map(({ object }) => object)).toEqual(['c'])
-      expect(await outbox.after('other' as TenantKey, '0', 10)).toEqual([])
+      expect(await outbox.feed(tenant, '0', 10)).toEqual([])
+      await placeAll()
+      const first = await outbox.feed(tenant, '0', 2)
+      expect(first.map(({ id: _id, position: _position, ...each }) => each)).toEqual([
+        message('a', { total: '1.00', lines: [] }),
+        message('b'),
+      ])
+      expect((await outbox.feed(tenant, first.at(-1)?.position ?? '0', 10)).map(({ object }) => object)).toEqual(['c'])
+      expect(await outbox.feed(tenant, '0', 10, ['invoice.paid'])).toEqual([])
+      expect(await outbox.end(tenant)).toBe((await outbox.feed(tenant, '0', 10)).at(-1)?.position)
+      expect(await outbox.feed('other' as TenantKey, '0', 10)).toEqual([])
     })
 
     test('a document is told of as it was made final, in the order of their numbers', async () => {
@@ -35,10 +45,18 @@ export function describeStore({ stores, freshTenant }: DatabaseUnderTest): void 
         { type, object: 'inv_b', createdAtMs },
         { type, object: 'inv_a', createdAtMs },
       ])
-      expect(await outbox.after(tenant, '0', 9)).toMatchObject([
+      await placeAll()
+      expect(await outbox.feed(tenant, '0', 9)).toMatchObject([
         { type, object: 'inv_b', data: { number: 'second' }, createdAtMs },
         { type, object: 'inv_a', data: { number: 'first' }, createdAtMs },
       ])
+    })
+
+    test('old ones are forgotten', async () => {
+      await outbox.append(tenant, [{ ...message('old'), createdAtMs: 0 as InstantMs }, message('new')])
+      await placeAll()
+      await outbox.prune(START as InstantMs)
+      expect((await outbox.feed(tenant, '0', 10)).map(({ object }) => object)).toEqual(['new'])
     })
 
     test('what is taken back tells nobody', async () => {
@@ -46,7 +64,8 @@ export function describeStore({ stores, freshTenant }: DatabaseUnderTest): void 
         await own.outbox.append(tenant, [message('never')])
         return refuse('unknown_invoice', { invoice: 'none' })
       })
-      expect(await outbox.after(tenant, '0', 10)).toEqual([])
+      await placeAll()
+      expect(await outbox.feed(tenant, '0', 10)).toEqual([])
     })
   })
 }

@@ -9,7 +9,7 @@ import { createSettableClock } from '../settable-clock.ts'
 const ADMIN_KEY = 'tg_test_admin_key_0123456789abcdef'
 
 /** A whole server in this process, on embedded stores and on a clock that the test sets. It bills by hand alone. */
-export async function startBillingServer(startMs: InstantMs): Promise<BillingServer> {
+export async function startBillingServer(startMs: InstantMs, env: Readonly<Record<string, string>> = {}): Promise<BillingServer> {
   const dataDir = await temporaryDirectory()
   await fillFromPrepared(dataDir)
   const { clock, set } = createSettableClock(startMs)
@@ -18,6 +18,7 @@ export async function startBillingServer(startMs: InstantMs): Promise<BillingSer
     TOLLGATE_PORT: '0',
     TOLLGATE_HOST: '127.0.0.1',
     TOLLGATE_ADMIN_KEY: ADMIN_KEY,
+    ...env,
   })
   if (config === null) throw new Error('the configuration of the test is wrong')
   const server = await startServer({ config, clock, log: pino({ level: process.env.TOLLGATE_LOG_LEVEL ?? 'silent' }), version: 'test' })

@@ -20,7 +20,7 @@ export type StackRole = 'ingest' | 'aggregator' | 'api'
 
 /** As in the manifests of deploy/: the api and the billing stage share a process. */
 export function rolesOf(role: StackRole): string {
-  return role === 'api' ? 'api,billing' : role
+  return role === 'api' ? 'api,billing,alerts' : role
 }
 
 /** The stack has ClickHouse by itself, as `clickhouse`. */

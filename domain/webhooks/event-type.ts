@@ -1,0 +1,10 @@
+/** What others are told of, by kind. Each is a row of the outbox in the transaction that made it true. */
+export const EVENT_TYPES = [
+  ...(['subscription.created', 'subscription.changed', 'subscription.canceled', 'subscription.ended'] as const),
+  ...(['invoice.drafted', 'invoice.finalised', 'invoice.paid', 'invoice.overdue', 'invoice.voided', 'invoice.uncollectible'] as const),
+  ...(['payment.recorded', 'credit_note.issued'] as const),
+  ...(['credit.granted', 'credit.depleted', 'credit.expired', 'credit.voided'] as const),
+  ...(['coupon.ended', 'billing_run.finished', 'webhook.disabled'] as const),
+] as const
+
+export type EventType = (typeof EVENT_TYPES)[number]
