@@ -10,6 +10,7 @@ const ROOT = new URL('../../', import.meta.url)
 const FOLDERS = [
   'adapters',
   'aggregator',
+  'alerts',
   'api',
   'base',
   'billing',
