@@ -560,7 +560,13 @@ export const ROUTE_SCOPES: readonly RouteRow[] = [
     ofOther: 404,
   },
   // Its host has no address, which is an answer too.
-  { route: 'POST /v1/webhook-endpoints/{key}/test', scope: 'admin', request: at('/v1/webhook-endpoints/spare-hooks/test'), own: 200, ofOther: 404 },
+  {
+    route: 'POST /v1/webhook-endpoints/{key}/test',
+    scope: 'admin',
+    request: at('/v1/webhook-endpoints/spare-hooks/test'),
+    own: 200,
+    ofOther: 404,
+  },
   {
     route: 'POST /v1/webhook-endpoints/{key}/replay',
     scope: 'admin',

@@ -16,7 +16,10 @@ export function webhooksCommand(): Command {
 }
 
 type ListenFlags = ServerFlags & { readonly forwardTo?: string; readonly types?: string; readonly secret?: string }
-type Feed = { readonly data: readonly { readonly id: string; readonly type: string; readonly object: string }[]; readonly nextCursor: string }
+type Feed = {
+  readonly data: readonly { readonly id: string; readonly type: string; readonly object: string }[]
+  readonly nextCursor: string
+}
 
 /** Until it is stopped, from what happens next on. An event that the local server does not take is said, and the next one follows. */
 async function listen({ forwardTo, types, secret = webhookSecret(randomBytes), ...flags }: ListenFlags): Promise<void> {
