@@ -1,7 +1,7 @@
 import type { OutboxStore } from '../../adapters/database/outbox/outbox-store.ts'
-import { keyAfter, listName } from '../../adapters/database/page.ts'
 import type { Clock } from '../../base/clock.ts'
-import { sealCursor } from '../../base/sealed-cursor.ts'
+import { openCursor, sealCursor } from '../../base/sealed-cursor.ts'
+import { orThrow, refuse } from '../../domain/refusal.ts'
 import { REFUSALS } from '../../schemas/http/catalog.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { WebhookEventFeedSchema, WebhookEventQuerySchema } from '../../schemas/http/webhooks.ts'
@@ -17,7 +17,7 @@ export function feedRoutes({ outbox, clock }: FeedRoutesDeps): (app: HttpApp) =>
       const { limit = LIMIT_DEFAULT, cursor, types: given, start = 'beginning', waitMs = 0 } = query
       const types = given?.split(',').map((each) => each.trim())
       const begin = start === 'end' ? await outbox.end(tenant) : '0'
-      const after = cursor === undefined ? begin : keyAfter(FEED, { limit, cursor })
+      const after = cursor === undefined ? begin : orThrow(openCursor(FEED, cursor) ?? refuse('invalid_cursor', {}))
       const untilMs = clock.now() + waitMs
       let events = await outbox.feed(tenant, after, limit, types)
       while (events.length === 0 && clock.now() < untilMs) {
@@ -29,7 +29,7 @@ export function feedRoutes({ outbox, clock }: FeedRoutesDeps): (app: HttpApp) =>
   }
 }
 
-const FEED = listName('webhook events')
+const FEED = 'webhook events'
 const LIMIT_DEFAULT = 100
 const LOOK_EVERY_MS = 250
 
