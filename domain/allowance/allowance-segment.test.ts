@@ -48,13 +48,13 @@ describe('how much of the past matters', () => {
       runs.push(cut.segments.length)
       opening = openingAfter(history, opening, cut.segments, at('2024-04-01'), () => 0n)
     }
-    // 91 days have 2184 hours; the hour under way is one more.
-    expect([...runs, cut.segments.length]).toEqual([1000, 285, 900])
+    // The block of 850 hours before the one under way began 1236 hours ago; the hour under way is one more.
+    expect([...runs, cut.segments.length]).toEqual([337, 900])
     expect(units(burnDown(history, opening, cut.segments, at('2024-04-01'), () => 0n).remaining)).toBe(2)
   })
 
   test.each(['2005-01-01', '2016-01-01', '2023-10-01'])(
-    'hours that roll over since %s are followed back some months, not to their start',
+    'hours that roll over since %s are followed back some weeks, not to their start',
     (from) => {
       const schedule = { interval: 'hour', fromMs: at(from), anchorMs: at(from) } as const
       const told = historyOf({ limit: 1, rollover: { percent: '100' }, schedule, usage: [] })
@@ -68,8 +68,8 @@ describe('how much of the past matters', () => {
         segments += cut.segments.length
         opening = openingAfter(history, opening, cut.segments, now, () => 0n)
       }
-      expect((now - firstMs) / 3_600_000).toBeGreaterThanOrEqual(2_500)
-      expect(segments + cut.segments.length).toBeLessThanOrEqual(5_001)
+      expect((now - firstMs) / 3_600_000).toBeGreaterThanOrEqual(850)
+      expect(segments + cut.segments.length).toBeLessThanOrEqual(1_701)
       expect(units(burnDown(history, opening, cut.segments, now, () => 0n).remaining)).toBe(2)
       // A minute later it is the same beginning.
       expect(cutSegments(history, null, (now + 60_000) as typeof now).segments[0]?.startMs).toBe(firstMs)

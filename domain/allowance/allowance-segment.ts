@@ -96,8 +96,8 @@ function earliestStartMs(history: AllowanceHistory, from: CutFrom | null, nowMs:
 }
 
 /**
- * Rolled units are followed back through 2,500 to 5,000 periods, whenever the subscription began: a period without usage forgets
- * all that rolled over before it, and one with usage forgets most of it. The instant stays the same for 2,500 periods, so that
+ * Rolled units are followed back through 850 to 1,700 periods, whenever the subscription began: a period without usage forgets
+ * all that rolled over before it, and one with usage forgets most of it. The instant stays the same for 850 periods, so that
  * processes agree; a customer who is there for longer goes on from an opening, which followed all of them.
  */
 function earliestRolloverMs(schedule: ResetSchedule, nowMs: InstantMs): InstantMs {
@@ -107,7 +107,8 @@ function earliestRolloverMs(schedule: ResetSchedule, nowMs: InstantMs): InstantM
   return earliestMs <= schedule.fromMs ? schedule.fromMs : periodAt(schedule, earliestMs).startMs
 }
 
-const ROLLOVER_PERIODS = 2_500
+/** More hours than 35 days have, as the segment of an event that is accepted late is looked for. */
+const ROLLOVER_PERIODS = 850
 
 /** The length of a usual period. */
 const LENGTH_MS: Readonly<Record<Exclude<ResetSchedule['interval'], 'never'>, number>> = {
