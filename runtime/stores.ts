@@ -6,7 +6,7 @@ import type { Registry } from 'prom-client'
 import type { Counters } from '../adapters/counters/counters.ts'
 import type { ChangeFeed } from '../adapters/database/changes.ts'
 import type { Database } from '../adapters/database/database.ts'
-import { type InstallationStore, sqlInstallationStore } from '../adapters/database/installation/installation-store.ts'
+import { type Installation, sqlInstallationStore } from '../adapters/database/installation/installation-store.ts'
 import type { EventLog } from '../adapters/event-log/event-log.ts'
 import type { KafkaEventLogOptions } from '../adapters/event-log/kafka/kafka-event-log.ts'
 import type { UsageStore } from '../adapters/usage-store/usage-store.ts'
@@ -71,12 +71,13 @@ export async function openRoleStores(environment: StoreEnvironment, roles: reado
   try {
     const database = keep(await openPatiently('catalog', opening, () => openDatabase(environment)))
     await openPatiently('catalog', opening, () => database.migrate())
-    if (lock !== null) await settleEmbedded(environment.config, sqlInstallationStore(database.session))
+    const installation = await sqlInstallationStore(database.session).get()
+    if (lock !== null) settleEmbedded(environment.config, installation)
     const eventLog = keep(await openPatiently('event log', opening, () => openEventLog(environment)))
-    const usageStore = hasViews ? keep(await openUsageStore(environment)) : null
+    const usageStore = hasViews ? keep(await openUsageStore(environment, installation)) : null
     // The tables belong to the aggregator; the api answers what it can while the store is away.
     if (roles.includes('aggregator')) await openPatiently('usage store', opening, async () => usageStore?.migrate())
-    const counters = hasViews ? keep(await openPatiently('counters', opening, () => openCounters(environment))) : null
+    const counters = hasViews ? keep(await openPatiently('counters', opening, () => openCounters(environment, installation))) : null
     return { ...databaseStores(database.session), database, changes: database.changes, eventLog, usageStore, counters, stop }
   } catch (error) {
     await stop().catch(() => undefined)
@@ -85,16 +86,19 @@ export async function openRoleStores(environment: StoreEnvironment, roles: reado
 }
 
 /** Before the first of them is opened, so that nothing is written into a store of another database. */
-async function settleEmbedded(config: Config, installation: InstallationStore): Promise<void> {
-  const { dataDir, kafkaBrokers, clickhouseUrl, redisUrl, databaseUrl } = config
+function settleEmbedded(config: Config, installation: Installation): void {
+  const { dataDir, kafkaBrokers, clickhouseUrl, redisUrl } = config
   const elsewhere: readonly (readonly [EmbeddedStore, string | null])[] = [
     ['event-log', kafkaBrokers],
     ['usage-store', clickhouseUrl],
     ['counters', redisUrl],
   ]
   const stores = elsewhere.flatMap(([store, url]) => (url === null ? [store] : []))
-  const database = databaseUrl === null ? `the database in ${join(dataDir, 'catalog')}` : `the database at ${withoutPassword(databaseUrl)}`
-  settleEmbeddedStores({ dataDir, stores, database }, await installation.get())
+  settleEmbeddedStores({ dataDir, stores, database: nameOfDatabase(config) }, installation)
+}
+
+function nameOfDatabase({ dataDir, databaseUrl }: Config): string {
+  return databaseUrl === null ? `the database in ${join(dataDir, 'catalog')}` : `the database at ${withoutPassword(databaseUrl)}`
 }
 
 /** The database alone, for commands that need nothing else. */
@@ -176,17 +180,18 @@ function kafkaOptions({ config, clock, log, registry }: StoreEnvironment, broker
   }
 }
 
-async function openUsageStore({ config, clock, log, registry }: StoreEnvironment): Promise<UsageStore> {
+async function openUsageStore({ config, clock, log, registry }: StoreEnvironment, { id, isNew }: Installation): Promise<UsageStore> {
   const options = { chunkRecords: config.chunkRecords, clock, log: log.child({ seam: 'usage-store' }), registry }
   if (config.clickhouseUrl !== null) {
     const { openClickHouseUsageStore } = await import('../adapters/usage-store/engine/clickhouse-server-usage-store.ts')
-    return openClickHouseUsageStore({ ...options, url: config.clickhouseUrl, cluster: config.clickhouseCluster })
+    const installation = { id, isNew, database: nameOfDatabase(config) }
+    return openClickHouseUsageStore({ ...options, url: config.clickhouseUrl, cluster: config.clickhouseCluster, installation })
   }
   const { openChdbUsageStore } = await import('../adapters/usage-store/engine/chdb-usage-store.ts')
   return openChdbUsageStore({ ...options, path: join(config.dataDir, 'usage-store') })
 }
 
-async function openCounters({ config, clock, log, registry }: StoreEnvironment): Promise<Counters> {
+async function openCounters({ config, clock, log, registry }: StoreEnvironment, { id }: Installation): Promise<Counters> {
   const options = { clock, log: log.child({ seam: 'counters' }), registry }
   if (config.redisUrl === null) {
     const { createEmbeddedCounters } = await import('../adapters/counters/embedded/embedded-counters.ts')
@@ -196,6 +201,7 @@ async function openCounters({ config, clock, log, registry }: StoreEnvironment):
   return openRedisCounters({
     ...options,
     url: config.redisUrl,
+    installation: { id, database: nameOfDatabase(config) },
     random: Math.random,
     keyPrefix: config.redisKeyPrefix,
     holdReplicas: config.redisHoldReplicas,

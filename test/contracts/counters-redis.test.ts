@@ -56,6 +56,20 @@ describe.skipIf(redis.server === null)(`on Redis${redis.missing === null ? '' : 
     return { open: (now) => open(url, keyPrefix, { clock: { ...systemClock, now } }), remove: () => removeKeys(url, keyPrefix) }
   }
   describeCounters(`redis (${redis.server?.version})`, makePlace)
+
+  test('counters of another installation are refused with what to do, and those of its own go on', async () => {
+    const keyPrefix = `test-${randomUUID()}`
+    const openAs = (id: string) => open(url, keyPrefix, { installation: { id, database: `the database ${id}` } })
+    const first = await openAs('a')
+    await expect(openAs('b')).rejects.toMatchObject({
+      code: 'counters_rejected',
+      canRetry: false,
+      message: expect.stringMatching(/do not belong together: .* than the database b\. .*REDIS_KEY_PREFIX/),
+    })
+    await (await openAs('a')).stop()
+    await first.stop()
+    await removeKeys(url, keyPrefix)
+  })
   describeHolds(`redis (${redis.server?.version})`, makePlace)
 
   test('whole numbers of any length are added, compared and averaged exactly', async () => {

@@ -32,6 +32,37 @@ describe('the usage store over HTTP', () => {
     await store.stop()
   })
 
+  test('a store of another installation is refused, and one from before there were ids is taken by a database in use alone', async () => {
+    const open = (url: string, id: string, isNew: boolean) =>
+      openClickHouseUsageStore({
+        clock: systemClock,
+        url,
+        chunkRecords: 1000,
+        log: pino({ level: 'silent' }),
+        registry: new Registry(),
+        installation: { id, isNew, database: `the database ${id}` },
+      })
+    const migrate = async (...at: Parameters<typeof open>) => {
+      const store = open(...at)
+      await store.migrate().finally(() => store.stop())
+    }
+    const foreign = {
+      code: 'usage_store_rejected',
+      message: expect.stringMatching(/do not belong together.*than the database b.*CLICKHOUSE_URL/),
+    }
+    const url = front.url(newDatabase())
+    await migrate(url, 'a', true)
+    await migrate(url, 'a', false)
+    await expect(migrate(url, 'b', false)).rejects.toMatchObject(foreign)
+    const before = front.url(newDatabase())
+    const unmarked = openStore(before)
+    await unmarked.migrate()
+    await unmarked.stop()
+    await expect(migrate(before, 'b', true)).rejects.toMatchObject(foreign)
+    await migrate(before, 'a', false)
+    await expect(migrate(before, 'b', false)).rejects.toMatchObject(foreign)
+  })
+
   test('a cluster that it does not know is named, with what to do', async () => {
     const store = openClickHouseUsageStore({
       clock: systemClock,

@@ -7,7 +7,7 @@ import { TRACKING_REQUEST_BOUNDS, type TrackingRequestBounds, tooManyTrackingReq
 import { cutRecords, encodeRecords } from './redis-applied-records.ts'
 import { decodeCounterState, encodeCounterState } from './redis-counter-state.ts'
 import { createRedisCountersMetrics } from './redis-counters-metrics.ts'
-import { unconfirmedFault } from './redis-fault.ts'
+import { foreignFault, unconfirmedFault } from './redis-fault.ts'
 import { createRedisHolds } from './redis-holds.ts'
 import { createRedisKeys, customerOfName, nameOfCustomer } from './redis-keys.ts'
 import { REDIS_SCRIPTS } from './redis-scripts.ts'
@@ -26,6 +26,8 @@ export type RedisCountersOptions = {
   readonly keyPrefix?: string
   /** Replicas that must have a hold before it is answered. */
   readonly holdReplicas?: number
+  /** Undefined: the counters are not told from those of other installations. */
+  readonly installation?: { readonly id: string; readonly database: string }
   /** Bound in each partition. */
   readonly holdsOfTenantMax?: number
   /** Bounds in each partition. */
@@ -92,6 +94,7 @@ export async function openRedisCounters(options: RedisCountersOptions): Promise<
   }
 
   await warnOfSettings(servers, log)
+  if (options.installation !== undefined) await settleInstallation(servers, keys.installation, options.installation)
 
   return {
     ...holds,
@@ -219,4 +222,14 @@ async function warnOfSettings(servers: ReturnType<typeof createRedisServers>, lo
     log.warn({ evictionPolicy }, 'redis may drop reservations under memory pressure: set its maxmemory-policy to noeviction')
   }
   if (!isAppending) log.warn('redis keeps no append-only file: a restart loses reservations, and counters are counted again')
+}
+
+/** Two installations that share a key prefix would overwrite each other's counters and holds. */
+async function settleInstallation(
+  servers: ReturnType<typeof createRedisServers>,
+  key: string,
+  { id, database }: { readonly id: string; readonly database: string },
+): Promise<void> {
+  await servers.send(['SET', key, id, 'NX'])
+  if ((await servers.send(['GET', key])) !== id) throw foreignFault(servers.address, key, database)
 }

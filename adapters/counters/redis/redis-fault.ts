@@ -20,6 +20,11 @@ export function unconfirmedFault(address: string): Fault {
   })
 }
 
+export function foreignFault(address: string, key: string, database: string): Fault {
+  const text = `The stores do not belong together: the counters on Redis (${address}) are of another installation than ${database}. Nothing was changed. Set REDIS_KEY_PREFIX to a prefix of this installation's own, or, when the other one is gone for good, delete the key ${key}: the counters are then counted anew.`
+  return new Fault('counters_rejected', text, { canRetry: false, publicText: 'Counters cannot be used.' })
+}
+
 /** Some errors of the socket wrap one error per address that was tried. */
 function reasonOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0])

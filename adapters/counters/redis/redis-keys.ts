@@ -19,6 +19,8 @@ export type RedisKeys = {
   /** A tenant's holds in state `held`, by when they expire, for its bound. */
   heldOfTenant(customer: Pick<CustomerRef, 'tenant' | 'partition'>): string
   id(tenant: TenantKey, id: string): string
+  /** The id of the database whose customers are counted here. */
+  readonly installation: string
   /** Channel on which a request for tracking is announced. */
   readonly channel: string
 }
@@ -40,6 +42,7 @@ export function createRedisKeys(prefix: string): RedisKeys {
     },
     heldOfTenant: ({ tenant, partition }) => `${tag(partition)}:held ${tenant}`,
     id: (tenant, id) => `${prefix}:hold ${tenant} ${id}`,
+    installation: `${prefix}:installation`,
     channel: `${prefix}:tracking`,
   }
 }

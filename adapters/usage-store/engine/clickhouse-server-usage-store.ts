@@ -6,6 +6,7 @@ import type { UsageStore } from '../usage-store.ts'
 import { createClickHouseUsageStore } from './clickhouse-usage-store.ts'
 import { CLUSTER_SETTINGS, type ClickHouseCluster, onCluster } from './cluster-statements.ts'
 import { ENGINE_SETTINGS } from './engine-settings.ts'
+import type { InstallationOfStore } from './migrate-usage-store.ts'
 import { toUsageStoreFault } from './usage-store-fault.ts'
 
 export type ClickHouseServerUsageStoreOptions = {
@@ -18,6 +19,7 @@ export type ClickHouseServerUsageStoreOptions = {
   readonly log: Logger
   readonly registry: Registry
   readonly requestTimeoutMs?: number
+  readonly installation?: InstallationOfStore
 }
 
 const REQUEST_TIMEOUT_MS = 60_000
@@ -51,6 +53,7 @@ export function openClickHouseUsageStore(options: ClickHouseServerUsageStoreOpti
     clock: options.clock,
     log: options.log,
     registry: options.registry,
+    installation: options.installation,
     async prepare() {
       const outside = createClient(shared)
       try {

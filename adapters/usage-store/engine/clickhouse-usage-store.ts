@@ -12,7 +12,7 @@ import { type InnerReadBounds, READ_BOUNDS_DEFAULT, type ReadBounds } from '../r
 import type { UsageStore } from '../usage-store.ts'
 import { createClickHouseExecutor, type InsertRows } from './clickhouse-executor.ts'
 import { type ClickHouseCluster, storedTable } from './cluster-statements.ts'
-import { migrateUsageStore, settleChunkRecords, settleShards } from './migrate-usage-store.ts'
+import { type InstallationOfStore, migrateUsageStore, settleChunkRecords, settleInstallation, settleShards } from './migrate-usage-store.ts'
 
 export type ClickHouseUsageStoreOptions = {
   readonly client: ClickHouseClient
@@ -29,6 +29,8 @@ export type ClickHouseUsageStoreOptions = {
   readonly close: () => Promise<void>
   /** The engine's address, for messages. */
   readonly address: string
+  /** Undefined: the store is not told from those of other installations. */
+  readonly installation?: InstallationOfStore | undefined
   /** Bounds of each read for the api. */
   readonly readBounds?: ReadBounds | undefined
   /** Bounds of reads inside the server. */
@@ -81,6 +83,7 @@ export function createClickHouseUsageStore(options: ClickHouseUsageStoreOptions)
     async migrate() {
       await options.prepare?.()
       await migrateUsageStore(executor, log, cluster)
+      if (options.installation !== undefined) await settleInstallation(executor, options.address, options.installation)
       if (cluster !== null) await settleShards(executor, cluster)
       chunkRecords = await settleChunkRecords(executor, options.chunkRecords)
     },

@@ -78,7 +78,7 @@ export function statementsOf(text: string): readonly string[] {
  * instead of replaced by them.
  */
 export async function settleChunkRecords(executor: ClickHouseExecutor, chunkRecords: number): Promise<number> {
-  const stored = await settled(executor, 'chunk_records', chunkRecords)
+  const stored = Number(await settled(executor, 'chunk_records', String(chunkRecords)))
   if (stored === chunkRecords) return stored
   throw rejected(
     `the usage store was made with chunks of ${stored} log records and is opened with ${chunkRecords}: set the chunk size back to ${stored}, or rebuild into an empty store`,
@@ -89,25 +89,46 @@ export async function settleChunkRecords(executor: ClickHouseExecutor, chunkReco
 export async function settleShards(executor: ClickHouseExecutor, { name }: ClickHouseCluster): Promise<void> {
   const rows = await executor.select('SELECT uniqExact(shard_num) FROM system.clusters WHERE cluster = {name:String}', { name })
   const shards = Number(rows[0]?.[0])
-  const stored = await settled(executor, 'shards', shards)
+  const stored = Number(await settled(executor, 'shards', String(shards)))
   if (stored === shards) return
   throw rejected(
     `the usage store was made on ${stored} shards and cluster ${name} has ${shards}: customers would move. Bring back ${stored}, or name another database, into which the aggregator reads the log anew`,
   )
 }
 
+/** Which installation a store belongs to: the id of its database. `isNew`: the database has never been used. */
+export type InstallationOfStore = { readonly id: string; readonly isNew: boolean; readonly database: string }
+
+/**
+ * A store with the id of another database would answer for customers that this one does not know. Without an id it is from before
+ * there were any, and is taken for the database's own, unless the database is new.
+ */
+export async function settleInstallation(
+  executor: ClickHouseExecutor,
+  address: string,
+  { id, isNew, database }: InstallationOfStore,
+): Promise<void> {
+  const held = await settledText(executor, 'installation')
+  const wasUsed = held === undefined && isNew && (await settledText(executor, 'chunk_records')) !== undefined
+  const stored = wasUsed ? null : (held ?? (await settled(executor, 'installation', id)))
+  if (stored === id) return
+  throw rejected(
+    `the stores do not belong together: the usage store at ${address} is of another installation than ${database}. Set DATABASE_URL as it was when the store was made, or name another database in CLICKHOUSE_URL, into which the aggregator reads the log anew`,
+  )
+}
+
 /** The value from when the store was created; ours when it is created now. */
-async function settled(executor: ClickHouseExecutor, name: string, value: number): Promise<number> {
-  const read = async (): Promise<number | undefined> => {
-    const rows = await executor.select(
-      'SELECT argMin(value, written_at) FROM store_settings WHERE name = {name:String} HAVING count() > 0',
-      { name },
-    )
-    return rows[0] === undefined ? undefined : Number(rows[0][0])
-  }
-  const stored = await read()
+async function settled(executor: ClickHouseExecutor, name: string, value: string): Promise<string> {
+  const stored = await settledText(executor, name)
   if (stored !== undefined) return stored
-  await executor.insert('store_settings', encodeTexts({ name, value: String(value) }))
+  await executor.insert('store_settings', encodeTexts({ name, value }))
   // Another process may have been faster.
-  return (await read()) ?? value
+  return (await settledText(executor, name)) ?? value
+}
+
+async function settledText(executor: ClickHouseExecutor, name: string): Promise<string | undefined> {
+  const rows = await executor.select('SELECT argMin(value, written_at) FROM store_settings WHERE name = {name:String} HAVING count() > 0', {
+    name,
+  })
+  return rows[0] === undefined ? undefined : String(rows[0][0])
 }
