@@ -135,7 +135,7 @@ export const INGEST_BOUNDS = {
     test: 'ingest/ingest-routes.test.ts > many kinds are bounded',
   },
   meterCopies: {
-    what: 'tenants whose meters are remembered; one more pushes others out',
+    what: 'tenants whose meters and model costs are remembered; one more pushes others out',
     most: 10_000,
     unit: 'tenants',
     per: 'process',

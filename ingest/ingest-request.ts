@@ -6,13 +6,16 @@ import { customerNamed } from '../domain/catalog/customer-name.ts'
 import type { CustomerKey, TenantKey } from '../domain/identity.ts'
 import { customerHash } from '../domain/metering/partitioning.ts'
 import type { UsageEvent } from '../domain/metering/usage-event.ts'
+import { MODEL_CALL_TYPE } from '../domain/model-calls/model-call.ts'
 import type { Narrowing } from '../domain/principal.ts'
 import { isRefusal, type Outcome, type Refusal, RefusalError, refuse } from '../domain/refusal.ts'
+import type { CostTable } from '../rating/cost-table.ts'
 import { sayKept } from '../schemas/http/refusal-answer.ts'
 import type { CustomerNames, NameHistories } from '../usage/customer-names.ts'
 import { eventsWithDigits } from './core/json-source.ts'
 import { type Repair, repairOf, withWellFormedTexts } from './core/repaired-event.ts'
 import type { FindFormerCustomers, MovedEvent } from './former-customers.ts'
+import { modelCallEvents } from './model-call-events.ts'
 import type { IndexedEvent, RecordWriter, WriteFailure } from './record-writer.ts'
 import { type ParseContext, parseUsageEvent } from './usage-event-parsing.ts'
 import { createEventWarnings, type EventWarning, type WarningCode } from './warnings/event-warnings.ts'
@@ -82,6 +85,8 @@ export function createIngestRequest(options: {
   readonly writer: RecordWriter
   /** Null while the meters are not known: then there are no warnings about them. */
   readonly readersOf: () => MaybePromise<TypeReaders | null>
+  /** Null while it cannot be had: then calls of models are kept and say so. */
+  readonly costsOf: () => MaybePromise<CostTable | null>
   readonly familiar: FamiliarCustomers
   readonly clock: Pick<Clock, 'turn' | 'sleep'>
   readonly onRejected: (code: string) => void
@@ -132,7 +137,7 @@ export function createIngestRequest(options: {
   function judge(
     values: readonly unknown[],
     context: ParseContext,
-    readers: TypeReaders | null,
+    { readers, costs }: Copies,
     withDigits: (at: number) => unknown,
   ): IndexedEvent[] {
     const accepted: IndexedEvent[] = []
@@ -154,12 +159,33 @@ export function createIngestRequest(options: {
           lastCustomer = customer
           lastHash = customerHash(tenant, customer)
         }
-        accepted.push({ index, event, customerHash: lastHash })
-        if (readers !== null) warnings.look(index, event, sentWithData(value as Readonly<Record<string, unknown>>, event), readers)
+        const sent = value as RawEvent
+        const indexed = { index, event, customerHash: lastHash }
+        if (event.type === MODEL_CALL_TYPE) {
+          const data = event === parsed ? sentWithData(sent, event).data : JSON.parse(event.data)
+          keepModelCall(accepted, indexed, (data ?? NO_DATA) as RawEvent, sent, { readers, costs })
+        } else {
+          accepted.push(indexed)
+          if (readers !== null) warnings.look(index, event, sentWithData(sent, event), readers)
+        }
       }
     }
     meetUnfamiliar(accepted)
     return accepted
+  }
+
+  function keepModelCall(
+    accepted: IndexedEvent[],
+    indexed: IndexedEvent,
+    data: RawEvent,
+    sent: RawEvent,
+    { readers, costs }: Copies,
+  ): void {
+    const call = modelCallEvents(indexed, data, costs)
+    if (call === null) accepted.push(indexed)
+    else accepted.push(...call.events)
+    if (call !== null && call.warning !== null) warnings.modelCall(indexed.index, indexed.event, call.warning, data.surface)
+    if (readers !== null) warnings.look(indexed.index, indexed.event, { ...sent, data: call?.data ?? data }, readers)
   }
 
   /** Whose a name is at an instant; of events without a time whose name has moved, whose they were when they were first sent. */
@@ -218,7 +244,7 @@ export function createIngestRequest(options: {
   }
 
   function write(accepted: readonly IndexedEvent[]): void {
-    written += accepted.length
+    written += sentIn(accepted)
     const done = writer.write(tenant, accepted).then((failed) => {
       failures.push(...failed)
       writes.delete(done)
@@ -226,7 +252,7 @@ export function createIngestRequest(options: {
     writes.add(done)
   }
 
-  const failedEvents = () => failures.reduce((sum, failure) => sum + failure.events.length, 0)
+  const failedEvents = () => failures.reduce((sum, failure) => sum + sentIn(failure.events), 0)
 
   function verdicts(): IngestOutcome {
     const accepted = written - failedEvents()
@@ -237,7 +263,7 @@ export function createIngestRequest(options: {
     if (isAtomic) return keptInPart(accepted, failedEvents())
     for (const { events: lost, fault } of failures) {
       const why = causeOf(fault)
-      for (const { index, event } of lost) reject(index, event.id, why)
+      for (const { index, event, isInner } of lost) if (isInner === undefined) reject(index, event.id, why)
     }
     return { accepted, rejected: rejected.sort((a, b) => a.index - b.index), warnings: warned() }
   }
@@ -257,7 +283,9 @@ export function createIngestRequest(options: {
         const histories = await options.names.load(tenant, namesOf(slice))
         const known = options.readersOf()
         const readers = known instanceof Promise ? await known : known
-        const accepted = judge(slice, { ...options.times, customerOf: await customersOf(slice, histories) }, readers, withDigits)
+        const table = options.costsOf()
+        const copies = { readers, costs: table instanceof Promise ? await table : table }
+        const accepted = judge(slice, { ...options.times, customerOf: await customersOf(slice, histories) }, copies, withDigits)
         if (isAtomic) staged.push(...accepted)
         else if (accepted.length > 0) write(accepted)
         while (writes.size >= WRITES_UNDER_WAY_MAX) await Promise.race(writes)
@@ -293,6 +321,17 @@ function withinNarrowing({ customers, eventTypes, features }: Narrowing, event: 
     return refuse('narrowed_key', { what: 'event type', value: event.type, only: eventTypes })
   }
   return event
+}
+
+type Copies = { readonly readers: TypeReaders | null; readonly costs: CostTable | null }
+
+const NO_DATA = {}
+
+/** Events as their sender counts them. */
+function sentIn(events: readonly IndexedEvent[]): number {
+  let sent = 0
+  for (const { isInner } of events) if (isInner === undefined) sent++
+  return sent
 }
 
 /** Why a request is not taken, from the error thrown while it was served; a bug is thrown on. */

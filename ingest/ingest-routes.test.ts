@@ -76,6 +76,7 @@ async function open(limits: Partial<IngestLimits> = {}, storedBytesMax = 1e9): P
     findFormerCustomers: async (_tenant, events) =>
       new Map(events.flatMap((event) => (firstSent.has(event.id) ? [[event, firstSent.get(event.id) as CustomerKey]] : []))),
     metersOf: async () => meters,
+    modelCostsOf: async () => [],
     findSimilarCustomers: async (_tenant, keys) => ({
       existing: new Set(keys.filter((key) => customers.includes(key))),
       similar: new Map(

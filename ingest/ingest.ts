@@ -5,15 +5,18 @@ import type { Clock } from '../base/clock.ts'
 import type { InstantMs, TenantKey } from '../domain/identity.ts'
 import type { Meter } from '../domain/metering/meter.ts'
 import { EVENT_AGE_MAX_MS, EVENT_LEAD_MAX_MS } from '../domain/metering/usage-event.ts'
+import type { ModelCostRevision } from '../domain/model-calls/model-cost-entry.ts'
 import { type Refusal, refuse } from '../domain/refusal.ts'
+import { createCostTable } from '../rating/cost-table.ts'
 import type { CustomerNames } from '../usage/customer-names.ts'
 import type { FindFormerCustomers } from './former-customers.ts'
 import { INGEST_BOUNDS } from './ingest-bounds.ts'
 import { causeOf, createIngestRequest, type IngestMode, type IngestOutcome, type IngestRequest, type NotTaken } from './ingest-request.ts'
 import type { RecordWriter } from './record-writer.ts'
 import { createRoom, type Room } from './room.ts'
+import { createTenantCopies } from './tenant-copies.ts'
 import { createFamiliarCustomers, type FindSimilarCustomers } from './warnings/familiar-customers.ts'
-import { createMeterCopies } from './warnings/meter-copies.ts'
+import { createTypeReaders } from './warnings/type-reader.ts'
 
 export type IngestLimits = {
   readonly requestEventsMax: number
@@ -30,8 +33,8 @@ export const INGEST_LIMITS: IngestLimits = {
   unpackedBytesMax: INGEST_BOUNDS.body.most,
   bytesInFlightMax: INGEST_BOUNDS.bytes.most,
 }
-/** How long the answer waits for meters that have changed; after that it has no warnings about them. */
-const METERS_WAIT_MS_MAX = 250
+/** How long a request waits for meters or costs that have changed; after that the last known ones are taken. */
+const COPIES_WAIT_MS_MAX = 250
 
 export type IngestOptions = {
   readonly writer: RecordWriter
@@ -40,6 +43,8 @@ export type IngestOptions = {
   readonly findFormerCustomers: FindFormerCustomers | null
   /** All meters of a tenant. */
   readonly metersOf: (tenant: TenantKey) => Promise<readonly Meter[]>
+  /** All revisions of a tenant's model costs. */
+  readonly modelCostsOf: (tenant: TenantKey) => Promise<readonly ModelCostRevision[]>
   readonly findSimilarCustomers: FindSimilarCustomers
   readonly clock: Clock
   readonly log: Logger
@@ -57,6 +62,8 @@ export type Ingest = {
   submit(tenant: TenantKey, slices: Iterable<readonly unknown[]>, mode: IngestMode): Promise<IngestOutcome>
   /** To be called when a meter of the tenant has changed. */
   invalidateMeters(tenant: TenantKey): void
+  /** To be called when what the tenant's models cost has changed. */
+  invalidateCosts(tenant: TenantKey): void
   /** Changes may have gone unheard. */
   invalidateAll(): void
   countRefusal(why: NotTaken): void
@@ -70,7 +77,9 @@ export function createIngest(options: IngestOptions): Ingest {
   const limits = { ...INGEST_LIMITS, ...options.limits }
   const room = createRoom(limits.bytesInFlightMax, clock)
   const metrics = createMetrics(options.registry, room)
-  const meters = createMeterCopies({ metersOf: options.metersOf, clock, waitMsMax: METERS_WAIT_MS_MAX })
+  const copied = { clock, waitMsMax: COPIES_WAIT_MS_MAX }
+  const meters = createTenantCopies({ ...copied, load: async (tenant) => createTypeReaders(await options.metersOf(tenant)) })
+  const costs = createTenantCopies({ ...copied, load: async (tenant) => createCostTable(await options.modelCostsOf(tenant)) })
   const familiar = createFamiliarCustomers(options.findSimilarCustomers)
 
   function begin(tenant: TenantKey, mode: IngestMode): IngestRequest {
@@ -91,6 +100,7 @@ export function createIngest(options: IngestOptions): Ingest {
       writer,
       clock,
       readersOf: () => meters.of(tenant),
+      costsOf: () => costs.of(tenant),
       familiar,
       onRejected: (code) => metrics.rejected.inc({ reason: code }),
       onWarned: (code, events) => metrics.warned.inc({ reason: code }, events),
@@ -118,8 +128,10 @@ export function createIngest(options: IngestOptions): Ingest {
       }
     },
     invalidateMeters: (tenant) => meters.forget(tenant),
+    invalidateCosts: (tenant) => costs.forget(tenant),
     invalidateAll() {
       meters.forgetAll()
+      costs.forgetAll()
     },
     countRefusal: ({ code }) => metrics.refused.inc({ reason: code }),
     drain: () => writer.drain(),

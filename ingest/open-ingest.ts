@@ -3,6 +3,7 @@ import type { Registry } from 'prom-client'
 import type { ChangeFeed } from '../adapters/database/changes.ts'
 import type { CustomerStore } from '../adapters/database/customers/customer-store.ts'
 import type { MeterStore } from '../adapters/database/meters/meter-store.ts'
+import type { ModelCostStore } from '../adapters/database/model-costs/model-cost-store.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Stage } from '../schemas/http/stage.ts'
 import type { CustomerNames } from '../usage/customer-names.ts'
@@ -25,6 +26,7 @@ export type IngestKit = {
   readonly stores: {
     readonly customers: Pick<CustomerStore, 'similar'>
     readonly meters: Pick<MeterStore, 'ofTenant'>
+    readonly modelCosts: Pick<ModelCostStore, 'ofTenant'>
     readonly changes: Pick<ChangeFeed, 'subscribe'>
   }
   readonly recordWriter: RecordWriter
@@ -36,12 +38,13 @@ export type IngestKit = {
 
 /** The stage between HTTP and the event log. */
 export function openIngest({ clock, log, registry, config, stores, recordWriter, customerNames, keptEvents, viewWaits }: IngestKit): Stage {
-  const { customers, meters, changes } = stores
+  const { customers, meters, modelCosts, changes } = stores
   const ingest = createIngest({
     writer: recordWriter,
     names: customerNames,
     findFormerCustomers: keptEvents === null ? null : createFindFormerCustomers({ ...keptEvents, clock }),
     metersOf: meters.ofTenant,
+    modelCostsOf: modelCosts.ofTenant,
     findSimilarCustomers: customers.similar,
     clock,
     log: log.child({ stage: 'ingest' }),
@@ -54,8 +57,8 @@ export function openIngest({ clock, log, registry, config, stores, recordWriter,
     },
   })
   changes.subscribe({
-    topics: ['meters'],
-    changed: ({ tenant }) => ingest.invalidateMeters(tenant),
+    topics: ['meters', 'model_costs'],
+    changed: ({ tenant, topic }) => (topic === 'meters' ? ingest.invalidateMeters(tenant) : ingest.invalidateCosts(tenant)),
     missed: ingest.invalidateAll,
   })
   return { name: 'ingest', routes: ingestRoutes({ ingest, waits: viewWaits }), drain: ingest.drain }

@@ -7,8 +7,16 @@ import { partitionOfHash } from '../domain/metering/partitioning.ts'
 import { RECORD_EVENTS_MAX, type UsageEvent } from '../domain/metering/usage-event.ts'
 import { encodeUsageEventBatch } from '../schemas/avro/usage-event-batch.ts'
 
-/** An event, its place in its request, and the hash of its tenant and customer, which decides its partition. */
-export type IndexedEvent = { readonly index: number; readonly event: UsageEvent; readonly customerHash: number }
+/**
+ * An event, its place in its request, and the hash of its tenant and customer, which decides its partition. `isInner`: it was not
+ * sent as an event but told within the one of this index, which counts for both in answers.
+ */
+export type IndexedEvent = {
+  readonly index: number
+  readonly event: UsageEvent
+  readonly customerHash: number
+  readonly isInner?: true
+}
 
 /** Events whose record the log did not acknowledge, and why. */
 export type WriteFailure = { readonly events: readonly IndexedEvent[]; readonly fault: unknown }

@@ -135,3 +135,9 @@ function minutesOf(utc: string): Hours {
 function isWithin({ from, to }: Hours, minute: number): boolean {
   return from <= to ? minute >= from && minute < to : minute >= from || minute < to
 }
+
+/** Whether some minute of a day is in both. */
+export function hoursOverlap(left: string, right: string): boolean {
+  const [a, b] = [minutesOf(left), minutesOf(right)]
+  return isWithin(a, b.from) || isWithin(b, a.from)
+}

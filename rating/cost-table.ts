@@ -5,6 +5,8 @@ import { type ModelCost, modelCost, type PricedCall, type Unpriced } from './mod
 
 /** All revisions of one tenant's model costs. */
 export type CostTable = {
+  /** Nobody has ever given a model a cost. */
+  readonly isEmpty: boolean
   /** The revision that prices a call of this model at an instant; null where there is none. */
   find(provider: string, model: string, atMs: InstantMs): ModelCostRevision | null
   /** What the provider charged for a call, or why that cannot be said; a call that a gateway's own cache answered costs nothing. */
@@ -54,6 +56,7 @@ export function createCostTable(revisions: readonly ModelCostRevision[]): CostTa
   }
 
   return {
+    isEmpty: revisions.length === 0,
     find,
     cost(call, atMs) {
       if (call.cache_hit === true) return { cost_micros: '0', cost_rates: 'cache_hit' }

@@ -12,6 +12,7 @@ import { sqlIdempotencyStore } from '../adapters/database/idempotency/idempotenc
 import { sqlInvoiceInputsReader } from '../adapters/database/invoices/invoice-inputs-reader.ts'
 import { sqlApiKeyStore } from '../adapters/database/keys/api-key-store.ts'
 import { sqlMeterStore } from '../adapters/database/meters/meter-store.ts'
+import { sqlModelCostStore } from '../adapters/database/model-costs/model-cost-store.ts'
 import { sqlTimedMessageStore } from '../adapters/database/outbox/timed-message-store.ts'
 import { sqlOverrideStore } from '../adapters/database/overrides/override-store.ts'
 import { sqlPlanStore } from '../adapters/database/plans/plan-store.ts'
@@ -31,6 +32,7 @@ export function databaseStores(session: DatabaseSession) {
   return {
     keys: sqlApiKeyStore(session),
     meters: sqlMeterStore(session),
+    modelCosts: sqlModelCostStore(session),
     features: sqlFeatureStore(session),
     products: sqlProductStore(session),
     plans: sqlPlanStore(session),

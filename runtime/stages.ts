@@ -8,6 +8,8 @@ import { openCatalog } from '../api/catalog/open-catalog.ts'
 import { openDecisions } from '../api/decisions/open-decisions.ts'
 import { openKeys } from '../api/keys/open-keys.ts'
 import { openMe } from '../api/me/open-me.ts'
+import { openModelCosts } from '../api/model-costs/open-model-costs.ts'
+import { openPresets } from '../api/presets/open-presets.ts'
 import { openReservations } from '../api/reservations/open-reservations.ts'
 import { openTenants } from '../api/tenants/open-tenants.ts'
 import { openUsage } from '../api/usage/open-usage.ts'
@@ -52,6 +54,8 @@ const STAGES = {
     openTenants,
     openAudit,
     openCompat,
+    openModelCosts,
+    openPresets,
   ],
   billing: [
     openInvoices,

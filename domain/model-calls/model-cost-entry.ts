@@ -41,3 +41,29 @@ export type ModelCostRevision = {
   readonly ignore: readonly IgnoredCondition[]
   readonly isRetired: boolean
 }
+
+/** Whether this is the revision of its model that holds at an instant: the latest to begin, then the latest made. */
+export function isInForce(revision: ModelCostRevision, all: readonly ModelCostRevision[], atMs: InstantMs): boolean {
+  if (revision.effectiveFromMs > atMs || revision.isRetired) return false
+  return !all.some(
+    (other) =>
+      other.provider === revision.provider &&
+      other.model === revision.model &&
+      other.effectiveFromMs <= atMs &&
+      (other.effectiveFromMs > revision.effectiveFromMs ||
+        (other.effectiveFromMs === revision.effectiveFromMs && other.revision > revision.revision)),
+  )
+}
+
+/** The first alias of a cost that another model of the provider has, or is called. */
+export function sharedAlias(
+  cost: Pick<ModelCostRevision, 'provider' | 'model' | 'aliases'>,
+  inForce: readonly ModelCostRevision[],
+): { readonly alias: string; readonly model: string } | null {
+  for (const { provider, model, aliases } of inForce) {
+    if (provider !== cost.provider || model === cost.model) continue
+    const alias = cost.aliases.find((one) => one === model || aliases.includes(one))
+    if (alias !== undefined) return { alias, model }
+  }
+  return null
+}

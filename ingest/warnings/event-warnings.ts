@@ -12,6 +12,7 @@ export const WARNING_CODES = [
   'unreadable_value',
   'kept_as_text',
   'replaced_characters',
+  'unknown_surface',
 ] as const
 export type WarningCode = (typeof WARNING_CODES)[number]
 
@@ -36,6 +37,8 @@ export type EventWarnings = {
   similarCustomer(index: number, event: UsageEvent, similar: string): void
   /** Adds a warning that a part of the event is kept in another form than it was sent. */
   repaired(index: number, id: string, code: Repair['code'], detail: string): void
+  /** Adds a warning that nothing could be read of what a call of a model used. */
+  modelCall(index: number, event: UsageEvent, what: 'unknown_surface' | 'unreadable_usage', surface: unknown): void
   /** Number of events by code. */
   counts(): ReadonlyMap<WarningCode, number>
   list(): readonly EventWarning[]
@@ -82,6 +85,10 @@ export function createEventWarnings(): EventWarnings {
     similarCustomer(index, { id, customer }, similar) {
       warn(index, id, 'similar_customer', `customer ${customer}`, () => similarCustomer(customer, similar))
     },
+    modelCall(index, { id }, what, surface) {
+      const code = what === 'unknown_surface' ? what : 'unreadable_value'
+      warn(index, id, code, `${what} ${surface}`, () => MODEL_CALL[what](shortened(`${surface}`)))
+    },
     repaired(index, id, code, detail) {
       warn(index, id, code, detail, () => detail)
     },
@@ -117,6 +124,13 @@ const WHY: Readonly<Record<Unreadable, string>> = {
   too_large: 'and the number is 10^20 or more (too_large)',
   negative: 'and the value is below zero, which it does not allow (negative)',
 }
+
+const MODEL_CALL = {
+  unknown_surface: (surface: string) =>
+    `There is no surface '${surface}': the usage is kept as it came, and counts for nothing. Surfaces are named in docs/model-calls.md.`,
+  unreadable_usage: (surface: string) =>
+    `The usage of this call, of surface '${surface}', holds something that is no whole number: it is kept as it came, and counts for nothing.`,
+} as const
 
 function strayField(name: string, meant: string): string {
   return `'${shortened(name)}' is no field of an event: it is kept as an attribute, and nothing reads it. It was perhaps meant to be ${meant}.`

@@ -6,6 +6,7 @@ import { BULK_REFUSALS } from './refusals/bulk.ts'
 import { CATALOG_REFUSALS } from './refusals/catalog.ts'
 import { EVENT_REFUSALS } from './refusals/events.ts'
 import { KEY_REFUSALS } from './refusals/keys.ts'
+import { MODEL_COST_REFUSALS } from './refusals/model-costs.ts'
 import { PRICE_REFUSALS } from './refusals/prices.ts'
 import type { RefusalRow } from './refusals/refusal-row.ts'
 import { REQUEST_REFUSALS } from './refusals/requests.ts'
@@ -29,6 +30,7 @@ export const REFUSAL_TABLES = [
   { title: 'Usage', rows: USAGE_REFUSALS },
   { title: 'Billing', rows: BILLING_REFUSALS },
   { title: 'Webhooks', rows: WEBHOOK_REFUSALS },
+  { title: 'Model costs', rows: MODEL_COST_REFUSALS },
 ] as const
 
 /** Every code once, with its status, its sentence and the next move. */

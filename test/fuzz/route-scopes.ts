@@ -577,6 +577,39 @@ export const ROUTE_SCOPES: readonly RouteRow[] = [
   { route: 'DELETE /v1/webhook-endpoints/{key}', scope: 'admin', request: at('/v1/webhook-endpoints/last-hooks'), own: 204, ofOther: 404 },
   { route: 'GET /v1/webhook-events', scope: 'read', request: at('/v1/webhook-events?limit=5'), own: 200, ofOther: 200 },
   // A body that is no NDJSON gets as far as the type of its content.
+  {
+    route: 'PUT /v1/model-costs/{provider}/{model}',
+    scope: 'admin',
+    request: at('/v1/model-costs/openai/gpt-x', { rates: [{ kinds: ['input_text_tokens'], amount: '1.25' }] }),
+    own: 201,
+    ofOther: 201,
+  },
+  { route: 'GET /v1/model-costs', scope: 'read', request: at('/v1/model-costs'), own: 200, ofOther: 200 },
+  { route: 'GET /v1/model-costs/unpriced', scope: 'read', request: at('/v1/model-costs/unpriced'), own: 200, ofOther: 200 },
+  { route: 'GET /v1/model-calls/status', scope: 'read', request: at('/v1/model-calls/status'), own: 200, ofOther: 200 },
+  { route: 'GET /v1/model-costs/{provider}/{model}', scope: 'read', request: at('/v1/model-costs/x/none'), own: 404, ofOther: 404 },
+  {
+    route: 'GET /v1/model-costs/{provider}/{model}/revisions',
+    scope: 'read',
+    request: at('/v1/model-costs/openai/gpt-x/revisions'),
+    own: 200,
+    ofOther: 200,
+  },
+  {
+    route: 'DELETE /v1/model-costs/{provider}/{model}',
+    scope: 'admin',
+    request: at('/v1/model-costs/x/none'),
+    own: 404,
+    ofOther: 404,
+  },
+  {
+    route: 'POST /v1/model-costs/quote',
+    scope: 'read',
+    request: at('/v1/model-costs/quote', { provider: 'openai', model: 'gpt-x', usage: { input_tokens: 5 } }),
+    own: 200,
+    ofOther: 200,
+  },
+  { route: 'POST /v1/presets/ai', scope: 'admin', request: at('/v1/presets/ai'), own: 200, ofOther: 200 },
   { route: 'POST /v1/bulk', scope: 'manage', request: at('/v1/bulk', {}), own: 415, ofOther: 415 },
   // Last, as it ends the token of the rows before.
   {

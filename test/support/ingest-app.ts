@@ -28,6 +28,7 @@ export async function openIngestApp(limits: Partial<IngestLimits>, more: Partial
     names: { load: async () => new Map() },
     findFormerCustomers: null,
     metersOf: async () => [],
+    modelCostsOf: async () => [],
     findSimilarCustomers: async () => ({ existing: new Set(), similar: new Map() }),
     clock,
     log,

@@ -21,6 +21,7 @@ const NOT_AUDITED = [
   'idempotency_keys',
   'ledger_entries',
   'ledger_transactions',
+  'model_cost_tables',
   'number_series',
   'outbox',
   'tenants',
