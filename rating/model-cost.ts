@@ -6,6 +6,7 @@ import {
   type ConditionName,
   type CostKind,
   type ModelCostRevision,
+  type UnpricedStatus,
 } from '../domain/model-calls/model-cost-entry.ts'
 import { roundHalfUp } from '../domain/rational.ts'
 import { type CompiledFactor, type CompiledRate, compiledRates, quantityNano } from './compiled-rates.ts'
@@ -21,8 +22,7 @@ export type ModelCost = {
   readonly lines: readonly CostLine[]
 }
 export type CostLine = { readonly kind: CostKind; readonly quantity: string; readonly amount: string; readonly micros: string }
-export const UNPRICED_STATUSES = ['no_usage', 'no_model', 'missing_condition', 'missing_rate', 'table_unavailable'] as const
-export type Unpriced = { readonly cost_status: (typeof UNPRICED_STATUSES)[number]; readonly cost_missing?: string }
+export type Unpriced = { readonly cost_status: UnpricedStatus; readonly cost_missing?: string }
 
 /**
  * What the provider charges for a call. A rate per million tokens times tokens is millionths of the currency: quantity × amount ×

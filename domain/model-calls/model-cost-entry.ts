@@ -67,3 +67,7 @@ export function sharedAlias(
   }
   return null
 }
+
+/** Why a call has no cost. */
+export const UNPRICED_STATUSES = ['no_usage', 'no_model', 'missing_condition', 'missing_rate', 'table_unavailable'] as const
+export type UnpricedStatus = (typeof UNPRICED_STATUSES)[number]

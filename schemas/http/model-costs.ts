@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { UNPRICED_STATUSES } from '../../rating/model-cost.ts'
+import { UNPRICED_STATUSES } from '../../domain/model-calls/model-cost-entry.ts'
 import { CLOSED, DecimalInputSchema, DecimalSchema, InstantSchema } from './common.ts'
 import { BoundSchema } from './instants.ts'
 
