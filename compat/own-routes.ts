@@ -5,7 +5,7 @@ import type { Static, TSchema } from 'typebox'
 import type { EventJson } from '../api/usage/event-routes.ts'
 import type { UsageJson } from '../api/usage/usage-routes.ts'
 import type { GrantInputSchema, GrantSchema, OverrideInputSchema, OverrideSchema } from '../schemas/http/allowance.ts'
-import type { Balance, BalancesSchema } from '../schemas/http/balance.ts'
+import type { Balance, BalancesSchema, DecisionRequestSchema, DecisionSchema } from '../schemas/http/balance.ts'
 import type {
   CancelInputSchema,
   ChangeInputSchema,
@@ -25,6 +25,13 @@ import type {
 } from '../schemas/http/catalog.ts'
 import type { HttpApp } from '../schemas/http/common.ts'
 import { AnsweredProblem, type Problem } from '../schemas/http/problem.ts'
+import type {
+  ReservationInputSchema,
+  ReservationSchema,
+  ReservedSchema,
+  SettledSchema,
+  SettleInputSchema,
+} from '../schemas/http/reservation.ts'
 import type { UsageReportInputSchema, UsageReportSchema } from '../schemas/http/usage-report.ts'
 
 export type OwnCustomer = Static<typeof CustomerSchema>
@@ -55,6 +62,7 @@ export function createOwnRoutes(app: HttpApp) {
         ...(body === undefined ? {} : { headers: JSON_BODY, payload: JSON.stringify(body) }),
       })
     const customerAt = (key: string) => `/v1/customers/${encodeURIComponent(key)}`
+    const reservationAt = (id: string) => `/v1/reservations/${encodeURIComponent(id)}`
     const meterAt = (key: string) => `/v1/meters/${encodeURIComponent(key)}`
     const featureAt = (key: string) => `/v1/features/${encodeURIComponent(key)}`
     const overrideAt = (customer: string, feature: string) => `${customerAt(customer)}/entitlements/${encodeURIComponent(feature)}`
@@ -99,6 +107,14 @@ export function createOwnRoutes(app: HttpApp) {
       grants: (customer: string, query: OwnQuery) => ask<OwnPage<OwnGrant>>('GET', `${customerAt(customer)}/grants`, undefined, query),
       voidGrant: (id: string) => ask<OwnGrant>('POST', `/v1/grants/${encodeURIComponent(id)}/void`),
 
+      decide: (question: Input<typeof DecisionRequestSchema>) => ask<Input<typeof DecisionSchema>>('POST', '/v1/decisions', question),
+      reserve: (reservation: Input<typeof ReservationInputSchema>) =>
+        ask<Input<typeof ReservedSchema>>('POST', '/v1/reservations', reservation),
+      reservation: (id: string) => ask<Input<typeof ReservationSchema>>('GET', reservationAt(id)),
+      settle: (id: string, settlement: Input<typeof SettleInputSchema>) =>
+        ask<Input<typeof SettledSchema>>('POST', `${reservationAt(id)}/settle`, settlement),
+      release: (id: string) => ask<unknown>('POST', `${reservationAt(id)}/release`, {}),
+
       putProduct: (key: string, product: Input<typeof ProductInputSchema>) =>
         ask<Input<typeof ProductSchema>>('PUT', `/v1/products/${encodeURIComponent(key)}`, product),
       putPlan: (key: string, plan: Input<typeof PlanInputSchema>) => ask<OwnPlan>('PUT', `/v1/plans/${encodeURIComponent(key)}`, plan),
@@ -106,6 +122,7 @@ export function createOwnRoutes(app: HttpApp) {
       upcomingInvoice: (subscription: string) =>
         ask<Input<typeof InvoiceSchema>>('GET', `${subscriptionAt(subscription)}/upcoming-invoice`),
 
+      plans: (query: OwnQuery) => ask<OwnPage<OwnPlan>>('GET', '/v1/plans', undefined, query),
       plan: (key: string, version?: number) => ask<OwnPlan>('GET', `/v1/plans/${encodeURIComponent(key)}`, undefined, { version }),
       product: (key: string) => ask<Input<typeof ProductSchema>>('GET', `/v1/products/${encodeURIComponent(key)}`),
 
@@ -116,6 +133,7 @@ export function createOwnRoutes(app: HttpApp) {
         ask<OwnSubscription>('POST', `${subscriptionAt(id)}/change`, change),
       cancelSubscription: (id: string, cancellation: Input<typeof CancelInputSchema>) =>
         ask<OwnSubscription>('POST', `${subscriptionAt(id)}/cancel`, cancellation),
+      uncancelSubscription: (id: string) => ask<OwnSubscription>('POST', `${subscriptionAt(id)}/uncancel`),
     }
   }
 }

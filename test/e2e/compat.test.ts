@@ -29,7 +29,18 @@ const SCRIPTS: readonly {
     notServed: {
       'extended: an entitlement with an anchor': 'an override begins when it is made',
       'extended: entitlements.history': 'there is no history of a balance',
-      'extended: a portal token': 'there are no tokens of customers yet',
+      'extended: a portal token': 'portal tokens are not served yet',
+    },
+  },
+  {
+    vendor: 'autumn',
+    flags: ['--all'],
+    notServed: {
+      'billing.previewAttach': 'previews are not served yet',
+      'billing.attach with redirectMode always': 'there are no checkouts yet',
+      'billing.openCustomerPortal': 'there is no portal yet',
+      'entities have balances': 'a customer has no balances below it',
+      trackTokens: 'a model call has no price in money yet',
     },
   },
 ]
