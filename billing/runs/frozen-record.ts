@@ -1,12 +1,13 @@
 import type { BillingInputs } from '../../domain/billing/billing-inputs.ts'
 import type { InvoiceDocument, InvoiceLine } from '../../domain/billing/invoice.ts'
 import type { Charge } from '../../domain/catalog/plan.ts'
-import type { CustomerKey } from '../../domain/identity.ts'
+import type { CustomerKey, InstantMs, Period } from '../../domain/identity.ts'
 import type { DimensionFilter } from '../../domain/metering/dimension-filter.ts'
 import type { Json } from '../invoices/content-hash.ts'
 import { type InvoiceRecord, invoiceRecord } from '../invoices/invoice-record.ts'
 import type { BillingState } from '../steps/billing-state.ts'
 import { ownStretches } from '../steps/own-stretches.ts'
+import { serviceParts } from '../steps/service-parts.ts'
 
 type RecordInputs = Pick<BillingInputs, 'settings' | 'customers' | 'features' | 'meters'>
 
@@ -16,7 +17,7 @@ export function frozenRecord(inputs: RecordInputs, state: BillingState, document
   const lines = (record.lines as readonly InvoiceRecord[]).map((line, at) => {
     const counted = document.lines[at]
     if (counted === undefined) return line
-    const trace = traceOf(inputs, state, counted)
+    const trace = traceOf(inputs, state, document, counted)
     const unit = inputs.features.find(({ key }) => key === counted.feature)?.unit ?? null
     return { ...line, ...(unit !== null && counted.quantityNano !== null && { unit }), ...(trace !== null && { trace }) }
   })
@@ -39,7 +40,7 @@ export function partiesOf(
  * What a line is made of: a stretch of event time by a stretch of the log. What lies below `offsetFrom` is on an earlier line of
  * the same part.
  */
-function traceOf({ features, meters }: RecordInputs, state: BillingState, line: InvoiceLine): Json | null {
+function traceOf({ features, meters }: RecordInputs, state: BillingState, document: InvoiceDocument, line: InvoiceLine): Json | null {
   if ((line.kind !== 'usage' && line.kind !== 'adjustment') || line.feature === null) return null
   const feature = features.find(({ key }) => key === line.feature)
   const meter = meters.find(({ key }) => key === feature?.meter)
@@ -49,13 +50,24 @@ function traceOf({ features, meters }: RecordInputs, state: BillingState, line: 
   const counted = state.parts.find(
     (each) => each.plan === line.plan && each.planVersion === line.planVersion && each.period.startMs === line.period.startMs,
   )
-  const { stretches, billedBy } = ownStretches(state.subscription, state.siblings, line.feature, line.period)
+  const period = countedPeriod(state, document, line)
+  const { stretches, billedBy } = ownStretches(state.subscription, state.siblings, line.feature, period)
   return {
     ...{ meter: meter.key, revision: meter.revision, aggregation: meter.aggregation, filter: bothFilters(feature.filter, charge) },
-    ...{ from: iso(line.period.startMs), to: iso(line.period.endMs) },
+    ...{ from: iso(period.startMs), to: iso(period.endMs) },
     ...(billedBy.length > 0 && { stretches: stretches.map(({ startMs, endMs }) => ({ from: iso(startMs), to: iso(endMs) })) }),
     ...{ partition: state.cutOff.partition, offsetFrom: counted?.cutOff.offset ?? 0, offsetTo: state.cutOff.offset },
   }
+}
+
+/**
+ * The event time that a line counts. A threshold shows the time so far, and counts all of the part: events may be an hour ahead of the
+ * clock, and those below the cut-off are on this line.
+ */
+function countedPeriod(state: BillingState, { kind }: InvoiceDocument, { period }: InvoiceLine): Period {
+  if (kind !== 'threshold') return period
+  const [part] = serviceParts(state, { startMs: period.startMs, endMs: (period.startMs + 1) as InstantMs })
+  return part?.period ?? period
 }
 
 /** What passes both. */

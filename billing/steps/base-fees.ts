@@ -42,7 +42,7 @@ export function reconcileBaseFees<C extends string>(
 }
 
 /** One plan version in one cell has one fee: a change of its charges' prices alone splits the usage and not the fee. */
-function feeParts(life: Life, stretch: Period): readonly ServicePart[] {
+export function feeParts(life: Life, stretch: Period): readonly ServicePart[] {
   const parts: ServicePart[] = []
   for (const part of serviceParts(life, stretch)) {
     const before = parts.at(-1)

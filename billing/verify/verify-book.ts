@@ -8,6 +8,7 @@ import type { Meter } from '../../domain/metering/meter.ts'
 import type { BookDifference } from './book-difference.ts'
 import { createChainCheck } from './check-chain.ts'
 import { checkDocument } from './check-document.ts'
+import { checkFees } from './check-fees.ts'
 import { checkParts } from './check-parts.ts'
 import { countedLines, recountLines } from './recount-lines.ts'
 
@@ -107,7 +108,10 @@ async function checkPartsOf(
   tenant: TenantKey,
   customers: readonly CustomerKey[],
 ): Promise<readonly BookDifference[]> {
-  const look = async () => checkParts(await inputs.read(tenant, customers), await audit.documentsOf(tenant, customers, 0 as InstantMs))
+  const look = async () => {
+    const [read, documents] = [await inputs.read(tenant, customers), await audit.documentsOf(tenant, customers, 0 as InstantMs)]
+    return [...checkParts(read, documents), ...checkFees(read, documents)]
+  }
   const differences = await look()
   return differences.length === 0 ? [] : await look()
 }

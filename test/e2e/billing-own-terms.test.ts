@@ -128,6 +128,24 @@ describe('prices of a subscription’s own', () => {
     expect(ahead).toMatchObject({ status: 400, body: { code: 'invalid_time', errors: [{ field: 'lateFrom' }] } })
   })
 
+  test('a threshold counts events ahead of its clock, and its line says so: it is proved by them', async () => {
+    const { ok, set } = server
+    set(instant('2026-06-02T12:00:00Z'))
+    await ok('PUT', '/v1/plans/capped', { ...plan('1'), baseFee: '0', thresholdAmount: '5' })
+    await ok('PUT', '/v1/customers/eager', {})
+    await ok('POST', '/v1/subscriptions', { customer: 'eager', plan: 'capped', startAt: '2026-06-01T00:00:00Z' })
+    const event = (id: string, time: string) => ({ id, type: 'call', customer: 'eager', time, data: { n: 10 } })
+    await ok('POST', '/v1/events', [event('eager', '2026-06-02T12:40:00Z')])
+    await server.bill({ customers: ['eager'] })
+    const { data } = await ok<{ data: FinalInvoice[] }>('GET', '/v1/invoices?customer=eager')
+    const made = data.at(-1)
+    expect(made).toMatchObject({ kind: 'threshold', lines: [{ item: 'calls', to: '2026-06-02T12:00:00.000Z' }, {}] })
+    const path = `/v1/invoices/${made?.id}/lines/1`
+    expect(await ok('GET', `${path}/proof`)).toMatchObject({ quantity: '10', recounted: '10', agrees: true })
+    expect(await ok('GET', `${path}/events`)).toMatchObject({ data: [{ id: 'eager' }] })
+    expect(await ok('GET', `${path}/windows?window=hour`)).toMatchObject({ data: [{ quantity: '10' }] })
+  })
+
   test('a wallet keeps its terms, each currency its own, and refuses what makes no sense', async () => {
     const { ok, call } = server
     const path = '/v1/customers/acme/wallet?currency=EUR'
