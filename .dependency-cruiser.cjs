@@ -161,6 +161,26 @@ module.exports = {
       to: { pathNot: '^sdk/' },
     },
     {
+      name: 'look-imports-nothing-of-ours',
+      comment: 'The console and the pages made on the server share it.',
+      severity: 'error',
+      from: { path: '^look/', pathNot: TEST },
+      to: { pathNot: '^look/' },
+    },
+    {
+      name: 'console-is-a-client',
+      comment: 'It knows the HTTP contract, by types generated from it, and the look; nothing of the server.',
+      severity: 'error',
+      from: { path: '^console/src/', pathNot: TEST },
+      to: { path: '^[^/]+/', pathNot: ['^(console/src|look|node_modules|console/node_modules)/'] },
+    },
+    {
+      name: 'nobody-knows-the-console',
+      severity: 'error',
+      from: { path: '^(?!console/)', pathNot: [TEST, '^test/'] },
+      to: { path: '^console/' },
+    },
+    {
       name: 'nobody-imports-tests',
       severity: 'error',
       from: { path: folders(PRODUCTION), pathNot: TEST },
@@ -180,11 +200,11 @@ module.exports = {
     // TypeScript 7 has no parsing API, so swc parses; it sees type-only imports too.
     parser: 'swc',
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '^data/' },
+    exclude: { path: '^(data|console/dist)/|schema\\.d\\.ts$' },
     enhancedResolveOptions: {
       exportsFields: ['exports'],
       conditionNames: ['import', 'node', 'default'],
-      extensions: ['.ts', '.js', '.cjs', '.mjs', '.json'],
+      extensions: ['.ts', '.tsx', '.js', '.cjs', '.mjs', '.json'],
     },
   },
 }

@@ -32,7 +32,7 @@ export default defineConfig({
           ...starting,
           name: 'unit',
           include: [
-            '{base,domain,adapters,ingest,aggregator,usage,entitlements,rating,billing,alerts,api,compat,runtime,schemas,sdk,bench,deploy}/**/*.test.ts',
+            '{base,domain,adapters,ingest,aggregator,usage,entitlements,rating,billing,alerts,api,compat,runtime,schemas,sdk,look,console,bench,deploy}/**/*.test.ts',
           ],
         },
       },
@@ -42,6 +42,7 @@ export default defineConfig({
       { test: { ...starting, name: 'faults', include: ['test/faults/**/*.test.ts'] } },
       { test: { ...starting, name: 'fuzz', include: ['test/fuzz/**/*.test.ts'] } },
       { test: { ...starting, name: 'e2e', include: ['test/e2e/**/*.test.ts'], exclude: [LONG] } },
+      { test: { ...starting, name: 'browser', include: ['test/browser/**/*.test.ts'] } },
       { test: { ...starting, name: 'long', include: [`test/${LONG}`] } },
       { test: { ...starting, name: 'containers', include: ['test/containers/**/*.test.ts'] } },
     ],

@@ -1,7 +1,7 @@
-import { sqlAlertStore } from '../adapters/database/alerts/alert-store.ts'
 import { sqlAllowanceOpeningStore } from '../adapters/database/allowance-openings/allowance-opening-store.ts'
 import { sqlAuditStore } from '../adapters/database/audit/audit-store.ts'
 import { sqlCompatRecordStore } from '../adapters/database/compat/compat-record-store.ts'
+import { sqlConsoleSessionStore } from '../adapters/database/console-sessions/console-session-store.ts'
 import { sqlCustomerTokenStore } from '../adapters/database/customer-tokens/customer-token-store.ts'
 import { sqlAdoptionStore } from '../adapters/database/customers/adoption-store.ts'
 import { sqlCustomerStore } from '../adapters/database/customers/customer-store.ts'
@@ -53,9 +53,9 @@ export function databaseStores(session: DatabaseSession) {
     customerTokens: sqlCustomerTokenStore(session),
     tenantSettings: sqlTenantSettingsStore(session),
     compatRecords: sqlCompatRecordStore(session),
-    alerts: sqlAlertStore(session),
     timedMessages: sqlTimedMessageStore(session),
     webhookEndpoints: sqlWebhookEndpointStore(session),
     webhookDeliveries: sqlWebhookDeliveryStore(session),
+    consoleSessions: sqlConsoleSessionStore(session),
   }
 }

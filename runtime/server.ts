@@ -10,7 +10,10 @@ import { VENDORS } from '../compat/vendors.ts'
 import type { HttpApp } from '../schemas/http/common.ts'
 import type { Stage } from '../schemas/http/stage.ts'
 import { ensureAdminKey } from './first-key.ts'
+import { consoleDoor } from './http/console/console-door.ts'
+import { createConsoleSessions } from './http/console/console-sessions.ts'
 import { createHttpApp } from './http/http-app.ts'
+import type { FindPrincipal } from './http/keys/authentication.ts'
 import { createKeyRing } from './http/keys/key-ring.ts'
 import { createKeyUses, type KeyUses } from './http/keys/key-uses.ts'
 import { createKit, type Kit } from './kit.ts'
@@ -41,7 +44,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const operatorSockets = new WeakSet<Socket>()
   const kit = createKit({ clock, log, registry, config, stores })
   const keyUses = createKeyUses({ keys: stores.keys, clock, log })
-  const app = createApp(options, kit, keyUses, operatorSockets)
+  const door = createDoor(options, kit, keyUses)
+  const app = createApp(options, kit, door, operatorSockets)
   const stages = openStages(kit, config.roles)
   // The stores stop last; the server listens last and is the first to refuse new work.
   const lifeCycle = createLifeCycle(
@@ -69,6 +73,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     app.register(
       readinessRoutes(() => readReadiness({ roles: config.roles, stores, stages: lifeCycle.health(), isDraining, clock }), clock),
     )
+    app.register(
+      consoleDoor({ sessions: door.sessions, findPrincipal: door.findKey, store: stores.consoleSessions, version: options.version }),
+    )
     for (const { routes } of stages) if (routes !== undefined) app.register(routes)
     await lifeCycle.start()
     return { url: urlOf(app, config), newAdminKey, stop }
@@ -78,15 +85,28 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
 }
 
+/** Who gets in: by a key, or by the cookie of the console. */
+function createDoor({ config, clock }: ServerOptions, kit: Kit, uses: KeyUses) {
+  const { keys, changes, consoleSessions } = kit.stores
+  const keyRing = createKeyRing({ keys, feed: changes, clock, wrongKeysMax: config.wrongKeysMax, uses })
+  const findPrincipal: FindPrincipal = (secret, request) =>
+    isTokenText(secret) ? kit.customerTokens.find(secret) : keyRing(secret, request)
+  return {
+    findPrincipal,
+    findKey: keyRing,
+    sessions: createConsoleSessions({ store: consoleSessions, feed: changes, clock }),
+  }
+}
+
 function createApp(
   { config, clock, log, version }: ServerOptions,
-  { registry, customerNames, customerTokens, stores: { keys, changes, idempotency, tenantSettings } }: Kit,
-  uses: KeyUses,
+  { registry, customerNames, stores: { changes, idempotency, tenantSettings } }: Kit,
+  { findPrincipal, sessions }: ReturnType<typeof createDoor>,
   operatorSockets: WeakSet<Socket>,
 ): HttpApp {
-  const keyRing = createKeyRing({ keys, feed: changes, clock, wrongKeysMax: config.wrongKeysMax, uses })
   return createHttpApp({
-    findPrincipal: (secret, request) => (isTokenText(secret) ? customerTokens.find(secret) : keyRing(secret, request)),
+    findPrincipal,
+    findSignedIn: async (request) => (await sessions.of(request)).principal,
     isListedOrigin: openListedOrigins(tenantSettings, changes),
     idempotency,
     customerNames,

@@ -1,6 +1,4 @@
 import { openAggregator } from '../aggregator/open-aggregator.ts'
-import { openAlerts } from '../alerts/thresholds/open-alerts.ts'
-import { openThresholds } from '../alerts/thresholds/open-thresholds.ts'
 import { openWebhooks } from '../alerts/webhooks/open-webhooks.ts'
 import { openAdoptions } from '../api/adoptions/open-adoptions.ts'
 import { openAudit } from '../api/audit/open-audit.ts'
@@ -41,7 +39,7 @@ type OpenStage = (kit: Kit) => Stage
  * aggregator stops last, so that events that the others append while they stop are still counted.
  */
 const STAGES = {
-  aggregator: [openAggregator, openThresholds],
+  aggregator: [openAggregator],
   ingest: [openIngest],
   api: [
     openDecisions,
@@ -74,7 +72,7 @@ const STAGES = {
     ({ stores }) => openTaxRates(stores.taxRates),
     ({ stores }) => openBillingSettings({ settings: stores.billing.settings, taxRates: stores.taxRates }),
   ],
-  alerts: [openWebhooks, openAlerts],
+  alerts: [openWebhooks],
 } satisfies Record<Role, readonly OpenStage[]>
 
 /** The stages of these roles, in the order of their start; none is started yet. */

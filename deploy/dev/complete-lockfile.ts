@@ -40,7 +40,9 @@ export function missingPlatforms({ packages }: Lockfile): { name: string; versio
 export function entriesWithoutHash({ packages }: Lockfile): { readonly path: string; readonly name: string; readonly version: string }[] {
   return Object.entries(packages).flatMap(([path, { version, integrity }]) => {
     const name = path.split('node_modules/').at(-1) ?? ''
-    return name === '' || version === undefined || integrity !== undefined ? [] : [{ path, name, version }]
+    // A path outside node_modules is the project itself or a workspace of it.
+    if (!path.includes('node_modules/') || version === undefined || integrity !== undefined) return []
+    return [{ path, name, version }]
   })
 }
 

@@ -4,7 +4,6 @@ export const EVENT_TYPES = [
   ...(['invoice.drafted', 'invoice.finalised', 'invoice.paid', 'invoice.overdue', 'invoice.voided', 'invoice.uncollectible'] as const),
   ...(['payment.recorded', 'credit_note.issued'] as const),
   ...(['credit.granted', 'credit.depleted', 'credit.expired', 'credit.voided'] as const),
-  ...(['usage.threshold_reached', 'usage.threshold_resolved'] as const),
   ...(['coupon.ended', 'billing_run.finished', 'webhook.disabled'] as const),
 ] as const
 

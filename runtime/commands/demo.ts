@@ -102,9 +102,10 @@ function emptyDirectory(named: string | undefined): string {
 function exploringText(directory: string, adminKey: string, { customer }: DemoResult): string {
   const curl = (path: string) => `  curl -s "http://127.0.0.1:8080${path}" -H "Authorization: Bearer ${adminKey}"`
   return [
-    'Keep exploring what is there:',
+    'Keep exploring what is there, in the console or by curl:',
     '',
     `  TOLLGATE_DATA_DIR=${directory} npm start`,
+    `  http://127.0.0.1:8080/console#key=${adminKey}`,
     curl(`/v1/customers/${customer}/balances`),
     curl(`/v1/invoices?customer=${customer}`),
     curl('/v1/meters/tokens/usage?window=minute&groupBy=model'),

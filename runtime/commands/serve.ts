@@ -77,6 +77,7 @@ function welcome({ url, newAdminKey }: Server, config: Config, seconds: number):
   const lines = [
     `Tollgate ${packageJson.version} is ready after ${seconds.toFixed(1)} s: ${url}`,
     '',
+    `  Console        ${url}/console`,
     `  API reference  ${url}/docs`,
     `  Health         ${url}/readyz`,
     `  Metrics        ${config.opsPort === null ? `${url}/metrics, with an admin key` : `/metrics on port ${config.opsPort}`}`,

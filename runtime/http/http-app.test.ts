@@ -327,10 +327,11 @@ test('the API describes itself', async () => {
 })
 
 test.each([
-  ['/', 'docs'],
-  ['/docs/', '../docs'],
-])('%s leads to the reference, on any host', async (url, location) => {
-  const answer = await app.inject({ url, headers: { host: 'tollgate.internal' } })
+  ['/', '*/*', 'docs'],
+  ['/docs/', '*/*', '../docs'],
+  ['/', 'text/html,application/xhtml+xml', 'console'],
+])('%s leads a program to the reference and a browser to the console, on any host', async (url, accept, location) => {
+  const answer = await app.inject({ url, headers: { host: 'tollgate.internal', accept } })
   expect([answer.statusCode, answer.headers.location]).toEqual([302, location])
 })
 

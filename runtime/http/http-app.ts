@@ -20,13 +20,14 @@ import { endWithProblem } from './bodies/raw-answer.ts'
 import { validateRequests } from './bodies/request-validation.ts'
 import { admitBrowsers } from './browsers.ts'
 import { boundConnections, CONNECTION_BOUNDS, type ConnectionBounds } from './connections.ts'
+import { rewriteConsoleUrl } from './console/console-requests.ts'
 import { resolveCustomerNames } from './customer-names.ts'
 import { type DocsReaders, describeApi } from './documents/openapi.ts'
 import { takeTurnsAtHeavyReads } from './heavy-reads.ts'
 import { HTTP_BOUNDS } from './http-bounds.ts'
 import { honourIdempotencyKeys } from './idempotency.ts'
 import { nameActors } from './keys/acting-requests.ts'
-import { authenticateRequests, type FindPrincipal, OPERATORS } from './keys/authentication.ts'
+import { authenticateRequests, type FindPrincipal, type FindSignedIn, OPERATORS } from './keys/authentication.ts'
 import { holdNarrowedKeys } from './keys/narrowed-keys.ts'
 import { createKnownPaths, type KnownPaths } from './known-paths.ts'
 import { serveAsMe } from './me-routes.ts'
@@ -38,6 +39,8 @@ export type HttpAppOptions = {
   readonly findPrincipal: FindPrincipal
   /** Without it no page of another site may call. */
   readonly isListedOrigin?: IsListedOrigin
+  /** Without it nobody is signed in to the console. */
+  readonly findSignedIn?: FindSignedIn
   readonly idempotency: IdempotencyStore
   /** Without it every name is a key. */
   readonly customerNames?: Pick<CustomerNames, 'resolve'>
@@ -81,8 +84,8 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
       requireHostHeader: false,
     },
     routerOptions: { maxParamLength: PARAM_CHARACTERS_MAX },
-    ...(refusalShapes.rewriteUrl === null ? {} : { rewriteUrl: refusalShapes.rewriteUrl }),
     genReqId: createRequestId,
+    rewriteUrl: (request) => rewriteConsoleUrl(request) ?? refusalShapes.rewriteUrl?.(request) ?? request.url ?? '/',
     // Our log lines name the request themselves; a child logger for each request would hardly ever be used.
     childLoggerFactory: (logger) => logger,
     return503OnClosing: false,
@@ -107,6 +110,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   admitBrowsers(app)
   authenticateRequests(app, {
     findPrincipal: options.findPrincipal,
+    findSignedIn: options.findSignedIn ?? nobody,
     isListedOrigin: options.isListedOrigin ?? (() => false),
     operatorSockets: options.operatorSockets ?? new WeakSet(),
   })
@@ -120,6 +124,10 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   describeApi(app, options.version ?? '0.0.0', options.docsReaders ?? 'everybody')
   app.register(async (routes) => observeRoutes(routes, registry))
   return app
+}
+
+async function nobody(): Promise<never> {
+  throw new RefusalError(refuse('not_signed_in', {}))
 }
 
 /** A random part per process, and a counter. */

@@ -1,5 +1,4 @@
 import type { RefusalCode } from '../../domain/refusal.ts'
-import { ALERT_REFUSALS } from './refusals/alerts.ts'
 import { ALLOWANCE_REFUSALS } from './refusals/allowances.ts'
 import { BILLING_REFUSALS } from './refusals/billing.ts'
 import { BROWSER_REFUSALS } from './refusals/browsers.ts'
@@ -32,7 +31,6 @@ export const REFUSAL_TABLES = [
   { title: 'Billing', rows: BILLING_REFUSALS },
   { title: 'Webhooks', rows: WEBHOOK_REFUSALS },
   { title: 'Model costs', rows: MODEL_COST_REFUSALS },
-  { title: 'Alerts', rows: ALERT_REFUSALS },
 ] as const
 
 /** Every code once, with its status, its sentence and the next move. */

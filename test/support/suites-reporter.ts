@@ -5,7 +5,7 @@ import { type Implementation, takeImplementations } from './implementations.ts'
 export default class SuitesReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     const lines = ['', 'Suites and implementations']
-    for (const project of ['unit', 'contracts', 'simulation', 'crash', 'faults', 'fuzz', 'e2e', 'long', 'containers']) {
+    for (const project of ['unit', 'contracts', 'simulation', 'crash', 'faults', 'fuzz', 'e2e', 'browser', 'long', 'containers']) {
       const ofProject = modules.filter((module) => module.project.name === project)
       if (ofProject.length === 0) {
         lines.push(`  ${project.padEnd(10)} did not run: not asked for, or there is none`)

@@ -42,13 +42,15 @@ function operationsOf({ paths }: OpenApi): readonly Operation[] {
   )
 }
 
-/** In the order in which names are given: reads first, as what is read has the plain name. */
+/** In the order in which names are given: reads first, as what is read has the plain name, and of equal shapes the shortest name. */
 function* namedByOperation(operations: readonly Operation[]): Generator<readonly [Json | undefined, string]> {
   const byVerb = (verb: RegExp) =>
-    operations.flatMap((operation) => {
-      const found = verb.exec(operation.operationId ?? '')?.[1]
-      return found === undefined ? [] : [{ operation, noun: found }]
-    })
+    operations
+      .flatMap((operation) => {
+        const noun = verb.exec(operation.operationId ?? '')?.[1]
+        return noun === undefined ? [] : [{ operation, noun }]
+      })
+      .sort((a, b) => a.noun.length - b.noun.length || (a.noun < b.noun ? -1 : 1))
   for (const { operation, noun } of byVerb(/^get(.+)$/)) yield [answerOf(operation), noun]
   for (const { operation, noun } of byVerb(/^list(.+)$/)) yield [itemOf(answerOf(operation)), singular(noun)]
   for (const { operation, noun } of byVerb(/^put(.+)$/)) yield [bodyOf(operation), `${noun}Input`]

@@ -65,12 +65,12 @@ export function describeApi(app: HttpApp, version: string, readers: DocsReaders)
       ],
       config,
     )
-    for (const [from, to] of [
-      ['/', 'docs'],
-      ['/docs/', '../docs'],
-    ] as const) {
-      routes.get(from, { config, schema: { hide: true } as object }, async (_request, reply) => reply.redirect(to))
-    }
+    const hidden = { config, schema: { hide: true } as object }
+    routes.get('/docs/', hidden, async (_request, reply) => reply.redirect('../docs'))
+    // A person's browser asks for a page, a program does not.
+    routes.get('/', hidden, async ({ headers: { accept = '' } }, reply) =>
+      reply.redirect(accept.includes('text/html') ? 'console' : 'docs'),
+    )
   })
 }
 

@@ -8,12 +8,18 @@ import { hasScope, type Principal, SCOPES } from '../../../domain/principal.ts'
 import { RefusalError, refuse } from '../../../domain/refusal.ts'
 import type { HttpApp } from '../../../schemas/http/common.ts'
 import { admitOrigin } from '../browsers.ts'
+import { isConsoleRequest } from '../console/console-requests.ts'
+
+/** Finds who is signed in on the browser that sent the request; rejects with what is wrong. */
+export type FindSignedIn = (request: FastifyRequest) => Promise<Principal>
 
 /** Finds the owner of a key or a token by its text; null when there is no such key. `ip` is read only when a key is not known yet. */
 export type FindPrincipal = (secret: string, request: { readonly ip: string }) => MaybePromise<Principal | null>
 
 export type Doors = {
   readonly findPrincipal: FindPrincipal
+  /** For requests by the console's door. */
+  readonly findSignedIn: FindSignedIn
   readonly isListedOrigin: IsListedOrigin
   readonly operatorSockets: WeakSet<Socket>
 }
@@ -27,7 +33,7 @@ const BEARER = 'bearer '
 export const OPERATORS = { scope: 'admin', isOperators: true } as const satisfies FastifyContextConfig
 
 /** Every route that names scopes needs a key with one of them, `admin` has all; one that names a scope of tokens needs a customer token. */
-export function authenticateRequests(app: HttpApp, { findPrincipal, isListedOrigin, operatorSockets }: Doors): void {
+export function authenticateRequests(app: HttpApp, { findPrincipal, findSignedIn, isListedOrigin, operatorSockets }: Doors): void {
   app.decorateRequest('principal', null as unknown as Principal)
   app.decorateRequest('isOperator', false)
   // By callback, as most keys are known and answered at once, and a promise per request costs more than finding one.
@@ -37,6 +43,14 @@ export function authenticateRequests(app: HttpApp, { findPrincipal, isListedOrig
     if (operatorSockets.has(request.raw.socket)) {
       request.isOperator = isOperators
       return done(isOperators ? undefined : new RefusalError(refuse('not_found', { path: request.url.split('?', 1)[0] ?? '' })))
+    }
+    if (isConsoleRequest(request)) {
+      findSignedIn(request)
+        .then((principal) => {
+          request.principal = admitted(principal, request)
+        })
+        .then(() => done(), done)
+      return
     }
     if (isKeyOptional && (request.headers.authorization ?? '') === '') return done()
     const admit = (found: Principal | null): MaybePromise<void> => {

@@ -35,6 +35,30 @@ export const KEY_REFUSALS = {
     next: 'Send from an address in the key’s `allowedFrom`.',
     detail: ({ address }: { address: string }) => `This key may not be used from ${address}; send from an address in its allowedFrom.`,
   },
+  not_signed_in: {
+    status: 401,
+    means: 'A request of the console whose session has ended, or that has none.',
+    next: 'Sign in at `/console`.',
+    detail: () => 'This browser has no session, or it has ended; sign in at /console.',
+  },
+  key_not_for_console: {
+    status: 403,
+    means: 'The key is publishable, or narrowed to some customers, event types or features.',
+    next: 'Sign in to the console with a secret key that is not narrowed.',
+    detail: () => 'This key is publishable or narrowed, so it is not for the console; sign in with a secret key that is not.',
+  },
+  cross_site_request: {
+    status: 403,
+    means: 'A write with the cookie of the console that comes from another site.',
+    next: 'Send it from a page of this server, or use `/v1` with a key.',
+    detail: () => 'A write with the cookie of the console must come from a page of this server; programs use /v1 with a key.',
+  },
+  unknown_session: {
+    status: 404,
+    means: 'The tenant has no session of the console with this id that goes on.',
+    next: 'Look it up with `GET /console/api/sessions`.',
+    detail: ({ session }: { session: string }) => `There is no session ${session.slice(0, 60)} that goes on.`,
+  },
   key_ends_in_past: wrongField(
     '`expiresAt` is not ahead of now.',
     'Send an instant ahead of now, or leave it out for a key without an end.',

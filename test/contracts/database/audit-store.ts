@@ -9,7 +9,6 @@ const ALL = { limit: 100 }
 /** Written by the system, or with a chain of its own, or no change of what is set up. A new table is audited, or stands here. */
 const NOT_AUDITED = [
   'adoptions',
-  'alerts_reached',
   'allowance_openings',
   'audit_heads',
   'audit_log',

@@ -1,0 +1,74 @@
+import { useQuery } from '@tanstack/react-query'
+import { useEffect, useState } from 'react'
+import { timeText } from '../../../look/times.ts'
+import { answered, api } from '../api/client.ts'
+import { every, LIST_MS } from '../api/live.ts'
+import { Loaded } from '../parts/loaded.tsx'
+import { PageHead } from '../parts/page-head.tsx'
+import { Segmented } from '../parts/segmented.tsx'
+import { RANGES, type RangeName, rangeNamed } from '../parts/time-range.ts'
+import { useAddress } from '../parts/use-address.ts'
+import { useZone } from '../shell/preferences.ts'
+import { ClosingCard } from './closing-card.tsx'
+import { Figures } from './figures.tsx'
+import { LargestCard } from './largest-card.tsx'
+import { NeedsCard } from './needs-card.tsx'
+import { TailCard } from './tail-card.tsx'
+import { UsageCard } from './usage-card.tsx'
+import { chosenMeter, useUsage } from './use-usage.ts'
+
+/** Is all well, and what changed? The figures, the chart and the list of customers come from the same reads. */
+export function Overview() {
+  const [address, change] = useAddress()
+  const meters = useQuery({
+    queryKey: ['meters'],
+    queryFn: () => answered(api.GET('/v1/meters', { params: { query: { limit: 1000 } } })),
+    ...every(LIST_MS),
+  })
+  const range = rangeNamed(address.range)
+  return (
+    <>
+      <PageHead title="Overview" sub={<Now />}>
+        <Segmented
+          label="Range"
+          value={range}
+          onChange={(name: RangeName) => change({ range: name })}
+          options={Object.entries(RANGES).map(([name, { label }]) => ({ value: name as RangeName, label }))}
+        />
+      </PageHead>
+      <Loaded of={meters} height={500}>
+        {({ data }) => <Figured meters={data} range={range} />}
+      </Loaded>
+    </>
+  )
+}
+
+function Figured({ meters, range }: { meters: Parameters<typeof chosenMeter>[0]; range: RangeName }) {
+  const [address] = useAddress()
+  const { meter, by } = chosenMeter(meters, address)
+  const usage = useUsage(meter, by, range)
+  return (
+    <>
+      <Figures meter={meter} usage={usage} range={range} />
+      <div className="cols c-main">
+        <UsageCard meters={meters} meter={meter} by={by} usage={usage} range={range} />
+        <LargestCard meter={meter} range={range} />
+      </div>
+      <div className="cols c-2">
+        <NeedsCard />
+        <ClosingCard />
+      </div>
+      <TailCard />
+    </>
+  )
+}
+
+function Now() {
+  const [zone] = useZone()
+  const [now, setNow] = useState(() => Date.now())
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 10_000)
+    return () => clearInterval(timer)
+  }, [])
+  return `${timeText(now, 'longDate', zone)} ${zone}`
+}
