@@ -1,11 +1,12 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import type { Server as TlsServer } from 'node:tls'
 import type { Logger } from 'pino'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { isTokenText } from '../api/me/customer-tokens.ts'
 import { openListedOrigins } from '../api/tenants/listed-origins.ts'
-import type { Clock } from '../base/clock.ts'
+import type { Cancel, Clock } from '../base/clock.ts'
 import { VENDORS } from '../compat/vendors.ts'
 import type { HttpApp } from '../schemas/http/common.ts'
 import type { Stage } from '../schemas/http/stage.ts'
@@ -16,8 +17,10 @@ import { createHttpApp } from './http/http-app.ts'
 import type { FindPrincipal } from './http/keys/authentication.ts'
 import { createKeyRing } from './http/keys/key-ring.ts'
 import { createKeyUses, type KeyUses } from './http/keys/key-uses.ts'
+import { readTls, reloadTls, type TlsFiles, type TlsPair } from './http/tls.ts'
 import { createKit, type Kit } from './kit.ts'
 import { createLifeCycle } from './life-cycle.ts'
+import { CommandFailed } from './process/command-failed.ts'
 import { observeProcessMemory } from './process/memory.ts'
 import { readinessRoutes, readReadiness } from './readiness.ts'
 import type { Config } from './settings/config.ts'
@@ -37,6 +40,7 @@ export type ServerOptions = { readonly config: Config; readonly clock: Clock; re
 /** Opens the stores, starts the stages of this process's roles and listens. When one of them fails, the others are closed again. */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { config, clock, log } = options
+  const tls = tlsOf(config)
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   observeProcessMemory(registry)
@@ -45,7 +49,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const kit = createKit({ clock, log, registry, config, stores })
   const keyUses = createKeyUses({ keys: stores.keys, clock, log })
   const door = createDoor(options, kit, keyUses)
-  const app = createApp(options, kit, door, operatorSockets)
+  const app = createApp(options, kit, door, operatorSockets, tls?.pair)
   const stages = openStages(kit, config.roles)
   // The stores stop last; the server listens last and is the first to refuse new work.
   const lifeCycle = createLifeCycle(
@@ -54,6 +58,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       keyUsesStage(keyUses),
       ...stages,
       httpStage(app, config),
+      ...(tls === null ? [] : [tlsStage(app, tls, options)]),
       ...opsStages(app, operatorSockets, config),
     ],
     {
@@ -103,6 +108,7 @@ function createApp(
   { registry, customerNames, stores: { changes, idempotency, tenantSettings } }: Kit,
   { findPrincipal, sessions }: ReturnType<typeof createDoor>,
   operatorSockets: WeakSet<Socket>,
+  tls: TlsPair | undefined,
 ): HttpApp {
   return createHttpApp({
     findPrincipal,
@@ -115,6 +121,7 @@ function createApp(
     registry,
     bodyBytesMax: config.bodyBytesMax,
     connections: { connectionsMax: config.connectionsMax },
+    ...(tls === undefined ? {} : { tls }),
     trustedProxies: config.trustedProxies,
     operatorSockets,
     docsReaders: config.docsReaders,
@@ -134,6 +141,32 @@ function httpStage(app: HttpApp, { host, port }: Config): Stage {
       await app.listen({ host, port })
     },
     drain: () => app.close(),
+  }
+}
+
+type Tls = { readonly files: TlsFiles; readonly pair: TlsPair }
+
+function tlsOf({ tlsCert: certPath, tlsKey: keyPath }: Config): Tls | null {
+  if (certPath === null || keyPath === null) return null
+  const files = { certPath, keyPath }
+  try {
+    return { files, pair: readTls(files) }
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new CommandFailed(`TOLLGATE_TLS_CERT and TOLLGATE_TLS_KEY are no certificate and its key: ${why}`, 2)
+  }
+}
+
+function tlsStage(app: HttpApp, { files, pair }: Tls, { clock, log }: ServerOptions): Stage {
+  let cancel: Cancel | null = null
+  return {
+    name: 'tls',
+    async start() {
+      cancel = reloadTls(app.server as unknown as TlsServer, files, pair, clock, log)
+    },
+    async stop() {
+      cancel?.()
+    },
   }
 }
 
@@ -165,5 +198,5 @@ const OPS_REQUEST_TIMEOUT_MS = 30_000
 function urlOf(app: HttpApp, config: Config): string {
   const { port } = app.server.address() as AddressInfo
   const host = config.host === '0.0.0.0' || config.host === '::' ? '127.0.0.1' : config.host
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+  return `${config.tlsCert === null ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${port}`
 }

@@ -115,3 +115,18 @@ test('the last admin key cannot be ended, and an unknown one is 404', async () =
   expect(await call('DELETE', '/v1/keys/key_none')).toMatchObject({ status: 404, body: { code: 'unknown_key' } })
   expect(await call('POST', '/v1/keys/key_none/rotate', {})).toMatchObject({ status: 404 })
 })
+
+test('the export has every entry of the list, and is gone on with by its cursor', async () => {
+  const rows = async (query: string) => {
+    const { payload } = await app.inject({ url: `/v1/audit/export${query}`, headers: { authorization: `Bearer ${ADMIN}` } })
+    return payload.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]))
+  }
+  for (let at = 0; at < 600; at++) await call('PUT', '/v1/products/exported', { name: `Product ${at}` })
+  const all = await rows('')
+  const withCursor = all.filter(({ cursor }) => cursor !== undefined)
+  expect(withCursor).toHaveLength(1)
+  expect(all.map(({ sequence }) => sequence)).toEqual(Array.from({ length: all.length }, (_, at) => all.length - at))
+  expect(await rows(`?cursor=${encodeURIComponent(withCursor[0].cursor)}`)).toEqual(all.slice(500))
+  const { body } = await call('GET', '/v1/audit?limit=3&object=exported')
+  expect(await rows('?object=exported').then((some) => some.slice(0, 3))).toEqual(body.data)
+})

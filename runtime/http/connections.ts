@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { Server as TlsServer } from 'node:tls'
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { Clock } from '../../base/clock.ts'
 import { refuse } from '../../domain/refusal.ts'
@@ -79,7 +80,9 @@ export function boundConnections(
     else endWithProblem(socket, refuse('body_too_slow', { bytesPerSecondMin: bounds.bodyBytesPerSecondMin }), options.createRequestId())
   }
 
-  app.server.on('connection', add)
+  // Requests come over the encrypted connection; those whose handshake is not done are bounded by the server itself.
+  if (app.server instanceof TlsServer) app.server.maxConnections = bounds.connectionsMax
+  app.server.on(app.server instanceof TlsServer ? 'secureConnection' : 'connection', add)
   app.server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const connection = open.get(request.socket)
     if (connection !== undefined) connection.exchange = { request, response }

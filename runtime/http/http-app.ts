@@ -33,6 +33,7 @@ import { createKnownPaths, type KnownPaths } from './known-paths.ts'
 import { serveAsMe } from './me-routes.ts'
 import { PROBLEM_CONTENT_TYPE, type ProblemAnswer, problemOfError, problemOfRefusal } from './problem.ts'
 import { createRefusalShapes, type RefusalShapes } from './refusal-shapes.ts'
+import type { TlsPair } from './tls.ts'
 import { traceOf } from './trace-context.ts'
 
 export type HttpAppOptions = {
@@ -50,6 +51,8 @@ export type HttpAppOptions = {
   /** Bound on a body whose route does not set its own. */
   readonly bodyBytesMax: number
   readonly connections?: Partial<ConnectionBounds>
+  /** The server speaks HTTPS. */
+  readonly tls?: TlsPair
   /** Addresses and networks whose `X-Forwarded-For` is trusted; none when absent. */
   readonly trustedProxies?: readonly string[]
   /** Connections to the operators' port. */
@@ -69,6 +72,13 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   const connections = { ...CONNECTION_BOUNDS, ...options.connections }
   const createRequestId = createRequestIds()
   const refusalShapes = createRefusalShapes(options.vendors ?? [])
+  // Node's own refusal of a request without Host has no body; ours is a problem like any other.
+  const http = {
+    maxHeaderSize: HTTP_BOUNDS.headers.most,
+    headersTimeout: connections.headersMs,
+    connectionsCheckingInterval: connections.timeoutsCheckMs,
+    requireHostHeader: false,
+  }
   const app: HttpApp = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -76,13 +86,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
     trustProxy: options.trustedProxies === undefined || options.trustedProxies.length === 0 ? false : [...options.trustedProxies],
     requestTimeout: connections.requestMs,
     keepAliveTimeout: connections.idleMs,
-    // Node's own refusal of a request without Host has no body; ours is a problem like any other.
-    http: {
-      maxHeaderSize: HTTP_BOUNDS.headers.most,
-      headersTimeout: connections.headersMs,
-      connectionsCheckingInterval: connections.timeoutsCheckMs,
-      requireHostHeader: false,
-    },
+    ...(options.tls === undefined ? { http } : ({ https: { ...http, ...options.tls, handshakeTimeout: TLS_HANDSHAKE_MS_MAX } } as object)),
     routerOptions: { maxParamLength: PARAM_CHARACTERS_MAX },
     genReqId: createRequestId,
     rewriteUrl: (request) => rewriteConsoleUrl(request) ?? refusalShapes.rewriteUrl?.(request) ?? request.url ?? '/',
@@ -100,6 +104,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
     answerUnmetExpectation(response, createRequestId()),
   )
   nameRequests(app)
+  if (options.tls !== undefined) keepToTls(app)
   requireHost(app)
   boundConnections(app, connections, { ...options, createRequestId })
   readJsonBodies(app, options.bodyBytesMax, options.clock)
@@ -209,6 +214,17 @@ function sendProblem(shapes: RefusalShapes, reply: FastifyReply, { problem, retr
     .code(problem.status)
     .type(PROBLEM_CONTENT_TYPE)
     .send(JSON.stringify({ ...problem, requestId: reply.request.id }))
+}
+
+const TLS_HANDSHAKE_MS_MAX = 10_000
+const HSTS_SECONDS = 31_536_000
+
+/** Browsers come back over TLS alone. */
+function keepToTls(app: HttpApp): void {
+  app.addHook('onRequest', (_request, reply, done) => {
+    reply.header('strict-transport-security', `max-age=${HSTS_SECONDS}`)
+    done()
+  })
 }
 
 /** RFC 9112, section 3.2. */

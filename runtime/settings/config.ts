@@ -1,5 +1,6 @@
 import { INGEST_BOUNDS } from '../../ingest/ingest-bounds.ts'
 import { HTTP_BOUNDS } from '../http/http-bounds.ts'
+import { withSecretFiles } from './secret-files.ts'
 import {
   addresses,
   oneOf,
@@ -57,6 +58,11 @@ export const SETTINGS = {
     { min: 1, max: 1_000_000 },
     'Most requests with a wrong key that one address may send in a minute; above it only keys that were used before are let in',
   ),
+  tlsCert: optionalText(
+    'TOLLGATE_TLS_CERT',
+    'File of the certificate (PEM, with those up to its root): the port then speaks HTTPS; read again each minute',
+  ),
+  tlsKey: optionalText('TOLLGATE_TLS_KEY', 'File of its private key (PEM)'),
   trustedProxies: addresses(
     'TOLLGATE_TRUSTED_PROXIES',
     'Addresses of proxies, or their networks (`10.0.0.0/8,127.0.0.1`), whose `X-Forwarded-For` says where a request comes from',
@@ -178,12 +184,14 @@ export type ConfigOutcome =
   | { readonly config: Config; readonly problems: readonly [] }
   | { readonly config: null; readonly problems: readonly [string, ...string[]] }
 
-/** Reads all settings and reports all problems at once. An empty variable counts as not set. */
+/** Reads all settings, secrets from files too, and reports all problems at once. An empty variable counts as not set. */
 export function readConfig(environment: Environment): ConfigOutcome {
-  const problems: string[] = unknownSettings(environment)
+  const secretNames = Object.values<Setting<unknown>>(SETTINGS).flatMap(({ name, isSecret }) => (isSecret ? [name] : []))
+  const filled = withSecretFiles(environment, secretNames)
+  const problems: string[] = [...filled.problems, ...unknownSettings(filled.environment)]
   const values: Record<string, unknown> = {}
   for (const [key, setting] of Object.entries<Setting<unknown>>(SETTINGS)) {
-    const given = environment[setting.name]
+    const given = filled.environment[setting.name]
     if (given === undefined || given === '') {
       values[key] = setting.default
       continue
@@ -198,8 +206,18 @@ export function readConfig(environment: Environment): ConfigOutcome {
 }
 
 /** Problems between settings. A setting whose own value is a problem is absent here. */
-function inconsistencies({ kafkaSaslMechanism, kafkaSaslUser, kafkaSaslPassword, redisKeyPrefix }: Partial<Config>): string[] {
+function inconsistencies({
+  tlsCert,
+  tlsKey,
+  kafkaSaslMechanism,
+  kafkaSaslUser,
+  kafkaSaslPassword,
+  redisKeyPrefix,
+}: Partial<Config>): string[] {
   const problems: string[] = []
+  if (tlsCert !== undefined && tlsKey !== undefined && (tlsCert === null) !== (tlsKey === null)) {
+    problems.push('TOLLGATE_TLS_CERT and TOLLGATE_TLS_KEY are set together, or neither is')
+  }
   const isLoginGiven = kafkaSaslUser !== null && kafkaSaslPassword !== null
   if (kafkaSaslMechanism !== undefined && kafkaSaslMechanism !== 'none' && !isLoginGiven) {
     problems.push('KAFKA_SASL_MECHANISM is set, and needs KAFKA_SASL_USER and KAFKA_SASL_PASSWORD too')

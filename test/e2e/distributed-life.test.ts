@@ -82,6 +82,33 @@ describe.skipIf(stack === null)(`roles apart${missing === null ? '' : ` (not run
     console.log(JSON.stringify({ noticedMs }))
   })
 
+  test('a key that is ended, and tokens that are, are refused on every process within a second', async () => {
+    const processes = { ingest, aggregator, api1, api2 }
+    const refusedAfterMs: Record<string, number[]> = { ingest: [], aggregator: [], api1: [], api2: [], token: [] }
+    for (let round = 0; round < 5; round++) {
+      const { id, key } = await api1.ok<{ id: string; key: string }>('POST', '/v1/keys', { name: 'short', scopes: ['admin'] })
+      const statusAt = async (process: TollgateProcess) =>
+        (await process.call('GET', '/metrics', undefined, { authorization: `Bearer ${key}` })).status
+      for (const process of Object.values(processes)) expect(await statusAt(process)).toBe(200)
+      await api1.ok('DELETE', `/v1/keys/${id}`)
+      const endedAtMs = performance.now()
+      const refused = Object.entries(processes).map(async ([name, process]) => {
+        await waitFor(async () => (await statusAt(process)) === 401, NOTICED_WITHIN_MS)
+        refusedAfterMs[name]?.push(Math.round(performance.now() - endedAtMs))
+      })
+      await Promise.all(refused)
+      const { token } = await api1.ok<{ token: string }>('POST', '/v1/customer-tokens', { customer: 'acme', scopes: ['read'] })
+      const tokenStatus = async () => (await api2.call('GET', '/v1/me/balances', undefined, { authorization: `Bearer ${token}` })).status
+      await waitFor(async () => (await tokenStatus()) === 200, NOTICED_WITHIN_MS)
+      await api1.ok('PUT', '/v1/customers/acme/tokens-not-before', {})
+      const tokensEndedAtMs = performance.now()
+      await waitFor(async () => (await tokenStatus()) === 401, NOTICED_WITHIN_MS)
+      refusedAfterMs.token?.push(Math.round(performance.now() - tokensEndedAtMs))
+    }
+    console.log(JSON.stringify({ refusedAfterMs }))
+    expect(Math.max(...Object.values(refusedAfterMs).flat())).toBeLessThan(1_000)
+  })
+
   test('an aggregator whose statements wait for ever is not ready, though every server answers, and says what waits', async () => {
     const locking = new Client({ connectionString: stack?.env.DATABASE_URL ?? '' })
     await locking.connect()

@@ -32,14 +32,20 @@ export type TollgateProcess = {
   output(): string
 }
 
-export type TollgateOptions = { readonly dataDir?: string; readonly env?: Record<string, string>; readonly args?: readonly string[] }
+export type TollgateOptions = {
+  readonly dataDir?: string
+  readonly env?: Record<string, string>
+  readonly args?: readonly string[]
+  /** Where it answers plain HTTP, when `env` moves it there. */
+  readonly url?: string
+}
 
 /** A new directory is filled from the prepared one, so that this start need not set it up. */
 export async function startTollgate(options: TollgateOptions = {}): Promise<TollgateProcess> {
   const dataDir = options.dataDir ?? (await temporaryDirectory())
   await fillFromPrepared(dataDir, options.env)
   const port = await freePort()
-  const url = `http://127.0.0.1:${port}`
+  const url = options.url ?? `http://127.0.0.1:${port}`
   const child = spawn(process.execPath, [TOLLGATE_ENTRY, 'serve', ...(options.args ?? [])], {
     cwd: ROOT,
     env: {
