@@ -2,6 +2,7 @@ import { sqlAllowanceOpeningStore } from '../adapters/database/allowance-opening
 import { sqlAuditStore } from '../adapters/database/audit/audit-store.ts'
 import { sqlCompatRecordStore } from '../adapters/database/compat/compat-record-store.ts'
 import { sqlConsoleSessionStore } from '../adapters/database/console-sessions/console-session-store.ts'
+import { sqlCustomerExportReader } from '../adapters/database/customer-exports/customer-export-reader.ts'
 import { sqlCustomerTokenStore } from '../adapters/database/customer-tokens/customer-token-store.ts'
 import { sqlAdoptionStore } from '../adapters/database/customers/adoption-store.ts'
 import { sqlCustomerStore } from '../adapters/database/customers/customer-store.ts'
@@ -51,6 +52,7 @@ export function databaseStores(session: DatabaseSession) {
     taxRates: sqlTaxRateStore(session),
     audit: sqlAuditStore(session),
     customerTokens: sqlCustomerTokenStore(session),
+    customerExports: sqlCustomerExportReader(session),
     tenantSettings: sqlTenantSettingsStore(session),
     compatRecords: sqlCompatRecordStore(session),
     timedMessages: sqlTimedMessageStore(session),

@@ -10,6 +10,8 @@ import type { Cancel, Clock } from '../base/clock.ts'
 import { VENDORS } from '../compat/vendors.ts'
 import type { HttpApp } from '../schemas/http/common.ts'
 import type { Stage } from '../schemas/http/stage.ts'
+import { backUpStores } from './backup/back-up-stores.ts'
+import { controlSocket } from './backup/control-socket.ts'
 import { ensureAdminKey } from './first-key.ts'
 import { consoleDoor } from './http/console/console-door.ts'
 import { createConsoleSessions } from './http/console/console-sessions.ts'
@@ -25,7 +27,7 @@ import { observeProcessMemory } from './process/memory.ts'
 import { readinessRoutes, readReadiness } from './readiness.ts'
 import type { Config } from './settings/config.ts'
 import { openStages } from './stages.ts'
-import { openRoleStores } from './stores.ts'
+import { isAllElsewhere, openRoleStores, type RoleStores } from './stores.ts'
 
 export type Server = {
   readonly url: string
@@ -56,6 +58,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     [
       { name: 'stores', stop: stores.stop },
       keyUsesStage(keyUses),
+      ...controlStages(stores, options),
       ...stages,
       httpStage(app, config),
       ...(tls === null ? [] : [tlsStage(app, tls, options)]),
@@ -142,6 +145,13 @@ function httpStage(app: HttpApp, { host, port }: Config): Stage {
     },
     drain: () => app.close(),
   }
+}
+
+/** A process whose stores are all on servers holds no directory, and has nothing of its own to back up. */
+function controlStages(stores: RoleStores, { config, clock, log }: ServerOptions): Stage[] {
+  const { dataDir } = config
+  if (isAllElsewhere(config)) return []
+  return [controlSocket({ dataDir, log, backUp: (target, onProgress) => backUpStores({ stores, dataDir, target, clock, onProgress }) })]
 }
 
 type Tls = { readonly files: TlsFiles; readonly pair: TlsPair }

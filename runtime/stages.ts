@@ -27,6 +27,7 @@ import { openBillingSettings } from '../billing/settings/open-billing-settings.t
 import { openTaxRates } from '../billing/tax-rates/open-tax-rates.ts'
 import { openWhatIf } from '../billing/what-if/open-what-if.ts'
 import { openCompat } from '../compat/open-compat.ts'
+import { openCustomerExports } from '../custody/exports/open-customer-exports.ts'
 import { openIngest } from '../ingest/open-ingest.ts'
 import type { Stage } from '../schemas/http/stage.ts'
 import type { Kit } from './kit.ts'
@@ -53,6 +54,7 @@ const STAGES = {
     openMe,
     openTenants,
     openAudit,
+    openCustomerExports,
     openCompat,
     openModelCosts,
     openPresets,

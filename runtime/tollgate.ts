@@ -3,6 +3,7 @@ import './process/thread-pool.ts'
 import { Command } from 'commander'
 import { Fault } from '../base/fault.ts'
 import packageJson from '../package.json' with { type: 'json' }
+import { backupCommand } from './commands/backup.ts'
 import { billCommand } from './commands/bill/bill.ts'
 import { catalogCommand } from './commands/catalog/catalog.ts'
 import { configCommand } from './commands/config.ts'
@@ -12,6 +13,7 @@ import { keysCommand } from './commands/keys.ts'
 import { migrateCommand } from './commands/migrate.ts'
 import { openapiCommand } from './commands/openapi.ts'
 import { replayCommand } from './commands/replay.ts'
+import { restoreCommand } from './commands/restore.ts'
 import { serveCommand } from './commands/serve.ts'
 import { verifyCommand } from './commands/verify.ts'
 import { webhooksCommand } from './commands/webhooks/webhooks.ts'
@@ -31,6 +33,8 @@ const program = new Command('tollgate')
   .addCommand(importCommand())
   .addCommand(verifyCommand())
   .addCommand(replayCommand())
+  .addCommand(backupCommand())
+  .addCommand(restoreCommand())
   .addCommand(billCommand())
   .addCommand(catalogCommand())
   .addCommand(webhooksCommand())

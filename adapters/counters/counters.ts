@@ -141,6 +141,11 @@ export type Counters = {
   reset(partition: Partition, position: Offset): Promise<void>
   /** Resolves when every applied delta is durable. */
   flush(): Promise<void>
+  /**
+   * Copies the whole store into a directory, as of one moment and while it goes on; a store can be opened there. Absent where a
+   * server keeps the data.
+   */
+  snapshot?(directory: string): Promise<void>
   ping(): Promise<void>
   stop(): Promise<void>
 }

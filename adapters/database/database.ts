@@ -10,6 +10,11 @@ export type Database = {
   readonly changes: ChangeFeed
   /** Runs the SQL files of `schemas/database/` that this database has not seen. */
   migrate(): Promise<void>
+  /**
+   * Copies the whole store into a directory, as of one moment and while it goes on; a store can be opened there. Absent where a
+   * server keeps the data.
+   */
+  snapshot?(directory: string): Promise<void>
   ping(): Promise<void>
   stop(): Promise<void>
 }

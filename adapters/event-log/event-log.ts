@@ -57,6 +57,11 @@ export type EventLog = {
    * resolves. The same record may come again after a crash: it is kept under the same name.
    */
   setAside(record: LogRecord, reason: string): Promise<void>
+  /**
+   * Copies the whole store into a directory, as of one moment and while it goes on; a store can be opened there. Absent where a
+   * server keeps the data.
+   */
+  snapshot?(directory: string): Promise<void>
   /** Rejects with the fault that keeps the log from working, naming its address and the next move. */
   ping(): Promise<void>
   /** Waits for appends under way, then lets go of files and connections. */

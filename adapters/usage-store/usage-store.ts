@@ -304,6 +304,11 @@ export type UsageStore = {
   dropWindows(tenant: TenantKey, meter: MeterKey, beforeRevision: number): Promise<void>
   /** One statement that reads, for `tollgate verify`, the demo and tests: rows as objects, 64-bit and wider numbers as strings. */
   query(sql: string, params?: Readonly<Record<string, unknown>>): Promise<readonly Readonly<Record<string, unknown>>[]>
+  /**
+   * Copies the whole store into a directory, as after a kill at one moment, while it goes on; a store can be opened there. Absent where a
+   * server keeps the data.
+   */
+  snapshot?(directory: string): Promise<void>
   ping(): Promise<void>
   stop(): Promise<void>
 }

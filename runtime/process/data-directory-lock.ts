@@ -40,12 +40,12 @@ export class DataDirectoryOpenToOthers extends Error {
  * as Node has no call for it: the kernel drops it with the process, so kill -9 leaves nothing stale.
  */
 export function lockDataDirectory(dataDir: string, holder: { readonly pid: number; readonly doing: string }): DataDirectoryLock {
-  const holderFile = join(dataDir, 'holder.txt')
+  const holderFile = join(dataDir, HOLDER_FILE)
   let lock: DatabaseSync | null = null
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 })
     refuseOpenDirectory(dataDir)
-    lock = new DatabaseSync(join(dataDir, 'lock.sqlite'), { timeout: LOCK_WAIT_MS_MAX })
+    lock = new DatabaseSync(join(dataDir, LOCK_FILE), { timeout: LOCK_WAIT_MS_MAX })
     lock.exec('BEGIN EXCLUSIVE')
     writeFileSync(holderFile, `process ${holder.pid} (${holder.doing})`)
   } catch (error) {
@@ -57,6 +57,11 @@ export function lockDataDirectory(dataDir: string, holder: { readonly pid: numbe
   const held = lock
   return { release: () => held.close() }
 }
+
+const LOCK_FILE = 'lock.sqlite'
+const HOLDER_FILE = 'holder.txt'
+/** What a lock leaves in a directory. */
+export const LOCK_FILES: readonly string[] = [LOCK_FILE, HOLDER_FILE, `${LOCK_FILE}-journal`]
 
 /** The process's umask protects the files inside. Windows has no such modes. */
 function refuseOpenDirectory(dataDir: string): void {

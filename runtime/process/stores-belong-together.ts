@@ -24,15 +24,16 @@ export function settleEmbeddedStores(
     const directory = join(dataDir, store)
     if (idIn(directory) === id) continue
     mkdirSync(directory, { recursive: true, mode: 0o700 })
-    writeFileSync(join(directory, ID_FILE), `${id}\n`, { mode: 0o600, flush: true })
+    writeFileSync(join(directory, INSTALLATION_FILE), `${id}\n`, { mode: 0o600, flush: true })
   }
 }
 
-const ID_FILE = 'installation'
+/** In the directory of each store. */
+export const INSTALLATION_FILE = 'installation'
 
 function idIn(directory: string): string | null {
   try {
-    return readFileSync(join(directory, ID_FILE), 'utf8').trim()
+    return readFileSync(join(directory, INSTALLATION_FILE), 'utf8').trim()
   } catch (error) {
     if (isAbsent(error)) return null
     throw error
@@ -42,7 +43,7 @@ function idIn(directory: string): string | null {
 /** A store that was marked and never opened holds nothing. */
 function hasOtherEntries(directory: string): boolean {
   try {
-    return readdirSync(directory).some((entry) => entry !== ID_FILE)
+    return readdirSync(directory).some((entry) => entry !== INSTALLATION_FILE)
   } catch (error) {
     if (isAbsent(error)) return false
     throw error

@@ -1,5 +1,6 @@
 import type { RefusalCode } from '../../domain/refusal.ts'
 import { ALLOWANCE_REFUSALS } from './refusals/allowances.ts'
+import { BACKUP_REFUSALS } from './refusals/backups.ts'
 import { BILLING_REFUSALS } from './refusals/billing.ts'
 import { BROWSER_REFUSALS } from './refusals/browsers.ts'
 import { BULK_REFUSALS } from './refusals/bulk.ts'
@@ -20,6 +21,7 @@ export const REFUSAL_TABLES = [
   { title: 'Requests', rows: REQUEST_REFUSALS },
   { title: 'Keys', rows: KEY_REFUSALS },
   { title: 'Browsers', rows: BROWSER_REFUSALS },
+  { title: 'Backups', rows: BACKUP_REFUSALS },
   { title: 'Events', rows: EVENT_REFUSALS },
   { title: 'Meters, features, plans, customers', rows: CATALOG_REFUSALS },
   { title: 'Many puts', rows: BULK_REFUSALS },

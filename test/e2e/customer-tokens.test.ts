@@ -165,3 +165,19 @@ test('a key that is narrowed to a type, a feature and a customer does that and n
   expect(codeOf(await tollgate.call('GET', '/v1/customers', undefined, as))).toBe('403 narrowed_key')
   expect(codeOf(await tollgate.call('GET', '/v1/customers/acme/balances/calls', undefined, as))).toBe('200 ok')
 })
+
+test('the export of a customer has its rows and every event, ends with their number, and has nothing of another', async () => {
+  const { text } = await tollgate.call('GET', '/v1/customers/acme/export')
+  const lines = text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { of: string; row: Record<string, unknown>; rows?: number })
+  expect(lines.at(-1)).toEqual({ of: 'end', rows: lines.length - 1 })
+  const counts = Map.groupBy(lines, ({ of }) => of)
+  expect(counts.get('customers')?.[0]?.row).toMatchObject({ key: 'acme' })
+  expect(counts.get('subscription_phases')).toHaveLength(1)
+  const { data } = await tollgate.ok<{ data: unknown[] }>('GET', '/v1/events?customer=acme&limit=1000')
+  expect(counts.get('events')).toHaveLength(data.length)
+  expect(text).not.toContain('globex')
+  expect(codeOf(await tollgate.call('GET', '/v1/customers/nobody/export'))).toBe('404 unknown_customer')
+})

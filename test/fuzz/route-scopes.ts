@@ -511,6 +511,13 @@ export const ROUTE_SCOPES: readonly RouteRow[] = [
   },
   { route: 'POST /v1/keys', scope: 'admin', request: at('/v1/keys', { name: 'more', scopes: ['read', 'decide'] }), own: 201, ofOther: 201 },
   { route: 'GET /v1/audit', scope: 'admin', request: at('/v1/audit?limit=5'), own: 200, ofOther: 200 },
+  {
+    route: 'GET /v1/customers/{key}/export',
+    scope: 'admin',
+    request: at('/v1/customers/acme/export'),
+    own: 200,
+    ofOther: 404,
+  },
   { route: 'GET /v1/audit/export', scope: 'admin', request: at('/v1/audit/export'), own: 200, ofOther: 200 },
   { route: 'GET /v1/audit/check', scope: 'admin', request: at('/v1/audit/check'), own: 200, ofOther: 200 },
   { route: 'GET /v1/keys', scope: 'admin', request: at('/v1/keys'), own: 200, ofOther: 200 },

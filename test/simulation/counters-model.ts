@@ -44,7 +44,7 @@ export function createCountersModel(network: Network, clock: Clock): CountersMod
       }
       // All other calls are passed on to the counters of the life in which they arrive.
       const passedOn = Object.fromEntries(
-        (Object.keys(current()) as (keyof Counters)[]).map((name) => [
+        (Object.keys(current()) as (keyof Omit<Counters, 'snapshot'>)[]).map((name) => [
           name,
           (...args: unknown[]) => call(() => Reflect.apply(current()[name], null, args) as Promise<unknown>),
         ]),
@@ -78,6 +78,7 @@ function createDisk(rows: Map<string, CounterRow>, call: (effect: () => void) =>
       }
     },
     get: (key) => rows.get(JSON.stringify(key))?.value,
+    snapshot: async () => undefined,
     dueForgetRows: () => [],
     write: (written) =>
       call(() => {

@@ -1,6 +1,7 @@
 import { open, type RootDatabase } from 'lmdb'
 import { Fault } from '../../../base/fault.ts'
 import type { InstantMs } from '../../../domain/identity.ts'
+import { copyLmdb } from '../../lmdb/copy-lmdb.ts'
 import { lmdbFailure, type OnPanic } from '../../lmdb/lmdb-failure.ts'
 import { type CutOffFile, fillUpFile, findCutOffFile } from '../../lmdb/lmdb-file-length.ts'
 import { refuseFullDisk } from '../../lmdb/refuse-full-disk.ts'
@@ -17,6 +18,8 @@ export type CounterFile = {
   dueForgetRows(nowMs: InstantMs, rowsMax: number): Iterable<ForgetRow>
   /** Writes all rows in one transaction, in this order; resolves once they are fsynced. */
   write(rows: readonly CounterRow[]): Promise<void>
+  /** Copies it as of one commit. */
+  snapshot(directory: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -54,6 +57,7 @@ export function openCounterFile(path: string, onPanic?: OnPanic): CounterFile {
         // The commit is durable all the same, and the next write fills the file up.
       }
     },
+    snapshot: (directory) => copyLmdb(database, directory),
     close: () => database.close(),
   }
 }

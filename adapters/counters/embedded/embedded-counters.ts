@@ -127,6 +127,7 @@ export function createCountersIn(file: CounterFile, options: Omit<EmbeddedCounte
     },
     flush: () => writer.flush(),
     ping: () => writer.ping(),
+    snapshot: file.snapshot,
     async stop() {
       stopSweeping()
       await writer.stop()

@@ -1,3 +1,4 @@
+import { cp } from 'node:fs/promises'
 import { Kysely, PGliteDialect, sql } from 'kysely'
 import type { Logger } from 'pino'
 import type { Clock } from '../../../base/clock.ts'
@@ -45,6 +46,11 @@ export async function openPGliteDatabase({ path, clock, randomBytes, log }: PGli
       log.info({ migrations: names }, 'migrated the catalog')
     },
     ping: () => session.run(async () => void (await sql`SELECT 1`.execute(db))),
+    async snapshot(directory) {
+      // The fewer pages wait to be written, the sooner the copy can be opened.
+      await session.run((kysely) => sql`CHECKPOINT`.execute(kysely))
+      await pglite.whileStill(() => cp(path, directory, { recursive: true }))
+    },
     async stop() {
       await db.destroy()
       if (!pglite.closed) await pglite.close()

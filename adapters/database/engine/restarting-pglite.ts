@@ -8,6 +8,11 @@ import { EnginePanic } from './engine-panic.ts'
 /** The part of PGlite that the query builder uses. */
 export type PGliteEngine = Exclude<PGliteDialectConfig['pglite'], (...given: never[]) => unknown>
 
+export type RestartingPGlite = PGliteEngine & {
+  /** Runs while no statement does: the files are as after a kill at this moment. */
+  whileStill(work: () => Promise<void>): Promise<void>
+}
+
 /**
  * A PostgreSQL that cannot write its log panics: a server's processes end, restart and recover from the log. PGlite has only this
  * process, so an engine that has panicked is not used again: the next statement opens another one on the same directory, which
@@ -16,7 +21,7 @@ export type PGliteEngine = Exclude<PGliteDialectConfig['pglite'], (...given: nev
  * A statement runs in the thread of this process, and the next one begins in the same turn of the event loop, however many wait. So
  * every statement gives others their turn first: the longest stall is one statement.
  */
-export async function openRestartingPGlite({ path, clock, log }: { path: string; clock: Clock; log: Logger }): Promise<PGliteEngine> {
+export async function openRestartingPGlite({ path, clock, log }: { path: string; clock: Clock; log: Logger }): Promise<RestartingPGlite> {
   /** Null from a panic until the restart. */
   let engine: PGlite | null = await openDurablePGlite(path)
   let restarting: Promise<PGlite> | null = null
@@ -78,6 +83,10 @@ export async function openRestartingPGlite({ path, clock, log }: { path: string;
       await clock.turn()
       const inTurns = (trx: Transaction) => work(turning(trx) as never)
       return (await used.transaction(inTurns).catch((error: unknown) => throwOn(used, error))) as never
+    },
+    async whileStill(work) {
+      const used = await running()
+      await used.runExclusive(work)
     },
     async close() {
       if (isClosed) return

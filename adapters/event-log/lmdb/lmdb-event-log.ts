@@ -5,6 +5,7 @@ import type { Clock } from '../../../base/clock.ts'
 import { Fault } from '../../../base/fault.ts'
 import { invariant } from '../../../base/invariant.ts'
 import type { InstantMs, Offset, Partition } from '../../../domain/identity.ts'
+import { copyLmdb } from '../../lmdb/copy-lmdb.ts'
 import type { OnPanic } from '../../lmdb/lmdb-failure.ts'
 import { fillUpFile } from '../../lmdb/lmdb-file-length.ts'
 import { refuseFullDisk } from '../../lmdb/refuse-full-disk.ts'
@@ -207,6 +208,7 @@ export async function createLmdbEventLog(options: LmdbEventLogOptions): Promise<
       }
     },
     setAside: (record, reason) => writeRecordFiles(options.undecodablePath ?? join(options.path, 'undecodable'), record, reason),
+    snapshot: (directory) => copyLmdb(root, directory),
     async ping() {
       if (isStopping) throw logUnavailable('it is stopping')
       // On a disk that does not answer the ping keeps waiting, and the caller gives up on it.

@@ -10,6 +10,7 @@ import type { Clock } from '../../../base/clock.ts'
 import { Fault } from '../../../base/fault.ts'
 import type { InnerReadBounds, ReadBounds } from '../read-bounds.ts'
 import type { UsageStore } from '../usage-store.ts'
+import { snapshotChdb } from './chdb-snapshot.ts'
 import type { InsertRows } from './clickhouse-executor.ts'
 import { createClickHouseUsageStore } from './clickhouse-usage-store.ts'
 import { ENGINE_SETTINGS } from './engine-settings.ts'
@@ -70,6 +71,7 @@ export async function openChdbUsageStore(options: ChdbUsageStoreOptions): Promis
         for (const [name, value] of Object.entries(ENGINE_SETTINGS)) await client.command({ query: `SET ${name} = ${value}` })
       }
     },
+    snapshot: (directory) => snapshotChdb({ path, run: (sql) => writer.command({ query: sql }).then(() => undefined) }, directory),
     async close() {
       if (openPath !== path) return
       await reader.close()

@@ -27,6 +27,8 @@ export type ClickHouseUsageStoreOptions = {
   /** Run first in `migrate`. */
   readonly prepare?: () => Promise<void>
   readonly close: () => Promise<void>
+  /** See `UsageStore`. */
+  readonly snapshot?: (directory: string) => Promise<void>
   /** The engine's address, for messages. */
   readonly address: string
   /** Undefined: the store is not told from those of other installations. */
@@ -147,6 +149,7 @@ export function createClickHouseUsageStore(options: ClickHouseUsageStoreOptions)
 
     query: (sql, params) => executor.selectObjects(sql, params),
     ping: () => executor.ping(),
+    ...(options.snapshot === undefined ? {} : { snapshot: options.snapshot }),
     stop: () => options.close(),
   }
 }
