@@ -11,6 +11,7 @@ const FOLDERS = [
   'adapters',
   'aggregator',
   'alerts',
+  'custody',
   'api',
   'base',
   'billing',
