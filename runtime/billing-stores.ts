@@ -1,3 +1,5 @@
+import { sqlAnalystChangeStore } from '../adapters/database/analyst-changes/analyst-change-store.ts'
+import { sqlAnalystRowsReader } from '../adapters/database/analyst-rows/analyst-rows-reader.ts'
 import { sqlBillingCursorStore } from '../adapters/database/billing-cursors/billing-cursor-store.ts'
 import { sqlBillingInputsReader } from '../adapters/database/billing-inputs/billing-inputs-reader.ts'
 import { type BillingRunStore, sqlBillingRunStore } from '../adapters/database/billing-runs/billing-run-store.ts'
@@ -29,6 +31,8 @@ export function billingStores(session: DatabaseSession) {
     settings: sqlBillingSettingsStore(session),
     audit: sqlBookAuditReader(session),
     exports: sqlBookExportReader(session),
+    analystChanges: sqlAnalystChangeStore(session),
+    analystRows: sqlAnalystRowsReader(session),
     months: sqlBookMonthReader(session),
     wallets: sqlWalletStore(session),
     write: inTransaction(session, bookStores),

@@ -24,6 +24,7 @@ import { openMonths } from '../billing/months/open-months.ts'
 import { openPreviews } from '../billing/previews/open-previews.ts'
 import { openBillingRuns } from '../billing/runs/open-billing-runs.ts'
 import { openBillingSettings } from '../billing/settings/open-billing-settings.ts'
+import { openTables } from '../billing/tables/open-tables.ts'
 import { openTaxRates } from '../billing/tax-rates/open-tax-rates.ts'
 import { openWhatIf } from '../billing/what-if/open-what-if.ts'
 import { openCompat } from '../compat/open-compat.ts'
@@ -68,6 +69,7 @@ const STAGES = {
     openBillingRuns,
     openCredits,
     ({ stores }) => openExports(stores.billing.exports),
+    openTables,
     ({ stores }) => openMonths(stores.billing),
     openCreditNotes,
     ({ stores }) => openCoupons(stores.billing.coupons),

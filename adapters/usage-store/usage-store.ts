@@ -238,6 +238,7 @@ export type VerifySlice = { readonly windows: readonly WindowRow[]; readonly eve
  * `usage_store_unavailable` (canRetry), `usage_store_rejected` (a bug of ours or a schema that does not fit).
  */
 export type UsageStore = {
+  readonly analystTables: AnalystTables
   /** Creates or migrates the schema and checks the chunk size of the store against ours. */
   migrate(): Promise<void>
   /** Offsets per chunk, fixed when the store is created. Known after `migrate`. */
@@ -312,3 +313,17 @@ export type UsageStore = {
   ping(): Promise<void>
   stop(): Promise<void>
 }
+
+/** Tables of the book and the catalog for analysts, replaced by version. Only copies stand in them. */
+export type AnalystTables = {
+  /** Columns as texts that the engine parses; all rows of a call have the same. A row of a greater `version` replaces one of a smaller. */
+  write(table: AnalystTable, rows: readonly Readonly<Record<string, string | null>>[]): Promise<void>
+  /** Removes all rows of all of them. */
+  empty(): Promise<void>
+}
+
+export const ANALYST_TABLES = [
+  ...(['book_invoices', 'book_lines', 'book_entries'] as const),
+  ...(['catalog_customers', 'catalog_plans', 'catalog_subscriptions'] as const),
+]
+export type AnalystTable = (typeof ANALYST_TABLES)[number]

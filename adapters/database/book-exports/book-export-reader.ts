@@ -1,7 +1,7 @@
-import { sql } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import type { Money } from '../../../domain/billing/money.ts'
 import type { CustomerKey, InstantMs, TenantKey } from '../../../domain/identity.ts'
-import type { DatabaseSession } from '../database-session.ts'
+import type { DatabaseSession, DatabaseTables } from '../database-session.ts'
 import type { InvoiceStatus } from '../invoices/invoice-store.ts'
 
 /** The book of a stretch of time, page by page in the order of time; two pages never show a row twice. */
@@ -39,18 +39,12 @@ export function sqlBookExportReader(session: DatabaseSession): BookExportReader 
   return {
     documents: (tenant, { fromMs, toMs }, after, max) =>
       session.run(async (db) => {
-        let query = db
-          .selectFrom('invoices')
-          .select(['id', 'closes_at', 'status', 'currency', 'due', 'paid', 'content_hash', 'previous_hash', 'record'])
-          .where('tenant', '=', tenant)
+        let query = db.selectFrom('invoices').select(documentColumns).where('tenant', '=', tenant)
         if (fromMs !== undefined) query = query.where('closes_at', '>=', new Date(fromMs))
         if (toMs !== undefined) query = query.where('closes_at', '<', new Date(toMs))
         if (after !== null) query = query.where(sql<boolean>`(closes_at, id) > (${new Date(after.closesAtMs)}, ${after.id})`)
         const rows = await query.orderBy('closes_at').orderBy('id').limit(max).execute()
-        return rows.map(({ closes_at, due, paid, content_hash: contentHash, previous_hash: previousHash, ...row }) => {
-          const money = { due: BigInt(due) as Money, paid: BigInt(paid) as Money }
-          return { ...row, ...money, contentHash, previousHash, closesAtMs: closes_at.getTime() as InstantMs }
-        })
+        return rows.map(documentOf)
       }),
 
     entries: (tenant, { fromMs, toMs }, after, max) =>
@@ -84,4 +78,14 @@ export function sqlBookExportReader(session: DatabaseSession): BookExportReader 
         })
       }),
   }
+}
+
+const DOCUMENT_COLUMNS = ['id', 'closes_at', 'status', 'currency', 'due', 'paid', 'content_hash', 'previous_hash', 'record'] as const
+/** What `documentOf` is made of. */
+export const documentColumns = [...DOCUMENT_COLUMNS]
+
+export function documentOf(row: Pick<Selectable<DatabaseTables['invoices']>, (typeof DOCUMENT_COLUMNS)[number]>): ExportedDocument {
+  const { closes_at, due, paid, content_hash: contentHash, previous_hash: previousHash, ...rest } = row
+  const money = { due: BigInt(due) as Money, paid: BigInt(paid) as Money }
+  return { ...rest, ...money, contentHash, previousHash, closesAtMs: closes_at.getTime() as InstantMs }
 }

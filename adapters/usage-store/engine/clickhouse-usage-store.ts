@@ -4,12 +4,20 @@ import { Counter, type Registry } from 'prom-client'
 import type { Clock } from '../../../base/clock.ts'
 import { invariant } from '../../../base/invariant.ts'
 import type { MeterKey, Offset, Partition, TenantKey } from '../../../domain/identity.ts'
-import { encodeActivations, encodeEvents, encodePositions, encodeWindows, joinedRows, type NativeRows } from '../native/native-rows.ts'
+import {
+  encodeActivations,
+  encodeEvents,
+  encodePositions,
+  encodeTextRows,
+  encodeWindows,
+  joinedRows,
+  type NativeRows,
+} from '../native/native-rows.ts'
 import { createEventQueries } from '../queries/event-queries.ts'
 import { createVerifySlices } from '../queries/verify-slices.ts'
 import { createWindowQueries } from '../queries/window-queries.ts'
 import { type InnerReadBounds, READ_BOUNDS_DEFAULT, type ReadBounds } from '../read-bounds.ts'
-import type { UsageStore } from '../usage-store.ts'
+import { ANALYST_TABLES, type UsageStore } from '../usage-store.ts'
 import { createClickHouseExecutor, type InsertRows } from './clickhouse-executor.ts'
 import { type ClickHouseCluster, storedTable } from './cluster-statements.ts'
 import { type InstallationOfStore, migrateUsageStore, settleChunkRecords, settleInstallation, settleShards } from './migrate-usage-store.ts'
@@ -145,6 +153,15 @@ export function createClickHouseUsageStore(options: ClickHouseUsageStoreOptions)
           params,
         )
       }
+    },
+
+    analystTables: {
+      async write(table, rows) {
+        if (rows.length > 0) await writeRows(table, encodeTextRows(rows))
+      },
+      async empty() {
+        for (const table of ANALYST_TABLES) await executor.command(`TRUNCATE TABLE ${storedTable(table, cluster)}`)
+      },
     },
 
     query: (sql, params) => executor.selectObjects(sql, params),

@@ -63,6 +63,12 @@ const SHARDED_BY: Readonly<Record<string, string>> = {
   usage_windows: 'cityHash64(tenant, customer)',
   meter_activations: 'cityHash64(tenant, meter)',
   positions: 'log_partition',
+  book_invoices: 'cityHash64(tenant, id)',
+  book_lines: 'cityHash64(tenant, invoice)',
+  book_entries: 'cityHash64(tenant, source)',
+  catalog_customers: 'cityHash64(tenant, customer)',
+  catalog_plans: 'cityHash64(tenant, plan)',
+  catalog_subscriptions: 'cityHash64(tenant, subscription)',
   store_settings: 'cityHash64(name)',
   schema_migrations: 'cityHash64(name)',
 }

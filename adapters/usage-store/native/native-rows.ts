@@ -139,6 +139,19 @@ export function encodeTexts(values: Readonly<Record<string, string>>): NativeRow
   return nativeRows(1, columns)
 }
 
+/** Rows of texts, which the engine casts to the types of the table. All have the columns of the first. */
+export function encodeTextRows(rows: readonly Readonly<Record<string, string | null>>[]): NativeRows {
+  const columns = Object.keys(rows[0] ?? {}).map((name) => {
+    const values = rows.map((row) => row[name] ?? null)
+    const text = textColumn(name)
+    // A column without any null is none of the engine's Nullable, which it does not cast to a plain type.
+    const column = values.includes(null) ? nullableColumn(text, '', rows.length) : text
+    for (const value of values) (column as ColumnOf<string | null>).add(value)
+    return column
+  })
+  return nativeRows(rows.length, columns)
+}
+
 /** Rows of one table, joined in this order. */
 export function joinedRows(parts: readonly NativeRows[]): NativeRows {
   return {

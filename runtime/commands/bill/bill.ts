@@ -3,6 +3,7 @@ import { billCloseCommand } from './bill-close.ts'
 import { billExportCommand } from './bill-export.ts'
 import { billPreviewCommand } from './bill-preview.ts'
 import { billRunCommand } from './bill-run.ts'
+import { billTablesCommand } from './bill-tables.ts'
 import { billVerifyCommand } from './bill-verify.ts'
 import { billWhatIfCommand } from './bill-what-if.ts'
 
@@ -15,4 +16,5 @@ export function billCommand(): Command {
     .addCommand(billWhatIfCommand())
     .addCommand(billVerifyCommand())
     .addCommand(billExportCommand())
+    .addCommand(billTablesCommand())
 }

@@ -10,6 +10,7 @@ const ALL = { limit: 100 }
 const NOT_AUDITED = [
   'adoptions',
   'allowance_openings',
+  'analyst_changes',
   'audit_heads',
   'audit_log',
   'billed_meters',
