@@ -1,16 +1,15 @@
-import { useQuery } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { timeText } from '../../../look/times.ts'
-import { answered, api } from '../api/client.ts'
-import { every, LIST_MS } from '../api/live.ts'
+import { useMeters } from '../meters/use-meters.ts'
 import { Loaded } from '../parts/loaded.tsx'
 import { PageHead } from '../parts/page-head.tsx'
 import { Segmented } from '../parts/segmented.tsx'
 import { RANGES, type RangeName, rangeNamed } from '../parts/time-range.ts'
 import { useAddress } from '../parts/use-address.ts'
-import { useZone } from '../shell/preferences.ts'
+import { useGuided, useZone } from '../shell/preferences.ts'
 import { ClosingCard } from './closing-card.tsx'
 import { Figures } from './figures.tsx'
+import { Guide } from './guide.tsx'
 import { LargestCard } from './largest-card.tsx'
 import { NeedsCard } from './needs-card.tsx'
 import { TailCard } from './tail-card.tsx'
@@ -20,12 +19,13 @@ import { chosenMeter, useUsage } from './use-usage.ts'
 /** Is all well, and what changed? The figures, the chart and the list of customers come from the same reads. */
 export function Overview() {
   const [address, change] = useAddress()
-  const meters = useQuery({
-    queryKey: ['meters'],
-    queryFn: () => answered(api.GET('/v1/meters', { params: { query: { limit: 1000 } } })),
-    ...every(LIST_MS),
-  })
+  const meters = useMeters()
   const range = rangeNamed(address.range)
+  const [isGuided, endGuided] = useGuided()
+  const endGuide = () => {
+    endGuided()
+    change({ guide: undefined })
+  }
   return (
     <>
       <PageHead title="Overview" sub={<Now />}>
@@ -37,7 +37,12 @@ export function Overview() {
         />
       </PageHead>
       <Loaded of={meters} height={500}>
-        {({ data }) => <Figured meters={data} range={range} />}
+        {({ data }) => (
+          <>
+            {address.guide === 'on' || (data.length === 0 && isGuided) ? <Guide onDone={endGuide} /> : null}
+            {data.length === 0 ? <TailCard /> : <Figured meters={data} range={range} />}
+          </>
+        )}
       </Loaded>
     </>
   )
