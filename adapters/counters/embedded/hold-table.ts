@@ -103,7 +103,7 @@ export class HoldTable {
     const hold = this.#entries.get(nameOf({ tenant, id }))?.hold
     if (hold === undefined || hold.customer !== customer) return
     // An event that was sent by its user: what it counts is used from here on, so nothing of the hold is left to settle.
-    if (hold.state.kind === 'held') return this.set({ ...hold, state: { kind: 'released' } }, nowMs)
+    if (hold.state.kind === 'held') this.set({ ...hold, state: { kind: 'released' } }, nowMs)
     if (hold.state.kind !== 'settling') return
     this.set({ ...hold, state: { kind: 'settled', settlement: { ...hold.state.settlement, report: '' } } }, nowMs)
   }
