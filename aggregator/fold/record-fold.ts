@@ -97,7 +97,10 @@ export function foldRecord(state: FoldState, record: FoldRecord, context: FoldCo
     const isReport = event.type === USAGE_REPORT_TYPE
     const reservation = settledReservationIn(event)
     // A repeat ends its hold too: the first was counted, perhaps into counters that have been computed anew since.
-    if (reservation !== null) settles = [...(settles ?? []), { tenant, customer: event.customer, id: reservation }]
+    if (reservation !== null) {
+      settles ??= []
+      settles.push({ tenant, customer: event.customer, id: reservation })
+    }
     if (context.isRepeat(index, event)) {
       state.tally.repeated++
       continue

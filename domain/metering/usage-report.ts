@@ -92,10 +92,19 @@ export function readUsageReport(data: object): ReportedUsage | null {
   return { meter, dimensions, properties, quantity: quantityOf(delta), set: { filter, period: { startMs, endMs }, quantity } }
 }
 
-/** The reservation whose hold ends with this event, or null. `data` is parsed for the few events that may end one. */
-export function settledReservationIn({ type, data }: { readonly type: string; readonly data: string }): string | null {
-  if (type !== USAGE_REPORT_TYPE && type !== SETTLEMENT_TYPE) return null
-  const { reservation } = parsedData(data) as { readonly reservation?: unknown }
+/**
+ * The reservation whose hold ends with this event, or null: any event may carry its id as the attribute `reservation`. JSON is
+ * parsed for the few events that may end one.
+ */
+export function settledReservationIn({ type, data, attributes }: EndingEvent): string | null {
+  if (attributes?.includes('"reservation"') === true) return reservationIn(attributes)
+  return type === USAGE_REPORT_TYPE || type === SETTLEMENT_TYPE ? reservationIn(data) : null
+}
+
+type EndingEvent = { readonly type: string; readonly data: string; readonly attributes: string | null }
+
+function reservationIn(json: string): string | null {
+  const { reservation } = parsedData(json) as { readonly reservation?: unknown }
   return typeof reservation === 'string' ? reservation : null
 }
 

@@ -7,6 +7,7 @@ export type TrackedEvent = {
   readonly type: string
   readonly customer: string
   readonly source?: string
+  readonly reservation?: string
   readonly time: string
   readonly data?: Readonly<Record<string, unknown>>
 }

@@ -48,6 +48,8 @@ export type TrackInput = {
   /** Makes a repeat count once; generated when absent. */
   readonly id?: string
   readonly source?: string
+  /** Ends this hold: what the event counts for the hold's feature is used, and the rest is free again, in one step. */
+  readonly reservation?: string
   /** When it was used; default now. A text is sent as it is. */
   readonly time?: Date | string
 }
@@ -100,8 +102,9 @@ export function createTollgateClient(options: TollgateClientOptions): TollgateCl
     ...createReservations({ call, decideOptions, onError }),
     track(event) {
       // Callers without types may pass anything, or nothing.
-      const { type, customer, data, id = uuidV7(), source, time } = event ?? {}
-      const attributes = { ...(source === undefined ? {} : { source }), ...(data ? { data } : {}) }
+      const { type, customer, data, id = uuidV7(), source, reservation, time } = event ?? {}
+      const named = { ...(source === undefined ? {} : { source }), ...(reservation === undefined ? {} : { reservation }) }
+      const attributes = { ...named, ...(data ? { data } : {}) }
       const timeText = timeTextOf(time)
       if (timeText !== null) return queue.add({ id, type, customer, time: timeText, ...attributes }) ? id : null
       const detail = 'time is neither a Date that holds an instant nor a text'

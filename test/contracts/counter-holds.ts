@@ -338,6 +338,19 @@ export function describeHolds(name: string, makePlace: () => Promise<CountersPla
       expect(await stateOf('r')).toBe('settled')
     })
 
+    test('an event that names a hold ends it in the step that counts it, and only for its own customer', async () => {
+      await reserve('r', 75n)
+      await apply({ deltas: [], settles: [{ ...ACME, customer: 'other' as CustomerKey, id: 'r' }] })
+      expect(await spent()).toEqual([0n, 75n])
+      await use(60n, 'r')
+      expect(await spent()).toEqual([60n, 0n])
+      expect(await stateOf('r')).toBe('released')
+      expect((await reserve('rest', 440n)).status).toBe('held')
+      await use(0n, 'none')
+      nowMs += DAY
+      expect(await spent()).toEqual([60n, 0n])
+    })
+
     test('a record that was applied before ends no hold', async () => {
       await reserve('r', 75n)
       await use(1n)

@@ -98,10 +98,13 @@ export class HoldTable {
     this.#unwritten.add(name)
   }
 
-  /** The usage event was applied. A hold that is no longer known has nothing to end. */
-  settled({ tenant, id }: SettledHold, nowMs: InstantMs): void {
+  /** The usage event was applied. A hold that is no longer known, or is another customer's, has nothing to end. */
+  settled({ tenant, customer, id }: SettledHold, nowMs: InstantMs): void {
     const hold = this.#entries.get(nameOf({ tenant, id }))?.hold
-    if (hold?.state.kind !== 'settling') return
+    if (hold === undefined || hold.customer !== customer) return
+    // An event that was sent by its user: what it counts is used from here on, so nothing of the hold is left to settle.
+    if (hold.state.kind === 'held') this.set({ ...hold, state: { kind: 'released' } }, nowMs)
+    if (hold.state.kind !== 'settling') return
     this.set({ ...hold, state: { kind: 'settled', settlement: { ...hold.state.settlement, report: '' } } }, nowMs)
   }
 

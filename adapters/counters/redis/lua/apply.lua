@@ -27,6 +27,11 @@ for _, record in ipairs(batch.records) do
         redis.call('ZREM', KEYS[2], settling_member(id, batch.settlers[each[1]]))
         settled = settled + 1
         touched[each[1]] = keys
+      elseif row and row[STATE] == 'held' then
+        -- An event that was sent by its user: what it counts is used from here on, so nothing of the hold is left to settle.
+        leave_held(keys, id, row)
+        remember(keys, id, row, 'released', batch.now)
+        touched[each[1]] = keys
       end
     end
     next = offset + 1
