@@ -25,6 +25,7 @@ import type {
 } from '../schemas/http/catalog.ts'
 import type { HttpApp } from '../schemas/http/common.ts'
 import type { ApiKeyInputSchema, NewApiKeySchema } from '../schemas/http/keys.ts'
+import type { PriceInputSchema } from '../schemas/http/price.ts'
 import { AnsweredProblem, type Problem } from '../schemas/http/problem.ts'
 import type {
   ReservationInputSchema,
@@ -117,6 +118,8 @@ export function createOwnRoutes(app: HttpApp) {
         ask<Input<typeof SettledSchema>>('POST', `${reservationAt(id)}/settle`, settlement),
       release: (id: string) => ask<unknown>('POST', `${reservationAt(id)}/release`, {}),
 
+      rate: (question: { readonly price: Input<typeof PriceInputSchema>; readonly quantity: string; readonly currency: string }) =>
+        ask<{ readonly amount: string; readonly exact: string }>('POST', '/v1/rate', question),
       createKey: (key: Input<typeof ApiKeyInputSchema>) => ask<Input<typeof NewApiKeySchema>>('POST', '/v1/keys', key),
 
       putProduct: (key: string, product: Input<typeof ProductInputSchema>) =>

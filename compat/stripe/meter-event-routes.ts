@@ -27,7 +27,7 @@ export async function meterEventRoutes(app: HttpApp, kit: VendorKit): Promise<vo
     if (value !== undefined && parseQuantity(value) === null)
       return refuseInput('payload', `payload[${meter.data.valueKey}] must be a number, was '${value.slice(0, 40)}'`)
     const id = textIn(form, 'identifier') ?? usualId
-    const atMs = instantMs(form.timestamp) ?? clock.now()
+    const atMs = instantMs(form.timestamp, clock.now())
     const event = { id, source: SOURCE, type: eventName, customer, time: new Date(atMs).toISOString(), data: payload }
     return { event, answer: { event_name: eventName, identifier: id, livemode: false, payload }, atMs }
   }
@@ -96,11 +96,15 @@ function idOf({ headers }: FastifyRequest, createId: () => string): string {
 
 const ID_CHARACTERS_MAX = 256
 
-/** Unix seconds, as number or text, or an ISO instant. */
-function instantMs(sent: unknown): number | null {
-  if (sent === undefined || sent === '') return null
+/**
+ * Unix seconds, as number or text, or an ISO instant. A whole second is taken at its end, up to now: a limit that begins within it
+ * holds for the event, which the sender may have cut to the second.
+ */
+function instantMs(sent: unknown, nowMs: number): number {
+  if (sent === undefined || sent === '') return nowMs
   const text = String(sent)
-  const atMs = /^\d{1,12}(\.\d+)?$/.test(text) ? Math.floor(Number(text) * 1_000) : Date.parse(text)
+  const givenMs = /^\d{1,12}(\.\d+)?$/.test(text) ? Math.floor(Number(text) * 1_000) : Date.parse(text)
+  const atMs = givenMs % 1_000 === 0 && givenMs <= nowMs ? Math.min(givenMs + 999, nowMs) : givenMs
   return Number.isNaN(atMs) || Math.abs(atMs) > 8.64e15
     ? refuseInput('timestamp', `timestamp must be Unix seconds or an ISO instant, was '${text.slice(0, 40)}'`)
     : atMs

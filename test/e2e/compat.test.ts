@@ -49,10 +49,10 @@ const SCRIPTS: readonly {
     flags: ['--extended'],
     notServed: {
       'extended: billing.meterEventAdjustments.create': 'an event cannot be taken back yet',
-      'extended: a hard limit of Tollgate': 'its event is stamped in whole seconds, and an override begins within that second',
       'extended: webhooks are signed': 'alerts and webhooks have no shape of Stripe yet',
     },
   },
+  { vendor: 'lago', flags: ['--extended'], notServed: {} },
 ]
 
 const KELVIQ_EVENT = { customer_id: 'timed', event_name: 'e', idempotency_key: 'k1' }
@@ -116,12 +116,17 @@ const SHAPES: Readonly<Record<string, (refused: Refused) => void>> = {
     expect(headers.get('request-id')).toEqual(expect.any(String))
     expect(body).toEqual({ error: expect.objectContaining({ type: expect.any(String), message: expect.any(String) }) })
   },
+  lago: ({ contentType, status, body }) => {
+    expect(contentType).toContain('application/json')
+    expect(body).toMatchObject({ status, error: expect.any(String) })
+  },
 }
 const JSON_CALLS: Readonly<Record<string, string>> = {
   kelviq: '/compat/kelviq/api/v1/customers/',
   openmeter: '/compat/openmeter/api/v1/customers',
   autumn: '/compat/autumn/v1/customers.get',
   stripe: '/compat/stripe/v2/billing/meter_events',
+  lago: '/compat/lago/api/v1/customers',
 }
 
 describe.each(Object.keys(SHAPES))('every refusal has the shape of %s, also those before a route', (vendor) => {
@@ -152,7 +157,7 @@ describe.each(Object.keys(SHAPES))('every refusal has the shape of %s, also thos
       status: answer.status,
       contentType: answer.headers.get('content-type'),
       headers: answer.headers,
-      body: await answer.json(),
+      body: (await answer.json()) as Record<string, unknown>,
     }
     SHAPES[vendor]?.(refused)
     expect(refused.status).toBe(status)
