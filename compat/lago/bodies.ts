@@ -2,9 +2,11 @@ import type { FastifyRequest } from 'fastify'
 import { type Static, type TSchema, Type } from 'typebox'
 import { RefusalError } from '../../domain/refusal.ts'
 import { PAGE, wholeNumber } from '../whole-number.ts'
+import { refuseAs } from './refuse-values.ts'
 
 /** The thing that the body holds under its own name: `{"plan": {…}}`. */
 export function namedBody<Schema extends TSchema>(request: FastifyRequest, name: string, schema: Schema): Static<Schema> {
+  if (!Object.hasOwn((request.body ?? {}) as object, name)) return refuseAs(400, 'missing_body_part', `the body has no '${name}'`)
   const wrapped = Type.Object({ [name]: schema })
   const refusal = request.checkBody(wrapped, request.body ?? {})
   if (refusal !== null) throw new RefusalError(refusal)

@@ -5,7 +5,7 @@ import type { OwnEvent } from '../own-routes.ts'
 import { ANY_KEY, type VendorKit } from '../vendor.ts'
 import { pageJson, textOf } from './bodies.ts'
 import { SUBSCRIPTION_DIMENSION } from './metric-routes.ts'
-import { refuseValues } from './refuse-values.ts'
+import { refuseAs, refuseValues } from './refuse-values.ts'
 
 /** Events, which name a subscription. One is known by it and the transaction. */
 export async function eventRoutes(app: HttpApp, { own, clock }: VendorKit): Promise<void> {
@@ -61,7 +61,7 @@ type Sent = Readonly<Record<string, unknown>>
 
 function partOf({ body }: FastifyRequest, name: string): Sent {
   const part = (body as Record<string, unknown> | undefined)?.[name]
-  return typeof part === 'object' && part !== null ? (part as Sent) : refuseValues({ [name]: ['value_is_mandatory'] })
+  return typeof part === 'object' && part !== null ? (part as Sent) : refuseAs(400, 'missing_body_part', `the body has no '${name}'`)
 }
 
 function wrongIn(event: Sent): Record<string, readonly string[]> | null {

@@ -12,7 +12,7 @@ import { usageRoutes } from './usage-routes.ts'
 export const LAGO: Vendor = {
   name: 'lago',
   refusal({ status: own, code, detail, errors, ...problem }) {
-    const [status, error, ownCode] = refusalOf(own, code)
+    const [status, error, ownCode] = refusalOf(own, code, detail)
     const details =
       (problem as Partial<InvalidValues>).error_details ??
       Object.fromEntries((errors ?? []).map((each) => [each.field, ['value_is_invalid']]))
@@ -39,13 +39,16 @@ const RESOURCES: Readonly<Record<string, string>> = {
   unknown_event: 'event',
 }
 
-function refusalOf(status: number, code: string): readonly [status: number, error: string, code: string | null] {
+/** What cannot be read at all; what can be read and is wrong is 422. */
+const UNREADABLE: ReadonlySet<string> = new Set(['invalid_json', 'invalid_url', 'bad_request', 'missing_body_part'])
+
+function refusalOf(status: number, code: string, detail: string): readonly [status: number, error: string, code: string | null] {
   if (status === 401) return [401, 'Unauthorized', null]
   if (code === 'not_found' || code === 'method_not_allowed') return [501, 'Not Implemented', 'not_implemented']
   if (code === 'no_active_subscription') return [405, 'Method Not Allowed', code]
   const resource = RESOURCES[code]
   if (resource !== undefined) return [404, 'Not Found', `${resource}_not_found`]
-  if (code === 'invalid_json') return [400, 'BadRequest: the body is no JSON', null]
+  if (UNREADABLE.has(code)) return [400, `BadRequest: ${detail}`, null]
   if (status === 400 || status === 409 || status === 422) return [422, 'Unprocessable Entity', 'validation_errors']
   return [status, status === 403 ? 'Forbidden' : 'Error', code]
 }
