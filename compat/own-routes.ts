@@ -24,6 +24,8 @@ import type {
   SubscriptionSchema,
 } from '../schemas/http/catalog.ts'
 import type { HttpApp } from '../schemas/http/common.ts'
+import type { ApiKeyInputSchema, NewApiKeySchema } from '../schemas/http/keys.ts'
+import type { PriceInputSchema } from '../schemas/http/price.ts'
 import { AnsweredProblem, type Problem } from '../schemas/http/problem.ts'
 import type {
   ReservationInputSchema,
@@ -38,6 +40,7 @@ export type OwnCustomer = Static<typeof CustomerSchema>
 export type OwnSubscription = Static<typeof SubscriptionSchema>
 export type OwnPlan = Static<typeof PlanSchema>
 export type OwnMeter = Static<typeof MeterSchema>
+export type OwnProduct = Static<typeof ProductSchema>
 export type OwnFeature = Static<typeof FeatureSchema>
 export type OwnOverride = Static<typeof OverrideSchema>
 export type OwnGrant = Static<typeof GrantSchema>
@@ -114,6 +117,10 @@ export function createOwnRoutes(app: HttpApp) {
       settle: (id: string, settlement: Input<typeof SettleInputSchema>) =>
         ask<Input<typeof SettledSchema>>('POST', `${reservationAt(id)}/settle`, settlement),
       release: (id: string) => ask<unknown>('POST', `${reservationAt(id)}/release`, {}),
+
+      rate: (question: { readonly price: Input<typeof PriceInputSchema>; readonly quantity: string; readonly currency: string }) =>
+        ask<{ readonly amount: string; readonly exact: string }>('POST', '/v1/rate', question),
+      createKey: (key: Input<typeof ApiKeyInputSchema>) => ask<Input<typeof NewApiKeySchema>>('POST', '/v1/keys', key),
 
       putProduct: (key: string, product: Input<typeof ProductInputSchema>) =>
         ask<Input<typeof ProductSchema>>('PUT', `/v1/products/${encodeURIComponent(key)}`, product),

@@ -16,7 +16,7 @@ export type Vendor = {
   /** Whether a request outside `/compat/<name>` is this vendor's, for a client that cannot be given a path. */
   readonly claims?: (headers: IncomingHttpHeaders) => boolean
   /** A refusal as the vendor's SDK reads it; also of what never reached a route, such as a wrong key or an unknown path. */
-  readonly refusal: (problem: Problem & { readonly requestId: string }) => VendorRefusal
+  readonly refusal: (problem: Problem & { readonly requestId: string; readonly path: string }) => VendorRefusal
   readonly routes: (kit: VendorKit) => (app: HttpApp) => Promise<void>
 }
 
@@ -39,5 +39,7 @@ export type VendorKit = {
   readonly createId: () => string
 }
 
-/** Any key of the tenant: the own route that is asked says which scope it needs. */
-export const ANY_KEY = { scope: SCOPES } as const
+/** Any secret key of the tenant: the own route that is asked says which scope it needs. A route that asks none names its scope itself. */
+export const ANY_KEY = { scope: SCOPES.filter((scope) => scope !== 'public') } as const
+/** The same, for a call that the client repeats under one `Idempotency-Key`. */
+export const CREATES = { ...ANY_KEY, isIdempotent: true } as const

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
 import { RefusalError, refuse } from '../../domain/refusal.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { hasAppearedOnly, SUBSCRIPTIONS_MAX } from '../customers.ts'
+import { derivedUuid } from '../derived-uuid.ts'
 import { type OwnCustomer, type Tollgate, unlessRefused } from '../own-routes.ts'
 import { createPageNumbers } from '../page-numbers.ts'
 import { refuseInput } from '../refuse-input.ts'
@@ -77,12 +77,14 @@ function inputOf(fields: Fields, known: OwnCustomer | null) {
 const NOBODY: OwnCustomer = { key: '', name: null, email: null, subjects: [], metadata: {}, createdAt: '', updatedAt: '', archivedAt: null }
 
 function customerJson(tenant: string, { key, name, email, metadata, createdAt, updatedAt }: OwnCustomer) {
-  return { id: uuidOf(tenant, key), customerId: key, name, email, details: {}, metadata, createdOn: createdAt, modifiedOn: updatedAt }
-}
-
-/** The same for the same customer, in the form of a UUID, as Kelviq has ids of its own. */
-function uuidOf(tenant: string, key: string): string {
-  const hex = createHash('sha256').update(`${tenant}\0${key}`).digest('hex')
-  const variant = ((Number.parseInt(hex.slice(16, 17), 16) & 0x3) | 0x8).toString(16)
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+  return {
+    id: derivedUuid(tenant, 'kelviq customer', key),
+    customerId: key,
+    name,
+    email,
+    details: {},
+    metadata,
+    createdOn: createdAt,
+    modifiedOn: updatedAt,
+  }
 }

@@ -18,7 +18,7 @@ export async function planRoutes(app: HttpApp, { own, records, clock }: VendorKi
     return found
   }
 
-  app.post('/api/v1/plans', { config: ANY_KEY }, async (request, reply) => {
+  app.post('/api/v1/plans', { config: ADMIN }, async (request, reply) => {
     const { tenant } = request.principal
     const input = bodyOf(request, PlanInputSchema)
     ownPlanOf(input)
@@ -33,15 +33,15 @@ export async function planRoutes(app: HttpApp, { own, records, clock }: VendorKi
     return made === null ? refuseConflict('plan', `${input.key}:${version}`) : reply.code(201).send(planJson(made))
   })
 
-  app.get('/api/v1/plans', { config: ANY_KEY }, async (request) =>
+  app.get('/api/v1/plans', { config: READS }, async (request) =>
     cutPage(pageOf(request.query), (await plans.all(request.principal.tenant)).map(planJson)),
   )
 
-  app.get<Params>('/api/v1/plans/:id', { config: ANY_KEY }, async (request) =>
+  app.get<Params>('/api/v1/plans/:id', { config: READS }, async (request) =>
     planJson(await planOf(request.principal.tenant, request.params.id)),
   )
 
-  app.put<Params>('/api/v1/plans/:id', { config: ANY_KEY }, async (request) => {
+  app.put<Params>('/api/v1/plans/:id', { config: ADMIN }, async (request) => {
     const { key: id, data } = await planOf(request.principal.tenant, request.params.id)
     if (data.publishedAt !== null) return refuseConflict('published plan', id)
     const input = bodyOf(request, PlanInputSchema)
@@ -66,13 +66,17 @@ export async function planRoutes(app: HttpApp, { own, records, clock }: VendorKi
     return planJson(await plans.put(request.principal.tenant, id, { ...data, archivedAt }))
   })
 
-  app.delete<Params>('/api/v1/plans/:id', { config: ANY_KEY }, async (request, reply) => {
+  app.delete<Params>('/api/v1/plans/:id', { config: ADMIN }, async (request, reply) => {
     const { key: id, data } = await planOf(request.principal.tenant, request.params.id)
     if (data.publishedAt !== null) return refuseConflict('published plan', id)
     await plans.delete(request.principal.tenant, id)
     return reply.code(204).send()
   })
 }
+
+/** Drafts are kept here alone, so no route of ours asks for the scope. */
+const READS = { scope: 'read' } as const
+const ADMIN = { scope: 'admin' } as const
 
 type Params = { Params: { readonly id: string } }
 type PlanData = {

@@ -20,7 +20,9 @@ export function createRefusalShapes(vendors: readonly Vendor[]): RefusalShapes {
   return {
     refusalOf(url, problem) {
       if (!url.startsWith(PREFIX)) return null
-      const refusal = byName.get(url.slice(PREFIX.length).split(/[/?]/, 1)[0] ?? '')?.refusal(problem)
+      const refusal = byName
+        .get(url.slice(PREFIX.length).split(/[/?]/, 1)[0] ?? '')
+        ?.refusal({ ...problem, path: url.split('?', 1)[0] ?? url })
       if (refusal === undefined) return null
       return { ...refusal, headers: refusal.headers ?? {}, body: Buffer.from(JSON.stringify(refusal.body)) }
     },
