@@ -14,6 +14,7 @@ const FOLDERS = [
   'api',
   'base',
   'billing',
+  'commerce',
   'domain',
   'entitlements',
   'ingest',
