@@ -4,7 +4,7 @@
 const STAGES = ['api', 'billing', 'alerts', 'commerce', 'custody', 'ingest', 'aggregator']
 const SHARED = ['usage', 'entitlements', 'rating']
 const PRODUCTION = ['base', 'domain', 'schemas', 'adapters', ...SHARED, ...STAGES, 'compat', 'runtime', 'sdk', 'console', 'look']
-const PORTS = '^adapters/(event-log/event-log|usage-store/usage-store|counters/counters)\\.ts$'
+const PORTS = '^adapters/(event-log/event-log|usage-store/usage-store|counters/counters|files/files|payments/payments)\\.ts$'
 /** A stage sees the types of the database's stores and their vocabulary: a store's type stands beside its SQL. */
 const STORES = '^adapters/database/([^/]+|(?!engine/)[^/]+/[^/]+-(store|reader))\\.ts$'
 

@@ -32,7 +32,7 @@ export default defineConfig({
           ...starting,
           name: 'unit',
           include: [
-            '{base,domain,adapters,ingest,aggregator,usage,entitlements,rating,billing,alerts,custody,api,compat,runtime,schemas,sdk,look,console,bench,deploy}/**/*.test.ts',
+            '{base,domain,adapters,ingest,aggregator,usage,entitlements,rating,billing,alerts,commerce,custody,api,compat,runtime,schemas,sdk,look,console,bench,deploy}/**/*.test.ts',
           ],
         },
       },

@@ -20,7 +20,7 @@ test('what the compose file and the manifests set are settings', () => {
 const SERVICES = [
   { name: 'ingest', roles: ['ingest'] },
   { name: 'aggregator', roles: ['aggregator'] },
-  { name: 'api', roles: ['api', 'billing', 'alerts'] },
+  { name: 'api', roles: ['api', 'billing', 'alerts', 'commerce'] },
 ]
 
 test('every role runs in one service of both, with a check of its health', () => {

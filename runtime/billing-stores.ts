@@ -39,7 +39,7 @@ export function billingStores(session: DatabaseSession) {
   }
 }
 
-function bookStores(session: DatabaseSession) {
+export function bookStores(session: DatabaseSession) {
   return {
     cursors: sqlBillingCursorStore(session),
     closedParts: sqlClosedPartStore(session),

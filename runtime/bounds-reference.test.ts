@@ -52,6 +52,7 @@ const ROOMS = [
   'api',
   'base',
   'billing',
+  'commerce',
   'domain',
   'entitlements',
   'ingest',

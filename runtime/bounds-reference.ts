@@ -6,6 +6,7 @@ import { BULK_BOUNDS } from '../api/bulk/bulk-bounds.ts'
 import { TOKEN_BOUNDS } from '../api/me/token-bounds.ts'
 import { USAGE_BOUNDS } from '../api/usage/usage-bounds.ts'
 import { BILLING_BOUNDS } from '../billing/billing-bounds.ts'
+import { COMMERCE_BOUNDS } from '../commerce/commerce-bounds.ts'
 import type { Bound, Bounds } from '../domain/bound.ts'
 import { CATALOG_BOUNDS } from '../domain/catalog/catalog-bounds.ts'
 import { EXPRESSION_BOUNDS } from '../domain/metering/expressions/expression-bounds.ts'
@@ -40,6 +41,7 @@ export const BOUND_TABLES: readonly BoundTable[] = [
   { title: 'Expressions of meters', bounds: EXPRESSION_BOUNDS },
   { title: 'Billing', bounds: BILLING_BOUNDS },
   { title: 'Webhooks', bounds: WEBHOOK_BOUNDS },
+  { title: 'Selling', bounds: COMMERCE_BOUNDS },
 ]
 
 /** What stands in `docs/limits.md` from `BOUNDS_MARK` on: the tables as text. */

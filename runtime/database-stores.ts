@@ -26,6 +26,7 @@ import { sqlTenantSettingsStore } from '../adapters/database/tenant-settings/ten
 import { sqlWebhookDeliveryStore } from '../adapters/database/webhooks/webhook-delivery-store.ts'
 import { sqlWebhookEndpointStore } from '../adapters/database/webhooks/webhook-endpoint-store.ts'
 import { billingStores } from './billing-stores.ts'
+import { sellingStores } from './selling-stores.ts'
 
 export type DatabaseStores = ReturnType<typeof databaseStores>
 
@@ -49,6 +50,7 @@ export function databaseStores(session: DatabaseSession) {
     entitlementInputs: sqlEntitlementInputsReader(session),
     invoiceInputs: sqlInvoiceInputsReader(session),
     billing: billingStores(session),
+    selling: sellingStores(session),
     taxRates: sqlTaxRateStore(session),
     audit: sqlAuditStore(session),
     customerTokens: sqlCustomerTokenStore(session),

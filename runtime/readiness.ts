@@ -26,6 +26,7 @@ const ESSENTIAL: Readonly<Record<Role, readonly Seam[]>> = {
   api: ['catalog', 'eventLog', 'counters'],
   billing: ['catalog'],
   alerts: ['catalog'],
+  commerce: ['catalog'],
 }
 type Seam = 'catalog' | 'eventLog' | 'usageStore' | 'counters'
 

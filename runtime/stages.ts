@@ -32,6 +32,7 @@ import { openCustomerExports } from '../custody/exports/open-customer-exports.ts
 import { openIngest } from '../ingest/open-ingest.ts'
 import type { Stage } from '../schemas/http/stage.ts'
 import type { Kit } from './kit.ts'
+import { openSelling } from './open-selling.ts'
 import type { Role } from './settings/setting.ts'
 
 type OpenStage = (kit: Kit) => Stage
@@ -77,6 +78,7 @@ const STAGES = {
     ({ stores }) => openBillingSettings({ settings: stores.billing.settings, taxRates: stores.taxRates }),
   ],
   alerts: [openWebhooks],
+  commerce: [openSelling],
 } satisfies Record<Role, readonly OpenStage[]>
 
 /** The stages of these roles, in the order of their start; none is started yet. */

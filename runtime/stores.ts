@@ -17,6 +17,7 @@ import { openPatiently } from './open-patiently.ts'
 import { type DataDirectoryLock, lockDataDirectory } from './process/data-directory-lock.ts'
 import { endOnPanic } from './process/end-on-panic.ts'
 import { type EmbeddedStore, settleEmbeddedStores } from './process/stores-belong-together.ts'
+import { openSellingSeams, type SellingSeams } from './selling-seams.ts'
 import type { Config } from './settings/config.ts'
 import { ROLES, type Role, withoutPassword } from './settings/setting.ts'
 
@@ -27,6 +28,8 @@ export type Stores = DatabaseStores & {
   readonly eventLog: EventLog
   readonly usageStore: UsageStore
   readonly counters: Counters
+  /** Null where the process does not sell. */
+  readonly seams: SellingSeams | null
   /** Stops last: everything that the views hold is durable when this resolves. */
   stop(): Promise<void>
 }
@@ -78,7 +81,8 @@ export async function openRoleStores(environment: StoreEnvironment, roles: reado
     // The tables belong to the aggregator; the api answers what it can while the store is away.
     if (roles.includes('aggregator')) await openPatiently('usage store', opening, async () => usageStore?.migrate())
     const counters = hasViews ? keep(await openPatiently('counters', opening, () => openCounters(environment, installation))) : null
-    return { ...databaseStores(database.session), database, changes: database.changes, eventLog, usageStore, counters, stop }
+    const seams = roles.includes('commerce') ? await openSellingSeams(environment.config) : null
+    return { ...databaseStores(database.session), seams, database, changes: database.changes, eventLog, usageStore, counters, stop }
   } catch (error) {
     await stop().catch(() => undefined)
     throw error

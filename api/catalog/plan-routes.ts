@@ -71,12 +71,14 @@ const LIST_PLANS = {
 }
 
 export function planJson(record: PlanRecord): Static<typeof PlanSchema> {
-  const { plan, charges, entitlements, minimum, credits, createdMs, updatedMs, archivedMs, ...version } = record
+  const { plan, charges, entitlements, minimum, credits, deliverables, prices, createdMs, updatedMs, archivedMs, ...version } = record
   return {
     key: plan,
     ...version,
     ...(minimum !== undefined && { minimum: { amount: minimum.amount, ...(minimum.counts && { counts: [...minimum.counts] }) } }),
     ...(credits !== undefined && { credits: [...credits] }),
+    ...(deliverables !== undefined && { deliverables: [...deliverables] }),
+    ...(prices !== undefined && { prices: [...prices] }),
     charges: charges.map(({ key, feature, filter, price, taxRates, ...bounds }) => ({
       ...{ key, feature, filter: filterJson(filter), price: priceJson(price), ...bounds },
       ...(taxRates !== undefined && { taxRates: [...taxRates] }),

@@ -15,6 +15,7 @@ import { createErrorList, type ErrorList } from '../error-list.ts'
 import { refuseWrongFields } from '../wrong-fields.ts'
 import { filterErrors } from './filter-errors.ts'
 import { readChargeBilling, readPlanBilling } from './plan-billing.ts'
+import { readPlanSelling } from './plan-selling.ts'
 import { unknownTaxRates } from './unknown-tax-rates.ts'
 import { validateEntitlement } from './validate-entitlement.ts'
 
@@ -50,6 +51,7 @@ export async function validatePlan(stores: PlanReferences, tenant: TenantKey, ke
     interval: input.interval,
     baseFee: readBaseFee(input.baseFee ?? null, errors),
     ...readPlanBilling(input, currency, errors),
+    ...readPlanSelling(input, currency, errors),
     charges: charges.flatMap((charge, index) => readCharge(charge, `charges[${index}]`, references, currency, errors)),
     entitlements: entitlements.flatMap((entitlement, index) => readEntitlement(entitlement, `entitlements[${index}]`, references, errors)),
   }
@@ -124,7 +126,12 @@ function readCharge(
 
 function readEntitlement(input: EntitlementInput, field: string, references: References, errors: ErrorList): readonly Entitlement[] {
   const feature = references.feature(input.feature)
-  if (feature !== undefined) return [validateEntitlement(input, feature, `${field}.`, errors)]
+  if (feature !== undefined) {
+    const { perUnit = false, ...terms } = input
+    if (perUnit && feature.type !== 'metered')
+      errors.add(`${field}.perUnit`, 'not_metered', `${field}.perUnit is for metered features, and ${feature.key} is ${feature.type}`)
+    return [{ ...validateEntitlement(terms, feature, `${field}.`, errors), ...(perUnit && { perUnit }) }]
+  }
   addUnknownFeature(input.feature, field, errors)
   return []
 }

@@ -21,7 +21,7 @@ export function settingsRoutes({ settings }: { readonly settings: TenantSettings
 }
 
 function settingsJson(settings: TenantSettings) {
-  return { ...settings, origins: [...settings.origins] }
+  return { ...settings, origins: [...settings.origins], returnUrls: [...settings.returnUrls] }
 }
 
 const TAGS = { tags: ['settings'] }

@@ -10,20 +10,23 @@ import { type Outcome, refuse } from '../../domain/refusal.ts'
  */
 export function decideCreditNote<C extends string>(invoice: Creditable<C>, wanted: readonly WantedCredit<C>[]): Outcome<CreditNote<C>> {
   const lines: NoteLine<C>[] = []
-  for (const { line: id, amount: asked } of wanted) {
+  for (const { line: id, amount: asked, total: askedTotal } of wanted) {
     const line = invoice.lines.find((each) => each.line === id)
     if (line === undefined || lines.some((each) => each.line === id)) {
       return refuse('unknown_line', { line: id })
     }
     const credited = invoice.credited.get(id) ?? zero()
     const left = minus(greater(line.net, zero()), credited)
-    const net = asked ?? left
+    const taxUpTo = (part: Money<C>) => runningShare(line.tax, part, line.net)
+    const taxBefore = invoice.creditedTax?.get(id) ?? taxUpTo(credited)
+    const isTaxIncluded = isInclusive(line)
+    const net = askedTotal === undefined ? (asked ?? left) : netOfTotal(line, { credited, taxBefore, isTaxIncluded }, askedTotal)
     if (net < 0n || net > left) {
       const { currency } = invoice
       return refuse('exceeds_creditable', { line: id, left: moneyText(currency, left), asked: moneyText(currency, net) })
     }
-    const taxUpTo = (part: Money<C>) => runningShare(line.tax, part, line.net)
-    lines.push({ line: id, net, tax: minus(taxUpTo(plus(credited, net)), taxUpTo(credited)), isInclusive: isInclusive(line) })
+    const tax = askedTotal === undefined || isTaxIncluded ? minus(taxUpTo(plus(credited, net)), taxBefore) : minus(askedTotal, net)
+    lines.push({ line: id, net, tax, isInclusive: isTaxIncluded })
   }
   const total = sum(lines.map(({ net, tax, isInclusive }) => (isInclusive ? net : plus(net, tax))))
   const offDue = lesser(total, invoice.stillDue)
@@ -37,16 +40,28 @@ export function decideCreditNote<C extends string>(invoice: Creditable<C>, wante
   }
 }
 
-/** The creditable rest of an invoice. `credited` is the net that earlier notes took back, by line. */
+/** The net of a part of a line's net and tax, by running share of both together: parts that add up to the line are the line to the minor unit. */
+function netOfTotal<C extends string>(
+  line: Pick<InvoiceLine<C>, 'net' | 'tax'>,
+  before: { readonly credited: Money<C>; readonly taxBefore: Money<C>; readonly isTaxIncluded: boolean },
+  total: Money<C>,
+): Money<C> {
+  if (before.isTaxIncluded) return total
+  const totalUpTo = plus(plus(before.credited, before.taxBefore), total)
+  return minus(runningShare(line.net, totalUpTo, plus(line.net, line.tax)), before.credited)
+}
+
+/** The creditable rest of an invoice. `credited` is the net that earlier notes took back, by line, and `creditedTax` the tax on it where it is known. */
 export type Creditable<C extends string = string> = {
   readonly currency: Currency<C>
   readonly lines: readonly Pick<InvoiceLine<C>, 'line' | 'net' | 'tax' | 'credits' | 'taxRates'>[]
   readonly credited: ReadonlyMap<string, Money<C>>
+  readonly creditedTax?: ReadonlyMap<string, Money<C>>
   readonly stillDue: Money<C>
 }
 
-/** Without an amount: everything left of the line. */
-export type WantedCredit<C extends string = string> = { readonly line: string; readonly amount: Money<C> | null }
+/** An amount of the line's net, or a total with its tax. Without either: everything left of the line. */
+export type WantedCredit<C extends string = string> = { readonly line: string; readonly amount: Money<C> | null; readonly total?: Money<C> }
 
 type NoteLine<C extends string> = {
   readonly line: string

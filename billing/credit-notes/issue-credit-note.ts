@@ -15,16 +15,19 @@ import { type Creditable, creditsBack, decideCreditNote } from './credit-note.ts
 import { creditableLines, noteRecord } from './note-record.ts'
 
 export type NoteInput = {
-  readonly lines: readonly { readonly line: string; readonly amount?: string | number }[]
+  /** `total` is with tax, in minor units: what a payment provider gives back knows no net. */
+  readonly lines: readonly { readonly line: string; readonly amount?: string | number; readonly total?: Money }[]
   readonly reason: string
   readonly refund: 'balance' | 'external'
+  /** What was paid out elsewhere, where it is less than all; the rest goes to the balance. */
+  readonly externalMax?: Money
   readonly returnsCredits: boolean
 }
 
 /** What a note keeps for the notes after it. */
 export type NoteUndo = {
   readonly of: string
-  readonly lines: readonly { readonly line: string; readonly net: Money }[]
+  readonly lines: readonly { readonly line: string; readonly net: Money; readonly tax?: Money }[]
   readonly returned: readonly Burn[]
 }
 
@@ -62,7 +65,8 @@ export async function issueCreditNote(
   )
   const returned = input.returnsCredits ? returnedTo(invoice, earlier, creditsBack(creditable, note)) : []
   if (note.total === 0n && returned.length === 0) return refuse('nothing_to_credit', { invoice: id })
-  const toBalance = input.refund === 'balance' ? note.toBalance : zero()
+  const external = input.refund === 'balance' ? zero() : lesser(note.toBalance, input.externalMax ?? note.toBalance)
+  const toBalance = minus(note.toBalance, external)
   const credits = account.credits.map((credit) => {
     const back = sum(returned.filter((burn) => burn.credit === credit.id).map(({ amount }) => amount))
     return back === 0n ? credit : { ...credit, burned: minus(credit.burned, back) }
@@ -71,10 +75,9 @@ export async function issueCreditNote(
     { customer, currency: code, account: { ...account, credits, balance: plus(account.balance, toBalance) } },
   ])
   const source = `credit-note/${noteId}`
-  const refunded = minus(note.toBalance, toBalance)
   const transactions = [
     creditNotePosted(source, note),
-    refundPosted(`${source}/refund`, refunded),
+    refundPosted(`${source}/refund`, external),
     creditsReturnedPosted(`${source}/credits`, returned),
   ].filter(({ entries }) => entries.length > 0)
   await stores.ledger.post(
@@ -84,7 +87,7 @@ export async function issueCreditNote(
   const due = minus(invoice.due, note.offDue)
   const isPaid = invoice.status === 'finalised' && due === 0n
   await stores.invoices.settle(tenant, id, { status: isPaid ? 'paid' : invoice.status, due, paid: invoice.paid })
-  const undo: NoteUndo = { of: id, lines: note.lines.map(({ line, net }) => ({ line, net })), returned }
+  const undo: NoteUndo = { of: id, lines: note.lines.map(({ line, net, tax }) => ({ line, net, tax })), returned }
   const made = {
     ...{ id: noteId, customer, subscription: invoice.subscription, decision: null, currency: code, closesAtMs: nowMs, due: zero(), undo },
     ...{ document: 'creditNote' as const, status: 'paid' as const },
@@ -102,16 +105,23 @@ export async function issueCreditNote(
 
 function creditableOf(currency: Currency, invoice: StoredInvoice, earlier: readonly NoteUndo[]): Creditable {
   const credited = new Map<string, Money>()
-  for (const { line, net } of earlier.flatMap(({ lines }) => lines)) credited.set(line, plus(credited.get(line) ?? zero(), net))
-  return { currency, lines: creditableLines(currency, invoice.record as unknown as InvoiceJson), credited, stillDue: invoice.due }
+  const creditedTax = new Map<string, Money>()
+  const taken = earlier.flatMap(({ lines }) => lines)
+  for (const { line, net, tax = zero() } of taken) {
+    credited.set(line, plus(credited.get(line) ?? zero(), net))
+    creditedTax.set(line, plus(creditedTax.get(line) ?? zero(), tax))
+  }
+  // Notes of earlier releases did not keep their tax, which is the running share.
+  const known = taken.every(({ tax }) => tax !== undefined) ? { creditedTax } : {}
+  return { currency, lines: creditableLines(currency, invoice.record as unknown as InvoiceJson), credited, ...known, stillDue: invoice.due }
 }
 
 function readWanted(currency: Currency, lines: NoteInput['lines']): Outcome<Parameters<typeof decideCreditNote>[1]> {
-  const wanted: { line: string; amount: Money | null }[] = []
-  for (const [index, { line, amount: given }] of lines.entries()) {
+  const wanted: { line: string; amount: Money | null; total?: Money }[] = []
+  for (const [index, { line, amount: given, total }] of lines.entries()) {
     const amount = given === undefined ? null : parseMoney(currency, given)
     if (isRefusal(amount)) return refuseField(`lines[${index}].amount`, amount)
-    wanted.push({ line, amount })
+    wanted.push({ line, amount, ...(total !== undefined && { total }) })
   }
   return wanted
 }

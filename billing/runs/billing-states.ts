@@ -115,7 +115,8 @@ function couponOf(inputs: BillingInputs, id: SubscriptionId, currency: Currency,
   return [{ id: key, reduction, features: definition.features, usesLeft }]
 }
 
-function reductionOf({ off }: CouponDefinition, currency: Currency): Reduction | null {
+/** What a coupon takes off in a currency; null for an amount of another one. */
+export function reductionOf({ off }: CouponDefinition, currency: Currency): Reduction | null {
   if ('percent' in off) {
     const percentNano = parseQuantity(off.percent)
     invariant(percentNano !== null, 'the percent of a coupon is an exact decimal')

@@ -10,7 +10,7 @@ import type { TaxRate } from './tax-rate.ts'
  */
 export type LineKind = 'base' | 'usage' | 'trueUp' | 'unused' | 'adjustment' | 'manual' | 'topUp'
 
-export type DocumentKind = 'opening' | 'cycle' | 'closing' | 'change' | 'threshold' | 'adjustment' | 'topUp' | 'manual'
+export type DocumentKind = 'opening' | 'cycle' | 'closing' | 'change' | 'threshold' | 'adjustment' | 'topUp' | 'order' | 'manual'
 
 /** A line of a finalised document. */
 export type LineRef = { readonly invoice: string; readonly line: string }

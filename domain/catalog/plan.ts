@@ -1,6 +1,7 @@
 import type { FeatureKey, MeterKey, PlanKey, ProductKey } from '../identity.ts'
 import type { DimensionFilter } from '../metering/dimension-filter.ts'
 import type { PlanInterval, ResetInterval } from '../time/intervals.ts'
+import type { PlanSelling } from './plan-selling.ts'
 import type { Price } from './price.ts'
 
 export type FeatureType = 'metered' | 'boolean' | 'config'
@@ -30,6 +31,8 @@ export type Entitlement = {
   readonly rollover: { readonly percent: string; readonly max: string | null } | null
   /** Absent: deny with a hard limit, allow with a soft one and for features that are not metered. */
   readonly onUncertain?: OnUncertain
+  /** The limit is that of one unit of the quantity that was bought. */
+  readonly perUnit?: boolean
   /** Config features: any JSON value. Boolean features: true unless it says false. */
   readonly value: unknown
 }
@@ -64,7 +67,7 @@ export type PlanMinimum = { readonly amount: string; readonly counts?: readonly 
 /** A credit that is granted at the start of each period. `periodEnd` is the end of that period. */
 export type PlanCredit = { readonly amount: string; readonly priority?: number; readonly expires?: 'periodEnd' | 'never' }
 
-export type PlanVersion = {
+export type PlanVersion = PlanSelling & {
   readonly plan: PlanKey
   /** 1 for the first; a change of the plan makes the next. */
   readonly version: number

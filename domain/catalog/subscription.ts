@@ -13,6 +13,8 @@ export type SubscriptionPhase = {
   readonly planVersion: number
   readonly startMs: InstantMs
   readonly endMs: InstantMs | null
+  /** Units that were bought: limits marked `perUnit` are multiplied by it. Absent: 1. */
+  readonly quantity?: number
   /** The new anchor of the periods, when the change was made with `resetAnchor`; absent: that of the phase before, at first the subscription's. */
   readonly anchorMs?: InstantMs
   /** The fees of the change to this phase are billed at once. Absent: on the next invoice. */

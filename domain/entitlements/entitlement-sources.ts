@@ -29,6 +29,8 @@ export type PlanSource = {
   readonly subscription: Subscription
   readonly plan: PlanVersion
   readonly entitlement: Entitlement
+  /** Units of the phase. */
+  readonly quantity: number
   readonly startMs: InstantMs
   readonly endMs: InstantMs
 }
@@ -119,7 +121,8 @@ function planSources({ subscriptions, planVersions }: EntitlementInputs): PlanSo
       if (startMs >= endMs) continue
       const plan = versions.get(nameOf(phase.plan, phase.planVersion))
       invariant(plan !== undefined, `entitlement inputs hold version ${phase.planVersion} of plan ${phase.plan}`)
-      for (const entitlement of plan.entitlements) sources.push({ subscription, plan, entitlement, startMs, endMs })
+      for (const entitlement of plan.entitlements)
+        sources.push({ subscription, plan, entitlement, quantity: phase.quantity ?? 1, startMs, endMs })
     }
   }
   return sources
@@ -159,10 +162,10 @@ function rolloverOf(rollover: Entitlement['rollover']): Rollover | null {
 
 function sumOfLimits(plans: readonly PlanSource[]): bigint | null {
   let sum = 0n
-  for (const { entitlement } of plans) {
+  for (const { entitlement, quantity } of plans) {
     const limit = unitsOf(entitlement.limit)
     if (limit === null) return null
-    sum += limit
+    sum += entitlement.perUnit === true ? limit * BigInt(quantity) : limit
   }
   return sum
 }

@@ -4,6 +4,9 @@ export const EVENT_TYPES = [
   ...(['invoice.drafted', 'invoice.finalised', 'invoice.paid', 'invoice.overdue', 'invoice.voided', 'invoice.uncollectible'] as const),
   ...(['payment.recorded', 'credit_note.issued'] as const),
   ...(['credit.granted', 'credit.depleted', 'credit.expired', 'credit.voided'] as const),
+  ...(['checkout.completed', 'checkout.expired', 'order.paid', 'order.refunded', 'order.disputed'] as const),
+  ...(['license.issued', 'license.suspended', 'license.resumed', 'license.revoked'] as const),
+  ...(['payment.failed', 'payment.action_required', 'payment.returned', 'payment.set_aside'] as const),
   ...(['coupon.ended', 'billing_run.finished', 'webhook.disabled'] as const),
 ] as const
 

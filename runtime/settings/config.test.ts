@@ -10,7 +10,7 @@ describe('readConfig', () => {
       port: 8080,
       partitions: 4,
       adminKey: null,
-      roles: ['ingest', 'aggregator', 'api', 'billing', 'alerts'],
+      roles: ['ingest', 'aggregator', 'api', 'billing', 'alerts', 'commerce'],
     })
   })
 
@@ -28,7 +28,7 @@ describe('readConfig', () => {
     { name: 'TOLLGATE_PORT', given: '70000', says: 'from 0 to 65535, was "70000"' },
     { name: 'TOLLGATE_PORT', given: '8e3', says: 'whole number' },
     { name: 'TOLLGATE_PARTITIONS', given: '0', says: 'from 1 to 1024' },
-    { name: 'TOLLGATE_ROLES', given: 'ingest,cook', says: 'some of ingest, aggregator, api, billing, alerts' },
+    { name: 'TOLLGATE_ROLES', given: 'ingest,cook', says: 'some of ingest, aggregator, api, billing, alerts, commerce' },
     { name: 'TOLLGATE_LOG_LEVEL', given: 'loud', says: 'one of fatal' },
     { name: 'DATABASE_URL', given: 'mysql://x', says: 'postgres://' },
     { name: 'KAFKA_SASL_MECHANISM', given: 'plain', says: 'needs KAFKA_SASL_USER and KAFKA_SASL_PASSWORD too' },

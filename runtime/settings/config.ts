@@ -38,6 +38,25 @@ export const SETTINGS = {
     'Log records of a partition that share their rows of usage; fixed when the usage store is made',
   ),
   roles: roles('TOLLGATE_ROLES', ROLES, 'What this process does'),
+  secret: secret(
+    'TOLLGATE_SECRET',
+    'What license keys and links are sealed and signed under, one for all processes, never in a backup of the database; by default made in the data directory',
+    32,
+  ),
+  publicUrl: url('TOLLGATE_PUBLIC_URL', ['http', 'https'], 'Where the server is reached from outside; by default where a request came to'),
+  payments: oneOf('TOLLGATE_PAYMENTS', ['manual', 'test'], 'manual', 'Who collects money'),
+  paymentsTest: oneOf(
+    'TOLLGATE_PAYMENTS_TEST',
+    ['no', 'yes'],
+    'no',
+    'Whether payments that move no money are wanted where others than this machine can reach the server',
+  ),
+  downloadBytesMax: wholeNumber(
+    'TOLLGATE_DOWNLOAD_BYTES_MAX',
+    5_368_709_120,
+    { min: 1, max: 1_099_511_627_776 },
+    'Largest file of a download',
+  ),
   logLevel: oneOf('TOLLGATE_LOG_LEVEL', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info', 'Least level of log lines'),
   flushIntervalMs: wholeNumber(
     'TOLLGATE_FLUSH_INTERVAL_MS',
@@ -206,17 +225,16 @@ export function readConfig(environment: Environment): ConfigOutcome {
 }
 
 /** Problems between settings. A setting whose own value is a problem is absent here. */
-function inconsistencies({
-  tlsCert,
-  tlsKey,
-  kafkaSaslMechanism,
-  kafkaSaslUser,
-  kafkaSaslPassword,
-  redisKeyPrefix,
-}: Partial<Config>): string[] {
+function inconsistencies(config: Partial<Config>): string[] {
+  const { tlsCert, tlsKey, kafkaSaslMechanism, kafkaSaslUser, kafkaSaslPassword, redisKeyPrefix, payments, paymentsTest, host } = config
   const problems: string[] = []
   if (tlsCert !== undefined && tlsKey !== undefined && (tlsCert === null) !== (tlsKey === null)) {
     problems.push('TOLLGATE_TLS_CERT and TOLLGATE_TLS_KEY are set together, or neither is')
+  }
+  if (payments === 'test' && paymentsTest !== 'yes' && host !== undefined && !/^(127\.|::1$|localhost$)/.test(host)) {
+    problems.push(
+      `TOLLGATE_PAYMENTS is test, which gives goods away for nothing, and TOLLGATE_HOST is ${host}: set TOLLGATE_PAYMENTS_TEST=yes if that is wanted`,
+    )
   }
   const isLoginGiven = kafkaSaslUser !== null && kafkaSaslPassword !== null
   if (kafkaSaslMechanism !== undefined && kafkaSaslMechanism !== 'none' && !isLoginGiven) {

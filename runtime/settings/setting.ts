@@ -2,7 +2,7 @@ import { isAddressRange } from '../../base/address-range.ts'
 import { isBrokenKeyText } from '../http/keys/key-text.ts'
 
 /** The roles of a process; `runtime/stages.ts` has the stages of each. */
-export const ROLES = ['ingest', 'aggregator', 'api', 'billing', 'alerts'] as const
+export const ROLES = ['ingest', 'aggregator', 'api', 'billing', 'alerts', 'commerce'] as const
 export type Role = (typeof ROLES)[number]
 
 /** One line of the configuration table. `default` null means that the setting is off unless given. */

@@ -20,6 +20,7 @@ import {
 } from './common.ts'
 import { PriceInputSchema, PriceOverridesInputSchema, PriceOverridesSchema, PriceSchema, RatedLineSchema } from './price.ts'
 import { ARCHIVABLE_TIMES, ArchivableQuerySchema, RECORD_TIMES } from './record-times.ts'
+import { PLAN_SELLING } from './selling-terms.ts'
 
 const NAME_CHARACTERS_MAX = 256
 const Nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()])
@@ -166,8 +167,10 @@ export const ENTITLEMENT_TERMS = {
   value: Type.Optional(Type.Unknown({ description: 'Config features: any JSON but null. Boolean features: true unless it says false' })),
 }
 
+const PerUnitSchema = Type.Optional(Type.Boolean({ description: 'The limit is that of one unit of the quantity that was bought' }))
+
 const EntitlementInputSchema = Type.Object(
-  { feature: KeySchema, reset: Type.Optional(OneOf(RESET_INTERVALS)), ...ENTITLEMENT_TERMS },
+  { feature: KeySchema, reset: Type.Optional(OneOf(RESET_INTERVALS)), ...ENTITLEMENT_TERMS, perUnit: PerUnitSchema },
   {
     ...CLOSED,
     description:
@@ -183,6 +186,7 @@ export const PlanInputSchema = Type.Object(
     interval: OneOf(PLAN_INTERVALS),
     baseFee: Type.Optional(Nullable(DecimalInputSchema)),
     ...PLAN_BILLING,
+    ...PLAN_SELLING,
     charges: Type.Optional(
       Type.Array(
         Type.Object(
@@ -207,6 +211,7 @@ export const PlanSchema = Type.Object({
   interval: OneOf(PLAN_INTERVALS),
   baseFee: Nullable(DecimalSchema),
   ...PLAN_BILLING,
+  ...PLAN_SELLING,
   charges: Type.Array(Type.Object({ key: KeySchema, feature: KeySchema, filter: FilterSchema, price: PriceSchema, ...CHARGE_BILLING })),
   entitlements: Type.Array(
     Type.Object({
@@ -217,6 +222,7 @@ export const PlanSchema = Type.Object({
       anchor: Type.Optional(OneOf(['subscription', 'calendar'])),
       rollover: Type.Optional(Type.Object({ percent: DecimalSchema, max: Nullable(DecimalSchema) })),
       onUncertain: Type.Optional(OneOf(['deny', 'allow'])),
+      perUnit: PerUnitSchema,
       value: Type.Optional(Type.Unknown()),
     }),
   ),

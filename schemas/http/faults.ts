@@ -14,6 +14,7 @@ export const FAULTS: Readonly<Record<string, FaultRow>> = {
   log_full: { status: 503, means: 'The event log has no space left. Nothing was kept.', next: TRY_AGAIN },
   log_overloaded: { status: 503, means: 'More events arrive than can be made durable. Nothing was kept.', next: TRY_AGAIN },
   catalog_unavailable: { status: 503, means: 'The catalog cannot be reached. Nothing was changed.', next: TRY_AGAIN },
+  files_unavailable: { status: 503, means: 'The file store cannot be used. Nothing of the file was kept.', next: TRY_AGAIN },
   usage_store_unavailable: { status: 503, means: 'The usage store cannot be reached.', next: TRY_AGAIN },
   counters_unavailable: { status: 503, means: 'The counters cannot be used. Nothing was held.', next: TRY_AGAIN },
   too_many_first_balances: {

@@ -39,7 +39,7 @@ export function refusalDetail(refusal: Refusal): string {
 }
 
 /** An unknown key is 404 where it is in the path, and 400 where it is a field of an input. */
-function refusalStatus({ code, fields, kept, errors }: Refusal): number {
+export function refusalStatus({ code, fields, kept, errors }: Refusal): number {
   if (fields === null) {
     const first = errors?.[0]
     const status = first !== undefined && 'refusal' in first ? refusalStatus(first.refusal) : 400

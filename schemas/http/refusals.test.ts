@@ -15,6 +15,7 @@ const FOLDERS = [
   'api',
   'base',
   'billing',
+  'commerce',
   'domain',
   'entitlements',
   'ingest',

@@ -12,6 +12,7 @@ import { PRICE_REFUSALS } from './refusals/prices.ts'
 import type { RefusalRow } from './refusals/refusal-row.ts'
 import { REQUEST_REFUSALS } from './refusals/requests.ts'
 import { RESERVATION_REFUSALS } from './refusals/reservations.ts'
+import { SELLING_REFUSALS } from './refusals/selling.ts'
 import { SUBSCRIPTION_REFUSALS } from './refusals/subscriptions.ts'
 import { USAGE_REFUSALS } from './refusals/usage.ts'
 import { WEBHOOK_REFUSALS } from './refusals/webhooks.ts'
@@ -33,6 +34,7 @@ export const REFUSAL_TABLES = [
   { title: 'Billing', rows: BILLING_REFUSALS },
   { title: 'Webhooks', rows: WEBHOOK_REFUSALS },
   { title: 'Model costs', rows: MODEL_COST_REFUSALS },
+  { title: 'Selling', rows: SELLING_REFUSALS },
 ] as const
 
 /** Every code once, with its status, its sentence and the next move. */

@@ -9,8 +9,17 @@ export const OriginsSchema = Type.Array(Type.String({ minLength: 1, maxLength: 2
   examples: [['https://app.example.com']],
 })
 
+const ReturnUrlsSchema = Type.Array(Type.String({ minLength: 1, maxLength: 2_048, pattern: '^https?://' }), {
+  maxItems: 50,
+  description: 'Addresses to which a checkout by a publishable key may lead: equal, or below one that ends in a slash',
+  examples: [['https://shop.example.com/']],
+})
+
 export const TenantSettingsInputSchema = Type.Object(
-  { origins: Type.Optional({ ...OriginsSchema, description: 'Sites whose pages may call with a publishable key or a customer token' }) },
+  {
+    origins: Type.Optional({ ...OriginsSchema, description: 'Sites whose pages may call with a publishable key or a customer token' }),
+    returnUrls: Type.Optional(ReturnUrlsSchema),
+  },
   CLOSED,
 )
-export const TenantSettingsSchema = Type.Object({ origins: OriginsSchema })
+export const TenantSettingsSchema = Type.Object({ origins: OriginsSchema, returnUrls: ReturnUrlsSchema })

@@ -1,4 +1,5 @@
 import type { Scope, TokenScope } from '../../domain/principal.ts'
+import { SELLING_SCOPES } from './selling-scopes.ts'
 import type { TenantWorld } from './tenant-world.ts'
 
 export type RouteRow = {
@@ -584,6 +585,7 @@ export const ROUTE_SCOPES: readonly RouteRow[] = [
   },
   { route: 'DELETE /v1/webhook-endpoints/{key}', scope: 'admin', request: at('/v1/webhook-endpoints/last-hooks'), own: 204, ofOther: 404 },
   { route: 'GET /v1/webhook-events', scope: 'read', request: at('/v1/webhook-events?limit=5'), own: 200, ofOther: 200 },
+  ...SELLING_SCOPES,
   // A body that is no NDJSON gets as far as the type of its content.
   {
     route: 'PUT /v1/model-costs/{provider}/{model}',

@@ -14,6 +14,9 @@ export type TenantWorld = {
   readonly spareKeyId: string
   /** Of customer acme, with every scope. */
   readonly token: string
+  /** Of customer acme, made by hand. */
+  readonly license: string
+  readonly licenseKey: string
 }
 
 export type CallAs = <Body = unknown>(method: string, path: string, body?: unknown) => Promise<Body>
@@ -71,7 +74,19 @@ export async function fillTenant(call: CallAs, adminKey: string, marker: string,
   const { billingRun, invoice } = await openingInvoice(call)
   const scopes = ['read', 'decide', 'portal']
   const { token } = await call<{ token: string }>('POST', '/v1/customer-tokens', { customer: 'acme', scopes, ttlMs: 86_400_000 })
-  return { adminKey, marker, subscription, grant, billingRun, invoice, spareKeyId, token }
+  await call('PUT', '/v1/license-policies/reader', { activationsMax: 2 })
+  await call('PUT', '/v1/downloads/book', { name: `Book ${marker}` })
+  await call('PUT', '/v1/plans/book', {
+    product: 'assistant',
+    name: `Book ${marker}`,
+    currency: 'USD',
+    interval: 'once',
+    baseFee: '9',
+    isListed: true,
+  })
+  const ofAcme = { customer: 'acme', policy: 'reader', product: 'assistant' }
+  const { id: license, key: licenseKey } = await call<{ id: string; key: string }>('POST', '/v1/licenses', ofAcme)
+  return { license, licenseKey, adminKey, marker, subscription, grant, billingRun, invoice, spareKeyId, token }
 }
 
 async function openingInvoice(call: CallAs): Promise<Pick<TenantWorld, 'billingRun' | 'invoice'>> {

@@ -14,6 +14,12 @@ export type CouponStore = KeyedRows<string, CouponRecord> & {
   put(tenant: TenantKey, coupon: CouponDefinition): Promise<PutResult<CouponRecord>>
   /** Adds documents on which coupons gave something; below zero takes uses back. */
   use(tenant: TenantKey, uses: readonly CouponUse[]): Promise<void>
+  /** Whether somebody new may have them; their rows stay locked until the transaction ends. Refuses `unknown_coupon`, `coupon_ended`. */
+  take(tenant: TenantKey, coupons: readonly string[], nowMs: InstantMs): Promise<Refusal | null>
+  /** Kept with who has it, an order or a subscription, and used once. */
+  spend(tenant: TenantKey, coupon: string, owner: string): Promise<void>
+  /** Nobody's any more, so that somebody else may have it. */
+  free(tenant: TenantKey, owner: string): Promise<void>
 }
 
 export type CouponRecord = CouponDefinition & RecordTimes
@@ -51,6 +57,18 @@ export function sqlCouponStore(session: DatabaseSession): CouponStore {
           .returningAll()
           .executeTakeFirstOrThrow()
         return { value: couponRecordOf(put), result: stored === undefined ? 'created' : 'changed' }
+      }),
+
+    take: (tenant, coupons, nowMs) => session.run((db) => takeCoupons(db, tenant, coupons, nowMs)),
+
+    spend: (tenant, coupon, owner) =>
+      session.run(async (db) => {
+        await db.insertInto('coupon_uses').values({ tenant, coupon, subscription: owner, uses: 1 }).execute()
+      }),
+
+    free: (tenant, owner) =>
+      session.run(async (db) => {
+        await db.deleteFrom('coupon_uses').where('tenant', '=', tenant).where('subscription', '=', owner).execute()
       }),
 
     use: (tenant, uses) =>

@@ -4,13 +4,14 @@ import { openingsOf } from '../allowance-openings/allowance-opening-store.ts'
 import type { DatabaseSession } from '../database-session.ts'
 import { featuresWithMeters } from '../features/features-with-meters.ts'
 import { grantsOf } from '../grants/grant-store.ts'
+import { orderTermsOf } from '../orders/order-store.ts'
 import { overridesOf } from '../overrides/override-store.ts'
 import { resetInstantsOf } from '../resets/reset-store.ts'
 import { planVersionsOf, withPhases } from '../subscriptions/subscription-rows.ts'
 import { byCustomer, rowsOfCustomers } from './rows-of-customers.ts'
 
 export type EntitlementInputsReader = {
-  /** Reads many customers at once, for little more than the cost of one. Customers without subscriptions or overrides are absent. */
+  /** Reads many customers at once, for little more than the cost of one. Customers without subscriptions, orders or overrides are absent. */
   read(tenant: TenantKey, customers: readonly CustomerKey[]): Promise<ReadonlyMap<CustomerKey, EntitlementInputs>>
 }
 
@@ -21,10 +22,11 @@ export function sqlEntitlementInputsReader(session: DatabaseSession): Entitlemen
       session.snapshot(async (db) => {
         const rows = await rowsOfCustomers(db, 'subscriptions', { tenant, customers, orderBy: ['id'] })
         const overrides = await overridesOf(db, tenant, customers)
+        const orders = await orderTermsOf(db, tenant, customers)
         // Grants and resets matter only to customers with an entitlement.
-        const entitled = [...new Set([...rows.map(({ customer }) => customer as CustomerKey), ...overrides.keys()])]
+        const entitled = [...new Set([...rows.map(({ customer }) => customer as CustomerKey), ...overrides.keys(), ...orders.keys()])]
         if (entitled.length === 0) return new Map()
-        const subscriptions = await withPhases(db, tenant, rows)
+        const subscriptions = [...(await withPhases(db, tenant, rows)), ...[...orders.values()].flat()]
         const planVersions = await planVersionsOf(db, tenant, subscriptions)
         const ofPlans = planVersions.flatMap(({ entitlements }) => entitlements.map(({ feature }) => feature))
         const overridden = [...overrides.values()].flatMap((each) => each.map(({ feature }) => feature))

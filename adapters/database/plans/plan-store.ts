@@ -1,5 +1,6 @@
 import { type Kysely, type RawBuilder, type Selectable, sql } from 'kysely'
 import type { Charge, Entitlement, PlanVersion } from '../../../domain/catalog/plan.ts'
+import type { PlanSelling } from '../../../domain/catalog/plan-selling.ts'
 import type { ArchivableTimes } from '../../../domain/catalog/record-times.ts'
 import type { PlanKey, ProductKey, TenantKey } from '../../../domain/identity.ts'
 import { type Outcome, type Refusal, refuse, refuseField, refuseFields } from '../../../domain/refusal.ts'
@@ -36,6 +37,7 @@ declare module '../database-session.ts' {
       charges: Json<readonly Charge[]>
       entitlements: Json<readonly Entitlement[]>
       billing: Json<PlanBilling>
+      selling: Json<PlanSelling>
       created_at: Date
     }
   }
@@ -131,6 +133,7 @@ export function planVersionOf(row: PlanVersionRow): PlanVersion {
     interval: row.interval,
     baseFee: row.base_fee,
     ...row.billing,
+    ...row.selling,
     charges: row.charges,
     entitlements: row.entitlements,
   }
@@ -138,6 +141,7 @@ export function planVersionOf(row: PlanVersionRow): PlanVersion {
 
 function columnsOf(tenant: TenantKey, version: PlanVersion, createdAt: Date) {
   const { baseFeeTiming, proration, minimum, thresholdAmount, credits } = version
+  const { validFor, again, deliverables, quantityMax, payWhatYouWant, prices, trial, isListed, hasBuyLink } = version
   return {
     tenant,
     plan: version.plan,
@@ -150,6 +154,7 @@ function columnsOf(tenant: TenantKey, version: PlanVersion, createdAt: Date) {
     charges: JSON.stringify(version.charges),
     entitlements: JSON.stringify(version.entitlements),
     billing: JSON.stringify({ baseFeeTiming, proration, minimum, thresholdAmount, credits }),
+    selling: JSON.stringify({ validFor, again, deliverables, quantityMax, payWhatYouWant, prices, trial, isListed, hasBuyLink }),
     created_at: createdAt,
   }
 }

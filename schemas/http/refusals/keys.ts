@@ -4,9 +4,13 @@ import { type FieldsOf, type RefusalRows, wrongField } from './refusal-row.ts'
 export const KEY_REFUSALS = {
   unknown_key: {
     status: 404,
-    means: 'The tenant has no key with this id.',
-    next: 'Look its id up with `GET /v1/keys`.',
-    detail: ({ key }: { key: string }) => `There is no key ${key.slice(0, 60)}; GET /v1/keys lists the ids.`,
+    means: 'The tenant has no key with this id, or no license has this license key.',
+    next: 'Look its id up with `GET /v1/keys`; have a license key typed again.',
+    /** The text of a license key is not repeated. */
+    detail: ({ key }: { key: string | null }) =>
+      key === null
+        ? 'No license has this key; check it letter by letter.'
+        : `There is no key ${key.slice(0, 60)}; GET /v1/keys lists the ids.`,
   },
   last_admin_key: {
     status: 409,

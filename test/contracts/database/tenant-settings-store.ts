@@ -7,11 +7,11 @@ export function describeStore({ stores: { tenantSettings }, freshTenant, heardOf
 
     test('are the defaults until they are put, belong to the tenant, and others hear of a change', async () => {
       const [tenant, other] = [freshTenant(), freshTenant()]
-      expect(await tenantSettings.get(tenant)).toEqual({ origins: [] })
-      await tenantSettings.put(tenant, { origins: ['https://a.example'] })
-      await tenantSettings.put(tenant, { origins: ['https://b.example'] })
-      expect(await tenantSettings.get(tenant)).toEqual({ origins: ['https://b.example'] })
-      expect(await tenantSettings.get(other)).toEqual({ origins: [] })
+      expect(await tenantSettings.get(tenant)).toEqual({ origins: [], returnUrls: [] })
+      await tenantSettings.put(tenant, { origins: ['https://a.example'], returnUrls: [] })
+      await tenantSettings.put(tenant, { origins: ['https://b.example'], returnUrls: [] })
+      expect(await tenantSettings.get(tenant)).toEqual({ origins: ['https://b.example'], returnUrls: [] })
+      expect(await tenantSettings.get(other)).toEqual({ origins: [], returnUrls: [] })
       expect(heard.at(-1)).toEqual({ tenant, topic: 'tenantSettings', key: tenant })
     })
   })
