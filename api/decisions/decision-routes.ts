@@ -1,4 +1,5 @@
 import { Counter, type Registry } from 'prom-client'
+import { type Static, Type } from 'typebox'
 import { Fault } from '../../base/fault.ts'
 import { invariant } from '../../base/invariant.ts'
 import { type MaybePromise, whenKnown } from '../../base/maybe-promise.ts'
@@ -6,10 +7,10 @@ import { parseQuantity } from '../../domain/decimal.ts'
 import { DECISION_CODES, type Decision, decide, decideUncertain } from '../../domain/entitlements/decision.ts'
 import type { EffectiveEntitlement, MeteredEntitlement } from '../../domain/entitlements/entitlements.ts'
 import type { CustomerKey, FeatureKey, TenantKey } from '../../domain/identity.ts'
-import { type Outcome, orThrow, RefusalError, refuse, refuseField } from '../../domain/refusal.ts'
+import { type Outcome, orThrow, type Refusal, RefusalError, refuse, refuseField, refuseFields } from '../../domain/refusal.ts'
 import type { BalanceReader } from '../../entitlements/balance-reader.ts'
 import type { EntitlementCache } from '../../entitlements/entitlement-cache.ts'
-import { type Balance, DecisionRequestSchema, DecisionSchema } from '../../schemas/http/balance.ts'
+import { type Balance, DecisionRequestSchema, DecisionSchema, DecisionsSchema } from '../../schemas/http/balance.ts'
 import { type HttpApp, ProblemSchema } from '../../schemas/http/common.ts'
 import { meteredBalance, missingBalance, unmeteredBalance } from '../balances/balance-json.ts'
 
@@ -51,11 +52,19 @@ export function decisionRoutes(deps: DecisionRoutesDeps): (app: HttpApp) => Prom
             'While balances cannot be trusted the code is `uncertain_denied` or `uncertain_allowed`, as `onUncertain` of the entitlement says.',
           operationId: 'decide',
           body: DecisionRequestSchema,
-          response: { 200: DecisionSchema, 400: ProblemSchema, 404: ProblemSchema, 503: ProblemSchema },
+          response: { 200: Type.Union([DecisionSchema, DecisionsSchema]), 400: ProblemSchema, 404: ProblemSchema, 503: ProblemSchema },
         },
       },
       (request) => {
-        const { customer, feature, quantity = '1' } = request.body
+        const { customer, feature, features, quantity = '1' } = request.body
+        if (features !== undefined) {
+          const asked = orThrow(readSeveral(request.body, features))
+          return decideSeveral(deps, request.principal.tenant, customer as CustomerKey, asked).then((answers) => {
+            for (const answer of answers) counted(answer)
+            return { allowed: answers.every(({ allowed }) => allowed), decisions: answers }
+          })
+        }
+        if (feature === undefined) throw new RefusalError(wrong('feature', 'feature or features must be given'))
         const units = orThrow(parseDecisionQuantity(quantity))
         const answer = answerDecision(deps, request.principal.tenant, customer as CustomerKey, feature as FeatureKey, units)
         return whenKnown(answer, counted)
@@ -65,6 +74,42 @@ export function decisionRoutes(deps: DecisionRoutesDeps): (app: HttpApp) => Prom
 }
 
 type Answer = Decision & { readonly balance?: Balance }
+
+type Asked = { readonly feature: FeatureKey; readonly units: bigint }
+type SeveralInput = NonNullable<Static<typeof DecisionRequestSchema>['features']>
+
+/** One that is named twice would be judged twice by what is there once. */
+function readSeveral({ feature, quantity }: Static<typeof DecisionRequestSchema>, features: SeveralInput): Outcome<readonly Asked[]> {
+  if (feature !== undefined || quantity !== undefined) return wrong('features', 'features stands in place of feature and quantity')
+  const asked: Asked[] = []
+  for (const [index, each] of features.entries()) {
+    const units = parseDecisionQuantity(each.quantity ?? '1', `features[${index}].quantity`)
+    if (typeof units !== 'bigint') return units
+    if (asked.some((before) => before.feature === each.feature)) {
+      return wrong(
+        `features[${index}].feature`,
+        `features must name each feature once, and ${each.feature} is named again; add its quantities`,
+      )
+    }
+    asked.push({ feature: each.feature as FeatureKey, units })
+  }
+  return asked
+}
+
+function wrong(field: string, detail: string): Refusal {
+  return refuseFields('invalid_request', [{ field, code: 'invalid_request', detail }])
+}
+
+function decideSeveral(
+  deps: DecisionRoutesDeps,
+  tenant: TenantKey,
+  customer: CustomerKey,
+  asked: readonly Asked[],
+): Promise<(Answer & { readonly feature: FeatureKey })[]> {
+  return Promise.all(
+    asked.map(async ({ feature, units }) => ({ feature, ...(await answerDecision(deps, tenant, customer, feature, units)) })),
+  )
+}
 
 function answerDecision(
   deps: DecisionRoutesDeps,
@@ -122,8 +167,8 @@ async function unspentBalance(
   return missingBalance(feature, known.type)
 }
 
-function parseDecisionQuantity(quantity: string | number): Outcome<bigint> {
+function parseDecisionQuantity(quantity: string | number, field = 'quantity'): Outcome<bigint> {
   const units = parseQuantity(quantity)
   if (units !== null && units >= 0n) return units
-  return refuseField('quantity', refuse('invalid_quantity', { quantity, range: 'from 0' }))
+  return refuseField(field, refuse('invalid_quantity', { quantity, range: 'from 0' }))
 }

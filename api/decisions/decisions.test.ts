@@ -67,6 +67,34 @@ describe('decisions and balances over HTTP', () => {
     expect(answer).toMatchObject({ status, body: { code } })
   })
 
+  test('several features are decided at once, in their order: allowed if all are', async () => {
+    await server.count('runs', 5n * NANO)
+    const features = [{ feature: 'runs', quantity: '5' }, { feature: 'sso' }, { feature: 'tokens', quantity: 3 }]
+    const { status, body } = await server.decide({ customer: 'acme', features })
+    expect(status).toBe(200)
+    expect(body).toMatchObject({
+      allowed: true,
+      decisions: [
+        { feature: 'runs', allowed: true, code: 'within_limit', balance: { used: '5' } },
+        { feature: 'sso', allowed: true, code: 'feature_on' },
+        { feature: 'tokens', allowed: true, code: 'within_limit' },
+      ],
+    })
+    const more = await server.decide({ customer: 'acme', features: [...features.slice(1), { feature: 'runs', quantity: 6 }] })
+    expect(more.body).toMatchObject({ allowed: false, decisions: [{}, {}, { code: 'hard_limit_reached' }] })
+  })
+
+  test.each([
+    { body: {}, field: 'feature' },
+    { body: { features: [{ feature: 'runs' }], feature: 'runs' }, field: 'features' },
+    { body: { features: [{ feature: 'runs' }], quantity: '1' }, field: 'features' },
+    { body: { features: [{ feature: 'runs' }, { feature: 'runs' }] }, field: 'features[1].feature' },
+    { body: { features: [{ feature: 'runs', quantity: '-1' }] }, field: 'features[0].quantity' },
+    { body: { features: [] }, field: 'features' },
+  ])('$body is refused, naming $field', async ({ body, field }) => {
+    expect(await server.decide({ customer: 'acme', ...body })).toMatchObject({ status: 400, body: { errors: [{ field }] } })
+  })
+
   test('the list has every entitlement, in the order of the plan', async () => {
     await server.count('runs', 12n * NANO)
     const { body } = await server.get('/v1/customers/acme/balances')

@@ -2,6 +2,9 @@ import { type Static, Type } from 'typebox'
 import { DECISION_CODES } from '../../domain/entitlements/decision.ts'
 import { CustomerNameSchema, DecimalInputSchema, DecimalSchema, InstantSchema, KeySchema } from './common.ts'
 
+/** Features of one request for decisions. */
+const DECISIONS_MAX = 100
+
 const BalanceSourceSchema = Type.Object({
   source: Type.Enum(['plan', 'rollover', 'grant', 'correction'], {
     description: 'correction: given back by negative usage, beyond what the period had used',
@@ -53,8 +56,15 @@ export const BalancesSchema = Type.Object({ data: Type.Array(BalanceSchema), nex
 export const DecisionRequestSchema = Type.Object(
   {
     customer: CustomerNameSchema,
-    feature: KeySchema,
+    feature: Type.Optional({ ...KeySchema, examples: ['tokens'] }),
     quantity: Type.Optional(DecimalInputSchema),
+    features: Type.Optional(
+      Type.Array(Type.Object({ feature: KeySchema, quantity: Type.Optional(DecimalInputSchema) }, { additionalProperties: false }), {
+        minItems: 1,
+        maxItems: DECISIONS_MAX,
+        description: 'In place of feature and quantity: several at once, each once',
+      }),
+    ),
   },
   { additionalProperties: false },
 )
@@ -65,4 +75,10 @@ export const DecisionSchema = Type.Object({
     description: 'uncertain_*: balances cannot be trusted at the moment, so the entitlement decides by its `onUncertain`',
   }),
   balance: Type.Optional({ ...BalanceSchema, description: 'Absent when the decision is uncertain' }),
+})
+
+/** The answer to several at once. */
+export const DecisionsSchema = Type.Object({
+  allowed: Type.Boolean({ description: 'Whether all are' }),
+  decisions: Type.Array(Type.Object({ feature: KeySchema, ...DecisionSchema.properties }), { description: 'In the order asked' }),
 })

@@ -18,4 +18,11 @@ export type { Hold, Reservation, ReservationCalls, ReservationRequest, SettledRe
 export type { Settlement, Used, UsedEvent } from './settlement.ts'
 export { createTollgateClient, type Decision, type TollgateClient, type TollgateClientOptions, type TrackInput } from './tollgate-client.ts'
 export type { Usage, UsageQuery, UsageRow } from './usage.ts'
-export { type VerifyWebhookOptions, verifyWebhook, type WebhookEvent, WebhookVerificationError } from './verify-webhook.ts'
+export {
+  type VerifyWebhookOptions,
+  verifyWebhook,
+  WEBHOOK_EVENT_TYPES,
+  type WebhookEvent,
+  type WebhookEventType,
+  WebhookVerificationError,
+} from './verify-webhook.ts'

@@ -1,7 +1,8 @@
 import { Webhook } from 'standardwebhooks'
 import { expect, test } from 'vitest'
+import { EVENT_TYPES } from '../../domain/webhooks/event-type.ts'
 import { casesOf } from '../../test/support/billing/billing-vectors.ts'
-import { verifyWebhook, WebhookVerificationError } from './verify-webhook.ts'
+import { verifyWebhook, WEBHOOK_EVENT_TYPES, WebhookVerificationError } from './verify-webhook.ts'
 
 const SECRET = `whsec_${Buffer.from('0123456789abcdef0123456789abcdef').toString('base64')}`
 const OTHER = `whsec_${Buffer.from('another secret of 32 bytes long.').toString('base64')}`
@@ -39,6 +40,10 @@ test.each([
   { why: 'no base64', headers: headersOf(SECRET, { 'webhook-signature': 'v1,%%%' }) },
 ])('$why is refused', async ({ headers, body = BODY, atMs = now() }) => {
   await expect(verifyWebhook(body, headers, SECRET, { now: () => atMs })).rejects.toThrow(WebhookVerificationError)
+})
+
+test('the types are those that the server tells', () => {
+  expect([...WEBHOOK_EVENT_TYPES].sort()).toEqual([...EVENT_TYPES, 'webhook.test'].sort())
 })
 
 type Input = {

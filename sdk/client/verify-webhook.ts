@@ -1,8 +1,19 @@
+/** What is told; a newer server may know more. */
+export const WEBHOOK_EVENT_TYPES = [
+  ...(['subscription.created', 'subscription.changed', 'subscription.canceled', 'subscription.ended'] as const),
+  ...(['invoice.drafted', 'invoice.finalised', 'invoice.paid', 'invoice.overdue', 'invoice.voided', 'invoice.uncollectible'] as const),
+  ...(['payment.recorded', 'credit_note.issued'] as const),
+  ...(['credit.granted', 'credit.depleted', 'credit.expired', 'credit.voided'] as const),
+  ...(['usage.threshold_reached', 'usage.threshold_resolved'] as const),
+  ...(['coupon.ended', 'billing_run.finished', 'webhook.disabled', 'webhook.test'] as const),
+] as const
+export type WebhookEventType = (typeof WEBHOOK_EVENT_TYPES)[number] | (string & {})
+
 /** An event as a webhook brings it, and as the feed holds it. */
 export type WebhookEvent<Data = unknown> = {
   /** The same on every try: keep it to know a repeat. */
   readonly id: string
-  readonly type: string
+  readonly type: WebhookEventType
   readonly timestamp: string
   /** Id of what it is about. */
   readonly object: string
