@@ -8,9 +8,10 @@ import { PageHead } from '../parts/page-head.tsx'
 import { Segmented } from '../parts/segmented.tsx'
 import { RANGES, type RangeName, rangeNamed } from '../parts/time-range.ts'
 import { useAddress } from '../parts/use-address.ts'
-import { useZone } from '../shell/preferences.ts'
+import { useGuided, useZone } from '../shell/preferences.ts'
 import { ClosingCard } from './closing-card.tsx'
 import { Figures } from './figures.tsx'
+import { Guide } from './guide.tsx'
 import { LargestCard } from './largest-card.tsx'
 import { NeedsCard } from './needs-card.tsx'
 import { TailCard } from './tail-card.tsx'
@@ -26,6 +27,11 @@ export function Overview() {
     ...every(LIST_MS),
   })
   const range = rangeNamed(address.range)
+  const [isGuided, endGuided] = useGuided()
+  const endGuide = () => {
+    endGuided()
+    change({ guide: undefined })
+  }
   return (
     <>
       <PageHead title="Overview" sub={<Now />}>
@@ -37,7 +43,12 @@ export function Overview() {
         />
       </PageHead>
       <Loaded of={meters} height={500}>
-        {({ data }) => <Figured meters={data} range={range} />}
+        {({ data }) => (
+          <>
+            {address.guide === 'on' || (data.length === 0 && isGuided) ? <Guide onDone={endGuide} /> : null}
+            {data.length === 0 ? <TailCard /> : <Figured meters={data} range={range} />}
+          </>
+        )}
       </Loaded>
     </>
   )

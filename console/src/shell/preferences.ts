@@ -6,6 +6,8 @@ const theme = createKeptStore<Theme>('tollgate.theme', 'system')
 const zone = createKeptStore<string>('tollgate.zone', 'UTC')
 const keys = createKeptStore<'on' | 'off'>('tollgate.keys', 'on')
 
+const guide = createKeptStore<'on' | 'off'>('tollgate.guide', 'on')
+
 /** Applied to the page from the first paint on. */
 export function applyTheme(): void {
   const apply = () => {
@@ -28,6 +30,11 @@ export function useZone() {
 /** Whether single keys do something. */
 export function useSingleKeys() {
   return [useSyncExternalStore(keys.subscribe, keys.get), keys.set] as const
+}
+
+/** Whether an empty Overview is the first-run guide; ended for good by a click, and found again in the palette. */
+export function useGuided() {
+  return [useSyncExternalStore(guide.subscribe, guide.get) === 'on', () => guide.set('off')] as const
 }
 
 export function browserZone(): string {
