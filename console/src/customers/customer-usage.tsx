@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query'
 import { quantityText } from '../../../look/figures.ts'
 import { answered, api } from '../api/client.ts'
 import { every, LIST_MS } from '../api/live.ts'
+import { useMeters } from '../meters/use-meters.ts'
 import { Card } from '../parts/card.tsx'
 import { Choice } from '../parts/choice.tsx'
 import { Loaded } from '../parts/loaded.tsx'
@@ -16,7 +17,7 @@ export function CustomerUsage({ customer }: { customer: string }) {
   const [address, change] = useAddress()
   const range = rangeNamed(address.range ?? '30d')
   const { window, axis, tip } = RANGES[range]
-  const meters = useQuery({ queryKey: ['meters'], queryFn: () => answered(api.GET('/v1/meters', { params: { query: { limit: 1000 } } })) })
+  const meters = useMeters()
   const list = meters.data?.data ?? []
   const meter = list.find(({ key }) => key === address.meter) ?? list.find(({ aggregation }) => aggregation === 'sum') ?? list[0]
   const dimensions = Object.keys(meter?.dimensions ?? {})

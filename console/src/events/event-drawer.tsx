@@ -1,7 +1,7 @@
-import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { CircleCheck, CircleX } from 'lucide-react'
-import { answered, api, type Shape } from '../api/client.ts'
+import type { Shape } from '../api/client.ts'
+import { useMeters } from '../meters/use-meters.ts'
 import { CopyButton, CopyCurl } from '../parts/copy-button.tsx'
 import { Drawer } from '../parts/drawer.tsx'
 import { Instant } from '../parts/instant.tsx'
@@ -13,7 +13,7 @@ type UsageEvent = Shape<'Event'>
 
 /** One event as it is kept, and for each meter of its type whether it can be read, or why not. */
 export function EventDrawer({ event, onClose }: { event: UsageEvent; onClose: () => void }) {
-  const meters = useQuery({ queryKey: ['meters'], queryFn: () => answered(api.GET('/v1/meters', { params: { query: { limit: 1000 } } })) })
+  const meters = useMeters()
   return (
     <Drawer title={<code>{event.id}</code>} label={`Event ${event.id}`} isWide onClose={onClose}>
       <dl className="pairs">

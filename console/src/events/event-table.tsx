@@ -1,5 +1,6 @@
 import { Link } from '@tanstack/react-router'
 import type { Shape } from '../api/client.ts'
+import { useMeters } from '../meters/use-meters.ts'
 import { Badge } from '../parts/badge.tsx'
 import { type Column, DataTable } from '../parts/data-table.tsx'
 import { Instant } from '../parts/instant.tsx'
@@ -58,8 +59,12 @@ export function eventKey({ customer, source, id, time }: UsageEvent): string {
   return `${customer} ${source} ${id} ${time}`
 }
 
-export function Counted({ event }: { event: UsageEvent }) {
+function Counted({ event }: { event: UsageEvent }) {
+  const meters = useMeters()
   const [first] = event.uncounted
+  if (meters.data !== undefined && !meters.data.data.some(({ eventType }) => eventType === event.type)) {
+    return <span className="warn small">counts for nothing: {reasonText('unread_type', null)}</span>
+  }
   if (first !== undefined) return <span className="bad small">counts for nothing: {reasonText(first.reason, first.meter)}</span>
   return event.rounded.length > 0 ? <Badge tone="warn">rounded</Badge> : <Badge tone="ok">read</Badge>
 }

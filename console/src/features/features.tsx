@@ -3,6 +3,7 @@ import { Plus, ToggleLeft } from 'lucide-react'
 import { useState } from 'react'
 import { answered, api, type Shape } from '../api/client.ts'
 import { every, LIST_MS } from '../api/live.ts'
+import { useMeters } from '../meters/use-meters.ts'
 import { Badge } from '../parts/badge.tsx'
 import { Card } from '../parts/card.tsx'
 import { CopyCurl } from '../parts/copy-button.tsx'
@@ -110,7 +111,7 @@ export function Features() {
 function FeatureForm({ feature, onClose }: { feature?: Feature; onClose: () => void }) {
   const client = useQueryClient()
   const mayAdmin = useMay('admin')
-  const meters = useQuery({ queryKey: ['meters'], queryFn: () => answered(api.GET('/v1/meters', { params: { query: { limit: 1000 } } })) })
+  const meters = useMeters()
   const [key, setKey] = useState(feature?.key ?? '')
   const [name, setName] = useState(feature?.name ?? '')
   const [type, setType] = useState<Feature['type']>(feature?.type ?? 'metered')

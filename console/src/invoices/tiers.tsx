@@ -1,4 +1,4 @@
-import { moneyText, quantityText } from '../../../look/figures.ts'
+import { moneyText, quantityText, toNumber } from '../../../look/figures.ts'
 import type { Shape } from '../api/client.ts'
 
 /** How a quantity comes to an amount: tier by tier, exact, then rounded once. */
@@ -23,7 +23,7 @@ export function Tiers({ line, currency }: { line: Shape<'InvoiceLine'>; currency
         {tiers.map(({ tier, quantity, unitAmount, flatAmount, exact: part }) => (
           <Pair
             key={`${tier} ${quantity} ${part}`}
-            name={`${quantityText(quantity)}${unitAmount === undefined ? '' : ` × ${quantityText(unitAmount)}`}${flatAmount === undefined ? '' : ` + ${quantityText(flatAmount)}`}`}
+            name={`${quantityText(quantity)}${unitAmount === undefined ? '' : ` × ${quantityText(unitAmount)}${blockText(quantity, unitAmount, flatAmount, part)}`}${flatAmount === undefined ? '' : ` + ${quantityText(flatAmount)}`}`}
             value={quantityText(part)}
           />
         ))}
@@ -41,4 +41,11 @@ function Pair({ name, value, isStrong = false }: { name: string; value: string; 
       <dd className={isStrong ? 'strong' : undefined}>{value}</dd>
     </>
   )
+}
+
+/** A price may be given per block of units; the document says the amount, from which the block follows. A label alone, so floats do. */
+function blockText(quantity: string, unitAmount: string, flatAmount: string | undefined, exact: string): string {
+  const block = (toNumber(quantity) * toNumber(unitAmount)) / (toNumber(exact) - toNumber(flatAmount ?? '0'))
+  const whole = Math.round(block)
+  return Number.isFinite(block) && whole > 1 && Math.abs(block - whole) < whole * 1e-6 ? ` per ${quantityText(whole)}` : ''
 }

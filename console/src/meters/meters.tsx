@@ -1,7 +1,5 @@
-import { useQuery } from '@tanstack/react-query'
 import { Gauge, Plus } from 'lucide-react'
-import { answered, api, type Shape } from '../api/client.ts'
-import { every, LIST_MS } from '../api/live.ts'
+import type { Shape } from '../api/client.ts'
 import { Badge } from '../parts/badge.tsx'
 import { Card } from '../parts/card.tsx'
 import { CopyCurl } from '../parts/copy-button.tsx'
@@ -13,6 +11,7 @@ import { PageHead } from '../parts/page-head.tsx'
 import { useAddress } from '../parts/use-address.ts'
 import { useMay } from '../shell/session.ts'
 import { MeterBuilder } from './meter-builder.tsx'
+import { useMeters } from './use-meters.ts'
 
 type Meter = Shape<'Meter'>
 const COLUMNS: readonly Column<Meter>[] = [
@@ -53,11 +52,7 @@ const COLUMNS: readonly Column<Meter>[] = [
 export function Meters() {
   const [address, change] = useAddress()
   const mayAdmin = useMay('admin')
-  const meters = useQuery({
-    queryKey: ['meters'],
-    queryFn: () => answered(api.GET('/v1/meters', { params: { query: { limit: 1000 } } })),
-    ...every(LIST_MS),
-  })
+  const meters = useMeters()
   const open = meters.data?.data.find(({ key }) => key === address.meter)
   return (
     <>

@@ -1,8 +1,6 @@
-import { useQuery } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { timeText } from '../../../look/times.ts'
-import { answered, api } from '../api/client.ts'
-import { every, LIST_MS } from '../api/live.ts'
+import { useMeters } from '../meters/use-meters.ts'
 import { Loaded } from '../parts/loaded.tsx'
 import { PageHead } from '../parts/page-head.tsx'
 import { Segmented } from '../parts/segmented.tsx'
@@ -21,11 +19,7 @@ import { chosenMeter, useUsage } from './use-usage.ts'
 /** Is all well, and what changed? The figures, the chart and the list of customers come from the same reads. */
 export function Overview() {
   const [address, change] = useAddress()
-  const meters = useQuery({
-    queryKey: ['meters'],
-    queryFn: () => answered(api.GET('/v1/meters', { params: { query: { limit: 1000 } } })),
-    ...every(LIST_MS),
-  })
+  const meters = useMeters()
   const range = rangeNamed(address.range)
   const [isGuided, endGuided] = useGuided()
   const endGuide = () => {
