@@ -1,3 +1,4 @@
+import { globSync, statSync } from 'node:fs'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTollgate, type TollgateProcess, waitFor } from '../support/servers/tollgate-process.ts'
@@ -15,6 +16,9 @@ import {
   type Theme,
   type Watched,
 } from './console-page.ts'
+
+/** Compressed; the whole of it is read before the first paint. */
+const ENTRY_BYTES_MAX = 140_000
 
 const { path: chromium, missing } = await findBrowser()
 
@@ -53,6 +57,11 @@ describe.skipIf(missing !== null)(missing === null ? 'the console' : `the consol
   afterAll(async () => {
     await browser?.close()
     await tollgate?.stop()
+  })
+
+  test('what is loaded before the first page stays within its budget', () => {
+    const [entry] = globSync('console/dist/assets/index-*.js.gz')
+    expect(statSync(entry ?? '').size).toBeLessThan(ENTRY_BYTES_MAX)
   })
 
   test('a wrong key stays out, with the words of the server; a good one gets in, and out again', async () => {
