@@ -83,6 +83,7 @@ describe.skipIf(stack === null)(`roles apart${missing === null ? '' : ` (not run
   })
 
   test('a key that is ended, and tokens that are, are refused on every process within a second', async () => {
+    await api1.ok('PUT', '/v1/customers/acme', {})
     const processes = { ingest, aggregator, api1, api2 }
     const refusedAfterMs: Record<string, number[]> = { ingest: [], aggregator: [], api1: [], api2: [], token: [] }
     for (let round = 0; round < 5; round++) {
