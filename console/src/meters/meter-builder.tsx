@@ -48,10 +48,11 @@ export function MeterBuilder({
     say(`Meter ${key} counts.`)
     onClose()
   })
-  const sample = events.data?.data.find((event) => type === '' || event.type === type)
+  // Several, as one event may lack what the others have.
+  const samples = (events.data?.data ?? []).filter((event) => type === '' || event.type === type).map(({ data }) => data)
   const types = [...new Set(events.data?.data.map((event) => event.type))]
-  const paths = sample === undefined ? [] : pathsOf(sample.data)
-  const numbers = sample === undefined ? new Set<string>() : numbersIn(sample.data)
+  const paths = [...new Set(samples.flatMap((data) => pathsOf(data)))]
+  const numbers = new Set(samples.flatMap((data) => [...numbersIn(data)]))
   const toggle = (path: string) => {
     const name = path.split('.').at(-1) ?? path
     if (numbers.has(path))
@@ -113,8 +114,8 @@ export function MeterBuilder({
         {paths.length === 0 ? (
           <p className="small muted">No stored event of this type to pick properties from.</p>
         ) : (
-          <section className="stack" aria-label="Properties of a stored event">
-            <h3>Properties of a stored event</h3>
+          <section className="stack" aria-label="Properties of stored events">
+            <h3>Properties of stored events</h3>
             <p className="small muted">A number becomes part of the value, anything else a dimension.</p>
             <div className="row wrap">
               {paths.map((path) => {
