@@ -38,6 +38,7 @@ export const FAULTS: Readonly<Record<string, FaultRow>> = {
   },
   log_behind_usage_store: { status: null, means: 'The event log was lost or replaced by an older one.', next: 'Restore the log.' },
   log_trimmed_too_far: { status: null, means: 'Records are gone that the usage store has not read.', next: 'Restore them.' },
+  counters_rejected: { status: null, means: 'The counters on Redis are of another installation.', next: 'Do as the text says.' },
   counters_truncated: { status: null, means: 'The file of the counters is cut off.', next: 'Do as the text says.' },
   counters_unreadable: { status: null, means: 'The counters are of another version.', next: 'Do as the text says.' },
   partitions_in_use: { status: null, means: 'Another process aggregates the partitions.', next: 'Stop it, then run the command again.' },
