@@ -1,3 +1,4 @@
+import { sqlAlertStore } from '../adapters/database/alerts/alert-store.ts'
 import { sqlAllowanceOpeningStore } from '../adapters/database/allowance-openings/allowance-opening-store.ts'
 import { sqlAuditStore } from '../adapters/database/audit/audit-store.ts'
 import { sqlCompatRecordStore } from '../adapters/database/compat/compat-record-store.ts'
@@ -57,6 +58,7 @@ export function databaseStores(session: DatabaseSession) {
     customerExports: sqlCustomerExportReader(session),
     tenantSettings: sqlTenantSettingsStore(session),
     compatRecords: sqlCompatRecordStore(session),
+    alerts: sqlAlertStore(session),
     timedMessages: sqlTimedMessageStore(session),
     webhookEndpoints: sqlWebhookEndpointStore(session),
     webhookDeliveries: sqlWebhookDeliveryStore(session),

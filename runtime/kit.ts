@@ -7,6 +7,7 @@ import { type CustomerTokens, createCustomerTokens } from '../api/me/customer-to
 import type { Clock } from '../base/clock.ts'
 import { invariant } from '../base/invariant.ts'
 import type { KeyKind } from '../domain/principal.ts'
+import { type AppliedCounters, watchApplied } from '../entitlements/applied-counters.ts'
 import { createEntitlements, type Entitlements } from '../entitlements/entitlements.ts'
 import type { ReportUsage } from '../entitlements/settlement-writer.ts'
 import { appendEvents } from '../ingest/append-events.ts'
@@ -31,6 +32,8 @@ export type Kit = {
   /** Asking for a store that no role of this process opens is a bug. */
   readonly stores: Omit<Stores, 'stop'>
   readonly usage: Usage
+  /** What this process applies to the counters. */
+  readonly appliedCounters: AppliedCounters
   readonly entitlements: Entitlements
   readonly customerNames: CustomerNames
   readonly adoptedCustomers: AdoptedCustomers
@@ -51,13 +54,14 @@ export type Kit = {
 export function createKit(environment: Pick<Kit, 'clock' | 'log' | 'registry' | 'config'> & { readonly stores: RoleStores }): Kit {
   const { clock, log, registry, config } = environment
   const { eventLog, usageStore, counters } = environment.stores
+  const watched = counters === null ? null : watchApplied(counters)
   const stores: Kit['stores'] = {
     ...environment.stores,
     get usageStore() {
       return opened(usageStore, 'usage store')
     },
     get counters() {
-      return opened(counters, 'counters')
+      return opened(watched, 'counters').counters
     },
   }
   const usage = once(() => createUsage({ ...stores, clock }))
@@ -83,6 +87,9 @@ export function createKit(environment: Pick<Kit, 'clock' | 'log' | 'registry' | 
     stores,
     get usage() {
       return usage()
+    },
+    get appliedCounters() {
+      return opened(watched, 'counters').applied
     },
     get entitlements() {
       return entitlements()

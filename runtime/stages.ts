@@ -1,4 +1,6 @@
 import { openAggregator } from '../aggregator/open-aggregator.ts'
+import { openAlerts } from '../alerts/thresholds/open-alerts.ts'
+import { openThresholds } from '../alerts/thresholds/open-thresholds.ts'
 import { openWebhooks } from '../alerts/webhooks/open-webhooks.ts'
 import { openAdoptions } from '../api/adoptions/open-adoptions.ts'
 import { openAudit } from '../api/audit/open-audit.ts'
@@ -42,7 +44,7 @@ type OpenStage = (kit: Kit) => Stage
  * aggregator stops last, so that events that the others append while they stop are still counted.
  */
 const STAGES = {
-  aggregator: [openAggregator],
+  aggregator: [openAggregator, openThresholds],
   ingest: [openIngest],
   api: [
     openDecisions,
@@ -77,7 +79,7 @@ const STAGES = {
     ({ stores }) => openTaxRates(stores.taxRates),
     ({ stores }) => openBillingSettings({ settings: stores.billing.settings, taxRates: stores.taxRates }),
   ],
-  alerts: [openWebhooks],
+  alerts: [openWebhooks, openAlerts],
   commerce: [openSelling],
 } satisfies Record<Role, readonly OpenStage[]>
 

@@ -42,13 +42,13 @@ export type WebhookDeliveries = {
 export function createWebhookDeliveries(deps: WebhookDeliveriesDeps): WebhookDeliveries {
   const { clock, log, outbox, timed, deliveries, endpoints, send, random, holder } = deps
   const tried = new Counter({
-    name: 'webhook_deliveries_total',
+    name: 'tollgate_webhook_deliveries_total',
     help: 'Tries of webhooks, by outcome',
     labelNames: ['outcome'],
     registers: [deps.registry],
   })
   const switchedOff = new Counter({
-    name: 'webhook_endpoints_disabled_total',
+    name: 'tollgate_webhook_endpoints_disabled_total',
     help: 'Endpoints switched off, by reason',
     labelNames: ['reason'],
     registers: [deps.registry],

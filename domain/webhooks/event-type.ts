@@ -7,6 +7,7 @@ export const EVENT_TYPES = [
   ...(['checkout.completed', 'checkout.expired', 'order.paid', 'order.refunded', 'order.disputed'] as const),
   ...(['license.issued', 'license.suspended', 'license.resumed', 'license.revoked'] as const),
   ...(['payment.failed', 'payment.action_required', 'payment.returned', 'payment.set_aside'] as const),
+  ...(['usage.threshold_reached', 'usage.threshold_resolved'] as const),
   ...(['coupon.ended', 'billing_run.finished', 'webhook.disabled'] as const),
 ] as const
 

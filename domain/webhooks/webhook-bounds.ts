@@ -26,6 +26,14 @@ export const WEBHOOK_BOUNDS = {
     code: null,
     test: 'alerts/webhooks/deliver-webhooks.test.ts > one that stalls holds up no other',
   },
+  alerts: {
+    what: 'alerts',
+    most: 200,
+    unit: 'alerts',
+    per: 'tenant',
+    code: 'too_many_alerts',
+    test: 'test/contracts/database/alert-store.ts > a tenant has as many alerts as it may',
+  },
   answer: {
     what: 'bytes read and kept of the answer to a webhook; the connection is closed at the bound',
     most: 1_024,

@@ -1,4 +1,5 @@
 import type { RefusalCode } from '../../domain/refusal.ts'
+import { ALERT_REFUSALS } from './refusals/alerts.ts'
 import { ALLOWANCE_REFUSALS } from './refusals/allowances.ts'
 import { BACKUP_REFUSALS } from './refusals/backups.ts'
 import { BILLING_REFUSALS } from './refusals/billing.ts'
@@ -34,6 +35,7 @@ export const REFUSAL_TABLES = [
   { title: 'Billing', rows: BILLING_REFUSALS },
   { title: 'Webhooks', rows: WEBHOOK_REFUSALS },
   { title: 'Model costs', rows: MODEL_COST_REFUSALS },
+  { title: 'Alerts', rows: ALERT_REFUSALS },
   { title: 'Selling', rows: SELLING_REFUSALS },
 ] as const
 

@@ -584,6 +584,17 @@ export const ROUTE_SCOPES: readonly RouteRow[] = [
     ofOther: 404,
   },
   { route: 'DELETE /v1/webhook-endpoints/{key}', scope: 'admin', request: at('/v1/webhook-endpoints/last-hooks'), own: 204, ofOther: 404 },
+  {
+    route: 'PUT /v1/alerts/{key}',
+    scope: 'billing',
+    request: at('/v1/alerts/near', { on: 'usage', feature: 'tokens', at: '80%' }),
+    own: 200,
+    ofOther: 400,
+  },
+  { route: 'GET /v1/alerts', scope: 'read', request: at('/v1/alerts'), own: 200, ofOther: 200 },
+  { route: 'GET /v1/alerts/{key}', scope: 'read', request: at('/v1/alerts/near'), own: 200, ofOther: 404 },
+  { route: 'GET /v1/customers/{key}/alerts', scope: 'read', request: at('/v1/customers/acme/alerts'), own: 200, ofOther: 200 },
+  { route: 'DELETE /v1/alerts/{key}', scope: 'billing', request: at('/v1/alerts/spare'), own: 204, ofOther: 404 },
   { route: 'GET /v1/webhook-events', scope: 'read', request: at('/v1/webhook-events?limit=5'), own: 200, ofOther: 200 },
   ...SELLING_SCOPES,
   // A body that is no NDJSON gets as far as the type of its content.

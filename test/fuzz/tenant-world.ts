@@ -47,6 +47,7 @@ export async function fillTenant(call: CallAs, adminKey: string, marker: string,
   await call('PUT', '/v1/plans/pro', planOf(marker))
   await call('PUT', '/v1/coupons/welcome', { percent: '10', duration: 'once' })
   await call('PUT', '/v1/tax-rates/vat', { name: `VAT ${marker}`, percent: '20' })
+  for (const key of ['near', 'spare']) await call('PUT', `/v1/alerts/${key}`, { on: 'usage', feature: 'tokens', at: '99%' })
   for (const key of ['hooks', 'spare-hooks', 'last-hooks']) {
     await call('PUT', `/v1/webhook-endpoints/${key}`, { url: `https://hooks.invalid/${marker}` })
   }

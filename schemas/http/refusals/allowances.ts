@@ -13,7 +13,7 @@ export const ALLOWANCE_REFUSALS = {
     status: 409,
     means: 'The feature is not metered, so it has no units.',
     next: 'Use a metered feature.',
-    detail: ({ feature, wanted }: { feature: string; wanted: 'hold' | 'report' | 'reset' | 'grant' }) =>
+    detail: ({ feature, wanted }: { feature: string; wanted: 'hold' | 'report' | 'reset' | 'grant' | 'alert' }) =>
       `${feature} is not a metered feature, so ${NOT_METERED[wanted]}.`,
   },
   feature_not_additive: {
@@ -64,6 +64,7 @@ const NOT_METERED = {
   report: 'there is no usage of it to report',
   reset: 'there is no usage to reset',
   grant: 'it has no units to grant',
+  alert: 'nothing of it is counted that could reach a threshold',
 } as const
 const NOT_ADDITIVE = {
   hold: 'of which no part can be held; only sum and count can be reserved',

@@ -10,6 +10,7 @@ const ALL = { limit: 100 }
 const NOT_AUDITED = [
   'activations',
   'adoptions',
+  'alerts_reached',
   'allowance_openings',
   'analyst_changes',
   'audit_heads',
