@@ -9,7 +9,7 @@ import type { SellingStores } from '../selling-stores.ts'
 
 /**
  * A second payment for what is paid goes back to the payer, who may be a stranger: it is posted and given back in one transaction, and
- * never stands on a balance. The provider is told to return it by the worker of `give-money-back.ts`.
+ * never stands on a balance. What is to go back is kept with the attempt; telling the provider is still to be done by hand.
  */
 export async function returnPayment(
   stores: SellingStores,
