@@ -27,7 +27,6 @@ const NOT_AUDITED = [
   'idempotency_keys',
   'ledger_entries',
   'ledger_transactions',
-  'license_signing_keys',
   'model_cost_tables',
   'number_series',
   'outbox',
