@@ -66,6 +66,9 @@ async function thingRoutes(app: HttpApp): Promise<void> {
   )
   app.get('/v1/bare', async () => ({ bare: true }))
   app.post('/v1/bare', async ({ body }) => ({ body: body ?? 'none' }))
+  const optional = Type.Object({ reason: Type.Optional(Type.String()) })
+  app.post('/v1/optional', { schema: { body: optional } }, async ({ body }) => ({ reason: body.reason ?? 'none' }))
+  app.put('/v1/optional', { schema: { body: optional } }, async ({ body }) => ({ reason: body.reason ?? 'none' }))
   app.delete('/v1/bare', async ({ body }) => ({ body: body ?? 'none' }))
   const price = Type.Union([
     Type.Object({ model: Type.Literal('flat'), unitAmount: DecimalInputSchema }, { additionalProperties: false }),
@@ -143,6 +146,20 @@ describe('a body of nothing is no body', () => {
       })
       expect({ status: answer.statusCode, body: answer.json() }).toEqual({ status: 200, body: { body: 'none' } })
     }
+  })
+
+  test.each([undefined, '', '\u{feff}', '{}'])('%j is an object without properties where none is required', async (payload) => {
+    const type = payload === undefined ? {} : { 'content-type': 'application/json' }
+    const answer = await app.inject({ method: 'POST', url: '/v1/optional', headers: type, ...(payload === undefined ? {} : { payload }) })
+    expect({ status: answer.statusCode, body: answer.json() }).toEqual({ status: 200, body: { reason: 'none' } })
+  })
+
+  test('a PUT without a body takes nothing away', async () => {
+    expect((await app.inject({ method: 'PUT', url: '/v1/optional' })).statusCode).toBe(400)
+  })
+
+  test('a body that lacks what is required is still refused', async () => {
+    expect((await app.inject({ ...boss(''), payload: '' })).statusCode).toBe(400)
   })
 
   test('a byte order mark before a body is passed over', async () => {

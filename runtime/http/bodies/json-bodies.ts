@@ -21,7 +21,8 @@ type BodyLevel = 'tenant' | 'key' | 'connection'
 /**
  * JSON bodies of the routes that have them parsed. Length, depth and number of values are bounded before the parser sees them, and the
  * memory of all together is shared by tenant, key and connection until they are answered. To a route that reads no body an empty one is
- * none: clients name their content type on a POST or DELETE that brings nothing.
+ * none: clients name their content type on a POST or DELETE that brings nothing. A POST whose body may lack everything
+ * may lack the body. A PUT may not: nothing would take all away.
  */
 export function readJsonBodies(app: HttpApp, bytesMax: number, clock: Pick<Clock, 'after'>): void {
   const budget = createSharedBudget({ unitsMax: HTTP_BOUNDS.bodyBytes.most, levels: ['tenant', 'key', 'connection'], waitersMax: 0, clock })
@@ -32,6 +33,11 @@ export function readJsonBodies(app: HttpApp, bytesMax: number, clock: Pick<Clock
   // A body of unknown length may be long.
   app.addHook('onRequest', (request, reply, done) => {
     if (!(declaredBytesOf(request) <= COUNTED_BYTES)) responses.set(request, reply.raw)
+    done()
+  })
+
+  app.addHook('preValidation', (request, _reply, done) => {
+    if (request.body === undefined && mayLackAll(request)) request.body = {}
     done()
   })
 
@@ -77,7 +83,7 @@ export function readJsonBodies(app: HttpApp, bytesMax: number, clock: Pick<Clock
       const bytes = withoutByteOrderMark(gathered.takeAll())
       const structure = isWhole ? structureOf(bytes) : refuse('invalid_content_length', {})
       if (isRefusal(structure)) done(new RefusalError(structure))
-      else if (bytes.length === 0 && request.routeOptions.schema?.body === undefined) done(null, undefined)
+      else if (bytes.length === 0 && (request.routeOptions.schema?.body === undefined || mayLackAll(request))) done(null, undefined)
       else {
         request.hasPlainBody = !bytes.includes('\\u')
         parse(request, bytes.toString('utf8'), (error: Error | null, body: unknown) => {
@@ -116,4 +122,10 @@ export function isWideBody(body: unknown): boolean {
 
 function withoutByteOrderMark(bytes: Buffer): Buffer {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes
+}
+
+/** True for a POST of an object of which no property is required. */
+function mayLackAll({ method, routeOptions }: FastifyRequest): boolean {
+  const { type, required = [] } = (routeOptions.schema?.body ?? {}) as { readonly type?: unknown; readonly required?: readonly string[] }
+  return method === 'POST' && type === 'object' && required.length === 0
 }
