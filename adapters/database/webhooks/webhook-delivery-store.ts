@@ -108,10 +108,10 @@ export function sqlWebhookDeliveryStore(session: DatabaseSession): WebhookDelive
             SELECT own.id, own.event, own.tries FROM webhook_deliveries AS own
             WHERE own.tenant = endpoints.tenant AND own.endpoint = endpoints.key AND own.state = 'pending'
               AND own.next_at <= ${iso(nowMs)}::timestamptz AND own.id <> ALL(${[...except]}::bigint[])
-              AND NOT EXISTS (
-                SELECT FROM webhook_deliveries AS before
+              AND own.event = (
+                SELECT min(before.event) FROM webhook_deliveries AS before
                 WHERE before.tenant = own.tenant AND before.endpoint = own.endpoint AND before.object = own.object
-                  AND before.state = 'pending' AND before.event < own.event)
+                  AND before.state = 'pending')
             ORDER BY own.event LIMIT ${perEndpointMax}) AS due
           JOIN outbox ON outbox.id = due.event
           WHERE endpoints.disabled IS NULL`.execute(db)
