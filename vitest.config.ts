@@ -22,8 +22,9 @@ const LONG = '**/*.long.test.ts'
 export default defineConfig({
   test: {
     maxWorkers: 2,
-    // What one fault makes hang in test after test ends before the machine's patience does.
-    bail: process.env.CI === undefined ? 0 : 12,
+    // What one fault makes hang in test after test ends before the machine's patience does. A failed test counts with the suites and
+    // the file around it.
+    bail: process.env.CI === undefined ? 0 : 60,
     reporters: ['default', './test/support/suites-reporter.ts', ...(process.env.CI === undefined ? [] : (['json'] as const))],
     outputFile: { json: 'test-results.json' },
     projects: [

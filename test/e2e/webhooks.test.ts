@@ -92,7 +92,8 @@ test('every type is told once by the change that causes it, signed, in order per
   await ok('POST', `/v1/invoices/${noted}/credit-notes`, { lines: [{ line: '1' }], reason: 'bad' })
   await ok('POST', `/v1/subscriptions/${id}/cancel`, { at: '2026-01-13T00:00:00Z' })
   server.set(instant('2026-01-13T00:00:01Z'))
-  const untold = ['webhook.disabled']
+  // Alerts are told in a test of their own.
+  const untold = ['webhook.disabled', 'usage.threshold_reached', 'usage.threshold_resolved']
   // What selling tells is of checkouts, of which there is none here.
   const isOfSelling = (type: string) => /^(checkout|order|license|payment)\.(?!recorded)/.test(type)
   const wanted = EVENT_TYPES.filter((type) => !untold.includes(type) && !isOfSelling(type))
