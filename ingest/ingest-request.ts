@@ -8,14 +8,18 @@ import { customerHash } from '../domain/metering/partitioning.ts'
 import type { UsageEvent } from '../domain/metering/usage-event.ts'
 import { MODEL_CALL_TYPE } from '../domain/model-calls/model-call.ts'
 import type { Narrowing } from '../domain/principal.ts'
-import { isRefusal, type Outcome, type Refusal, RefusalError, refuse } from '../domain/refusal.ts'
+import { isRefusal, type Outcome, type Refusal } from '../domain/refusal.ts'
 import type { CostTable } from '../rating/cost-table.ts'
 import { sayKept } from '../schemas/http/refusal-answer.ts'
 import type { CustomerNames, NameHistories } from '../usage/customer-names.ts'
 import { eventsWithDigits } from './core/json-source.ts'
 import { type Repair, repairOf, withWellFormedTexts } from './core/repaired-event.ts'
-import type { FindFormerCustomers, MovedEvent } from './former-customers.ts'
+import { UnreadableEvent } from './core/unreadable-event.ts'
+import { hasNoTime, movedEvents, namesOf, ofKeys, type RawEvent, sourceOf } from './event-names.ts'
+import type { FindFormerCustomers } from './former-customers.ts'
+import { causeOf, type IngestOutcome, keptInPart, type NotTaken, noneAcceptable, type RejectedEvent } from './ingest-outcome.ts'
 import { modelCallEvents } from './model-call-events.ts'
+import { withinNarrowing } from './narrowed-event.ts'
 import type { IndexedEvent, RecordWriter, WriteFailure } from './record-writer.ts'
 import { type ParseContext, parseUsageEvent } from './usage-event-parsing.ts'
 import { createEventWarnings, type EventWarning, type WarningCode } from './warnings/event-warnings.ts'
@@ -29,25 +33,6 @@ export type IngestMode = {
   readonly clockAheadMs?: number
   /** What the sender's key is narrowed to. */
   readonly only?: Narrowing
-}
-
-/** Why events were not taken: the sender's failure, or the world's. */
-export type NotTaken = Refusal | Fault
-export type RejectedEvent = { readonly index: number; readonly id: string | null; readonly why: NotTaken }
-export type Verdicts = {
-  readonly accepted: number
-  readonly rejected: readonly RejectedEvent[]
-  readonly warnings: readonly EventWarning[]
-}
-
-export type IngestOutcome = Verdicts | NotTaken
-
-/** Stands in the place of an event that could not even be parsed. */
-export class UnreadableEvent {
-  readonly refusal: Refusal
-  constructor(refusal: Refusal) {
-    this.refusal = refusal
-  }
 }
 
 export type IngestRequest = {
@@ -69,7 +54,6 @@ export type IngestRequest = {
 /** Events judged in one go; between slices other requests have their turn. */
 const SLICE_EVENTS = 500
 const WRITES_UNDER_WAY_MAX = 8
-const ERRORS_SHOWN_MAX = 100
 /** How long the answer waits for what the catalog says about new customers, which it was asked when they came. */
 const WARNING_WAIT_MS_MAX = 250
 
@@ -310,19 +294,6 @@ export function createIngestRequest(options: {
   }
 }
 
-/** The event, unless it is about something that the sender's key is not for. */
-function withinNarrowing({ customers, eventTypes, features }: Narrowing, event: UsageEvent): Outcome<UsageEvent> {
-  if (customers?.includes(event.customer) === false) {
-    return refuse('narrowed_key', { what: 'customer', value: event.customer, only: customers })
-  }
-  // A key of features alone is for reports that name one; an event could count for any.
-  if (eventTypes === undefined && features !== undefined) return refuse('narrowed_key', { what: 'feature', value: null, only: features })
-  if (eventTypes?.includes(event.type) === false) {
-    return refuse('narrowed_key', { what: 'event type', value: event.type, only: eventTypes })
-  }
-  return event
-}
-
 type Copies = { readonly readers: TypeReaders | null; readonly costs: CostTable | null }
 
 const NO_DATA = {}
@@ -334,76 +305,11 @@ function sentIn(events: readonly IndexedEvent[]): number {
   return sent
 }
 
-/** Why a request is not taken, from the error thrown while it was served; a bug is thrown on. */
-export function causeOf(error: unknown): NotTaken {
-  if (error instanceof RefusalError) return error.refusal
-  if (error instanceof Fault) return error
-  throw error
-}
-
 /** The event as it was sent, with the data decoded from its bytes. */
 function sentWithData(value: Readonly<Record<string, unknown>>, { data }: UsageEvent): Readonly<Record<string, unknown>> {
   return value.data_base64 === undefined ? value : { ...value, data: JSON.parse(data) }
 }
 
-/** What events call their customers. Events that follow each other mostly name the same. */
-function namesOf(values: readonly unknown[]): readonly string[] {
-  const names: string[] = []
-  let last: unknown
-  for (const value of values) {
-    const name = nameIn(value)
-    if (name === last) continue
-    last = name
-    if (typeof name === 'string') names.push(name)
-  }
-  return names
-}
-
-/** No name of a slice is a subject: most slices. */
-const ofKeys: ParseContext['customerOf'] = (name) => name as CustomerKey
-
-type RawEvent = Readonly<Record<string, unknown>>
-
-function nameIn(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return undefined
-  const { customer, subject } = value as RawEvent
-  return customer ?? subject
-}
-
-const hasNoTime = ({ time }: RawEvent): boolean => time === undefined || time === null
-const sourceOf = ({ source }: RawEvent): unknown => source ?? 'default'
-
-function movedEvents(values: readonly unknown[], histories: NameHistories): readonly MovedEvent[] {
-  const moved = [...histories].filter(([, history]) => history.some(({ untilMs }) => untilMs !== null))
-  if (moved.length === 0) return []
-  const movedNames = new Map(moved)
-  return values.flatMap((value) => {
-    const name = nameIn(value)
-    const history = typeof name === 'string' ? movedNames.get(name) : undefined
-    if (history === undefined || typeof name !== 'string') return []
-    const event = value as RawEvent
-    const source = sourceOf(event)
-    const { id } = event
-    return hasNoTime(event) && typeof source === 'string' && typeof id === 'string' ? [{ name, history, source, id }] : []
-  })
-}
-
 function firstFault(failures: readonly WriteFailure[]): unknown {
   return failures[0]?.fault
-}
-
-function noneAcceptable(events: number, rejected: readonly RejectedEvent[], isAtomic: boolean): Refusal {
-  if (events === 0) return refuse('no_events', {})
-  const errors = rejected
-    .slice(0, ERRORS_SHOWN_MAX)
-    .flatMap(({ index, why }) => (why instanceof Fault ? [] : [{ field: `[${index}]`, refusal: why }]))
-  return refuse('invalid_events', { events, rejected: rejected.length, firstIndex: rejected[0]?.index ?? 0, isAtomic }, errors)
-}
-
-/**
- * Happens only when the log fails between two records of an atomic request: records in the log cannot be taken back, but the
- * request can be completed.
- */
-function keptInPart(kept: number, lost: number): Refusal {
-  return refuse('kept_in_part', { kept, events: kept + lost })
 }

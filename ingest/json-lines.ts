@@ -3,7 +3,7 @@ import { createGrowingBytes } from '../base/bounds/growing-bytes.ts'
 import { refuse } from '../domain/refusal.ts'
 import { type JsonParser, rememberSource } from './core/json-source.ts'
 import { EVENT_BYTES_MAX, PIECE_BYTES } from './core/piece-bounds.ts'
-import { UnreadableEvent } from './ingest-request.ts'
+import { UnreadableEvent } from './core/unreadable-event.ts'
 
 /** Parsed lines in order; a line that is no JSON is an `UnreadableEvent`. */
 export type LinePiece = { readonly values: readonly unknown[]; readonly bytes: number }

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { refusalDetail } from '../schemas/http/refusal-answer.ts'
-import type { RejectedEvent, Verdicts } from './ingest-request.ts'
+import type { RejectedEvent, Verdicts } from './ingest-outcome.ts'
 
 type RejectedJson = { readonly index: number; readonly id: string | null; readonly code: string; readonly detail: string }
 

@@ -1,11 +1,11 @@
 import { isUtf8 } from 'node:buffer'
 import { createGrowingBytes } from '../../base/bounds/growing-bytes.ts'
 import { type Refusal, RefusalError, refuse } from '../../domain/refusal.ts'
-import { UnreadableEvent } from '../ingest-request.ts'
 import type { BodyShape } from '../request-body.ts'
 import { createArrayPieces, type EventPiece, type EventPieces } from './array-pieces.ts'
 import { type JsonParser, rememberSource } from './json-source.ts'
 import { EVENT_BYTES_MAX, PIECE_BYTES } from './piece-bounds.ts'
+import { UnreadableEvent } from './unreadable-event.ts'
 
 export type WholeShape = Exclude<BodyShape, 'lines'>
 

@@ -1,19 +1,13 @@
 import type { CustomerKey, InstantMs, Offset, Partition, TenantKey } from '../../../domain/identity.ts'
 import { contentBytes } from '../../../domain/metering/content-bytes.ts'
-import type { ClickHouseExecutor, ClickHouseReader, QueryParams, ResultRow } from '../engine/clickhouse-executor.ts'
+import type { ClickHouseExecutor, ResultRow } from '../engine/clickhouse-executor.ts'
 import { engineErrorCode } from '../engine/usage-store-fault.ts'
 import { INNER_READ_BOUNDS, type InnerReadBounds, READ_BOUNDS_DEFAULT, type ReadBounds } from '../read-bounds.ts'
-import {
-  type EventKey,
-  type EventPosition,
-  type EventQuery,
-  type EventScan,
-  type StoredEvent,
-  storedInstantMs,
-  type UsageStore,
-} from '../usage-store.ts'
+import type { EventKey, EventPosition, EventQuery, StoredEvent, UsageStore } from '../usage-store.ts'
 import { type BoundedSelect, createBoundedSelect, TOO_MANY_BYTES } from './bounded-select.ts'
+import { type Conditions, conditions, optionalStoredMs, scanConditions, whereWithin } from './event-conditions.ts'
 import { EVENT_HASH_SQL, EVENT_PRINT_SQL } from './event-hash-sql.ts'
+import { offsetRanges, rangesWithin } from './offset-ranges.ts'
 import { textRow } from './text-row.ts'
 
 /** The store's reads of events. Rewrites are equal rows of one position, so skipping equal neighbours hides them. */
@@ -123,17 +117,6 @@ async function eventRows(
 }
 
 /** The conditions of a range, with parameters of other names, so that it can be cut again. */
-function whereWithin(where: Conditions, range: Conditions): Conditions {
-  const depth = Object.keys(where.params).length
-  let { sql } = range
-  const params: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(range.params)) {
-    sql = sql.replace(`{${name}:`, `{${name}${depth}:`)
-    params[`${name}${depth}`] = value
-  }
-  return { sql: `${where.sql} AND ${sql}`, params: { ...where.params, ...params } }
-}
-
 const EVENT_FIELDS = `tenant, customer, toUnixTimestamp64Milli(occurred_at), toUnixTimestamp64Milli(received_at), type, source, id,
   subject, data, attributes, log_partition, log_offset, log_index`
 
@@ -210,106 +193,6 @@ async function findSome(
     }
     for (const key of keysByText.get(textRow([String(tenant), String(customer), String(source), String(id)])) ?? []) found.set(key, at)
   }
-}
-
-type Conditions = { readonly sql: string; readonly params: QueryParams }
-
-/** The conditions whose value is given, each with its bound parameter of the same name. */
-export function conditions(given: readonly (readonly [sql: string, name: string, value: unknown])[]): Conditions {
-  const present = given.filter(([, , value]) => value !== undefined)
-  return {
-    sql: present.map(([sql]) => sql).join(' AND ') || '1',
-    params: Object.fromEntries(present.map(([, name, value]) => [name, value])),
-  }
-}
-
-export function scanConditions(scan: EventScan): Conditions {
-  return conditions([
-    ['tenant = {tenant:String}', 'tenant', scan.tenant],
-    ['type IN {types:Array(String)}', 'types', scan.types],
-    ['customer IN {customers:Array(String)}', 'customers', scan.customers],
-    ['customer NOT IN {exceptCustomers:Array(String)}', 'exceptCustomers', scan.exceptCustomers],
-    ['customer > {afterCustomer:String}', 'afterCustomer', scan.afterCustomer],
-    ['customer <= {toCustomer:String}', 'toCustomer', scan.toCustomer],
-    // The index takes a set of key prefixes; separate conditions would each be tried on every mark.
-    [
-      `(customer, toStartOfMinute(occurred_at)) IN (
-        SELECT customer, toDateTime(start_seconds, 'UTC') FROM format(TSV, 'customer String, start_seconds UInt32', {minutes:String}))`,
-      'minutes',
-      scan.minutes?.map(({ customer, startMs }) => textRow([customer, String(startMs / 1000)])).join(''),
-    ],
-    ['log_partition = {partition:UInt32}', 'partition', scan.partition],
-    ["occurred_at >= fromUnixTimestamp64Milli({fromMs:Int64}, 'UTC')", 'fromMs', optionalStoredMs(scan.fromMs)],
-    ["occurred_at < fromUnixTimestamp64Milli({toMs:Int64}, 'UTC')", 'toMs', optionalStoredMs(scan.toMs)],
-    ['log_offset >= {fromOffset:UInt64}', 'fromOffset', scan.fromOffset],
-    ['log_offset < {toOffset:UInt64}', 'toOffset', scan.toOffset],
-    ['log_offset IN {offsets:Array(UInt64)}', 'offsets', scan.offsets],
-    ["received_at >= fromUnixTimestamp64Milli({receivedFromMs:Int64}, 'UTC')", 'receivedFromMs', scan.receivedFromMs],
-  ])
-}
-
-/** The engine refuses to compare with instants far outside of those that it stores. */
-function optionalStoredMs(instantMs: InstantMs | undefined): InstantMs | undefined {
-  return instantMs === undefined ? undefined : storedInstantMs(instantMs)
-}
-
-const EVERYTHING: Conditions = { sql: '1', params: {} }
-
-/**
- * Cuts a scan into ranges of about `pageEvents` events, because chDB holds a whole answer in memory: one range when all of them
- * fit, otherwise ranges of offsets, partition by partition.
- */
-async function* offsetRanges(executor: ClickHouseExecutor, where: Conditions, pageEvents: number): AsyncIterable<Conditions> {
-  const rows = await executor.select(
-    `SELECT log_partition, count(), min(log_offset), max(log_offset) FROM events WHERE ${where.sql} GROUP BY log_partition ORDER BY log_partition`,
-    where.params,
-  )
-  const extents = rows
-    .map((row) => row.map(Number))
-    .map(([partition = 0, events = 0, first = 0, last = 0]) => ({ partition, events, first, last }))
-  const all = extents.reduce((sum, { events }) => sum + events, 0)
-  if (all === 0) return
-  if (all <= pageEvents) yield EVERYTHING
-  else for (const extent of extents) yield* rangesWithin(executor, where, extent, pageEvents)
-}
-
-/** The extent of a scan in one partition: the number of events, and the offsets of the first and the last. */
-type Extent = { readonly partition: number; readonly events: number; readonly first: number; readonly last: number }
-
-/** The events of a partition are counted in buckets of offsets four times finer than a page. */
-async function* rangesWithin(
-  reader: ClickHouseReader,
-  where: Conditions,
-  { partition: rangePartition, events, first, last }: Extent,
-  pageEvents: number,
-): AsyncIterable<Conditions> {
-  const range = (rangeFrom: number, rangeTo: number): Conditions => ({
-    sql: 'log_partition = {rangePartition:UInt32} AND log_offset >= {rangeFrom:UInt64} AND log_offset < {rangeTo:UInt64}',
-    params: { rangePartition, rangeFrom, rangeTo },
-  })
-  if (events <= pageEvents) {
-    yield range(first, last + 1)
-    return
-  }
-  const bucketOffsets = Math.max(1, Math.floor(((last - first + 1) * pageEvents) / events / 4))
-  const buckets = await reader.select(
-    `SELECT intDiv(log_offset, {bucketOffsets:UInt64}) AS bucket, count() FROM events
-     WHERE ${where.sql} AND log_partition = {rangePartition:UInt32} GROUP BY bucket ORDER BY bucket`,
-    { ...where.params, bucketOffsets, rangePartition },
-  )
-  let rangeFrom = first
-  let inRange = 0
-  for (const row of buckets) {
-    const bucketFrom = Number(row[0]) * bucketOffsets
-    const inBucket = Number(row[1])
-    if (inRange > 0 && inRange + inBucket > pageEvents) {
-      yield range(rangeFrom, bucketFrom)
-      rangeFrom = bucketFrom
-      inRange = 0
-    }
-    inRange += inBucket
-  }
-  yield range(rangeFrom, last + 1)
 }
 
 const NEWEST_FIRST = 'ORDER BY occurred_at DESC, log_partition DESC, log_offset DESC, log_index DESC'

@@ -2,7 +2,8 @@ import type { CustomerKey, InstantMs, Partition, TenantKey } from '../../../doma
 import { HOUR_MS } from '../../../domain/time/durations.ts'
 import type { ClickHouseExecutor } from '../engine/clickhouse-executor.ts'
 import { DATE_TIME_END_MS, type EventScan, type UsageStore, type VerifySlice } from '../usage-store.ts'
-import { conditions, createEventQueries, scanConditions } from './event-queries.ts'
+import { conditions, scanConditions } from './event-conditions.ts'
+import { createEventQueries } from './event-queries.ts'
 import { selectWindowRows } from './window-queries.ts'
 
 export type VerifySlices = Pick<UsageStore, 'scanSlices'>
