@@ -40,7 +40,9 @@ export const CheckoutInputSchema = Type.Object(
   },
   CLOSED,
 )
-export const CheckoutParamsSchema = Type.Object({ id: Type.String({ pattern: '^co_[0-9a-f]{32}$' }) })
+export const CheckoutParamsSchema = Type.Object({
+  id: Type.String({ pattern: '^co_[0-9a-f]{32}$', examples: ['co_5f7c1e0a9b3d4c2e8f6a7b1c0d9e8f7a'] }),
+})
 export const CheckoutSchema = Type.Object({
   id: Type.String(),
   url: Type.String({ description: 'The page on which it is paid; whoever has the address may pay it' }),

@@ -2,6 +2,7 @@ import { appendFile, readdir, readFile, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { filesBelow, MANIFEST } from '../../custody/backup/backup-manifest.ts'
+import { inLongRun } from '../support/long-run.ts'
 import { createSeededRandom } from '../support/seeded-random.ts'
 import {
   removeDirectory,
@@ -104,7 +105,7 @@ test('a backup under load is restored: it has what was accepted before it began,
 test('killed at any point, a backup is none, and the one before it is whole', async () => {
   const random = createSeededRandom(7)
   const whole = (await backUp()).directory
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < inLongRun(8, 1); round++) {
     const command = runTollgate(['backup', target], { TOLLGATE_DATA_DIR: tollgate.dataDir })
     await underLoad(new Promise((resolve) => setTimeout(resolve, random.between(150, 900))))
     await tollgate.kill()
