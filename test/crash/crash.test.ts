@@ -4,8 +4,8 @@ import { removeDirectory, temporaryDirectory } from '../support/servers/tollgate
 import { crashSeed } from './crash-seed.ts'
 import { createTemplate } from './template.ts'
 
-/** Few, as each takes some 15 seconds; `npm run test:crash -- --runs 200` runs many. */
-const SEEDS = inLongRun([1, 2, 3, 4, 5, 6, 7, 8], [1, 4])
+/** One, as it takes some 15 seconds; `npm run test:crash -- --runs 200` runs many. */
+const SEEDS = inLongRun([1, 2, 3, 4, 5, 6, 7, 8], [1])
 const DEATHS_MAX = 3
 
 let base: string
