@@ -36,7 +36,10 @@ export function openCommerce(kit: CommerceKit): Stage {
         await licenseRoutes(kit)(own)
         await machineRoutes({ ...kit, tokens, wrongKeys })(own)
       })
-      app.register(downloadRoutes(kit))
+      app.register(async (own) => {
+        refuseUnstorableBodies(own)
+        await downloadRoutes(kit)(own)
+      })
       app.register(linkRoutes(kit))
       app.register(styleRoutes)
       app.register(pageRoutes(kit))

@@ -19,7 +19,9 @@ export function blocksKey(chance: Uint8Array, prefix: string | undefined): Licen
   // Five bits of each byte, so that every character has the same chance.
   const body = Array.from(chance.subarray(0, BODY_CHARACTERS), (byte) => ALPHABET[byte & 31]).join('')
   const whole = body + checkOf(body)
-  const blocks = whole.match(new RegExp(`.{${BLOCK_CHARACTERS}}`, 'g')) ?? []
+  const blocks = Array.from({ length: Math.floor(whole.length / BLOCK_CHARACTERS) }, (_, at) =>
+    whole.slice(at * BLOCK_CHARACTERS, (at + 1) * BLOCK_CHARACTERS),
+  )
   return { text: [...(prefix === undefined ? [] : [prefix]), ...blocks].join('-'), body, lastFour: whole.slice(-4) }
 }
 

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { type Static, type TSchema, Type } from 'typebox'
 import { RefusalError } from '../../domain/refusal.ts'
+import { instantMsOf } from '../instant-ms.ts'
 
 /** The body as the schema types it; none counts as `{}`. Further fields are ignored. */
 export function bodyOf<Schema extends TSchema>(request: FastifyRequest, schema: Schema): Static<Schema> {
@@ -16,5 +17,5 @@ export const OptionalNumber = Type.Optional(Type.Union([Type.Number(), Type.Null
 
 /** Unix milliseconds, as all of Autumn's times are. */
 export function msOf(instant: string | null | undefined): number | null {
-  return instant === null || instant === undefined ? null : Date.parse(instant)
+  return instant === null || instant === undefined ? null : instantMsOf(instant)
 }

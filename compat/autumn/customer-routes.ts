@@ -3,6 +3,7 @@ import { Type } from 'typebox'
 import { RefusalError, refuse } from '../../domain/refusal.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { SUBSCRIPTIONS_MAX } from '../customers.ts'
+import { instantMsOf } from '../instant-ms.ts'
 import { type OwnCustomer, unlessRefused } from '../own-routes.ts'
 import { refuseInput } from '../refuse-input.ts'
 import { ANY_KEY, type VendorKit } from '../vendor.ts'
@@ -39,7 +40,7 @@ export async function customerRoutes(app: HttpApp, kit: VendorKit): Promise<void
     const rows = await subscriptionRows(kit, request, subscriptions)
     const types = expand.includes('subscriptions.plan') ? (await tollgate.features({ limit: LIST_MAX })).data : []
     return {
-      ...{ id: key, name, email, created_at: Date.parse(createdAt), fingerprint: null, stripe_id: null, env: 'live', metadata },
+      ...{ id: key, name, email, created_at: instantMsOf(createdAt), fingerprint: null, stripe_id: null, env: 'live', metadata },
       ...{ send_email_receipts: false, billing_controls: {}, purchases: [], licenses: [] },
       subscriptions: await Promise.all(
         rows.map(async (row) =>

@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox'
 import { formatQuantity, parseQuantity } from '../../domain/decimal.ts'
 import { USAGE_REPORT_TYPE } from '../../domain/metering/usage-report.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
+import { instantMsOf } from '../instant-ms.ts'
 import { jsonNumber } from '../json-number.ts'
 import type { OwnEvent, OwnFeature } from '../own-routes.ts'
 import { refuseInput } from '../refuse-input.ts'
@@ -46,7 +47,7 @@ export async function eventRoutes(app: HttpApp, { own, clock }: VendorKit): Prom
       const sums = new Map<number, bigint>()
       for (const { windowStart, value, events, dimensions } of data) {
         const units = parseQuantity(value ?? '0') ?? 0n
-        const period = Date.parse(windowStart)
+        const period = instantMsOf(windowStart)
         sum += units
         count += events
         sums.set(period, (sums.get(period) ?? 0n) + units)
@@ -98,7 +99,7 @@ function rangeOf({ range, custom_range: custom, bin_size: bin }: Static<typeof A
 function eventJson({ id, time, customer, data }: OwnEvent) {
   const { feature, quantity, properties = {} } = data as { feature?: string; quantity?: string; properties?: object }
   return {
-    ...{ id, timestamp: Date.parse(time), feature_id: feature ?? '', customer_id: customer },
+    ...{ id, timestamp: instantMsOf(time), feature_id: feature ?? '', customer_id: customer },
     ...{ value: jsonNumber(quantity ?? '0'), properties, deductions: null },
   }
 }

@@ -1,3 +1,4 @@
+import { instantMsOf } from '../instant-ms.ts'
 import { jsonNumber } from '../json-number.ts'
 import type { OwnFeature, OwnPlan } from '../own-routes.ts'
 
@@ -23,7 +24,7 @@ export function planJson(
   return {
     ...{ id: key, name, description: null, group: product, version, add_on: false, auto_enable: false },
     price: baseFee === null ? null : { amount: jsonNumber(baseFee), ...INTERVALS[interval] },
-    created_at: Date.parse(createdAt),
+    created_at: instantMsOf(createdAt),
     items: entitlements
       .filter(({ feature }) => typeOf.get(feature) !== 'config')
       .map((each) => itemJson(plan, each, typeOf.get(each.feature) === 'metered')),

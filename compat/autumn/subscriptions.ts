@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { instantMsOf } from '../instant-ms.ts'
 import type { OwnSubscription } from '../own-routes.ts'
 import type { VendorKit } from '../vendor.ts'
 import { vendorRecords } from '../vendor-records.ts'
@@ -22,7 +23,7 @@ export async function subscriptionRows(kit: VendorKit, request: FastifyRequest, 
     const end =
       endAt === null
         ? { canceled_at: null, expires_at: null }
-        : { canceled_at: canceled.get(id)?.data.atMs ?? Date.parse(startAt), expires_at: msOf(endAt) }
+        : { canceled_at: canceled.get(id)?.data.atMs ?? instantMsOf(startAt), expires_at: msOf(endAt) }
     const period = { current_period_start: msOf(currentPeriod.start), current_period_end: msOf(currentPeriod.end) }
     const row = {
       ...COMMON,
@@ -33,7 +34,7 @@ export async function subscriptionRows(kit: VendorKit, request: FastifyRequest, 
       ...end,
       ...period,
     }
-    const waiting = phases.filter((phase) => Date.parse(phase.startAt) > nowMs && status !== 'scheduled')
+    const waiting = phases.filter((phase) => instantMsOf(phase.startAt) > nowMs && status !== 'scheduled')
     const nothing = { canceled_at: null, expires_at: null, current_period_start: null, current_period_end: null }
     return [
       row,

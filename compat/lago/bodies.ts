@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { type Static, type TSchema, Type } from 'typebox'
 import { RefusalError } from '../../domain/refusal.ts'
+import { instantMsOf } from '../instant-ms.ts'
 import { PAGE, wholeNumber } from '../whole-number.ts'
 import { refuseAs } from './refuse-values.ts'
 
@@ -37,5 +38,5 @@ export function pageJson<Item>(query: unknown, name: string, all: readonly Item[
 
 /** Ends are inclusive, to the second. */
 export function lastSecondOf(end: string): string {
-  return `${new Date(Date.parse(end) - 1_000).toISOString().slice(0, 19)}Z`
+  return `${new Date(instantMsOf(end) - 1_000).toISOString().slice(0, 19)}Z`
 }

@@ -2,6 +2,7 @@ import { Type } from 'typebox'
 import { parseAmount } from '../../domain/money.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { SUBSCRIPTIONS_MAX } from '../customers.ts'
+import { instantMsOf } from '../instant-ms.ts'
 import { type Tollgate, unlessRefused } from '../own-routes.ts'
 import { ANY_KEY, type VendorKit } from '../vendor.ts'
 import { namedBody, OptionalText, pageJson, textOf } from './bodies.ts'
@@ -30,7 +31,7 @@ export async function subscriptionRoutes(app: HttpApp, kit: VendorKit): Promise<
       return { subscription: await subscriptionJson(kit, request, changed, (await records.get(tenant, id))?.data) }
     }
     await nameAfter(tollgate, input.external_customer_id, id)
-    const day = startOfDay(input.subscription_at == null ? clock.now() : Date.parse(input.subscription_at))
+    const day = startOfDay(input.subscription_at == null ? clock.now() : instantMsOf(input.subscription_at))
     const billing_time = input.billing_time ?? 'calendar'
     const made = await tollgate.subscribe({
       ...{ id, customer: input.external_customer_id, plan: plan.key, startAt: day, allowSeveral: true },

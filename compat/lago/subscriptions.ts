@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { derivedUuid } from '../derived-uuid.ts'
+import { instantMsOf } from '../instant-ms.ts'
 import type { OwnSubscription } from '../own-routes.ts'
 import type { VendorKit } from '../vendor.ts'
 import { vendorRecords } from '../vendor-records.ts'
@@ -23,7 +24,7 @@ export async function subscriptionJson(
   const { tenant } = request.principal
   const { id, customer, plan, status, startAt, endAt, currentPeriod, phases } = subscription
   const record = await planRecords(kit).get(tenant, plan)
-  const next = phases.find((phase) => Date.parse(phase.startAt) > kit.clock.now())
+  const next = phases.find((phase) => instantMsOf(phase.startAt) > kit.clock.now())
   return {
     ...{
       lago_id: derivedUuid(tenant, 'lago subscription', id),

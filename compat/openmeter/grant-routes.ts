@@ -4,6 +4,7 @@ import type { InstantMs } from '../../domain/identity.ts'
 import { billingCellAt } from '../../domain/time/calendar.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
 import { customerKey } from '../customers.ts'
+import { instantMsOf } from '../instant-ms.ts'
 import { jsonNumber } from '../json-number.ts'
 import type { OwnGrant, Tollgate } from '../own-routes.ts'
 import { refuseInput } from '../refuse-input.ts'
@@ -65,7 +66,7 @@ export async function grantRoutes(app: HttpApp, kit: VendorKit): Promise<void> {
     const { grant: id } = request.params
     const beganMs = clock.now()
     const { voidedAt } = await own(request).voidGrant(id)
-    if (voidedAt !== null && Date.parse(voidedAt) < beganMs) return refuseConflict('void of grant', id)
+    if (voidedAt !== null && instantMsOf(voidedAt) < beganMs) return refuseConflict('void of grant', id)
     return reply.code(204).send()
   })
 }
@@ -102,7 +103,7 @@ function expiryOf(fromMs: InstantMs, { duration, count }: Static<typeof Expirati
 }
 
 function instantMs(field: string, text: string): number {
-  const atMs = Date.parse(text)
+  const atMs = instantMsOf(text)
   return Number.isNaN(atMs) ? refuseInput(field, `${field} must be an instant, was '${text.slice(0, 40)}'`) : atMs
 }
 

@@ -1,4 +1,5 @@
 import type { PlanInterval } from '../../domain/time/intervals.ts'
+import { instantMsOf } from '../instant-ms.ts'
 import type { OwnOverride } from '../own-routes.ts'
 import { refuseInput } from '../refuse-input.ts'
 
@@ -51,7 +52,7 @@ export function intervalJson(reset: Reset): { readonly interval: string; readonl
 /** The interval of a period of which only the length is known, as a plan gives it. */
 export function resetOfPeriod(period: { readonly start: string; readonly end: string } | null): Reset {
   if (period === null) return 'never'
-  const days = (Date.parse(period.end) - Date.parse(period.start)) / DAY_MS
+  const days = (instantMsOf(period.end) - instantMsOf(period.start)) / DAY_MS
   return LENGTHS.find(([most]) => days <= most)?.[1] ?? 'never'
 }
 

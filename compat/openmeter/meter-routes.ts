@@ -125,8 +125,9 @@ type Description = {
 
 /** `$.usage.tokens` is our `usage.tokens`. */
 function propertyOf(field: string, path: string): string {
-  const property = /^\$\.?(.+)$/s.exec(path)?.[1]
-  return property ?? refuseInput(field, `${field} must be a JSON path such as $.tokens, was '${path.slice(0, 80)}'`)
+  const property = path.startsWith('$') ? path.slice(path.startsWith('$.') ? 2 : 1) : ''
+  if (property !== '') return property
+  return refuseInput(field, `${field} must be a JSON path such as $.tokens, was '${path.slice(0, 80)}'`)
 }
 
 function meterJson(meter: OwnMeter, described: Description = {}) {

@@ -1,3 +1,4 @@
+import { instantMsOf } from '../instant-ms.ts'
 import { refuseInput } from '../refuse-input.ts'
 import { type Form, textIn, wholeIn } from './forms.ts'
 
@@ -23,5 +24,5 @@ function placeOf<Item extends { readonly id: string }>(items: readonly Item[], f
 
 /** Unix seconds. */
 export function secondsOf(instant: string): number {
-  return Math.floor(Date.parse(instant) / 1_000)
+  return Math.floor(instantMsOf(instant) / 1_000)
 }

@@ -3,6 +3,7 @@ import { parseQuantity } from '../../domain/decimal.ts'
 import type { TenantKey } from '../../domain/identity.ts'
 import { RefusalError } from '../../domain/refusal.ts'
 import type { HttpApp } from '../../schemas/http/common.ts'
+import { instantMsOf } from '../instant-ms.ts'
 import { unlessRefused } from '../own-routes.ts'
 import { refuseInput } from '../refuse-input.ts'
 import { ANY_KEY, type VendorKit } from '../vendor.ts'
@@ -103,7 +104,7 @@ const ID_CHARACTERS_MAX = 256
 function instantMs(sent: unknown, nowMs: number): number {
   if (sent === undefined || sent === '') return nowMs
   const text = String(sent)
-  const givenMs = /^\d{1,12}(\.\d+)?$/.test(text) ? Math.floor(Number(text) * 1_000) : Date.parse(text)
+  const givenMs = /^\d{1,12}(\.\d+)?$/.test(text) ? Math.floor(Number(text) * 1_000) : instantMsOf(text)
   const atMs = givenMs % 1_000 === 0 && givenMs <= nowMs ? Math.min(givenMs + 999, nowMs) : givenMs
   return Number.isNaN(atMs) || Math.abs(atMs) > 8.64e15
     ? refuseInput('timestamp', `timestamp must be Unix seconds or an ISO instant, was '${text.slice(0, 40)}'`)

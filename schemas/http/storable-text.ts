@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { RefusalError, refuse, refuseField } from '../../domain/refusal.ts'
 import type { HttpApp } from './common.ts'
 
@@ -6,7 +7,8 @@ const FIELD_CHARACTERS_MAX = 200
 /** Runs `refuseUnstorableText` on every body of the app's routes. */
 export function refuseUnstorableBodies(app: HttpApp): void {
   app.addHook('preValidation', async (request) => {
-    if (!request.hasPlainBody) refuseUnstorableText(request.body)
+    // What is streamed is bytes.
+    if (!request.hasPlainBody && !(request.body instanceof Readable)) refuseUnstorableText(request.body)
   })
 }
 

@@ -7,13 +7,18 @@ export function surfaceOfUrl(address: string, body: Json, surface?: string): Add
   const url = new URL(address)
   const named = surface === undefined ? byPath(url) : { surface }
   if (named === null) return null
-  return { model: textOf(body.model) ?? MODEL_IN_PATH.exec(decodeURIComponent(url.pathname))?.[1], response: {}, ...named }
+  return { model: textOf(body.model) ?? modelInPath(decodeURIComponent(url.pathname)), response: {}, ...named }
 }
 
-const MODEL_IN_PATH = /\/models?\/([^/:]+)(?:[:/]|$)/
+/** The part behind `model` or `models`, up to a colon. */
+function modelInPath(path: string): string | undefined {
+  const parts = path.split('/')
+  const at = parts.findIndex((part) => part === 'model' || part === 'models')
+  return (at === -1 ? undefined : parts[at + 1]?.split(':')[0]) || undefined
+}
 
 function byPath({ pathname, hostname }: URL): (Pick<Addressed, 'surface'> & Partial<Pick<Addressed, 'response'>>) | null {
-  const path = pathname.replace(/\/+$/, '')
+  const path = pathname.endsWith('/') ? pathname.slice(0, -1) : pathname
   const ends = (...names: readonly string[]) => names.some((name) => path.endsWith(name))
   if (ends('/chat/completions')) return chatOf(hostname)
   if (ends('/responses')) return { surface: hostname === 'api.x.ai' ? 'x_ai.responses' : 'openai.responses' }
@@ -53,7 +58,7 @@ function chatOf(hostname: string) {
 
 /** `api.together.xyz` is `together`; an address of a machine is `local`. */
 function providerOfHost(hostname: string): string {
-  if (hostname === 'localhost' || /^[\d.]+$|:/.test(hostname)) return 'local'
+  if (hostname === 'localhost' || hostname.includes(':') || hostname.split('.').every((part) => /^\d{1,3}$/.test(part))) return 'local'
   const parts = hostname.split('.')
   return (parts.length > 2 ? parts.at(-2) : parts[0]) ?? hostname
 }

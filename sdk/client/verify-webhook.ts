@@ -5,6 +5,9 @@ export const WEBHOOK_EVENT_TYPES = [
   ...(['payment.recorded', 'credit_note.issued'] as const),
   ...(['credit.granted', 'credit.depleted', 'credit.expired', 'credit.voided'] as const),
   ...(['usage.threshold_reached', 'usage.threshold_resolved'] as const),
+  ...(['checkout.completed', 'checkout.expired', 'order.paid', 'order.refunded', 'order.disputed'] as const),
+  ...(['license.issued', 'license.suspended', 'license.resumed', 'license.revoked'] as const),
+  ...(['payment.failed', 'payment.action_required', 'payment.returned', 'payment.set_aside'] as const),
   ...(['coupon.ended', 'billing_run.finished', 'webhook.disabled', 'webhook.test'] as const),
 ] as const
 export type WebhookEventType = (typeof WEBHOOK_EVENT_TYPES)[number] | (string & {})

@@ -76,7 +76,10 @@ async function readFiles(folder: string): Promise<Files> {
 
 function acceptsEncoding(request: FastifyRequest, encoding: string): boolean {
   const accepted = [request.headers['accept-encoding'] ?? ''].flat().join(',')
-  return accepted.split(',').some((each) => each.trim().split(';')[0] === encoding && !/;\s*q=0(\.0*)?\s*$/.test(each))
+  return accepted.split(',').some((each) => {
+    const [name = '', weight] = each.split(';').map((part) => part.trim())
+    return name === encoding && (weight === undefined || Number(weight.replace('q=', '')) !== 0)
+  })
 }
 
 function notBuiltPage(): string {
